@@ -1,0 +1,159 @@
+"""Input checks and their error sentences, for the public door only: *where: what has got, expected want*.
+
+Nothing here changes its arguments; what is returned is the argument itself where it already fits.
+"""
+
+from collections.abc import Iterator, Mapping
+from math import isfinite
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
+T = TypeVar("T")
+
+CHUNK = 2**18  # entries looked at together, so that checking a memory-mapped array never holds it whole
+
+
+def number(where: str, name: str, value: object, low: float = -np.inf, below: float = np.inf) -> float:
+    """`value` as a Python float with low <= value < below; a NumPy scalar would promote float32 arrays."""
+    if isinstance(value, bool | np.bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{where}: {name} has type {type(value).__name__}, expected a number")
+    result = float(value)
+    if not isfinite(result) or not low <= result < below:
+        bounds = [f">= {low:g}"] * (low > -np.inf) + [f"< {below:g}"] * (below < np.inf)
+        raise ValueError(f"{where}: {name} has {value}, expected a finite number {' and '.join(bounds)}".rstrip())
+    return result
+
+
+def integer(where: str, name: str, value: object, low: int) -> int:
+    """`value` as a Python int >= low."""
+    if isinstance(value, bool | np.bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{where}: {name} has type {type(value).__name__}, expected an integer")
+    if value < low:
+        raise ValueError(f"{where}: {name} has {value}, expected an integer >= {low}")
+    return int(value)
+
+
+def float_dtype(where: str, dtype: Any) -> np.dtype[Any]:
+    """float32 or float64, in the machine's own byte order."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"{where}: dtype has {dtype!r}, expected 'float32' or 'float64'") from None
+    if found not in (np.float32, np.float64):
+        raise TypeError(f"{where}: dtype has {found}, expected float32 or float64")
+    return found.newbyteorder("=")
+
+
+def named(kind: str, base: type[T], known: Mapping[str, type[T]], given: object) -> T:
+    """An object of the base class: `given` itself, or made from the name of a known one."""
+    if isinstance(given, base):
+        return given
+    if isinstance(given, str):
+        if given not in known:
+            raise ValueError(f"{kind}: name has {given!r}, expected one of {', '.join(known)}")
+        return known[given]()
+    shown = given.__name__ if isinstance(given, type) else repr(given)
+    raise TypeError(f"{kind}: has {shown}, expected an object or one of the names {', '.join(known)}")
+
+
+def real_array(where: str, values: ArrayLike) -> Array:
+    """`values` as an array of real numbers of whatever width: object, text and complex are refused by name."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{where} has rows of different lengths, expected a rectangular array") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{where} has dtype {array.dtype}, expected real numbers")
+    return array
+
+
+def as_dtype(where: str, array: Array, dtype: np.dtype[Any]) -> Array:
+    """`array` in `dtype`: floats rounded once, booleans and integers exactly or not at all."""
+    with np.errstate(over="ignore"):  # what overflows becomes inf, and finite() names its place
+        converted = array.astype(dtype, copy=False)
+    if array.dtype.kind in "iu" and array.size:
+        exact = 2 ** (np.finfo(dtype).nmant + 1)
+        if int(array.max()) > exact or int(array.min()) < -exact:
+            for index in np.ndindex(array.shape):
+                if int(array[index]) != int(converted[index]):
+                    raise ValueError(f"{where} has {array[index]} at {place(index)}, expected integers that {dtype} holds exactly")
+    return converted
+
+
+def place(index: tuple[int, ...]) -> str:
+    """An index in words: row, then column."""
+    return ", ".join(f"{axis} {i}" for axis, i in zip(("row", "column", "axis"), index, strict=False)) or "its only entry"
+
+
+def chunks(array: Array) -> Iterator[tuple[int, Array]]:
+    """The array in runs of rows of about CHUNK entries each, with the number of the first row."""
+    rows = max(1, CHUNK * len(array) // max(1, array.size))
+    for start in range(0, len(array), rows):
+        yield start, array[start : start + rows]
+
+
+def finite(where: str, array: Array) -> Array:
+    """`array`, whose entries are all finite."""
+    for start, part in chunks(array):
+        good = np.isfinite(part)
+        if not good.all():
+            index = tuple(int(i) for i in np.argwhere(~good)[0])
+            raise ValueError(f"{where} has {part[index]} at {place((start + index[0], *index[1:]))}, expected finite values")
+    return array
+
+
+def matrix(where: str, values: ArrayLike, dtype: np.dtype[Any], expected: tuple[int | str, int]) -> Array:
+    """`values` as a finite (n, width) array in `dtype`, with n given or, as the text "n", any number from 1 on.
+
+    An array on disk in another dtype is checked part by part and returned as it is, for its reader to convert row by row.
+    """
+    array = real_array(where, values)
+    want = f"({expected[0]}, {expected[1]})"
+    if array.ndim != 2 or array.shape[1] != expected[1] or expected[0] not in ("n", len(array)):
+        raise ValueError(f"{where} has shape {array.shape}, expected {want}")
+    if len(array) == 0:
+        raise ValueError(f"{where} has shape {array.shape}, expected {want} with at least one row")
+    if isinstance(values, np.memmap):
+        for start, part in chunks(array):
+            finite(f"{where} from row {start} on", as_dtype(f"{where} from row {start} on", part, dtype))
+        return array
+    return finite(where, as_dtype(where, array, dtype))
+
+
+def within_unit_interval(where: str, array: Array) -> Array:
+    """`array`, whose entries all lie in [0, 1]."""
+    for start, part in chunks(array):
+        bad = (part < 0) | (part > 1)
+        if bad.any():
+            index = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise ValueError(f"{where} has {part[index]:g} at {place((start + index[0], *index[1:]))}, expected values in [0, 1]")
+    return array
+
+
+def distributions(where: str, array: Array, eps: float) -> Array:
+    """`array`, whose rows are >= 0 and sum to one up to rounding, `eps` being that of the coarsest dtype they passed through.
+
+    k rounded entries and a sum of k terms are k u + (k - 1) u off at most, which is less than k eps.
+    """
+    within_unit_interval(where, array)
+    slack = array.shape[1] * eps
+    for start, part in chunks(array):
+        total = part.sum(axis=1)
+        bad = np.flatnonzero(abs(total - 1) > slack)
+        if bad.size:
+            raise ValueError(f"{where} has the sum {total[bad[0]]:g} at row {start + bad[0]}, expected 1 (each row a distribution)")
+    return array
+
+
+def class_labels(where: str, array: Array, classes: int) -> Array:
+    """`array`, whose entries are integers in 0..classes-1."""
+    if array.dtype.kind not in "biu":
+        raise TypeError(f"{where} has labels of dtype {array.dtype}, expected integers")
+    array = array.astype(np.intp, copy=False)
+    bad = np.flatnonzero((array < 0) | (array >= classes))
+    if bad.size:
+        raise ValueError(f"{where} has label {array[bad[0]]} at row {bad[0]}, expected 0 to {classes - 1}")
+    return array

@@ -1,0 +1,216 @@
+"""gradient_check: backpropagation against differences of the cost, with the differences' own error estimated.
+
+Central differences D(h) = (C(theta + h) - C(theta - h)) / 2h are off by c h^2 + ... and by rounding of about e / h. Richardson's
+extrapolation over a ladder of steps removes the powers of h one after the other. What is left is estimated from how far the last two
+extrapolations are apart, plus the rounding of C, each sum of k terms being off by up to k u times the sum of their sizes.
+
+The complex step, Im C(theta + ih) / h, subtracts nothing and so takes h down to 1e-100. It needs activations and a loss that are
+analytic.
+
+Where C has a kink within h (ReLU at z = 0, MAE at a = y), a difference says nothing about the derivative: such steps are dropped,
+and an entry for which none is left is counted as not judged.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from refnet.activations import Activation
+from refnet.backprop import LayerTrace, forward
+from refnet.checks import Array
+from refnet.losses import Loss
+from refnet.network import Gradients, Network
+
+LADDER = tuple(2.0**-k for k in (5, 7, 9, 11, 13))
+COMPLEX_STEP = 2.0**-333
+
+
+@dataclass(frozen=True)
+class ArrayCheck:
+    """One parameter array: its worst entry, the one where |analytic - numeric| is the largest share of the estimated error."""
+
+    name: str  # "dW1"
+    index: tuple[int, ...]
+    analytic: float
+    numeric: float
+    error: float  # of the difference itself, estimated
+    judged: int
+    entries: int
+
+    @property
+    def share(self) -> float:
+        """|analytic - numeric| / error: above 1, the two disagree."""
+        gap = abs(self.analytic - self.numeric)
+        return 0.0 if gap == 0.0 else gap / self.error if self.error else float("inf")
+
+    @property
+    def passed(self) -> bool:
+        """Whether an entry was judged and none is off by more than the estimated error; NaN is off."""
+        return self.judged > 0 and self.share <= 1.0
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """The result of gradient_check: an ArrayCheck for every W and b."""
+
+    arrays: tuple[ArrayCheck, ...]
+    method: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether every array passed."""
+        return all(array.passed for array in self.arrays)
+
+    def __str__(self) -> str:
+        rows = [f"gradient check ({self.method}): {'passed' if self.passed else 'FAILED'}"]
+        rows += [f"{'array':<6}{'entry':>12}{'analytic':>24}{'numeric':>24}{'error':>10}{'judged':>14}"]
+        for a in self.arrays:
+            verdict = "" if a.passed else "  <- off" if a.judged else "  <- nothing judged"
+            entry = str(list(a.index))
+            rows.append(f"{a.name:<6}{entry:>12}{a.analytic:>24.15e}{a.numeric:>24.15e}{a.error:>10.1e}{f'{a.judged}/{a.entries}':>14}{verdict}")
+        return "\n".join(rows)
+
+
+def gradient_check(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, method: str = "central") -> GradientCheck:
+    """Compare dC/dtheta from BP1 to BP4 with differences of C, entry by entry, in a float64 copy of the network.
+
+    `method` is "central" or "complex". The cost of a check is some ten forward passes (complex: one) per parameter.
+
+    Shapes: x (n, fan_in); y as the loss wants it.
+    Torch: torch.autograd.gradcheck, which compares with a fixed tolerance.
+    Source: Ridders, Accurate computation of F'(x) and F'(x)F''(x) (1982); Squire and Trapp, Using complex variables to estimate
+        derivatives of real functions (1998).
+    Errors: ValueError or TypeError for unusable input, an unknown method, or "complex" where an activation or the loss is not analytic.
+    """
+    net = net.astype(np.float64)
+    loss = net.trainable_with(loss)
+    x = net.check_inputs(x).astype(np.float64, copy=False)
+    y = net.check_targets(loss, y, len(x))
+    if method not in ("central", "complex"):
+        raise ValueError(f"gradient_check: method has {method!r}, expected 'central' or 'complex'")
+    _, gradients = net.loss_and_gradients(x, y, loss)
+    if method == "complex":
+        numeric, error = _complex_step(net, x, y, loss, gradients)
+    else:
+        numeric, error = _central(net, x, y, loss, gradients)
+    return GradientCheck(tuple(_arrays(net, gradients.vector, numeric, error)), method)
+
+
+def _arrays(net: Network, analytic: Array, numeric: Array, error: Array) -> list[ArrayCheck]:
+    found, start = [], 0
+    for layer, dense in enumerate(net.layers, start=1):
+        for name, array in ((f"dW{layer}", dense.W), (f"db{layer}", dense.b)):
+            part = slice(start, start + array.size)
+            judged = np.isfinite(error[part])
+            gap = np.abs(analytic[part] - numeric[part])
+            share = np.where(judged, np.divide(gap, error[part], out=np.where(gap == 0.0, 0.0, np.inf), where=error[part] > 0.0), -1.0)
+            worst = int(np.argmax(np.where(np.isnan(share), np.inf, share)))
+            index = tuple(int(i) for i in np.unravel_index(worst, array.shape))
+            i = start + worst
+            found.append(ArrayCheck(name, index, float(analytic[i]), float(numeric[i]), float(error[i]), int(judged.sum()), array.size))
+            start += array.size
+    return found
+
+
+def _central(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradients) -> tuple[Array, Array]:
+    """Numeric derivative and its estimated error for every parameter; the error is inf where no step of the ladder is free of kinks."""
+    theta = net.parameters
+    rounding = _rounding_of_cost(net, x, y, loss, gradients)
+
+    def cost(i: int, value: float) -> tuple[float, list[Array]]:
+        old, theta[i] = theta[i], value
+        trace = forward(net.layers, x)
+        theta[i] = old
+        return loss.value(trace[-1].a, y), _sides(net, trace, loss, y)
+
+    numeric, error = np.full_like(theta, np.nan), np.full_like(theta, np.inf)
+    for i in range(theta.size):
+        numeric[i], error[i] = _extrapolate(partial(cost, i), float(theta[i]), rounding)
+    return numeric, error
+
+
+def _extrapolate(cost: Callable[[float], tuple[float, list[Array]]], at: float, rounding: float) -> tuple[float, float]:
+    _, home = cost(at)
+    best, error = float("nan"), float("inf")
+    above: list[float] = []
+    for h in LADDER:
+        (high, side_high), (low, side_low) = cost(at + h), cost(at - h)
+        if not (_same(home, side_high) and _same(home, side_low)):
+            continue
+        width = (at + h) - (at - h)
+        row = [(high - low) / width]
+        for j, before in enumerate(above, start=1):
+            row.append((16**j * row[-1] - before) / (16**j - 1))
+            estimate = max(abs(row[-1] - row[-2]), abs(row[-1] - before)) + 2.0 * rounding / width
+            if estimate < error:
+                best, error = row[-1], estimate
+        above = row
+    return best, error
+
+
+def _complex_step(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradients) -> tuple[Array, Array]:
+    """Im C(theta + ih) / h, and what rounding can make of it: every term of dW and db is a product along a chain of short sums."""
+    for i, layer in enumerate(net.layers, start=1):
+        if not layer.activation.analytic:
+            kind = type(layer.activation).__name__
+            raise ValueError(f"gradient_check: complex step has {kind} in layer {i}, expected analytic activations; use method='central'")
+    if not loss.analytic:
+        raise ValueError(f"gradient_check: complex step has the loss {loss}, expected an analytic one; use method='central'")
+    theta = net.parameters.astype(np.complex128)
+    layers = _complex_layers(net, theta)
+    numeric = np.empty_like(net.parameters)
+    for i in range(theta.size):
+        theta[i] += 1j * COMPLEX_STEP
+        value: Any = loss.value(forward(layers, x.astype(np.complex128))[-1].a, y)  # type: ignore[arg-type]
+        numeric[i] = value.imag / COMPLEX_STEP
+        theta[i] = theta[i].real
+    roundings = sum(layer.fan_in + layer.fan_out + 20 for layer in net.layers) + len(x)
+    trace = forward(net.layers, x)
+    sizes = [part for g, t in zip(gradients, trace, strict=True) for part in _term_sizes(g.delta, t.a_prev)]
+    return numeric, roundings * np.finfo(np.float64).eps * np.concatenate(sizes)
+
+
+def _term_sizes(delta: Array, a_prev: Array) -> tuple[Array, Array]:
+    """The largest sum of |terms| over dW, and over db, once per entry."""
+    dW, db = np.dot(np.abs(delta).T, np.abs(a_prev)), np.abs(delta).sum(axis=0)
+    return np.full(dW.size, dW.max()), np.full(db.size, db.max())
+
+
+class _ComplexLayer(NamedTuple):
+    W: Array
+    b: Array
+    activation: Activation
+
+
+def _complex_layers(net: Network, theta: Array) -> list[_ComplexLayer]:
+    layers, start = [], 0
+    for layer in net.layers:
+        W = theta[start : start + layer.W.size].reshape(layer.W.shape)
+        start += layer.W.size + layer.b.size
+        layers.append(_ComplexLayer(W, theta[start - layer.b.size : start], layer.activation))
+    return layers
+
+
+def _sides(net: Network, trace: Sequence[LayerTrace], loss: Loss, y: Array) -> list[Array]:
+    """On which side of its kink each number lies."""
+    sides = [np.sign(step.z) for layer, step in zip(net.layers, trace, strict=True) if layer.activation.kink]
+    return [*sides, np.sign(trace[-1].a - y)] if loss.kink else sides
+
+
+def _same(some: list[Array], others: list[Array]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(some, others, strict=True))
+
+
+def _rounding_of_cost(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradients) -> float:
+    """How far rounding can move C: by delta dz summed over all z, |dz| <= (fan_in + 8) u (|a_prev| |W|^T + |b|), and by C's own sum."""
+    u = np.finfo(np.float64).eps / 2
+    trace = forward(net.layers, x)
+    total = (trace[-1].a.size + 16) * abs(loss.value(trace[-1].a, y))
+    for layer, step, gradient in zip(net.layers, trace, gradients, strict=True):
+        size = np.dot(np.abs(step.a_prev), np.abs(layer.W).T) + np.abs(layer.b)
+        total += (layer.fan_in + 8) * float((np.abs(gradient.delta) * size).sum())
+    return float(u * total)

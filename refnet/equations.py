@@ -1,0 +1,49 @@
+"""The equations of one training step as words: what each is called, says, reads and writes, and where it is derived. Data only.
+
+The order is the order of computation, so the first equation that fails is the place of the mistake.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One equation: its label, its formula in plain text, the quantities it reads and writes, and its source."""
+
+    label: str
+    name: str
+    formula: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    source: str
+
+
+_NIELSEN = "Nielsen, Neural Networks and Deep Learning, chapter 2"
+
+EQUATIONS = {
+    equation.label: equation
+    for equation in (
+        Equation("z", "weighted input", "z^l = a^(l-1) (W^l)^T + b^l", ("a_prev", "W", "b"), ("z",), f"{_NIELSEN}, equation 25"),
+        Equation("a", "activation", "a^l = f(z^l)", ("z",), ("a",), f"{_NIELSEN}, equation 25"),
+        Equation("C", "cost", "C = loss(a^L, y), a mean over the n rows", ("a", "y"), ("loss",), f"{_NIELSEN}, equation 26"),
+        Equation("BP1", "output delta", "delta^L = dC/da^L * f'(z^L)", ("a", "y", "z"), ("delta",), f"{_NIELSEN}, equation BP1"),
+        Equation(
+            "BP2",
+            "hidden delta",
+            "delta^l = (delta^(l+1) W^(l+1)) * f'(z^l)",
+            ("delta", "W", "z", "a"),
+            ("delta",),
+            f"{_NIELSEN}, equation BP2",
+        ),
+        Equation("BP3", "bias gradient", "db^l = sum over rows of delta^l", ("delta",), ("db",), f"{_NIELSEN}, equation BP3"),
+        Equation("BP4", "weight gradient", "dW^l = (delta^l)^T a^(l-1)", ("delta", "a_prev"), ("dW",), f"{_NIELSEN}, equation BP4"),
+        Equation(
+            "step",
+            "update",
+            "theta := theta - u(dC/dtheta, state)",
+            ("W", "b", "dW", "db", "state"),
+            ("W", "b", "state"),
+            "the optimizer's own docstring",
+        ),
+    )
+}

@@ -1,0 +1,249 @@
+"""Network: layers over one flat parameter vector, of which every W and b is a view."""
+
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from refnet.activations import ACTIVATIONS, Activation
+from refnet.backprop import LayerGradient, LayerTrace, backward, forward
+from refnet.checks import Array, class_labels, float_dtype, integer, matrix, named, real_array
+from refnet.initializers import INITIALIZERS, Initializer
+from refnet.layer import Dense
+from refnet.losses import LOSSES, Loss
+
+
+class Trace(tuple[LayerTrace, ...]):
+    """What the forward pass computed: one LayerTrace(a_prev, z, a) per layer."""
+
+    __slots__ = ()
+
+    @property
+    def output(self) -> Array:
+        """a^L, the output of the network, (n, fan_out of the last layer)."""
+        return self[-1].a
+
+
+class Gradients(tuple[LayerGradient, ...]):  # noqa: SLOT001 - the cached vector needs a __dict__
+    """What the backward pass computed: one LayerGradient(delta, dW, db) per layer."""
+
+    @cached_property
+    def vector(self) -> Array:
+        """dC/dtheta, flat, in the order of Network.parameters."""
+        return np.concatenate([part for layer in self for part in (layer.dW.ravel(), layer.db)])
+
+    def wrt_input(self, net: "Network") -> Array:
+        """dC/dx = delta^1 W^1, (n, fan_in of the first layer). Ask before the step: it uses the network's W as it stands."""
+        return np.dot(self[0].delta, net.layers[0].W)
+
+
+class Network:
+    """A feed-forward network: a^l = f^l(a^(l-1) (W^l)^T + b^l) for each of its layers.
+
+    The arrays of the given layers are copied into one flat vector, `parameters`: W1 row by row, b1, W2, b2, ...
+    Each `layers[i].W` and `.b` is a view of it, also in a copy, a deep copy and after pickling.
+
+    Shapes: x (n, fan_in of the first layer) to (n, fan_out of the last).
+    Torch: torch.nn.Sequential of torch.nn.Linear and activation modules; `parameters` is torch.nn.utils.parameters_to_vector of it.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2.
+    Errors: ValueError where a layer does not fit on the one below; TypeError where dtypes differ.
+    """
+
+    _parameters: Array
+    _layers: tuple[Dense, ...]
+
+    def __init__(self, layers: Iterable[Dense]) -> None:
+        given = tuple(layers)
+        if not given:
+            raise ValueError("Network: has 0 layers, expected at least one")
+        for i, layer in enumerate(given, start=1):
+            if not isinstance(layer, Dense):
+                raise TypeError(f"Network: layer {i} has type {type(layer).__name__}, expected Dense")
+            if layer.W.dtype != given[0].W.dtype:
+                raise TypeError(f"{_title(i, layer)}: has dtype {layer.W.dtype}, expected {given[0].W.dtype} as layer 1")
+        for i, (below, layer) in enumerate(pairwise(given), start=2):
+            if layer.fan_in != below.fan_out:
+                raise ValueError(f"{_title(i, layer)}: W has fan_in {layer.fan_in}, expected {below.fan_out}, the units of layer {i - 1}")
+        vector = np.concatenate([part for layer in given for part in (layer.W.ravel(), layer.b)])
+        self.__setstate__({"parameters": vector, "shapes": [(layer.W.shape, layer.activation) for layer in given]})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"parameters": self.parameters, "shapes": [(layer.W.shape, layer.activation) for layer in self.layers]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._parameters = vector = state["parameters"]
+        layers, start = [], 0
+        for (fan_out, fan_in), activation in state["shapes"]:
+            middle = start + fan_out * fan_in
+            end = middle + fan_out
+            layers.append(Dense(vector[start:middle].reshape(fan_out, fan_in), vector[middle:end], activation))
+            start = end
+        self._layers = tuple(layers)
+
+    def _with(self, parameters: Array) -> "Network":
+        new = type(self).__new__(type(self))
+        new.__setstate__({**self.__getstate__(), "parameters": parameters})
+        return new
+
+    @property
+    def layers(self) -> tuple[Dense, ...]:
+        """The layers, first to last; W and b are views of `parameters`."""
+        return self._layers
+
+    @property
+    def parameters(self) -> Array:
+        """The flat parameter vector. Write into it with `net.parameters[:] = vector`."""
+        return self._parameters
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self._parameters.dtype
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units per layer, the input first: (64, 30, 10)."""
+        return (self.layers[0].fan_in, *(layer.fan_out for layer in self.layers))
+
+    def forward(self, x: ArrayLike) -> Trace:
+        """Every z and a.
+
+        Shapes: x (n, fan_in). Torch: model(x). Errors: ValueError or TypeError where x does not fit or is not finite.
+        """
+        return Trace(forward(self.layers, self.check_inputs(x).astype(self.dtype, copy=False)))
+
+    def backward(self, trace: Sequence[LayerTrace], loss: str | Loss, y: ArrayLike) -> Gradients:
+        """delta, dW and db of every layer.
+
+        Shapes: y as the loss wants it. Torch: loss.backward(). Errors: ValueError or TypeError where loss or y does not fit.
+        """
+        loss = self.trainable_with(loss)
+        return Gradients(backward(self.layers, trace, loss, self._targets(loss, y, len(trace[-1].a))))
+
+    def loss_and_gradients(self, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> tuple[float, Gradients]:
+        """C and its gradients. Shapes: x (n, fan_in), y as the loss wants it. Errors: as forward and backward."""
+        loss = self.trainable_with(loss)
+        trace = self.forward(x)
+        targets = self._targets(loss, y, len(trace.output))
+        return loss.value(trace.output, targets), Gradients(backward(self.layers, trace, loss, targets))
+
+    def predict(self, x: ArrayLike) -> Array:
+        """The output activations. Shapes: x (n, fan_in) to (n, fan_out). Torch: model(x). Errors: as forward."""
+        return self.forward(x).output
+
+    def classify(self, x: ArrayLike) -> Array:
+        """The label of each row: the column of the largest output; with one output, 1 where z > 0 (a sigmoid above 1/2), else 0.
+
+        Shapes: x (n, fan_in) to (n,). Torch: model(x).argmax(dim=1). Errors: as forward.
+        """
+        top = self.forward(x)[-1]
+        return top.a.argmax(axis=1) if top.a.shape[1] > 1 else (top.z[:, 0] > 0).astype(np.intp)
+
+    def accuracy(self, x: ArrayLike, labels: ArrayLike) -> float:
+        """The share of rows whose label `classify` finds.
+
+        Shapes: x (n, fan_in), labels (n,) integers. Errors: as forward; ValueError or TypeError for other labels.
+        """
+        found, given = self.classify(x), real_array("accuracy: labels", labels)
+        if given.shape != found.shape:
+            raise ValueError(f"accuracy: labels has shape {given.shape}, expected {found.shape}")
+        return float(np.mean(found == class_labels("accuracy: labels", given, max(2, self.sizes[-1]))))
+
+    def check_inputs(self, x: ArrayLike) -> Array:
+        """`x`, finite and (n, fan_in), in the network's dtype unless it lies on disk in another; ValueError or TypeError otherwise."""
+        return matrix(f"{_title(1, self.layers[0])}: input", x, self.dtype, ("n", self.sizes[0]))
+
+    def check_targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
+        """`y` as the loss wants it behind this network, likewise."""
+        return loss.targets(y, rows, self.sizes[-1], self.dtype)
+
+    def trainable_with(self, loss: str | Loss) -> Loss:
+        """The loss, where this network can learn from it; ValueError where its output or an activation does not fit."""
+        found = named("loss", Loss, LOSSES, loss)
+        for i, layer in enumerate(self.layers, start=1):
+            if not layer.activation.trainable:
+                name = type(layer.activation).__name__
+                raise ValueError(f"{_title(i, layer)}: activation has {name}, expected a trainable one: its derivative is zero everywhere")
+        found.check_output(self.layers[-1].activation)
+        return found
+
+    def entry(self, index: int) -> tuple[int, str, tuple[int, ...]]:
+        """Where entry `index` of the flat vector stands: the layer from 1 on, "W" or "b", and the index in it."""
+        for i, layer in enumerate(self.layers, start=1):
+            for name, array in (("W", layer.W), ("b", layer.b)):
+                if index < array.size:
+                    return i, name, tuple(int(k) for k in np.unravel_index(index, array.shape))
+                index -= array.size
+        raise IndexError(f"Network: entry {index} past the end of {self._parameters.size} parameters")
+
+    def summary(self) -> str:
+        """A table of the layers: units, activation, number of parameters, and their total."""
+        rows = [("layer", "units", "activation", "parameters"), ("input", f"{self.sizes[0]}", "", "")]
+        for i, layer in enumerate(self.layers, start=1):
+            rows.append((f"{i}", f"{layer.fan_out}", type(layer.activation).__name__, f"{layer.W.size + layer.b.size}"))
+        rows.append(("total", "", "", f"{self.parameters.size}"))
+        return "\n".join(f"{name:<6}{units:>7}  {kind:<12}{count:>10}".rstrip() for name, units, kind, count in rows)
+
+    def copy(self) -> "Network":
+        """An equal network over a vector of its own."""
+        return self.astype(self.dtype)
+
+    def astype(self, dtype: Any) -> "Network":
+        """A network over a vector of its own, in float32 or float64."""
+        return self._with(self.parameters.astype(float_dtype("Network.astype", dtype)))
+
+    def _targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
+        targets = self.check_targets(loss, y, rows)
+        return targets if targets.ndim == 1 else targets.astype(self.dtype, copy=False)
+
+    def __copy__(self) -> "Network":
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
+        return self._with(deepcopy(self.parameters, memo))  # through memo, so that an optimizer copied along stays bound
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(layer.activation.name for layer in self.layers)
+        return f"<Network {'-'.join(map(str, self.sizes))} ({kinds}), {self.dtype}>"
+
+
+def mlp(
+    sizes: Sequence[int],
+    hidden: str | Activation | Sequence[str | Activation] = "sigmoid",
+    output: str | Activation = "softmax",
+    init: str | Initializer = "torch_linear",
+    seed: int = 0,
+    dtype: Any = "float64",
+) -> Network:
+    """A multilayer perceptron: `sizes` [64, 30, 10] is 64 inputs, 30 hidden units, 10 outputs.
+
+    `hidden` is one activation for all hidden layers, or a list with one for each. The same seed draws the same numbers in
+    both dtypes, rounded in float32.
+
+    Shapes: x (n, sizes[0]) to (n, sizes[-1]).
+    Torch: torch.nn.Sequential; `parity.twin(net)` builds the identical one.
+    Source: Rumelhart, Hinton and Williams, Learning representations by back-propagating errors (1986).
+    Errors: ValueError for sizes below 1, unknown names, or a list `hidden` of the wrong length; TypeError for the wrong kind.
+    """
+    widths = [integer("mlp", f"sizes[{i}]", size, low=1) for i, size in enumerate(sizes)]
+    if len(widths) < 2:
+        raise ValueError(f"mlp: sizes has {len(widths)} entries, expected at least 2 (inputs and outputs)")
+    between = [hidden] * (len(widths) - 2) if isinstance(hidden, str | Activation) else list(hidden)
+    if len(between) != len(widths) - 2:
+        raise ValueError(f"mlp: hidden has {len(between)} activations, expected {len(widths) - 2}, one per hidden layer")
+    kind, initializer = float_dtype("mlp", dtype), named("initializer", Initializer, INITIALIZERS, init)
+    activations = [named("activation", Activation, ACTIVATIONS, given) for given in (*between, output)]
+    rng = np.random.default_rng(integer("mlp", "seed", seed, low=0))
+    layers = []
+    for (fan_in, fan_out), activation in zip(pairwise(widths), activations, strict=True):
+        W, b = initializer(rng, fan_out, fan_in)
+        layers.append(Dense(W.astype(kind), b.astype(kind), activation))
+    return Network(layers)
+
+
+def _title(number: int, layer: Dense) -> str:
+    return f"Dense {number} (W {layer.fan_out}x{layer.fan_in})"

@@ -1,0 +1,385 @@
+"""Optimizers: how a gradient becomes a step. Each rule is written as the textbook assignment, on flat vectors.
+
+theta is `net.parameters`, g is `gradients.vector`, t counts the steps from 1 on, and d = g + weight_decay theta. A step changes
+theta in place. Where the gradient or the update is not finite it raises FloatingPointError, with every parameter as it was.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from refnet.checks import Array, finite, number, real_array
+
+
+class _Network(Protocol):
+    @property
+    def parameters(self) -> Array: ...
+    def entry(self, index: int) -> tuple[int, str, tuple[int, ...]]: ...
+
+
+class _Gradients(Protocol):
+    @property
+    def vector(self) -> Array: ...
+
+
+class Optimizer(ABC):
+    """theta := theta - u, with u made of the gradient and the optimizer's state.
+
+    An optimizer belongs to the first network it steps and refuses any other one.
+
+    Shapes: theta, g and every vector of the state are (number of parameters,).
+    Torch: the optimizers of torch.optim.
+    Source: Goodfellow, Bengio and Courville, Deep Learning, chapter 8.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, lr: float, weight_decay: float) -> None:
+        self.lr = lr
+        self.weight_decay = self._number("weight_decay", weight_decay)
+        self._steps = 0
+        self._state: dict[str, Array] = {}
+        self._theta: Array | None = None
+
+    @property
+    def lr(self) -> float:
+        """The learning rate; may be changed between steps."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        self._lr = self._number("lr", value)
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Every setting by torch's name, as plain data."""
+        return {name: getattr(self, name) for name in ("lr", *self._settings, "weight_decay")}
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The number of `steps` and the vectors kept between them, by torch's names: the live ones, not copies."""
+        return {"steps": self._steps, **self._state}
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        given = dict(state)
+        steps = given.pop("steps", None)
+        if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
+            raise ValueError(f"{self}: state has steps {steps!r}, expected an integer >= 0")
+        needed = [name for name, start in self._kept.items() if start is not None and steps > 0]
+        if not set(needed) <= set(given) <= set(self._kept):
+            raise ValueError(f"{self}: state has {', '.join(['steps', *given])}, expected {', '.join(['steps', *self._kept])}")
+        vectors = {name: self._vector(name, vector) for name, vector in given.items()}
+        self._steps, self._state = int(steps), vectors
+        self._complete()
+
+    def step(self, net: _Network, gradients: _Gradients) -> None:
+        """Take one step, in place.
+
+        Errors: ValueError for another network; FloatingPointError, with theta as it was, where a number is not finite.
+        """
+        self.bind(net)
+        theta, g = net.parameters, gradients.vector
+        if g.shape != theta.shape or g.dtype != theta.dtype:
+            raise ValueError(f"{self}: gradient has {g.shape} {g.dtype}, expected {theta.shape} {theta.dtype} as the parameters")
+        with np.errstate(all="ignore"):  # what overflows is found here and named
+            d = g + self.weight_decay * theta if self.weight_decay and not self._decoupled else g
+            if not _squares_are_finite(d):
+                _refuse_nonfinite("gradient", d, net)
+            self._steps += 1
+            u = self._update(d)
+            # with |u| below the root of the largest number, theta - u cannot overflow: half a last place of that number is far larger
+            if not (_squares_are_finite(u) and abs(self._shrink) <= 1.0):
+                _refuse_nonfinite("new value", self._shrink * theta - u, net)
+            if self._shrink != 1.0:
+                theta *= self._shrink
+            theta -= u
+
+    def bind(self, net: _Network) -> None:
+        """Make `net` the network of this optimizer and start its state. Errors: ValueError where it has another one."""
+        theta = net.parameters
+        if self._theta is theta:
+            return
+        if self._theta is not None:
+            raise ValueError(f"{self}: got another network, expected the one of its first step; make an optimizer for each network")
+        for name, vector in self._state.items():
+            if vector.shape != theta.shape:
+                raise ValueError(f"{self}: state {name} has shape {vector.shape}, expected {theta.shape}")
+        self._theta = theta
+        self._state = {name: vector.astype(theta.dtype) for name, vector in self._state.items()}
+        self._complete()
+
+    def _complete(self) -> None:
+        """Start the vectors of the state that nobody has set."""
+        for name, start in self._kept.items():
+            if self._theta is not None and name not in self._state and start is not None:
+                self._state[name] = np.full_like(self._theta, start)
+
+    _settings: ClassVar[tuple[str, ...]]  # the names of the hyper-parameters beside lr and weight_decay
+    _decoupled: ClassVar[bool] = False  # weight decay acts on theta itself, not through the gradient
+
+    @property
+    def _shrink(self) -> float:
+        return 1.0 - self.lr * self.weight_decay if self._decoupled else 1.0
+
+    @property
+    @abstractmethod
+    def _kept(self) -> dict[str, float | None]:
+        """The vectors of the state and what they start from; None: the first step makes it."""
+
+    @abstractmethod
+    def _update(self, d: Array) -> Array:
+        """u, advancing the state; t is self._steps."""
+
+    def _number(self, name: str, value: object, below: float = np.inf) -> float:
+        return number(type(self).__name__, name, value, low=0.0, below=below)
+
+    def _vector(self, name: str, given: Any) -> Array:
+        array = finite(f"{self}: state {name}", real_array(f"{self}: state {name}", given))
+        if array.ndim != 1 or (self._theta is not None and array.shape != self._theta.shape):
+            want = "(parameters,)" if self._theta is None else self._theta.shape
+            raise ValueError(f"{self}: state {name} has shape {array.shape}, expected {want}")
+        return array.astype(np.float64 if self._theta is None else self._theta.dtype)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in self.hyperparameters.items())})"
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
+
+class SGD(Optimizer):
+    """v := d at the first step, then v := momentum v + (1 - dampening) d; theta := theta - lr v.
+
+    Without momentum v is d. With `nesterov` the step is lr (d + momentum v).
+
+    Shapes: flat vectors; state "momentum_buffer".
+    Torch: torch.optim.SGD.
+    Source: Polyak, Some methods of speeding up the convergence of iteration methods (1964); Sutskever, Martens, Dahl and Hinton,
+        On the importance of initialization and momentum in deep learning (2013).
+    Dialect: v holds gradients, not steps (Sutskever, Keras and scikit-learn keep v := momentum v - lr d; the two part where lr
+        changes). The first v is not dampened. Weight decay reaches biases too.
+    Errors: ValueError for lr, momentum or weight_decay < 0, or nesterov without momentum or with dampening.
+    """
+
+    name: ClassVar[str] = "sgd"
+    _settings: ClassVar[tuple[str, ...]] = ("momentum", "dampening", "nesterov")
+
+    def __init__(
+        self,
+        lr: float = 0.1,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(lr, weight_decay)
+        self.momentum = self._number("momentum", momentum)
+        self.dampening = number("SGD", "dampening", dampening)
+        self.nesterov = bool(nesterov)
+        if self.nesterov and (self.momentum == 0.0 or self.dampening != 0.0):
+            given = f"momentum {self.momentum} and dampening {self.dampening}"
+            raise ValueError(f"SGD: nesterov has {given}, expected momentum > 0 and dampening 0")
+
+    @property
+    def _kept(self) -> dict[str, float | None]:
+        return {"momentum_buffer": None} if self.momentum else {}
+
+    def _update(self, d: Array) -> Array:
+        if not self.momentum:
+            return self.lr * d
+        if "momentum_buffer" not in self._state:
+            v = self._state["momentum_buffer"] = d.copy()
+        else:
+            v = self._state["momentum_buffer"]
+            v *= self.momentum
+            v += (1.0 - self.dampening) * d
+        return self.lr * (d + self.momentum * v if self.nesterov else v)
+
+
+class Adagrad(Optimizer):
+    """v := v + d^2; theta := theta - lr / (1 + (t - 1) lr_decay) d / (sqrt(v) + eps).
+
+    Shapes: flat vectors; state "sum", which starts at initial_accumulator_value.
+    Torch: torch.optim.Adagrad.
+    Source: Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic optimization (2011).
+    Dialect: eps outside the root (Keras: inside, and v starts at 0.1).
+    Errors: ValueError for a hyper-parameter < 0.
+    """
+
+    name: ClassVar[str] = "adagrad"
+    _settings: ClassVar[tuple[str, ...]] = ("lr_decay", "initial_accumulator_value", "eps")
+
+    def __init__(
+        self,
+        lr: float = 0.01,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
+    ) -> None:
+        super().__init__(lr, weight_decay)
+        self.lr_decay = self._number("lr_decay", lr_decay)
+        self.initial_accumulator_value = self._number("initial_accumulator_value", initial_accumulator_value)
+        self.eps = self._number("eps", eps)
+
+    @property
+    def _kept(self) -> dict[str, float | None]:
+        return {"sum": self.initial_accumulator_value}
+
+    def _update(self, d: Array) -> Array:
+        v = self._state["sum"]
+        v += d * d
+        lr = self.lr / (1.0 + (self._steps - 1) * self.lr_decay)
+        return lr * d / (np.sqrt(v) + self.eps)
+
+
+class RMSprop(Optimizer):
+    """v := alpha v + (1 - alpha) d^2; q = d / (sqrt(v) + eps); theta := theta - lr q.
+
+    With `centered`, mean := alpha mean + (1 - alpha) d, and sqrt(v - mean^2) for sqrt(v).
+    With momentum, buf := momentum buf + q and theta := theta - lr buf.
+
+    Shapes: flat vectors; state "square_avg", "grad_avg" if centered, "momentum_buffer" with momentum.
+    Torch: torch.optim.RMSprop, which lets v - mean^2 fall below zero by rounding and returns NaN there.
+    Source: Tieleman and Hinton, Lecture 6.5 - RMSProp (2012); centered: Graves, Generating sequences with recurrent neural
+        networks (2013), equations 38 to 45.
+    Dialect: eps outside the root and v starts at 0 (TensorFlow 1: inside, at 1; Keras: inside). buf does not contain lr.
+    Errors: ValueError for a hyper-parameter < 0.
+    """
+
+    name: ClassVar[str] = "rmsprop"
+    _settings: ClassVar[tuple[str, ...]] = ("alpha", "eps", "momentum", "centered")
+
+    def __init__(
+        self,
+        lr: float = 0.01,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+    ) -> None:
+        super().__init__(lr, weight_decay)
+        self.alpha = self._number("alpha", alpha)
+        self.eps = self._number("eps", eps)
+        self.momentum = self._number("momentum", momentum)
+        self.centered = bool(centered)
+
+    @property
+    def _kept(self) -> dict[str, float | None]:
+        names = ["square_avg"] + ["grad_avg"] * self.centered + ["momentum_buffer"] * (self.momentum > 0.0)
+        return dict.fromkeys(names, 0.0)
+
+    def _update(self, d: Array) -> Array:
+        v = self._state["square_avg"]
+        v *= self.alpha
+        v += (1.0 - self.alpha) * (d * d)
+        q = d / (np.sqrt(self._variance(v, d)) + self.eps)
+        if not self.momentum:
+            return self.lr * q
+        buf = self._state["momentum_buffer"]
+        buf *= self.momentum
+        buf += q
+        return self.lr * buf
+
+    def _variance(self, v: Array, d: Array) -> Array:
+        if not self.centered:
+            return v
+        mean = self._state["grad_avg"]
+        mean *= self.alpha
+        mean += (1.0 - self.alpha) * d
+        return np.maximum(v - mean * mean, 0.0)
+
+
+class Adam(Optimizer):
+    """m := beta1 m + (1 - beta1) d; v := beta2 v + (1 - beta2) d^2;
+    theta := theta - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
+
+    With `amsgrad`, vmax := max(vmax, v), and vmax for v in the step.
+
+    Shapes: flat vectors; state "exp_avg" (m), "exp_avg_sq" (v), "max_exp_avg_sq" (vmax) with amsgrad.
+    Torch: torch.optim.Adam.
+    Source: Kingma and Ba, Adam: a method for stochastic optimization (2015), algorithm 1; amsgrad: Reddi, Kale and Kumar, On the
+        convergence of Adam and beyond (2018).
+    Dialect: eps is added after bias correction and outside the root (Keras, TensorFlow and scikit-learn: "epsilon hat", before it).
+        amsgrad takes the maximum before bias correction. Weight decay goes through the gradient; AdamW decouples it.
+    Errors: ValueError for lr, eps or weight_decay < 0, or betas outside [0, 1).
+    """
+
+    name: ClassVar[str] = "adam"
+    _settings: ClassVar[tuple[str, ...]] = ("betas", "eps", "amsgrad")
+
+    def __init__(
+        self,
+        lr: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(lr, weight_decay)
+        if len(betas) != 2:
+            raise ValueError(f"{type(self).__name__}: betas has {len(betas)} entries, expected 2")
+        self.betas = (self._number("betas[0]", betas[0], below=1.0), self._number("betas[1]", betas[1], below=1.0))
+        self.eps = self._number("eps", eps)
+        self.amsgrad = bool(amsgrad)
+
+    @property
+    def _kept(self) -> dict[str, float | None]:
+        return dict.fromkeys(["exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * self.amsgrad, 0.0)
+
+    def _update(self, d: Array) -> Array:
+        m, v = self._state["exp_avg"], self._state["exp_avg_sq"]
+        beta1, beta2 = self.betas
+        m *= beta1
+        m += (1.0 - beta1) * d
+        v *= beta2
+        v += (1.0 - beta2) * (d * d)
+        if self.amsgrad:
+            v = np.maximum(self._state["max_exp_avg_sq"], v, out=self._state["max_exp_avg_sq"])
+        correction1, correction2 = 1.0 - beta1**self._steps, 1.0 - beta2**self._steps
+        return (self.lr / correction1) * m / (np.sqrt(v) / correction2**0.5 + self.eps)
+
+
+class AdamW(Adam):
+    """theta := (1 - lr weight_decay) theta, then Adam's step with d = g.
+
+    Shapes: flat vectors; state as Adam's.
+    Torch: torch.optim.AdamW.
+    Source: Loshchilov and Hutter, Decoupled weight decay regularization (2019), algorithm 2.
+    Dialect: the decay comes before the step and is scaled by lr (the paper scales it by the schedule's multiplier alone). Its default
+        is 0.01 (Keras: 0.004). It reaches biases too.
+    Errors: ValueError for lr, eps or weight_decay < 0, or betas outside [0, 1).
+    """
+
+    name: ClassVar[str] = "adamw"
+    _decoupled: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        lr: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(lr, betas, eps, weight_decay, amsgrad)
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {kind.name: kind for kind in (SGD, Adagrad, RMSprop, Adam, AdamW)}
+
+
+def _squares_are_finite(vector: Array) -> bool:
+    """The cheap test: a finite sum of squares has finite terms."""
+    return bool(np.isfinite(np.dot(vector, vector)))
+
+
+def _refuse_nonfinite(what: str, vector: Array, net: _Network) -> None:
+    bad = np.flatnonzero(~np.isfinite(vector))
+    if bad.size:
+        layer, array, index = net.entry(int(bad[0]))
+        raise FloatingPointError(
+            f"layer {layer}: {what} of {array} has {vector[bad[0]]} at {list(index)}, expected finite values; no parameter was changed"
+        )

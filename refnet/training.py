@@ -1,0 +1,285 @@
+"""Training: mini-batches, `fit`, its history, and when to stop."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from refnet.backprop import backward, forward
+from refnet.checks import Array, integer, named, number
+from refnet.losses import Loss
+from refnet.network import Gradients, Network, Trace
+from refnet.optimizers import OPTIMIZERS, Optimizer
+
+
+class Step(NamedTuple):
+    """One step of `fit`, as `on_step` gets it, after the update. The arrays are valid during the call: copy what you keep."""
+
+    epoch: int  # from 1 on
+    batch: int  # from 1 on, within the epoch
+    x: Array
+    y: Array
+    trace: Trace
+    loss: float
+    gradients: Gradients
+    lr: float
+
+
+class Epoch(NamedTuple):
+    """One epoch of `fit`, as `on_epoch` gets it. `loss` is the mean over the rows, each batch taken before its own update."""
+
+    number: int  # from 1 on
+    of: int
+    loss: float
+    lr: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None  # where the targets are classes
+
+
+@dataclass
+class History:
+    """What `fit` did: one Epoch each, and why it ended."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    stopped: str = "all epochs done"
+
+    @property
+    def loss(self) -> list[float]:
+        """The training loss of each epoch."""
+        return [epoch.loss for epoch in self.epochs]
+
+    @property
+    def validation_loss(self) -> list[float | None]:
+        """The validation loss of each epoch, None without validation."""
+        return [epoch.validation_loss for epoch in self.epochs]
+
+    @property
+    def validation_accuracy(self) -> list[float | None]:
+        """The validation accuracy of each epoch, None without validation or where targets are no classes."""
+        return [epoch.validation_accuracy for epoch in self.epochs]
+
+    @property
+    def lr(self) -> list[float]:
+        """The learning rate of each epoch."""
+        return [epoch.lr for epoch in self.epochs]
+
+
+@runtime_checkable
+class Stop(Protocol):
+    """When to stop: asked after each epoch, told when training is over."""
+
+    def start(self, validated: bool) -> None:
+        """Called before the first epoch."""
+
+    def reason(self, net: Network, epoch: Epoch) -> str | None:
+        """Why to stop now, or None to go on."""
+
+    def finish(self, net: Network) -> None:
+        """Called after the last epoch."""
+
+
+class EarlyStopping:
+    """Stop when the validation loss has not fallen below its best by more than min_delta for `patience` epochs; restore the best weights.
+
+    Shapes: scalars; patience in epochs.
+    Torch: none.
+    Source: Prechelt, Early stopping - but when? (1998).
+    Errors: ValueError for patience < 1, min_delta < 0, or `fit` without validation.
+    """
+
+    def __init__(self, patience: int = 10, min_delta: float = 0.0) -> None:
+        self.patience = integer("EarlyStopping", "patience", patience, low=1)
+        self.min_delta = number("EarlyStopping", "min_delta", min_delta, low=0.0)
+
+    def start(self, validated: bool) -> None:
+        """Forget an earlier training."""
+        if not validated:
+            raise ValueError("EarlyStopping: fit has no validation, expected validation=(x, y)")
+        self.best, self.best_epoch = float("inf"), 0
+        self._weights: Array | None = None
+
+    def reason(self, net: Network, epoch: Epoch) -> str | None:
+        """Why to stop now, or None to go on."""
+        if epoch.validation_loss is not None and epoch.validation_loss < self.best - self.min_delta:
+            self.best, self.best_epoch = epoch.validation_loss, epoch.number
+            self._weights = net.parameters.copy()
+        if epoch.number - self.best_epoch >= self.patience:
+            return f"validation loss best at epoch {self.best_epoch}, {self.patience} epochs ago"
+        return None
+
+    def finish(self, net: Network) -> None:
+        """Put the best weights back, in place."""
+        if self._weights is not None:
+            net.parameters[:] = self._weights
+
+
+class Precision:
+    """Stop when the training loss changed by less than `threshold` from one epoch to the next.
+
+    Shapes: scalars, in units of the loss.
+    Torch: none.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning (adventuresinmachinelearning), section 4.1.
+    Errors: ValueError for threshold < 0.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self.threshold = number("Precision", "threshold", threshold, low=0.0)
+
+    def start(self, validated: bool) -> None:
+        """Forget an earlier training."""
+        self._last: float | None = None
+
+    def reason(self, net: Network, epoch: Epoch) -> str | None:
+        """Why to stop now, or None to go on."""
+        last, self._last = self._last, epoch.loss
+        if last is not None and abs(epoch.loss - last) < self.threshold:
+            return f"loss changed by {abs(epoch.loss - last):.3g}, less than {self.threshold:g}"
+        return None
+
+    def finish(self, net: Network) -> None:
+        """Nothing to do."""
+
+
+def minibatches(rows: int, batch_size: int | None, rng: np.random.Generator | None) -> Iterator[slice | Array]:
+    """The rows of each mini-batch of one epoch: every row once, in the order of a permutation drawn from `rng`, or in order without one.
+
+    The last batch is smaller where batch_size does not divide rows. batch_size None is one batch of all rows, never shuffled.
+
+    Shapes: slices, or index vectors (batch_size,).
+    Torch: torch.utils.data.DataLoader(shuffle=True, drop_last=False).
+    Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.1.3.
+    """
+    if batch_size is None:
+        yield slice(0, rows)
+        return
+    order = None if rng is None else rng.permutation(rows)
+    for start in range(0, rows, batch_size):
+        end = min(start + batch_size, rows)
+        yield slice(start, end) if order is None else order[start:end]
+
+
+def fit(
+    net: Network,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: str | Loss,
+    optimizer: str | Optimizer,
+    epochs: int,
+    batch_size: int | None = None,
+    shuffle: bool = True,
+    seed: int = 0,
+    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    schedule: Callable[[float, int], float] | None = None,
+    stop: Stop | Sequence[Stop] | None = None,
+    on_step: Callable[[Step], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
+) -> History:
+    """Gradient descent: for each epoch and mini-batch, forward, BP1 to BP4, one step of the optimizer.
+
+    batch_size None is batch gradient descent, never shuffled; 1 is stochastic gradient descent; the last batch of an epoch may be
+    smaller and is averaged over its own rows. Everything is checked before the first step. `schedule` sets the learning rate of
+    each epoch; afterwards the optimizer has the one it started with.
+
+    Shapes: x (n, fan_in); y as the loss wants it; validation (x, y) alike.
+    Torch: the usual loop: zero_grad, forward, loss, backward, step.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, the backpropagation algorithm.
+    Errors: ValueError or TypeError for unusable input, with nothing changed; FloatingPointError or ValueError at a step that
+        would not be finite, naming epoch and batch, with the parameters as they were before that step.
+    """
+    if not isinstance(net, Network):
+        raise TypeError(f"fit: net has type {type(net).__name__}, expected Network")
+    loss = net.trainable_with(loss)
+    optimizer = named("optimizer", Optimizer, OPTIMIZERS, optimizer)
+    epochs = integer("fit", "epochs", epochs, low=1)
+    batch_size = None if batch_size is None else integer("fit", "batch_size", batch_size, low=1)
+    rng = np.random.default_rng(integer("fit", "seed", seed, low=0)) if shuffle else None
+    data = _Data(net, loss, x, y)
+    held_out = None if validation is None else _validation(net, loss, validation)
+    if schedule is not None and not callable(schedule):
+        raise TypeError(f"fit: schedule has type {type(schedule).__name__}, expected a callable (lr, epoch) -> lr")
+    stops: list[Stop] = [] if stop is None else list(stop) if isinstance(stop, Sequence) else [stop]
+    for rule in stops:
+        if not isinstance(rule, Stop):
+            raise TypeError(f"fit: stop has type {type(rule).__name__}, expected EarlyStopping, Precision or the like")
+        rule.start(validated=held_out is not None)
+    optimizer.bind(net)
+    history, lr = History(), optimizer.lr
+    try:
+        for epoch in range(epochs):
+            optimizer.lr = lr if schedule is None else schedule(lr, epoch)
+            total = 0.0
+            for batch, rows in enumerate(minibatches(data.rows, batch_size, rng), start=1):
+                step = _step(net, loss, optimizer, data, rows, epoch + 1, batch)
+                total += step.loss * len(step.x)
+                if on_step is not None:
+                    on_step(step)
+            judged = held_out.judge(net, loss) if held_out else ()
+            history.epochs.append(Epoch(epoch + 1, epochs, total / data.rows, optimizer.lr, *judged))
+            if on_epoch is not None:
+                on_epoch(history.epochs[-1])
+            reasons = [reason for rule in stops if (reason := rule.reason(net, history.epochs[-1])) is not None]
+            if reasons:
+                history.stopped = "; ".join(reasons)
+                break
+    finally:
+        optimizer.lr = lr
+    for rule in stops:
+        rule.finish(net)
+    return history
+
+
+class _Data:
+    """x and y, checked, with the rows of a batch in the network's dtype on demand: an array on disk is never held whole."""
+
+    def __init__(self, net: Network, loss: Loss, x: ArrayLike, y: ArrayLike) -> None:
+        self._dtype = net.dtype
+        self._x = net.check_inputs(x)
+        self.rows = len(self._x)
+        self._y = net.check_targets(loss, y, self.rows)
+
+    def batch(self, rows: slice | Array) -> tuple[Array, Array]:
+        """x and y of these rows."""
+        x, y = self._x[rows], self._y[rows]
+        return x.astype(self._dtype, copy=False), y if y.ndim == 1 else y.astype(self._dtype, copy=False)
+
+    def judge(self, net: Network, loss: Loss) -> tuple[float, float | None]:
+        """The loss and, where the targets are classes, the accuracy of the network on all rows."""
+        x, y = self.batch(slice(None))
+        labels = _labels(y, loss)
+        return loss.value(net.predict(x), y), None if labels is None else net.accuracy(x, labels)
+
+
+def _validation(net: Network, loss: Loss, pair: tuple[ArrayLike, ArrayLike]) -> _Data:
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise TypeError(f"fit: validation has type {type(pair).__name__}, expected a pair (x, y)")
+    try:
+        return _Data(net, loss, *pair)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"validation: {error}") from error
+
+
+def _labels(y: Array, loss: Loss) -> Array | None:
+    """The classes that targets stand for: labels, rows with a single 1, or the 0 and 1 of a single probability."""
+    if y.ndim == 1:
+        return y
+    if not ((y == 0.0) | (y == 1.0)).all():
+        return None
+    if y.shape[1] == 1:
+        return None if loss.reads == "values" else y[:, 0].astype(np.intp)
+    return y.argmax(axis=1) if (y.sum(axis=1) == 1.0).all() else None
+
+
+def _step(net: Network, loss: Loss, optimizer: Optimizer, data: _Data, rows: slice | Array, epoch: int, batch: int) -> Step:
+    x, y = data.batch(rows)
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # the step refuses what comes of it, by name
+            trace = Trace(forward(net.layers, x))
+            value = loss.value(trace.output, y)
+            gradients = Gradients(backward(net.layers, trace, loss, y))
+        optimizer.step(net, gradients)
+    except (FloatingPointError, ValueError) as error:
+        raise type(error)(f"epoch {epoch}, batch {batch}: {error}") from error
+    return Step(epoch, batch, x, y, trace, value, gradients, optimizer.lr)
