@@ -1,0 +1,220 @@
+"""Agreement of two records of the same step, quantity by quantity in order of computation: the first difference names the place.
+
+Each quantity is compared by its *scaled error*: the largest |got - expected| over the array, divided by the largest sum of |terms|
+that the array's equation adds up (for z = a_prev W^T + b that is |a_prev| |W|^T + |b|). Rounding is of that size even where the terms
+cancel. Shape, dtype and finiteness come first; NaN equals nothing.
+
+Until the bounds are derived, one table of tolerances decides.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.record import Snapshot, StepRecord
+from refnet.checks import Array, place
+from refnet.equations import EQUATIONS
+
+TOLERANCE = {"float64": 1e-12, "float32": 1e-3}
+
+# The largest scaled error that correct code was seen to reach over the whole case table, five free-running steps each.
+MEASURED = {
+    "float64": {},
+    "float32": {},
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one quantity of one layer is apart: `error` against `allowed`, and the worst entry."""
+
+    equation: str  # a label of refnet.EQUATIONS
+    layer: int | None  # from 1 on; None for the cost and the optimizer's state
+    quantity: str
+    error: float
+    allowed: float
+    index: tuple[int, ...] = ()
+    got: object = None
+    expected: object = None
+    kind: str = "value"  # or "shape", "dtype", "finiteness", "not shown"
+
+    @property
+    def passed(self) -> bool:
+        """Whether the error is within what is allowed; a NaN is not."""
+        return self.error <= self.allowed
+
+    def __str__(self) -> str:
+        where = f"{self.equation} ({EQUATIONS[self.equation].name})" + ("" if self.layer is None else f" of layer {self.layer}")
+        if self.kind != "value":
+            return f"{where}: {self.quantity} has {self.kind} {self.got}, expected {self.expected}"
+        at = f" at {place(self.index)}" if self.index else ""
+        return (
+            f"{where}: {self.quantity} has {self.got!r}{at}, expected {self.expected!r}; "
+            f"off by {self.error:.2g} of the size of its terms, allowed {self.allowed:.0e}"
+        )
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The differences of every quantity, in order of computation."""
+
+    differences: tuple[Difference, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every quantity agrees."""
+        return all(d.passed for d in self.differences)
+
+    @property
+    def first(self) -> Difference | None:
+        """The first quantity that does not agree: the place of the mistake."""
+        return next((d for d in self.differences if not d.passed), None)
+
+    @property
+    def worst(self) -> float:
+        """The largest scaled error; infinite where something else than a value differs."""
+        errors = [d.error for d in self.differences]
+        return float("inf") if any(np.isnan(errors)) else max(errors)
+
+    def __str__(self) -> str:
+        return f"agree, scaled error at most {self.worst:.2g}" if self.first is None else str(self.first)
+
+
+@dataclass(frozen=True)
+class _Quantity:
+    equation: str
+    layer: int | None
+    name: str
+    value: object
+
+
+def compare(got: StepRecord, expected: StepRecord) -> Agreement:
+    """Compare every quantity of two records of the same step.
+
+    Errors: ValueError where the two are not records of the same step: another network, loss, optimizer, step or data.
+    """
+    for name, value in vars(expected.spec).items():
+        if getattr(got.spec, name) != value:
+            raise ValueError(f"compare: {name} has {getattr(got.spec, name)}, expected {value}")
+    for name, mine, other in (("x", got.x, expected.x), ("y", got.y, expected.y)):
+        if not np.array_equal(mine, other):
+            raise ValueError(f"compare: {name} differs between the two records, expected the same data")
+    allowed, scales = TOLERANCE[expected.spec.dtype], _scales(expected)
+    pairs = zip(_quantities(got), _quantities(expected), strict=True)
+    return Agreement(tuple(_difference(mine, other, scales, allowed) for mine, other in pairs))
+
+
+def _difference(got: _Quantity, expected: _Quantity, scales: dict[tuple[str, int | None], float], allowed: float) -> Difference:
+    def refused(kind: str, mine: object, other: object) -> Difference:
+        return Difference(expected.equation, expected.layer, expected.name, float("inf"), allowed, (), mine, other, kind)
+
+    if got.value is None or expected.value is None:
+        return refused("not shown", got.value is not None, expected.value is not None)
+    a, b = np.asarray(got.value), np.asarray(expected.value)
+    if a.shape != b.shape:
+        return refused("shape", a.shape, b.shape)
+    if a.dtype != b.dtype:
+        return refused("dtype", a.dtype, b.dtype)
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return refused("finiteness", f"{np.isfinite(a).sum()} of {a.size} finite", f"{np.isfinite(b).sum()}, all of them")
+    gap = np.abs(a - b)
+    index = tuple(int(i) for i in np.unravel_index(int(gap.argmax()), gap.shape))
+    largest, scale = float(gap.max()), scales[expected.name, expected.layer]
+    return Difference(
+        expected.equation,
+        expected.layer,
+        expected.name,
+        0.0 if largest == 0.0 else largest / scale if scale > 0.0 else float("inf"),
+        allowed,
+        index,
+        a[index].item(),
+        b[index].item(),
+    )
+
+
+def _quantities(record: StepRecord) -> Iterator[_Quantity]:
+    last = len(record.layers)
+    for i, layer in enumerate(record.layers, start=1):
+        yield _Quantity("z", i, "z", layer.z)
+        yield _Quantity("a", i, "a", layer.a)
+    yield _Quantity("C", None, "loss", record.loss)
+    for i, layer in reversed(list(enumerate(record.layers, start=1))):
+        yield _Quantity("BP1" if i == last else "BP2", i, "delta", layer.delta)
+        yield _Quantity("BP3", i, "db", layer.db)
+        yield _Quantity("BP4", i, "dW", layer.dW)
+    after = record.after or Snapshot((None,) * last, (None,) * last, dict.fromkeys(record.before.state))  # type: ignore[arg-type]
+    for name in sorted(after.state):
+        yield _Quantity("step", None, name, after.state[name])
+    for i, (W, b) in enumerate(zip(after.W, after.b, strict=True), start=1):
+        yield _Quantity("step", i, "W", W)
+        yield _Quantity("step", i, "b", b)
+
+
+def _scales(record: StepRecord) -> dict[tuple[str, int | None], float]:
+    """For every quantity the largest sum of |terms| of its equation."""
+    spec = record.spec
+    floor = float(np.finfo(spec.dtype).tiny / np.finfo(spec.dtype).eps)  # below it, numbers lose digits to underflow
+    scales: dict[tuple[str, int | None], float] = {}
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i, layer in enumerate(record.layers, start=1):
+            W, b = record.before.W[i - 1], record.before.b[i - 1]
+            a_prev = record.x if i == 1 else record.layers[i - 2].a
+            slope = max(1.0, abs(spec.activations[i - 1][1].get("slope", 1.0)))
+            scales["z", i] = _top(np.dot(_size(a_prev), np.abs(W).T) + np.abs(b))
+            scales["a", i] = max(_top(layer.a), floor)
+            if i == len(record.layers):
+                scales["delta", i] = slope * _loss_gradient_size(record)
+            else:
+                above = record.layers[i]
+                scales["delta", i] = slope * _top(np.dot(_size(above.delta), np.abs(record.before.W[i])))
+            scales["db", i] = _top(_size(layer.delta).sum(axis=0))
+            scales["dW", i] = _top(np.dot(_size(layer.delta).T, _size(a_prev)))
+        scales["loss", None] = _loss_size(record)
+        scales |= _step_scales(record)
+    return {key: max(scale, floor) for key, scale in scales.items()}
+
+
+def _loss_size(record: StepRecord) -> float:
+    """|C|; for a loss on logits also |z|, from which log sum exp is subtracted."""
+    logits = record.spec.loss in ("softmax_cross_entropy", "sigmoid_cross_entropy")
+    return abs(record.loss or 0.0) + (_top(record.layers[-1].a) if logits else 0.0)
+
+
+def _loss_gradient_size(record: StepRecord) -> float:
+    """The sum of |terms| of dC/da f': a - y over the count for a loss on values, with f' at most 1; p - y for a probability."""
+    rows, outputs = record.x.shape[0], record.spec.sizes[-1]
+    distance = _top(_size(record.layers[-1].a) + np.abs(record.y)) if record.spec.loss in ("mse", "half_squared_error", "mae") else 0.0
+    return {
+        "mse": 2.0 * distance / (rows * outputs),
+        "half_squared_error": distance / rows,
+        "mae": 1.0 / (rows * outputs),
+        "binary_cross_entropy": 1.0 / (rows * outputs),
+        "sigmoid_cross_entropy": 1.0 / (rows * outputs),
+    }.get(record.spec.loss, 1.0 / rows)
+
+
+def _step_scales(record: StepRecord) -> dict[tuple[str, int | None], float]:
+    """|before| + |after| of a weight; of a vector of the state, also the gradient, squared for a second moment."""
+    if record.after is None:
+        return {}
+    scales: dict[tuple[str, int | None], float] = {}
+    for i, (layer, W, b) in enumerate(zip(record.layers, record.after.W, record.after.b, strict=True), start=1):
+        scales["W", i] = _top(W) + _top(record.before.W[i - 1])
+        scales["b", i] = _top(b) + _top(record.before.b[i - 1])
+    decay = record.spec.hyperparameters["weight_decay"]
+    g = max(max(_top(layer.dW), _top(layer.db)) for layer in record.layers)
+    d = g + decay * max(_top(p) for p in (*record.before.W, *record.before.b))
+    for name, vector in record.after.state.items():
+        old = record.before.state.get(name)
+        power = 2 if name in ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq") else 1
+        scales[name, None] = _top(vector) + _top(old) + (0.0 if record.spec.optimizer == "rmsprop" and name == "momentum_buffer" else d**power)
+    return scales
+
+
+def _size(array: Array | None) -> Array:
+    return np.zeros(1) if array is None else np.abs(array)
+
+
+def _top(array: Array | None) -> float:
+    return 0.0 if array is None or array.size == 0 else float(np.abs(array).max())

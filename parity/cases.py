@@ -1,0 +1,155 @@
+"""The case table: architecture x activation x loss x optimizer x dtype x batch. A case makes its own network and data from its seed.
+
+Layer sizes are distinct primes, so that a transposed or misplaced array cannot fit, beside the sizes where mistakes hide: width 1,
+batch 1, one layer, square layers.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from refnet.activations import ACTIVATIONS
+from refnet.checks import Array
+from refnet.losses import LOSSES, Loss
+from refnet.network import Network, mlp
+from refnet.initializers import Normal
+from refnet.optimizers import OPTIMIZERS, Optimizer
+
+STEPS = 5
+RATES = (1.0, 0.5, 2.0, 0.25, 1.5)  # the learning rate of each step, as a multiple of the first: dialects part where it changes
+TRAINABLE = tuple(name for name, kind in ACTIVATIONS.items() if kind.trainable)
+DTYPES = ("float64", "float32")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table."""
+
+    group: str  # "pair", "optimizer" or "architecture"
+    sizes: tuple[int, ...] = (7, 5, 3)
+    hidden: tuple[str, ...] = ("tanh",)
+    output: str = "identity"
+    loss: str = "softmax_cross_entropy"
+    targets: str = "labels"  # "labels", "distributions", "probabilities" or "values"
+    optimizer: str = "sgd"
+    settings: dict[str, Any] = field(default_factory=dict)
+    batch: int = 11
+    dtype: str = "float64"
+    seed: int = 0
+
+    @property
+    def id(self) -> str:
+        """A readable name: 7-5-3 tanh identity, softmax_cross_entropy on labels, sgd(momentum=0.9), n 11, float64."""
+        return f"{self._net}, {self.loss} on {self.targets}, {self._rule}, n {self.batch}, {self.dtype}" + f", seed {self.seed}" * (self.seed > 0)
+
+    @property
+    def row(self) -> str:
+        """The row of the printed table that it belongs to."""
+        return {"pair": f"{self.output} x {self.loss}", "optimizer": self._rule}.get(self.group, self._net)
+
+    @property
+    def _net(self) -> str:
+        return f"{'-'.join(map(str, self.sizes))} {'-'.join((*dict.fromkeys(self.hidden), self.output))}"
+
+    @property
+    def _rule(self) -> str:
+        return f"{self.optimizer}({', '.join(f'{name}={value}' for name, value in self.settings.items())})"
+
+    def network(self) -> Network:
+        """The network, with weights and biases normal of deviation 0.6: asymmetric and never zero."""
+        return mlp(self.sizes, list(self.hidden), self.output, init=Normal(std=0.6), seed=self.seed + sum(self.sizes), dtype=self.dtype)
+
+    def make_loss(self) -> Loss:
+        """The loss."""
+        return LOSSES[self.loss]()
+
+    def make_optimizer(self) -> Optimizer:
+        """The optimizer, fresh."""
+        return OPTIMIZERS[self.optimizer](**self.settings)
+
+    def steps(self) -> Iterator[tuple[Array, Array, float]]:
+        """x, y and the learning rate of each step."""
+        rng = np.random.default_rng([self.seed, self.batch, *self.sizes])
+        lr = self.make_optimizer().lr
+        for rate in RATES:
+            yield rng.normal(size=(self.batch, self.sizes[0])).astype(self.dtype), self._targets(rng).astype(_target_dtype(self)), lr * rate
+
+    def _targets(self, rng: np.random.Generator) -> Array:
+        shape = (self.batch, self.sizes[-1])
+        if self.targets == "labels":
+            return rng.integers(0, shape[1], shape[0])
+        if self.targets == "distributions":
+            return rng.dirichlet(np.ones(shape[1]), shape[0])
+        if self.targets == "probabilities":
+            return np.where(rng.random(shape) < 0.5, rng.integers(0, 2, shape), rng.random(shape))
+        return rng.normal(size=shape)
+
+
+def _target_dtype(case: Case) -> Any:
+    return np.intp if case.targets == "labels" else case.dtype
+
+
+def targets_of(loss: str) -> tuple[str, ...]:
+    """The kinds of targets that a loss takes."""
+    if loss in ("cross_entropy", "softmax_cross_entropy"):
+        return ("labels", "distributions")
+    return ("probabilities",) if loss in ("binary_cross_entropy", "sigmoid_cross_entropy") else ("values",)
+
+
+def outputs_of(loss: str) -> tuple[str, ...]:
+    """The output activations that a loss stands behind."""
+    return tuple(kind.name for kind in LOSSES[loss].outputs) or TRAINABLE
+
+
+PAIRS = [
+    Case("pair", hidden=(hidden,), output=output, loss=loss, targets=targets)
+    for loss in LOSSES
+    for output in outputs_of(loss)
+    for hidden in TRAINABLE
+    for targets in targets_of(loss)
+]
+
+_RULES: list[tuple[str, dict[str, Any]]] = [
+    ("sgd", {}),
+    ("sgd", {"momentum": 0.9}),
+    ("sgd", {"momentum": 0.9, "dampening": 0.5}),
+    ("sgd", {"momentum": 0.9, "nesterov": True}),
+    ("sgd", {"momentum": 0.9, "weight_decay": 0.1}),
+    ("adagrad", {"lr": 0.1}),
+    ("adagrad", {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.1, "weight_decay": 0.1}),
+    ("rmsprop", {}),
+    ("rmsprop", {"momentum": 0.9, "weight_decay": 0.1}),
+    ("rmsprop", {"centered": True}),
+    ("rmsprop", {"centered": True, "momentum": 0.9, "alpha": 0.9}),
+    ("adam", {"lr": 0.01}),
+    ("adam", {"lr": 0.01, "amsgrad": True, "weight_decay": 0.1}),
+    ("adam", {"lr": 0.01, "betas": (0.4, 0.9), "eps": 0.001}),
+    ("adamw", {"lr": 0.01}),
+    ("adamw", {"lr": 0.01, "weight_decay": 0.1, "amsgrad": True}),
+]
+RULES = [
+    replace(case, group="optimizer", optimizer=name, settings=settings)
+    for name, settings in _RULES
+    for case in (
+        Case("", hidden=("sigmoid",), output="identity", loss="mse", targets="values"),
+        Case("", (5, 7, 2, 3), hidden=("leaky_relu", "tanh"), output="softmax", loss="cross_entropy"),
+        Case("", (2, 3), hidden=(), output="sigmoid", loss="binary_cross_entropy", targets="probabilities", batch=1),
+    )
+]
+
+ARCHITECTURES = [
+    replace(Case("architecture", sizes, hidden), batch=batch)
+    for sizes, hidden in (
+        ((5, 3), ()),
+        ((1, 1, 2), ("sigmoid",)),
+        ((3, 1, 2), ("tanh",)),
+        ((4, 4, 4), ("leaky_relu",)),
+        ((5, 3, 7, 2, 3, 5, 2), ("sigmoid", "relu", "tanh", "leaky_relu", "softmax")),
+        ((64, 30, 10), ("sigmoid",)),
+    )
+    for batch in (1, 2, 32)
+]
+
+CASES = tuple(replace(case, dtype=dtype) for case in (*PAIRS, *RULES, *ARCHITECTURES) for dtype in DTYPES)

@@ -1,0 +1,168 @@
+"""The command line: `parity` runs the main job. Exit status 0: right. 1: wrong. 2: unusable input."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from importlib import import_module
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from parity.agreement import TOLERANCE
+from parity.cases import CASES, Case
+from parity.report import Screen, environment, header
+
+if TYPE_CHECKING:
+    from parity.digits import Trained
+    from parity.sweep import Outcome
+
+RIGHT, WRONG, UNUSABLE = 0, 1, 2
+NEEDED = {"torch": "PyTorch", "sklearn": "scikit-learn"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    if not given or given[0] not in ("run", "-h", "--help"):
+        given.insert(0, "run")
+    arguments = _parser().parse_args(given)
+    try:
+        return run(arguments)
+    except ModuleNotFoundError as error:
+        if error.name not in NEEDED:
+            raise
+        return _unusable(f'parity run needs {NEEDED[error.name]}: python -m pip install "refnet[parity]"')
+    except OSError as error:
+        return _unusable(f"{error.filename}: {error.strerror}")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The main job: digits side by side, the sweep of the case table, the verdict."""
+    twins = import_module("parity.torch_twin")
+    digits, sweeps = import_module("parity.digits"), import_module("parity.sweep")
+    if arguments.json:
+        arguments.json.write_text("{}", encoding="utf-8")  # better now than after a minute
+    screen = Screen(quiet=arguments.quiet)
+    with twins.one_thread(), _one_blas_thread():
+        for line in header(twins.threads()):
+            screen.line(line)
+        trained = _digits(screen, digits, arguments)
+        outcomes = _sweep(screen, sweeps, [replace(case, seed=arguments.seed) for case in CASES])
+        text, passed = _verdict(trained, outcomes)
+        screen.line()
+        screen.verdict(text, passed=passed)
+        if arguments.json:
+            found = {"passed": passed, "verdict": text, "environment": environment(), "digits": _digits_json(trained)}
+            found["sweep"] = [{"case": o.case.id, "passed": o.passed, "worst": o.worst} for o in outcomes]
+            arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return RIGHT if passed else WRONG
+
+
+def _digits(screen: Screen, digits: Any, arguments: argparse.Namespace) -> "Trained":
+    sizes = "-".join(map(str, digits.SIZES))
+    screen.line()
+    screen.line(f"Handwritten digits, {sizes}, softmax cross-entropy, SGD, mini-batches of {digits.BATCH}: the same weights, the same batches")
+    screen.line(f"{'epoch':>5}{'loss, refnet':>22}{'loss, PyTorch':>22}{'difference':>12}{'test, refnet':>14}{'test, PyTorch':>15}", "bold")
+    with screen.progress("digits", arguments.epochs) as advance:
+
+        def show(pair: Any) -> None:
+            gap = pair.loss - pair.twin_loss
+            screen.line(
+                f"{pair.number:>5}{pair.loss:>22.16f}{pair.twin_loss:>22.16f}{gap:>12.1e}{pair.accuracy:>13.2%}{pair.twin_accuracy:>14.2%}"
+            )
+            advance()
+
+        trained: Trained = digits.train(arguments.seed, arguments.epochs, show)
+    images = len(trained.split.x_test)
+    labels = f"{'the same label' if trained.same_labels else 'NOT the same label'} for all {images:,} test images"
+    screen.line(f"{len(trained.steps):,} steps compared; largest weight difference {trained.weight_difference:.1e}; {labels}")
+    return trained
+
+
+def _sweep(screen: Screen, sweeps: Any, cases: Sequence[Case]) -> "list[Outcome]":
+    screen.line()
+    screen.line(f"The case table: {len(cases)} cases, each trained side by side, every quantity of every step compared; worst scaled error")
+    screen.line(f"{'':<58}{'cases':>6}{'float64':>10}{'float32':>10}", "bold")
+    outcomes: list[Outcome] = []
+    with screen.progress("cases", len(cases)) as advance:
+        for row, group in groupby(sweeps.sweep(cases), key=lambda outcome: outcome.case.row):
+            members = []
+            for outcome in group:
+                members.append(outcome)
+                advance()
+            worst = [max(o.worst for o in members if o.case.dtype == dtype) for dtype in TOLERANCE]
+            good = all(o.passed for o in members)
+            screen.line(
+                f"{row:<58}{len(members):>6}{worst[0]:>10.1e}{worst[1]:>10.1e}{'' if good else '  DISAGREE'}", "" if good else "red"
+            )
+            outcomes += members
+    return outcomes
+
+
+def _verdict(trained: "Trained", outcomes: "Sequence[Outcome]") -> tuple[str, bool]:
+    if trained.first is not None:
+        step, agreement = trained.first
+        return f"DISAGREE. Digits, step {step}: {agreement}", False
+    if not trained.same_labels:
+        return "DISAGREE. Digits: the two trained networks label the test images differently", False
+    wrong = [o for o in outcomes if not o.passed]
+    if wrong:
+        return f"DISAGREE in {len(wrong)} of {len(outcomes)} cases. {wrong[0]}", False
+    steps = len(trained.steps) + sum(len(o.steps) for o in outcomes)
+    worst = [max(o.worst for o in outcomes if o.case.dtype == dtype) for dtype in TOLERANCE]
+    return (
+        f"refnet and PyTorch agree in all {steps:,} training steps: test accuracy {trained.accuracy:.2%}, "
+        f"worst scaled error {worst[0]:.1e} in float64, {worst[1]:.1e} in float32",
+        True,
+    )
+
+
+def _digits_json(trained: "Trained") -> dict[str, Any]:
+    return {
+        "epochs": [pair._asdict() for pair in trained.epochs],
+        "steps": len(trained.steps),
+        "worst": max(step.worst for step in trained.steps),
+        "weight_difference": trained.weight_difference,
+        "same_labels": trained.same_labels,
+        "accuracy": trained.accuracy,
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="parity", description="Proof that refnet's backpropagation and PyTorch's are the same.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    job = commands.add_parser(
+        "run", help="train digits side by side and go through the case table (the default)", description="The main job."
+    )
+    job.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="of the split, the weights and the batches (default 0)")
+    job.add_argument("--epochs", type=_at_least(1), default=30, metavar="N", help="of the digits (default 30)")
+    job.add_argument("--json", type=Path, metavar="FILE", help="write what was found to FILE")
+    job.add_argument("--quiet", action="store_true", help="print the verdict alone")
+    return parser
+
+
+def _at_least(low: int) -> Any:
+    def parse(text: str) -> int:
+        value = int(text)
+        if value < low:
+            raise argparse.ArgumentTypeError(f"has {value}, expected an integer >= {low}")
+        return value
+
+    parse.__name__ = "integer"
+    return parse
+
+
+def _one_blas_thread() -> Any:
+    """Two pools of threads on two cores are slower than one thread each, at these sizes."""
+    try:
+        return import_module("threadpoolctl").threadpool_limits(limits=1)
+    except ModuleNotFoundError:
+        return nullcontext()
+
+
+def _unusable(sentence: str) -> int:
+    print(f"parity: {sentence}", file=sys.stderr)
+    return UNUSABLE

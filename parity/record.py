@@ -1,0 +1,130 @@
+"""StepRecord: all that one training step did, as plain data, whoever did it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from refnet.checks import Array
+from refnet.losses import Loss
+from refnet.network import Gradients, Network, Trace
+from refnet.optimizers import Optimizer
+from refnet.training import Step
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What was asked for: plain data, names as in refnet, hyper-parameters by torch's names with this step's lr."""
+
+    sizes: tuple[int, ...]
+    activations: tuple[tuple[str, dict[str, float]], ...]
+    loss: str
+    optimizer: str
+    hyperparameters: dict[str, Any]
+    step: int  # from 1 on
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Every W and b, and the optimizer's vectors, each flat in the order W1, b1, W2, ..."""
+
+    W: tuple[Array, ...]
+    b: tuple[Array, ...]
+    state: dict[str, Array]
+
+
+@dataclass(frozen=True)
+class LayerRecord:
+    """What one layer did: z, a and delta (n, fan_out), dW (fan_out, fan_in), db (fan_out,). None is *not shown*."""
+
+    z: Array | None = None
+    a: Array | None = None
+    delta: Array | None = None
+    dW: Array | None = None
+    db: Array | None = None
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One training step. Everything but spec, x, y and before may be absent: None is *not shown*, never *passed*."""
+
+    spec: Spec
+    x: Array
+    y: Array
+    before: Snapshot
+    layers: tuple[LayerRecord, ...]
+    loss: float | None
+    after: Snapshot | None
+
+
+def record_refnet(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, optimizer: Optimizer) -> StepRecord:
+    """Take one training step with refnet, by the teaching path, and record it. Network and optimizer advance.
+
+    Shapes: x (n, fan_in), y as the loss wants it.
+    Errors: ValueError or TypeError for unusable input, FloatingPointError for a step that would not be finite.
+    """
+    loss = net.trainable_with(loss)
+    optimizer.bind(net)
+    before = snapshot(net, optimizer)
+    trace = net.forward(x)
+    targets = net.check_targets(loss, y, len(trace.output))
+    gradients = net.backward(trace, loss, targets)
+    value = loss.value(trace.output, targets)
+    optimizer.step(net, gradients)
+    return _record(net, loss, optimizer, before, trace[0].a_prev, targets, trace, gradients, value)
+
+
+class FitRecorder:
+    """Records the steps that `fit` really takes: pass it as `on_step`, and get each StepRecord in `keep`."""
+
+    def __init__(self, net: Network, loss: Loss, optimizer: Optimizer, keep: Callable[[StepRecord], object]) -> None:
+        optimizer.bind(net)
+        self._net, self._loss, self._optimizer, self._keep = net, loss, optimizer, keep
+        self._before = snapshot(net, optimizer)
+
+    def __call__(self, step: Step) -> None:
+        """Record one step."""
+        record = _record(
+            self._net, self._loss, self._optimizer, self._before, step.x, step.y, step.trace, step.gradients, step.loss
+        )
+        if record.after is not None:
+            self._before = record.after
+        self._keep(record)
+
+
+def snapshot(net: Network, optimizer: Optimizer) -> Snapshot:
+    """A copy of every W, b and vector of the optimizer's state."""
+    return Snapshot(
+        tuple(layer.W.copy() for layer in net.layers),
+        tuple(layer.b.copy() for layer in net.layers),
+        {name: vector.copy() for name, vector in optimizer.state.items() if name != "steps"},
+    )
+
+
+def _record(
+    net: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    before: Snapshot,
+    x: Array,
+    y: Array,
+    trace: Trace,
+    gradients: Gradients,
+    value: float,
+) -> StepRecord:
+    """The record of a step just taken."""
+    spec = Spec(
+        net.sizes,
+        tuple((layer.activation.name, layer.activation.parameters) for layer in net.layers),
+        loss.name,
+        optimizer.name,
+        optimizer.hyperparameters,
+        optimizer.state["steps"],
+        str(net.dtype),
+    )
+    layers = tuple(
+        LayerRecord(t.z.copy(), t.a.copy(), g.delta.copy(), g.dW.copy(), g.db.copy()) for t, g in zip(trace, gradients, strict=True)
+    )
+    return StepRecord(spec, x.copy(), y.copy(), before, layers, value, snapshot(net, optimizer))

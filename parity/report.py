@@ -1,0 +1,89 @@
+"""What is printed: the header, the tables, and progress: rich on a terminal, plain lines elsewhere, nothing when quiet."""
+
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+import refnet
+
+
+class Screen:
+    """Where lines go. On a terminal with rich installed there is colour and a progress bar; elsewhere plain text."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._rich = None if quiet or not sys.stdout.isatty() else _rich_console()
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """Print one line."""
+        if self._rich is not None:
+            self._rich.print(text, style=style or None, highlight=False, markup=False, soft_wrap=True)
+        elif not self._quiet:
+            print(text, flush=True)
+
+    def verdict(self, text: str, *, passed: bool) -> None:
+        """Print the one line that is printed even when quiet."""
+        if self._rich is not None:
+            self.line(text, "bold green" if passed else "bold red")
+        else:
+            print(text, flush=True)
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Iterator[Callable[[], None]]:
+        """A bar under the lines while the block runs; yields the function that moves it on by one."""
+        if self._rich is None:
+            yield lambda: None
+            return
+        bars = import_module("rich.progress")
+        with bars.Progress(*bars.Progress.get_default_columns(), bars.MofNCompleteColumn(), console=self._rich, transient=True) as bar:
+            task = bar.add_task(title, total=total)
+            yield lambda: bar.advance(task)
+
+
+def environment() -> dict[str, str]:
+    """What the figures were made with: versions, the BLAS kernel of NumPy, and its threads now."""
+    found = {"refnet": refnet.__version__, "python": platform.python_version(), "numpy": np.__version__}
+    for package in ("torch", "scikit-learn"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return {**found, **blas()}
+
+
+def blas() -> dict[str, str]:
+    """The BLAS that NumPy calls: library, kernel and threads, as far as threadpoolctl can tell."""
+    try:
+        pools = import_module("threadpoolctl").threadpool_info()
+    except ModuleNotFoundError:
+        return {"blas": "unknown (threadpoolctl is not installed)", "blas_threads": "unknown"}
+    pool = next((p for p in pools if p["user_api"] == "blas" and "numpy" in p["filepath"]), None)
+    pool = pool or next((p for p in pools if p["user_api"] == "blas"), None)
+    if pool is None:
+        return {"blas": "unknown", "blas_threads": "unknown"}
+    return {
+        "blas": f"{pool['internal_api']} {pool['version']}, kernel {pool.get('architecture', 'unknown')}",
+        "blas_threads": str(pool["num_threads"]),
+    }
+
+
+def header(torch_threads: int) -> list[str]:
+    """The environment in two lines."""
+    e = environment()
+    return [
+        f"refnet {e['refnet']}   Python {e['python']}   NumPy {e['numpy']}   PyTorch {e['torch']}   scikit-learn {e['scikit-learn']}",
+        f"BLAS {e['blas']}   threads: NumPy {e['blas_threads']}, PyTorch {torch_threads}",
+    ]
+
+
+def _rich_console() -> Any:
+    try:
+        return import_module("rich.console").Console()
+    except ModuleNotFoundError:
+        return None

@@ -1,0 +1,355 @@
+"""The PyTorch twin: the identical model, loss and optimizer, weights copied both ways, and records of what PyTorch did."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from parity.record import LayerRecord, Snapshot, Spec, StepRecord
+from refnet.activations import ACTIVATIONS, Activation, LeakyReLU
+from refnet.checks import Array
+from refnet.losses import LOG_FLOOR, LOSSES, Loss
+from refnet.network import Network
+from refnet.optimizers import Optimizer
+
+
+class Heaviside(nn.Module):
+    """a = 1 for z > 0, else 0."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """A step, through which autograd sends no gradient."""
+        return torch.heaviside(z, torch.zeros((), dtype=z.dtype))
+
+
+class HalfSquaredError(nn.Module):
+    """C = sum (a - y)^2 / (2 n), which torch.nn does not have."""
+
+    def forward(self, a: Tensor, y: Tensor) -> Tensor:
+        """Refuses to broadcast, where torch would warn."""
+        if a.shape != y.shape:
+            raise ValueError(f"HalfSquaredError: prediction {tuple(a.shape)} and y {tuple(y.shape)} differ in shape; refusing to broadcast")
+        return 0.5 * ((a - y) ** 2).sum() / len(a)
+
+
+class CrossEntropy(nn.Module):
+    """C = -sum y log a / n on probabilities: torch.nn.NLLLoss of log(a), with refnet's floor under the value alone."""
+
+    def forward(self, a: Tensor, y: Tensor) -> Tensor:
+        """Labels pick their probability before the logarithm, so that an unlabelled zero does no harm."""
+        picked = a.gather(1, y[:, None]) if y.ndim == 1 else a
+        log_a = picked.log()
+        log_a.data.clamp_(min=LOG_FLOOR)  # behind autograd's back: the gradient stays 1 / a
+        return -(log_a if y.ndim == 1 else y * log_a).sum() / len(a)
+
+
+MODULES: dict[str, type[nn.Module]] = {
+    "identity": nn.Identity,
+    "heaviside": Heaviside,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "softmax": nn.Softmax,
+}
+TORCH_LOSSES: dict[str, type[nn.Module]] = {
+    "mse": nn.MSELoss,
+    "half_squared_error": HalfSquaredError,
+    "mae": nn.L1Loss,
+    "cross_entropy": CrossEntropy,
+    "softmax_cross_entropy": nn.CrossEntropyLoss,
+    "binary_cross_entropy": nn.BCELoss,
+    "sigmoid_cross_entropy": nn.BCEWithLogitsLoss,
+}
+TORCH_OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+}
+HYPERPARAMETERS = {
+    "sgd": ("lr", "momentum", "dampening", "nesterov", "weight_decay"),
+    "adagrad": ("lr", "lr_decay", "initial_accumulator_value", "eps", "weight_decay"),
+    "rmsprop": ("lr", "alpha", "eps", "momentum", "centered", "weight_decay"),
+    "adam": ("lr", "betas", "eps", "amsgrad", "weight_decay"),
+    "adamw": ("lr", "betas", "eps", "amsgrad", "weight_decay"),
+}
+_steps: WeakKeyDictionary[torch.optim.Optimizer, int] = WeakKeyDictionary()  # torch's SGD does not count its steps
+
+
+def twin(net: Network) -> nn.Sequential:
+    """The identical PyTorch model: for each layer an nn.Linear and its activation's module, with the same weights.
+
+    torch's global random generator is not moved.
+
+    Shapes: as the network's; nn.Linear.weight is W.
+    Errors: TypeError for an activation that torch has no module of here.
+    """
+    modules: list[nn.Module] = []
+    for layer in net.layers:
+        modules += [nn.utils.skip_init(nn.Linear, layer.fan_in, layer.fan_out, dtype=_torch_dtype(net.dtype)), _module(layer.activation)]
+    model = nn.Sequential(*modules)
+    copy_to_torch(net, model)
+    return model
+
+
+def copy_to_torch(net: Network, model: nn.Module) -> None:
+    """Write the network's weights into the model, in place. Errors: ValueError where a shape or dtype differs."""
+    parameters = list(model.parameters())
+    _check_layout(net, parameters)
+    with torch.no_grad():
+        for parameter, array in zip(parameters, _arrays(net), strict=True):
+            parameter.copy_(_tensor(array))
+
+
+def copy_from_torch(model: nn.Module, net: Network) -> None:
+    """Write the model's weights into the network, in place. Errors: ValueError where a shape or dtype differs."""
+    parameters = list(model.parameters())
+    _check_layout(net, parameters)
+    net.parameters[:] = _vector(parameters)
+
+
+def twin_loss(loss: Loss) -> nn.Module:
+    """The PyTorch loss of the same value and gradient. Errors: TypeError for a loss of your own."""
+    if loss.name not in TORCH_LOSSES or type(loss) is not LOSSES[loss.name]:
+        raise TypeError(f"twin_loss: loss has {loss!r}, expected one of {', '.join(kind.__name__ for kind in LOSSES.values())}")
+    return TORCH_LOSSES[loss.name]()
+
+
+def twin_optimizer(optimizer: Optimizer, model: nn.Module) -> torch.optim.Optimizer:
+    """The PyTorch optimizer of the same rule, hyper-parameters and state. Errors: TypeError for an optimizer of your own."""
+    if optimizer.name not in TORCH_OPTIMIZERS:
+        raise TypeError(f"twin_optimizer: optimizer has {optimizer!r}, expected one of {', '.join(TORCH_OPTIMIZERS)}")
+    state = optimizer.state
+    return _optimizer(optimizer.name, optimizer.hyperparameters, list(model.parameters()), state.pop("steps"), state)
+
+
+def record_torch(
+    model: nn.Sequential, x: ArrayLike, y: ArrayLike, torch_loss: nn.Module, torch_optimizer: torch.optim.Optimizer
+) -> StepRecord:
+    """Take one training step with PyTorch and record it: z, a and delta by retained gradients. Model and optimizer advance.
+
+    The model may be your own nn.Sequential of nn.Linear and known activations; the loss and the optimizer those that `twin_loss`
+    and `twin_optimizer` give, or your own of the same kinds.
+
+    Shapes: x (n, fan_in), y as the loss wants it.
+    Errors: TypeError for a module, loss or optimizer that refnet has no counterpart of; ValueError for settings it has none of.
+    """
+    pairs = _layers(model)
+    parameters = [p for linear, _ in pairs for p in (linear.weight, linear.bias)]
+    spec = _spec(pairs, torch_loss, torch_optimizer, parameters)
+    loss = LOSSES[spec.loss]()
+    x = np.array(x, spec.dtype)
+    y = loss.targets(y, len(x), spec.sizes[-1], np.dtype(spec.dtype)).copy()
+    before = _snapshot(parameters, torch_optimizer)
+
+    trace: list[tuple[Tensor, Tensor]] = []
+    a = _tensor(x)
+    for linear, activation in pairs:
+        z = linear(a)
+        z.retain_grad()
+        a = activation(z.clone())  # a clone, so that an in-place activation leaves z to be read
+        trace.append((z, a))
+    torch_optimizer.zero_grad()
+    value = torch_loss(a, _tensor(y))
+    value.backward()
+    layers = tuple(
+        LayerRecord(*(_array(t) for t in (z, a, z.grad, linear.weight.grad, linear.bias.grad)))
+        for (z, a), (linear, _) in zip(trace, pairs, strict=True)
+    )
+    torch_optimizer.step()
+    _steps[torch_optimizer] = spec.step
+    after = _snapshot(parameters, torch_optimizer)
+    if spec.optimizer != "sgd":  # torch makes these vectors at the first step; they start from zero
+        fresh = {name: np.zeros_like(vector) for name, vector in after.state.items() if name not in before.state}
+        before = replace(before, state={**before.state, **fresh})
+    return StepRecord(spec, x, y, before, layers, float(value.detach()), after)
+
+
+def restate(record: StepRecord) -> StepRecord:
+    """Every equation of the record computed once more by PyTorch *from the record's own inputs*.
+
+    z from its a_prev, W and b; a from its z; BP1 from its z^L; BP2 from its delta above; BP3 and BP4 from its delta; the step
+    from its gradients and state. So nothing is inherited, and what differs differs by this equation's rounding alone.
+
+    Errors: ValueError where the record does not show what an equation reads.
+    """
+    spec, shown = record.spec, record.layers
+    if record.loss is None or record.after is None or any(v is None for layer in shown for v in vars(layer).values()):
+        raise ValueError("restate: record has quantities that are not shown, expected a whole one")
+    modules = [_module(ACTIVATIONS[name](**parameters)) for name, parameters in spec.activations]
+    loss, y = TORCH_LOSSES[spec.loss](), _tensor(record.y)
+    layers = []
+    for i, layer in enumerate(shown):
+        a_prev = _tensor(record.x if i == 0 else shown[i - 1].a)
+        W, b = (_tensor(p).requires_grad_() for p in (record.before.W[i], record.before.b[i]))
+        z = nn.functional.linear(a_prev, W, b)
+        z.backward(_tensor(layer.delta))  # BP3 and BP4
+        z_own = _tensor(layer.z).requires_grad_()
+        a = modules[i](z_own)
+        if i == len(shown) - 1:
+            loss(a, y).backward()
+        else:
+            a.backward(_tensor(shown[i + 1].delta) @ _tensor(record.before.W[i + 1]))
+        layers.append(LayerRecord(*(_array(t) for t in (z, a, z_own.grad, W.grad, b.grad))))
+    value = float(loss(_tensor(shown[-1].a), y))
+    parameters = [_tensor(p).requires_grad_() for pair in zip(record.before.W, record.before.b, strict=True) for p in pair]
+    for p, gradient in zip(parameters, [g for layer in shown for g in (layer.dW, layer.db)], strict=True):
+        p.grad = _tensor(gradient)
+    optimizer = _optimizer(spec.optimizer, spec.hyperparameters, parameters, spec.step - 1, record.before.state)
+    optimizer.step()
+    return replace(record, layers=tuple(layers), loss=value, after=_snapshot(parameters, optimizer))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread while the block runs."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def threads() -> int:
+    """How many threads PyTorch uses."""
+    return torch.get_num_threads()
+
+
+def predict(model: nn.Module, x: Array) -> Array:
+    """The model's output activations, (n, fan_out)."""
+    with torch.no_grad():
+        return _array(model(_tensor(x)))
+
+
+def _module(activation: Activation) -> nn.Module:
+    if activation.name not in MODULES or type(activation) is not ACTIVATIONS[activation.name]:
+        raise TypeError(f"twin: activation has {activation!r}, expected one of {', '.join(MODULES)}")
+    if isinstance(activation, LeakyReLU):
+        return nn.LeakyReLU(activation.slope)
+    return nn.Softmax(dim=1) if activation.name == "softmax" else MODULES[activation.name]()
+
+
+def _optimizer(
+    name: str, hyperparameters: dict[str, Any], parameters: list[Tensor], steps: int, state: dict[str, Array]
+) -> torch.optim.Optimizer:
+    made = TORCH_OPTIMIZERS[name](parameters, **hyperparameters)
+    _steps[made] = steps
+    if steps:
+        start = 0
+        for p in parameters:
+            part = slice(start, start := start + p.numel())
+            made.state[p] = {key: _tensor(vector[part]).reshape(p.shape) for key, vector in state.items()}
+            if name != "sgd":
+                made.state[p]["step"] = torch.tensor(float(steps))
+    return made
+
+
+def _layers(model: nn.Module) -> list[tuple[nn.Linear, nn.Module]]:
+    if not isinstance(model, nn.Sequential):
+        raise TypeError(f"record_torch: model has type {type(model).__name__}, expected an nn.Sequential of nn.Linear and activations")
+    pairs: list[tuple[nn.Linear, nn.Module]] = []
+    linear: nn.Linear | None = None
+    for module in model:
+        if isinstance(module, nn.Linear):
+            if module.bias is None:
+                raise ValueError("record_torch: nn.Linear has bias=False, expected a bias")
+            if linear is not None:
+                pairs.append((linear, nn.Identity()))
+            linear = module
+        elif linear is not None and type(module) in MODULES.values():
+            if isinstance(module, nn.Softmax) and module.dim not in (1, -1):
+                raise ValueError(f"record_torch: nn.Softmax has dim={module.dim}, expected dim=1, along the classes")
+            pairs.append((linear, module))
+            linear = None
+        else:
+            known = ", ".join(kind.__name__ for kind in MODULES.values())
+            raise TypeError(f"record_torch: model has {type(module).__name__}, expected nn.Linear, each followed by at most one of {known}")
+    if linear is not None:
+        pairs.append((linear, nn.Identity()))
+    return pairs
+
+
+def _spec(
+    pairs: Sequence[tuple[nn.Linear, nn.Module]], loss: nn.Module, optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]
+) -> Spec:
+    kinds = {kind: name for name, kind in MODULES.items()}
+    activations = tuple(
+        (kinds[type(module)], {"slope": module.negative_slope} if isinstance(module, nn.LeakyReLU) else {}) for _, module in pairs
+    )
+    name, hyperparameters = _rule(optimizer, parameters)
+    known = optimizer.state.get(parameters[0], {})
+    steps = int(known["step"]) if "step" in known else max(_steps.get(optimizer, 0), len(known))
+    sizes = (pairs[0][0].in_features, *(linear.out_features for linear, _ in pairs))
+    dtype = str(parameters[0].dtype).removeprefix("torch.")
+    return Spec(sizes, activations, _loss_name(loss), name, hyperparameters, steps + 1, dtype)
+
+
+def _loss_name(loss: nn.Module) -> str:
+    names = {kind: name for name, kind in TORCH_LOSSES.items()}
+    if type(loss) not in names:
+        raise TypeError(f"record_torch: loss has {type(loss).__name__}, expected one of {', '.join(kind.__name__ for kind in names)}")
+    plain = {"reduction": "mean", "weight": None, "pos_weight": None, "label_smoothing": 0.0, "ignore_index": -100}
+    for setting, want in plain.items():
+        if getattr(loss, setting, want) != want:
+            raise ValueError(f"record_torch: {type(loss).__name__} has {setting}={getattr(loss, setting)}, expected {want}")
+    return names[type(loss)]
+
+
+def _rule(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> tuple[str, dict[str, Any]]:
+    names = {kind: name for name, kind in TORCH_OPTIMIZERS.items()}
+    if type(optimizer) not in names:
+        raise TypeError(
+            f"record_torch: optimizer has {type(optimizer).__name__}, expected one of {', '.join(kind.__name__ for kind in names)}"
+        )
+    if len(optimizer.param_groups) != 1 or {id(p) for p in optimizer.param_groups[0]["params"]} != {id(p) for p in parameters}:
+        raise ValueError("record_torch: optimizer has other parameters than the model's, expected all of them in one group")
+    group, name = optimizer.param_groups[0], names[type(optimizer)]
+    if group.get("maximize"):
+        raise ValueError("record_torch: optimizer has maximize=True, expected False")
+    hyperparameters = {key: group[key] for key in HYPERPARAMETERS[name]}
+    return name, {**hyperparameters, "lr": float(group["lr"])}
+
+
+def _snapshot(parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer) -> Snapshot:
+    names = [key for key, value in optimizer.state.get(parameters[0], {}).items() if key != "step" and value is not None]
+    return Snapshot(
+        tuple(_array(p) for p in parameters[::2]),
+        tuple(_array(p) for p in parameters[1::2]),
+        {name: _vector([optimizer.state[p][name] for p in parameters]) for name in names},
+    )
+
+
+def _check_layout(net: Network, parameters: Sequence[Tensor]) -> None:
+    want = [(array.shape, array.dtype.name) for array in _arrays(net)]
+    got = [(tuple(p.shape), str(p.dtype).removeprefix("torch.")) for p in parameters]
+    if got != want:
+        raise ValueError(f"copy: model has the parameters {got}, expected {want}")
+
+
+def _arrays(net: Network) -> list[Array]:
+    return [array for layer in net.layers for array in (layer.W, layer.b)]
+
+
+def _torch_dtype(dtype: np.dtype[Any]) -> torch.dtype:
+    return torch.float32 if dtype == np.float32 else torch.float64
+
+
+def _tensor(array: Array | None) -> Tensor:
+    """A tensor of its own: torch shares memory with an array only where it may write."""
+    return torch.tensor(np.ascontiguousarray(array))
+
+
+def _array(tensor: Tensor) -> Array:
+    return tensor.detach().numpy().copy()
+
+
+def _vector(tensors: Sequence[Tensor]) -> Array:
+    return np.concatenate([t.detach().numpy().ravel() for t in tensors])
