@@ -12,9 +12,9 @@ import numpy as np
 
 from refnet.activations import ACTIVATIONS
 from refnet.checks import Array
+from refnet.initializers import Normal
 from refnet.losses import LOSSES, Loss
 from refnet.network import Network, mlp
-from refnet.initializers import Normal
 from refnet.optimizers import OPTIMIZERS, Optimizer
 
 STEPS = 5
@@ -42,7 +42,8 @@ class Case:
     @property
     def id(self) -> str:
         """A readable name: 7-5-3 tanh identity, softmax_cross_entropy on labels, sgd(momentum=0.9), n 11, float64."""
-        return f"{self._net}, {self.loss} on {self.targets}, {self._rule}, n {self.batch}, {self.dtype}" + f", seed {self.seed}" * (self.seed > 0)
+        seed = f", seed {self.seed}" if self.seed else ""
+        return f"{self._net}, {self.loss} on {self.targets}, {self._rule}, n {self.batch}, {self.dtype}{seed}"
 
     @property
     def row(self) -> str:

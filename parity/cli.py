@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _digits(screen: Screen, digits: Any, arguments: argparse.Namespace) -> "Trained":
     sizes = "-".join(map(str, digits.SIZES))
     screen.line()
-    screen.line(f"Handwritten digits, {sizes}, softmax cross-entropy, SGD, mini-batches of {digits.BATCH}: the same weights, the same batches")
+    screen.line(f"Handwritten digits, {sizes}, softmax cross-entropy, SGD, mini-batches of {digits.BATCH}: same weights, same batches")
     screen.line(f"{'epoch':>5}{'loss, refnet':>22}{'loss, PyTorch':>22}{'difference':>12}{'test, refnet':>14}{'test, PyTorch':>15}", "bold")
     with screen.progress("digits", arguments.epochs) as advance:
 
@@ -85,7 +85,7 @@ def _digits(screen: Screen, digits: Any, arguments: argparse.Namespace) -> "Trai
 def _sweep(screen: Screen, sweeps: Any, cases: Sequence[Case]) -> "list[Outcome]":
     screen.line()
     screen.line(f"The case table: {len(cases)} cases, each trained side by side, every quantity of every step compared; worst scaled error")
-    screen.line(f"{'':<58}{'cases':>6}{'float64':>10}{'float32':>10}", "bold")
+    screen.line(f"{'':<80}{'cases':>6}{'float64':>10}{'float32':>10}", "bold")
     outcomes: list[Outcome] = []
     with screen.progress("cases", len(cases)) as advance:
         for row, group in groupby(sweeps.sweep(cases), key=lambda outcome: outcome.case.row):
@@ -96,7 +96,7 @@ def _sweep(screen: Screen, sweeps: Any, cases: Sequence[Case]) -> "list[Outcome]
             worst = [max(o.worst for o in members if o.case.dtype == dtype) for dtype in TOLERANCE]
             good = all(o.passed for o in members)
             screen.line(
-                f"{row:<58}{len(members):>6}{worst[0]:>10.1e}{worst[1]:>10.1e}{'' if good else '  DISAGREE'}", "" if good else "red"
+                f"{row:<80}{len(members):>6}{worst[0]:>10.1e}{worst[1]:>10.1e}{'' if good else '  DISAGREE'}", "" if good else "red"
             )
             outcomes += members
     return outcomes
@@ -113,11 +113,8 @@ def _verdict(trained: "Trained", outcomes: "Sequence[Outcome]") -> tuple[str, bo
         return f"DISAGREE in {len(wrong)} of {len(outcomes)} cases. {wrong[0]}", False
     steps = len(trained.steps) + sum(len(o.steps) for o in outcomes)
     worst = [max(o.worst for o in outcomes if o.case.dtype == dtype) for dtype in TOLERANCE]
-    return (
-        f"refnet and PyTorch agree in all {steps:,} training steps: test accuracy {trained.accuracy:.2%}, "
-        f"worst scaled error {worst[0]:.1e} in float64, {worst[1]:.1e} in float32",
-        True,
-    )
+    errors = f"worst scaled error {worst[0]:.1e} in float64, {worst[1]:.1e} in float32"
+    return f"refnet and PyTorch agree in all {steps:,} training steps: test accuracy {trained.accuracy:.2%}, {errors}", True
 
 
 def _digits_json(trained: "Trained") -> dict[str, Any]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
 
 from parity.agreement import Agreement, compare
 from parity.record import FitRecorder, StepRecord
@@ -86,10 +89,6 @@ def load(seed: int = 0) -> Split:
 
     Source: Alpaydin and Kaynak, Optical recognition of handwritten digits, UCI machine learning repository (1998).
     """
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-    from sklearn.preprocessing import StandardScaler
-
     x, labels = load_digits(return_X_y=True)
     x, x_test, labels, labels_test = train_test_split(x, labels, test_size=0.4, random_state=seed)
     scaler = StandardScaler().fit(x)
@@ -99,7 +98,7 @@ def load(seed: int = 0) -> Split:
 def train(
     seed: int = 0,
     epochs: int = EPOCHS,
-    on_epoch: Callable[[EpochPair], object] = lambda pair: None,
+    on_epoch: Callable[[EpochPair], object] | None = None,
     dtype: str = "float64",
     optimizer: Optimizer | None = None,
 ) -> Trained:
@@ -124,7 +123,8 @@ def train(
                 float(np.mean(_labels(trained.model, split.x_test) == split.labels_test)),
             )
         )
-        on_epoch(trained.epochs[-1])
+        if on_epoch is not None:
+            on_epoch(trained.epochs[-1])
 
     fit(
         net,

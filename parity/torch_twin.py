@@ -93,7 +93,8 @@ def twin(net: Network) -> nn.Sequential:
     """
     modules: list[nn.Module] = []
     for layer in net.layers:
-        modules += [nn.utils.skip_init(nn.Linear, layer.fan_in, layer.fan_out, dtype=_torch_dtype(net.dtype)), _module(layer.activation)]
+        linear = nn.utils.skip_init(nn.Linear, layer.fan_in, layer.fan_out, dtype=_torch_dtype(net.dtype))  # type: ignore[no-untyped-call]
+        modules += [linear, _module(layer.activation)]
     model = nn.Sequential(*modules)
     copy_to_torch(net, model)
     return model
@@ -158,7 +159,7 @@ def record_torch(
         trace.append((z, a))
     torch_optimizer.zero_grad()
     value = torch_loss(a, _tensor(y))
-    value.backward()
+    torch.autograd.backward(value)
     layers = tuple(
         LayerRecord(*(_array(t) for t in (z, a, z.grad, linear.weight.grad, linear.bias.grad)))
         for (z, a), (linear, _) in zip(trace, pairs, strict=True)
@@ -190,13 +191,13 @@ def restate(record: StepRecord) -> StepRecord:
         a_prev = _tensor(record.x if i == 0 else shown[i - 1].a)
         W, b = (_tensor(p).requires_grad_() for p in (record.before.W[i], record.before.b[i]))
         z = nn.functional.linear(a_prev, W, b)
-        z.backward(_tensor(layer.delta))  # BP3 and BP4
+        torch.autograd.backward(z, _tensor(layer.delta))  # BP3 and BP4
         z_own = _tensor(layer.z).requires_grad_()
         a = modules[i](z_own)
         if i == len(shown) - 1:
-            loss(a, y).backward()
+            torch.autograd.backward(loss(a, y))
         else:
-            a.backward(_tensor(shown[i + 1].delta) @ _tensor(record.before.W[i + 1]))
+            torch.autograd.backward(a, _tensor(shown[i + 1].delta) @ _tensor(record.before.W[i + 1]))
         layers.append(LayerRecord(*(_array(t) for t in (z, a, z_own.grad, W.grad, b.grad))))
     value = float(loss(_tensor(shown[-1].a), y))
     parameters = [_tensor(p).requires_grad_() for pair in zip(record.before.W, record.before.b, strict=True) for p in pair]
@@ -347,7 +348,9 @@ def _tensor(array: Array | None) -> Tensor:
     return torch.tensor(np.ascontiguousarray(array))
 
 
-def _array(tensor: Tensor) -> Array:
+def _array(tensor: Tensor | None) -> Array:
+    if tensor is None:  # autograd found no path: an activation like a step lets no gradient through
+        raise ValueError("torch: gradient is missing, expected a model that can be trained through every layer")
     return tensor.detach().numpy().copy()
 
 
