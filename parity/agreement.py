@@ -105,10 +105,11 @@ class _Quantity:
     value: object
 
 
-def compare(got: StepRecord, expected: StepRecord) -> Agreement:
+def compare(got: StepRecord, expected: StepRecord, sized_by: StepRecord | None = None) -> Agreement:
     """Compare every quantity of two records of the same step.
 
-    `got` may leave quantities out, which then do not pass; `expected` is whole.
+    `got` may leave quantities out, which then do not pass; `expected` is whole. The sizes of the terms are those of `sized_by`, the
+    record whose numbers the equations read: by default `expected`, and `got` where `expected` restates it equation by equation.
 
     Errors: ValueError where the two are not records of the same step: another network, loss, optimizer, step or data.
     """
@@ -124,7 +125,7 @@ def compare(got: StepRecord, expected: StepRecord) -> Agreement:
     for record in (got, expected):
         if len(record.layers) != depth:
             raise ValueError(f"compare: record has {len(record.layers)} layers, expected {depth} as its spec")
-    allowed, scales = TOLERANCE[expected.spec.dtype], _scales(expected)
+    allowed, scales = TOLERANCE[expected.spec.dtype], _scales(sized_by or expected)
     names = sorted({name for record in (got, expected) if record.after for name in record.after.state})
     pairs = zip(_quantities(got, names), _quantities(expected, names), strict=True)
     return Agreement(tuple(_difference(mine, other, scales, allowed[other.equation]) for mine, other in pairs))

@@ -134,7 +134,7 @@ RULES = [
     replace(case, group="optimizer", optimizer=name, settings=settings)
     for name, settings in _RULES
     for case in (
-        Case("", hidden=("sigmoid",), output="identity", loss="mse", targets="values"),
+        Case("", (3, 7, 2), hidden=("sigmoid",), output="identity", loss="mse", targets="values"),
         Case("", (5, 7, 2, 3), hidden=("leaky_relu", "tanh"), output="softmax", loss="cross_entropy"),
         Case("", (2, 3), hidden=(), output="sigmoid", loss="binary_cross_entropy", targets="probabilities", batch=1),
     )

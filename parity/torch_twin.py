@@ -225,9 +225,9 @@ def threads() -> int:
 
 
 def predict(model: nn.Module, x: Array) -> Array:
-    """The model's output activations, (n, fan_out)."""
+    """The model's output activations, (n, fan_out), for x in any floating dtype."""
     with torch.no_grad():
-        return _array(model(_tensor(x)))
+        return _array(model(_tensor(x).to(next(model.parameters()).dtype)))
 
 
 def _module(activation: Activation) -> nn.Module:
