@@ -1,0 +1,238 @@
+"""Records of refnet's own steps: whole, plain, and theirs alone; what `fit` did is what the recorder says."""
+
+import json
+import re
+from dataclasses import asdict, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import refnet
+from parity import CASES, FitRecorder, record_refnet
+from parity.cases import RULES, Case
+
+SQUARE = Case("", (4, 4, 4), ("leaky_relu",), optimizer="adam", settings={"amsgrad": True}, batch=5)
+CHOSEN = [*RULES[::3], *(replace(case, dtype="float32") for case in RULES[1::3]), *CASES[::60], SQUARE]
+chosen = pytest.mark.parametrize("case", CHOSEN, ids=lambda case: case.id)
+
+
+def bits(record):
+    """Every number of a record with dtype and shape, to the bit."""
+
+    def of(part):
+        if isinstance(part, np.ndarray):
+            return part.dtype.str, part.shape, part.tobytes()
+        if isinstance(part, dict):
+            return {key: of(entry) for key, entry in part.items()}
+        return [of(entry) for entry in part] if isinstance(part, tuple | list) else part
+
+    return of(asdict(record))
+
+
+def run(case):
+    """The network, the optimizer, and the records of the case's steps."""
+    net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
+    records = []
+    for x, y, lr in case.steps():
+        optimizer.lr = lr
+        records.append(record_refnet(net, x, y, loss, optimizer))
+    return net, optimizer, records
+
+
+def kinds(part):
+    """The exact types of a value and of all within it; NumPy's float64 is a float to json, but it promotes float32 arrays."""
+    within = part.values() if isinstance(part, dict) else part if isinstance(part, tuple) else ()
+    return {type(part)}.union(*map(kinds, within))
+
+
+def arrays(record):
+    """Every array of a record."""
+    for moment in (record.before, record.after):
+        yield from (*moment.W, *moment.b, *moment.state.values())
+    yield from (record.x, record.y, *(array for layer in record.layers for array in vars(layer).values()))
+
+
+@chosen
+def test_a_record_is_whole(case):
+    """Every quantity of every layer is shown, in its shape and in the network's dtype, with every vector of the state before and after."""
+    net, optimizer, records = run(case)
+    for step, record in enumerate(records):
+        spec = record.spec
+        assert (spec.sizes, spec.dtype, spec.loss, spec.optimizer) == (case.sizes, case.dtype, case.loss, case.optimizer)
+        assert isinstance(record.loss, float)
+        for moment in (record.before, record.after):
+            assert [W.shape for W in moment.W] == [layer.W.shape for layer in net.layers]
+            assert [b.shape for b in moment.b] == [layer.b.shape for layer in net.layers]
+            made_by_the_first_step = {"momentum_buffer"} if case.optimizer == "sgd" and step == 0 and moment is record.before else set()
+            assert set(moment.state) == set(optimizer.state) - {"steps"} - made_by_the_first_step
+            assert all(vector.shape == net.parameters.shape for vector in moment.state.values())
+        for shown, layer in zip(record.layers, net.layers, strict=True):
+            assert [shown.z.shape, shown.a.shape, shown.delta.shape] == [(case.batch, layer.fan_out)] * 3
+            assert [shown.dW.shape, shown.db.shape] == [layer.W.shape, layer.b.shape]
+        assert {str(array.dtype) for array in arrays(record)} <= {case.dtype, record.y.dtype.name}
+
+
+@chosen
+def test_a_record_says_what_the_network_computes(case):
+    """z, a, the loss and the gradients are those of the network as it was before the step, and `after` is what it became."""
+    net, loss = case.network(), case.make_loss()
+    _, _, records = run(case)
+    for record in records:
+        net.parameters[:] = np.concatenate([p.ravel() for pair in zip(record.before.W, record.before.b, strict=True) for p in pair])
+        trace = net.forward(record.x)
+        value, gradients = net.loss_and_gradients(record.x, record.y, loss)
+        assert value == record.loss
+        for shown, forward, backward in zip(record.layers, trace, gradients, strict=True):
+            for name, array in (("z", forward.z), ("a", forward.a), ("delta", backward.delta), ("dW", backward.dW), ("db", backward.db)):
+                assert getattr(shown, name).tobytes() == array.tobytes(), name
+
+
+@chosen
+def test_a_step_begins_where_the_last_one_ended(case):
+    """Each `before` is the `after` of the step before it, the last `after` is what network and optimizer hold."""
+    net, optimizer, records = run(case)
+    start = case.network()
+    assert [W.tobytes() for W in records[0].before.W] == [layer.W.tobytes() for layer in start.layers]
+    assert [b.tobytes() for b in records[0].before.b] == [layer.b.tobytes() for layer in start.layers]
+    for earlier, later in pairwise(records):
+        assert bits(earlier.after) == bits(later.before)
+        assert bits(later.before) != bits(later.after)
+    last = records[-1].after
+    assert [W.tobytes() for W in last.W] == [layer.W.tobytes() for layer in net.layers]
+    assert [b.tobytes() for b in last.b] == [layer.b.tobytes() for layer in net.layers]
+    assert {name: vector.tobytes() for name, vector in last.state.items()} == {
+        name: vector.tobytes() for name, vector in optimizer.state.items() if name != "steps"
+    }
+
+
+@chosen
+def test_spec_is_plain_data_with_this_step_s_lr(case):
+    """The spec is Python's own data, counts steps from 1, and has the learning rate of its own step, whatever comes later."""
+    _, _, records = run(case)
+    for number, (record, (_, _, lr)) in enumerate(zip(records, case.steps(), strict=True), start=1):
+        assert kinds(asdict(record.spec)) <= {dict, tuple, str, int, float, bool}
+        assert (record.spec.step, record.spec.hyperparameters["lr"]) == (number, lr)
+        assert record.spec.hyperparameters == {**case.make_optimizer().hyperparameters, "lr": lr}
+        assert record.spec.activations == tuple(
+            (name, {"slope": 0.01} if name == "leaky_relu" else {}) for name in (*case.hidden, case.output)
+        )
+
+
+def test_spec_is_plain_whatever_the_settings_were_given_as():
+    """NumPy scalars given as settings become Python numbers in the spec."""
+    net = refnet.mlp([np.int64(3), np.int32(2)], output=refnet.LeakyReLU(np.float32(0.25)), dtype=np.float32)
+    optimizer = refnet.SGD(lr=np.float64(0.5), momentum=np.float32(0.5), nesterov=np.bool(True))
+    spec = record_refnet(net, np.ones((2, 3)), np.ones((2, 2)), "mse", optimizer).spec
+    assert kinds(asdict(spec)) <= {dict, tuple, str, int, float, bool}
+    assert json.loads(json.dumps(asdict(spec))) == {
+        "sizes": [3, 2],
+        "activations": [["leaky_relu", {"slope": 0.25}]],
+        "loss": "mse",
+        "optimizer": "sgd",
+        "hyperparameters": {"lr": 0.5, "momentum": 0.5, "dampening": 0.0, "nesterov": True, "weight_decay": 0.0},
+        "step": 1,
+        "dtype": "float32",
+    }
+
+
+@chosen
+def test_a_record_is_a_copy(case):
+    """Neither later steps nor writing into network, state or data change a record, and no two records share an array."""
+    net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
+    (x, y, _), (x2, y2, _) = list(case.steps())[:2]
+    record = record_refnet(net, x, y, loss, optimizer)
+    kept = bits(record)
+    later = record_refnet(net, x2, y2, loss, optimizer)
+    for array in (net.parameters, x, y, *(vector for name, vector in optimizer.state.items() if name != "steps")):
+        assert not any(np.shares_memory(array, shown) for shown in (*arrays(record), *arrays(later)))
+        array[:] = 0
+    assert not any(np.shares_memory(mine, other) for mine in arrays(record) for other in arrays(later))
+    optimizer.lr = 9.0
+    assert bits(record) == kept
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 4, 5, 100], ids=["batch", "stochastic", "mini-batch, last one partial", "whole", "large"])
+@pytest.mark.parametrize("schedule", [None, refnet.ExponentialLR(0.5)], ids=["constant", "schedule"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_fit_recorder_records_the_steps_of_fit(batch_size, schedule, dtype):
+    """Number, order, rows, learning rates and every number are those of steps replayed one by one on a copy of the network."""
+    rng, loss, rows, epochs = np.random.default_rng(5), refnet.SoftmaxCrossEntropy(), 10, 3
+    x, y = rng.normal(size=(rows, 5)).astype(dtype), rng.integers(0, 3, rows)
+    net = refnet.mlp([5, 7, 3], "tanh", "identity", seed=3, dtype=dtype)
+    copy, optimizer, other, records = net.copy(), refnet.Adam(lr=0.1), refnet.Adam(lr=0.1), []
+    recorder = FitRecorder(net, loss, optimizer, records.append)
+    refnet.fit(
+        net, x, y, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size, seed=8, schedule=schedule, on_step=recorder
+    )
+    shuffle, replayed = np.random.default_rng(8), []
+    for epoch in range(epochs):
+        other.lr = 0.1 * 0.5**epoch if schedule else 0.1
+        order = np.arange(rows) if batch_size is None else shuffle.permutation(rows)
+        for start in range(0, rows, batch_size or rows):
+            batch = order[start : start + (batch_size or rows)]
+            replayed.append(record_refnet(copy, x[batch], y[batch], loss, other))
+    assert [record.spec.step for record in records] == list(range(1, len(replayed) + 1))
+    assert [bits(record) for record in records] == [bits(record) for record in replayed]
+    assert net.parameters.tobytes() == copy.parameters.tobytes()
+
+
+def test_fit_recorder_goes_on_over_two_trainings():
+    """A second `fit` with the same recorder goes on counting and begins where the first ended; recording changes no bit of it."""
+    x, y = np.random.default_rng(1).normal(size=(2, 6, 3))
+    net, loss, optimizer, records = refnet.mlp([3, 2, 3], "tanh", "identity"), refnet.MSE(), refnet.SGD(0.1, momentum=0.9), []
+    recorder, copy, other = FitRecorder(net, loss, optimizer, records.append), net.copy(), refnet.SGD(0.1, momentum=0.9)
+    for seed in (0, 1):
+        refnet.fit(net, x, y, loss=loss, optimizer=optimizer, epochs=2, batch_size=4, seed=seed, on_step=recorder)
+        refnet.fit(copy, x, y, loss=loss, optimizer=other, epochs=2, batch_size=4, seed=seed)
+    assert [record.spec.step for record in records] == list(range(1, 9))
+    for earlier, later in pairwise(records):
+        assert bits(earlier.after) == bits(later.before)
+    assert net.parameters.tobytes() == copy.parameters.tobytes()
+
+
+GOOD = np.ones((2, 3))
+BAD = {
+    "NaN": ([[1, 2, np.nan]] * 2, [0, 1], "softmax_cross_entropy", "input has nan at row 0, column 2, expected finite values"),
+    "width": (np.ones((2, 4)), [0, 1], "softmax_cross_entropy", "input has shape (2, 4), expected (n, 3)"),
+    "empty": (np.ones((0, 3)), [], "softmax_cross_entropy", "input has shape (0, 3), expected (n, 3) with at least one row"),
+    "label": (GOOD, [0, 2], "softmax_cross_entropy", "SoftmaxCrossEntropy: y has label 2 at row 1, expected 0 to 1"),
+    "rows": (GOOD, [0], "softmax_cross_entropy", "SoftmaxCrossEntropy: y has shape (1,), expected labels (2,) or distributions (2, 2)"),
+    "loss": (GOOD, GOOD, "l2", "loss: name has 'l2', expected one of mse, "),
+    "pair": (GOOD, [0, 1], "cross_entropy", "CrossEntropy: reads probabilities, but the output layer has Identity"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_bad_input_is_refused_with_nothing_changed(bad):
+    """Unusable x, y or loss is refused with refnet's own sentence, and weights, state and step count stay as they were."""
+    x, y, loss, sentence = BAD[bad]
+    net, optimizer = refnet.mlp([3, 5, 2], "tanh", "identity"), refnet.Adam()
+    record_refnet(net, GOOD, [0, 1], "softmax_cross_entropy", optimizer)
+    weights, state = net.parameters.copy(), {name: np.copy(entry) for name, entry in optimizer.state.items()}
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        record_refnet(net, x, y, loss, optimizer)
+    assert net.parameters.tobytes() == weights.tobytes()
+    assert all(np.array_equal(state[name], entry) for name, entry in optimizer.state.items())
+
+
+def test_another_network_s_optimizer_is_refused():
+    """An optimizer bound to one network records no step of another, nor of one that cannot learn."""
+    net, optimizer = refnet.mlp([3, 2], output="identity"), refnet.SGD()
+    record_refnet(net, GOOD, [0, 1], "softmax_cross_entropy", optimizer)
+    other = net.copy()
+    with pytest.raises(ValueError, match=r"^SGD: got another network, expected the one of its first step"):
+        record_refnet(other, GOOD, [0, 1], "softmax_cross_entropy", optimizer)
+    with pytest.raises(ValueError, match=r"^SGD: got another network, expected the one of its first step"):
+        FitRecorder(other, refnet.MSE(), optimizer, print)
+    with pytest.raises(ValueError, match=r"^Dense 1 \(W 2x3\): activation has Heaviside, expected a trainable one"):
+        record_refnet(refnet.mlp([3, 2], output="heaviside"), GOOD, GOOD[:, :2], "mse", refnet.SGD())
+
+
+@pytest.mark.xfail(raises=ValueError, reason="the optimizer is bound before x and y are looked at")
+def test_a_refused_step_binds_no_optimizer():
+    """After a refused step the optimizer is as fresh as before, and may go with another network."""
+    net, optimizer = refnet.mlp([3, 2], output="identity"), refnet.Adam()
+    with pytest.raises(ValueError, match="expected finite values"):
+        record_refnet(net, GOOD * np.nan, [0, 1], "softmax_cross_entropy", optimizer)
+    record_refnet(net.copy(), GOOD, [0, 1], "softmax_cross_entropy", optimizer)

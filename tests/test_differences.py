@@ -1,0 +1,320 @@
+"""gradient_check: it passes what is right, and fails, in the right place, what is one part in a million wrong."""
+
+import re
+
+import numpy as np
+import pytest
+
+import refnet
+from refnet import MSE, CrossEntropy, Dense, Network, ReLU, Sigmoid, SoftmaxCrossEntropy, Tanh, gradient_check, mlp
+from refnet.losses import LOSSES
+
+SLIP = 1.000001
+METHODS = ("central", "complex")
+methods = pytest.mark.parametrize("method", METHODS)
+
+
+def sentence(text):
+    """The whole message, word for word."""
+    return f"^{re.escape(text)}$"
+
+
+def problem(loss, seed=0, rows=4, columns=2, **settings):
+    """A 3-5-4-2 network, x, and targets that the loss takes."""
+    rng = np.random.default_rng(seed)
+    net = mlp([3, 5, 4, columns], seed=seed, **{"hidden": ["tanh", "sigmoid"], **settings})
+    on_classes = loss in ("cross_entropy", "softmax_cross_entropy") or isinstance(loss, CrossEntropy | SoftmaxCrossEntropy)
+    y = rng.integers(0, columns, rows) if on_classes else rng.uniform(size=(rows, columns))
+    return net, rng.normal(size=(rows, 3)), y
+
+
+def off(check):
+    """The arrays that did not pass."""
+    return [array.name for array in check.arrays if not array.passed]
+
+
+# right gradients pass
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("loss", "output"),
+    [
+        ("mse", "relu"),
+        ("half_squared_error", "tanh"),
+        ("mae", "sigmoid"),
+        ("cross_entropy", "softmax"),
+        ("cross_entropy", "sigmoid"),
+        ("softmax_cross_entropy", "identity"),
+        ("binary_cross_entropy", "sigmoid"),
+        ("sigmoid_cross_entropy", "identity"),
+    ],
+)
+def test_right_gradients_pass(loss, output, dtype):
+    """Every entry of every array is judged, and none is further off than the error of its difference."""
+    net, x, y = problem(loss, output=output, dtype=dtype)
+    check = gradient_check(net, x, y, loss)
+    assert check.passed, check
+    assert [(array.name, array.judged, array.entries) for array in check.arrays] == [
+        (name, size, size) for name, size in (("dW1", 15), ("db1", 5), ("dW2", 20), ("db2", 4), ("dW3", 8), ("db3", 2))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("loss", "output"),
+    [
+        ("mse", "tanh"),
+        ("half_squared_error", "softmax"),
+        ("cross_entropy", "softmax"),
+        ("softmax_cross_entropy", "identity"),
+        ("binary_cross_entropy", "sigmoid"),
+    ],
+)
+def test_right_gradients_pass_the_complex_step(loss, output):
+    """Where all is analytic the complex step agrees too, and its error is nearer to the last digit than a difference's."""
+    net, x, y = problem(loss, output=output)
+    exact, central = (gradient_check(net, x, y, loss, method=method) for method in ("complex", "central"))
+    assert exact.passed, exact
+    assert all(one.error < other.error for one, other in zip(exact.arrays, central.arrays, strict=True))
+
+
+@methods
+def test_what_is_compared_is_the_float64_gradient(method):
+    """A float32 network is checked as its float64 copy: each entry shown is that of BP3 and BP4 there."""
+    net, x, y = problem("mse", output="tanh", dtype="float32")
+    _, gradients = net.astype("float64").loss_and_gradients(x, y, "mse")
+    for array in gradient_check(net, x, y, "mse", method=method).arrays:
+        layer = gradients[int(array.name[2:]) - 1]
+        assert array.analytic == getattr(layer, array.name[:2])[array.index]
+
+
+def test_the_network_is_left_as_it_was():
+    """The check moves the parameters of a copy, not those given."""
+    net, x, y = problem("mse", output="tanh")
+    before = net.parameters.copy()
+    gradient_check(net, x, y, "mse")
+    gradient_check(net, x, y, "mse", method="complex")
+    assert np.array_equal(net.parameters, before)
+
+
+# wrong gradients fail
+
+
+class SlippedTanh(Tanh):
+    """tanh with a derivative that is one part in a million too large."""
+
+    def derivative(self, z, a):
+        """f' = (1 - a^2), nearly."""
+        return super().derivative(z, a) * SLIP
+
+
+class FlatSigmoid(Sigmoid):
+    """sigmoid whose derivative was forgotten."""
+
+    def derivative(self, z, a):
+        """f' = 1, which is wrong."""
+        return np.ones_like(z)
+
+
+class SlopedReLU(ReLU):
+    """ReLU that lets the gradient of inactive units through."""
+
+    def derivative(self, z, a):
+        """f' = 1, which is wrong for z < 0."""
+        return np.ones_like(z)
+
+
+class DoubledMSE(MSE):
+    """MSE whose gradient has the 2 twice."""
+
+    def gradient(self, a, y):
+        """dC/da = 4 (a - y) / (n k), which is wrong."""
+        return 2.0 * super().gradient(a, y)
+
+
+class SampleMSE(MSE):
+    """MSE whose value is a mean over samples and outputs, its gradient over samples alone."""
+
+    def gradient(self, a, y):
+        """dC/da = 2 (a - y) / n, which is wrong for k > 1."""
+        return a.shape[1] * super().gradient(a, y)
+
+
+class NanMSE(MSE):
+    """MSE whose gradient is no number."""
+
+    def gradient(self, a, y):
+        """dC/da = NaN."""
+        return np.full_like(a, np.nan)
+
+
+class ZeroMSE(MSE):
+    """MSE whose gradient is zero."""
+
+    def gradient(self, a, y):
+        """dC/da = 0, which is wrong."""
+        return np.zeros_like(a)
+
+
+@methods
+@pytest.mark.parametrize(
+    ("hidden", "names"),
+    [
+        ([SlippedTanh(), "sigmoid"], ["dW1", "db1"]),
+        (["tanh", SlippedTanh()], ["dW1", "db1", "dW2", "db2"]),
+        ([FlatSigmoid(), "tanh"], ["dW1", "db1"]),
+        (["tanh", FlatSigmoid()], ["dW1", "db1", "dW2", "db2"]),
+    ],
+    ids=repr,
+)
+def test_a_wrong_derivative_is_found_below_its_layer(hidden, names, method):
+    """A derivative that is wrong, be it by 1e-6, fails the layer it stands in and those below, not those above."""
+    net, x, y = problem("cross_entropy", hidden=hidden)
+    check = gradient_check(net, x, y, "cross_entropy", method=method)
+    assert off(check) == names, check
+    assert not check.passed
+
+
+def test_an_open_relu_is_found():
+    """A ReLU that passes the gradient of inactive units fails."""
+    net, x, y = problem("mse", hidden=["tanh", SlopedReLU()], output="identity")
+    assert off(gradient_check(net, x, y, "mse")) == ["dW1", "db1", "dW2", "db2"]
+
+
+@methods
+@pytest.mark.parametrize("loss", [DoubledMSE(), SampleMSE(), NanMSE(), ZeroMSE()], ids=lambda loss: type(loss).__name__)
+def test_a_wrong_loss_gradient_is_found_everywhere(loss, method):
+    """A loss whose gradient is not that of its value fails every array; NaN is no agreement."""
+    net, x, y = problem("mse", output="tanh")
+    assert off(gradient_check(net, x, y, loss, method=method)) == ["dW1", "db1", "dW2", "db2", "dW3", "db3"]
+
+
+@methods
+@pytest.mark.parametrize("layer", [0, 1, 2])
+@pytest.mark.parametrize("part", ["dW", "db"])
+def test_one_wrong_entry_is_named(part, layer, method, monkeypatch):
+    """Of all arrays the one with the wrong entry fails, and the entry shown is that one."""
+    backward = refnet.network.backward
+
+    def slipped(*arguments):
+        gradients = backward(*arguments)
+        array = getattr(gradients[layer], part)
+        array[np.unravel_index(array.size - 1, array.shape)] *= SLIP
+        return gradients
+
+    monkeypatch.setattr(refnet.network, "backward", slipped)
+    net, x, y = problem("cross_entropy")
+    check = gradient_check(net, x, y, "cross_entropy", method=method)
+    shape = (net.layers[layer].W if part == "dW" else net.layers[layer].b).shape
+    worst = max(check.arrays, key=lambda array: array.share)
+    assert off(check) == [worst.name] == [f"{part}{layer + 1}"]
+    assert worst.index == tuple(size - 1 for size in shape)
+
+
+# kinks
+
+
+def test_an_entry_at_a_kink_is_counted_not_judged():
+    """With z exactly 0 in one ReLU its weights and bias are at a kink: no difference tells their derivative, the others are judged."""
+    net = Network([Dense([[1.0, -1.0], [1.0, 1.0]], [0.0, 0.0], "relu"), Dense([[1.0, 2.0]], [0.0])])
+    check = gradient_check(net, [[1.0, 1.0]], [[1.0]], "mse")
+    assert [(array.judged, array.entries) for array in check.arrays] == [(2, 4), (1, 2), (2, 2), (1, 1)]
+    assert check.passed
+
+
+def test_an_array_with_nothing_judged_has_not_passed():
+    """Where every unit is at its kink nothing is known, and nothing known is not passed."""
+    net = Network([Dense([[1.0, -1.0]], [0.0], "relu"), Dense([[1.0]], [0.5])])
+    check = gradient_check(net, [[1.0, 1.0]], [[1.0]], "mse")
+    assert off(check) == ["dW1", "db1"]
+    assert [array.judged for array in check.arrays] == [0, 0, 1, 1]
+    assert str(check).count("<- nothing judged") == 2
+
+
+def test_the_kink_of_mae_is_a_kink():
+    """Where a = y MAE has no derivative: that output's entries are counted, the other output's judged."""
+    net = Network([Dense([[1.0], [2.0]], [0.0, 0.0])])
+    check = gradient_check(net, [[1.0]], [[1.0, 1.0]], "mae")
+    assert [(array.name, array.judged) for array in check.arrays] == [("dW1", 1), ("db1", 1)]
+    assert check.passed
+
+
+def test_a_kink_within_the_first_steps_is_stepped_around():
+    """A unit 2^-6 from its kink is judged by the smaller steps of the ladder."""
+    net = Network([Dense([[1.0]], [2.0**-6], "relu"), Dense([[2.0]], [0.0], "tanh")])
+    check = gradient_check(net, [[0.0]], [[1.0]], "mse")
+    assert [array.judged for array in check.arrays] == [1, 1, 1, 1]
+    assert check.passed
+
+
+# what it says
+
+
+def test_the_report_shows_each_array():
+    """str() has the verdict, then a line for each array: worst entry, both gradients, the error, and how many were judged."""
+    net, x, y = problem("cross_entropy", hidden=["tanh", SlippedTanh()])
+    check = gradient_check(net, x, y, "cross_entropy")
+    verdict, head, *rows = str(check).splitlines()
+    assert verdict == "gradient check (central): FAILED"
+    assert head.split() == ["array", "entry", "analytic", "numeric", "error", "judged"]
+    assert [row.split()[0] for row in rows] == ["dW1", "db1", "dW2", "db2", "dW3", "db3"]
+    assert [row.endswith("<- off") for row in rows] == [True] * 4 + [False] * 2
+    for row, array in zip(rows, check.arrays, strict=True):
+        assert f"{list(array.index)}" in row
+        assert f"{array.judged}/{array.entries}" in row
+        assert f"{array.analytic:.15e}" in row
+        assert f"{array.numeric:.15e}" in row
+    assert str(gradient_check(*problem("mse", output="tanh"), "mse", method="complex")).startswith("gradient check (complex): passed\n")
+
+
+def test_a_share_is_the_gap_in_errors():
+    """The share is |analytic - numeric| / error: 0 where they are equal, infinite where the error is nothing and they are not."""
+
+    def array(analytic, numeric, error):
+        return refnet.differences.ArrayCheck("db1", (0,), analytic, numeric, error, 1, 1)
+
+    assert array(1.0, 0.5, 0.25).share == 2.0
+    assert array(1.0, 1.0, 0.0).share == 0.0
+    assert array(1.0, 0.5, 0.0).share == float("inf")
+    assert array(1.0, 0.5, 0.5).passed
+    assert not array(float("nan"), 0.5, 0.5).passed
+
+
+# what it refuses
+
+
+@pytest.mark.parametrize("method", ["forward", "", None])
+def test_an_unknown_method_is_refused(method):
+    """Only 'central' and 'complex' are known."""
+    with pytest.raises(ValueError, match=sentence(f"gradient_check: method has {method!r}, expected 'central' or 'complex'")):
+        gradient_check(*problem("mse", output="tanh"), "mse", method=method)
+
+
+@pytest.mark.parametrize(
+    ("loss", "settings", "has", "want"),
+    [
+        ("mse", {"hidden": ["tanh", "relu"], "output": "identity"}, "ReLU in layer 2", "analytic activations"),
+        ("mse", {"hidden": "leaky_relu", "output": "identity"}, "LeakyReLU in layer 1", "analytic activations"),
+        ("mae", {"output": "identity"}, "the loss MAE", "an analytic one"),
+        ("sigmoid_cross_entropy", {"output": "identity"}, "the loss SigmoidCrossEntropy", "an analytic one"),
+    ],
+)
+def test_the_complex_step_wants_what_is_analytic(loss, settings, has, want):
+    """A kink, or |z| in a loss, is refused by name, with the method that applies."""
+    text = f"gradient_check: complex step has {has}, expected {want}; use method='central'"
+    with pytest.raises(ValueError, match=sentence(text)):
+        gradient_check(*problem(loss, **settings), loss, method="complex")
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "loss", "error", "text"),
+    [
+        ([[1.0]], [0], "cross_entropy", ValueError, "Dense 1 (W 3x2): input has shape (1, 1), expected (n, 2)"),
+        ([[1.0, 2.0]], [3], "cross_entropy", ValueError, "CrossEntropy: y has label 3 at row 0, expected 0 to 2"),
+        ([[1.0, 2.0]], [0], "hinge", ValueError, f"loss: name has 'hinge', expected one of {', '.join(LOSSES)}"),
+    ],
+)
+def test_unusable_input_is_refused(x, y, loss, error, text):
+    """x, y and the loss are checked as for training."""
+    with pytest.raises(error, match=sentence(text)):
+        gradient_check(mlp([2, 3]), x, y, loss)

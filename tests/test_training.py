@@ -1,0 +1,345 @@
+"""Training: fit against a loop written by hand, bit for bit, and everything that goes on around the loop."""
+
+import re
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import refnet
+from refnet import checks
+
+RNG = np.random.default_rng(7)
+X, Y, LABELS = RNG.standard_normal((7, 3)), RNG.standard_normal((7, 2)), np.array([0, 1, 1, 0, 0, 1, 0])
+XV, YV = RNG.standard_normal((5, 3)), RNG.standard_normal((5, 2))
+
+
+def refuses(kind, sentence):
+    return pytest.raises(kind, match=f"^{re.escape(sentence)}$")
+
+
+def network(output="identity", dtype="float64", width=2):
+    return refnet.mlp([3, 5, width], hidden="tanh", output=output, dtype=dtype)
+
+
+def by_hand(net, x, y, loss, optimizer, epochs, batch_size, rng):
+    """The loop that fit stands for: the loss of each epoch, the weighted mean of its batches before their own updates."""
+    losses = []
+    for _ in range(epochs):
+        total = 0.0
+        for rows in refnet.minibatches(len(x), batch_size, rng):
+            value, gradients = net.loss_and_gradients(x[rows], y[rows], loss)
+            optimizer.step(net, gradients)
+            total += value * len(x[rows])
+        losses.append(total / len(x))
+    return losses
+
+
+@given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 9))
+def test_each_row_is_in_one_minibatch(rows, batch_size, seed):
+    """Every row comes once; all batches are full but the last; the order is the generator's permutation, and without one the rows' own."""
+    for rng, order in ((np.random.default_rng(seed), np.random.default_rng(seed).permutation(rows)), (None, np.arange(rows))):
+        batches = [np.arange(rows)[batch] for batch in refnet.minibatches(rows, batch_size, rng)]
+        assert np.concatenate(batches).tolist() == order.tolist()
+        assert {len(batch) for batch in batches[:-1]} <= {batch_size}
+        assert len(batches[-1]) == (rows - 1) % batch_size + 1
+
+
+def test_no_batch_size_is_one_batch_in_order():
+    """batch_size None is one slice of all rows and draws nothing, even where a generator is given."""
+    rng = np.random.default_rng(0)
+    assert list(refnet.minibatches(7, None, rng)) == [slice(0, 7)]
+    assert rng.random() == np.random.default_rng(0).random()
+
+
+def test_each_epoch_has_a_permutation_of_its_own():
+    """One generator goes on from epoch to epoch."""
+    rng = np.random.default_rng(0)
+    first, second = (np.concatenate(list(refnet.minibatches(20, 6, rng))).tolist() for _ in range(2))
+    assert first != second
+    assert sorted(first) == sorted(second) == list(range(20))
+
+
+CASES = {
+    "values": ("identity", "mse", Y),
+    "labels": ("softmax", "cross_entropy", LABELS),
+    "distributions": ("identity", "softmax_cross_entropy", refnet.one_hot(LABELS, 2)),
+    "probabilities": ("sigmoid", "binary_cross_entropy", refnet.one_hot(LABELS, 2)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("batch_size", "shuffle"), [(None, True), (None, False), (1, True), (3, True), (3, False), (7, True), (100, True)])
+@pytest.mark.parametrize(("output", "loss", "y"), CASES.values(), ids=CASES)
+def test_fit_is_the_loop_by_hand(output, loss, y, batch_size, shuffle, dtype):
+    """Parameters, optimizer state and the loss of every epoch have the bits of the loop written by hand."""
+    net, other = network(output, dtype), network(output, dtype)
+    optimizer, another = refnet.Adam(lr=0.05), refnet.Adam(lr=0.05)
+    history = refnet.fit(net, X, y, loss=loss, optimizer=optimizer, epochs=4, batch_size=batch_size, shuffle=shuffle, seed=3)
+    losses = by_hand(other, X, y, loss, another, 4, batch_size, np.random.default_rng(3) if shuffle else None)
+    assert net.parameters.dtype == dtype
+    assert net.parameters.tobytes() == other.parameters.tobytes()
+    assert history.loss == losses
+    assert history.stopped == "all epochs done"
+    assert {name: np.asarray(v).tobytes() for name, v in optimizer.state.items()} == {
+        name: np.asarray(v).tobytes() for name, v in another.state.items()
+    }
+
+
+def train(net=None, x=X, y=Y, **settings):
+    net = network() if net is None else net
+    return net, refnet.fit(net, x, y, **{"loss": "mse", "optimizer": refnet.SGD(lr=0.1, momentum=0.9), "epochs": 3, **settings})
+
+
+def test_last_batch_is_averaged_over_its_own_rows():
+    """Seven rows by fours in order are a step on rows 0 to 3 and a step on rows 4 to 6 alone."""
+    net, _ = train(batch_size=4, shuffle=False, epochs=1, optimizer=refnet.SGD(lr=0.1))
+    other, optimizer = network(), refnet.SGD(lr=0.1)
+    for rows in (slice(0, 4), slice(4, 7)):
+        refnet.fit(other, X[rows], Y[rows], loss="mse", optimizer=optimizer, epochs=1)
+    assert net.parameters.tobytes() == other.parameters.tobytes()
+
+
+def test_loss_of_an_epoch_weighs_rows_not_batches():
+    """A batch of 4 counts 4/7 and one of 3 counts 3/7; at learning rate 0 both are taken from the same weights."""
+    parts = [network().loss_and_gradients(X[rows], Y[rows], "mse")[0] for rows in (slice(0, 4), slice(4, 7))]
+    _, history = train(batch_size=4, shuffle=False, epochs=1, optimizer=refnet.SGD(lr=0.0))
+    assert history.loss == [(parts[0] * 4 + parts[1] * 3) / 7]
+    assert history.loss != [(parts[0] + parts[1]) / 2]
+
+
+def test_loss_is_taken_before_the_update():
+    """The first loss of batch gradient descent is that of the network as it came."""
+    value, _ = network().loss_and_gradients(X, Y, "mse")
+    assert train(epochs=2)[1].loss[0] == value
+
+
+def test_seed_makes_the_order():
+    """The same seed trains the same bits, another seed others, and batch gradient descent knows no seed."""
+    runs = [train(batch_size=2, seed=seed)[0].parameters.tobytes() for seed in (1, 1, 2)]
+    assert runs[0] == runs[1] != runs[2]
+    assert train(seed=1)[0].parameters.tobytes() == train(seed=2)[0].parameters.tobytes()
+
+
+def test_two_trainings_in_a_row_are_one_long_one():
+    """The optimizer's momentum goes on from one fit to the next."""
+    net, optimizer = network(), refnet.SGD(lr=0.1, momentum=0.9)
+    first, second = (train(net, optimizer=optimizer, epochs=2)[1] for _ in range(2))
+    longer, history = train(epochs=4)
+    assert net.parameters.tobytes() == longer.parameters.tobytes()
+    assert first.loss + second.loss == history.loss
+
+
+@pytest.mark.parametrize("loss", ["mse", refnet.MSE()])
+@pytest.mark.parametrize("optimizer", [lambda: "adam", refnet.Adam], ids=["name", "object"])
+def test_names_and_objects_are_the_same(loss, optimizer):
+    """A loss or an optimizer given by name is the object with its defaults."""
+    net, other = network(), network()
+    by_hand(other, X, Y, refnet.MSE(), refnet.Adam(), 3, None, None)
+    train(net, loss=loss, optimizer=optimizer())
+    assert net.parameters.tobytes() == other.parameters.tobytes()
+
+
+def test_validation_is_the_network_as_it_stands_after_the_epoch():
+    """Validation loss is the network's own on the held-out rows after each epoch, whatever the batches were; None without validation."""
+    found = []
+    net = network()
+    _, history = train(net, validation=(XV, YV), batch_size=2, on_epoch=lambda _: found.append(net.loss_and_gradients(XV, YV, "mse")[0]))
+    assert history.validation_loss == found
+    assert history.validation_accuracy == [None] * 3
+    assert train()[1].validation_loss == [None] * 3
+
+
+ONE_HOT = np.array([[1, 0], [0, 1], [0, 1], [1, 0], [0, 1]])
+JUDGED = {
+    "labels": ("softmax", "cross_entropy", [0, 1, 1, 0, 1], [0, 1, 1, 0, 1]),
+    "labels of logits": ("identity", "softmax_cross_entropy", [0, 1, 1, 0, 1], [0, 1, 1, 0, 1]),
+    "one-hot rows": ("softmax", "cross_entropy", ONE_HOT, [0, 1, 1, 0, 1]),
+    "one-hot values": ("sigmoid", "mse", ONE_HOT, [0, 1, 1, 0, 1]),
+    "one-hot probabilities": ("sigmoid", "binary_cross_entropy", ONE_HOT, [0, 1, 1, 0, 1]),
+    "0 or 1": ("sigmoid", "binary_cross_entropy", [[0], [1], [1], [0], [1]], [0, 1, 1, 0, 1]),
+    "0 or 1 of logits": ("identity", "sigmoid_cross_entropy", [[0], [1], [1], [0], [1]], [0, 1, 1, 0, 1]),
+    "two at once": ("sigmoid", "binary_cross_entropy", [[1, 1], [0, 1], [0, 1], [1, 0], [0, 1]], None),
+    "soft rows": ("softmax", "cross_entropy", [[0.5, 0.5], [0, 1], [0, 1], [1, 0], [0, 1]], None),
+    "soft probabilities": ("sigmoid", "binary_cross_entropy", [[0.5], [1], [1], [0], [1]], None),
+    "values": ("identity", "mse", [[0.3, 1], [0, 1], [0, 1], [1, 0], [0, 1]], None),
+    "one value": ("identity", "mse", [[0], [1], [1], [0], [1]], None),
+}
+
+
+@pytest.mark.parametrize(("output", "loss", "y", "labels"), JUDGED.values(), ids=JUDGED)
+def test_validation_accuracy_where_targets_are_classes(output, loss, y, labels):
+    """Labels, one-hot rows and single probabilities of 0 or 1 have an accuracy, the network's own; other targets have none."""
+    net = network(output, width=2 if np.ndim(y) == 1 else len(y[0]))
+    expected = []
+    history = refnet.fit(
+        net, XV, y, loss=loss, optimizer="sgd", epochs=3, validation=(XV, y),
+        on_epoch=lambda _: expected.append(None if labels is None else net.accuracy(XV, labels)),
+    )
+    assert history.validation_accuracy == expected
+
+
+def passing(**settings):
+    """Training from 0 towards 1, watched by a validation that wants 0.4: its loss falls, then rises. Also the weights after each epoch."""
+    net, weights = refnet.Network([refnet.Dense([[0.0]], [0.0])]), []
+    settings = {"optimizer": refnet.SGD(lr=0.05), "epochs": 40, "validation": ([[1.0]], [[0.4]]), **settings}
+    history = refnet.fit(
+        net, [[1.0]], [[1.0]], loss="half_squared_error", on_epoch=lambda _: weights.append(net.parameters.tobytes()), **settings
+    )
+    return net, history, weights
+
+
+@pytest.mark.parametrize("patience", [1, 3, 100])
+def test_early_stopping_restores_the_best_weights(patience):
+    """Training ends `patience` epochs after the best validation loss, or with the last epoch, and the best weights are back bit for bit."""
+    stop = refnet.EarlyStopping(patience)
+    net, history, weights = passing(stop=stop)
+    best = int(np.argmin(passing()[1].validation_loss))
+    assert 0 < best < 36
+    assert (stop.best_epoch, stop.best) == (best + 1, history.validation_loss[best])
+    assert len(history.epochs) == min(best + 1 + patience, 40)
+    assert net.parameters.tobytes() == weights[best] != weights[-1]
+    sentence = f"validation loss best at epoch {best + 1}, {patience} epochs ago" if patience < 40 else "all epochs done"
+    assert history.stopped == sentence
+
+
+def test_early_stopping_counts_only_falls_beyond_min_delta():
+    """With min_delta as large as the first validation loss no later one is a fall, so the first weights are the best."""
+    stop = refnet.EarlyStopping(patience=4, min_delta=1.0)
+    net, history, weights = passing(stop=stop)
+    assert (stop.best_epoch, len(history.epochs)) == (1, 5)
+    assert net.parameters.tobytes() == weights[0]
+
+
+def test_precision_stops_at_the_first_small_change():
+    """Training ends at the first epoch whose loss differs from the one before by less than the threshold, and keeps its weights."""
+    losses = passing()[1].loss
+    end = next(e for e, (last, now) in enumerate(pairwise(losses), start=2) if abs(now - last) < 0.01)
+    net, history, weights = passing(stop=refnet.Precision(0.01))
+    assert 2 < end < 40
+    assert len(history.epochs) == end
+    assert history.stopped == f"loss changed by {abs(losses[end - 1] - losses[end - 2]):.3g}, less than 0.01"
+    assert net.parameters.tobytes() == weights[-1]
+
+
+@dataclass
+class Third:
+    """A stop of one's own: it ends training after the third epoch and writes down what it was told."""
+
+    told: list = field(default_factory=list)
+
+    def start(self, validated):
+        self.told.append(validated)
+
+    def reason(self, net, epoch):
+        self.told.append(epoch.number)
+        return "third" if epoch.number == 3 else None
+
+    def finish(self, net):
+        self.told.append("over")
+
+
+def test_several_stops_are_all_asked():
+    """Of several stops each is started, asked after every epoch and told of the end; all reasons are given."""
+    one, two = Third(), Third()
+    _, history, _ = passing(stop=[one, refnet.Precision(1e-9), two])
+    assert one.told == two.told == [True, 1, 2, 3, "over"]
+    assert history.stopped == "third; third"
+    assert passing(stop=one, validation=None)[1].stopped == "third"
+    assert one.told[5:] == [False, 1, 2, 3, "over"]
+
+
+@pytest.mark.parametrize("make", [lambda: refnet.EarlyStopping(2), lambda: refnet.Precision(0.01)], ids=["early stopping", "precision"])
+def test_stop_forgets_an_earlier_training(make):
+    """A stop that has served once does the same for a second training as a new one."""
+    used = make()
+    passing(stop=used)
+    again, fresh = passing(stop=used), passing(stop=make())
+    assert again[0].parameters.tobytes() == fresh[0].parameters.tobytes()
+    assert again[1] == fresh[1]
+
+
+def test_schedule_sets_lr_and_fit_puts_it_back():
+    """Every step of an epoch has the schedule's learning rate, computed from the first one; afterwards the optimizer has its own again."""
+    optimizer, seen = refnet.SGD(lr=0.5), []
+    settings = {"schedule": refnet.ExponentialLR(0.5), "batch_size": 3, "epochs": 3}
+    _, history = train(optimizer=optimizer, on_step=lambda step: seen.append(step.lr), **settings)
+    assert history.lr == [0.5, 0.25, 0.125]
+    assert seen == [0.5] * 3 + [0.25] * 3 + [0.125] * 3
+    assert optimizer.lr == 0.5
+
+
+def test_schedule_is_what_the_steps_use():
+    """A schedule of halves trains the bits of three trainings whose learning rate is set by hand."""
+    net, optimizer = network(), refnet.SGD(lr=0.5, momentum=0.9)
+    for optimizer.lr in (0.5, 0.25, 0.125):
+        train(net, optimizer=optimizer, epochs=1)
+    scheduled, _ = train(optimizer=refnet.SGD(lr=0.5, momentum=0.9), schedule=lambda lr, epoch: np.float64(lr / 2**epoch))
+    assert net.parameters.tobytes() == scheduled.parameters.tobytes()
+
+
+class Interrupted(Exception):
+    """No error: a reader who has seen enough."""
+
+
+@pytest.mark.parametrize("where", ["on_step", "on_epoch", "schedule"])
+def test_lr_is_put_back_after_an_exception(where):
+    """An exception out of a callback passes through, and the optimizer has its own learning rate again."""
+    optimizer = refnet.SGD(lr=0.5)
+
+    def interrupt(*given):
+        if where == "schedule" and given[1] == 0:
+            return 0.25
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train(optimizer=optimizer, **{"schedule": lambda lr, epoch: 0.25, where: interrupt})
+    assert optimizer.lr == 0.5
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 3])
+def test_on_step_sees_every_step(batch_size):
+    """Each step shows its numbers, rows, trace, loss and gradients, with the bits that the weights before it give; lr g moved them."""
+    net, seen = network(), []
+    before = net.copy()
+
+    def watch(step):
+        value, gradients = before.loss_and_gradients(step.x, step.y, "mse")
+        assert (step.loss, step.gradients.vector.tobytes()) == (value, gradients.vector.tobytes())
+        assert step.trace.output.tobytes() == before.predict(step.x).tobytes()
+        assert net.parameters.tobytes() == (before.parameters - step.lr * step.gradients.vector).tobytes()
+        before.parameters[:] = net.parameters
+        seen.append((step.epoch, step.batch, step.x.tolist(), step.y.tolist()))
+
+    train(net, optimizer=refnet.SGD(lr=0.1), epochs=2, batch_size=batch_size, seed=5, on_step=watch)
+    rng = np.random.default_rng(5)
+    assert seen == [
+        (epoch, batch, X[rows].tolist(), Y[rows].tolist())
+        for epoch in (1, 2)
+        for batch, rows in enumerate(refnet.minibatches(7, batch_size, rng), start=1)
+    ]
+
+
+def test_on_epoch_sees_every_epoch():
+    """Each epoch is shown as it will stand in the history."""
+    seen = []
+    _, history = train(on_epoch=seen.append, validation=(XV, YV))
+    assert seen == history.epochs
+    assert [(epoch.number, epoch.of) for epoch in seen] == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("chunk", [2**18, 4])
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_array_on_disk_trains_as_in_memory(tmp_path, monkeypatch, batch_size, chunk):
+    """A float64 x and y on disk train a float32 network to the bits of the arrays in memory, however small the parts they are read in."""
+    monkeypatch.setattr(checks, "CHUNK", chunk)
+    disk = []
+    for name, array in (("x", X), ("y", Y)):
+        disk.append(np.memmap(tmp_path / name, dtype="float64", mode="w+", shape=array.shape))
+        disk[-1][:] = array
+    nets = [train(network(dtype="float32"), x, y, batch_size=batch_size, validation=(x, y)) for x, y in (disk, (X, Y))]
+    assert nets[0][0].parameters.tobytes() == nets[1][0].parameters.tobytes()
+    assert nets[0][1] == nets[1][1]
