@@ -85,7 +85,7 @@ def _digits(screen: Screen, digits: Any, arguments: argparse.Namespace) -> "Trai
 def _sweep(screen: Screen, sweeps: Any, cases: Sequence[Case]) -> "list[Outcome]":
     screen.line()
     screen.line(f"The case table: {len(cases)} cases, each trained side by side, every quantity of every step compared; worst scaled error")
-    screen.line(f"{'':<80}{'cases':>6}{'float64':>10}{'float32':>10}", "bold")
+    screen.line(f"{'cases':>5}{'float64':>10}{'float32':>10}", "bold")
     outcomes: list[Outcome] = []
     with screen.progress("cases", len(cases)) as advance:
         for row, group in groupby(sweeps.sweep(cases), key=lambda outcome: outcome.case.row):
@@ -95,9 +95,8 @@ def _sweep(screen: Screen, sweeps: Any, cases: Sequence[Case]) -> "list[Outcome]
                 advance()
             worst = [max(o.worst for o in members if o.case.dtype == dtype) for dtype in TOLERANCE]
             good = all(o.passed for o in members)
-            screen.line(
-                f"{row:<80}{len(members):>6}{worst[0]:>10.1e}{worst[1]:>10.1e}{'' if good else '  DISAGREE'}", "" if good else "red"
-            )
+            errors = "".join(f"{error:>10.1e}" for error in worst)
+            screen.line(f"{len(members):>5}{errors}   {row}{'' if good else '   DISAGREE'}", "" if good else "red")
             outcomes += members
     return outcomes
 

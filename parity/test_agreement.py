@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity import CASES, Agreement, Difference, compare
+from parity import CASES, compare
 from parity.agreement import TOLERANCE
 from parity.cases import Case
 from parity.sweep import side_by_side
@@ -17,6 +17,7 @@ from refnet import EQUATIONS
 
 FEW = 4.0  # an entry off by so many times what is allowed must fail, by as many times less must pass
 AVERAGES = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "grad_avg", "square_avg")
+AMSGRAD, DAMPENED, CENTERED = {"lr": 0.1, "amsgrad": True}, {"momentum": 0.9, "dampening": 0.5}, {"centered": True, "momentum": 0.9}
 CHOSEN = [  # two hidden layers, one layer and one row, then square layers before every kind of state
     *(case for case in CASES if case.sizes == (5, 7, 2, 3) and case.settings == {"momentum": 0.9}),
     *(case for case in CASES if case.sizes == (2, 3) and case.optimizer == "adam" and case.settings == {"lr": 0.01}),
@@ -24,19 +25,12 @@ CHOSEN = [  # two hidden layers, one layer and one row, then square layers befor
     *(
         Case("optimizer", (4, 4, 4), ("tanh",), "identity", "mse", "values", rule, settings, 5, dtype)
         for dtype in TOLERANCE
-        for rule, settings in (
-            ("adam", {"lr": 0.1, "amsgrad": True}),
-            ("sgd", {"momentum": 0.9, "dampening": 0.5}),
-            ("rmsprop", {"centered": True, "momentum": 0.9}),
-            ("adagrad", {"lr": 0.1}),
-        )
+        for rule, settings in (("adam", AMSGRAD), ("sgd", DAMPENED), ("rmsprop", CENTERED), ("adagrad", {"lr": 0.1}))
     ),
 ]
 TABLE = {case.id: case for case in CHOSEN}
-SQUARE = [name for name, case in TABLE.items() if case.sizes == (4, 4, 4)]
 ANY = next(name for name, case in TABLE.items() if case.settings.get("amsgrad"))  # float64
 everywhere = pytest.mark.parametrize("name", TABLE)
-square = pytest.mark.parametrize("name", SQUARE)
 
 
 @cache
@@ -97,7 +91,7 @@ def some_index(array, rng):
 
 
 def sizes(record):
-    """For every place the largest sum of |terms| of its equation, from the record's own numbers; of deltas, carried down from the output."""
+    """For every place the largest sum of |terms| of its equation, from the record's own numbers; those of deltas are carried down."""
     spec, before, after = record.spec, record.before, record.after
     n, depth, a = len(record.x), len(record.layers), abs(record.layers[-1].a)
     count = a.size if spec.loss in ("mse", "binary_cross_entropy") else n
@@ -162,13 +156,15 @@ def test_one_entry_off_by_little_fails_and_by_far_less_passes(name):
 
 
 @pytest.mark.xfail(reason="the size of an average's terms leaves out 1 - alpha, 1 - beta1 and 1 - beta2")
+@pytest.mark.parametrize("step", [0, -1])
 @pytest.mark.parametrize("name", [name for name, case in TABLE.items() if case.optimizer in ("adam", "rmsprop")])
-def test_one_entry_of_an_average_off_by_little_fails(name):
-    """An entry of a running average is judged by what the average adds up, (1 - beta2) g^2, not by g^2."""
-    for ours, theirs, place, right in wrong_in(name):
+def test_an_average_is_judged_by_what_it_adds_up(name, step):
+    """An entry of a running average is judged beside (1 - beta2) g^2, not beside g^2, which at the first step excuses even zeros."""
+    for ours, theirs, place, right in wrong_in(name, step):
         if place[2] in AVERAGES:
             off = FEW * TOLERANCE[theirs.spec.dtype]["step"] * float(sizes(theirs)[place])
-            assert found(compare(put(ours, place, with_entry(right, 0, right[0] + off)), theirs)) == (place, "value")
+            for wrong in (with_entry(right, 0, right[0] + off), 0 * right, 2 * right):
+                assert found(compare(put(ours, place, wrong), theirs)) == (place, "value")
 
 
 FAULTS = {
@@ -194,16 +190,6 @@ def test_a_wrong_array_is_named(name, fault):
             assert [d.passed for d in agreement.differences].count(False) == 1
 
 
-@pytest.mark.xfail(reason="float32 allows 1e-3 of g^2 where the array has (1 - beta2) g^2 = 1e-3 g^2")
-@pytest.mark.parametrize("fault", ["zero", "doubled"])
-def test_a_wrong_second_moment_of_a_first_step_is_named(fault):
-    """A second moment that is zero or doubled fails at the first step as well, when it is 1 - beta2 times g^2."""
-    for name in SQUARE:
-        for ours, theirs, place, right in wrong_in(name, step=0):
-            if place[2].endswith("exp_avg_sq"):
-                assert found(compare(put(ours, place, FAULTS[fault](right)), theirs)) == (place, "value")
-
-
 @everywhere
 def test_a_step_not_taken_or_taken_twice_is_named(name):
     """W, b or a vector of the state left as it was, or moved twice as far, fails."""
@@ -214,7 +200,7 @@ def test_a_step_not_taken_or_taken_twice_is_named(name):
                 assert found(compare(put(ours, place, wrong), theirs)) == (place, "value")
 
 
-@square
+@pytest.mark.parametrize("name", [name for name, case in TABLE.items() if case.sizes == (4, 4, 4)])
 def test_swapped_layers_are_named(name):
     """Equal shapes in the wrong order fail at the first quantity of layer 1."""
     ours, theirs = pairs(name)[-1]
@@ -236,23 +222,17 @@ def test_nothing_that_is_not_finite_passes(name, side, bad):
         assert found(compare(got, expected)) == (place, "finiteness")
 
 
-def reshaped(right):
-    """The right numbers in other shapes: axes added, dropped or swapped, rows missing, however well they would broadcast."""
-    yield from (right[None], right[..., None], np.broadcast_to(right, (2, *right.shape)))
-    if right.ndim:
-        yield from (right[0], right[:0], right.ravel()[: right.size - 1])
-    if right.shape != right.T.shape:
-        yield from (right.T, right.ravel())
-
-
 @everywhere
 def test_the_shape_comes_before_the_value(name):
-    """Right numbers in another shape fail, and both shapes are named."""
+    """Right numbers in another shape fail, axes added, dropped or swapped, rows missing, however well they would broadcast."""
     for ours, theirs, place, right in wrong_in(name):
-        for other in reshaped(right):
-            agreement = compare(put(ours, place, other), theirs)
-            assert found(agreement) == (place, "shape")
-            assert (agreement.first.got, agreement.first.expected) == (other.shape, right.shape)
+        others = [right[None], right[..., None], np.broadcast_to(right, (2, *right.shape)), right.T, right.ravel()]
+        others += [right[0], right[:0], right[:1]] if right.ndim else []
+        for other in others:
+            if other.shape != right.shape:
+                agreement = compare(put(ours, place, other), theirs)
+                assert found(agreement) == (place, "shape")
+                assert (agreement.first.got, agreement.first.expected) == (other.shape, right.shape)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64", "complex128", "object"])
@@ -267,13 +247,13 @@ def test_the_dtype_comes_before_the_value(name, dtype):
 @everywhere
 def test_what_is_not_shown_does_not_pass(name):
     """Each quantity left out fails as not shown, and so does a vector of the state that only one side has."""
-    for ours, theirs, place, right in wrong_in(name):
+    for ours, theirs, place, _ in wrong_in(name):
         assert found(compare(put(ours, place, None), theirs)) == (place, "not shown")
         if place[0] == "step" and place[1] is None:
             state = {key: vector for key, vector in ours.after.state.items() if key != place[2]}
             assert found(compare(replace(ours, after=replace(ours.after, state=state)), theirs)) == (place, "not shown")
-    more = ("step", None, "a_vector")
-    for pair in ((put(ours, more, right), theirs), (ours, put(theirs, more, right))):
+    more, vector = ("step", None, "a_vector"), theirs.after.W[0]
+    for pair in ((put(ours, more, vector), theirs), (ours, put(theirs, more, vector))):
         assert found(compare(*pair)) == (more, "not shown")
     assert found(compare(replace(ours, after=None), theirs))[1] == "not shown"
 
@@ -300,28 +280,29 @@ def test_sizes_are_those_of_the_record_given():
     off = put(ours, ("BP4", 1, "dW"), theirs.layers[0].dW + 1e-6)
     assert not compare(off, theirs).passed
     assert compare(off, theirs, sized_by=replace(theirs, x=1e9 * theirs.x)).passed
-    assert not compare(off, theirs, sized_by=replace(theirs, x=np.nan * theirs.x)).passed
+    unsized = compare(off, theirs, sized_by=replace(theirs, x=np.nan * theirs.x))
+    assert not unsized.passed
+    assert unsized.worst == np.inf
 
 
 @pytest.mark.parametrize("field", ["sizes", "activations", "loss", "optimizer", "hyperparameters", "step", "dtype"])
 def test_records_of_different_steps_are_refused(field):
     """Another network, loss, optimizer, learning rate, step or dtype is no disagreement but a mistake of the asker."""
     ours, theirs = pairs(ANY)[-1]
-    other = replace(ours, spec=replace(ours.spec, **{field: "other"}))
-    with pytest.raises(ValueError, match=f"^{re.escape(f'compare: {field} has other, expected {getattr(theirs.spec, field)}')}$"):
-        compare(other, theirs)
+    want = f"compare: {field} has other, expected {getattr(theirs.spec, field)}"
+    with pytest.raises(ValueError, match=f"^{re.escape(want)}$"):
+        compare(replace(ours, spec=replace(ours.spec, **{field: "other"})), theirs)
 
 
 @pytest.mark.parametrize("data", ["x", "y"])
 def test_records_of_different_data_are_refused(data):
     """One ulp in one entry is other data, and NaN is not the same data as itself."""
     ours, theirs = pairs(ANY)[-1]
-    array = getattr(theirs, data)
-    nan = with_entry(array, (0, 0), np.nan)
-    others = [(other, array) for other in (with_entry(array, (0, 0), np.nextafter(array[0, 0], 9)), array[:-1], array[:, :1])]
-    for other, right in (*others, (nan, nan)):
+    right = getattr(theirs, data)
+    ulp, nan = (with_entry(right, (0, 0), entry) for entry in (np.nextafter(right[0, 0], 9), np.nan))
+    for mine, other in ((ulp, right), (right[:-1], right), (right[:, :1], right), (nan, nan)):
         with pytest.raises(ValueError, match=f"^compare: {data} differs between the two records, expected the same data$"):
-            compare(replace(ours, **{data: other}), replace(theirs, **{data: right}))
+            compare(replace(ours, **{data: mine}), replace(theirs, **{data: other}))
 
 
 def test_records_of_the_wrong_make_are_refused():
@@ -355,14 +336,6 @@ def test_sentences_have_the_house_form(name):
         tail = f"off by {number} of the size of its terms, allowed {number}"
         assert re.fullmatch(f"{start}{number}{at}, expected {number}; {tail}", str(agreement))
         assert agreement.worst == agreement.first.error > agreement.first.allowed
-
-
-def test_a_nan_error_does_not_pass():
-    """A comparison with NaN is false, so it is passing that is stated, not failing; the worst of errors with a NaN is infinite."""
-    agreement = Agreement((Difference("z", 1, "z", 0.0, 1e-3), Difference("a", 1, "a", float("nan"), 1e-3)))
-    assert not agreement.passed
-    assert agreement.first is agreement.differences[1]
-    assert agreement.worst == np.inf
 
 
 @pytest.mark.xfail(raises=OverflowError, reason="the square of a float above 1e154 raises")

@@ -41,7 +41,7 @@ def steps(draw, special):
                 array[:] = rng.integers(-2, 3, array.shape)
             for value in draw(st.lists(st.sampled_from(SPECIAL), max_size=4)):
                 array.flat[rng.integers(array.size)] = value
-    # an adaptive rule divides by the gradient's own size, and where that is all rounding two correct sides part: it is judged from equal inputs
+    # an adaptive rule divides by the gradient's own size; where that is all rounding, correct sides part, so it is judged from equal inputs
     rules = [SGD(0.1, momentum=0.9, weight_decay=0.01), *([Adam(0.01), RMSprop(0.01, momentum=0.5)] if special else [])]
     optimizer = draw(st.sampled_from(rules))
     return net, x, y, LOSSES[loss](), type(optimizer)(**optimizer.hyperparameters)

@@ -20,7 +20,7 @@ class Initializer(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def __call__(self, rng: np.random.Generator, fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
         """(W, b)."""
 
 
@@ -42,7 +42,7 @@ class Constant(Initializer):
         number("Constant", "weight", self.weight)
         number("Constant", "bias", self.bias)
 
-    def __call__(self, rng: np.random.Generator, fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
         """(W, b)."""
         return np.full((fan_out, fan_in), float(self.weight)), np.full(fan_out, float(self.bias))
 
@@ -58,7 +58,7 @@ class Zeros(Initializer):
 
     name: ClassVar[str] = "zeros"
 
-    def __call__(self, rng: np.random.Generator, fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
         """(W, b)."""
         return np.zeros((fan_out, fan_in)), np.zeros(fan_out)
 
@@ -80,7 +80,7 @@ class Uniform(Initializer):
     def __post_init__(self) -> None:
         number("Uniform", "low", self.low, below=number("Uniform", "high", self.high))
 
-    def __call__(self, rng: np.random.Generator, fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
         """(W, b)."""
         return rng.uniform(self.low, self.high, (fan_out, fan_in)), rng.uniform(self.low, self.high, fan_out)
 
@@ -103,7 +103,7 @@ class Normal(Initializer):
         number("Normal", "mean", self.mean)
         number("Normal", "std", self.std, low=0.0)
 
-    def __call__(self, rng: np.random.Generator, fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
         """(W, b)."""
         return rng.normal(self.mean, self.std, (fan_out, fan_in)), rng.normal(self.mean, self.std, fan_out)
 
@@ -119,7 +119,7 @@ class TorchLinear(Initializer):
 
     name: ClassVar[str] = "torch_linear"
 
-    def __call__(self, rng: np.random.Generator, fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
         """(W, b)."""
         bound = 1.0 / fan_in**0.5
         return rng.uniform(-bound, bound, (fan_out, fan_in)), rng.uniform(-bound, bound, fan_out)
@@ -136,7 +136,7 @@ class GlorotUniform(Initializer):
 
     name: ClassVar[str] = "glorot_uniform"
 
-    def __call__(self, rng: np.random.Generator, fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
         """(W, b)."""
         bound = (6.0 / (fan_in + fan_out)) ** 0.5
         return rng.uniform(-bound, bound, (fan_out, fan_in)), np.zeros(fan_out)
@@ -153,7 +153,7 @@ class GlorotNormal(Initializer):
 
     name: ClassVar[str] = "glorot_normal"
 
-    def __call__(self, rng: np.random.Generator, fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
         """(W, b)."""
         return rng.normal(0.0, (2.0 / (fan_in + fan_out)) ** 0.5, (fan_out, fan_in)), np.zeros(fan_out)
 
@@ -169,7 +169,7 @@ class HeUniform(Initializer):
 
     name: ClassVar[str] = "he_uniform"
 
-    def __call__(self, rng: np.random.Generator, fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
         """(W, b)."""
         bound = (6.0 / fan_in) ** 0.5
         return rng.uniform(-bound, bound, (fan_out, fan_in)), np.zeros(fan_out)
@@ -186,7 +186,7 @@ class HeNormal(Initializer):
 
     name: ClassVar[str] = "he_normal"
 
-    def __call__(self, rng: np.random.Generator, fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
         """(W, b)."""
         return rng.normal(0.0, (2.0 / fan_in) ** 0.5, (fan_out, fan_in)), np.zeros(fan_out)
 

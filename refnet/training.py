@@ -142,7 +142,7 @@ class Precision:
         """Nothing to do."""
 
 
-def minibatches(rows: int, batch_size: int | None, rng: np.random.Generator | None) -> Iterator[slice | Array]:
+def minibatches(rows: int, batch_size: int | None, rng: "np.random.Generator | None") -> Iterator[slice | Array]:
     """The rows of each mini-batch of one epoch: every row once, in the order of a permutation drawn from `rng`, or in order without one.
 
     The last batch is smaller where batch_size does not divide rows. batch_size None is one batch of all rows, never shuffled.

@@ -217,8 +217,9 @@ def test_equations_in_the_order_of_computation():
 
 
 ROOMS = (activations, losses, initializers, optimizers, schedules)
-DOORS = [refnet.Dense, refnet.Network, refnet.mlp, refnet.fit, refnet.minibatches, refnet.EarlyStopping, refnet.Precision, refnet.gradient_check]
-DOCUMENTED = DOORS + [
+DOORS = (refnet.Dense, refnet.Network, refnet.mlp, refnet.fit, refnet.minibatches, refnet.gradient_check)
+STOPS = (refnet.EarlyStopping, refnet.Precision)
+DOCUMENTED = [*DOORS, *STOPS] + [
     thing
     for room in ROOMS
     for name, thing in vars(room).items()
