@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.record import StepRecord
+from parity.record import Spec, StepRecord
 from refnet.checks import Array, place
 from refnet.equations import EQUATIONS
 
@@ -125,6 +125,9 @@ def compare(got: StepRecord, expected: StepRecord, sized_by: StepRecord | None =
     for record in (got, expected):
         if len(record.layers) != depth:
             raise ValueError(f"compare: record has {len(record.layers)} layers, expected {depth} as its spec")
+        if record.after is not None and not len(record.after.W) == len(record.after.b) == depth:
+            counts = f"{len(record.after.W)} W and {len(record.after.b)} b"
+            raise ValueError(f"compare: record has {counts} after the step, expected {depth} as its spec")
     allowed, scales = TOLERANCE[expected.spec.dtype], _scales(sized_by or expected)
     names = sorted({name for record in (got, expected) if record.after for name in record.after.state})
     pairs = zip(_quantities(got, names), _quantities(expected, names), strict=True)
@@ -147,12 +150,14 @@ def _difference(got: _Quantity, expected: _Quantity, scales: dict[tuple[str, int
     with np.errstate(over="ignore"):  # a difference that overflows is infinitely wrong
         gap = np.abs(a - b)
     index = tuple(int(i) for i in np.unravel_index(int(gap.argmax()), gap.shape))
-    largest = float(gap.max())
+    largest, scale = float(gap.max()), scales[expected.name, expected.layer]
+    if not np.isfinite(scale):  # the terms overflow where the result does not: it is measured by itself
+        scale = max(float(np.abs(b).max()), float(np.finfo(b.dtype).tiny))
     return Difference(
         expected.equation,
         expected.layer,
         expected.name,
-        largest / scales[expected.name, expected.layer],
+        largest / scale,
         allowed,
         index,
         a[index].item(),
@@ -240,13 +245,21 @@ def _step_scales(record: StepRecord) -> dict[tuple[str, int | None], float]:
         scales["b", i + 1] = _top(record.after.b[i]) + _top(record.before.b[i])
     decay = record.spec.hyperparameters["weight_decay"]
     g = max(max(_top(layer.dW), _top(layer.db)) for layer in record.layers)
-    d = g + decay * max(_top(p) for p in (*record.before.W, *record.before.b))
+    d = np.float64(g + decay * max(_top(p) for p in (*record.before.W, *record.before.b)))
     for name, vector in record.after.state.items():
-        old = record.before.state.get(name)
-        steps_in_it = record.spec.optimizer == "rmsprop" and name == "momentum_buffer"
         power = 2 if name in ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq") else 1
-        scales[name, None] = _top(vector) + _top(old) + (0.0 if steps_in_it else d**power)
+        scales[name, None] = _top(vector) + _top(record.before.state.get(name)) + _weight(record.spec, name) * float(d**power)
     return scales
+
+
+def _weight(spec: Spec, name: str) -> float:
+    """With what weight the gradient, or its square, enters a vector of the state; RMSprop's buffer holds steps instead."""
+    given = spec.hyperparameters
+    if spec.optimizer == "rmsprop":
+        return 0.0 if name == "momentum_buffer" else 1.0 - given["alpha"]
+    if spec.optimizer in ("adam", "adamw"):
+        return 1.0 - float(given["betas"][0 if name == "exp_avg" else 1])
+    return 1.0
 
 
 def _size(array: Array | None) -> Array:

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import math
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -35,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.name not in NEEDED:
             raise
         return _unusable(f'parity run needs {NEEDED[error.name]}: python -m pip install "refnet[parity]"')
+    except BrokenPipeError:  # nobody reads on, as in `parity | head`
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the interpreter's last flush
+        return UNUSABLE
     except OSError as error:
         return _unusable(f"{error.filename}: {error.strerror}")
 
@@ -49,15 +54,20 @@ def run(arguments: argparse.Namespace) -> int:
     with twins.one_thread(), _one_blas_thread():
         for line in header(twins.threads()):
             screen.line(line)
-        trained = _digits(screen, digits, arguments)
-        outcomes = _sweep(screen, sweeps, [replace(case, seed=arguments.seed) for case in CASES])
-        text, passed = _verdict(trained, outcomes)
+        found: dict[str, Any] = {"environment": environment()}
+        try:
+            trained = _digits(screen, digits, arguments)
+            found["digits"] = _digits_json(trained)
+            outcomes = _sweep(screen, sweeps, [replace(case, seed=arguments.seed) for case in CASES])
+            found["sweep"] = [{"case": o.case.id, "passed": o.passed, "worst": o.worst} for o in outcomes]
+            text, passed = _verdict(trained, outcomes)
+        except (FloatingPointError, ValueError) as refusal:  # a step that one side refuses to take
+            text, passed = f"DISAGREE. {refusal}", False
         screen.line()
         screen.verdict(text, passed=passed)
         if arguments.json:
-            found = {"passed": passed, "verdict": text, "environment": environment(), "digits": _digits_json(trained)}
-            found["sweep"] = [{"case": o.case.id, "passed": o.passed, "worst": o.worst} for o in outcomes]
-            arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            found = {"passed": passed, "verdict": text, **found}
+            arguments.json.write_text(json.dumps(_finite(found), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return RIGHT if passed else WRONG
 
 
@@ -125,6 +135,15 @@ def _digits_json(trained: "Trained") -> dict[str, Any]:
         "same_labels": trained.same_labels,
         "accuracy": trained.accuracy,
     }
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for infinities and NaN, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _parser() -> argparse.ArgumentParser:

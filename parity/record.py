@@ -67,13 +67,13 @@ def record_refnet(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, op
     Errors: ValueError or TypeError for unusable input, FloatingPointError for a step that would not be finite.
     """
     loss = net.trainable_with(loss)
-    optimizer.bind(net)
-    before = snapshot(net, optimizer)
     with np.errstate(over="ignore", invalid="ignore"):  # the step refuses what comes of it, by name
         trace = net.forward(x)
         targets = net.check_targets(loss, y, len(trace.output))
         gradients = net.backward(trace, loss, targets)
         value = loss.value(trace.output, targets)
+    optimizer.bind(net)
+    before = snapshot(net, optimizer)
     optimizer.step(net, gradients)
     return _record(net, loss, optimizer, before, trace[0].a_prev, targets, trace, gradients, value)
 

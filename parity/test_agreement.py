@@ -16,7 +16,6 @@ from parity.sweep import side_by_side
 from refnet import EQUATIONS
 
 FEW = 4.0  # an entry off by so many times what is allowed must fail, by as many times less must pass
-AVERAGES = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "grad_avg", "square_avg")
 AMSGRAD, DAMPENED, CENTERED = {"lr": 0.1, "amsgrad": True}, {"momentum": 0.9, "dampening": 0.5}, {"centered": True, "momentum": 0.9}
 CHOSEN = [  # two hidden layers, one layer and one row, then square layers before every kind of state
     *(case for case in CASES if case.sizes == (5, 7, 2, 3) and case.settings == {"momentum": 0.9}),
@@ -131,40 +130,27 @@ def found(agreement):
     return (first.equation, first.layer, first.quantity), first.kind
 
 
-def wrong_in(name, step=-1, averages=True):
-    """The two records of a step, and every place in them."""
+def everything_in(name, step=-1):
+    """The two records of a step, and every place in them with what is right there."""
     ours, theirs = pairs(name)[step]
     for place in places(theirs):
-        if averages or place[2] not in AVERAGES:
-            yield ours, theirs, place, value(theirs, place)
+        yield ours, theirs, place, value(theirs, place)
 
 
+@pytest.mark.parametrize("step", [0, -1])
 @everywhere
-def test_one_entry_off_by_little_fails_and_by_far_less_passes(name):
+def test_one_entry_off_by_little_fails_and_by_far_less_passes(name, step):
     """An entry off by a few times what is allowed of the size of its terms is named with its index; a few times less is let pass."""
     rng = np.random.default_rng(len(name))
-    for ours, theirs, place, right in wrong_in(name):
+    for ours, theirs, place, right in everything_in(name, step):
         index = some_index(right, rng)
         off = TOLERANCE[theirs.spec.dtype][place[0]] * float(sizes(theirs)[place]) * rng.choice([-1.0, 1.0])
         fine = compare(put(ours, place, with_entry(right, index, right[index] + off / FEW)), theirs)
         assert fine.passed, fine
-        if place[2] not in AVERAGES:  # see the next test
-            wrong = compare(put(ours, place, with_entry(right, index, right[index] + FEW * off)), theirs)
-            assert found(wrong) == (place, "value")
-            assert wrong.first.index == index
-            assert [d.passed for d in wrong.differences].count(False) == 1
-
-
-@pytest.mark.xfail(reason="the size of an average's terms leaves out 1 - alpha, 1 - beta1 and 1 - beta2")
-@pytest.mark.parametrize("step", [0, -1])
-@pytest.mark.parametrize("name", [name for name, case in TABLE.items() if case.optimizer in ("adam", "rmsprop")])
-def test_an_average_is_judged_by_what_it_adds_up(name, step):
-    """An entry of a running average is judged beside (1 - beta2) g^2, not beside g^2, which at the first step excuses even zeros."""
-    for ours, theirs, place, right in wrong_in(name, step):
-        if place[2] in AVERAGES:
-            off = FEW * TOLERANCE[theirs.spec.dtype]["step"] * float(sizes(theirs)[place])
-            for wrong in (with_entry(right, 0, right[0] + off), 0 * right, 2 * right):
-                assert found(compare(put(ours, place, wrong), theirs)) == (place, "value")
+        wrong = compare(put(ours, place, with_entry(right, index, right[index] + FEW * off)), theirs)
+        assert found(wrong) == (place, "value")
+        assert wrong.first.index == index
+        assert [d.passed for d in wrong.differences].count(False) == 1
 
 
 FAULTS = {
@@ -178,11 +164,12 @@ FAULTS = {
 }
 
 
+@pytest.mark.parametrize("step", [0, -1])
 @pytest.mark.parametrize("fault", FAULTS)
 @everywhere
-def test_a_wrong_array_is_named(name, fault):
-    """Whole arrays of the wrong value fail at their own place and nowhere else, in the last of five free-running steps."""
-    for ours, theirs, place, right in wrong_in(name):
+def test_a_wrong_array_is_named(name, fault, step):
+    """Whole arrays of the wrong value fail at their own place and nowhere else, in the first and the last of five free-running steps."""
+    for ours, theirs, place, right in everything_in(name, step):
         wrong = FAULTS[fault](right).astype(right.dtype)
         if (wrong != right).any():
             agreement = compare(put(ours, place, wrong), theirs)
@@ -193,7 +180,7 @@ def test_a_wrong_array_is_named(name, fault):
 @everywhere
 def test_a_step_not_taken_or_taken_twice_is_named(name):
     """W, b or a vector of the state left as it was, or moved twice as far, fails."""
-    for ours, theirs, place, right in wrong_in(name, averages=False):
+    for ours, theirs, place, right in everything_in(name):
         if place[0] == "step":
             old = theirs.before.state[place[2]] if place[1] is None else getattr(theirs.before, place[2])[place[1] - 1]
             for wrong in (old, 2 * right - old):
@@ -215,7 +202,7 @@ def test_swapped_layers_are_named(name):
 def test_nothing_that_is_not_finite_passes(name, side, bad):
     """One NaN or infinity fails at its place, whichever side has it; the same on both sides is no agreement."""
     rng = np.random.default_rng(len(name))
-    for ours, theirs, place, right in wrong_in(name):
+    for ours, theirs, place, right in everything_in(name):
         index = some_index(right, rng)
         got = ours if side == "expected" else put(ours, place, with_entry(value(ours, place), index, bad))
         expected = theirs if side == "got" else put(theirs, place, with_entry(right, index, bad))
@@ -225,7 +212,7 @@ def test_nothing_that_is_not_finite_passes(name, side, bad):
 @everywhere
 def test_the_shape_comes_before_the_value(name):
     """Right numbers in another shape fail, axes added, dropped or swapped, rows missing, however well they would broadcast."""
-    for ours, theirs, place, right in wrong_in(name):
+    for ours, theirs, place, right in everything_in(name):
         others = [right[None], right[..., None], np.broadcast_to(right, (2, *right.shape)), right.T, right.ravel()]
         others += [right[0], right[:0], right[:1]] if right.ndim else []
         for other in others:
@@ -239,7 +226,7 @@ def test_the_shape_comes_before_the_value(name):
 @everywhere
 def test_the_dtype_comes_before_the_value(name, dtype):
     """Right numbers in another dtype fail: a float32 network that went through float64 is not the same network."""
-    for ours, theirs, place, right in wrong_in(name):
+    for ours, theirs, place, right in everything_in(name):
         if right.dtype != dtype:
             assert found(compare(put(ours, place, right.astype(dtype)), theirs)) == (place, "dtype")
 
@@ -247,7 +234,7 @@ def test_the_dtype_comes_before_the_value(name, dtype):
 @everywhere
 def test_what_is_not_shown_does_not_pass(name):
     """Each quantity left out fails as not shown, and so does a vector of the state that only one side has."""
-    for ours, theirs, place, _ in wrong_in(name):
+    for ours, theirs, place, _ in everything_in(name):
         assert found(compare(put(ours, place, None), theirs)) == (place, "not shown")
         if place[0] == "step" and place[1] is None:
             state = {key: vector for key, vector in ours.after.state.items() if key != place[2]}
@@ -280,9 +267,7 @@ def test_sizes_are_those_of_the_record_given():
     off = put(ours, ("BP4", 1, "dW"), theirs.layers[0].dW + 1e-6)
     assert not compare(off, theirs).passed
     assert compare(off, theirs, sized_by=replace(theirs, x=1e9 * theirs.x)).passed
-    unsized = compare(off, theirs, sized_by=replace(theirs, x=np.nan * theirs.x))
-    assert not unsized.passed
-    assert unsized.worst == np.inf
+    assert not compare(off, theirs, sized_by=replace(theirs, x=np.nan * theirs.x)).passed
 
 
 @pytest.mark.parametrize("field", ["sizes", "activations", "loss", "optimizer", "hyperparameters", "step", "dtype"])
@@ -316,6 +301,10 @@ def test_records_of_the_wrong_make_are_refused():
         for pair in ((replace(ours, layers=layers), theirs), (ours, replace(theirs, layers=layers))):
             with pytest.raises(ValueError, match=f"^compare: record has {len(layers)} layers, expected 2 as its spec$"):
                 compare(*pair)
+    for W, b in ((1, 2), (2, 1), (3, 2)):
+        after = replace(ours.after, W=(ours.after.W * 2)[:W], b=ours.after.b[:b])
+        with pytest.raises(ValueError, match=f"^compare: record has {W} W and {b} b after the step, expected 2 as its spec$"):
+            compare(replace(ours, after=after), theirs)
 
 
 @everywhere
@@ -323,7 +312,7 @@ def test_sentences_have_the_house_form(name):
     """Every difference says *where: what has got, expected want* in one line; the agreement says its first, or its worst."""
     assert re.fullmatch(r"agree, scaled error at most [\d.e+-]+", str(compare(*pairs(name)[-1])))
     number = r"-?[\d.e+-]+"
-    for ours, theirs, place, right in wrong_in(name):
+    for ours, theirs, place, right in everything_in(name):
         label, layer, quantity = place
         start = re.escape(f"{label} ({EQUATIONS[label].name}){f' of layer {layer}' if layer else ''}: {quantity} has ")
         kinds = {"finiteness ": right * np.nan, "shape ": right[None], "dtype ": right.astype("float16"), "not shown ": None}
@@ -338,23 +327,14 @@ def test_sentences_have_the_house_form(name):
         assert agreement.worst == agreement.first.error > agreement.first.allowed
 
 
-@pytest.mark.xfail(raises=OverflowError, reason="the square of a float above 1e154 raises")
 def test_a_huge_gradient_is_compared():
     """A finite gradient whose square is not finite is compared like any other."""
     ours, theirs = pairs(ANY)[-1]
     assert found(compare(ours, put(theirs, ("BP4", 2, "dW"), theirs.layers[1].dW * 1e200))) == (("BP4", 2, "dW"), "value")
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="an infinite size excuses every error")
 def test_terms_that_overflow_excuse_nothing():
     """Where the sum of |terms| is not finite, an entry that is off still fails."""
     ours, theirs = pairs(ANY)[-1]
     off = put(ours, ("z", 1, "z"), 2 * theirs.layers[0].z)
     assert not compare(off, theirs, sized_by=replace(theirs, x=np.full_like(theirs.x, 1e308))).passed
-
-
-@pytest.mark.xfail(raises=IndexError, reason="the number of arrays in `after` is not looked at")
-def test_a_missing_matrix_of_the_last_layer_does_not_pass():
-    """A record whose `after` has too few W is refused or fails, by name."""
-    ours, theirs = pairs(ANY)[-1]
-    assert not compare(replace(ours, after=replace(ours.after, W=ours.after.W[:1])), theirs).passed

@@ -11,6 +11,7 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 import refnet
 from parity import cli, report
@@ -79,7 +80,9 @@ def test_the_main_job_prints_header_epochs_table_and_verdict(good):
     assert (status, err) == (0, "")
     numpy, torch_, sklearn, python = (re.escape(v) for v in (*map(version, ("numpy", "torch", "scikit-learn")), sys.version.split()[0]))
     lines = [rf"refnet {refnet.__version__}   Python {python}   NumPy {numpy}   PyTorch {torch_}   scikit-learn {sklearn}"]
-    lines += [r"BLAS \S+ \S+, kernel \S+   threads: NumPy 1, PyTorch 1"]
+    known = any(pool["user_api"] == "blas" for pool in threadpool_info())
+    blas = r"\S+ \S+, kernel \S+   threads: NumPy 1" if known else "unknown   threads: NumPy unknown"
+    lines += [f"BLAS {blas}, PyTorch 1"]
     lines += [rf" +{epoch} +\d\.\d{{16}} +\d\.\d{{16}} +-?{NUMBER} +(\d\d\.\d\d%) +\{epoch}" for epoch in (1, 2)]
     lines += [rf"68 steps compared; largest weight difference {NUMBER}; the same label for all 719 test images"]
     lines += [rf"The case table: {len(FEW)} cases, .+"]
@@ -127,7 +130,7 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
     found = json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
     assert list(found) == ["passed", "verdict", "environment", "digits", "sweep"]
     assert (status, found["passed"], found["verdict"]) == (int(broken), not broken, verdict_of(out))
-    assert found["environment"] == report.environment() | {"blas_threads": "1"}
+    assert found["environment"] == report.environment()
     assert set(found["environment"]) == {"refnet", "python", "numpy", "torch", "scikit-learn", "blas", "blas_threads"}
     digits = found["digits"]
     assert list(digits) == ["epochs", "steps", "worst", "weight_difference", "same_labels", "accuracy"]
@@ -139,13 +142,12 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
     assert all(case["passed"] for case in found["sweep"]) is not broken
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="an infinite error is written as Infinity, a NaN loss as NaN")
 def test_json_is_json_whatever_was_found(tmp_path, monkeypatch):
     """A loss that is NaN on refnet's side does not make the file unreadable."""
     monkeypatch.setattr(refnet.SoftmaxCrossEntropy, "value", lambda self, z, y: float("nan"))
     status, _, _ = run("--json", str(tmp_path / "found.json"))
-    assert status == 1
-    json.loads((tmp_path / "found.json").read_text(encoding="utf-8"), parse_constant=refuse)
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"), parse_constant=refuse)
+    assert (status, found["passed"], found["digits"]["worst"], found["digits"]["epochs"][0]["loss"]) == (1, False, None, None)
 
 
 @pytest.mark.parametrize(
@@ -167,15 +169,19 @@ def test_a_file_that_cannot_be_written_exits_2_at_once(tmp_path, path, problem):
     assert run("--json", str(file)) == (2, "", f"parity: {file}: {problem}\n")
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="every OSError is taken for one that has a file")
-def test_a_closed_pipe_is_not_a_file_called_none():
-    """Where nobody reads on, as in `parity | head`, no file is blamed."""
+def test_a_closed_pipe_ends_it_without_a_word():
+    """Where nobody reads on, as in `parity | head`, the job ends; it is no one's mistake."""
 
     class Closed(io.StringIO):
         def write(self, text):
             raise BrokenPipeError(32, "Broken pipe")
 
-    assert "None" not in run(out=Closed())[2]
+    err = io.StringIO()
+    with redirect_stdout(Closed()), redirect_stderr(err):
+        status = cli.main([])
+        if not isinstance(sys.stdout, Closed):  # where what is left to flush goes
+            sys.stdout.close()
+    assert (status, err.getvalue()) == (2, "")
 
 
 WITHOUT = """
@@ -265,13 +271,14 @@ def test_other_labels_are_no_agreement(monkeypatch):
     assert "NOT the same label for all 719 test images" in out
 
 
-@pytest.mark.xfail(raises=FloatingPointError, reason="what refnet raises in the middle of the job is not caught")
-def test_a_refnet_that_raises_is_wrong(monkeypatch):
-    """A step that refnet itself refuses gives a verdict and exit status 1, no traceback."""
+def test_a_refnet_that_refuses_a_step_is_wrong(monkeypatch, tmp_path):
+    """A step that refnet itself refuses to take gives a verdict and exit status 1, no traceback; the file says as much."""
     monkeypatch.setattr(refnet.Tanh, "derivative", lambda self, z, a: np.full_like(a, np.nan))
-    status, out, _ = run()
-    assert status == 1
-    assert verdict_of(out).startswith("DISAGREE")
+    status, out, err = run("--json", str(tmp_path / "found.json"))
+    assert (status, err) == (1, "")
+    assert verdict_of(out).startswith("DISAGREE. epoch 1, batch 1: layer 1: gradient of W has nan at ")
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert (found["passed"], found["verdict"]) == (False, verdict_of(out))
 
 
 @pytest.mark.parametrize("wrong", [False, True])
@@ -311,4 +318,4 @@ def test_threads_are_put_back():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-    assert out.splitlines()[1].endswith("threads: NumPy 1, PyTorch 1")
+    assert out.splitlines()[1].endswith(", PyTorch 1")

@@ -1,4 +1,4 @@
-"""Records of refnet's own steps: whole, plain, and theirs alone; what `fit` did is what the recorder says."""
+"""Records of steps: whole, plain and theirs alone; what `fit` did is what the recorder says; restated, every equation agrees."""
 
 import json
 import re
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import refnet
-from parity import CASES, FitRecorder, record_refnet
+from parity import CASES, FitRecorder, compare, record_refnet, restate
 from parity.cases import RULES, Case
+from parity.sweep import side_by_side
 
 SQUARE = Case("", (4, 4, 4), ("leaky_relu",), optimizer="adam", settings={"amsgrad": True}, batch=5)
 CHOSEN = [*RULES[::3], *(replace(case, dtype="float32") for case in RULES[1::3]), *CASES[::60], SQUARE]
@@ -229,10 +230,45 @@ def test_another_network_s_optimizer_is_refused():
         record_refnet(refnet.mlp([3, 2], output="heaviside"), GOOD, GOOD[:, :2], "mse", refnet.SGD())
 
 
-@pytest.mark.xfail(raises=ValueError, reason="the optimizer is bound before x and y are looked at")
 def test_a_refused_step_binds_no_optimizer():
     """After a refused step the optimizer is as fresh as before, and may go with another network."""
     net, optimizer = refnet.mlp([3, 2], output="identity"), refnet.Adam()
     with pytest.raises(ValueError, match="expected finite values"):
         record_refnet(net, GOOD * np.nan, [0, 1], "softmax_cross_entropy", optimizer)
     record_refnet(net.copy(), GOOD, [0, 1], "softmax_cross_entropy", optimizer)
+
+
+@chosen
+def test_restated_records_agree(case):
+    """Both sides' records agree with every equation computed once more from the record's own inputs."""
+    for pair in side_by_side(case):
+        for record in pair:
+            agreement = compare(record, restate(record), sized_by=record)
+            assert agreement.passed, str(agreement)
+
+
+READERS = {"z": "z a BP1 BP2", "a": "a z C BP1 BP2 BP4", "delta": "BP1 BP2 BP3 BP4", "dW": "BP4 step", "db": "BP3 step"}
+
+
+@pytest.mark.parametrize("quantity", READERS)
+@pytest.mark.parametrize("layer", [0, 1])
+def test_restating_inherits_nothing(quantity, layer):
+    """One wrong quantity fails at its own equation and at those that read it, not all the way down."""
+    case = next(case for case in CASES if case.sizes == (4, 4, 4))
+    for record in next(side_by_side(case)):
+        layers = list(record.layers)
+        layers[layer] = replace(layers[layer], **{quantity: -2.0 * getattr(layers[layer], quantity)})
+        wrong = replace(record, layers=tuple(layers))
+        agreement = compare(wrong, restate(wrong), sized_by=wrong)
+        assert not agreement.passed
+        assert (agreement.first.layer, agreement.first.quantity) == (layer + 1, quantity)
+        assert {d.equation for d in agreement.differences if not d.passed} <= set(READERS[quantity].split())
+
+
+def test_restate_refuses_a_partial_record():
+    """What an equation reads must be shown."""
+    record = next(side_by_side(CASES[0]))[0]
+    partial = [replace(record, layers=(replace(record.layers[0], **{name: None}), *record.layers[1:])) for name in vars(record.layers[0])]
+    for case in (*partial, replace(record, loss=None), replace(record, after=None)):
+        with pytest.raises(ValueError, match=r"^restate: record has quantities that are not shown, expected a whole one$"):
+            restate(case)

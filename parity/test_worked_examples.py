@@ -576,7 +576,7 @@ AFFINE_FIGURES = [Figure("cs231n-affine", "out", AFFINE_OUT, affine, lambda r: r
 
 
 EPSILON = 1e-7
-RULE_OF_THUMB = 1e-7  # "around 1e-7: great", teaches the same course; the assignment itself had to compare with 2e-7
+RULE_OF_THUMB = 1e-7  # this or smaller is great, teaches the same course; the assignment itself had to compare with 2e-7
 WITH_MISTAKES, FIXED = "0.2850931567761623", "1.1890913024229996e-07"
 COURSERA_Y = np.array([[1.0], [1.0], [0.0]])
 

@@ -16,7 +16,7 @@ from refnet.activations import ACTIVATIONS, Activation, LeakyReLU
 from refnet.checks import Array
 from refnet.losses import LOG_FLOOR, LOSSES, Loss
 from refnet.network import Network
-from refnet.optimizers import Optimizer
+from refnet.optimizers import OPTIMIZERS, Optimizer
 
 
 class Heaviside(nn.Module):
@@ -125,7 +125,7 @@ def twin_loss(loss: Loss) -> nn.Module:
 
 def twin_optimizer(optimizer: Optimizer, model: nn.Module) -> torch.optim.Optimizer:
     """The PyTorch optimizer of the same rule, hyper-parameters and state. Errors: TypeError for an optimizer of your own."""
-    if optimizer.name not in TORCH_OPTIMIZERS:
+    if type(optimizer) is not OPTIMIZERS.get(optimizer.name):
         raise TypeError(f"twin_optimizer: optimizer has {optimizer!r}, expected one of {', '.join(TORCH_OPTIMIZERS)}")
     state = optimizer.state
     return _optimizer(optimizer.name, optimizer.hyperparameters, list(model.parameters()), state.pop("steps"), state)
@@ -243,7 +243,7 @@ def _optimizer(
 ) -> torch.optim.Optimizer:
     made = TORCH_OPTIMIZERS[name](parameters, **hyperparameters)
     _steps[made] = steps
-    if steps:
+    if steps or state:
         start = 0
         for p in parameters:
             part = slice(start, start := start + p.numel())
@@ -275,6 +275,8 @@ def _layers(model: nn.Module) -> list[tuple[nn.Linear, nn.Module]]:
             raise TypeError(f"record_torch: model has {type(module).__name__}, expected nn.Linear, each followed by at most one of {known}")
     if linear is not None:
         pairs.append((linear, nn.Identity()))
+    if len({id(linear) for linear, _ in pairs}) < len(pairs):
+        raise ValueError("record_torch: model has the same nn.Linear in two places, expected a layer of its own in each")
     return pairs
 
 
@@ -287,7 +289,8 @@ def _spec(
     )
     name, hyperparameters = _rule(optimizer, parameters)
     known = optimizer.state.get(parameters[0], {})
-    steps = int(known["step"]) if "step" in known else max(_steps.get(optimizer, 0), len(known))
+    unseen = int(any(vector is not None for vector in known.values()))  # steps taken before anybody counted
+    steps = int(known["step"]) if "step" in known else _steps.get(optimizer, unseen)
     sizes = (pairs[0][0].in_features, *(linear.out_features for linear, _ in pairs))
     dtype = str(parameters[0].dtype).removeprefix("torch.")
     return Spec(sizes, activations, _loss_name(loss), name, hyperparameters, steps + 1, dtype)
@@ -313,8 +316,9 @@ def _rule(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> tup
     if len(optimizer.param_groups) != 1 or {id(p) for p in optimizer.param_groups[0]["params"]} != {id(p) for p in parameters}:
         raise ValueError("record_torch: optimizer has other parameters than the model's, expected all of them in one group")
     group, name = optimizer.param_groups[0], names[type(optimizer)]
-    if group.get("maximize"):
-        raise ValueError("record_torch: optimizer has maximize=True, expected False")
+    for setting in ("maximize", *(["decoupled_weight_decay"] if name == "adam" else [])):
+        if group.get(setting):
+            raise ValueError(f"record_torch: optimizer has {setting}=True, expected False")
     hyperparameters = {key: group[key] for key in HYPERPARAMETERS[name]}
     return name, {**hyperparameters, "lr": float(group["lr"])}
 

@@ -39,12 +39,12 @@ def integer(where: str, name: str, value: object, low: int) -> int:
 def float_dtype(where: str, dtype: Any) -> np.dtype[Any]:
     """float32 or float64, in the machine's own byte order."""
     try:
-        found = np.dtype(dtype)
+        found = np.dtype(dtype).newbyteorder("=")
     except TypeError:
         raise TypeError(f"{where}: dtype has {dtype!r}, expected 'float32' or 'float64'") from None
     if found not in (np.float32, np.float64):
         raise TypeError(f"{where}: dtype has {found}, expected float32 or float64")
-    return found.newbyteorder("=")
+    return found
 
 
 def named(kind: str, base: type[T], known: Mapping[str, type[T]], given: object) -> T:

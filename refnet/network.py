@@ -173,12 +173,14 @@ class Network:
 
     def entry(self, index: int) -> tuple[int, str, tuple[int, ...]]:
         """Where entry `index` of the flat vector stands: the layer from 1 on, "W" or "b", and the index in it."""
+        if not 0 <= index < self.parameters.size:
+            raise IndexError(f"Network: entry has {index}, expected 0 to {self.parameters.size - 1}")
         for i, layer in enumerate(self.layers, start=1):
             for name, array in (("W", layer.W), ("b", layer.b)):
                 if index < array.size:
                     return i, name, tuple(int(k) for k in np.unravel_index(index, array.shape))
                 index -= array.size
-        raise IndexError(f"Network: entry {index} past the end of {self._parameters.size} parameters")
+        raise AssertionError("unreachable: the layers cover the vector")
 
     def summary(self) -> str:
         """A table of the layers: units, activation, number of parameters, and their total."""

@@ -16,7 +16,7 @@ ULP = 4  # units in the last place that NumPy's own accuracy tests allow its exp
 STEP = 2.0**-333  # of the complex step, which subtracts nothing
 DTYPES = ("float32", "float64")
 SMOOTH = (Identity(), Sigmoid(), Tanh())
-PIECEWISE = (ReLU(), LeakyReLU(), LeakyReLU(slope=0.25), LeakyReLU(slope=-2.0))
+PIECEWISE = (ReLU(), LeakyReLU(), LeakyReLU(slope=3.0), LeakyReLU(slope=-2.0))
 TRAINABLE_ELEMENTWISE = (*SMOOTH, *PIECEWISE)
 ELEMENTWISE = (*TRAINABLE_ELEMENTWISE, Heaviside())
 EVERY = (*ELEMENTWISE, Softmax())

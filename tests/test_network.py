@@ -133,8 +133,9 @@ def test_an_entry_of_the_vector_knows_its_place(sizes):
     for i in range(end):
         layer, name, index = net.entry(i)
         assert getattr(net.layers[layer - 1], name)[index] == i
-    with pytest.raises(IndexError, match=sentence(f"Network: entry {end} past the end of {end} parameters")):
-        net.entry(end)
+    for outside in (-1, end):
+        with pytest.raises(IndexError, match=sentence(f"Network: entry has {outside}, expected 0 to {end - 1}")):
+            net.entry(outside)
 
 
 def test_summary_counts_the_parameters():

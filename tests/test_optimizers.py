@@ -123,12 +123,13 @@ def test_float32_stays_float32(kind, settings, lr):
     assert bits(optimizer, net) == bits(*run(kind(lr=float(lr), **settings), network("float32"), gradients(3, "float32")))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("bound", [False, True], ids=["before binding", "after binding"])
 @every_rule
-def test_state_resumes_training(kind, settings, bound):
+def test_state_resumes_training(kind, settings, bound, dtype):
     """A new optimizer with the saved state continues on a copy of the network with the bits of the uninterrupted run."""
-    some = gradients(6)
-    optimizer, net = run(kind(**settings), network(), some[:3])
+    some = gradients(6, dtype)
+    optimizer, net = run(kind(**settings), network(dtype), some[:3])
     saved, resumed, continued = copy.deepcopy(optimizer.state), kind(**settings), net.copy()
     run(optimizer, net, some[3:])
     if bound:
@@ -192,7 +193,7 @@ REFUSED_STATES = [
 @pytest.mark.parametrize(("state", "sentence"), REFUSED_STATES)
 def test_wrong_state_is_refused(state, sentence):
     """A state that does not fit is refused, and the one at hand stays."""
-    optimizer, net = run(refnet.Adam(), one(), [gradient(1.0, 2.0)])
+    optimizer, net = run(refnet.Adam(), one(), [gradient(1.0, 2.0)] * 3)
     before = bits(optimizer, net)
     with refuses(ValueError, sentence):
         optimizer.state = state
