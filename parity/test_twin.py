@@ -250,6 +250,7 @@ REFUSED = [  # what is exchanged, and the sentence
     ({"rule": lambda given: torch.optim.SGD(given[:1])}, OTHERS),
     ({"rule": lambda given: torch.optim.SGD([*given, *LAYER.parameters()])}, OTHERS),
     ({"rule": lambda given: torch.optim.SGD([{"params": given[:1]}, {"params": given[1:]}])}, OTHERS),
+    ({"rule": lambda given: torch.optim.SGD([{"params": given}, {"params": [*LAYER.parameters()]}])}, OTHERS),
 ]
 
 

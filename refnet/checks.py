@@ -4,7 +4,7 @@ Nothing here changes its arguments; what is returned is the argument itself wher
 """
 
 from collections.abc import Iterator, Mapping
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,7 +20,10 @@ def number(where: str, name: str, value: object, low: float = -np.inf, below: fl
     """`value` as a Python float with low <= value < below; a NumPy scalar would promote float32 arrays."""
     if isinstance(value, bool | np.bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{where}: {name} has type {type(value).__name__}, expected a number")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:  # an int beyond every float
+        result = inf
     if not isfinite(result) or not low <= result < below:
         bounds = [f">= {low:g}"] * (low > -np.inf) + [f"< {below:g}"] * (below < np.inf)
         raise ValueError(f"{where}: {name} has {value}, expected a finite number {' and '.join(bounds)}".rstrip())
@@ -61,6 +64,8 @@ def named(kind: str, base: type[T], known: Mapping[str, type[T]], given: object)
 
 def real_array(where: str, values: ArrayLike) -> Array:
     """`values` as an array of real numbers of whatever width: object, text and complex are refused by name."""
+    if np.ma.is_masked(values):
+        raise ValueError(f"{where} has masked entries, expected every entry given")
     try:
         array = np.asarray(values)
     except ValueError:
@@ -70,8 +75,8 @@ def real_array(where: str, values: ArrayLike) -> Array:
     return array
 
 
-def as_dtype(where: str, array: Array, dtype: np.dtype[Any]) -> Array:
-    """`array` in `dtype`: floats rounded once, booleans and integers exactly or not at all."""
+def as_dtype(where: str, array: Array, dtype: np.dtype[Any], first_row: int = 0) -> Array:
+    """`array`, which starts at `first_row` of its whole, in `dtype`: floats rounded once, booleans and integers exactly or not at all."""
     with np.errstate(over="ignore"):  # what overflows becomes inf, and finite() names its place
         converted = array.astype(dtype, copy=False)
     if array.dtype.kind in "iu" and array.size:
@@ -79,7 +84,8 @@ def as_dtype(where: str, array: Array, dtype: np.dtype[Any]) -> Array:
         if int(array.max()) > exact or int(array.min()) < -exact:
             for index in np.ndindex(array.shape):
                 if int(array[index]) != int(converted[index]):
-                    raise ValueError(f"{where} has {array[index]} at {place(index)}, expected integers that {dtype} holds exactly")
+                    at = place((first_row + index[0], *index[1:]))
+                    raise ValueError(f"{where} has {array[index]} at {at}, expected integers that {dtype} holds exactly")
     return converted
 
 
@@ -95,9 +101,10 @@ def chunks(array: Array) -> Iterator[tuple[int, Array]]:
         yield start, array[start : start + rows]
 
 
-def finite(where: str, array: Array) -> Array:
-    """`array`, whose entries are all finite."""
-    for start, part in chunks(array):
+def finite(where: str, array: Array, dtype: np.dtype[Any] | None = None) -> Array:
+    """`array`, whose entries are all finite, also when they are converted to `dtype`, part by part."""
+    for start, given in chunks(array):
+        part = given if dtype is None else as_dtype(where, given, dtype, start)
         good = np.isfinite(part)
         if not good.all():
             index = tuple(int(i) for i in np.argwhere(~good)[0])
@@ -108,7 +115,8 @@ def finite(where: str, array: Array) -> Array:
 def matrix(where: str, values: ArrayLike, dtype: np.dtype[Any], expected: tuple[int | str, int]) -> Array:
     """`values` as a finite (n, width) array in `dtype`, with n given or, as the text "n", any number from 1 on.
 
-    An array on disk in another dtype is checked part by part and returned as it is, for its reader to convert row by row.
+    An array on disk is checked part by part and returned as it is, for its reader to convert batch by batch; any other one comes back
+    with its rows one after the other in memory, so that its layout does not show in the last bits.
     """
     array = real_array(where, values)
     want = f"({expected[0]}, {expected[1]})"
@@ -117,10 +125,8 @@ def matrix(where: str, values: ArrayLike, dtype: np.dtype[Any], expected: tuple[
     if len(array) == 0:
         raise ValueError(f"{where} has shape {array.shape}, expected {want} with at least one row")
     if isinstance(values, np.memmap):
-        for start, part in chunks(array):
-            finite(f"{where} from row {start} on", as_dtype(f"{where} from row {start} on", part, dtype))
-        return array
-    return finite(where, as_dtype(where, array, dtype))
+        return finite(where, array, dtype)
+    return finite(where, np.ascontiguousarray(as_dtype(where, array, dtype)))
 
 
 def within_unit_interval(where: str, array: Array) -> Array:
@@ -152,8 +158,7 @@ def class_labels(where: str, array: Array, classes: int) -> Array:
     """`array`, whose entries are integers in 0..classes-1."""
     if array.dtype.kind not in "biu":
         raise TypeError(f"{where} has labels of dtype {array.dtype}, expected integers")
-    array = array.astype(np.intp, copy=False)
     bad = np.flatnonzero((array < 0) | (array >= classes))
     if bad.size:
         raise ValueError(f"{where} has label {array[bad[0]]} at row {bad[0]}, expected 0 to {classes - 1}")
-    return array
+    return array.astype(np.intp, copy=False)

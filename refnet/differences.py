@@ -88,7 +88,7 @@ def gradient_check(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, m
     """
     net = net.astype(np.float64)
     loss = net.trainable_with(loss)
-    x = net.check_inputs(x).astype(np.float64, copy=False)
+    x = np.ascontiguousarray(net.check_inputs(x), np.float64)
     y = net.check_targets(loss, y, len(x))
     if method not in ("central", "complex"):
         raise ValueError(f"gradient_check: method has {method!r}, expected 'central' or 'complex'")

@@ -114,7 +114,7 @@ class Network:
 
         Shapes: x (n, fan_in). Torch: model(x). Errors: ValueError or TypeError where x does not fit or is not finite.
         """
-        return Trace(forward(self.layers, self.check_inputs(x).astype(self.dtype, copy=False)))
+        return Trace(forward(self.layers, np.ascontiguousarray(self.check_inputs(x), self.dtype)))
 
     def backward(self, trace: Sequence[LayerTrace], loss: str | Loss, y: ArrayLike) -> Gradients:
         """delta, dW and db of every layer.
@@ -154,7 +154,7 @@ class Network:
         return float(np.mean(found == class_labels("accuracy: labels", given, max(2, self.sizes[-1]))))
 
     def check_inputs(self, x: ArrayLike) -> Array:
-        """`x`, finite and (n, fan_in), in the network's dtype unless it lies on disk in another; ValueError or TypeError otherwise."""
+        """`x`, finite and (n, fan_in), in the network's dtype unless it lies on disk; ValueError or TypeError otherwise."""
         return matrix(f"{_title(1, self.layers[0])}: input", x, self.dtype, ("n", self.sizes[0]))
 
     def check_targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
@@ -200,7 +200,7 @@ class Network:
 
     def _targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
         targets = self.check_targets(loss, y, rows)
-        return targets if targets.ndim == 1 else targets.astype(self.dtype, copy=False)
+        return targets if targets.ndim == 1 else np.ascontiguousarray(targets, self.dtype)
 
     def __copy__(self) -> "Network":
         return self.copy()

@@ -5,11 +5,12 @@ theta in place. Where the gradient or the update is not finite it raises Floatin
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from refnet.checks import Array, finite, number, real_array
+from refnet.checks import Array, as_dtype, finite, number, real_array
 
 
 class _Network(Protocol):
@@ -63,12 +64,13 @@ class Optimizer(ABC):
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
+        if not isinstance(state, Mapping):
+            raise TypeError(f"{self}: state has type {type(state).__name__}, expected a dict of steps and vectors")
         given = dict(state)
         steps = given.pop("steps", None)
         if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
             raise ValueError(f"{self}: state has steps {steps!r}, expected an integer >= 0")
-        needed = [name for name, start in self._kept.items() if start is not None and steps > 0]
-        if not set(needed) <= set(given) <= set(self._kept):
+        if not set(given) <= set(self._kept) or (steps > 0 and len(given) < len(self._kept)):
             raise ValueError(f"{self}: state has {', '.join(['steps', *given])}, expected {', '.join(['steps', *self._kept])}")
         vectors = {name: self._vector(name, vector) for name, vector in given.items()}
         self._steps, self._state = int(steps), vectors
@@ -77,7 +79,8 @@ class Optimizer(ABC):
     def step(self, net: _Network, gradients: _Gradients) -> None:
         """Take one step, in place.
 
-        Errors: ValueError for another network; FloatingPointError, with theta as it was, where a number is not finite.
+        Errors: ValueError for another network; FloatingPointError, with theta as it was, where the gradient or the new theta would not
+        be finite (in the second case the state has moved on).
         """
         self.bind(net)
         theta, g = net.parameters, gradients.vector
@@ -106,8 +109,8 @@ class Optimizer(ABC):
         for name, vector in self._state.items():
             if vector.shape != theta.shape:
                 raise ValueError(f"{self}: state {name} has shape {vector.shape}, expected {theta.shape}")
+        self._state = {name: self._as(theta.dtype, name, vector) for name, vector in self._state.items()}
         self._theta = theta
-        self._state = {name: vector.astype(theta.dtype) for name, vector in self._state.items()}
         self._complete()
 
     def _complete(self) -> None:
@@ -136,11 +139,15 @@ class Optimizer(ABC):
         return number(type(self).__name__, name, value, low=0.0, below=below)
 
     def _vector(self, name: str, given: Any) -> Array:
-        array = finite(f"{self}: state {name}", real_array(f"{self}: state {name}", given))
+        array = real_array(f"{self}: state {name}", given)
         if array.ndim != 1 or (self._theta is not None and array.shape != self._theta.shape):
             want = "(parameters,)" if self._theta is None else self._theta.shape
             raise ValueError(f"{self}: state {name} has shape {array.shape}, expected {want}")
-        return array.astype(np.float64 if self._theta is None else self._theta.dtype)
+        return self._as(np.dtype(np.float64) if self._theta is None else self._theta.dtype, name, array)
+
+    def _as(self, dtype: np.dtype[Any], name: str, vector: Array) -> Array:
+        where = f"{self}: state {name}"
+        return finite(where, as_dtype(where, vector, dtype).copy())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value}' for name, value in self.hyperparameters.items())})"
@@ -320,8 +327,8 @@ class Adam(Optimizer):
         amsgrad: bool = False,
     ) -> None:
         super().__init__(lr, weight_decay)
-        if len(betas) != 2:
-            raise ValueError(f"{type(self).__name__}: betas has {len(betas)} entries, expected 2")
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise ValueError(f"{type(self).__name__}: betas has {betas!r}, expected a pair of numbers")
         self.betas = (self._number("betas[0]", betas[0], below=1.0), self._number("betas[1]", betas[1], below=1.0))
         self.eps = self._number("eps", eps)
         self.amsgrad = bool(amsgrad)

@@ -4,7 +4,7 @@ A schedule is any callable (lr, epoch) -> lr, with epochs counted from 0. `fit` 
 """
 
 from dataclasses import dataclass
-from math import cos, pi
+from math import cos, inf, pi
 
 from refnet.checks import integer, number
 
@@ -38,11 +38,11 @@ class StepLR:
 
     def __post_init__(self) -> None:
         integer("StepLR", "step_size", self.step_size, low=1)
-        number("StepLR", "gamma", self.gamma, low=0.0)
+        object.__setattr__(self, "gamma", number("StepLR", "gamma", self.gamma, low=0.0))
 
     def __call__(self, lr: float, epoch: int) -> float:
         """The learning rate of the epoch."""
-        return float(lr * self.gamma ** (epoch // self.step_size))
+        return lr * _power(self.gamma, epoch // self.step_size)
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class ExponentialLR:
     gamma: float
 
     def __post_init__(self) -> None:
-        number("ExponentialLR", "gamma", self.gamma, low=0.0)
+        object.__setattr__(self, "gamma", number("ExponentialLR", "gamma", self.gamma, low=0.0))
 
     def __call__(self, lr: float, epoch: int) -> float:
         """The learning rate of the epoch."""
-        return float(lr * self.gamma**epoch)
+        return lr * _power(self.gamma, epoch)
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ class CosineLR:
 
     def __post_init__(self) -> None:
         integer("CosineLR", "epochs", self.epochs, low=1)
-        number("CosineLR", "lr_min", self.lr_min, low=0.0)
+        object.__setattr__(self, "lr_min", number("CosineLR", "lr_min", self.lr_min, low=0.0))
 
     def __call__(self, lr: float, epoch: int) -> float:
         """The learning rate of the epoch."""
-        return float(self.lr_min + (lr - self.lr_min) * (1.0 + cos(pi * epoch / self.epochs)) / 2.0)
+        return self.lr_min + (lr - self.lr_min) * (1.0 + cos(pi * epoch / self.epochs)) / 2.0
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,16 @@ class InverseTimeLR:
     decay: float = 1.0
 
     def __post_init__(self) -> None:
-        number("InverseTimeLR", "decay", self.decay, low=0.0)
+        object.__setattr__(self, "decay", number("InverseTimeLR", "decay", self.decay, low=0.0))
 
     def __call__(self, lr: float, epoch: int) -> float:
         """The learning rate of the epoch."""
         return lr / (1.0 + self.decay * epoch)
+
+
+def _power(gamma: float, exponent: int) -> float:
+    """gamma^exponent; one too large is infinite, which the optimizer then refuses by name."""
+    try:
+        return float(gamma**exponent)
+    except OverflowError:
+        return inf

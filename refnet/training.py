@@ -154,6 +154,7 @@ def minibatches(rows: int, batch_size: int | None, rng: "np.random.Generator | N
     if batch_size is None:
         yield slice(0, rows)
         return
+    batch_size = integer("minibatches", "batch_size", batch_size, low=1)
     order = None if rng is None else rng.permutation(rows)
     for start in range(0, rows, batch_size):
         end = min(start + batch_size, rows)
@@ -198,12 +199,14 @@ def fit(
     rng = np.random.default_rng(integer("fit", "seed", seed, low=0)) if shuffle else None
     data = _Data(net, loss, x, y)
     held_out = None if validation is None else _validation(net, loss, validation)
-    if schedule is not None and not callable(schedule):
-        raise TypeError(f"fit: schedule has type {type(schedule).__name__}, expected a callable (lr, epoch) -> lr")
+    for name, call in (("schedule", schedule), ("on_step", on_step), ("on_epoch", on_epoch)):
+        if call is not None and (not callable(call) or (name == "schedule" and isinstance(call, type))):
+            shown = f"class {call.__name__}" if isinstance(call, type) else f"type {type(call).__name__}"
+            raise TypeError(f"fit: {name} has {shown}, expected a callable{' (lr, epoch) -> lr' if name == 'schedule' else ''}")
     stops: list[Stop] = [] if stop is None else list(stop) if isinstance(stop, Sequence) else [stop]
     for rule in stops:
-        if not isinstance(rule, Stop):
-            raise TypeError(f"fit: stop has type {type(rule).__name__}, expected EarlyStopping, Precision or the like")
+        if not isinstance(rule, Stop) or isinstance(rule, type):
+            raise TypeError(f"fit: stop has {rule!r}, expected an EarlyStopping(...), a Precision(...) or the like")
         rule.start(validated=held_out is not None)
     optimizer.bind(net)
     history, lr = History(), optimizer.lr
@@ -243,13 +246,14 @@ class _Data:
     def batch(self, rows: slice | Array) -> tuple[Array, Array]:
         """x and y of these rows."""
         x, y = self._x[rows], self._y[rows]
-        return x.astype(self._dtype, copy=False), y if y.ndim == 1 else y.astype(self._dtype, copy=False)
+        return np.ascontiguousarray(x, self._dtype), y if y.ndim == 1 else np.ascontiguousarray(y, self._dtype)
 
     def judge(self, net: Network, loss: Loss) -> tuple[float, float | None]:
         """The loss and, where the targets are classes, the accuracy of the network on all rows."""
         x, y = self.batch(slice(None))
         labels = _labels(y, loss)
-        return loss.value(net.predict(x), y), None if labels is None else net.accuracy(x, labels)
+        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite says enough
+            return loss.value(net.predict(x), y), None if labels is None else net.accuracy(x, labels)
 
 
 def _validation(net: Network, loss: Loss, pair: tuple[ArrayLike, ArrayLike]) -> _Data:

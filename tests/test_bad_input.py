@@ -170,6 +170,7 @@ def test_number_too_large_for_float32_is_refused():
 LOSS_NAMES = "mse, half_squared_error, mae, cross_entropy, softmax_cross_entropy, binary_cross_entropy, sigmoid_cross_entropy"
 INIT_NAMES = "zeros, constant, uniform, normal, torch_linear, glorot_uniform, glorot_normal, he_uniform, he_normal"
 PAIR = "expected Softmax or Sigmoid; with Identity you probably mean SoftmaxCrossEntropy"
+RULE = "expected an EarlyStopping(...), a Precision(...) or the like"
 BAD_SETTINGS = [
     ({"epochs": 0}, ValueError, "fit: epochs has 0, expected an integer >= 1"),
     ({"epochs": 2.0}, TypeError, "fit: epochs has type float, expected an integer"),
@@ -185,9 +186,13 @@ BAD_SETTINGS = [
     ({"validation": X}, TypeError, "fit: validation has type ndarray, expected a pair (x, y)"),
     ({"validation": (X, VALUES, VALUES)}, TypeError, "fit: validation has type tuple, expected a pair (x, y)"),
     ({"schedule": 0.9}, TypeError, "fit: schedule has type float, expected a callable (lr, epoch) -> lr"),
-    ({"stop": 3}, TypeError, "fit: stop has type int, expected EarlyStopping, Precision or the like"),
-    ({"stop": [refnet.Precision(0.1), "soon"]}, TypeError, "fit: stop has type str, expected EarlyStopping, Precision or the like"),
+    ({"stop": 3}, TypeError, f"fit: stop has 3, {RULE}"),
+    ({"stop": [refnet.Precision(0.1), "soon"]}, TypeError, f"fit: stop has 'soon', {RULE}"),
+    ({"stop": refnet.Precision}, TypeError, f"fit: stop has {refnet.Precision!r}, {RULE}"),
     ({"stop": refnet.EarlyStopping()}, ValueError, "EarlyStopping: fit has no validation, expected validation=(x, y)"),
+    ({"schedule": refnet.StepLR}, TypeError, "fit: schedule has class StepLR, expected a callable (lr, epoch) -> lr"),
+    ({"on_step": 3}, TypeError, "fit: on_step has type int, expected a callable"),
+    ({"on_epoch": "print"}, TypeError, "fit: on_epoch has type str, expected a callable"),
     ({"net": "net"}, TypeError, "fit: net has type str, expected Network"),
 ]
 
@@ -331,6 +336,7 @@ FORMS = {
     "every third column": lambda array: np.repeat(array, 3, axis=-1)[..., ::3],
     "every other row": lambda array: np.repeat(array, 2, axis=0)[::2],
     "reversed": lambda array: array[::-1].copy()[::-1],
+    "columns first": np.asfortranarray,
     "read-only": read_only,
     "big-endian": lambda array: array.astype(array.dtype.newbyteorder(">")),
     "list": lambda array: array.tolist(),

@@ -65,10 +65,12 @@ def test_integer():
             checks.integer("Here", "epochs", value, low=1)
 
 
-@pytest.mark.parametrize("given_dtype", ["float32", np.float32, np.dtype("float32"), "f4", "single"])
+@pytest.mark.parametrize("given_dtype", ["float32", np.float32, np.dtype("float32"), "f4", "single", "<f4", ">f4"])
 def test_float_dtype_in_every_spelling(given_dtype):
-    """Every spelling of float32 becomes the machine's own."""
-    assert checks.float_dtype("Here", given_dtype) == FLOAT32
+    """Every spelling of float32, in either byte order, becomes the machine's own."""
+    found = checks.float_dtype("Here", given_dtype)
+    assert found == FLOAT32
+    assert found.isnative
 
 
 def test_float_dtype_refuses_the_rest():
@@ -214,10 +216,23 @@ def test_matrix_on_disk_is_left_there(tmp_path, monkeypatch):
     found = checks.matrix("x", disk, FLOAT32, ("n", 2))
     assert found.dtype == FLOAT64
     assert np.shares_memory(found, disk)
-    for value in (np.nan, 1e300):
+    for value, shown in ((np.nan, "nan"), (1e300, "inf")):
         disk[7, 1] = value
-        with pytest.raises(ValueError, match=r"expected finite values$"):
+        with refuses(ValueError, f"x has {shown} at row 7, column 1, expected finite values"):
             checks.matrix("x", disk, FLOAT32, ("n", 2))
+
+
+def test_masked_entries_are_refused():
+    """A mask would be dropped in silence: an array with masked entries is refused, one with none is taken."""
+    with refuses(ValueError, "x has masked entries, expected every entry given"):
+        checks.matrix("x", np.ma.masked_equal([[1.0, 2.0]], 2.0), FLOAT64, ("n", 2))
+    assert checks.matrix("x", np.ma.masked_equal([[1.0, 2.0]], 3.0), FLOAT64, ("n", 2)).tolist() == [[1.0, 2.0]]
+
+
+def test_a_label_too_large_for_an_index_is_shown_as_it_is():
+    """An unsigned label does not wrap around before it is looked at."""
+    with refuses(ValueError, f"y has label {2**64 - 1} at row 1, expected 0 to 2"):
+        checks.class_labels("y", np.array([0, 2**64 - 1], np.uint64), 3)
 
 
 @pytest.mark.parametrize("dtype", [FLOAT32, FLOAT64])

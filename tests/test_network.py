@@ -224,6 +224,7 @@ ELSEWHERE = {
     "turned round": lambda x, _: x[::-1].copy()[::-1],
     "big-endian": lambda x, _: x.astype(x.dtype.newbyteorder(">")),
     "memory-mapped": on_disk,
+    "memory-mapped in float64": lambda x, folder: on_disk(x.astype("float64"), folder),
     "memory-mapped big-endian": lambda x, folder: on_disk(x.astype(x.dtype.newbyteorder(">")), folder),
 }
 

@@ -328,8 +328,9 @@ def test_betas_lie_in_0_to_1(kind, value, i):
     """Each beta is at least 0 and below 1, and there are two of them."""
     with refuses(ValueError, f"{kind.__name__}: betas[{i}] has {value}, expected a finite number >= 0 and < 1"):
         kind(betas=(value, 0.5) if i == 0 else (0.5, value))
-    with refuses(ValueError, f"{kind.__name__}: betas has 3 entries, expected 2"):
-        kind(betas=(0.9, 0.9, 0.9))
+    for betas in (0.9, (0.9, 0.9, 0.9)):
+        with refuses(ValueError, f"{kind.__name__}: betas has {betas}, expected a pair of numbers"):
+            kind(betas=betas)
 
 
 @pytest.mark.parametrize(("momentum", "dampening"), [(0.0, 0.0), (0.9, 0.5), (0.0, 0.5)])

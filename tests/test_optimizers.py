@@ -200,6 +200,31 @@ def test_wrong_state_is_refused(state, sentence):
     assert bits(optimizer, net) == before
 
 
+def test_momentum_is_not_lost_in_silence():
+    """After the first step there is a buffer: a state with steps and without it is refused, and so is what is no state at all."""
+    optimizer = refnet.SGD(momentum=0.9)
+    with refuses(ValueError, "SGD: state has steps, expected steps, momentum_buffer"):
+        optimizer.state = {"steps": 3}
+    with refuses(TypeError, "SGD: state has type int, expected a dict of steps and vectors"):
+        optimizer.state = 3
+
+
+@pytest.mark.parametrize("bound_first", [False, True])
+def test_state_that_float32_cannot_hold_is_refused(bound_first):
+    """A vector that overflows in the network's dtype is refused when it meets the network."""
+    net, optimizer = refnet.mlp([1, 1], dtype="float32"), refnet.SGD(momentum=0.9)
+    state = {"steps": 1, "momentum_buffer": [1e300, 0.0]}
+    if bound_first:
+        optimizer.bind(net)
+    else:
+        optimizer.state = state
+    with refuses(ValueError, "SGD: state momentum_buffer has inf at row 0, expected finite values"):
+        if bound_first:
+            optimizer.state = state
+        else:
+            optimizer.bind(net)
+
+
 def test_state_of_another_size_is_refused_at_the_first_step():
     """A state set before the network is known is held against it then; the optimizer stays free for a network that fits."""
     optimizer, net = refnet.Adam(), network()

@@ -347,3 +347,12 @@ def test_array_on_disk_trains_as_in_memory(tmp_path, monkeypatch, batch_size, ch
     single = [network(dtype="float32").loss_and_gradients(x, y, "mse") for x, y in (disk, (X, Y))]
     assert single[0][0] == single[1][0]
     assert single[0][1].vector.tobytes() == single[1][1].vector.tobytes()
+
+
+def test_learning_rate_without_bound_is_refused_by_name():
+    """A schedule that grows past every number is refused at that epoch, with the optimizer's own learning rate put back."""
+    net, optimizer = refnet.mlp([3, 2], output="identity"), refnet.SGD(lr=0.1)
+    growing = refnet.ExponentialLR(1e200)
+    with refuses(ValueError, "SGD: lr has inf, expected a finite number >= 0"):
+        refnet.fit(net, X * 0.0, LABELS, loss="softmax_cross_entropy", optimizer=optimizer, epochs=3, schedule=growing)
+    assert optimizer.lr == 0.1

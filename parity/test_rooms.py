@@ -1,0 +1,68 @@
+"""Who may import whom in parity: the table of rooms, read off the source."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOMS = Path(__file__).parent
+ALLOWED = {  # module of parity: the modules of parity that it may import
+    "record": set(),
+    "agreement": {"record"},
+    "cases": set(),
+    "torch_twin": {"record"},
+    "sweep": {"agreement", "cases", "record", "torch_twin"},
+    "digits": {"agreement", "record", "torch_twin"},
+    "report": set(),
+    "cli": {"agreement", "cases", "report"},
+    "__init__": {"agreement", "cases", "record"},
+    "__main__": {"cli"},
+}
+OUTSIDE = {  # what is not installed everywhere: the modules that may import it at the top
+    "torch": {"torch_twin"},
+    "sklearn": {"digits"},
+    "rich": set(),
+    "threadpoolctl": set(),
+}
+
+
+def imports(path):
+    """The modules that a file imports when it is imported, with the names taken from each."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        node
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and getattr(branch.test, "id", "") == "TYPE_CHECKING"
+        for node in ast.walk(branch)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import) and node not in typing_only:
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node not in typing_only:
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_a_room_imports_only_what_the_table_allows(room):
+    """Imports in parity run one way, from records up to the command line."""
+    found = {module.split(".")[1] for module, _ in imports(ROOMS / f"{room}.py") if module.startswith("parity.")}
+    assert found <= ALLOWED[room]
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_what_may_be_missing_is_imported_in_one_room(room):
+    """Without PyTorch, scikit-learn or rich, everything else still imports."""
+    found = {module.split(".")[0] for module, _ in imports(ROOMS / f"{room}.py")}
+    assert {name for name in found & set(OUTSIDE) if room not in OUTSIDE[name]} == set()
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_parity_uses_refnet_s_public_names_alone(room):
+    """The proof looks at refnet from outside."""
+    taken = [name for module, name in imports(ROOMS / f"{room}.py") if module.split(".")[0] == "refnet"]
+    assert not [name for name in taken if name.startswith("_")]
+
+
+def test_the_table_is_whole():
+    """A new module needs a row."""
+    assert {path.stem for path in ROOMS.glob("*.py") if not path.stem.startswith(("test_", "conftest"))} == set(ALLOWED)
