@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity import CASES, compare
+from parity import CASES, Agreement, Difference, compare
 from parity.agreement import TOLERANCE
 from parity.cases import Case
 from parity.sweep import side_by_side
@@ -177,6 +177,13 @@ def test_a_wrong_array_is_named(name, fault, step):
             assert [d.passed for d in agreement.differences].count(False) == 1
 
 
+@pytest.mark.parametrize("name", [name for name, case in TABLE.items() if case.dtype == "float64"])
+def test_rounding_through_float32_is_named(name):
+    """A float64 quantity that was float32 on its way is wrong."""
+    for ours, theirs, place, right in everything_in(name):
+        assert found(compare(put(ours, place, right.astype("float32").astype("float64")), theirs)) == (place, "value")
+
+
 @everywhere
 def test_a_step_not_taken_or_taken_twice_is_named(name):
     """W, b or a vector of the state left as it was, or moved twice as far, fails."""
@@ -325,6 +332,14 @@ def test_sentences_have_the_house_form(name):
         tail = f"off by {number} of the size of its terms, allowed {number}"
         assert re.fullmatch(f"{start}{number}{at}, expected {number}; {tail}", str(agreement))
         assert agreement.worst == agreement.first.error > agreement.first.allowed
+
+
+def test_a_nan_error_does_not_pass():
+    """A comparison with NaN is false, so it is passing that is stated, not failing; the worst of errors with a NaN is infinite."""
+    agreement = Agreement((Difference("z", 1, "z", 0.0, 1e-3), Difference("a", 1, "a", float("nan"), 1e-3)))
+    assert not agreement.passed
+    assert agreement.first is agreement.differences[1]
+    assert agreement.worst == np.inf
 
 
 def test_a_huge_gradient_is_compared():

@@ -98,13 +98,15 @@ def test_quiet_prints_the_verdict_alone(good):
     assert run("--quiet", "--epochs", "2") == run("run", "--quiet", "--epochs", "2", "--seed", "0") == want
 
 
-def test_the_seed_changes_the_numbers(good):
+def test_the_seed_changes_the_numbers(good, tmp_path):
     """Another seed is another split, other weights and other cases; the same seed is the same to the last digit."""
     assert run("run", "--epochs", "2", "--seed", "0") == good
-    status, out, _ = run("--epochs", "2", "--seed", "1")
+    file = tmp_path / "found.json"
+    status, out, _ = run("--epochs", "2", "--seed", "1", "--json", str(file))
     assert status == 0
     assert all(mine[1:] != other[1:] for mine, other in zip(epochs_of(good[1]), epochs_of(out), strict=True))
     assert verdict_of(out) != verdict_of(good[1])
+    assert [case["case"] for case in json.loads(file.read_text(encoding="utf-8"))["sweep"]] == [f"{case.id}, seed 1" for case in FEW]
 
 
 def test_arguments_are_those_of_the_process_by_default(monkeypatch):
@@ -302,20 +304,18 @@ def test_without_rich_a_terminal_gets_plain_lines(monkeypatch, good):
     assert run("--epochs", "2", out=Terminal()) == good
 
 
-def test_without_threadpoolctl_the_header_says_so(monkeypatch):
-    """What cannot be found out is called unknown, in header and JSON alike."""
-    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    assert report.header(1)[1] == "BLAS unknown (threadpoolctl is not installed)   threads: NumPy unknown, PyTorch 1"
-    assert run("--quiet")[0] == 0
-
-
-def test_threads_are_put_back():
-    """The job runs on one thread and leaves PyTorch with as many as it had."""
+@pytest.mark.parametrize("installed", [True, False])
+def test_one_thread_is_used_and_then_as_many_as_before(monkeypatch, installed):
+    """The job runs on one thread and leaves PyTorch with as many as it had; without threadpoolctl BLAS is called unknown."""
+    if not installed:
+        monkeypatch.setitem(sys.modules, "threadpoolctl", None)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        _, out, _ = run()
-        assert torch.get_num_threads() == 2
+        status, out, _ = run()
+        assert (status, torch.get_num_threads()) == (0, 2)
     finally:
         torch.set_num_threads(before)
-    assert out.splitlines()[1].endswith(", PyTorch 1")
+    line = out.splitlines()[1]
+    assert line.endswith(", PyTorch 1")
+    assert installed or line.startswith("BLAS unknown (threadpoolctl is not installed)   threads: NumPy unknown, ")

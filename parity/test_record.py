@@ -157,15 +157,19 @@ def test_a_record_is_a_copy(case):
 @pytest.mark.parametrize("schedule", [None, refnet.ExponentialLR(0.5)], ids=["constant", "schedule"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_fit_recorder_records_the_steps_of_fit(batch_size, schedule, dtype):
-    """Number, order, rows, learning rates and every number are those of steps replayed one by one on a copy of the network."""
+    """Number, order, rows, lr and every number are those of steps replayed one by one on a copy; nothing that `fit` lends is kept."""
     rng, loss, rows, epochs = np.random.default_rng(5), refnet.SoftmaxCrossEntropy(), 10, 3
     x, y = rng.normal(size=(rows, 5)).astype(dtype), rng.integers(0, 3, rows)
     net = refnet.mlp([5, 7, 3], "tanh", "identity", seed=3, dtype=dtype)
     copy, optimizer, other, records = net.copy(), refnet.Adam(lr=0.1), refnet.Adam(lr=0.1), []
-    recorder = FitRecorder(net, loss, optimizer, records.append)
-    refnet.fit(
-        net, x, y, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size, seed=8, schedule=schedule, on_step=recorder
-    )
+    recorder, settings = FitRecorder(net, loss, optimizer, records.append), {"epochs": epochs, "batch_size": batch_size, "seed": 8}
+
+    def on_step(step):
+        recorder(step)
+        lent = [step.x, step.y, *(array for part in (*step.trace, *step.gradients) for array in part)]
+        assert not any(np.shares_memory(mine, array) for mine in arrays(records[-1]) for array in lent)
+
+    refnet.fit(net, x, y, loss=loss, optimizer=optimizer, schedule=schedule, on_step=on_step, **settings)
     shuffle, replayed = np.random.default_rng(8), []
     for epoch in range(epochs):
         other.lr = 0.1 * 0.5**epoch if schedule else 0.1

@@ -316,6 +316,7 @@ def test_parameters_are_plain_data():
     [
         (math.nan, ValueError, "LeakyReLU: slope has nan, expected a finite number"),
         (math.inf, ValueError, "LeakyReLU: slope has inf, expected a finite number"),
+        (-math.inf, ValueError, "LeakyReLU: slope has -inf, expected a finite number"),
         ("0.1", TypeError, "LeakyReLU: slope has type str, expected a number"),
         (True, TypeError, "LeakyReLU: slope has type bool, expected a number"),
     ],

@@ -208,6 +208,21 @@ def test_one_wrong_entry_is_named(part, layer, method, slip, monkeypatch):
     assert [(array.name, array.index) for array in check.arrays if not array.passed] == [(f"{part}{layer + 1}", last)]
 
 
+def test_a_gradient_that_is_zero_is_found_beside_entries_that_should_be():
+    """With a column of zeros in x some entries of dW1 are rightly zero, with no error to measure by; the others are still found."""
+    net, x, y = problem("mse", output="tanh")
+    x[:, 0] = 0.0
+    assert "dW1" in off(gradient_check(net, x, y, ZeroMSE(), method="complex"))
+
+
+def test_the_extrapolation_removes_the_powers_of_h():
+    """Of x + x^3 + x^5 at 0, where nothing rounds, D(h) = 1 + h^2 + h^4: three rungs find 1, a fourth is sure of it, a fifth rounds."""
+    rounding = 2.0**-60
+    derivative, error = refnet.differences._extrapolate(lambda x: (x + x**3 + x**5, []), 0.0, rounding)
+    assert derivative == 1.0
+    assert error == 2 * rounding / (2 * refnet.differences.LADDER[3])
+
+
 # kinks
 
 

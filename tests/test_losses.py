@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 import refnet
 from refnet import MAE, MSE, BinaryCrossEntropy, CrossEntropy, HalfSquaredError, Sigmoid, SigmoidCrossEntropy, Softmax, SoftmaxCrossEntropy
 from refnet.activations import ACTIVATIONS
-from refnet.losses import LOSSES
 
 ULP = 4  # units in the last place that NumPy's own accuracy tests allow its exp and log; math's functions stay below one
 UNITS = 2 * ULP + 8  # eps per term: at most two such functions and eight further roundings, here and in the test
@@ -125,6 +124,15 @@ def test_labels_are_their_one_hot_distributions(loss):
     assert abs(loss.value(a, labels) - loss.value(a, y)) <= a.size * EPS * loss.value(a, y)
 
 
+@on_classes
+@pytest.mark.parametrize("kind", ["uint8", "int16", "uint64", ">i4", list])
+def test_labels_may_be_integers_of_any_kind(loss, kind):
+    """A label is the same class in every integer dtype."""
+    labels = np.array([0, 199, 150, 3])
+    given_y = labels.tolist() if kind is list else labels.astype(kind)
+    assert loss.targets(given_y, 4, 200, np.dtype("float64")).tolist() == labels.tolist()
+
+
 @every
 def test_the_batch_twice_has_half_the_gradient_in_each_row(loss):
     """The 1/n halves exactly when the batch is doubled, and the value, a mean, changes by the order of its sum only."""
@@ -229,7 +237,7 @@ def test_a_class_without_target_has_no_gradient():
     ("loss", "a", "y", "probability", "at", "other"),
     [
         (CrossEntropy(), [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]], [0, 2], "0", "row 1, class 2", "SoftmaxCrossEntropy"),
-        (CrossEntropy(), [[0.0, 1.0]], [[0.5, 0.5]], "0", "row 0, class 0", "SoftmaxCrossEntropy"),
+        (CrossEntropy(), [[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.5], [0.5, 0.5]], "0", "row 0, class 0", "SoftmaxCrossEntropy"),
         (CrossEntropy(), [[5e-324, 1.0]], [0], "4.94066e-324", "row 0, class 0", "SoftmaxCrossEntropy"),
         (BinaryCrossEntropy(), [[0.5, 0.0]], [[1.0, 1.0]], "0", "row 0, class 1", "SigmoidCrossEntropy"),
         (BinaryCrossEntropy(), [[0.5], [1.0]], [[1.0], [0.0]], "0", "row 1, class 0", "SigmoidCrossEntropy"),
@@ -297,10 +305,8 @@ def test_every_pair_of_loss_and_output_works_or_is_refused_by_name(loss, output)
             net.loss_and_gradients(x, y, loss)
 
 
-@on_classes
-@pytest.mark.parametrize(
-    ("y", "error", "text"),
-    [
+MISFITS = {
+    ON_CLASSES: [
         ([0, 3], ValueError, "y has label 3 at row 1, expected 0 to 2"),
         ([-1, 0], ValueError, "y has label -1 at row 0, expected 0 to 2"),
         ([0.0, 1.0], TypeError, "y has labels of dtype float64, expected integers"),
@@ -309,28 +315,20 @@ def test_every_pair_of_loss_and_output_works_or_is_refused_by_name(loss, output)
         ([[0.75, 0, 0], [1, 0, 0]], ValueError, "y has the sum 0.75 at row 0, expected 1 (each row a distribution)"),
         ([[1, 0, 0], [2, -1, 0]], ValueError, "y has 2 at row 1, column 0, expected values in [0, 1]"),
     ],
-)
-def test_class_targets_are_labels_or_distributions(loss, y, error, text):
-    """Class targets are labels in range or rows that sum to one; the sentence names the first that is neither."""
-    net = refnet.mlp([2, 3], output="softmax" if loss.reads == "probabilities" else "identity")
+    BINARY: [
+        ([[1, 0, 1], [0, 1.5, 1]], ValueError, "y has 1.5 at row 1, column 1, expected values in [0, 1]"),
+        ([[1, 0, 1], [-0.5, 1, 1]], ValueError, "y has -0.5 at row 1, column 0, expected values in [0, 1]"),
+    ],
+    (*ON_VALUES, *BINARY): [([[1], [2]], ValueError, "y has shape (2, 1), expected (2, 3)")],
+}
+
+
+@pytest.mark.parametrize(("loss", "y", "error", "text"), [(loss, *row) for few, rows in MISFITS.items() for loss in few for row in rows])
+def test_targets_that_do_not_fit_are_refused(loss, y, error, text):
+    """Targets are labels in range, rows that sum to one, probabilities or values; the sentence names the first that is not."""
+    output = {"logits": "identity", "values": "tanh", "probabilities": "softmax" if loss in ON_CLASSES else "sigmoid"}[loss.reads]
     with pytest.raises(error, match=sentence(f"{loss}: {text}")):
-        net.loss_and_gradients([[0, 1], [1, 0]], y, loss)
-
-
-@pytest.mark.parametrize("loss", ON_VALUES, ids=repr)
-def test_target_values_have_the_shape_of_the_output(loss):
-    """A loss on values wants one target for each output of each row."""
-    with pytest.raises(ValueError, match=sentence(f"{loss}: y has shape (2, 1), expected (2, 3)")):
-        refnet.mlp([2, 3]).loss_and_gradients([[0, 1], [1, 0]], [[1], [2]], loss)
-
-
-@pytest.mark.parametrize("outside", [1.5, -0.5])
-def test_targets_of_binary_cross_entropy_are_probabilities(outside):
-    """A binary target outside [0, 1] is refused, whether the loss reads probabilities or logits."""
-    for loss, output in (("binary_cross_entropy", "sigmoid"), ("sigmoid_cross_entropy", "identity")):
-        text = f"{LOSSES[loss]()}: y has {outside:g} at row 1, column 0, expected values in [0, 1]"
-        with pytest.raises(ValueError, match=sentence(text)):
-            refnet.mlp([2, 1], output=output).loss_and_gradients([[0, 1], [1, 0]], [[1], [outside]], loss)
+        refnet.mlp([2, 3], output=output).loss_and_gradients([[0, 1], [1, 0]], y, loss)
 
 
 def test_a_float32_distribution_fits_a_float64_network():
