@@ -79,15 +79,22 @@ def record_refnet(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, op
 
 
 class FitRecorder:
-    """Records the steps that `fit` really takes: pass it as `on_step`, and get each StepRecord in `keep`."""
+    """Records the steps that `fit` really takes: pass it as `on_step`, and get each StepRecord in `keep`.
 
-    def __init__(self, net: Network, loss: Loss, optimizer: Optimizer, keep: Callable[[StepRecord], object]) -> None:
+    Loss and optimizer are those given to `fit`, the optimizer as the same object.
+    """
+
+    def __init__(self, net: Network, loss: str | Loss, optimizer: Optimizer, keep: Callable[[StepRecord], object]) -> None:
+        self._net, self._loss, self._optimizer, self._keep = net, net.trainable_with(loss), optimizer, keep
         optimizer.bind(net)
-        self._net, self._loss, self._optimizer, self._keep = net, loss, optimizer, keep
-        self._before = snapshot(net, optimizer)
+        self._before, self._steps = snapshot(net, optimizer), optimizer.state["steps"]
 
     def __call__(self, step: Step) -> None:
-        """Record one step."""
+        """Record one step. Errors: ValueError where another optimizer than the recorder's took it."""
+        self._steps += 1
+        if self._optimizer.state["steps"] != self._steps:
+            counts = f"has taken {self._optimizer.state['steps']} steps, expected {self._steps}"
+            raise ValueError(f"FitRecorder: {self._optimizer} {counts}; it wants the optimizer of fit")
         record = _record(
             self._net, self._loss, self._optimizer, self._before, step.x, step.y, step.trace, step.gradients, step.loss
         )

@@ -13,6 +13,14 @@ def trained():
     return train(seed=0, epochs=2)
 
 
+def test_the_seed_is_that_of_the_split_too(trained):
+    """Another seed trains on other digits, from other weights."""
+    other = train(seed=1, epochs=1)
+    assert np.array_equal(other.split.x, load(1).x)
+    assert not np.array_equal(other.split.x, trained.split.x)
+    assert other.epochs[0].loss != trained.epochs[0].loss
+
+
 def test_fifty_and_more_sgd_steps_agree(trained):
     """Every quantity of every step agrees, with nothing corrected on the way."""
     assert len(trained.steps) >= 50

@@ -234,6 +234,15 @@ def test_another_network_s_optimizer_is_refused():
         record_refnet(refnet.mlp([3, 2], output="heaviside"), GOOD, GOOD[:, :2], "mse", refnet.SGD())
 
 
+def test_the_recorder_notices_another_optimizer():
+    """Given another optimizer than the one that fit uses, it would record nonsense: it says so at the first step. Names are taken."""
+    net, mine = refnet.mlp([3, 2], output="identity"), refnet.SGD()
+    recorder = FitRecorder(net, "softmax_cross_entropy", mine, print)
+    settings = {"loss": "softmax_cross_entropy", "optimizer": "adam", "epochs": 1, "on_step": recorder}
+    with pytest.raises(ValueError, match=r"^FitRecorder: SGD has taken 0 steps, expected 1; it wants the optimizer of fit$"):
+        refnet.fit(net, GOOD, np.zeros(len(GOOD), int), **settings)
+
+
 def test_a_refused_step_binds_no_optimizer():
     """After a refused step the optimizer is as fresh as before, and may go with another network."""
     net, optimizer = refnet.mlp([3, 2], output="identity"), refnet.Adam()

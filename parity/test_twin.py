@@ -254,6 +254,23 @@ REFUSED = [  # what is exchanged, and the sentence
 ]
 
 
+class OwnForward(nn.Sequential):
+    """A model that takes another way through its layers."""
+
+
+REFUSED += [
+    ({"model": OwnForward(LAYER)}, "model has type OwnForward, expected an nn.Sequential of nn.Linear and activations"),
+    ({"model": nn.Sequential(nn.Linear(3, 2).half())}, "model has dtype float16, expected float32 or float64"),
+    ({"model": nn.Sequential(nn.Linear(3, 2).requires_grad_(False))},
+        "model has frozen parameters, expected requires_grad=True for all of them"),
+    ({"rule": lambda given: torch.optim.SGD(given, differentiable=True)}, "optimizer has differentiable=True, expected False"),
+    ({"rule": lambda given: torch.optim.SGD(given, lr=torch.tensor(0.1))},
+        "optimizer has a tensor for lr, expected a number: torch would round it to float32"),
+    ({"x": np.ones((2, 4))}, "x has shape (2, 4), expected (n, 3)"),
+    ({"x": np.full((2, 3), np.nan)}, "x has nan at row 0, column 0, expected finite values"),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(("changed", "text"), REFUSED, ids=[text[:30] for _, text in REFUSED])
 def test_record_torch_refuses_what_refnet_has_no_counterpart_of(changed, text):
     """Modules, losses, optimizers and settings without a counterpart are refused by name, with no weight changed."""
@@ -261,7 +278,7 @@ def test_record_torch_refuses_what_refnet_has_no_counterpart_of(changed, text):
     optimizer = changed.get("rule", torch.optim.SGD)(list(model.parameters()))
     kept = weights(model)
     with pytest.raises((TypeError, ValueError), match=sentence(f"record_torch: {text}")):
-        record_torch(model, np.ones((2, 3)), [0, 1], changed.get("loss", nn.CrossEntropyLoss()), optimizer)
+        record_torch(model, changed.get("x", np.ones((2, 3))), [0, 1], changed.get("loss", nn.CrossEntropyLoss()), optimizer)
     assert weights(model) == kept
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from parity.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.activations import ACTIVATIONS, Activation, LeakyReLU
-from refnet.checks import Array
+from refnet.checks import Array, matrix
 from refnet.losses import LOG_FLOOR, LOSSES, Loss
 from refnet.network import Network
 from refnet.optimizers import OPTIMIZERS, Optimizer
@@ -146,7 +146,7 @@ def record_torch(
     parameters = [p for linear, _ in pairs for p in (linear.weight, linear.bias)]
     spec = _spec(pairs, torch_loss, torch_optimizer, parameters)
     loss = LOSSES[spec.loss]()
-    x = np.array(x, spec.dtype)
+    x = matrix("record_torch: x", x, np.dtype(spec.dtype), ("n", spec.sizes[0])).copy()
     y = loss.targets(y, len(x), spec.sizes[-1], np.dtype(spec.dtype)).copy()
     before = _snapshot(parameters, torch_optimizer)
 
@@ -254,7 +254,7 @@ def _optimizer(
 
 
 def _layers(model: nn.Module) -> list[tuple[nn.Linear, nn.Module]]:
-    if not isinstance(model, nn.Sequential):
+    if type(model) is not nn.Sequential:  # a subclass may have a forward of its own
         raise TypeError(f"record_torch: model has type {type(model).__name__}, expected an nn.Sequential of nn.Linear and activations")
     pairs: list[tuple[nn.Linear, nn.Module]] = []
     linear: nn.Linear | None = None
@@ -293,6 +293,10 @@ def _spec(
     steps = int(known["step"]) if "step" in known else _steps.get(optimizer, unseen)
     sizes = (pairs[0][0].in_features, *(linear.out_features for linear, _ in pairs))
     dtype = str(parameters[0].dtype).removeprefix("torch.")
+    if dtype not in ("float32", "float64"):
+        raise TypeError(f"record_torch: model has dtype {dtype}, expected float32 or float64")
+    if not all(p.requires_grad for p in parameters):
+        raise ValueError("record_torch: model has frozen parameters, expected requires_grad=True for all of them")
     return Spec(sizes, activations, _loss_name(loss), name, hyperparameters, steps + 1, dtype)
 
 
@@ -316,9 +320,11 @@ def _rule(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> tup
     if len(optimizer.param_groups) != 1 or {id(p) for p in optimizer.param_groups[0]["params"]} != {id(p) for p in parameters}:
         raise ValueError("record_torch: optimizer has other parameters than the model's, expected all of them in one group")
     group, name = optimizer.param_groups[0], names[type(optimizer)]
-    for setting in ("maximize", *(["decoupled_weight_decay"] if name == "adam" else [])):
+    for setting in ("maximize", "differentiable", *(["decoupled_weight_decay"] if name == "adam" else [])):
         if group.get(setting):
             raise ValueError(f"record_torch: optimizer has {setting}=True, expected False")
+    if isinstance(group["lr"], Tensor):
+        raise TypeError("record_torch: optimizer has a tensor for lr, expected a number: torch would round it to float32")
     hyperparameters = {key: group[key] for key in HYPERPARAMETERS[name]}
     return name, {**hyperparameters, "lr": float(group["lr"])}
 
