@@ -203,10 +203,10 @@ def test_accuracy_of_one_output_knows_two_classes():
         mlp([1, 1], output="sigmoid").accuracy([[0.0]], [2])
 
 
-def on_disk(x, folder):
+def on_disk(x, path):
     """x as a memory-mapped array."""
-    np.save(folder / "x.npy", x)
-    return np.load(folder / "x.npy", mmap_mode="r")
+    np.save(path, x)
+    return np.load(path, mmap_mode="r")
 
 
 def read_only(x, _):
@@ -221,33 +221,40 @@ ELSEWHERE = {
     "read-only": read_only,
     "every second row": lambda x, _: np.repeat(x, 2, axis=0)[::2],
     "every second column": lambda x, _: np.repeat(x, 2, axis=1)[:, ::2],
+    "column-major": lambda x, _: np.asfortranarray(x),
     "turned round": lambda x, _: x[::-1].copy()[::-1],
     "big-endian": lambda x, _: x.astype(x.dtype.newbyteorder(">")),
     "memory-mapped": on_disk,
-    "memory-mapped in float64": lambda x, folder: on_disk(x.astype("float64"), folder),
-    "memory-mapped big-endian": lambda x, folder: on_disk(x.astype(x.dtype.newbyteorder(">")), folder),
+    "memory-mapped column-major": lambda x, path: on_disk(np.asfortranarray(x), path),
+    "memory-mapped in float64": lambda x, path: on_disk(x.astype("float64"), path),
+    "memory-mapped big-endian": lambda x, path: on_disk(x.astype(x.dtype.newbyteorder(">")), path),
 }
 
 
 @dtypes
 @pytest.mark.parametrize("way", list(ELSEWHERE))
-def test_predictions_do_not_depend_on_where_x_lies(way, dtype, tmp_path):
-    """The same numbers in another form or place give the same bits and are left as they are."""
-    net = mlp([5, 7, 3], hidden="tanh", dtype=dtype)
-    x = np.random.default_rng(0).normal(size=(11, 5)).astype(dtype)
-    given_x = ELSEWHERE[way](x, tmp_path)
+def test_nothing_depends_on_where_x_and_y_lie(way, dtype, tmp_path):
+    """The same numbers in another form or place give the same bits, forward and back, and are left as they are."""
+    net = mlp([50, 7, 32], hidden="tanh", output="tanh", dtype=dtype)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 50)).astype(dtype), rng.normal(size=(40, 32)).astype(dtype)
+    given_x, given_y = ELSEWHERE[way](x, tmp_path / "x.npy"), ELSEWHERE[way](y, tmp_path / "y.npy")
+    value, gradients = net.loss_and_gradients(x, y, "mse")
     assert np.array_equal(net.predict(given_x), net.predict(x))
+    again, others = net.loss_and_gradients(given_x, given_y, "mse")
+    assert again == value
+    assert np.array_equal(others.vector, gradients.vector)
     assert np.array_equal(np.asarray(given_x, dtype), x)
+    assert np.array_equal(np.asarray(given_y, dtype), y)
 
 
 @dtypes
-@pytest.mark.parametrize("kind", [bool, "int8", "uint64", "float16", "float32", "float64", ">i4", list, np.asfortranarray])
+@pytest.mark.parametrize("kind", [bool, "int8", "uint64", "float16", "float32", "float64", ">i4", list])
 def test_numbers_of_any_kind_are_converted_exactly(kind, dtype):
-    """Zeros and ones typed by hand are those numbers in the network's dtype (their sums do not round, so column-major ones as well)."""
-    net = mlp([2, 4, 1], hidden="sigmoid", output="sigmoid", init=refnet.Constant(0.5, -0.25), dtype=dtype)
+    """Zeros and ones of any real dtype, and those typed by hand, are the same numbers in the network's dtype."""
+    net = mlp([2, 4, 1], hidden="sigmoid", output="sigmoid", dtype=dtype)
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    given_x = x.tolist() if kind is list else kind(x) if callable(kind) and kind is not bool else x.astype(kind)
-    predicted = net.predict(given_x)
+    predicted = net.predict(x.tolist() if kind is list else x.astype(kind))
     assert predicted.dtype == net.dtype
     assert np.array_equal(predicted, net.predict(x.astype(dtype)))
 
