@@ -198,6 +198,7 @@ def _scales(record: StepRecord) -> dict[tuple[str, int | None], float]:
     floor = float(np.finfo(spec.dtype).tiny / np.finfo(spec.dtype).eps)  # below it, numbers lose digits to underflow
     scales: dict[tuple[str, int | None], float] = {}
     with np.errstate(over="ignore", invalid="ignore"):
+        start = max(_top(p) for p in (*record.before.W, *record.before.b))
         grad_a = _loss_gradient_size(record)
         for i in range(last, 0, -1):
             layer, W, b = record.layers[i - 1], record.before.W[i - 1], record.before.b[i - 1]
@@ -205,7 +206,7 @@ def _scales(record: StepRecord) -> dict[tuple[str, int | None], float]:
             name, parameters = spec.activations[i - 1]
             fused = i == last and not _on_values(record)  # its pole in dC/da cancels against f'
             delta = grad_a if fused else _pullback_size(name, parameters, grad_a, _size(layer.a), layer.z)
-            scales["W before", i], scales["b before", i] = _top(W), _top(b)
+            scales["W before", i] = scales["b before", i] = start  # what an earlier step may have cancelled is not in the record
             scales["z", i] = _top(np.dot(a_prev, np.abs(W).T) + np.abs(b))
             scales["a", i] = _top(layer.a)
             scales["delta", i] = _top(delta)

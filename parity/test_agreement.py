@@ -118,7 +118,7 @@ def sizes(record):
         result["BP3", i, "db"] = np.einsum("no->o", delta).max()
         result["BP4", i, "dW"] = np.einsum("no,ni->oi", delta, a_prev).max()
         for name in ("W", "b"):
-            result["step", i, f"{name} before"] = abs(getattr(before, name)[i - 1]).max()
+            result["step", i, f"{name} before"] = max(abs(array).max() for array in (*before.W, *before.b))
             result["step", i, name] = sum(abs(getattr(at, name)[i - 1]).max() for at in (before, after))
         grad_a = np.einsum("no,oi->ni", delta, W)
     g = max(abs(array).max() for shown in record.layers for array in (shown.dW, shown.db))

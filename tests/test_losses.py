@@ -127,10 +127,12 @@ def test_labels_are_their_one_hot_distributions(loss):
 @on_classes
 @pytest.mark.parametrize("kind", ["uint8", "int16", "uint64", ">i4", list])
 def test_labels_may_be_integers_of_any_kind(loss, kind):
-    """A label is the same class in every integer dtype."""
+    """A label is the same class in every integer dtype, and an index in NumPy's own."""
     labels = np.array([0, 199, 150, 3])
     given_y = labels.tolist() if kind is list else labels.astype(kind)
-    assert loss.targets(given_y, 4, 200, np.dtype("float64")).tolist() == labels.tolist()
+    found = loss.targets(given_y, 4, 200, np.dtype("float64"))
+    assert found.tolist() == labels.tolist()
+    assert found.dtype == np.intp
 
 
 @every
