@@ -44,9 +44,9 @@ def float_dtype(where: str, dtype: Any) -> np.dtype[Any]:
     try:
         found = np.dtype(dtype).newbyteorder("=")
     except TypeError:
-        raise TypeError(f"{where}: dtype has {dtype!r}, expected 'float32' or 'float64'") from None
+        raise TypeError(f"{where} has {dtype!r}, expected 'float32' or 'float64'") from None
     if found not in (np.float32, np.float64):
-        raise TypeError(f"{where}: dtype has {found}, expected float32 or float64")
+        raise TypeError(f"{where} has {found}, expected float32 or float64")
     return found
 
 
@@ -132,7 +132,7 @@ def matrix(where: str, values: ArrayLike, dtype: np.dtype[Any], expected: tuple[
 def within_unit_interval(where: str, array: Array) -> Array:
     """`array`, whose entries all lie in [0, 1]."""
     for start, part in chunks(array):
-        bad = (part < 0) | (part > 1)
+        bad = (part.real < 0) | (part.real > 1)  # a complex step has its probabilities on the real axis
         if bad.any():
             index = tuple(int(i) for i in np.argwhere(bad)[0])
             raise ValueError(f"{where} has {part[index]:g} at {place((start + index[0], *index[1:]))}, expected values in [0, 1]")
@@ -150,7 +150,8 @@ def distributions(where: str, array: Array, eps: float) -> Array:
         total = part.sum(axis=1)
         bad = np.flatnonzero(abs(total - 1) > slack)
         if bad.size:
-            raise ValueError(f"{where} has the sum {total[bad[0]]:g} at row {start + bad[0]}, expected 1 (each row a distribution)")
+            at = f"at row {start + bad[0]}"
+            raise ValueError(f"{where} has the sum {total[bad[0]]:.8g} {at}, expected 1 (each row a distribution)")
     return array
 
 

@@ -2,13 +2,15 @@
 
 Central differences D(h) = (C(theta + h) - C(theta - h)) / 2h are off by c h^2 + ... and by rounding of about e / h. Richardson's
 extrapolation over a ladder of steps removes the powers of h one after the other. What is left is estimated from how far the last two
-extrapolations are apart, plus the rounding of C, each sum of k terms being off by up to k u times the sum of their sizes.
+extrapolations are apart, plus the rounding of C, each sum of k terms being off by up to k u times the sum of their sizes. The gradient
+itself is rounded too, by a share of the terms that it adds up, which is much where they cancel (p - y of a saturated output).
 
 The complex step, Im C(theta + ih) / h, subtracts nothing and so takes h down to 1e-100. It needs activations and a loss that are
 analytic.
 
 Where C has a kink within h (ReLU at z = 0, MAE at a = y), a difference says nothing about the derivative: such steps are dropped,
-and an entry for which none is left is counted as not judged.
+and an entry for which none is left is counted as not judged. So is every entry where the value of a loss on probabilities rests on its
+floor, for there the value is flat and the gradient is not.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,14 +21,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from refnet.activations import Activation
+from refnet.activations import Activation, Elementwise, Sigmoid, Tanh
 from refnet.backprop import LayerTrace, forward
 from refnet.checks import Array
-from refnet.losses import Loss
+from refnet.layer import Dense
+from refnet.losses import LOG_FLOOR, Loss, one_hot
 from refnet.network import Gradients, Network
 
 LADDER = tuple(2.0**-k for k in (5, 7, 9, 11, 13))
 COMPLEX_STEP = 2.0**-333
+UNIT = 2.0**-53  # half the distance from 1.0 to the next float64
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class ArrayCheck:
     index: tuple[int, ...]
     analytic: float
     numeric: float
-    error: float  # of the difference itself, estimated
+    error: float  # of the difference itself, with the gradient's own rounding, estimated
     judged: int
     entries: int
 
@@ -93,10 +97,9 @@ def gradient_check(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, m
     if method not in ("central", "complex"):
         raise ValueError(f"gradient_check: method has {method!r}, expected 'central' or 'complex'")
     _, gradients = net.loss_and_gradients(x, y, loss)
-    if method == "complex":
-        numeric, error = _complex_step(net, x, y, loss, gradients)
-    else:
-        numeric, error = _central(net, x, y, loss, gradients)
+    difference = _complex_step if method == "complex" else _central
+    numeric, error = difference(net, x, y, loss, gradients)
+    error += np.inf if _on_the_floor(net.predict(x), y, loss) else _rounding_of_gradient(net, x, y, loss, gradients)
     return GradientCheck(tuple(_arrays(net, gradients.vector, numeric, error)), method)
 
 
@@ -153,7 +156,7 @@ def _extrapolate(cost: Callable[[float], tuple[float, list[Array]]], at: float, 
 
 
 def _complex_step(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradients) -> tuple[Array, Array]:
-    """Im C(theta + ih) / h, and what rounding can make of it: every term of dW and db is a product along a chain of short sums."""
+    """Im C(theta + ih) / h, which is off by rounding alone: as much as the gradient, another way to the same sums."""
     for i, layer in enumerate(net.layers, start=1):
         if not layer.activation.analytic:
             kind = type(layer.activation).__name__
@@ -168,16 +171,7 @@ def _complex_step(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradi
         value: Any = loss.value(forward(layers, x.astype(np.complex128))[-1].a, y)  # type: ignore[arg-type]
         numeric[i] = value.imag / COMPLEX_STEP
         theta[i] = theta[i].real
-    roundings = sum(layer.fan_in + layer.fan_out + 20 for layer in net.layers) + len(x)
-    trace = forward(net.layers, x)
-    sizes = [part for g, t in zip(gradients, trace, strict=True) for part in _term_sizes(g.delta, t.a_prev)]
-    return numeric, roundings * np.finfo(np.float64).eps * np.concatenate(sizes)
-
-
-def _term_sizes(delta: Array, a_prev: Array) -> tuple[Array, Array]:
-    """The largest sum of |terms| over dW, and over db, once per entry."""
-    dW, db = np.dot(np.abs(delta).T, np.abs(a_prev)), np.abs(delta).sum(axis=0)
-    return np.full(dW.size, dW.max()), np.full(db.size, db.max())
+    return numeric, _rounding_of_gradient(net, x, y, loss, gradients)
 
 
 class _ComplexLayer(NamedTuple):
@@ -205,12 +199,54 @@ def _same(some: list[Array], others: list[Array]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(some, others, strict=True))
 
 
+def _on_the_floor(a: Array, y: Array, loss: Loss) -> bool:
+    """Whether the logarithm of a probability that counts is raised to LOG_FLOOR."""
+    if loss.reads != "probabilities":
+        return False
+    counts = one_hot(y, a.shape[1]) > 0 if y.ndim == 1 else y > 0
+    return bool((a[counts] <= np.exp(LOG_FLOOR)).any())
+
+
 def _rounding_of_cost(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradients) -> float:
-    """How far rounding can move C: by delta dz summed over all z, |dz| <= (fan_in + 8) u (|a_prev| |W|^T + |b|), and by C's own sum."""
-    u = np.finfo(np.float64).eps / 2
+    """How far rounding can move C, to first order: by delta dz over all z, by dC/da da over all a, and by the loss' own sum."""
     trace = forward(net.layers, x)
-    total = (trace[-1].a.size + 16) * abs(loss.value(trace[-1].a, y))
-    for layer, step, gradient in zip(net.layers, trace, gradients, strict=True):
+    output = trace[-1].a
+    own = abs(loss.value(output, y)) + (2.0 * float(np.abs(output).sum()) / len(x) if loss.reads == "logits" else 0.0)
+    total = (output.size + 16) * own
+    grad_a = np.zeros_like(output) if loss.reads == "logits" else np.abs(loss.gradient(output, y))
+    for i in reversed(range(len(trace))):
+        layer, step = net.layers[i], trace[i]
         size = np.dot(np.abs(step.a_prev), np.abs(layer.W).T) + np.abs(layer.b)
-        total += (layer.fan_in + 8) * float((np.abs(gradient.delta) * size).sum())
-    return float(u * total)
+        total += (layer.fan_in + 8) * float((np.abs(gradients[i].delta) * size).sum()) + 8.0 * float((grad_a * np.abs(step.a)).sum())
+        grad_a = np.abs(np.dot(gradients[i].delta, layer.W))
+    return float(UNIT * total)
+
+
+def _rounding_of_gradient(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradients) -> Array:
+    """How far rounding can move each entry of dW and db: by as many roundings as a path has, of the sum of its |terms|."""
+    roundings = 2.0 * UNIT * (sum(layer.fan_in + layer.fan_out + 20 for layer in net.layers) + len(x))
+    trace, sizes, delta = forward(net.layers, x), [], _size_of_output_delta(net, x, y, loss, gradients)
+    for i in reversed(range(len(trace))):
+        if i < len(trace) - 1:
+            delta = _size_of_pullback(net.layers[i], np.dot(delta, np.abs(net.layers[i + 1].W)), trace[i])
+        sizes += [delta.sum(axis=0), np.dot(delta.T, np.abs(trace[i].a_prev)).ravel()]
+    return roundings * np.concatenate(sizes[::-1])
+
+
+def _size_of_output_delta(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradients) -> Array:
+    """The sums of |terms| of delta^L: a - y with a + y for it; for a probability p - y over the rows, at most 2 over them."""
+    last = forward(net.layers, x)[-1]
+    if loss.reads == "values":
+        return _size_of_pullback(net.layers[-1], np.abs(loss.gradient(np.abs(last.a) + np.abs(y), np.zeros_like(last.a))), last)
+    size = np.abs(gradients[-1].delta)
+    if loss.reads == "probabilities":  # log(1 - a) magnifies the rounding of an a near 1
+        size = size / np.maximum(1.0 - last.a, UNIT)
+    return size + 2.0 / len(x)
+
+
+def _size_of_pullback(layer: Dense, grad_a: Array, step: LayerTrace) -> Array:
+    """The sums of |terms| of dC/dz: those of a (g - sum g a) for softmax, of g f' otherwise, where f' = a - a^2 or 1 - a^2 cancels."""
+    a = np.abs(step.a)
+    if not isinstance(layer.activation, Elementwise):
+        return a * (grad_a + (grad_a * a).sum(axis=1, keepdims=True))
+    return grad_a * (np.abs(layer.activation.derivative(step.z, step.a)) + (a if isinstance(layer.activation, Sigmoid | Tanh) else 0.0))

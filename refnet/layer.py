@@ -26,7 +26,7 @@ class Dense:
 
     def __post_init__(self) -> None:
         W, b = real_array("Dense: W", self.W), real_array("Dense: b", self.b)
-        dtype = float_dtype("Dense: W", W.dtype if W.dtype.kind == "f" else "float64")
+        dtype = float_dtype("Dense: dtype of W", W.dtype if W.dtype.kind == "f" else "float64")
         if W.ndim != 2 or 0 in W.shape:
             raise ValueError(f"Dense: W has shape {W.shape}, expected (fan_out, fan_in) with both at least 1")
         if b.shape != W.shape[:1]:

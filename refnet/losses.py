@@ -330,7 +330,7 @@ def _ratio(where: Loss, y: Array, a: Array) -> Array:
     if len(bad):
         row, column = bad[0]
         raise ValueError(
-            f"{where}: probability against the label has {a[row, column]:g} at row {row}, class {column}, expected one with a finite "
+            f"{where}: probability given to the target has {a[row, column]:g} at row {row}, class {column}, expected one with a finite "
             f"reciprocal; {'SoftmaxCrossEntropy' if isinstance(where, CrossEntropy) else 'SigmoidCrossEntropy'} on logits has no such limit"
         )
     return ratio

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from refnet.activations import ACTIVATIONS, Activation
 from refnet.backprop import LayerGradient, LayerTrace, backward, forward
-from refnet.checks import Array, class_labels, float_dtype, integer, matrix, named, real_array
+from refnet.checks import Array, as_dtype, class_labels, float_dtype, integer, matrix, named, real_array
 from refnet.initializers import INITIALIZERS, Initializer
 from refnet.layer import Dense
 from refnet.losses import LOSSES, Loss
@@ -57,6 +57,8 @@ class Network:
     _layers: tuple[Dense, ...]
 
     def __init__(self, layers: Iterable[Dense]) -> None:
+        if isinstance(layers, Dense) or not isinstance(layers, Iterable):
+            raise TypeError(f"Network: layers has type {type(layers).__name__}, expected a sequence of Dense")
         given = tuple(layers)
         if not given:
             raise ValueError("Network: has 0 layers, expected at least one")
@@ -122,6 +124,8 @@ class Network:
         Shapes: y as the loss wants it. Torch: loss.backward(). Errors: ValueError or TypeError where loss or y does not fit.
         """
         loss = self.trainable_with(loss)
+        if len(trace) != len(self.layers):
+            raise ValueError(f"Network: trace has {len(trace)} layers, expected {len(self.layers)}, of this network's own forward")
         return Gradients(backward(self.layers, trace, loss, self._targets(loss, y, len(trace[-1].a))))
 
     def loss_and_gradients(self, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> tuple[float, Gradients]:
@@ -196,7 +200,8 @@ class Network:
 
     def astype(self, dtype: Any) -> "Network":
         """A network over a vector of its own, in float32 or float64."""
-        return self._with(self.parameters.astype(float_dtype("Network.astype", dtype)))
+        kind = float_dtype("Network.astype: dtype", dtype)
+        return self._with(as_dtype("Network.astype: parameters", self.parameters, kind).copy())
 
     def _targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
         targets = self.check_targets(loss, y, rows)
@@ -231,19 +236,23 @@ def mlp(
     Source: Rumelhart, Hinton and Williams, Learning representations by back-propagating errors (1986).
     Errors: ValueError for sizes below 1, unknown names, or a list `hidden` of the wrong length; TypeError for the wrong kind.
     """
+    if isinstance(sizes, str) or not isinstance(sizes, Iterable):
+        raise TypeError(f"mlp: sizes has type {type(sizes).__name__}, expected a sequence of integers")
+    if not isinstance(hidden, str | Activation | Iterable):
+        raise TypeError(f"mlp: hidden has type {type(hidden).__name__}, expected a name, an Activation, or a list of them")
     widths = [integer("mlp", f"sizes[{i}]", size, low=1) for i, size in enumerate(sizes)]
     if len(widths) < 2:
         raise ValueError(f"mlp: sizes has {len(widths)} entries, expected at least 2 (inputs and outputs)")
     between = [hidden] * (len(widths) - 2) if isinstance(hidden, str | Activation) else list(hidden)
     if len(between) != len(widths) - 2:
         raise ValueError(f"mlp: hidden has {len(between)} activations, expected {len(widths) - 2}, one per hidden layer")
-    kind, initializer = float_dtype("mlp", dtype), named("initializer", Initializer, INITIALIZERS, init)
+    kind, initializer = float_dtype("mlp: dtype", dtype), named("initializer", Initializer, INITIALIZERS, init)
     activations = [named("activation", Activation, ACTIVATIONS, given) for given in (*between, output)]
     rng = np.random.default_rng(integer("mlp", "seed", seed, low=0))
     layers = []
     for (fan_in, fan_out), activation in zip(pairwise(widths), activations, strict=True):
         W, b = initializer(rng, fan_out, fan_in)
-        layers.append(Dense(W.astype(kind), b.astype(kind), activation))
+        layers.append(Dense(as_dtype("mlp: W", W, kind), as_dtype("mlp: b", b, kind), activation))
     return Network(layers)
 
 

@@ -290,7 +290,7 @@ def test_probability_without_gradient_is_named_at_its_step():
     """A probability that has become 0 against its label raises with epoch and batch, and points at the loss on logits."""
     net = refnet.Network([refnet.Dense([[1.0], [-1.0]], [0.0, 0.0], "softmax")])
     want = "expected one with a finite reciprocal; SoftmaxCrossEntropy on logits has no such limit"
-    with refuses(ValueError, f"epoch 1, batch 2: CrossEntropy: probability against the label has 0 at row 0, class 1, {want}"):
+    with refuses(ValueError, f"epoch 1, batch 2: CrossEntropy: probability given to the target has 0 at row 0, class 1, {want}"):
         refnet.fit(net, [[0.0], [1e4]], [0, 1], loss="cross_entropy", optimizer=refnet.SGD(lr=0.0), epochs=1, batch_size=1, shuffle=False)
     assert net.parameters.tolist() == [1.0, -1.0, 0.0, 0.0]
 

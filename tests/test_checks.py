@@ -68,7 +68,7 @@ def test_integer():
 @pytest.mark.parametrize("given_dtype", ["float32", np.float32, np.dtype("float32"), "f4", "single", "<f4", ">f4"])
 def test_float_dtype_in_every_spelling(given_dtype):
     """Every spelling of float32, in either byte order, becomes the machine's own."""
-    found = checks.float_dtype("Here", given_dtype)
+    found = checks.float_dtype("Here: dtype", given_dtype)
     assert found == FLOAT32
     assert found.isnative
 
@@ -77,9 +77,9 @@ def test_float_dtype_refuses_the_rest():
     """Other dtypes are refused by name, and words that are none as they stand."""
     for given_dtype in ("float16", int, "complex128", np.longdouble, "U1"):
         with refuses(TypeError, f"Here: dtype has {np.dtype(given_dtype)}, expected float32 or float64"):
-            checks.float_dtype("Here", given_dtype)
+            checks.float_dtype("Here: dtype", given_dtype)
     with refuses(TypeError, "Here: dtype has 'quarter', expected 'float32' or 'float64'"):
-        checks.float_dtype("Here", "quarter")
+        checks.float_dtype("Here: dtype", "quarter")
 
 
 def test_named():

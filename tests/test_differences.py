@@ -330,3 +330,41 @@ def test_unusable_input_is_refused(x, y, loss, error, text):
     """x, y and the loss are checked as for training."""
     with pytest.raises(error, match=sentence(text)):
         gradient_check(mlp([2, 3]), x, y, loss)
+
+
+SATURATED = [  # W, b and activation of one layer, y, the loss, the method: where p - y, 1 - a or the value cancels
+    ([[8.0]], "sigmoid", [[0.0]], "binary_cross_entropy", "complex"),
+    ([[40.0]], "sigmoid", [[1.0]], "binary_cross_entropy", "complex"),
+    ([[20.0]], "identity", [[1.0]], "sigmoid_cross_entropy", "central"),
+    ([[20.0], [0.0]], "identity", [0], "softmax_cross_entropy", "complex"),
+    ([[30.0], [0.0]], "identity", [0], "softmax_cross_entropy", "central"),
+]
+
+
+@pytest.mark.parametrize(("W", "activation", "y", "loss", "method"), SATURATED)
+def test_a_saturated_output_is_no_mistake(W, activation, y, loss, method):
+    """Where the terms of a right gradient cancel, what is left may be all rounding: it is judged by its terms, and passes."""
+    net = Network([Dense(W, np.zeros(len(W)), activation)])
+    check = gradient_check(net, [[1.0]], y, loss, method=method)
+    assert check.passed, check
+
+
+@methods
+def test_a_value_on_its_floor_is_not_judged(method):
+    """Below exp(-100) the value of a loss on probabilities is flat and its gradient is not: nothing is judged, so nothing passes."""
+    net = Network([Dense([[120.0], [0.0]], [0.0, 0.0], "softmax")])
+    check = gradient_check(net, [[1.0]], [1], "cross_entropy", method=method)
+    assert [array.judged for array in check.arrays] == [0, 0]
+    assert not check.passed
+    assert gradient_check(net, [[1.0]], [0], "cross_entropy", method=method).passed
+
+
+@methods
+@pytest.mark.parametrize("seed", range(40))
+def test_wild_weights_raise_no_alarm(seed, method):
+    """Saturated networks of any activation are not accused: weights of deviation 2 to 4, softmax between."""
+    rng = np.random.default_rng(seed)
+    hidden = list(rng.choice(["sigmoid", "tanh", "softmax", "identity"], 2))
+    net = mlp([2, 4, 3, 2], hidden, "softmax", init=refnet.Normal(std=rng.uniform(2, 4)), seed=seed)
+    check = gradient_check(net, rng.normal(size=(3, 2)), rng.uniform(size=(3, 2)), "mse", method=method)
+    assert check.passed, check

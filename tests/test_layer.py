@@ -88,7 +88,7 @@ def test_arrays_that_do_not_fit_are_refused(W, b, text):
     ("W", "b", "text"),
     [
         (W32, np.zeros(3), "Dense (W 3x2): b has dtype float64, expected float32 as W"),
-        (W32.astype("float16"), B32, "Dense: W: dtype has float16, expected float32 or float64"),
+        (W32.astype("float16"), B32, "Dense: dtype of W has float16, expected float32 or float64"),
         (W32.astype("complex64"), B32, "Dense: W has dtype complex64, expected real numbers"),
         (W32.astype(object), B32, "Dense: W has dtype object, expected real numbers"),
         ([["1"]], [0.0], "Dense: W has dtype <U1, expected real numbers"),

@@ -247,7 +247,7 @@ def test_a_class_without_target_has_no_gradient():
 )
 def test_a_probability_that_rules_its_target_out_has_no_gradient(loss, a, y, probability, at, other):
     """Where dC/da would be infinite the loss says where, and which loss on logits has no such limit."""
-    text = f"{loss}: probability against the label has {probability} at {at}, expected one with a finite reciprocal; "
+    text = f"{loss}: probability given to the target has {probability} at {at}, expected one with a finite reciprocal; "
     with pytest.raises(ValueError, match=sentence(f"{text}{other} on logits has no such limit")):
         loss.gradient(np.array(a), np.array(y))
 

@@ -368,3 +368,31 @@ def test_mlp_refuses_what_it_cannot_build(settings, error, text):
     """mlp names the argument, what it has and what is wanted."""
     with pytest.raises(error, match=sentence(text)):
         mlp(**{"sizes": [3, 4, 2], **settings})
+
+
+def test_a_trace_of_another_depth_is_refused():
+    """A trace that has more or fewer layers than the network is not its own."""
+    net, deeper = refnet.mlp([2, 3, 2]), refnet.mlp([2, 3, 3, 2])
+    with pytest.raises(ValueError, match=sentence("Network: trace has 3 layers, expected 2, of this network's own forward")):
+        net.backward(deeper.forward([[1.0, 2.0]]), "cross_entropy", [0])
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: refnet.mlp(3), "mlp: sizes has type int, expected a sequence of integers"),
+        (lambda: refnet.mlp([2, 3], hidden=None), "mlp: hidden has type NoneType, expected a name, an Activation, or a list of them"),
+        (lambda: refnet.Network(None), "Network: layers has type NoneType, expected a sequence of Dense"),
+        (lambda: refnet.Network(refnet.Dense([[1.0]], [0.0])), "Network: layers has type Dense, expected a sequence of Dense"),
+    ],
+)
+def test_what_is_no_sequence_is_refused(make, text):
+    """A bare number, None or a single layer gets a sentence of its own."""
+    with pytest.raises(TypeError, match=sentence(text)):
+        make()
+
+
+def test_weights_that_float32_cannot_hold_are_refused():
+    """No weight becomes infinite on the way to float32."""
+    with pytest.raises(ValueError, match=sentence("Dense: W has inf at row 0, column 0, expected finite values")):
+        refnet.mlp([1, 1], init=refnet.Constant(1e300)).astype("float32")
