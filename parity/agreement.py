@@ -63,7 +63,8 @@ class Difference:
     def __str__(self) -> str:
         where = f"{self.equation} ({EQUATIONS[self.equation].name})" + ("" if self.layer is None else f" of layer {self.layer}")
         if self.kind != "value":
-            return f"{where}: {self.quantity} has {self.kind} {self.got}, expected {self.expected}"
+            kind = "" if self.kind == "not shown" else f"{self.kind} "
+            return f"{where}: {self.quantity} has {kind}{self.got}, expected {self.expected}"
         at = f" at {place(self.index)}" if self.index else ""
         return (
             f"{where}: {self.quantity} has {self.got!r}{at}, expected {self.expected!r}; "
@@ -106,7 +107,7 @@ class _Quantity:
 
 
 def compare(got: StepRecord, expected: StepRecord, sized_by: StepRecord | None = None) -> Agreement:
-    """Compare every quantity of two records of the same step, from the weights it starts with to those it ends with.
+    """Compare every quantity of two records of the same step, from the weights and state it starts with to those it ends with.
 
     `got` may leave quantities out, which then do not pass; `expected` is whole. The sizes of the terms are those of `sized_by`, the
     record whose numbers the equations read: by default `expected`, and `got` where `expected` restates it equation by equation.
@@ -130,8 +131,9 @@ def compare(got: StepRecord, expected: StepRecord, sized_by: StepRecord | None =
                 counts = f"{len(weights.W)} W and {len(weights.b)} b"
                 raise ValueError(f"compare: record has {counts} {when} the step, expected {depth} as its spec")
     allowed, scales = TOLERANCE[expected.spec.dtype], _scales(sized_by or expected)
-    names = sorted({name for record in (got, expected) if record.after for name in record.after.state})
-    pairs = zip(_quantities(got, names), _quantities(expected, names), strict=True)
+    old = sorted({name for record in (got, expected) for name in record.before.state})
+    new = sorted({name for record in (got, expected) if record.after for name in record.after.state})
+    pairs = zip(_quantities(got, old, new), _quantities(expected, old, new), strict=True)
     return Agreement(tuple(_difference(mine, other, scales, allowed[other.equation]) for mine, other in pairs))
 
 
@@ -140,7 +142,7 @@ def _difference(got: _Quantity, expected: _Quantity, scales: dict[tuple[str, int
         return Difference(expected.equation, expected.layer, expected.name, float("inf"), allowed, (), mine, other, kind)
 
     if got.value is None or expected.value is None:
-        return refused("not shown", got.value is not None, expected.value is not None)
+        return refused("not shown", *("nothing to show" if value is None else "a value" for value in (got.value, expected.value)))
     a, b = np.asarray(got.value), np.asarray(expected.value)
     if a.shape != b.shape:
         return refused("shape", a.shape, b.shape)
@@ -171,9 +173,11 @@ def _finiteness(array: Array) -> str:
     return "all entries finite" if finite == array.size else f"{finite} of {array.size} entries finite"
 
 
-def _quantities(record: StepRecord, state_names: Sequence[str]) -> Iterator[_Quantity]:
+def _quantities(record: StepRecord, old: Sequence[str], new: Sequence[str]) -> Iterator[_Quantity]:
     """Where the step starts, and everything it computes, in order of computation; None where the record does not show it."""
     last = len(record.layers)
+    for name in old:
+        yield _Quantity("step", None, f"{name} before", record.before.state.get(name))
     for i in range(last):
         yield _Quantity("step", i + 1, "W before", record.before.W[i])
         yield _Quantity("step", i + 1, "b before", record.before.b[i])
@@ -185,7 +189,7 @@ def _quantities(record: StepRecord, state_names: Sequence[str]) -> Iterator[_Qua
         yield _Quantity("BP1" if i == last else "BP2", i, "delta", layer.delta)
         yield _Quantity("BP3", i, "db", layer.db)
         yield _Quantity("BP4", i, "dW", layer.dW)
-    for name in state_names:
+    for name in new:
         yield _Quantity("step", None, name, record.after.state.get(name) if record.after else None)
     for i in range(last):
         yield _Quantity("step", i + 1, "W", record.after.W[i] if record.after else None)
@@ -259,7 +263,8 @@ def _step_scales(record: StepRecord) -> dict[tuple[str, int | None], float]:
     d = np.float64(g + decay * max(_top(p) for p in (*record.before.W, *record.before.b)))
     for name, vector in record.after.state.items():
         power = 2 if name in ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq") else 1
-        scales[name, None] = _top(vector) + _top(record.before.state.get(name)) + _weight(record.spec, name) * float(d**power)
+        added = _weight(record.spec, name) * float(d**power)
+        scales[name, None] = scales[f"{name} before", None] = _top(vector) + _top(record.before.state.get(name)) + added
     return scales
 
 

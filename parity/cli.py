@@ -28,7 +28,7 @@ NEEDED = {"torch": "PyTorch", "sklearn": "scikit-learn"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     given = list(sys.argv[1:] if argv is None else argv)
-    if not given or given[0] not in ("run", "-h", "--help"):
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
         given.insert(0, "run")
     arguments = _parser().parse_args(given)
     try:
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the interpreter's last flush
         return UNUSABLE
     except OSError as error:
-        return _unusable(f"{error.filename}: {error.strerror}")
+        return _unusable(f"{error.filename or arguments.json}: {error.strerror}")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     twins = import_module("parity.torch_twin")
     digits, sweeps = import_module("parity.digits"), import_module("parity.sweep")
     if arguments.json:
-        arguments.json.write_text("{}", encoding="utf-8")  # better now than after a minute
+        arguments.json.open("a", encoding="utf-8").close()  # better refused now than after the work
     screen = Screen(quiet=arguments.quiet)
     with twins.one_thread(), _one_blas_thread():
         for line in header(twins.threads()):
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
             outcomes = _sweep(screen, sweeps, [replace(case, seed=arguments.seed) for case in CASES])
             found["sweep"] = [{"case": o.case.id, "passed": o.passed, "worst": o.worst} for o in outcomes]
             text, passed = _verdict(trained, outcomes)
-        except (FloatingPointError, ValueError) as refusal:  # a step that one side refuses to take
+        except FloatingPointError as refusal:  # a step that refnet refuses to take
             text, passed = f"DISAGREE. {refusal}", False
         screen.line()
         screen.verdict(text, passed=passed)
@@ -147,23 +147,31 @@ def _finite(value: Any) -> Any:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="parity", description="Proof that refnet's backpropagation and PyTorch's are the same.")
+    parser = argparse.ArgumentParser(
+        prog="parity",
+        description="Proof that refnet's backpropagation and PyTorch's are the same.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"refnet {environment()['refnet']}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     job = commands.add_parser(
         "run", help="train digits side by side and go through the case table (the default)", description="The main job."
     )
-    job.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="of the split, the weights and the batches (default 0)")
-    job.add_argument("--epochs", type=_at_least(1), default=30, metavar="N", help="of the digits (default 30)")
+    job.add_argument("--seed", type=_integer(0, 2**32 - 1), default=0, metavar="N", help="of split, weights and batches (default 0)")
+    job.add_argument("--epochs", type=_integer(1, 10**6), default=30, metavar="N", help="of the digits (default 30)")
     job.add_argument("--json", type=Path, metavar="FILE", help="write what was found to FILE")
     job.add_argument("--quiet", action="store_true", help="print the verdict alone")
+    parser.epilog = f"`parity` alone is `parity run`:\n\n{job.format_help()}"
     return parser
 
 
-def _at_least(low: int) -> Any:
+def _integer(low: int, high: int) -> Any:
+    """A parser of integers from low to high."""
+
     def parse(text: str) -> int:
         value = int(text)
-        if value < low:
-            raise argparse.ArgumentTypeError(f"has {value}, expected an integer >= {low}")
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"has {value}, expected an integer from {low} to {high}")
         return value
 
     parse.__name__ = "integer"

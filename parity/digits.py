@@ -67,11 +67,6 @@ class Trained:
         """refnet's share of test images labelled right."""
         return self.net.accuracy(self.split.x_test, self.split.labels_test)
 
-    @property
-    def passed(self) -> bool:
-        """Whether every step agreed and so do the labels."""
-        return self.first is None and self.same_labels
-
 
 class EpochPair(NamedTuple):
     """One epoch of both: the mean training loss, and the accuracy on the test part afterwards."""

@@ -1,16 +1,16 @@
 """StepRecord: all that one training step did, as plain data, whoever did it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from refnet.checks import Array
+from refnet.checks import Array, named
 from refnet.losses import Loss
 from refnet.network import Gradients, Network, Trace
-from refnet.optimizers import Optimizer
+from refnet.optimizers import OPTIMIZERS, Optimizer
 from refnet.training import Step
 
 
@@ -60,13 +60,13 @@ class StepRecord:
     after: Snapshot | None
 
 
-def record_refnet(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, optimizer: Optimizer) -> StepRecord:
+def record_refnet(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, optimizer: str | Optimizer) -> StepRecord:
     """Take one training step with refnet, by the teaching path, and record it. Network and optimizer advance.
 
     Shapes: x (n, fan_in), y as the loss wants it.
     Errors: ValueError or TypeError for unusable input, FloatingPointError for a step that would not be finite.
     """
-    loss = net.trainable_with(loss)
+    loss, optimizer = net.trainable_with(loss), named("optimizer", Optimizer, OPTIMIZERS, optimizer)
     with np.errstate(over="ignore", invalid="ignore"):  # the step refuses what comes of it, by name
         trace = net.forward(x)
         targets = net.check_targets(loss, y, len(trace.output))
@@ -85,9 +85,11 @@ class FitRecorder:
     """
 
     def __init__(self, net: Network, loss: str | Loss, optimizer: Optimizer, keep: Callable[[StepRecord], object]) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"FitRecorder: optimizer has type {type(optimizer).__name__}, expected the object given to fit")
         self._net, self._loss, self._optimizer, self._keep = net, net.trainable_with(loss), optimizer, keep
         optimizer.bind(net)
-        self._before, self._steps = snapshot(net, optimizer), optimizer.state["steps"]
+        self._state, self._steps = snapshot(net, optimizer).state, optimizer.state["steps"]
 
     def __call__(self, step: Step) -> None:
         """Record one step. Errors: ValueError where another optimizer than the recorder's took it."""
@@ -95,12 +97,17 @@ class FitRecorder:
         if self._optimizer.state["steps"] != self._steps:
             counts = f"has taken {self._optimizer.state['steps']} steps, expected {self._steps}"
             raise ValueError(f"FitRecorder: {self._optimizer} {counts}; it wants the optimizer of fit")
-        record = _record(
-            self._net, self._loss, self._optimizer, self._before, step.x, step.y, step.trace, step.gradients, step.loss
-        )
-        if record.after is not None:
-            self._before = record.after
+        before = replace(snapshot(_over(self._net, step.before), self._optimizer), state=self._state)
+        record = _record(self._net, self._loss, self._optimizer, before, step.x, step.y, step.trace, step.gradients, step.loss)
+        self._state = snapshot(self._net, self._optimizer).state
         self._keep(record)
+
+
+def _over(net: Network, parameters: Array) -> Network:
+    """A copy of the network with other parameters."""
+    copy = net.copy()
+    copy.parameters[:] = parameters
+    return copy
 
 
 def snapshot(net: Network, optimizer: Optimizer) -> Snapshot:

@@ -319,3 +319,31 @@ def test_one_thread_is_used_and_then_as_many_as_before(monkeypatch, installed):
     line = out.splitlines()[1]
     assert line.endswith(", PyTorch 1")
     assert installed or line.startswith("BLAS unknown (threadpoolctl is not installed)   threads: NumPy unknown, ")
+
+
+def test_a_seed_that_scikit_learn_cannot_take_is_unusable():
+    """It is unusable input, not a disagreement."""
+    status, out, err = run("--seed", str(2**32))
+    assert (status, out) == (2, "")
+    assert f"has {2**32}, expected an integer from 0 to {2**32 - 1}" in err
+
+
+def test_help_of_the_bare_command_shows_the_options_of_the_main_job():
+    """`parity --help` tells what `parity` takes."""
+    status, out, _ = run("--help")
+    assert status == 0
+    assert all(option in out for option in ("--seed", "--epochs", "--json", "--quiet", "--version"))
+
+
+def test_an_earlier_result_is_kept_until_there_is_a_new_one(tmp_path, monkeypatch):
+    """Where the work is broken off, the file is as it was."""
+    file = tmp_path / "found.json"
+    file.write_text("[1]", encoding="utf-8")
+
+    def broken(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("parity.cli._sweep", broken)
+    with pytest.raises(KeyboardInterrupt):
+        run("--json", str(file))
+    assert file.read_text(encoding="utf-8") == "[1]"

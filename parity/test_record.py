@@ -243,6 +243,46 @@ def test_the_recorder_notices_another_optimizer():
         refnet.fit(net, GOOD, np.zeros(len(GOOD), int), **settings)
 
 
+def test_a_recorder_outlives_a_fit_and_what_happens_between():
+    """`before` is where each step really started: after early stopping put other weights back, and after a hand changed them."""
+    net, optimizer, records = refnet.mlp([3, 4, 2], hidden="tanh", output="identity", seed=2), refnet.SGD(0.5, momentum=0.9), []
+    recorder = FitRecorder(net, "softmax_cross_entropy", optimizer, records.append)
+    labels = np.arange(len(GOOD)) % 2
+    settings = {"loss": "softmax_cross_entropy", "optimizer": optimizer, "epochs": 2, "on_step": recorder}
+    refnet.fit(net, GOOD, labels, **settings)
+    net.parameters[:] *= 0.5
+    refnet.fit(net, GOOD, labels, **settings)
+    for record in records:
+        W, b = record.before.W[0], record.before.b[0]
+        assert np.array_equal(np.dot(record.x, W.T) + b, record.layers[0].z)
+    assert not np.array_equal(records[2].before.W[0], records[1].after.W[0])
+
+
+def test_names_are_taken_where_refnet_takes_them():
+    """record_refnet takes the optimizer by name as fit does; FitRecorder wants the object itself and says so."""
+    net = refnet.mlp([3, 2], output="identity")
+    assert record_refnet(net, GOOD, np.zeros(len(GOOD), int), "softmax_cross_entropy", "sgd").spec.optimizer == "sgd"
+    with pytest.raises(TypeError, match=r"^FitRecorder: optimizer has type str, expected the object given to fit$"):
+        FitRecorder(net, "mse", "sgd", print)
+
+
+def test_an_activation_of_one_s_own_is_recorded():
+    """A user's own Elementwise needs no dataclass: its attributes are its parameters."""
+
+    class Square(refnet.Elementwise):
+        name = "square"
+
+        def value(self, z):
+            return z * z
+
+        def derivative(self, z, a):
+            return 2 * z
+
+    net = refnet.mlp([3, 2, 2], hidden=Square(), output="identity")
+    record = record_refnet(net, GOOD, np.zeros(len(GOOD), int), "softmax_cross_entropy", refnet.SGD())
+    assert record.spec.activations == (("square", {}), ("identity", {}))
+
+
 def test_a_refused_step_binds_no_optimizer():
     """After a refused step the optimizer is as fresh as before, and may go with another network."""
     net, optimizer = refnet.mlp([3, 2], output="identity"), refnet.Adam()

@@ -356,3 +356,40 @@ for name in parity._TORCH:
     assert set(parity._TORCH) < set(parity.__all__)
     with pytest.raises(AttributeError, match=sentence("module 'parity' has no attribute 'twins'")):
         _ = parity.twins
+
+
+def test_names_and_wrong_things_at_the_door():
+    """Losses and optimizers go by name as in refnet; what is no network or no model is refused by type."""
+    net = refnet.mlp([2, 2])
+    model = twin(net)
+    assert isinstance(twin_loss("mse"), nn.MSELoss)
+    assert isinstance(twin_optimizer("adam", model), torch.optim.Adam)
+    with pytest.raises(TypeError, match=sentence("twin: net has type Sequential, expected Network")):
+        twin(model)
+    with pytest.raises(TypeError, match=sentence("copy: net has type Sequential, expected Network")):
+        copy_to_torch(model, net)
+    optimizer = refnet.SGD(momentum=0.9)
+    optimizer.state = {"steps": 1, "momentum_buffer": [1.0]}
+    text = "twin_optimizer: state momentum_buffer has shape (1,), expected (6,) as the model's parameters"
+    with pytest.raises(ValueError, match=sentence(text)):
+        twin_optimizer(optimizer, model)
+
+
+@pytest.mark.parametrize("hook", ["register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook"])
+def test_record_torch_refuses_hooks(hook):
+    """A hook may change what passes, and would be recorded as if it had not."""
+    layer = nn.Linear(3, 2)
+    getattr(layer, hook)(lambda *given: None)
+    with pytest.raises(ValueError, match=sentence("record_torch: Linear has hooks, expected none: they may change what passes")):
+        record_torch(nn.Sequential(layer), np.ones((2, 3)), [0, 1], nn.CrossEntropyLoss(), torch.optim.SGD(layer.parameters()))
+
+
+def test_record_torch_refuses_a_linear_of_one_s_own():
+    """A subclass of nn.Linear may compute something else."""
+
+    class Twice(nn.Linear):
+        pass
+
+    layer = Twice(3, 2)
+    with pytest.raises(TypeError, match=sentence(f"record_torch: model has Twice, {KNOWN}")):
+        record_torch(nn.Sequential(layer), np.ones((2, 3)), [0, 1], nn.CrossEntropyLoss(), torch.optim.SGD(layer.parameters()))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from parity.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.activations import ACTIVATIONS, Activation, LeakyReLU
-from refnet.checks import Array, matrix
+from refnet.checks import Array, matrix, named
 from refnet.losses import LOG_FLOOR, LOSSES, Loss
 from refnet.network import Network
 from refnet.optimizers import OPTIMIZERS, Optimizer
@@ -91,6 +91,8 @@ def twin(net: Network) -> nn.Sequential:
     Shapes: as the network's; nn.Linear.weight is W.
     Errors: TypeError for an activation that torch has no module of here.
     """
+    if not isinstance(net, Network):
+        raise TypeError(f"twin: net has type {type(net).__name__}, expected Network")
     modules: list[nn.Module] = []
     for layer in net.layers:
         linear = nn.utils.skip_init(nn.Linear, layer.fan_in, layer.fan_out, dtype=_torch_dtype(net.dtype))  # type: ignore[no-untyped-call]
@@ -102,7 +104,7 @@ def twin(net: Network) -> nn.Sequential:
 
 def copy_to_torch(net: Network, model: nn.Module) -> None:
     """Write the network's weights into the model, in place. Errors: ValueError where a shape or dtype differs."""
-    parameters = list(model.parameters())
+    parameters = list(nn.Module.parameters(model)) if isinstance(model, nn.Module) else []
     _check_layout(net, parameters)
     with torch.no_grad():
         for parameter, array in zip(parameters, _arrays(net), strict=True):
@@ -111,20 +113,25 @@ def copy_to_torch(net: Network, model: nn.Module) -> None:
 
 def copy_from_torch(model: nn.Module, net: Network) -> None:
     """Write the model's weights into the network, in place. Errors: ValueError where a shape or dtype differs."""
-    parameters = list(model.parameters())
+    parameters = list(nn.Module.parameters(model)) if isinstance(model, nn.Module) else []
     _check_layout(net, parameters)
     net.parameters[:] = _vector(parameters)
 
 
-def twin_loss(loss: Loss) -> nn.Module:
-    """The PyTorch loss of the same value and gradient. Errors: TypeError for a loss of your own."""
+def twin_loss(loss: str | Loss) -> nn.Module:
+    """The PyTorch loss of the same value and gradient. Errors: ValueError for an unknown name, TypeError for a loss of your own."""
+    loss = named("loss", Loss, LOSSES, loss)
     if loss.name not in TORCH_LOSSES or type(loss) is not LOSSES[loss.name]:
         raise TypeError(f"twin_loss: loss has {loss!r}, expected one of {', '.join(kind.__name__ for kind in LOSSES.values())}")
     return TORCH_LOSSES[loss.name]()
 
 
-def twin_optimizer(optimizer: Optimizer, model: nn.Module) -> torch.optim.Optimizer:
-    """The PyTorch optimizer of the same rule, hyper-parameters and state. Errors: TypeError for an optimizer of your own."""
+def twin_optimizer(optimizer: str | Optimizer, model: nn.Module) -> torch.optim.Optimizer:
+    """The PyTorch optimizer of the same rule, hyper-parameters and state.
+
+    Errors: ValueError for an unknown name or a state of another length, TypeError for an optimizer of your own.
+    """
+    optimizer = named("optimizer", Optimizer, OPTIMIZERS, optimizer)
     if type(optimizer) is not OPTIMIZERS.get(optimizer.name):
         raise TypeError(f"twin_optimizer: optimizer has {optimizer!r}, expected one of {', '.join(TORCH_OPTIMIZERS)}")
     state = optimizer.state
@@ -241,6 +248,10 @@ def _module(activation: Activation) -> nn.Module:
 def _optimizer(
     name: str, hyperparameters: dict[str, Any], parameters: list[Tensor], steps: int, state: dict[str, Array]
 ) -> torch.optim.Optimizer:
+    count = sum(p.numel() for p in parameters)
+    for key, vector in state.items():
+        if vector.shape != (count,):
+            raise ValueError(f"twin_optimizer: state {key} has shape {vector.shape}, expected ({count},) as the model's parameters")
     made = TORCH_OPTIMIZERS[name](parameters, **hyperparameters)
     _steps[made] = steps
     if steps or state:
@@ -259,7 +270,9 @@ def _layers(model: nn.Module) -> list[tuple[nn.Linear, nn.Module]]:
     pairs: list[tuple[nn.Linear, nn.Module]] = []
     linear: nn.Linear | None = None
     for module in model:
-        if isinstance(module, nn.Linear):
+        if _is_hooked(module):
+            raise ValueError(f"record_torch: {type(module).__name__} has hooks, expected none: they may change what passes")
+        if type(module) is nn.Linear:
             if module.bias is None:
                 raise ValueError("record_torch: nn.Linear has bias=False, expected a bias")
             if linear is not None:
@@ -280,6 +293,10 @@ def _layers(model: nn.Module) -> list[tuple[nn.Linear, nn.Module]]:
     return pairs
 
 
+def _is_hooked(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks)  # noqa: SLF001 - torch shows them nowhere else
+
+
 def _spec(
     pairs: Sequence[tuple[nn.Linear, nn.Module]], loss: nn.Module, optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]
 ) -> Spec:
@@ -292,12 +309,12 @@ def _spec(
     unseen = int(any(vector is not None for vector in known.values()))  # steps taken before anybody counted
     steps = int(known["step"]) if "step" in known else _steps.get(optimizer, unseen)
     sizes = (pairs[0][0].in_features, *(linear.out_features for linear, _ in pairs))
-    dtype = str(parameters[0].dtype).removeprefix("torch.")
-    if dtype not in ("float32", "float64"):
-        raise TypeError(f"record_torch: model has dtype {dtype}, expected float32 or float64")
+    dtypes = sorted({str(p.dtype).removeprefix("torch.") for p in parameters})
+    if dtypes not in (["float32"], ["float64"]):
+        raise TypeError(f"record_torch: model has dtype {' and '.join(dtypes)}, expected float32 or float64")
     if not all(p.requires_grad for p in parameters):
         raise ValueError("record_torch: model has frozen parameters, expected requires_grad=True for all of them")
-    return Spec(sizes, activations, _loss_name(loss), name, hyperparameters, steps + 1, dtype)
+    return Spec(sizes, activations, _loss_name(loss), name, hyperparameters, steps + 1, dtypes[0])
 
 
 def _loss_name(loss: nn.Module) -> str:
@@ -339,6 +356,8 @@ def _snapshot(parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer) ->
 
 
 def _check_layout(net: Network, parameters: Sequence[Tensor]) -> None:
+    if not isinstance(net, Network):
+        raise TypeError(f"copy: net has type {type(net).__name__}, expected Network")
     want = [(array.shape, array.dtype.name) for array in _arrays(net)]
     got = [(tuple(p.shape), str(p.dtype).removeprefix("torch.")) for p in parameters]
     if got != want:

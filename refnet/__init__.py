@@ -17,7 +17,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
 array([0, 1, 1, 0])
 """
 
-from refnet.activations import Activation, Heaviside, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from refnet.activations import Activation, Elementwise, Heaviside, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from refnet.backprop import LayerGradient, LayerTrace
 from refnet.differences import GradientCheck, gradient_check
 from refnet.equations import EQUATIONS, Equation
@@ -68,6 +68,7 @@ __all__ = [
     "CrossEntropy",
     "Dense",
     "EarlyStopping",
+    "Elementwise",
     "Epoch",
     "Equation",
     "ExponentialLR",

@@ -5,7 +5,7 @@
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -29,7 +29,7 @@ class Activation(ABC):
     @property
     def parameters(self) -> dict[str, float]:
         """What the function needs besides z, as plain data."""
-        return asdict(self)  # type: ignore[call-overload]
+        return dict(vars(self))
 
     @abstractmethod
     def value(self, z: Array) -> Array:

@@ -21,11 +21,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from refnet.activations import Activation, Elementwise, Sigmoid, Tanh
+from refnet.activations import Activation, Elementwise, Identity
 from refnet.backprop import LayerTrace, forward
 from refnet.checks import Array
 from refnet.layer import Dense
-from refnet.losses import LOG_FLOOR, Loss, one_hot
+from refnet.losses import LOG_FLOOR, BinaryCrossEntropy, Loss, one_hot
 from refnet.network import Gradients, Network
 
 LADDER = tuple(2.0**-k for k in (5, 7, 9, 11, 13))
@@ -234,14 +234,14 @@ def _rounding_of_gradient(net: Network, x: Array, y: Array, loss: Loss, gradient
 
 
 def _size_of_output_delta(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradients) -> Array:
-    """The sums of |terms| of delta^L: a - y with a + y for it; for a probability p - y over the rows, at most 2 over them."""
+    """The sums of |terms| of delta^L: a + y for a - y; for a probability p + y for p - y, which is at most 2, over the rows."""
     last = forward(net.layers, x)[-1]
     if loss.reads == "values":
         return _size_of_pullback(net.layers[-1], np.abs(loss.gradient(np.abs(last.a) + np.abs(y), np.zeros_like(last.a))), last)
-    size = np.abs(gradients[-1].delta)
-    if loss.reads == "probabilities":  # log(1 - a) magnifies the rounding of an a near 1
-        size = size / np.maximum(1.0 - last.a, UNIT)
-    return size + 2.0 / len(x)
+    size = np.abs(gradients[-1].delta) + 2.0 / len(x)
+    if isinstance(loss, BinaryCrossEntropy):  # log(1 - a) magnifies the rounding of an a near 1, where y < 1
+        size += (1.0 - y) / np.maximum(1.0 - last.a, UNIT) / len(x)
+    return size
 
 
 def _size_of_pullback(layer: Dense, grad_a: Array, step: LayerTrace) -> Array:
@@ -249,4 +249,5 @@ def _size_of_pullback(layer: Dense, grad_a: Array, step: LayerTrace) -> Array:
     a = np.abs(step.a)
     if not isinstance(layer.activation, Elementwise):
         return a * (grad_a + (grad_a * a).sum(axis=1, keepdims=True))
-    return grad_a * (np.abs(layer.activation.derivative(step.z, step.a)) + (a if isinstance(layer.activation, Sigmoid | Tanh) else 0.0))
+    straight = layer.activation.kink or isinstance(layer.activation, Identity)
+    return grad_a * (np.abs(layer.activation.derivative(step.z, step.a)) + (0.0 if straight else a))

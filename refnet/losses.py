@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.activations import Activation, Identity, Sigmoid, Softmax
-from refnet.checks import Array, class_labels, distributions, matrix, real_array, within_unit_interval
+from refnet.checks import Array, class_labels, distributions, float_dtype, integer, matrix, real_array, within_unit_interval
 
 LOG_FLOOR = -100.0  # a loss on probabilities counts log 0 as this, as torch.nn.BCELoss does
 
@@ -303,7 +303,8 @@ def one_hot(labels: ArrayLike, classes: int, dtype: Any = "float64") -> Array:
     given = real_array("one_hot: labels", labels)
     if given.ndim != 1:
         raise ValueError(f"one_hot: labels has shape {given.shape}, expected (n,)")
-    result = np.zeros((len(given), classes), dtype)
+    classes = integer("one_hot", "classes", classes, low=1)
+    result = np.zeros((len(given), classes), float_dtype("one_hot: dtype", dtype))
     result[np.arange(len(given)), class_labels("one_hot: labels", given, classes)] = 1.0
     return result
 
@@ -319,7 +320,7 @@ def _as_distribution(y: Array, a: Array) -> Array:
 
 def _expected(t: Array, y: Array) -> Any:
     """Sum over rows of sum over classes of y_j t_j; with labels, the sum of the entries at the labels."""
-    return t[np.arange(len(t)), y].sum() if y.ndim == 1 else (y * t).sum()
+    return t[np.arange(len(t)), class_labels("y", y, t.shape[1])].sum() if y.ndim == 1 else (y * t).sum()
 
 
 def _ratio(where: Loss, y: Array, a: Array) -> Array:
@@ -329,8 +330,9 @@ def _ratio(where: Loss, y: Array, a: Array) -> Array:
     bad = np.argwhere(~np.isfinite(ratio))
     if len(bad):
         row, column = bad[0]
+        hint = "SoftmaxCrossEntropy" if isinstance(where, CrossEntropy) else "SigmoidCrossEntropy"
         raise ValueError(
             f"{where}: probability given to the target has {a[row, column]:g} at row {row}, class {column}, expected one with a finite "
-            f"reciprocal; {'SoftmaxCrossEntropy' if isinstance(where, CrossEntropy) else 'SigmoidCrossEntropy'} on logits has no such limit"
+            f"reciprocal; {hint} on logits has no such limit"
         )
     return ratio

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from refnet.activations import ACTIVATIONS, Activation
 from refnet.backprop import LayerGradient, LayerTrace, backward, forward
-from refnet.checks import Array, as_dtype, class_labels, float_dtype, integer, matrix, named, real_array
+from refnet.checks import Array, as_dtype, class_labels, float_dtype, integer, matrix, named, place, real_array
 from refnet.initializers import INITIALIZERS, Initializer
 from refnet.layer import Dense
 from refnet.losses import LOSSES, Loss
@@ -28,12 +27,14 @@ class Trace(tuple[LayerTrace, ...]):
         return self[-1].a
 
 
-class Gradients(tuple[LayerGradient, ...]):  # noqa: SLOT001 - the cached vector needs a __dict__
+class Gradients(tuple[LayerGradient, ...]):
     """What the backward pass computed: one LayerGradient(delta, dW, db) per layer."""
 
-    @cached_property
+    __slots__ = ()
+
+    @property
     def vector(self) -> Array:
-        """dC/dtheta, flat, in the order of Network.parameters."""
+        """dC/dtheta, flat, in the order of Network.parameters: a new vector of dW and db as they are now."""
         return np.concatenate([part for layer in self for part in (layer.dW.ravel(), layer.db)])
 
     def wrt_input(self, net: "Network") -> Array:
@@ -82,7 +83,9 @@ class Network:
         for (fan_out, fan_in), activation in state["shapes"]:
             middle = start + fan_out * fan_in
             end = middle + fan_out
-            layers.append(Dense(vector[start:middle].reshape(fan_out, fan_in), vector[middle:end], activation))
+            layer = object.__new__(Dense)  # not through its checks: weights that have diverged are still to be copied and looked at
+            vars(layer).update(W=vector[start:middle].reshape(fan_out, fan_in), b=vector[middle:end], activation=activation)
+            layers.append(layer)
             start = end
         self._layers = tuple(layers)
 
@@ -126,6 +129,10 @@ class Network:
         loss = self.trainable_with(loss)
         if len(trace) != len(self.layers):
             raise ValueError(f"Network: trace has {len(trace)} layers, expected {len(self.layers)}, of this network's own forward")
+        for i, (layer, step) in enumerate(zip(self.layers, trace, strict=True), start=1):
+            if not isinstance(step, LayerTrace) or step.z.shape[1] != layer.fan_out:
+                got = f"z {step.z.shape}" if isinstance(step, LayerTrace) else f"a {type(step).__name__}"
+                raise ValueError(f"{_title(i, layer)}: trace has {got}, expected z (n, {layer.fan_out}), of this network's own forward")
         return Gradients(backward(self.layers, trace, loss, self._targets(loss, y, len(trace[-1].a))))
 
     def loss_and_gradients(self, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> tuple[float, Gradients]:
@@ -201,7 +208,13 @@ class Network:
     def astype(self, dtype: Any) -> "Network":
         """A network over a vector of its own, in float32 or float64."""
         kind = float_dtype("Network.astype: dtype", dtype)
-        return self._with(as_dtype("Network.astype: parameters", self.parameters, kind).copy())
+        parameters = as_dtype("Network.astype: parameters", self.parameters, kind).copy()
+        lost = np.flatnonzero(np.isfinite(self.parameters) & ~np.isfinite(parameters))
+        if lost.size:
+            layer, name, index = self.entry(int(lost[0]))
+            found = f"{self.parameters[lost[0]]} at {place(index)}"
+            raise ValueError(f"Network.astype: {name} of layer {layer} has {found}, expected what {kind} holds")
+        return self._with(parameters)
 
     def _targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
         targets = self.check_targets(loss, y, rows)

@@ -12,6 +12,8 @@ import numpy as np
 
 from refnet.checks import Array, as_dtype, finite, number, real_array
 
+SECOND_MOMENTS = ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq")
+
 
 class _Network(Protocol):
     @property
@@ -43,6 +45,11 @@ class Optimizer(ABC):
         self._state: dict[str, Array] = {}
         self._theta: Array | None = None
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in ("weight_decay", *self._settings) and name in vars(self):
+            raise AttributeError(f"{self}: {name} is fixed, expected a new optimizer for another one; only lr changes between steps")
+        super().__setattr__(name, value)
+
     @property
     def lr(self) -> float:
         """The learning rate; may be changed between steps."""
@@ -60,7 +67,7 @@ class Optimizer(ABC):
     @property
     def state(self) -> dict[str, Any]:
         """The number of `steps` and the vectors kept between them, by torch's names: the live ones, not copies."""
-        return {"steps": self._steps, **self._state}
+        return _State(steps=self._steps, **self._state)
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
@@ -70,7 +77,7 @@ class Optimizer(ABC):
         steps = given.pop("steps", None)
         if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
             raise ValueError(f"{self}: state has steps {steps!r}, expected an integer >= 0")
-        if not set(given) <= set(self._kept) or (steps > 0 and len(given) < len(self._kept)):
+        if set(given) != set(self._kept) and (given or steps > 0):
             raise ValueError(f"{self}: state has {', '.join(['steps', *given])}, expected {', '.join(['steps', *self._kept])}")
         vectors = {name: self._vector(name, vector) for name, vector in given.items()}
         self._steps, self._state = int(steps), vectors
@@ -147,6 +154,8 @@ class Optimizer(ABC):
 
     def _as(self, dtype: np.dtype[Any], name: str, vector: Array) -> Array:
         where = f"{self}: state {name}"
+        if name in SECOND_MOMENTS and (vector < 0).any():
+            raise ValueError(f"{where} has {vector.min()}, expected a mean or sum of squares, >= 0")
         return finite(where, as_dtype(where, vector, dtype).copy())
 
     def __repr__(self) -> str:
@@ -174,12 +183,7 @@ class SGD(Optimizer):
     _settings: ClassVar[tuple[str, ...]] = ("momentum", "dampening", "nesterov")
 
     def __init__(
-        self,
-        lr: float = 0.1,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float = 0.0,
+        self, lr: float = 0.1, momentum: float = 0.0, dampening: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0
     ) -> None:
         super().__init__(lr, weight_decay)
         self.momentum = self._number("momentum", momentum)
@@ -219,12 +223,7 @@ class Adagrad(Optimizer):
     _settings: ClassVar[tuple[str, ...]] = ("lr_decay", "initial_accumulator_value", "eps")
 
     def __init__(
-        self,
-        lr: float = 0.01,
-        lr_decay: float = 0.0,
-        weight_decay: float = 0.0,
-        initial_accumulator_value: float = 0.0,
-        eps: float = 1e-10,
+        self, lr: float = 0.01, lr_decay: float = 0.0, weight_decay: float = 0.0, initial_accumulator_value: float = 0.0, eps: float = 1e-10
     ) -> None:
         super().__init__(lr, weight_decay)
         self.lr_decay = self._number("lr_decay", lr_decay)
@@ -260,13 +259,8 @@ class RMSprop(Optimizer):
     _settings: ClassVar[tuple[str, ...]] = ("alpha", "eps", "momentum", "centered")
 
     def __init__(
-        self,
-        lr: float = 0.01,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        momentum: float = 0.0,
-        centered: bool = False,
+        self, lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0, momentum: float = 0.0,
+        centered: bool = False
     ) -> None:
         super().__init__(lr, weight_decay)
         self.alpha = self._number("alpha", alpha)
@@ -319,12 +313,8 @@ class Adam(Optimizer):
     _settings: ClassVar[tuple[str, ...]] = ("betas", "eps", "amsgrad")
 
     def __init__(
-        self,
-        lr: float = 0.001,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        amsgrad: bool = False,
+        self, lr: float = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0,
+        amsgrad: bool = False
     ) -> None:
         super().__init__(lr, weight_decay)
         if not isinstance(betas, tuple | list) or len(betas) != 2:
@@ -365,17 +355,23 @@ class AdamW(Adam):
     _decoupled: ClassVar[bool] = True
 
     def __init__(
-        self,
-        lr: float = 0.001,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.01,
-        amsgrad: bool = False,
+        self, lr: float = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01,
+        amsgrad: bool = False
     ) -> None:
         super().__init__(lr, betas, eps, weight_decay, amsgrad)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {kind.name: kind for kind in (SGD, Adagrad, RMSprop, Adam, AdamW)}
+
+
+class _State(dict[str, Any]):
+    """A state to look at: it is set as a whole, so an entry that is set alone is refused instead of lost."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        raise TypeError(f"state: entry {key!r} is set alone, expected the whole: optimizer.state = {{...}}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
 
 
 def _squares_are_finite(vector: Array) -> bool:

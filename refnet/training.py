@@ -7,15 +7,19 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from refnet.activations import Sigmoid
 from refnet.backprop import backward, forward
-from refnet.checks import Array, integer, named, number
+from refnet.checks import Array, integer, named, number, place
 from refnet.losses import Loss
 from refnet.network import Gradients, Network, Trace
 from refnet.optimizers import OPTIMIZERS, Optimizer
 
 
 class Step(NamedTuple):
-    """One step of `fit`, as `on_step` gets it, after the update. The arrays are valid during the call: copy what you keep."""
+    """One step of `fit`, as `on_step` gets it, after the update. The arrays are valid during the call: copy what you keep.
+
+    `before` is the flat parameter vector before the update.
+    """
 
     epoch: int  # from 1 on
     batch: int  # from 1 on, within the epoch
@@ -25,6 +29,7 @@ class Step(NamedTuple):
     loss: float
     gradients: Gradients
     lr: float
+    before: Array
 
 
 class Epoch(NamedTuple):
@@ -44,6 +49,9 @@ class History:
 
     epochs: list[Epoch] = field(default_factory=list)
     stopped: str = "all epochs done"
+
+    def __repr__(self) -> str:
+        return f"<History of {len(self.epochs)} epochs, last loss {self.loss[-1] if self.epochs else None}; {self.stopped}>"
 
     @property
     def loss(self) -> list[float]:
@@ -106,6 +114,8 @@ class EarlyStopping:
             self.best, self.best_epoch = epoch.validation_loss, epoch.number
             self._weights = net.parameters.copy()
         if epoch.number - self.best_epoch >= self.patience:
+            if self._weights is None:
+                return f"validation loss never finite in {epoch.number} epochs"
             return f"validation loss best at epoch {self.best_epoch}, {self.patience} epochs ago"
         return None
 
@@ -150,11 +160,17 @@ def minibatches(rows: int, batch_size: int | None, rng: "np.random.Generator | N
     Shapes: slices, or index vectors (batch_size,).
     Torch: torch.utils.data.DataLoader(shuffle=True, drop_last=False).
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.1.3.
+    Errors: TypeError or ValueError where rows or batch_size is no integer >= 1, or rng no generator.
     """
+    rows = integer("minibatches", "rows", rows, low=1)
+    if rng is not None and not hasattr(rng, "permutation"):
+        raise TypeError(f"minibatches: rng has type {type(rng).__name__}, expected a numpy.random.Generator or None")
     if batch_size is None:
-        yield slice(0, rows)
-        return
-    batch_size = integer("minibatches", "batch_size", batch_size, low=1)
+        return iter([slice(0, rows)])
+    return _minibatches(rows, integer("minibatches", "batch_size", batch_size, low=1), rng)
+
+
+def _minibatches(rows: int, batch_size: int, rng: "np.random.Generator | None") -> Iterator[slice | Array]:
     order = None if rng is None else rng.permutation(rows)
     for start in range(0, rows, batch_size):
         end = min(start + batch_size, rows)
@@ -197,6 +213,11 @@ def fit(
     epochs = integer("fit", "epochs", epochs, low=1)
     batch_size = None if batch_size is None else integer("fit", "batch_size", batch_size, low=1)
     rng = np.random.default_rng(integer("fit", "seed", seed, low=0)) if shuffle else None
+    bad = np.flatnonzero(~np.isfinite(net.parameters))
+    if bad.size:
+        layer, name, index = net.entry(int(bad[0]))
+        found = f"{net.parameters[bad[0]]} at {place(index)}"
+        raise ValueError(f"fit: {name} of layer {layer} has {found}, expected finite weights to start from")
     data = _Data(net, loss, x, y)
     held_out = None if validation is None else _validation(net, loss, validation)
     for name, call in (("schedule", schedule), ("on_step", on_step), ("on_epoch", on_epoch)):
@@ -215,7 +236,7 @@ def fit(
             optimizer.lr = lr if schedule is None else schedule(lr, epoch)
             total = 0.0
             for batch, rows in enumerate(minibatches(data.rows, batch_size, rng), start=1):
-                step = _step(net, loss, optimizer, data, rows, epoch + 1, batch)
+                step = _step(net, loss, optimizer, data, rows, (epoch + 1, batch), watched=on_step is not None)
                 total += step.loss * len(step.x)
                 if on_step is not None:
                     on_step(step)
@@ -235,7 +256,7 @@ def fit(
 
 
 class _Data:
-    """x and y, checked, with the rows of a batch in the network's dtype on demand: an array on disk is never held whole."""
+    """x and y, checked, with the rows of a batch in the network's dtype on demand: an array on disk is held batch by batch."""
 
     def __init__(self, net: Network, loss: Loss, x: ArrayLike, y: ArrayLike) -> None:
         self._dtype = net.dtype
@@ -251,7 +272,7 @@ class _Data:
     def judge(self, net: Network, loss: Loss) -> tuple[float, float | None]:
         """The loss and, where the targets are classes, the accuracy of the network on all rows."""
         x, y = self.batch(slice(None))
-        labels = _labels(y, loss)
+        labels = _labels(y, yes_no=loss.reads != "values" or isinstance(net.layers[-1].activation, Sigmoid))
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite says enough
             return loss.value(net.predict(x), y), None if labels is None else net.accuracy(x, labels)
 
@@ -265,19 +286,21 @@ def _validation(net: Network, loss: Loss, pair: tuple[ArrayLike, ArrayLike]) -> 
         raise type(error)(f"validation: {error}") from error
 
 
-def _labels(y: Array, loss: Loss) -> Array | None:
-    """The classes that targets stand for: labels, rows with a single 1, or the 0 and 1 of a single probability."""
+def _labels(y: Array, yes_no: bool) -> Array | None:
+    """The classes that targets stand for: labels, rows with a single 1, or the 0 and 1 of a single output that says yes or no."""
     if y.ndim == 1:
         return y
     if not ((y == 0.0) | (y == 1.0)).all():
         return None
     if y.shape[1] == 1:
-        return None if loss.reads == "values" else y[:, 0].astype(np.intp)
+        return y[:, 0].astype(np.intp) if yes_no else None
     return y.argmax(axis=1) if (y.sum(axis=1) == 1.0).all() else None
 
 
-def _step(net: Network, loss: Loss, optimizer: Optimizer, data: _Data, rows: slice | Array, epoch: int, batch: int) -> Step:
+def _step(net: Network, loss: Loss, optimizer: Optimizer, data: _Data, rows: slice | Array, place: tuple[int, int], watched: bool) -> Step:
+    epoch, batch = place
     x, y = data.batch(rows)
+    before = net.parameters.copy() if watched else net.parameters
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # the step refuses what comes of it, by name
             trace = Trace(forward(net.layers, x))
@@ -286,4 +309,4 @@ def _step(net: Network, loss: Loss, optimizer: Optimizer, data: _Data, rows: sli
         optimizer.step(net, gradients)
     except (FloatingPointError, ValueError) as error:
         raise type(error)(f"epoch {epoch}, batch {batch}: {error}") from error
-    return Step(epoch, batch, x, y, trace, value, gradients, optimizer.lr)
+    return Step(epoch, batch, x, y, trace, value, gradients, optimizer.lr, before)

@@ -368,3 +368,24 @@ def test_wild_weights_raise_no_alarm(seed, method):
     net = mlp([2, 4, 3, 2], hidden, "softmax", init=refnet.Normal(std=rng.uniform(2, 4)), seed=seed)
     check = gradient_check(net, rng.normal(size=(3, 2)), rng.uniform(size=(3, 2)), "mse", method=method)
     assert check.passed, check
+
+
+@pytest.mark.parametrize("shift", [0.0, 10.0, 20.0, 34.0, 38.0, 60.0])
+@pytest.mark.parametrize("labels", [[1, 1], [0, 0]])
+@pytest.mark.parametrize(("output", "loss"), [("softmax", "cross_entropy"), ("identity", "softmax_cross_entropy")])
+def test_a_wrong_derivative_is_found_below_a_confident_output(output, loss, labels, shift):
+    """However sure the output is, and wrong, a hidden derivative twice too large is found where its gradient is more than rounding."""
+    net = mlp([2, 3, 2], DoubledTanh(), output, seed=1)
+    net.layers[1].b[0] += shift
+    check = gradient_check(net, [[0.3, -0.2], [0.1, 0.5]], labels, loss)
+    visible = max(abs(array.analytic) for array in check.arrays[:2]) > 1e-6
+    assert visible or labels == [0, 0]
+    assert off(check) in ([["dW1", "db1"]] if visible else [[], ["dW1", "db1"]])
+
+
+class DoubledTanh(Tanh):
+    """A tanh whose derivative is twice too large."""
+
+    def derivative(self, z, a):
+        """2 f', which is wrong."""
+        return 2.0 * super().derivative(z, a)

@@ -394,5 +394,36 @@ def test_what_is_no_sequence_is_refused(make, text):
 
 def test_weights_that_float32_cannot_hold_are_refused():
     """No weight becomes infinite on the way to float32."""
-    with pytest.raises(ValueError, match=sentence("Dense: W has inf at row 0, column 0, expected finite values")):
+    text = "Network.astype: W of layer 1 has 1e+300 at row 0, column 0, expected what float32 holds"
+    with pytest.raises(ValueError, match=sentence(text)):
         refnet.mlp([1, 1], init=refnet.Constant(1e300)).astype("float32")
+
+
+def test_weights_that_have_diverged_are_copied_and_looked_at():
+    """A network whose weights are no longer finite still copies and pickles; training it is refused, naming the place."""
+    net = refnet.mlp([2, 2])
+    net.parameters[3] = np.nan
+    for same in (net.copy(), copy.deepcopy(net), pickle.loads(pickle.dumps(net))):  # noqa: S301 - our own bytes
+        assert same.parameters.tobytes() == net.parameters.tobytes()
+        assert np.shares_memory(same.layers[0].W, same.parameters)
+    with pytest.raises(ValueError, match=sentence("fit: W of layer 1 has nan at row 1, column 1, expected finite weights to start from")):
+        refnet.fit(net, [[1.0, 2.0]], [0], loss="cross_entropy", optimizer="sgd", epochs=1)
+
+
+def test_a_trace_of_another_width_is_refused():
+    """A trace whose layers have other widths, or that is no trace, is not the network's own."""
+    net, wider = refnet.mlp([2, 3, 2]), refnet.mlp([2, 5, 2])
+    own = "expected z (n, 3), of this network's own forward"
+    with pytest.raises(ValueError, match=sentence(f"Dense 1 (W 3x2): trace has z (1, 5), {own}")):
+        net.backward(wider.forward([[1.0, 2.0]]), "cross_entropy", [0])
+    with pytest.raises(ValueError, match=sentence(f"Dense 1 (W 3x2): trace has a ndarray, {own}")):
+        net.backward(np.ones((2, 2)), "cross_entropy", [0])
+
+
+def test_a_gradient_changed_by_hand_is_the_gradient_stepped():
+    """The flat vector is made of dW and db as they are, so that clipping them by hand is not lost."""
+    net = refnet.mlp([2, 2])
+    gradients = net.loss_and_gradients([[1.0, 2.0]], [0], "cross_entropy")[1]
+    gradients[0].dW[:] = 0.0
+    assert not gradients.vector[:4].any()
+    assert gradients.vector[4:].any()

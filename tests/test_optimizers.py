@@ -225,6 +225,29 @@ def test_state_that_float32_cannot_hold_is_refused(bound_first):
             optimizer.bind(net)
 
 
+def test_one_entry_of_a_state_is_not_set_in_silence():
+    """`state[...] = ...` would be lost, so it is refused; a deep copy is a plain dict."""
+    optimizer = refnet.SGD(momentum=0.9)
+    with refuses(TypeError, "state: entry 'steps' is set alone, expected the whole: optimizer.state = {...}"):
+        optimizer.state["steps"] = 100
+    assert type(copy.deepcopy(optimizer.state)) is dict
+
+
+@pytest.mark.parametrize("name", ["momentum", "nesterov", "weight_decay"])
+def test_only_lr_changes_between_steps(name):
+    """The state belongs to the other settings, which are fixed."""
+    optimizer = refnet.SGD()
+    want = "expected a new optimizer for another one; only lr changes between steps"
+    with pytest.raises(AttributeError, match=f"^SGD: {name} is fixed, {want}$"):
+        setattr(optimizer, name, 0.5)
+
+
+def test_a_negative_mean_of_squares_is_refused():
+    """A second moment below zero has no root."""
+    with refuses(ValueError, "Adagrad: state sum has -1.0, expected a mean or sum of squares, >= 0"):
+        refnet.Adagrad().state = {"steps": 0, "sum": [1.0, -1.0]}
+
+
 def test_state_of_another_size_is_refused_at_the_first_step():
     """A state set before the network is known is held against it then; the optimizer stays free for a network that fits."""
     optimizer, net = refnet.Adam(), network()

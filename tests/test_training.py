@@ -356,3 +356,28 @@ def test_learning_rate_without_bound_is_refused_by_name():
     with refuses(ValueError, "SGD: lr has inf, expected a finite number >= 0"):
         refnet.fit(net, X * 0.0, LABELS, loss="softmax_cross_entropy", optimizer=optimizer, epochs=3, schedule=growing)
     assert optimizer.lr == 0.1
+
+
+def test_a_validation_loss_that_is_never_finite_is_said_so():
+    """Early stopping has no best epoch to speak of where no validation loss was finite."""
+    net = refnet.mlp([3, 5, 2], hidden="relu", output="identity")
+    settings = {"validation": (X * 1e200, Y), "stop": refnet.EarlyStopping(patience=2)}
+    history = refnet.fit(net, X, Y, loss="mse", optimizer="sgd", epochs=9, **settings)
+    assert history.stopped == "validation loss never finite in 2 epochs"
+    assert repr(history) == f"<History of 2 epochs, last loss {history.loss[-1]}; {history.stopped}>"
+
+
+def test_step_shows_where_it_started():
+    """`before` is the vector that the step started from, whatever happened since the last one."""
+    net, started = network(), []
+    settings = {"loss": "mse", "optimizer": "sgd", "epochs": 3}
+
+    def meddle(step):
+        started.append((step.before.copy(), net.parameters.copy()))
+        net.parameters[:] = 1.0
+
+    first = net.parameters.copy()
+    refnet.fit(net, X, Y, **settings, on_step=meddle)
+    assert started[0][0].tobytes() == first.tobytes()
+    assert (started[1][0] == 1.0).all()
+    assert not (started[1][1] == 1.0).all()
