@@ -206,29 +206,15 @@ def fit(
     Errors: ValueError or TypeError for unusable input, with nothing changed; FloatingPointError or ValueError at a step that
         would not be finite, naming epoch and batch, with the parameters as they were before that step.
     """
-    if not isinstance(net, Network):
-        raise TypeError(f"fit: net has type {type(net).__name__}, expected Network")
-    loss = net.trainable_with(loss)
+    loss = _trainable(net, loss)
     optimizer = named("optimizer", Optimizer, OPTIMIZERS, optimizer)
     epochs = integer("fit", "epochs", epochs, low=1)
     batch_size = None if batch_size is None else integer("fit", "batch_size", batch_size, low=1)
     rng = np.random.default_rng(integer("fit", "seed", seed, low=0)) if shuffle else None
-    bad = np.flatnonzero(~np.isfinite(net.parameters))
-    if bad.size:
-        layer, name, index = net.entry(int(bad[0]))
-        found = f"{net.parameters[bad[0]]} at {place(index)}"
-        raise ValueError(f"fit: {name} of layer {layer} has {found}, expected finite weights to start from")
     data = _Data(net, loss, x, y)
     held_out = None if validation is None else _validation(net, loss, validation)
-    for name, call in (("schedule", schedule), ("on_step", on_step), ("on_epoch", on_epoch)):
-        if call is not None and (not callable(call) or (name == "schedule" and isinstance(call, type))):
-            shown = f"class {call.__name__}" if isinstance(call, type) else f"type {type(call).__name__}"
-            raise TypeError(f"fit: {name} has {shown}, expected a callable{' (lr, epoch) -> lr' if name == 'schedule' else ''}")
-    stops: list[Stop] = [] if stop is None else list(stop) if isinstance(stop, Sequence) else [stop]
-    for rule in stops:
-        if not isinstance(rule, Stop) or isinstance(rule, type):
-            raise TypeError(f"fit: stop has {rule!r}, expected an EarlyStopping(...), a Precision(...) or the like")
-        rule.start(validated=held_out is not None)
+    _check_calls(schedule=schedule, on_step=on_step, on_epoch=on_epoch)
+    stops = _started(stop, validated=held_out is not None)
     optimizer.bind(net)
     history, lr = History(), optimizer.lr
     try:
@@ -253,6 +239,35 @@ def fit(
     for rule in stops:
         rule.finish(net)
     return history
+
+
+def _trainable(net: Network, loss: str | Loss) -> Loss:
+    """The loss, where the network can learn from it, from weights that are finite."""
+    if not isinstance(net, Network):
+        raise TypeError(f"fit: net has type {type(net).__name__}, expected Network")
+    bad = np.flatnonzero(~np.isfinite(net.parameters))
+    if bad.size:
+        layer, name, index = net.entry(int(bad[0]))
+        found = f"{net.parameters[bad[0]]} at {place(index)}"
+        raise ValueError(f"fit: {name} of layer {layer} has {found}, expected finite weights to start from")
+    return net.trainable_with(loss)
+
+
+def _check_calls(**calls: object) -> None:
+    for name, call in calls.items():
+        is_class = isinstance(call, type) and name == "schedule"  # whose call would make a schedule, not a learning rate
+        if call is not None and (not callable(call) or is_class):
+            shown = f"class {getattr(call, '__name__', '')}" if is_class else f"type {type(call).__name__}"
+            raise TypeError(f"fit: {name} has {shown}, expected a callable{' (lr, epoch) -> lr' if name == 'schedule' else ''}")
+
+
+def _started(stop: Stop | Sequence[Stop] | None, validated: bool) -> list[Stop]:
+    rules = [] if stop is None else list(stop) if isinstance(stop, Sequence) else [stop]
+    for rule in rules:
+        if not isinstance(rule, Stop) or isinstance(rule, type):
+            raise TypeError(f"fit: stop has {rule!r}, expected an EarlyStopping(...), a Precision(...) or the like")
+        rule.start(validated=validated)
+    return rules
 
 
 class _Data:
