@@ -15,6 +15,7 @@ import numpy as np
 from parity.record import Spec, StepRecord
 from refnet.checks import Array, place
 from refnet.equations import EQUATIONS
+from refnet.losses import LOSSES
 
 # Beside each entry the largest scaled error that correct code was seen to reach: the case table with 25 seeds, 55,500 free-running steps.
 TOLERANCE = {
@@ -114,6 +115,15 @@ def compare(got: StepRecord, expected: StepRecord, sized_by: StepRecord | None =
 
     Errors: ValueError where the two are not records of the same step: another network, loss, optimizer, step or data.
     """
+    _check_comparable(got, expected)
+    allowed, scales = TOLERANCE[expected.spec.dtype], _scales(sized_by or expected)
+    old = sorted({name for record in (got, expected) for name in record.before.state})
+    new = sorted({name for record in (got, expected) if record.after for name in record.after.state})
+    pairs = zip(_quantities(got, old, new), _quantities(expected, old, new), strict=True)
+    return Agreement(tuple(_difference(mine, other, scales, allowed[other.equation]) for mine, other in pairs))
+
+
+def _check_comparable(got: StepRecord, expected: StepRecord) -> None:
     for name, value in vars(expected.spec).items():
         if getattr(got.spec, name) != value:
             raise ValueError(f"compare: {name} has {getattr(got.spec, name)}, expected {value}")
@@ -122,6 +132,8 @@ def compare(got: StepRecord, expected: StepRecord, sized_by: StepRecord | None =
             raise ValueError(f"compare: {name} differs between the two records, expected the same data")
     if expected.loss is None or expected.after is None or any(v is None for layer in expected.layers for v in vars(layer).values()):
         raise ValueError("compare: the second record has quantities that are not shown, expected a whole one")
+    if expected.spec.loss not in LOSSES:
+        raise ValueError(f"compare: loss has {expected.spec.loss!r}, expected one of {', '.join(LOSSES)}")
     depth = len(expected.spec.sizes) - 1
     for record in (got, expected):
         if len(record.layers) != depth:
@@ -130,11 +142,6 @@ def compare(got: StepRecord, expected: StepRecord, sized_by: StepRecord | None =
             if weights is not None and not len(weights.W) == len(weights.b) == depth:
                 counts = f"{len(weights.W)} W and {len(weights.b)} b"
                 raise ValueError(f"compare: record has {counts} {when} the step, expected {depth} as its spec")
-    allowed, scales = TOLERANCE[expected.spec.dtype], _scales(sized_by or expected)
-    old = sorted({name for record in (got, expected) for name in record.before.state})
-    new = sorted({name for record in (got, expected) if record.after for name in record.after.state})
-    pairs = zip(_quantities(got, old, new), _quantities(expected, old, new), strict=True)
-    return Agreement(tuple(_difference(mine, other, scales, allowed[other.equation]) for mine, other in pairs))
 
 
 def _difference(got: _Quantity, expected: _Quantity, scales: dict[tuple[str, int | None], float], allowed: float) -> Difference:
@@ -208,7 +215,7 @@ def _scales(record: StepRecord) -> dict[tuple[str, int | None], float]:
             layer, W, b = record.layers[i - 1], record.before.W[i - 1], record.before.b[i - 1]
             a_prev = _size(record.x if i == 1 else record.layers[i - 2].a)
             name, parameters = spec.activations[i - 1]
-            fused = i == last and not _on_values(record)  # its pole in dC/da cancels against f'
+            fused = i == last and LOSSES[spec.loss].reads != "values"  # its pole in dC/da cancels against f'
             delta = grad_a if fused else _pullback_size(name, parameters, grad_a, _size(layer.a), layer.z)
             scales["W before", i] = scales["b before", i] = start  # what an earlier step may have cancelled is not in the record
             scales["z", i] = _top(np.dot(a_prev, np.abs(W).T) + np.abs(b))
@@ -231,14 +238,10 @@ def _pullback_size(name: str, parameters: dict[str, float], grad_a: Array, a: Ar
     return grad_a * a if name == "sigmoid" else grad_a
 
 
-def _on_values(record: StepRecord) -> bool:
-    return record.spec.loss in ("mse", "half_squared_error", "mae")
-
-
 def _loss_size(record: StepRecord) -> float:
     """|C|; for a loss on logits also |z|, from which log sum exp is subtracted."""
-    logits = record.spec.loss in ("softmax_cross_entropy", "sigmoid_cross_entropy")
-    return abs(record.loss or 0.0) + (_top(record.layers[-1].a) if logits else 0.0)
+    on_logits = LOSSES[record.spec.loss].reads == "logits"
+    return abs(record.loss or 0.0) + (_top(record.layers[-1].a) if on_logits else 0.0)
 
 
 def _loss_gradient_size(record: StepRecord) -> Array:
@@ -261,10 +264,11 @@ def _step_scales(record: StepRecord) -> dict[tuple[str, int | None], float]:
     decay = record.spec.hyperparameters["weight_decay"]
     g = max(max(_top(layer.dW), _top(layer.db)) for layer in record.layers)
     d = np.float64(g + decay * max(_top(p) for p in (*record.before.W, *record.before.b)))
-    for name, vector in record.after.state.items():
+    for name in record.before.state | record.after.state:
         power = 2 if name in ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq") else 1
         added = _weight(record.spec, name) * float(d**power)
-        scales[name, None] = scales[f"{name} before", None] = _top(vector) + _top(record.before.state.get(name)) + added
+        held = _top(record.before.state.get(name)) + _top(record.after.state.get(name))
+        scales[name, None] = scales[f"{name} before", None] = held + added
     return scales
 
 

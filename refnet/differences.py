@@ -26,7 +26,7 @@ from refnet.backprop import LayerTrace, forward
 from refnet.checks import Array
 from refnet.layer import Dense
 from refnet.losses import LOG_FLOOR, BinaryCrossEntropy, Loss, one_hot
-from refnet.network import Gradients, Network
+from refnet.network import Gradients, Network, Trace
 
 LADDER = tuple(2.0**-k for k in (5, 7, 9, 11, 13))
 COMPLEX_STEP = 2.0**-333
@@ -96,10 +96,14 @@ def gradient_check(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, m
     y = net.check_targets(loss, y, len(x))
     if method not in ("central", "complex"):
         raise ValueError(f"gradient_check: method has {method!r}, expected 'central' or 'complex'")
-    _, gradients = net.loss_and_gradients(x, y, loss)
-    difference = _complex_step if method == "complex" else _central
-    numeric, error = difference(net, x, y, loss, gradients)
-    error += np.inf if _on_the_floor(net.predict(x), y, loss) else _rounding_of_gradient(net, x, y, loss, gradients)
+    trace = net.forward(x)
+    gradients = net.backward(trace, loss, y)
+    rounding = _rounding_of_gradient(net, trace, y, loss, gradients)
+    if method == "complex":  # another way to the same sums, and so off by as much
+        numeric, error = _complex_step(net, x, y, loss), rounding
+    else:
+        numeric, error = _central(net, x, y, loss, _rounding_of_cost(net, trace, y, loss, gradients))
+    error = error + (np.inf if _on_the_floor(trace.output, y, loss) else rounding)
     return GradientCheck(tuple(_arrays(net, gradients.vector, numeric, error)), method)
 
 
@@ -119,10 +123,9 @@ def _arrays(net: Network, analytic: Array, numeric: Array, error: Array) -> list
     return found
 
 
-def _central(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradients) -> tuple[Array, Array]:
+def _central(net: Network, x: Array, y: Array, loss: Loss, rounding: float) -> tuple[Array, Array]:
     """Numeric derivative and its estimated error for every parameter; the error is inf where no step of the ladder is free of kinks."""
     theta = net.parameters
-    rounding = _rounding_of_cost(net, x, y, loss, gradients)
 
     def cost(i: int, value: float) -> tuple[float, list[Array]]:
         old, theta[i] = theta[i], value
@@ -155,8 +158,8 @@ def _extrapolate(cost: Callable[[float], tuple[float, list[Array]]], at: float, 
     return best, error
 
 
-def _complex_step(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradients) -> tuple[Array, Array]:
-    """Im C(theta + ih) / h, which is off by rounding alone: as much as the gradient, another way to the same sums."""
+def _complex_step(net: Network, x: Array, y: Array, loss: Loss) -> Array:
+    """Im C(theta + ih) / h for every parameter, which is off by rounding alone."""
     for i, layer in enumerate(net.layers, start=1):
         if not layer.activation.analytic:
             kind = type(layer.activation).__name__
@@ -171,7 +174,7 @@ def _complex_step(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradi
         value: Any = loss.value(forward(layers, x.astype(np.complex128))[-1].a, y)  # type: ignore[arg-type]
         numeric[i] = value.imag / COMPLEX_STEP
         theta[i] = theta[i].real
-    return numeric, _rounding_of_gradient(net, x, y, loss, gradients)
+    return numeric
 
 
 class _ComplexLayer(NamedTuple):
@@ -207,11 +210,10 @@ def _on_the_floor(a: Array, y: Array, loss: Loss) -> bool:
     return bool((a[counts] <= np.exp(LOG_FLOOR)).any())
 
 
-def _rounding_of_cost(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradients) -> float:
+def _rounding_of_cost(net: Network, trace: Trace, y: Array, loss: Loss, gradients: Gradients) -> float:
     """How far rounding can move C, to first order: by delta dz over all z, by dC/da da over all a, and by the loss' own sum."""
-    trace = forward(net.layers, x)
-    output = trace[-1].a
-    own = abs(loss.value(output, y)) + (2.0 * float(np.abs(output).sum()) / len(x) if loss.reads == "logits" else 0.0)
+    output = trace.output
+    own = abs(loss.value(output, y)) + (2.0 * float(np.abs(output).sum()) / len(output) if loss.reads == "logits" else 0.0)
     total = (output.size + 16) * own
     grad_a = np.zeros_like(output) if loss.reads == "logits" else np.abs(loss.gradient(output, y))
     for i in reversed(range(len(trace))):
@@ -222,10 +224,10 @@ def _rounding_of_cost(net: Network, x: Array, y: Array, loss: Loss, gradients: G
     return float(UNIT * total)
 
 
-def _rounding_of_gradient(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradients) -> Array:
+def _rounding_of_gradient(net: Network, trace: Trace, y: Array, loss: Loss, gradients: Gradients) -> Array:
     """How far rounding can move each entry of dW and db: by as many roundings as a path has, of the sum of its |terms|."""
-    roundings = 2.0 * UNIT * (sum(layer.fan_in + layer.fan_out + 20 for layer in net.layers) + len(x))
-    trace, sizes, delta = forward(net.layers, x), [], _size_of_output_delta(net, x, y, loss, gradients)
+    roundings = 2.0 * UNIT * (sum(layer.fan_in + layer.fan_out + 20 for layer in net.layers) + len(trace.output))
+    sizes, delta = [], _size_of_output_delta(net.layers[-1], trace[-1], y, loss, gradients[-1].delta)
     for i in reversed(range(len(trace))):
         if i < len(trace) - 1:
             delta = _size_of_pullback(net.layers[i], np.dot(delta, np.abs(net.layers[i + 1].W)), trace[i])
@@ -233,14 +235,14 @@ def _rounding_of_gradient(net: Network, x: Array, y: Array, loss: Loss, gradient
     return roundings * np.concatenate(sizes[::-1])
 
 
-def _size_of_output_delta(net: Network, x: Array, y: Array, loss: Loss, gradients: Gradients) -> Array:
+def _size_of_output_delta(layer: Dense, step: LayerTrace, y: Array, loss: Loss, delta: Array) -> Array:
     """The sums of |terms| of delta^L: a + y for a - y; for a probability p + y for p - y, which is at most 2, over the rows."""
-    last = forward(net.layers, x)[-1]
+    rows, a = len(step.a), step.a
     if loss.reads == "values":
-        return _size_of_pullback(net.layers[-1], np.abs(loss.gradient(np.abs(last.a) + np.abs(y), np.zeros_like(last.a))), last)
-    size = np.abs(gradients[-1].delta) + 2.0 / len(x)
+        return _size_of_pullback(layer, np.abs(loss.gradient(np.abs(a) + np.abs(y), np.zeros_like(a))), step)
+    size = np.abs(delta) + 2.0 / rows
     if isinstance(loss, BinaryCrossEntropy):  # log(1 - a) magnifies the rounding of an a near 1, where y < 1
-        size += (1.0 - y) / np.maximum(1.0 - last.a, UNIT) / len(x)
+        size += (1.0 - y) / np.maximum(1.0 - a, UNIT) / rows
     return size
 
 
