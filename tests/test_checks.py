@@ -222,6 +222,13 @@ def test_matrix_on_disk_is_left_there(tmp_path, monkeypatch):
             checks.matrix("x", disk, FLOAT32, ("n", 2))
 
 
+def test_matrix_is_laid_out_row_by_row_once():
+    """Columns first becomes rows first here, at the door, so that no batch pays for it; rows first is not copied."""
+    rows = np.arange(6.0).reshape(2, 3)
+    assert checks.matrix("x", np.asfortranarray(rows), FLOAT64, ("n", 3)).flags.c_contiguous
+    assert checks.matrix("x", rows, FLOAT64, ("n", 3)) is rows
+
+
 def test_masked_entries_are_refused():
     """A mask would be dropped in silence: an array with masked entries is refused, one with none is taken."""
     with refuses(ValueError, "x has masked entries, expected every entry given"):
