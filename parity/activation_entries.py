@@ -1,0 +1,295 @@
+"""Equation a, and how a gradient comes back through f in BP1 and BP2: for each activation the exact value and its bound.
+
+Notation: u is the unit of the dtype, lam its smallest normal number, E the error of an elementary function in units of u, r the
+roundings of a hyper-parameter. Bounds are first-order counts of roundings (Higham 2002, section 3.1), times 1 + 20 u for the rest.
+
+f' is centred on the recorded a, for that is what most programs read. A program that forms f' from z once more has another rounding of
+a in it, which the term with kappa = 2 E admits. At a kink the recorded z is exact, so its side is known.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from parity.claim import CONVENTION, INACCURATE, Claim, Other, claim, near, size
+from parity.exact import Format
+from refnet.checks import Array
+
+
+@dataclass(frozen=True)
+class Cotangent:
+    """dC/da as it comes to an activation: its exact value, and what a program may have made of it.
+
+    Its sum of |terms| is `terms`, on which it did `roundings` roundings and as many underflows as `underflows` says.
+    """
+
+    value: Array
+    terms: Array
+    roundings: float
+    underflows: float
+    judged: Any = True
+
+    def error(self, fmt: Format) -> Array:
+        """roundings u terms + underflows lam."""
+        return self.roundings * fmt.unit * self.terms + self.underflows * fmt.tiny
+
+
+class ActivationEntry(ABC):
+    """One activation: a = f(z), and delta = dC/da pulled back to dC/dz."""
+
+    label: ClassVar[str] = "a"
+    name: ClassVar[str]
+    reads: ClassVar[tuple[str, ...]] = ("z",)
+    writes: ClassVar[str] = "a"
+    source: ClassVar[str]
+
+    def __init__(self, **parameters: float) -> None:
+        self.parameters = parameters
+
+    @abstractmethod
+    def value(self, fmt: Format, z: Array) -> Claim:
+        """a = f(z)."""
+
+    @abstractmethod
+    def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
+        """dC/dz_j = sum over i of dC/da_i da_i/dz_j."""
+
+
+class _Elementwise(ActivationEntry):
+    """delta = g f'. The product of a computed g and a computed f':
+
+    |delta - g f'| <= error(g) |f'| + (|g| + error(g)) (u |f'| + e + lam) + lam, where e is the error of f'; the product with an f' of 0
+    or 1 is exact.
+    """
+
+    rounds: ClassVar[bool] = True  # the product with f' is rounded
+
+    @abstractmethod
+    def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
+        """f' in the wider format, and its error in units of u."""
+
+    def kinks(self, z: Array) -> Sequence[tuple[float, Array]]:
+        """Other values that f' has by convention, and where."""
+        return ()
+
+    def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
+        slope, off = self.derivative(fmt, z, a)
+        exact = g.value * slope
+        bound = self._bound(fmt, g, size(slope), off)
+
+        def others() -> list[Other]:
+            found = []
+            for value, where in self.kinks(z):
+                at_kink = np.full_like(g.value, value)
+                fits = near(fmt, np.where(where, g.value * at_kink, exact), np.where(where, self._bound(fmt, g, size(at_kink), off), bound))
+                found.append(Other(CONVENTION, f"{self.name}'(0) = {value:g} instead of {float(slope[where].flat[0]):g}", fits))
+            return found
+
+        return claim(fmt, exact, bound, g.judged, others)
+
+    def _bound(self, fmt: Format, g: Cotangent, slope: Array, off: Array) -> Array:
+        error = g.error(fmt)
+        magnitude = size(g.value) + error
+        first = error * slope + magnitude * fmt.unit * (self.rounds * slope + off)
+        return first * (1.0 + 20.0 * fmt.unit) + fmt.tiny * (2.0 * magnitude + 1.0) * self.rounds
+
+
+class Identity(_Elementwise):
+    """f(z) = z: nothing is rounded, and g passes as it is."""
+
+    name = "identity"
+    source = "Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.1"
+    rounds = False
+
+    def value(self, fmt: Format, z: Array) -> Claim:
+        """a = z, to the bit."""
+        return claim(fmt, fmt.widen(z), 0.0)
+
+    def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
+        """f' = 1."""
+        return np.ones(z.shape, fmt.wide), np.zeros(z.shape)
+
+
+class Heaviside(_Elementwise):
+    """f(z) = 1 for z > 0, else 0: a comparison, which is exact."""
+
+    name = "heaviside"
+    source = "Rosenblatt, The perceptron (1958)"
+    rounds = False
+
+    def value(self, fmt: Format, z: Array) -> Claim:
+        """a = 1 for z > 0, else 0; other values at z = 0 are conventions."""
+        exact = fmt.widen(z > 0.0)
+
+        def others() -> list[Other]:
+            return [
+                Other(CONVENTION, f"heaviside(0) = {value:g} instead of 0", near(fmt, np.where(z == 0.0, value, exact), 0.0))
+                for value in (0.5, 1.0)
+            ]
+
+        return claim(fmt, exact, 0.0, np.isfinite(z), others)
+
+    def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
+        """f' = 0 wherever it exists."""
+        return np.zeros(z.shape, fmt.wide), np.zeros(z.shape)
+
+
+class ReLU(_Elementwise):
+    """f(z) = max(z, 0): a comparison, and g passes or not."""
+
+    name = "relu"
+    source = "Nair and Hinton, Rectified linear units improve restricted Boltzmann machines (2010)"
+    rounds = False
+
+    def value(self, fmt: Format, z: Array) -> Claim:
+        """a = z for z > 0, else 0, exactly."""
+        return claim(fmt, np.maximum(fmt.widen(z), 0.0), 0.0)
+
+    def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
+        """f' = 1 for z > 0, else 0."""
+        return fmt.widen(z > 0.0), np.zeros(z.shape)
+
+    def kinks(self, z: Array) -> Sequence[tuple[float, Array]]:
+        """ReLU'(0) = 1, or the 1/2 of max(z, 0)."""
+        where = z == 0.0
+        return [(1.0, where), (0.5, where)] if where.any() else ()
+
+
+class LeakyReLU(_Elementwise):
+    """f(z) = slope z for z <= 0: one product, and r roundings of the slope."""
+
+    name = "leaky_relu"
+    source = "Maas, Hannun and Ng, Rectifier nonlinearities improve neural network acoustic models (2013)"
+
+    @property
+    def slope(self) -> float:
+        """f'(z) for z <= 0."""
+        return self.parameters["slope"]
+
+    def value(self, fmt: Format, z: Array) -> Claim:
+        """a = z exactly for z > 0, else slope z within (1 + r) u |a| + lam."""
+        wide = fmt.widen(z)
+        exact = np.where(z > 0.0, wide, self.slope * wide)
+        bound = np.where(z > 0.0, 0.0, (1.0 + fmt.scalar) * fmt.unit * size(exact) + fmt.tiny)
+        return claim(fmt, exact, bound)
+
+    def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
+        """f' = 1 for z > 0, else slope with its r roundings."""
+        slope = np.where(z > 0.0, fmt.wide.type(1.0), fmt.wide.type(self.slope))
+        return slope, np.where(z > 0.0, 0.0, fmt.scalar * abs(self.slope))
+
+    def kinks(self, z: Array) -> Sequence[tuple[float, Array]]:
+        """LeakyReLU'(0) = 1, or the middle of the two sides."""
+        where = z == 0.0
+        return [(1.0, where), (0.5 + 0.5 * self.slope, where)] if where.any() else ()
+
+
+class Sigmoid(_Elementwise):
+    """f(z) = 1 / (1 + exp(-z)), as 1 / (1 + e^-z) or e^z / (1 + e^z): E_exp + 2 roundings of a positive number.
+
+    exp(-z) overflowing gives 0 where less than lam is right.
+    """
+
+    name = "sigmoid"
+    source = "Higham 2002, section 3.1; Nielsen, Neural Networks and Deep Learning, chapter 1, equation 3"
+
+    def value(self, fmt: Format, z: Array) -> Claim:
+        """a within (E_exp + 2) u a + lam."""
+        exact = sigmoid(fmt.widen(z))
+
+        def others() -> list[Other]:
+            through_tanh = near(fmt, exact, fmt.unit * (fmt.tanh + 4.0))  # (1 + tanh(z / 2)) / 2 is off by so much of 1, not of a
+            return [Other(INACCURATE, "sigmoid through tanh, (1 + tanh(z / 2)) / 2, cancels where z is far below 0", through_tanh)]
+
+        return claim(fmt, exact, fmt.sigmoid * fmt.unit * size(exact) + fmt.tiny, others=others)
+
+    def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
+        """f' = a (1 - a), off by 4 f' + kappa a |1 - 2 a| + kappa^2 u a^2, kappa = 2 E."""
+        wide, at = fmt.widen(a), size(a)
+        slope, kappa = wide * (1.0 - wide), 2.0 * fmt.sigmoid
+        return slope, 4.0 * size(slope) + kappa * at * np.abs(1.0 - 2.0 * at) + kappa**2 * fmt.unit * at**2
+
+
+class Tanh(_Elementwise):
+    """f(z) = tanh(z) as vector libraries promise it: E_tanh u |a|."""
+
+    name = "tanh"
+    source = "Higham 2002, section 3.1; LeCun, Bottou, Orr and Mueller, Efficient BackProp (1998), section 4.4"
+
+    def value(self, fmt: Format, z: Array) -> Claim:
+        """a within E_tanh u |a| + lam."""
+        exact = np.tanh(fmt.widen(z))
+
+        def others() -> list[Other]:
+            through_exp = near(fmt, exact, fmt.unit * (2.0 * fmt.sigmoid + 4.0))  # off by so much of 1, not of a
+            return [Other(INACCURATE, "tanh through exp, such as (e^2z - 1) / (e^2z + 1), cancels where z is near 0", through_exp)]
+
+        return claim(fmt, exact, fmt.tanh * fmt.unit * size(exact) + fmt.tiny, others=others)
+
+    def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
+        """f' = 1 - a^2, off by 3 |f'| + a^2 (1 + 2 kappa), kappa = 2 E."""
+        wide = fmt.widen(a)
+        slope = (1.0 - wide) * (1.0 + wide)
+        return slope, 3.0 * size(slope) + size(a) ** 2 * (1.0 + 4.0 * fmt.tanh)
+
+
+class Softmax(ActivationEntry):
+    """f(z)_j = e^s_j / sum e^s, s = z - max z, along each row of k.
+
+    s_j is off by u |s_j|, which exp turns into a relative error; the sum of positive terms by k - 1 roundings and the mean of what its
+    terms are off, Sbar = sum_i a_i |s_i| <= log k.
+    """
+
+    name = "softmax"
+    source = "Higham 2002, sections 3.1 and 4.2; Bridle, Probabilistic interpretation of feedforward classification outputs (1990)"
+
+    def value(self, fmt: Format, z: Array) -> Claim:
+        """a within u a_j (|s_j| + Sbar + 2 E_exp + k + 2) + lam."""
+        exact, s, total = softmax(fmt.widen(z))
+        relative = softmax_error(fmt, exact, s)
+        bound = fmt.unit * size(exact * relative) + fmt.tiny
+
+        def others() -> list[Other]:
+            lse = np.abs(z.max(axis=1, keepdims=True) + np.log(total))
+            worse = relative + 4.0 * lse + 2.0 * np.abs(s - np.log(total)) + fmt.log * np.log(total) + 4.0
+            through_lse = near(fmt, exact, fmt.unit * size(exact * worse) + fmt.tiny)
+            return [Other(INACCURATE, "softmax as exp(z - log sum exp z), off by |log sum exp z| roundings", through_lse)]
+
+        return claim(fmt, exact, bound, others=others)
+
+    def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
+        """delta_j = a_j (g_j - sum_i g_i a_i), within (roundings of g + k + 6) u a_j (G_j + sum G a) + lam (4 + 2 G_j + 2 sum G)."""
+        wide, at = fmt.widen(a), size(a)
+        exact = wide * (g.value - (g.value * wide).sum(axis=1, keepdims=True))
+        mixed = g.terms + (g.terms * at).sum(axis=1, keepdims=True)
+        underflow = 4.0 + 2.0 * g.terms + 2.0 * g.terms.sum(axis=1, keepdims=True)
+        judged = np.broadcast_to(g.judged, a.shape).all(axis=1, keepdims=True)  # what overflows in one column is in the sum of all
+        return claim(fmt, exact, (g.roundings + a.shape[1] + 6.0) * fmt.unit * at * mixed + fmt.tiny * underflow, judged)
+
+
+def sigmoid(z: Array) -> Array:
+    """1 / (1 + e^-z) in the wider format, also where e^-z overflows."""
+    with np.errstate(over="ignore"):
+        return 1.0 / (1.0 + np.exp(-z))
+
+
+def softmax(z: Array) -> tuple[Array, Array, Array]:
+    """a, s = z - max z, and the sum of e^s of each row, in the wider format."""
+    with np.errstate(invalid="ignore"):  # a z that is not finite is not judged
+        s = z - z.max(axis=1, keepdims=True)
+        e = np.exp(s)
+        total = e.sum(axis=1, keepdims=True)
+        return e / total, s, total
+
+
+def softmax_error(fmt: Format, a: Array, s: Array) -> Array:
+    """The relative error of a softmax: |s_j| + Sbar + 2 E_exp + k + 2, in units of u."""
+    return np.abs(s) + (a * np.abs(s)).sum(axis=1, keepdims=True) + 2.0 * fmt.exp + a.shape[1] + 2.0
+
+
+ACTIVATION_ENTRIES: dict[str, type[ActivationEntry]] = {
+    kind.name: kind for kind in (Identity, Heaviside, Sigmoid, Tanh, ReLU, LeakyReLU, Softmax)
+}

@@ -1,0 +1,98 @@
+"""The wider format: what each equation's exact value is computed in, and what rounding does in the dtype that is judged.
+
+A float32 record is judged in float64. A float64 record is judged in numpy.longdouble, its matrix products by Dot2, which is as good as
+twice float64's precision whatever the entries. Where longdouble is no wider than float64 (Windows, ARM macOS) an exact value is off by
+as much as a program of the dtype may be, and `slack` doubles every bound: sound everywhere, sharper where the hardware allows.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from refnet.checks import Array
+
+SPLITTER = 2.0**27 + 1.0  # Veltkamp's constant for a 53-bit significand
+
+
+@dataclass(frozen=True)
+class Format:
+    """What rounding does in one dtype: |fl(x op y) - (x op y)| <= unit |x op y|, and at most `tiny` more where the result underflows.
+
+    The errors of elementary functions are in units of `unit`: what vector libraries document, not what one machine was seen to do.
+
+    Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), sections 2.1 and 2.2; NumPy's documented 2.52 ulp for exp
+        and 3.83 ulp for log in float32; 4 ulp for tanh, as vector libraries promise.
+    """
+
+    dtype: np.dtype[Any]
+    wide: np.dtype[Any]
+    unit: float
+    tiny: float  # the smallest normal number: flushing to zero and underflow cost no more
+    largest: float
+    scalar: int  # roundings that a hyper-parameter costs: it is a Python float, rounded once into float32
+    exp: float
+    log: float  # and log1p
+    tanh: float
+    sqrt: float = 2.0  # PyTorch's vectorised root is not correctly rounded
+
+    @property
+    def sigmoid(self) -> float:
+        """1 / (1 + exp(-z)): the error of exp, an addition and a division."""
+        return self.exp + 2.0
+
+    @property
+    def slack(self) -> float:
+        """How far the exact value may itself be off, as a share of the bound: the same roundings, with the wider format's unit."""
+        return float(np.finfo(self.wide).eps) / 2.0 / self.unit
+
+    def widen(self, array: Any) -> Array:
+        """The same numbers in the wider format. Shapes: any."""
+        return np.asarray(array).astype(self.wide)
+
+    def dot(self, A: Array, B: Array) -> Array:
+        """A B in the wider format. Shapes: A (n, k), B (k, m) in the dtype to (n, m)."""
+        if self.dtype == np.float32:
+            return np.dot(A.astype(self.wide), B.astype(self.wide))
+        high, low = dot2(A, B)
+        return self.widen(high) + low
+
+
+def _format(dtype: type[Any], wide: type[Any], **errors: Any) -> Format:
+    info = np.finfo(dtype)
+    return Format(np.dtype(dtype), np.dtype(wide), float(info.eps) / 2.0, float(info.tiny), float(info.max), **errors)
+
+
+FORMATS = {
+    "float64": _format(np.float64, np.longdouble, scalar=0, exp=2.0, log=4.0, tanh=8.0),
+    "float32": _format(np.float32, np.float64, scalar=1, exp=6.0, log=8.0, tanh=8.0),
+}
+
+
+def dot2(A: Array, B: Array) -> tuple[Array, Array]:
+    """A B of float64 matrices as an unevaluated sum high + low, which is off by about k^2 u^2 |A| |B|.
+
+    Each product and each sum is split into what float64 keeps and the exact rest; the rests are added up beside.
+
+    Shapes: A (n, k), B (k, m) to two of (n, m).
+    Source: Ogita, Rump and Oishi, Accurate sum and dot product (2005), algorithm 5.3 (Dot2); Dekker's TwoProduct, Knuth's TwoSum.
+    """
+    with np.errstate(all="ignore"):  # what overflows is not finite, and is not judged
+        (A_high, A_low), (B_high, B_low) = _split(A), _split(B)
+        high, low = np.zeros((A.shape[0], B.shape[1])), np.zeros((A.shape[0], B.shape[1]))
+        for i in range(A.shape[1]):
+            a, b = np.s_[:, i, None], np.s_[None, i, :]
+            product = A[a] * B[b]
+            rest = A_low[a] * B_low[b] - (((product - A_high[a] * B_high[b]) - A_low[a] * B_high[b]) - A_high[a] * B_low[b])
+            total = high + product
+            other = total - high
+            low += ((high - (total - other)) + (product - other)) + rest
+            high = total
+    return high, low
+
+
+def _split(A: Array) -> tuple[Array, Array]:
+    """Two halves of 26 bits that add up to A exactly (Veltkamp); products of halves are exact."""
+    scaled = SPLITTER * A
+    high = scaled - (scaled - A)
+    return high, A - high
