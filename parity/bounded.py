@@ -1,0 +1,273 @@
+"""Arrays that carry an error bound: a formula written once gets the bound of every number that it may rightly give.
+
+Two uses. *Propagation*: what is known of x to within an error is known of f(x) to within the error that f makes of it; so the errors of
+one equation are carried through the equations above it, with the magnitudes that occurred. *Rounding*: each operation adds, besides,
+what a float program of the dtype may lose in it; so a variant of an equation, right or wrong, is judged by the bound of its own formula.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity.exact import Format
+
+Array: TypeAlias = NDArray[Any]
+Operand: TypeAlias = "Bounded | Array | float"
+Axis: TypeAlias = int | tuple[int, ...] | None
+
+FLOAT64 = np.finfo(np.float64)
+quietly = np.errstate(all="ignore")  # what overflows or leaves its domain gets an infinite error, not a warning
+
+
+@dataclass(frozen=True, eq=False)
+class Bounded:
+    """Every number x with |x - value| <= error, entry by entry.
+
+    An operation on such numbers gives |f(x) - f(value)| for every x admitted, second order included, and adds, in units of u:
+
+        + -              |result|
+        * /              |result|, and tiny
+        A @ B            k |A| |B|, and k tiny, for inner dimension k, in any order of summation, with or without FMA
+        sum of n         (n - 1) sum |x|
+        exp log log1p tanh sigmoid sqrt    E_f |f|, and tiny where f can underflow; E_f is the format's
+        - abs max maximum positive .T [] reshape    nothing
+
+    each at the largest magnitudes that the errors admit. `tiny` pays for underflow and for flushing to zero, so it is not added where a
+    factor is exactly 0: a dead unit stays exactly dead. In propagation u is the unit of the wider format, in which `value` itself is
+    computed; with `rounded` it is that and the dtype's.
+
+    `value` is always finite and `error` never NaN. A number that is not finite is 0 with an infinite error, one that the dtype may not
+    hold has an infinite error, and so has what is computed from either, unless it is the branch not taken. Bounds are themselves rounded,
+    so each is widened by more roundings of the wider format than went into it, which is nothing beside the bound.
+
+    An array or a Python float is the exact number it is. With `rounded` the program reads it rounded once into the dtype, and both
+    numbers are admitted: 0.1 costs |0.1 - float32(0.1)| in float32; 2.0, and any array of the dtype, costs nothing.
+
+    Shapes: value any, error as value or broadcast to it; both are stored in the wider format.
+    Errors: ValueError for a negative error, for operands of different formats, and for a product of what are no matrices.
+    Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), sections 2.2 and 3.1; Jeannerod and Rump, Improved error bounds
+        for inner products in floating-point arithmetic (2013), for k u where the textbooks have k u / (1 - k u).
+    """
+
+    value: Array
+    error: Array
+    format: Format
+    rounded: bool = False
+
+    __array_ufunc__: ClassVar[None] = None  # an ndarray on the left leaves the operation to us
+
+    @quietly
+    def __post_init__(self) -> None:
+        value, error = np.broadcast_arrays(self.format.widen(self.value), self.format.widen(self.error))
+        if (error < 0).any():
+            raise ValueError(f"Bounded: error has {error.min()}, expected at least 0")
+        known = np.isfinite(value) & ~np.isnan(error)
+        object.__setattr__(self, "value", np.where(known, value, 0))
+        object.__setattr__(self, "error", np.where(known, error, np.inf))
+
+    @property
+    def unit(self) -> Any:
+        """What one rounding costs, relative to its result; a number of the wider format, in which 1 + unit is not 1."""
+        return self.format.wide.type(self.format.unit * (self.format.slack + self.rounded))
+
+    @property
+    def tiny(self) -> float:
+        """What underflow costs at most: here, where errors are multiplied in float64, and in a program of the dtype."""
+        return float(FLOAT64.tiny) + self.format.tiny * self.rounded
+
+    @property
+    def reach(self) -> Array:
+        """The largest magnitude admitted, |value| + error."""
+        return np.abs(self.value) + self.error
+
+    @property
+    def _wide_unit(self) -> Any:
+        return self.format.wide.type(self.format.unit * self.format.slack)
+
+    @quietly
+    def lift(self, other: Operand) -> "Bounded":
+        """The other operand in the same arithmetic: an array or a Python float as the exact number it is."""
+        if isinstance(other, Bounded):
+            if (other.format, other.rounded) != (self.format, self.rounded):
+                raise ValueError(f"Bounded: operand has {other.arithmetic}, expected {self.arithmetic}")
+            return other
+        value = self.format.widen(other)
+        read = value.astype(self.format.dtype) if self.rounded else value
+        return replace(self, value=value, error=np.abs(value - read))
+
+    @property
+    def arithmetic(self) -> str:
+        """The dtype, and whether its rounding is counted."""
+        return f"{self.format.dtype} {'with' if self.rounded else 'without'} rounding"
+
+    @quietly
+    def _computed(self, value: Array, error: Array, roundings: float = 1, size: Array | None = None, underflow: Any = 0.0) -> "Bounded":
+        """What an operation gives: the error it inherits, its roundings of terms of this size, and the bound's own roundings."""
+        size = np.abs(value) + error if size is None else size
+        error = (error + roundings * self.unit * size + underflow) * (1 + (roundings + 32) * self._wide_unit)
+        overflows = size * (1 + roundings * self.unit) > (self.format.largest if self.rounded else np.inf)
+        return replace(self, value=value, error=np.where(overflows, np.inf, error))
+
+    @quietly
+    def __add__(self, other: Operand) -> "Bounded":
+        x, y = self, self.lift(other)
+        return self._computed(x.value + y.value, x.error + y.error)
+
+    @quietly
+    def __mul__(self, other: Operand) -> "Bounded":
+        x, y = self, self.lift(other)
+        error = np.abs(x.value) * y.error + x.error * y.reach
+        return self._computed(x.value * y.value, error, underflow=self.tiny * ((x.reach > 0) & (y.reach > 0)))
+
+    @quietly
+    def __truediv__(self, other: Operand) -> "Bounded":
+        x, y = self, self.lift(other)
+        q, room, underflow = x.value / y.value, np.abs(y.value) - y.error, self.tiny * (x.reach > 0)
+        error = (x.error + (np.abs(q) + underflow) * y.error) / room  # x'/y' - q = (dx - q dy) / y'
+        return self._computed(q, np.where(room > 0, error, np.inf), underflow=underflow)
+
+    @quietly
+    def __matmul__(self, other: Operand) -> "Bounded":
+        A, B = self, self.lift(other)
+        if A.value.ndim != 2 or B.value.ndim != 2 or A.shape[1] != B.shape[0]:
+            raise ValueError(f"Bounded @: operands have shapes {A.shape} and {B.shape}, expected (n, k) and (k, m)")
+        error = _product(np.abs(A.value), B.error) + _product(A.error, B.reach)
+        underflow = self.tiny * _product(A.reach > 0, B.reach > 0)
+        return self._computed(A.value @ B.value, error, A.shape[1], _product(A.reach, B.reach), underflow)
+
+    def __neg__(self) -> "Bounded":
+        return replace(self, value=-self.value)
+
+    def __abs__(self) -> "Bounded":
+        return replace(self, value=np.abs(self.value))
+
+    def __sub__(self, other: Operand) -> "Bounded":
+        return self + -self.lift(other)
+
+    def __radd__(self, other: Operand) -> "Bounded":
+        return self.lift(other) + self
+
+    def __rsub__(self, other: Operand) -> "Bounded":
+        return self.lift(other) - self
+
+    def __rmul__(self, other: Operand) -> "Bounded":
+        return self.lift(other) * self
+
+    def __rtruediv__(self, other: Operand) -> "Bounded":
+        return self.lift(other) / self
+
+    def __rmatmul__(self, other: Operand) -> "Bounded":
+        return self.lift(other) @ self
+
+    @quietly
+    def exp(self) -> "Bounded":
+        """e^x: moves by at most e^(x + error) (1 - e^-error)."""
+        highest = np.nextafter(self.value + self.error, np.inf)
+        error = np.exp(highest) * -np.expm1(-self.error)
+        return self._computed(np.exp(self.value), error, self.format.exp, underflow=self.tiny)
+
+    @quietly
+    def log(self) -> "Bounded":
+        """log x: moves by at most log(x / (x - error)); infinite where x may not be positive."""
+        room = self.value - self.error
+        error = np.where(room > 0, np.log1p(self.error / room), np.inf)
+        return self._computed(np.log(self.value), error, self.format.log)
+
+    @quietly
+    def log1p(self) -> "Bounded":
+        """log(1 + x): as log of 1 + x; infinite where that may not be positive."""
+        room = (1 + self.value) * (1 - 4 * self._wide_unit) - self.error  # no more than is left after 1 + x is rounded
+        error = np.where(room > 0, np.log1p(self.error / room), np.inf)
+        return self._computed(np.log1p(self.value), error, self.format.log, underflow=self.tiny * (self.reach > 0))
+
+    @quietly
+    def tanh(self) -> "Bounded":
+        """tanh x: moves by at most error / cosh^2, its steepest slope."""
+        error = self.error / np.cosh(self._nearest_zero) ** 2
+        return self._computed(np.tanh(self.value), error, self.format.tanh, underflow=self.tiny * (self.reach > 0))
+
+    @quietly
+    def sigmoid(self) -> "Bounded":
+        """1 / (1 + e^-x), from whichever formula: moves by at most error / (4 cosh^2(x / 2)), its steepest slope."""
+        error = self.error / (2 * np.cosh(self._nearest_zero / 2)) ** 2
+        return self._computed(1 / (1 + np.exp(-self.value)), error, self.format.sigmoid, underflow=self.tiny)
+
+    @property
+    def _nearest_zero(self) -> Array:
+        """The smallest |x| admitted, where tanh and sigmoid are steepest; no larger, though rounded."""
+        return np.maximum(np.abs(self.value) - self.error, 0) * (1 - 4 * self._wide_unit)
+
+    @quietly
+    def sqrt(self) -> "Bounded":
+        """The root of x: moves by at most sqrt x - sqrt(x - error), also down to 0; infinite where x may be negative."""
+        room = self.value - self.error
+        error = np.where(self.error > 0, self.error / (np.sqrt(self.value) + np.sqrt(room)), 0)
+        return self._computed(np.sqrt(self.value), np.where(room >= 0, error, np.inf), self.format.sqrt)
+
+    @quietly
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> "Bounded":
+        """The sum over an axis, or over all."""
+        value, error, size = (np.asarray(x.sum(axis, keepdims=keepdims)) for x in (self.value, self.error, self.reach))
+        return self._computed(value, error, self.value.size // max(value.size, 1) - 1, size)
+
+    @quietly
+    def max(self, axis: Axis = None, keepdims: bool = False) -> "Bounded":
+        """The maximum over an axis, or over all: off by what the largest entry is, or by as much as another one may exceed it."""
+        largest = self.value.max(axis, keepdims=True)
+        below, inflation = largest - self.value, 4 * self._wide_unit
+        error = ((self.error - below * (1 - inflation)) * (1 + inflation)).max(axis, keepdims=keepdims)
+        return replace(self, value=largest.max(axis, keepdims=keepdims), error=error)
+
+    @quietly
+    def maximum(self, floor: float) -> "Bounded":
+        """max(x, floor). Where x may lie on either side, what is left above the floor is admitted, and nothing below it."""
+        c = self.lift(floor)
+        high = np.nextafter(self.value + self.error, np.inf)
+        straddles = (self.value - self.error < c.value) & (c.value < high)
+        half = (high - c.value) / 2
+        slop = 4 * self._wide_unit * (np.abs(c.value) + half) * (c.value != 0)  # c + half is exact at a floor of 0
+        error = np.where(straddles, half + slop, np.where(self.value >= c.value, self.error, 0)) + c.error
+        return replace(self, value=np.where(straddles, c.value + half, np.maximum(self.value, c.value)), error=error)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of value and error."""
+        return self.value.shape
+
+    @property
+    def T(self) -> "Bounded":
+        """The transpose."""
+        return replace(self, value=self.value.T, error=self.error.T)
+
+    def reshape(self, *shape: int) -> "Bounded":
+        """The same entries in another shape."""
+        return replace(self, value=self.value.reshape(shape), error=self.error.reshape(shape))
+
+    def __getitem__(self, index: Any) -> "Bounded":
+        return replace(self, value=self.value[index], error=self.error[index])
+
+
+@quietly
+def positive(z: Bounded, a: Operand, b: Operand) -> Bounded:
+    """a where z > 0, else b. Where z may have either sign, the value follows z.value and the error covers both.
+
+    Where z has no error, z = 0 is not positive. Shapes: z, a, b broadcast.
+    """
+    a, b = z.lift(a), z.lift(b)
+    above, either = z.value > 0, (z.error > 0) & (np.abs(z.value) <= z.error)
+    value = np.where(above, a.value, b.value)
+    farther = np.maximum(a.error + np.abs(a.value - value), b.error + np.abs(b.value - value)) * (1 + 4 * z.unit)
+    return replace(z, value=value, error=np.where(either, farther, np.where(above, a.error, b.error)))
+
+
+def _product(A: Array, B: Array) -> Array:
+    """No less than A B of nonnegative A (n, k) and B (k, m), but for underflow: float64's products of operands rounded up."""
+    return _up(A) @ _up(B) * (1 + (A.shape[1] + 1) * float(FLOAT64.eps))
+
+
+def _up(A: Array) -> Array:
+    """In float64, no less than A."""
+    rounded = A.astype(np.float64)
+    return np.where(rounded < A, np.nextafter(rounded, np.inf), rounded)

@@ -1,0 +1,161 @@
+"""The formulas of one training step over bounded arrays: what is known of the inputs to within an error, and so of the results.
+
+Written once for every activation, loss and rule, in the simplified form whose pole has cancelled. `Bounded` supplies the arithmetic.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from parity.bounded import Bounded, positive
+from parity.loss_entries import distribution
+from refnet.checks import Array
+from refnet.losses import LOG_FLOOR
+
+Parameters = Mapping[str, float]
+
+
+def activate(name: str, parameters: Parameters, z: Bounded) -> Bounded:
+    """a = f(z). Shapes: (n, fan_out)."""
+    makers: dict[str, Callable[[], Bounded]] = {
+        "identity": lambda: z,
+        "heaviside": lambda: positive(z, 1.0, 0.0),
+        "sigmoid": z.sigmoid,
+        "tanh": z.tanh,
+        "relu": lambda: positive(z, z, 0.0),
+        "leaky_relu": lambda: positive(z, z, z * parameters["slope"]),
+        "softmax": lambda: _softmax(z),
+    }
+    return makers[name]()
+
+
+def pull_back(name: str, parameters: Parameters, g: Bounded, z: Bounded, a: Bounded) -> Bounded:
+    """dC/dz from g = dC/da. Shapes: (n, fan_out)."""
+    return {
+        "identity": lambda: g,
+        "heaviside": lambda: g * 0.0,
+        "sigmoid": lambda: g * (a * (1.0 - a)),
+        "tanh": lambda: g * (1.0 - a * a),
+        "relu": lambda: positive(z, g, g * 0.0),
+        "leaky_relu": lambda: positive(z, g, g * parameters["slope"]),
+        "softmax": lambda: a * (g - (g * a).sum(axis=1, keepdims=True)),
+    }[name]()
+
+
+def cost(loss: str, a: Bounded, y: Array) -> Bounded:
+    """C of the output a. Shapes: a (n, k), y as the loss wants it, C ()."""
+    n, N = float(a.shape[0]), float(a.value.size)
+    return {
+        "mse": lambda: _squares(a, y) / N,
+        "half_squared_error": lambda: _squares(a, y) / (2.0 * n),
+        "mae": lambda: abs(a - y).sum() / N,
+        "cross_entropy": lambda: (_log(a) * -distribution(y, a.value)).sum() / n,
+        "softmax_cross_entropy": lambda: (_log_softmax(a) * -distribution(y, a.value)).sum() / n,
+        "binary_cross_entropy": lambda: (_log(a) * -y - _log(1.0 - a) * (1.0 - y)).sum() / N,
+        "sigmoid_cross_entropy": lambda: (positive(a, a * (1.0 - y), a * -y) + (-abs(a)).exp().log1p()).sum() / N,
+    }[loss]()
+
+
+def output_delta(loss: str, f: tuple[str, Parameters], z: Bounded, a: Bounded, y: Array) -> Bounded:
+    """BP1. Shapes: z, a and delta (n, k)."""
+    n, N, e = float(a.shape[0]), float(a.value.size), None if y.ndim == 1 else a - y
+    fused: dict[tuple[str, str], Callable[[], Bounded]] = {
+        ("cross_entropy", "softmax"): lambda: _excess(a, y) / n,
+        ("cross_entropy", "sigmoid"): lambda: (1.0 - a) * -distribution(y, a.value) / n,
+        ("softmax_cross_entropy", "identity"): lambda: _excess(_softmax(z), y) / n,
+        ("binary_cross_entropy", "sigmoid"): lambda: (a - y) / N,
+        ("sigmoid_cross_entropy", "identity"): lambda: (z.sigmoid() - y) / N,
+    }
+    if (loss, f[0]) in fused:
+        return fused[loss, f[0]]()
+    if e is None:
+        raise ValueError(f"output_delta: {loss} has labels, expected values (n, k)")
+    g = {
+        "mse": lambda: e * 2.0 / N,
+        "half_squared_error": lambda: e / n,
+        "mae": lambda: positive(e, 1.0, positive(-e, -1.0, 0.0)) / N,
+    }[loss]()
+    return pull_back(*f, g, z, a)
+
+
+def new_state(
+    rule: str, name: str, h: Mapping[str, Any], theta: Array, g: Bounded, old: Mapping[str, Array], new: Mapping[str, Bounded]
+) -> Bounded:
+    """A vector of the state after the step, from the old state and, where it is made of them, new vectors. Shapes: as theta."""
+    d = _decayed(rule, h, theta, g)
+
+    def mean(of: Bounded, keep: float) -> Bounded:
+        return d.lift(old[name]) * keep + of * (1.0 - keep)
+
+    makers: dict[tuple[str, str], Callable[[], Bounded]] = {
+        ("sgd", "momentum_buffer"): lambda: d.lift(old[name]) * h["momentum"] + d * (1.0 - h["dampening"]) if name in old else d,
+        ("adagrad", "sum"): lambda: d.lift(old[name]) + d * d,
+        ("rmsprop", "square_avg"): lambda: mean(d * d, h["alpha"]),
+        ("rmsprop", "grad_avg"): lambda: mean(d, h["alpha"]),
+        ("rmsprop", "momentum_buffer"): lambda: d.lift(old[name]) * h["momentum"] + _quotient(h, d, new),
+        ("adam", "exp_avg"): lambda: mean(d, h["betas"][0]),
+        ("adam", "exp_avg_sq"): lambda: mean(d * d, h["betas"][1]),
+        ("adam", "max_exp_avg_sq"): lambda: positive(new["exp_avg_sq"] - old[name], new["exp_avg_sq"], old[name]),
+    }
+    return makers["adam" if rule == "adamw" else rule, name]()
+
+
+def new_parameters(rule: str, h: Mapping[str, Any], t: int, theta: Array, g: Bounded, new: Mapping[str, Bounded]) -> Bounded:
+    """theta after the step, from the new state. Shapes: as theta."""
+    d = _decayed(rule, h, theta, g)
+    kept = g.lift(theta) * (1.0 - h["lr"] * h["weight_decay"]) if rule == "adamw" else g.lift(theta)
+    steps: dict[str, Callable[[], Bounded]] = {
+        "sgd": lambda: _direction(h, d, new) * h["lr"],
+        "adagrad": lambda: d / (new["sum"].sqrt() + h["eps"]) * (h["lr"] / (1.0 + (t - 1) * h["lr_decay"])),
+        "rmsprop": lambda: (new["momentum_buffer"] if h["momentum"] else _quotient(h, d, new)) * h["lr"],
+        "adam": lambda: _adam_step(h, t, new),
+        "adamw": lambda: _adam_step(h, t, new),
+    }
+    return kept - steps[rule]()
+
+
+def _decayed(rule: str, h: Mapping[str, Any], theta: Array, g: Bounded) -> Bounded:
+    return g + g.lift(theta) * h["weight_decay"] if h["weight_decay"] and rule != "adamw" else g
+
+
+def _direction(h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded]) -> Bounded:
+    if not h["momentum"]:
+        return d
+    return d + new["momentum_buffer"] * h["momentum"] if h["nesterov"] else new["momentum_buffer"]
+
+
+def _quotient(h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded]) -> Bounded:
+    v = new["square_avg"]
+    variance = (v - new["grad_avg"] * new["grad_avg"]).maximum(0.0) if h["centered"] else v
+    return d / (variance.sqrt() + h["eps"])
+
+
+def _adam_step(h: Mapping[str, Any], t: int, new: Mapping[str, Bounded]) -> Bounded:
+    (bc1, bc2), v = (1 - np.longdouble(beta) ** t for beta in h["betas"]), new["max_exp_avg_sq" if h["amsgrad"] else "exp_avg_sq"]
+    return new["exp_avg"] / ((v / float(bc2)).sqrt() + h["eps"]) * float(h["lr"] / bc1)
+
+
+def _softmax(z: Bounded) -> Bounded:
+    e = (z - z.max(axis=1, keepdims=True)).exp()
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def _log_softmax(z: Bounded) -> Bounded:
+    s = z - z.max(axis=1, keepdims=True)
+    return s - s.exp().sum(axis=1, keepdims=True).log()
+
+
+def _excess(p: Bounded, y: Array) -> Bounded:
+    """p Y - y, with Y = sum y, which is 1 up to rounding."""
+    Y = distribution(y, p.value)
+    return p * Y.sum(axis=1, keepdims=True) - Y
+
+
+def _squares(a: Bounded, y: Array) -> Bounded:
+    e = a - y
+    return (e * e).sum()
+
+
+def _log(a: Bounded) -> Bounded:
+    return a.log().maximum(LOG_FLOOR)
