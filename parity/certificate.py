@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from parity.claim import CONVENTION, INACCURATE, PASSED, WRONG, Claim
-from parity.equations import Statement, statements
 from parity.record import StepRecord
-from parity.update_entries import RULE_ENTRIES
-from refnet.activations import ACTIVATIONS
+from parity.statements import Statement, statements
+from parity.usable import check_usable
 from refnet.checks import Array, place
 from refnet.equations import EQUATIONS
-from refnet.losses import LOSSES
-from refnet.optimizers import OPTIMIZERS
 
 NOT_JUDGED, NOT_SHOWN, WIRING = "not judged", "not shown", "wiring"
 BROKEN = (WRONG, CONVENTION, INACCURATE)
@@ -170,28 +168,34 @@ def judge(statement: Statement) -> Result:
     off = share > 1.0
     if off.any():
         return _broken(blank, claim, got, share, off)
-    result = _at(blank, claim, got, share)
-    if claim.judged.all():
-        return result
+    return _unless_unjudged(claim, _at(blank, claim, got, share))
+
+
+def _unless_unjudged(claim: Claim, result: Result) -> Result:
+    """A result that passed has not where an entry could not be judged."""
     left = int(claim.judged.size - claim.judged.sum())
-    return replace(result, status=NOT_JUDGED, note=f"{claim.reason} in {left} of {claim.judged.size} entries")
+    if not left or result.status != PASSED:
+        return result
+    note = f"{claim.reason} in {left} of {claim.judged.size} entries"
+    return replace(result, status=NOT_JUDGED, note=f"{note}; {result.note}" if result.note else note)
 
 
 def _broken(blank: Result, claim: Claim, got: Array, share: Array, off: Array) -> Result:
     """What is off by more than its bound: something that people write, as far as that explains it."""
     used = []
     left = off
-    for other in claim.others():
-        explained = left & other.fits(got)
-        if explained.any():
-            used.append(other)
-            left = left & ~explained
+    with np.errstate(all="ignore"):  # what overflows fits nothing
+        for other in claim.others():
+            explained = left & other.fits(got)
+            if explained.any():
+                used.append(other)
+                left = left & ~explained
     notes = "; ".join(other.note for other in used)
     if left.any() or not used:
         return replace(_at(blank, claim, got, np.where(left, share, 0.0)), status=WRONG, note=f"elsewhere {notes}" if notes else "")
     worst = max(used, key=lambda other: (PASSED, INACCURATE, CONVENTION, WRONG).index(other.status))
     share = np.minimum(share, 1.0) if worst.status == PASSED else share
-    return replace(_at(blank, claim, got, share), status=worst.status, note=notes, deviation=worst.deviation)
+    return _unless_unjudged(claim, replace(_at(blank, claim, got, share), status=worst.status, note=notes, deviation=worst.deviation))
 
 
 def _at(blank: Result, claim: Claim, got: Array, share: Array) -> Result:
@@ -208,59 +212,26 @@ def _at(blank: Result, claim: Claim, got: Array, share: Array) -> Result:
 
 
 def _wiring(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
-    """A step starts from the weights and the state that the last one wrote, to the bit."""
+    """A step is the next one, and starts from the weights and the state that the last one wrote, to the bit."""
+    counted = Result(WIRING, None, "step number", "", 0.0)
+    due = previous.spec.step + 1
+    yield counted if record.spec.step == due else replace(counted, used=np.inf, status=WRONG, note=f"{record.spec.step}, expected {due}")
     if previous.after is None:
         yield Result(WIRING, None, "start", "", 0.0, status=NOT_SHOWN, note="the step before does not show what it wrote")
         return
     for name in ("W", "b"):
-        for i, (now, then) in enumerate(zip(getattr(record.before, name), getattr(previous.after, name), strict=True), start=1):
+        for i, (now, then) in enumerate(zip_longest(getattr(record.before, name), getattr(previous.after, name)), start=1):
             yield _same(i, f"{name} before", now, then)
-    for name, vector in record.before.state.items():
-        if name in previous.after.state:
-            yield _same(None, f"{name} before", vector, previous.after.state[name])
+    for name in record.before.state | previous.after.state:
+        yield _same(None, f"{name} before", record.before.state.get(name), previous.after.state.get(name))
 
 
-def _same(layer: int | None, quantity: str, now: Array, then: Array) -> Result:
+def _same(layer: int | None, quantity: str, now: Array | None, then: Array | None) -> Result:
     blank = Result(WIRING, layer, quantity, "", 0.0)
-    if now.shape == then.shape and now.dtype == then.dtype and np.array_equal(now, then):
+    if then is None:
+        return replace(blank, status=NOT_SHOWN, note="the step before does not show what it wrote")
+    if now is None:
+        return replace(blank, used=np.inf, status=WRONG, note="nothing, expected what the step before wrote")
+    if now.shape == then.shape and now.dtype == then.dtype and now.tobytes() == then.tobytes():
         return blank
     return replace(blank, used=np.inf, status=WRONG, note="other values than the step before wrote")
-
-
-def check_usable(record: StepRecord) -> None:
-    """Refuse with a ValueError a record of which nothing can be judged."""
-    spec, depth, n = record.spec, len(record.spec.sizes) - 1, len(record.x)
-    _known("loss", spec.loss, LOSSES)
-    _known("optimizer", spec.optimizer, OPTIMIZERS)
-    _known("dtype", spec.dtype, ("float32", "float64"))
-    for name, _ in spec.activations:
-        _known("activation", name, ACTIVATIONS)
-    for what, count in (("activations", spec.activations), ("layers", record.layers), ("W", record.before.W), ("b", record.before.b)):
-        if len(count) != depth:
-            raise ValueError(f"certify: record has {len(count)} {what}, expected {depth} as its sizes {spec.sizes}")
-    name, parameters = spec.activations[-1]
-    loss = LOSSES[spec.loss]()
-    loss.check_output(ACTIVATIONS[name](**parameters))
-    _fits("x", record.x, (n, spec.sizes[0]), spec.dtype)
-    loss.targets(record.y, n, spec.sizes[-1], np.dtype(spec.dtype))
-    for i, (into, out) in enumerate(zip(spec.sizes, spec.sizes[1:], strict=False)):
-        _fits(f"W of layer {i + 1} before the step", record.before.W[i], (out, into), spec.dtype)
-        _fits(f"b of layer {i + 1} before the step", record.before.b[i], (out,), spec.dtype)
-    total = sum(W.size + b.size for W, b in zip(record.before.W, record.before.b, strict=True))
-    for name, vector in record.before.state.items():
-        _fits(f"{name} before the step", vector, (total,), spec.dtype)
-    for name in RULE_ENTRIES[spec.optimizer]().keeps(spec.hyperparameters):
-        if name not in record.before.state and not (name == "momentum_buffer" and spec.optimizer == "sgd" and spec.step == 1):
-            raise ValueError(f"certify: state before step {spec.step} has no {name}, expected it: {spec.optimizer} reads it")
-    if record.after is not None and not len(record.after.W) == len(record.after.b) == depth:
-        raise ValueError(f"certify: record has {len(record.after.W)} W and {len(record.after.b)} b after the step, expected {depth}")
-
-
-def _known(kind: str, name: str, known: Any) -> None:
-    if name not in known:
-        raise ValueError(f"certify: {kind} has {name!r}, expected one of {', '.join(known)}")
-
-
-def _fits(what: str, array: Array, shape: tuple[int, ...], dtype: str) -> None:
-    if array.shape != shape or array.dtype != dtype:
-        raise ValueError(f"certify: {what} has {array.dtype} {array.shape}, expected {dtype} {shape}")

@@ -66,11 +66,12 @@ def claim(
 
 
 def near(fmt: Format, exact: Any, bound: Any) -> Callable[[Array], Array]:
-    """Whether an entry is as near to another exact value as rounding allows there."""
+    """Whether an entry is as near to another exact value as rounding allows there; near to an infinite one is that one alone."""
+    exact, bound = np.asarray(exact, fmt.wide), np.asarray(bound)
 
     def fits(got: Array) -> Array:
-        with np.errstate(all="ignore"):
-            return np.abs(got - np.asarray(exact, fmt.wide)) <= np.asarray(bound) * (1.0 + fmt.slack)
+        close = np.isfinite(exact) & (np.abs(got - exact) <= bound * (1.0 + fmt.slack))
+        return close | (got == exact)
 
     return fits
 

@@ -115,7 +115,7 @@ class MAE(_ValueLoss):
     roundings = 3.0
 
     def value(self, fmt: Format, a: Array, y: Array) -> Claim:
-        """Within (N + 2) u C + lam."""
+        """Within (N + 2) u C + 2 lam."""
         total = np.abs(fmt.widen(a) - fmt.widen(y)).sum()
         return _positive(fmt, total / a.size, a.size + 2.0, total)
 
@@ -237,7 +237,7 @@ class SoftmaxCrossEntropy(LossEntry):
         value = (Y * (L - s)).sum()
         terms = n if y.ndim == 1 else a.size
         bound = fmt.unit * (size((Y * off).sum()) + (terms + 4.0) * size(value)) / n + fmt.tiny
-        return claim(fmt, value / n, bound)
+        return claim(fmt, value / n, bound, (size(value) < fmt.largest) & (2.0 * size(z).max() < fmt.largest))
 
     def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
         """(p_j Y - y_j) / n, p = softmax(z): within (u [(k + 5) (y_j + p_j Y) + E p_j Y] + p_j |Y - 1|) / n + lam."""
@@ -261,7 +261,8 @@ class SigmoidCrossEntropy(LossEntry):
         soft = np.log1p(np.exp(-np.abs(z)))
         total = (np.where(z > 0.0, z * (1.0 - fmt.widen(y)), -z * y) + soft).sum()
         off = (3.0 * np.maximum(y, 1.0 - y) + 2.0) * np.abs(z) + (fmt.exp + fmt.log + 2.0) * soft
-        return claim(fmt, total / N, fmt.unit * (size(off.sum()) + (N + 4.0) * size(total)) / N + fmt.tiny)
+        bound = fmt.unit * (size(off.sum()) + (N + 4.0) * size(total)) / N + fmt.tiny
+        return claim(fmt, total / N, bound, size(total) < fmt.largest)
 
     def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
         """(sigmoid(z) - y) / N, within u [E_sig p + 4 (y (1 - p) + (1 - y) p)] / N + lam."""

@@ -70,12 +70,13 @@ def record_refnet(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, op
     with np.errstate(over="ignore", invalid="ignore"):  # the step refuses what comes of it, by name
         trace = net.forward(x)
         targets = net.check_targets(loss, y, len(trace.output))
+        x_given, y_given = trace[0].a_prev.copy(), targets.copy()  # before anything could write into them
         gradients = net.backward(trace, loss, targets)
         value = loss.value(trace.output, targets)
     optimizer.bind(net)
     before = snapshot(net, optimizer)
     optimizer.step(net, gradients)
-    return _record(net, loss, optimizer, before, trace[0].a_prev, targets, trace, gradients, value)
+    return _record(net, loss, optimizer, before, x_given, y_given, trace, gradients, value)
 
 
 class FitRecorder:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from parity.claim import INACCURATE, PASSED, Claim, Other, claim, near, size
+from parity.claim import CONVENTION, INACCURATE, PASSED, WRONG, Claim, Other, claim, near, size
 from parity.exact import Format
 from refnet.checks import Array
 
@@ -92,14 +92,19 @@ class SGD(RuleEntry):
     def vector(self, step: Update, name: str) -> Claim:
         """First d itself; then within u |buf'| + (1 + r) u |mu buf| + |1 - tau| E_d + [tau] (2 + r) u |(1 - tau) d| + 2 lam."""
         fmt, (d, off) = step.fmt, step.decayed
-        if name not in step.old:
-            return _claim(step, d, off)
+        if name not in step.old or (step.t == 1 and not step.old[name].any()):
+            return _claim(step, d, off, others=lambda: self._dampened_first(step))
         kept, share = step["momentum"] * fmt.widen(step.old[name]), 1.0 - step["dampening"]
         exact = kept + (fmt.wide.type(1.0) - fmt.wide.type(step["dampening"])) * d
         bound = fmt.unit * (size(exact) + (1.0 + fmt.scalar) * size(kept)) + abs(share) * off + 2.0 * fmt.tiny
         if step["dampening"]:
             bound = bound + (2.0 + fmt.scalar) * fmt.unit * abs(share) * size(d)
         return _claim(step, exact, bound, size(d) + size(kept))
+
+    def _dampened_first(self, step: Update) -> Sequence[Other]:
+        (d, off), share = step.decayed, 1.0 - step["dampening"]
+        fits = near(step.fmt, share * d, abs(share) * (off + (3.0 + step.fmt.scalar) * step.fmt.unit * size(d)) + 2.0 * step.fmt.tiny)
+        return [Other(CONVENTION, "the first step dampened, as from a buffer of zeros; PyTorch takes d whole", fits)]
 
     def parameters(self, step: Update) -> Claim:
         """Within u |theta'| + (1 + r) u |lr v| + lr E_v + 2 lam."""
@@ -223,7 +228,7 @@ class RMSprop(RuleEntry):
 
 def _negative_variance(where: Array) -> Any:
     note = "the root of a variance that rounding made negative, as in torch.optim.RMSprop(centered=True); take max(v - mean^2, 0)"
-    return lambda: [Other("wrong", note, lambda got: where & np.isnan(got), "centered RMSprop")]
+    return lambda: [Other(WRONG, note, lambda got: where & np.isnan(got), "centered RMSprop")]
 
 
 class Adam(RuleEntry):
@@ -304,6 +309,8 @@ class AdamW(Adam):
 
     def _shrunk(self, step: Update) -> tuple[Array, Any]:
         fmt, shrink = step.fmt, np.longdouble(step["lr"]) * np.longdouble(step["weight_decay"])
+        if not shrink:
+            return super()._shrunk(step)
         theta = fmt.wide.type(1 - shrink) * fmt.widen(step.theta)
         return theta, fmt.unit * ((2.0 + fmt.scalar) * size(theta) + float(shrink) * size(step.theta))
 
@@ -321,16 +328,16 @@ def _correction(beta: float, t: int, unit: float) -> tuple[Any, float]:
 def _mean(step: Update, name: str, decay: str, which: int | None = None) -> Claim:
     """m' = beta m + w d, w = 1 - beta: within u |m'| + u max(plain, lerp) + w E_d + 3 lam.
 
-    plain = (1 + r) beta |m| + (2 + r) w |d|; lerp, as m + w (d - m) or d - (d - m) (1 - w), is (3 + r) min(w, beta) |d - m|, and
-    (1 + r) w |d - m| more where w >= 1/2. Neither is always the larger.
+    plain = (1 + r) beta |m| + (2 + r) w |d|; lerp is (3 + r) w |d - m| as m + w (d - m) for w < 1/2, otherwise, as
+    d - (d - m) (1 - w), (3 + r) beta |d - m| + (1 + r) w |d - m|. Neither plain nor lerp is always the larger.
     """
 
     def at(step: Update) -> tuple[Array, Array]:
         fmt, (d, off), beta = step.fmt, step.decayed, _pick(step[decay], which)
-        m, w, r = fmt.widen(step.old[name]), float(1.0 - beta), step.fmt.scalar
+        m, w, r = fmt.widen(step.old[name]), abs(1.0 - beta), step.fmt.scalar
         exact = beta * m + (fmt.wide.type(1.0) - fmt.wide.type(beta)) * d
         plain = (1.0 + r) * beta * size(m) + (2.0 + r) * w * size(d)
-        lerp = ((3.0 + r) * min(w, beta) + (1.0 + r) * w * (w >= 0.5)) * size(d - m)
+        lerp = ((3.0 + r) * (w if w < 0.5 else beta) + (1.0 + r) * w * (w >= 0.5)) * size(d - m)
         return exact, fmt.unit * (size(exact) + np.maximum(plain, lerp)) + w * off + 3.0 * fmt.tiny
 
     return _claim(step, *at(step), others=lambda: _rough(step, decay, at))
@@ -341,7 +348,7 @@ def _mean_square(step: Update, name: str, decay: str, which: int | None = None) 
 
     def at(step: Update) -> tuple[Array, Array]:
         fmt, (d, off), beta = step.fmt, step.decayed, _pick(step[decay], which)
-        kept, w, r = beta * fmt.widen(step.old[name]), float(1.0 - beta), step.fmt.scalar
+        kept, w, r = beta * fmt.widen(step.old[name]), abs(1.0 - beta), step.fmt.scalar
         added = (fmt.wide.type(1.0) - fmt.wide.type(beta)) * (d * d)
         exact = kept + added
         own = fmt.unit * (size(exact) + (1.0 + r) * size(kept) + (3.0 + r) * size(added))

@@ -1,0 +1,74 @@
+"""What a record must be for anything in it to be judged: known names, whole settings, and a start of the right shapes."""
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from parity.record import StepRecord
+from parity.update_entries import RULE_ENTRIES
+from refnet.activations import ACTIVATIONS
+from refnet.losses import LOSSES
+from refnet.optimizers import OPTIMIZERS
+
+
+def check_usable(record: StepRecord) -> None:
+    """Refuse with a ValueError a record of which nothing can be judged."""
+    spec, before, after = record.spec, record.before, record.after
+    depth, n = len(spec.sizes) - 1, len(record.x)
+    if depth < 1 or min(spec.sizes) < 1:
+        raise ValueError(f"certify: sizes has {spec.sizes}, expected at least an input and an output, of 1 or more")
+    if spec.step < 1:
+        raise ValueError(f"certify: step has {spec.step}, expected 1 or more")
+    _known("dtype", spec.dtype, ("float32", "float64"))
+    counts = {"activations": spec.activations, "layers": record.layers, "W": before.W, "b": before.b}
+    counts |= {} if after is None else {"W after the step": after.W, "b after the step": after.b}
+    for what, given in counts.items():
+        if len(given) != depth:
+            raise ValueError(f"certify: record has {len(given)} {what}, expected {depth} as its sizes {spec.sizes}")
+    activations = [_made("activation", name, ACTIVATIONS, parameters) for name, parameters in spec.activations]
+    _made("optimizer", spec.optimizer, OPTIMIZERS, spec.hyperparameters)
+    loss = _made("loss", spec.loss, LOSSES, {})
+    loss.check_output(activations[-1])
+    _fits("x", record.x, (n, spec.sizes[0]), spec.dtype)
+    targets = loss.targets(record.y, n, spec.sizes[-1], np.dtype(spec.dtype))
+    _fits("y", record.y, targets.shape, targets.dtype if targets.ndim == 2 else getattr(record.y, "dtype", None))
+    for i, (into, out) in enumerate(pairwise(spec.sizes)):
+        _fits(f"W of layer {i + 1} before the step", before.W[i], (out, into), spec.dtype)
+        _fits(f"b of layer {i + 1} before the step", before.b[i], (out,), spec.dtype)
+    total = sum(W.size + b.size for W, b in zip(before.W, before.b, strict=True))
+    for name, vector in before.state.items():
+        _fits(f"{name} before the step", vector, (total,), spec.dtype)
+    for name in RULE_ENTRIES[spec.optimizer]().keeps(spec.hyperparameters):
+        if name not in before.state and not (name == "momentum_buffer" and spec.optimizer == "sgd" and spec.step == 1):
+            raise ValueError(f"certify: state before step {spec.step} has no {name}, expected it: {spec.optimizer} reads it")
+
+
+def _made(kind: str, name: str, known: Mapping[str, type[Any]], settings: Mapping[str, Any]) -> Any:
+    """What the name stands for, made with its settings; ValueError where a setting is missing, unknown or unusable."""
+    _known(kind, name, known)
+    needed = _settings_of(known[name]())
+    if settings.keys() != needed.keys():
+        raise ValueError(f"certify: {name} has the settings {', '.join(settings) or 'none'}, expected {', '.join(needed) or 'none'}")
+    try:
+        return known[name](**settings)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _settings_of(made: Any) -> dict[str, Any]:
+    """The hyper-parameters of an optimizer, the parameters of an activation; a loss has none."""
+    return made.hyperparameters if hasattr(made, "hyperparameters") else getattr(made, "parameters", {})
+
+
+def _known(kind: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise ValueError(f"certify: {kind} has {name!r}, expected one of {', '.join(known)}")
+
+
+def _fits(what: str, array: Any, shape: tuple[int, ...], dtype: Any) -> None:
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"certify: {what} has type {type(array).__name__}, expected an array")  # noqa: TRY004 - unusable, as the rest
+    if array.shape != shape or array.dtype != dtype:
+        raise ValueError(f"certify: {what} has {array.dtype} {array.shape}, expected {dtype} {shape}")
