@@ -50,9 +50,9 @@ def cost(loss: str, a: Bounded, y: Array) -> Bounded:
         "mse": lambda: _squares(a, y) / N,
         "half_squared_error": lambda: _squares(a, y) / (2.0 * n),
         "mae": lambda: abs(a - y).sum() / N,
-        "cross_entropy": lambda: (_log(a) * -distribution(y, a.value)).sum() / n,
+        "cross_entropy": lambda: _expected(a, distribution(y, a.value)) / n,
         "softmax_cross_entropy": lambda: (_log_softmax(a) * -distribution(y, a.value)).sum() / n,
-        "binary_cross_entropy": lambda: (_log(a) * -y - _log(1.0 - a) * (1.0 - y)).sum() / N,
+        "binary_cross_entropy": lambda: (_expected(a, y) + _expected(1.0 - a, 1.0 - y)) / N,
         "sigmoid_cross_entropy": lambda: (positive(a, a * (1.0 - y), a * -y) + (-abs(a)).exp().log1p()).sum() / N,
     }[loss]()
 
@@ -157,5 +157,7 @@ def _squares(a: Bounded, y: Array) -> Bounded:
     return (e * e).sum()
 
 
-def _log(a: Bounded) -> Bounded:
-    return a.log().maximum(LOG_FLOOR)
+def _expected(a: Bounded, y: Array) -> Bounded:
+    """-sum y log a, where 0 log 0 = 0."""
+    counts = y > 0.0
+    return (a[counts].log().maximum(LOG_FLOOR) * -y[counts]).sum()

@@ -93,13 +93,7 @@ def twin(net: Network) -> nn.Sequential:
     """
     if not isinstance(net, Network):
         raise TypeError(f"twin: net has type {type(net).__name__}, expected Network")
-    modules: list[nn.Module] = []
-    for layer in net.layers:
-        linear = nn.utils.skip_init(nn.Linear, layer.fan_in, layer.fan_out, dtype=_torch_dtype(net.dtype))  # type: ignore[no-untyped-call]
-        modules += [linear, _module(layer.activation)]
-    model = nn.Sequential(*modules)
-    copy_to_torch(net, model)
-    return model
+    return _sequential([(layer.activation, layer.W, layer.b) for layer in net.layers])
 
 
 def copy_to_torch(net: Network, model: nn.Module) -> None:
@@ -200,12 +194,13 @@ def restate(record: StepRecord) -> StepRecord:
         z = nn.functional.linear(a_prev, W, b)
         torch.autograd.backward(z, _tensor(layer.delta))  # BP3 and BP4
         z_own = _tensor(layer.z).requires_grad_()
-        a = modules[i](z_own)
+        a = modules[i](z_own.clone())
+        recomputed, a.data[:] = _array(a), _tensor(layer.a)  # behind autograd's back: what comes next reads the recorded a
         if i == len(shown) - 1:
             torch.autograd.backward(loss(a, y))
         else:
             torch.autograd.backward(a, _tensor(shown[i + 1].delta) @ _tensor(record.before.W[i + 1]))
-        layers.append(LayerRecord(*(_array(t) for t in (z, a, z_own.grad, W.grad, b.grad))))
+        layers.append(LayerRecord(_array(z), recomputed, *(_array(t) for t in (z_own.grad, W.grad, b.grad))))
     value = float(loss(_tensor(shown[-1].a), y))
     parameters = [_tensor(p).requires_grad_() for pair in zip(record.before.W, record.before.b, strict=True) for p in pair]
     for p, gradient in zip(parameters, [g for layer in shown for g in (layer.dW, layer.db)], strict=True):
@@ -213,6 +208,18 @@ def restate(record: StepRecord) -> StepRecord:
     optimizer = _optimizer(spec.optimizer, spec.hyperparameters, parameters, spec.step - 1, record.before.state)
     optimizer.step()
     return replace(record, layers=tuple(layers), loss=value, after=_snapshot(parameters, optimizer))
+
+
+def restart(record: StepRecord) -> StepRecord:
+    """The record's whole step taken once more by PyTorch, from the weights and the state that the record starts with.
+
+    Errors: as record_torch.
+    """
+    spec, before = record.spec, record.before
+    activations = [ACTIVATIONS[name](**parameters) for name, parameters in spec.activations]
+    model = _sequential(list(zip(activations, before.W, before.b, strict=True)))
+    optimizer = _optimizer(spec.optimizer, spec.hyperparameters, list(model.parameters()), spec.step - 1, before.state)
+    return record_torch(model, record.x, record.y, TORCH_LOSSES[spec.loss](), optimizer)
 
 
 @contextmanager
@@ -235,6 +242,16 @@ def predict(model: nn.Module, x: Array) -> Array:
     """The model's output activations, (n, fan_out), for x in any floating dtype."""
     with torch.no_grad():
         return _array(model(_tensor(x).to(next(model.parameters()).dtype)))
+
+
+def _sequential(layers: Sequence[tuple[Activation, Array, Array]]) -> nn.Sequential:
+    """An nn.Linear with its activation's module for each (activation, W, b); torch's global random generator is not moved."""
+    modules: list[nn.Module] = []
+    for activation, W, b in layers:
+        linear = nn.utils.skip_init(nn.Linear, W.shape[1], W.shape[0], dtype=_torch_dtype(W.dtype))  # type: ignore[no-untyped-call]
+        linear.load_state_dict({"weight": _tensor(W), "bias": _tensor(b)})
+        modules += [linear, _module(activation)]
+    return nn.Sequential(*modules)
 
 
 def _module(activation: Activation) -> nn.Module:
