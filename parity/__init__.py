@@ -1,41 +1,54 @@
 """parity: the proof that a backpropagation is right.
 
-It builds the PyTorch twin of a refnet network, copies the weights, and compares every quantity of every training step in order of
-computation, so that the first difference names the equation and the layer. On the command line: `parity`.
+It judges every equation of every layer of a training step from the step's own numbers, against a bound that follows from rounding; it
+builds the PyTorch twin of a refnet network, copies the weights, and shows that both hold and agree. On the command line: `parity`.
 
-    record        StepRecord: all that one training step did          torch_twin   the identical PyTorch model
-    agreement     compares two records, equation by equation          cases        the case table
-    digits        both train on handwritten digits, step for step     sweep        both go through the case table
-    report        what is printed                                     cli          the command line
+    record        StepRecord: all that one training step did        cases        the case table
+    exact         the wider format that exact values are in         claim        an exact value and its bound
+    equations     the eight equations restated, with bounds, and their entries: activation_entries, loss_entries, update_entries
+    certificate   certify: which equation of which layer holds      truth        the same in 50 digits, entry by entry
+    bounded       arrays that carry an error bound                  formulas     the formulas over such arrays
+    agreement     two records from equal inputs or equal weights    torch_twin   the identical PyTorch model
+    digits        both train on handwritten digits                  sweep        both go through the case table
+    soundness     random runs: is any bound broken                  power        the smallest error that is noticed
+    job           the main job          figure   its picture        report       what is printed       cli   the command line
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from parity.agreement import Agreement, Difference, compare
+from parity.agreement import Agreement, Difference, compare, compare_restated
 from parity.cases import CASES, Case
+from parity.certificate import Certificate, Result, certify
+from parity.equations import entries
 from parity.record import FitRecorder, LayerRecord, Snapshot, Spec, StepRecord, record_refnet
 
 if TYPE_CHECKING:
-    from parity.torch_twin import copy_from_torch, copy_to_torch, record_torch, restate, twin, twin_loss, twin_optimizer
+    from parity.torch_twin import copy_from_torch, copy_to_torch, record_torch, restart, restate, twin, twin_loss, twin_optimizer
 
-_TORCH = ("copy_from_torch", "copy_to_torch", "record_torch", "restate", "twin", "twin_loss", "twin_optimizer")
+_TORCH = ("copy_from_torch", "copy_to_torch", "record_torch", "restart", "restate", "twin", "twin_loss", "twin_optimizer")
 
 __all__ = [
     "CASES",
     "Agreement",
     "Case",
+    "Certificate",
     "Difference",
     "FitRecorder",
     "LayerRecord",
+    "Result",
     "Snapshot",
     "Spec",
     "StepRecord",
+    "certify",
     "compare",
+    "compare_restated",
     "copy_from_torch",
     "copy_to_torch",
+    "entries",
     "record_refnet",
     "record_torch",
+    "restart",
     "restate",
     "twin",
     "twin_loss",

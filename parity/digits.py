@@ -1,10 +1,12 @@
 """The main job's first half: refnet and its twin train the same network on real handwritten digits, on the same mini-batches, side by side.
 
-`fit` trains refnet; its `on_step` hook hands every mini-batch to the twin. Neither is ever corrected towards the other.
+`fit` trains refnet; its `on_step` hook hands every mini-batch to the twin. Neither is ever corrected towards the other, and every step of
+both is certified. In the first steps a second twin, brought to refnet's weights before each, shows that the two agree step by step, while
+the difference of the free-running ones is the growth curve.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +14,10 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from parity.agreement import Agreement, compare
+from parity.certificate import certify
 from parity.record import FitRecorder, StepRecord
-from parity.torch_twin import predict, record_torch, twin, twin_loss, twin_optimizer
+from parity.sweep import StepOutcome, certified
+from parity.torch_twin import predict, record_torch, restart, twin, twin_loss, twin_optimizer
 from refnet.checks import Array
 from refnet.losses import SoftmaxCrossEntropy
 from refnet.network import Network, mlp
@@ -24,6 +27,7 @@ from refnet.training import Epoch, fit
 SIZES = (64, 30, 10)
 BATCH = 32
 EPOCHS = 30
+GROWTH = 100  # steps of the growth curve, and of the comparison from equal weights
 
 
 class Split(NamedTuple):
@@ -43,12 +47,13 @@ class Trained:
     net: Network
     model: Any
     epochs: list["EpochPair"] = field(default_factory=list)
-    steps: list[Agreement] = field(default_factory=list)
+    steps: list[StepOutcome] = field(default_factory=list)
+    growth: list[float] = field(default_factory=list)  # the largest weight difference of the free-running two after each step
 
     @property
-    def first(self) -> tuple[int, Agreement] | None:
-        """The first step, from 1 on, where the two do not agree."""
-        return next(((i, step) for i, step in enumerate(self.steps, start=1) if not step.passed), None)
+    def first(self) -> tuple[int, str] | None:
+        """The first step, from 1 on, where something is wrong, and what."""
+        return next(((i, step.problem) for i, step in enumerate(self.steps, start=1) if step.problem), None)
 
     @property
     def weight_difference(self) -> float:
@@ -97,7 +102,7 @@ def train(
     dtype: str = "float64",
     optimizer: Optimizer | None = None,
 ) -> Trained:
-    """Train both from the same weights on the same mini-batches, comparing every quantity of every step.
+    """Train both from the same weights on the same mini-batches, certifying every equation of every step.
 
     Shapes: 64 inputs, 30 tanh units, 10 logits; mini-batches of 32.
     """
@@ -137,16 +142,24 @@ def train(
 
 
 class _Lockstep:
-    """Gives the twin each mini-batch that refnet has just taken, and compares the two steps."""
+    """Gives the twin each mini-batch that refnet has just taken, and certifies the two steps."""
 
     def __init__(self, trained: Trained, loss: Any, optimizer: Any) -> None:
         self._trained, self._loss, self._optimizer = trained, loss, optimizer
+        self._previous: tuple[StepRecord | None, StepRecord | None] = (None, None)
         self._total, self._rows = 0.0, 0
 
     def __call__(self, ours: StepRecord) -> None:
         self._optimizer.param_groups[0]["lr"] = ours.spec.hyperparameters["lr"]
         theirs = record_torch(self._trained.model, ours.x, ours.y, self._loss, self._optimizer)
-        self._trained.steps.append(compare(ours, theirs))
+        mine, other = (certify(record, previous) for record, previous in zip((ours, theirs), self._previous, strict=True))
+        outcome = certified(mine, other, equal_start=False)
+        if len(self._trained.steps) < GROWTH:
+            again = certified(mine, certify(restart(ours)))
+            outcome = replace(outcome, theirs=outcome.theirs + again.theirs, agreement=again.agreement)
+            self._trained.growth.append(self._trained.weight_difference)
+        self._trained.steps.append(outcome)
+        self._previous = (ours, theirs)
         self._total += (theirs.loss or 0.0) * len(ours.x)
         self._rows += len(ours.x)
 

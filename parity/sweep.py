@@ -1,51 +1,91 @@
-"""The sweep: every case of the table, refnet and its twin side by side from the same weights, every quantity of every step compared."""
+"""The sweep: every case of the table, step by step; each side is certified, and from equal weights the two are compared."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from parity.agreement import Agreement, Difference, compare
+from parity.agreement import Agreement, agree
 from parity.cases import Case
+from parity.certificate import Certificate, Result, certify
+from parity.claim import PASSED
 from parity.record import StepRecord, record_refnet
-from parity.torch_twin import record_torch, twin, twin_loss, twin_optimizer
+from parity.torch_twin import restart
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What one step came to: the results of either side's certificate, and their agreement where both started from equal weights."""
+
+    ours: tuple[Result, ...]
+    theirs: tuple[Result, ...]
+    agreement: Agreement | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether every equation of both was judged and holds, and the two agree."""
+        return self.problem is None
+
+    @property
+    def problem(self) -> str | None:
+        """The first thing that is wrong, in words."""
+        for side, results in (("refnet", self.ours), ("PyTorch", self.theirs)):
+            for result in results:
+                if result.status != PASSED:
+                    return f"{side}: {result}"
+        return f"they part: {self.agreement}" if self.agreement is not None and not self.agreement.passed else None
+
+    @property
+    def worst(self) -> tuple[float, float, float]:
+        """The largest share of a bound that refnet used, that PyTorch used, and of the running bound that their difference did."""
+        return max(r.used for r in self.ours), max(r.used for r in self.theirs), self.agreement.worst if self.agreement else 0.0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one case came to: the agreement of each of its steps."""
+    """What one case came to, step by step."""
 
     case: Case
-    steps: tuple[Agreement, ...]
+    steps: tuple[StepOutcome, ...]
 
     @property
     def passed(self) -> bool:
-        """Whether every step agrees."""
-        return all(step.passed for step in self.steps)
+        """Whether every step passed."""
+        return self.first is None
 
     @property
-    def worst(self) -> float:
-        """The largest scaled error over all steps and quantities."""
-        return max(step.worst for step in self.steps)
+    def worst(self) -> tuple[float, float, float]:
+        """The largest shares over all steps."""
+        ours, theirs, apart = (max(shares) for shares in zip(*(step.worst for step in self.steps), strict=True))
+        return ours, theirs, apart
 
     @property
-    def first(self) -> tuple[int, Difference] | None:
-        """The first step, from 1 on, and quantity that do not agree."""
-        return next(((i, step.first) for i, step in enumerate(self.steps, start=1) if step.first), None)
+    def first(self) -> tuple[int, str] | None:
+        """The first step, from 1 on, where something is wrong, and what."""
+        return next(((i, step.problem) for i, step in enumerate(self.steps, start=1) if step.problem), None)
 
     def __str__(self) -> str:
-        return f"{self.case.id}: " + (f"step {self.first[0]}, {self.first[1]}" if self.first else f"agrees within {self.worst:.2g}")
+        return f"{self.case.id}: " + (f"step {self.first[0]}, {self.first[1]}" if self.first else "every equation holds")
 
 
 def sweep(cases: Iterable[Case]) -> Iterator[Outcome]:
-    """Run each case and compare, one after the other."""
+    """Run, certify and compare each case, one after the other; a case ends with its first wrong step, after which nothing can be said."""
     for case in cases:
-        yield Outcome(case, tuple(compare(ours, theirs) for ours, theirs in side_by_side(case)))
+        previous, steps = None, []
+        for ours, theirs in side_by_side(case):
+            steps.append(certified(certify(ours, previous), certify(theirs)))
+            if not steps[-1].passed:
+                break
+            previous = ours
+        yield Outcome(case, tuple(steps))
+
+
+def certified(ours: Certificate, theirs: Certificate, equal_start: bool = True) -> StepOutcome:
+    """The outcome of two certified records of the same step."""
+    return StepOutcome(ours.results, theirs.results, agree(ours, theirs) if equal_start else None)
 
 
 def side_by_side(case: Case) -> Iterator[tuple[StepRecord, StepRecord]]:
-    """The records of refnet and of its twin, step by step, each going on from its own weights and state."""
+    """The records of refnet, which goes on freely, and of its twin, which takes each step from refnet's weights and state."""
     net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
-    model, torch_loss = twin(net), twin_loss(loss)
-    torch_optimizer = twin_optimizer(optimizer, model)
-    for x, y, lr in case.steps():
-        optimizer.lr = torch_optimizer.param_groups[0]["lr"] = lr
-        yield record_refnet(net, x, y, loss, optimizer), record_torch(model, x, y, torch_loss, torch_optimizer)
+    for x, y, optimizer.lr in case.steps():
+        ours = record_refnet(net, x, y, loss, optimizer)
+        yield ours, restart(ours)

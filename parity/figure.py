@@ -1,0 +1,58 @@
+"""The picture of the main job: how far two free-running trainings part, and how much of its bound each equation used."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from parity.job import Found
+from refnet.equations import EQUATIONS
+
+ULP = 2.0**-52  # the distance from 1.0 to the next float64
+SIDES = (("refnet", "ours", "tab:blue", -0.17), ("PyTorch", "theirs", "tab:orange", 0.17))
+
+
+def formats() -> list[str]:
+    """The endings of the files that can be drawn: .png, .svg, .pdf and more. Errors: ModuleNotFoundError without matplotlib."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an optional extra
+
+    return sorted(f".{ending}" for ending in Figure().canvas.get_supported_filetypes())
+
+
+def draw(found: Found, path: Path) -> None:
+    """Draw the growth curve on the digits, and every array's share of its bound by equation. Errors: ValueError for an unknown format."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an optional extra
+
+    figure = Figure(figsize=(11.0, 4.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    _growth(left, found.trained.growth)
+    _shares(right, found)
+    figure.savefig(path, dpi=150)
+
+
+def _growth(axes: Any, growth: Sequence[float]) -> None:
+    steps = range(1, len(growth) + 1)
+    axes.plot(steps, growth, ".-", label="largest weight difference, running freely")
+    axes.axhline(ULP, color="gray", linestyle=":", label="one last place of 1.0")
+    axes.set_yscale("log")
+    axes.set(title=f"refnet and PyTorch on digits, the first {len(growth)} steps", xlabel="step", ylabel="largest difference of a weight")
+    axes.legend()
+
+
+def _shares(axes: Any, found: Found) -> None:
+    """A dot for each array of the case table; at 1 a bound would be broken."""
+    labels = list(EQUATIONS)
+    for name, side, colour, shift in SIDES:
+        at: list[float] = []
+        used: list[float] = []
+        for outcome in found.outcomes:
+            for result in getattr(outcome.steps[-1], side):
+                if result.equation in EQUATIONS:
+                    at.append(labels.index(result.equation) + shift)
+                    used.append(result.used)
+        axes.plot(at, used, "_", color=colour, alpha=0.3, markersize=12, label=name)
+    axes.axhline(1.0, color="tab:red", label="the bound")
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set(title="Share of its derived bound that each array used", xlabel="equation", ylim=(0.0, 1.05))
+    legend = axes.legend(loc="center left", bbox_to_anchor=(0.22, 0.7))
+    for handle in legend.legend_handles:
+        handle.set_alpha(1.0)
