@@ -98,18 +98,14 @@ def twin(net: Network) -> nn.Sequential:
 
 def copy_to_torch(net: Network, model: nn.Module) -> None:
     """Write the network's weights into the model, in place. Errors: ValueError where a shape or dtype differs."""
-    parameters = list(nn.Module.parameters(model)) if isinstance(model, nn.Module) else []
-    _check_layout(net, parameters)
     with torch.no_grad():
-        for parameter, array in zip(parameters, _arrays(net), strict=True):
+        for parameter, array in zip(_parameters(model, net), _arrays(net), strict=True):
             parameter.copy_(_tensor(array))
 
 
 def copy_from_torch(model: nn.Module, net: Network) -> None:
     """Write the model's weights into the network, in place. Errors: ValueError where a shape or dtype differs."""
-    parameters = list(nn.Module.parameters(model)) if isinstance(model, nn.Module) else []
-    _check_layout(net, parameters)
-    net.parameters[:] = _vector(parameters)
+    net.parameters[:] = _vector(_parameters(model, net))
 
 
 def twin_loss(loss: str | Loss) -> nn.Module:
@@ -248,7 +244,7 @@ def _sequential(layers: Sequence[tuple[Activation, Array, Array]]) -> nn.Sequent
     """An nn.Linear with its activation's module for each (activation, W, b); torch's global random generator is not moved."""
     modules: list[nn.Module] = []
     for activation, W, b in layers:
-        linear = nn.utils.skip_init(nn.Linear, W.shape[1], W.shape[0], dtype=_torch_dtype(W.dtype))  # type: ignore[no-untyped-call]
+        linear = nn.utils.skip_init(nn.Linear, W.shape[1], W.shape[0], dtype=getattr(torch, W.dtype.name))  # type: ignore[no-untyped-call]
         linear.load_state_dict({"weight": _tensor(W), "bias": _tensor(b)})
         modules += [linear, _module(activation)]
     return nn.Sequential(*modules)
@@ -348,9 +344,8 @@ def _loss_name(loss: nn.Module) -> str:
 def _rule(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> tuple[str, dict[str, Any]]:
     names = {kind: name for name, kind in TORCH_OPTIMIZERS.items()}
     if type(optimizer) not in names:
-        raise TypeError(
-            f"record_torch: optimizer has {type(optimizer).__name__}, expected one of {', '.join(kind.__name__ for kind in names)}"
-        )
+        known = ", ".join(kind.__name__ for kind in names)
+        raise TypeError(f"record_torch: optimizer has {type(optimizer).__name__}, expected one of {known}")
     if len(optimizer.param_groups) != 1 or {id(p) for p in optimizer.param_groups[0]["params"]} != {id(p) for p in parameters}:
         raise ValueError("record_torch: optimizer has other parameters than the model's, expected all of them in one group")
     group, name = optimizer.param_groups[0], names[type(optimizer)]
@@ -372,21 +367,20 @@ def _snapshot(parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer) ->
     )
 
 
-def _check_layout(net: Network, parameters: Sequence[Tensor]) -> None:
+def _parameters(model: nn.Module, net: Network) -> list[Tensor]:
+    """The model's parameters, where they are laid out as the network's."""
     if not isinstance(net, Network):
         raise TypeError(f"copy: net has type {type(net).__name__}, expected Network")
+    parameters: list[Tensor] = list(nn.Module.parameters(model)) if isinstance(model, nn.Module) else []
     want = [(array.shape, array.dtype.name) for array in _arrays(net)]
     got = [(tuple(p.shape), str(p.dtype).removeprefix("torch.")) for p in parameters]
     if got != want:
         raise ValueError(f"copy: model has the parameters {got}, expected {want}")
+    return parameters
 
 
 def _arrays(net: Network) -> list[Array]:
     return [array for layer in net.layers for array in (layer.W, layer.b)]
-
-
-def _torch_dtype(dtype: np.dtype[Any]) -> torch.dtype:
-    return torch.float32 if dtype == np.float32 else torch.float64
 
 
 def _tensor(array: Array | None) -> Tensor:
