@@ -13,6 +13,7 @@ from parity.loss_entries import distribution
 from refnet.checks import Array
 from refnet.losses import LOG_FLOOR
 
+ONE = np.longdouble(1)  # scalars of the rules are made as wide as they go
 Parameters = Mapping[str, float]
 
 
@@ -46,6 +47,7 @@ def pull_back(name: str, parameters: Parameters, g: Bounded, z: Bounded, a: Boun
 def cost(loss: str, a: Bounded, y: Array) -> Bounded:
     """C of the output a. Shapes: a (n, k), y as the loss wants it, C ()."""
     n, N = float(a.shape[0]), float(a.value.size)
+    y = y if y.ndim == 1 else a.format.widen(y)
     return {
         "mse": lambda: _squares(a, y) / N,
         "half_squared_error": lambda: _squares(a, y) / (2.0 * n),
@@ -86,10 +88,10 @@ def new_state(
     d = _decayed(rule, h, theta, g)
 
     def mean(of: Bounded, keep: float) -> Bounded:
-        return d.lift(old[name]) * keep + of * (1.0 - keep)
+        return d.lift(old[name]) * keep + of * (ONE - keep)
 
     makers: dict[tuple[str, str], Callable[[], Bounded]] = {
-        ("sgd", "momentum_buffer"): lambda: d.lift(old[name]) * h["momentum"] + d * (1.0 - h["dampening"]) if name in old else d,
+        ("sgd", "momentum_buffer"): lambda: d.lift(old[name]) * h["momentum"] + d * (ONE - h["dampening"]) if name in old else d,
         ("adagrad", "sum"): lambda: d.lift(old[name]) + d * d,
         ("rmsprop", "square_avg"): lambda: mean(d * d, h["alpha"]),
         ("rmsprop", "grad_avg"): lambda: mean(d, h["alpha"]),
@@ -104,10 +106,10 @@ def new_state(
 def new_parameters(rule: str, h: Mapping[str, Any], t: int, theta: Array, g: Bounded, new: Mapping[str, Bounded]) -> Bounded:
     """theta after the step, from the new state. Shapes: as theta."""
     d = _decayed(rule, h, theta, g)
-    kept = g.lift(theta) * (1.0 - h["lr"] * h["weight_decay"]) if rule == "adamw" else g.lift(theta)
+    kept = g.lift(theta) * (ONE - ONE * h["lr"] * h["weight_decay"]) if rule == "adamw" else g.lift(theta)
     steps: dict[str, Callable[[], Bounded]] = {
         "sgd": lambda: _direction(h, d, new) * h["lr"],
-        "adagrad": lambda: d / (new["sum"].sqrt() + h["eps"]) * (h["lr"] / (1.0 + (t - 1) * h["lr_decay"])),
+        "adagrad": lambda: d / (new["sum"].sqrt() + h["eps"]) * (h["lr"] / (ONE + (t - 1) * ONE * h["lr_decay"])),
         "rmsprop": lambda: (new["momentum_buffer"] if h["momentum"] else _quotient(h, d, new)) * h["lr"],
         "adam": lambda: _adam_step(h, t, new),
         "adamw": lambda: _adam_step(h, t, new),
@@ -133,7 +135,7 @@ def _quotient(h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded]) -> B
 
 def _adam_step(h: Mapping[str, Any], t: int, new: Mapping[str, Bounded]) -> Bounded:
     (bc1, bc2), v = (1 - np.longdouble(beta) ** t for beta in h["betas"]), new["max_exp_avg_sq" if h["amsgrad"] else "exp_avg_sq"]
-    return new["exp_avg"] / ((v / float(bc2)).sqrt() + h["eps"]) * float(h["lr"] / bc1)
+    return new["exp_avg"] / ((v / bc2).sqrt() + h["eps"]) * (h["lr"] / bc1)
 
 
 def _softmax(z: Bounded) -> Bounded:
@@ -149,7 +151,7 @@ def _log_softmax(z: Bounded) -> Bounded:
 def _excess(p: Bounded, y: Array) -> Bounded:
     """p Y - y, with Y = sum y, which is 1 up to rounding."""
     Y = distribution(y, p.value)
-    return p * Y.sum(axis=1, keepdims=True) - Y
+    return p * p.format.widen(Y).sum(axis=1, keepdims=True) - Y
 
 
 def _squares(a: Bounded, y: Array) -> Bounded:
