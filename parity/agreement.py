@@ -245,8 +245,9 @@ class _Running:
         theta, part = getattr(before, name)[layer - 1], self._part(layer, name)
         old = {key: vector[part].reshape(theta.shape) for key, vector in before.state.items()}
         new = {
-            key: Bounded(vector[part].reshape(theta.shape), self._apart.get((f"{key} of {name}", layer), np.asarray(np.inf)), self._format)
+            key: Bounded(vector[part].reshape(theta.shape), self._apart[f"{key} of {name}", layer], self._format)
             for key, vector in (self._record.after.state if self._record.after else {}).items()
+            if (f"{key} of {name}", layer) in self._apart
         }
         if quantity == name:
             return formulas.new_parameters(spec.optimizer, spec.hyperparameters, spec.step, theta, g, new)

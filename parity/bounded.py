@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from parity.exact import Format
 
 Array: TypeAlias = NDArray[Any]
-Operand: TypeAlias = "Bounded | Array | float"
+Operand: TypeAlias = "Bounded | Array | float | np.floating[Any]"
 Axis: TypeAlias = int | tuple[int, ...] | None
 
 FLOAT64 = np.finfo(np.float64)
@@ -125,7 +125,7 @@ class Bounded:
     def __truediv__(self, other: Operand) -> "Bounded":
         x, y = self, self.lift(other)
         q, room, underflow = x.value / y.value, np.abs(y.value) - y.error, self.tiny * (x.reach > 0)
-        error = (x.error + (np.abs(q) + underflow) * y.error) / room  # x'/y' - q = (dx - q dy) / y'
+        error = (x.error + np.abs(q) * y.error) / room  # x'/y' - q = (dx - q dy) / y'
         return self._computed(q, np.where(room > 0, error, np.inf), underflow=underflow)
 
     @quietly
@@ -196,8 +196,8 @@ class Bounded:
 
     @property
     def _nearest_zero(self) -> Array:
-        """The smallest |x| admitted, where tanh and sigmoid are steepest; no larger, though rounded."""
-        return np.maximum(np.abs(self.value) - self.error, 0) * (1 - 4 * self._wide_unit)
+        """The smallest |x| admitted, where tanh and sigmoid are steepest."""
+        return np.maximum(np.abs(self.value) - self.error, 0)
 
     @quietly
     def sqrt(self) -> "Bounded":

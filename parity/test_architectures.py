@@ -1,14 +1,17 @@
-"""Random architectures: every equation against PyTorch's from the same inputs, special values included, and whole steps beside it."""
+"""Random architectures: every equation certified, and against PyTorch's from the same inputs, special values included; and whole steps."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
-from parity.agreement import compare
+from parity.agreement import compare, compare_restated
 from parity.cases import TRAINABLE, outputs_of, targets_of
-from parity.record import StepRecord, record_refnet
-from parity.torch_twin import predict, record_torch, restate, twin, twin_loss, twin_optimizer
+from parity.certificate import certify
+from parity.record import record_refnet
+from parity.torch_twin import predict, record_torch, restart, restate, twin, twin_loss, twin_optimizer
 from refnet import LeakyReLU, mlp
 from refnet.initializers import Normal
 from refnet.losses import LOSSES
@@ -16,8 +19,6 @@ from refnet.optimizers import SGD, Adam, RMSprop
 
 # zeros of both signs, kinks, saturation of exp in both dtypes, numbers that vanish beside others, subnormals
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 37.5, -37.5, 90.0, -90.0, 750.0, -750.0, 1e4, -1e4, 1e-8, -1e-30, 1e-40, 5e-324)
-
-TORCH_BCE_FLOOR = 1e-12  # BCELoss' backward divides by a (1 - a), or by this where it is less
 
 
 @st.composite
@@ -43,9 +44,7 @@ def steps(draw, special):
                 array[:] = rng.integers(-2, 3, array.shape)
             for value in draw(st.lists(st.sampled_from(SPECIAL), max_size=4)):
                 array.flat[rng.integers(array.size)] = value
-    # an adaptive rule divides by the gradient's own size; where that is all rounding, correct sides part, so it is judged from equal inputs
-    rules = [SGD(0.1, momentum=0.9, weight_decay=0.01), *([Adam(0.01), RMSprop(0.01, momentum=0.5)] if special else [])]
-    optimizer = draw(st.sampled_from(rules))
+    optimizer = draw(st.sampled_from([SGD(0.1, momentum=0.9, weight_decay=0.01), Adam(0.01), RMSprop(0.01, momentum=0.5)]))
     return net, x, y, LOSSES[loss](), type(optimizer)(**optimizer.hyperparameters)
 
 
@@ -59,53 +58,59 @@ def _targets(rng, kind, rows, outputs):
     return rng.normal(size=(rows, outputs))
 
 
-def torch_deviates(record: StepRecord) -> bool:
-    """Whether PyTorch's own gradient of the loss is known to be off: probabilities so near 0 or 1 that it clamps or divides by zero."""
-    p = record.layers[-1].a
-    if record.spec.loss == "binary_cross_entropy":
-        return bool((p * (1 - p) <= TORCH_BCE_FLOOR).any())
-    return record.spec.loss == "cross_entropy" and bool((p < 4 * np.finfo(p.dtype).tiny).any())
+def deviation(record, restated):
+    """The name of the deviation of PyTorch that its output delta is, from the record's own inputs; "" where it is none."""
+    theirs = replace(record.layers[-1], delta=restated.layers[-1].delta)
+    (result,) = (r for r in certify(replace(record, layers=(*record.layers[:-1], theirs))).results if r.equation == "BP1")
+    return result.deviation
 
 
-def check(record: StepRecord) -> None:
-    """Every equation agrees with PyTorch's from the same inputs, but for the output delta where PyTorch is known to be off."""
-    agreement = compare(record, restate(record), sized_by=record)
-    deviating = torch_deviates(record)
-    event(f"torch deviates: {deviating}")
-    wrong = [d for d in agreement.differences if not (d.passed or (deviating and d.equation == "BP1"))]
-    assert not wrong, f"{record.spec}: {wrong[0]}"
-
-
-@settings(max_examples=300)
-@given(steps(special=True))
-def test_every_equation_agrees_from_the_same_inputs(step):
-    """z, a, C, BP1 to BP4 and the step agree for any architecture, with zeros, kinks, saturated, huge and tiny numbers."""
+def taken(step):
+    """Records of two steps by refnet; another example where a step would not be finite, or a probability reached 0 against its label."""
     net, x, y, loss, optimizer = step
     try:
         records = [record_refnet(net, x, y, loss, optimizer) for _ in range(2)]
     except (FloatingPointError, ValueError) as refusal:
-        # a step that would not be finite, or a probability that reached 0 against its label, is refused by name
         assert "expected finite" in str(refusal) or "finite reciprocal" in str(refusal)  # noqa: PT017 - the sentence is what is tested
         event("refused")
         assume(False)
-    for record in records:
-        if np.isfinite(record.loss):
-            check(record)
-        else:
-            event("the cost overflows")
+    if not all(np.isfinite(record.loss) for record in records):
+        event("the cost overflows")
+        assume(False)
+    return records
 
 
-@settings(max_examples=150)
-@given(steps(special=False))
-def test_whole_steps_agree_from_equal_weights(step):
-    """Wired together, the two take the same steps: each side's a is its next a_prev, each side's weights are its next weights."""
-    net, x, y, loss, optimizer = step
-    model, torch_loss = twin(net), twin_loss(loss)
-    torch_optimizer = twin_optimizer(optimizer, model)
-    for lr in (optimizer.lr, optimizer.lr / 2):
-        optimizer.lr = torch_optimizer.param_groups[0]["lr"] = lr
-        agreement = compare(record_refnet(net, x, y, loss, optimizer), record_torch(model, x, y, torch_loss, torch_optimizer))
-        assert agreement.passed, f"{net}: {agreement}"
+@settings(max_examples=50)
+@given(steps(special=True))
+def test_every_equation_holds_and_agrees_from_the_same_inputs(step):
+    """z, a, C, BP1 to BP4 and the step keep their bounds for any architecture, with zeros, kinks, saturated, huge and tiny numbers.
+
+    What PyTorch makes of the same inputs agrees, but for an output delta in which it deviates by name.
+    """
+    for record in taken(step):
+        certificate, restated = certify(record), restate(record)
+        assert not certificate.broken, f"{record.spec}: {certificate.verdict}"
+        wrong = [d for d in compare_restated(record, restated).differences if not d.passed]
+        if wrong and wrong[0].equation == "BP1" and (name := deviation(record, restated)):
+            event(f"torch deviates: {name}")
+            del wrong[0]
+        assert not wrong, f"{record.spec}: {wrong[0]}"
+
+
+def test_whole_steps_agree_from_equal_weights():
+    """Wired together, the two take the same step, be it adaptive; the bound says something of most that they compute."""
+    judged = {"sgd": [], "adam": [], "rmsprop": []}
+
+    @settings(max_examples=50)
+    @given(steps(special=False))
+    def agrees(step):
+        for record in taken(step):
+            agreement = compare(restart(record), record)
+            assert agreement.passed, f"{record.spec}: {agreement}"
+            judged[record.spec.optimizer] += [np.isfinite(d.allowed) and d.kind == "value" for d in agreement.differences]
+
+    agrees()
+    assert all(np.mean(found) > 0.5 for found in judged.values())
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -122,7 +127,10 @@ def test_heaviside_agrees_forward(dtype, hidden):
 
 @pytest.mark.parametrize(("dtype", "z"), [("float64", 28.0), ("float64", 40.0), ("float32", 18.0)])
 def test_torch_fades_where_a_sigmoid_saturates(dtype, z):
-    """The exemption is real: BCELoss' gradient after a saturated sigmoid on the wrong side is no longer 1, refnet's is or is refused."""
+    """The exemption is real: BCELoss' gradient after a saturated sigmoid on the wrong side is no longer 1, refnet's is or is refused.
+
+    From the same inputs the two differ in the output delta alone, and PyTorch's has its deviation's name.
+    """
     net = mlp([1, 1], output="sigmoid", dtype=dtype)
     net.parameters[:] = (z, 0.0)
     model, loss = twin(net), LOSSES["binary_cross_entropy"]()
@@ -133,6 +141,10 @@ def test_torch_fades_where_a_sigmoid_saturates(dtype, z):
         with pytest.raises(ValueError, match="SigmoidCrossEntropy on logits has no such limit"):
             record_refnet(net, [[1.0]], [[0.0]], loss, optimizer)
     else:
-        (layer,) = record_refnet(net, [[1.0]], [[0.0]], loss, optimizer).layers
+        record = record_refnet(net, [[1.0]], [[0.0]], loss, optimizer)
+        (layer,), restated = record.layers, restate(record)
+        assert [d.equation for d in compare_restated(record, restated).differences if not d.passed] == ["BP1"]
+        assert deviation(record, restated) == "BCELoss clamp"
+        assert not deviation(record, record)
         # 1 / (1 - a) times a (1 - a): the 1 - a are the same number, and three roundings are left
         assert abs(layer.delta - layer.a) <= 3 * np.finfo(dtype).eps / 2 * layer.a

@@ -6,7 +6,10 @@ import re
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,8 +17,10 @@ import torch
 from threadpoolctl import threadpool_info
 
 import refnet
-from parity import cli, report
-from parity.cases import CASES
+from parity import cli, digits, report
+from parity.agreement import Agreement, Difference
+from parity.cases import CASES, RATES
+from parity.soundness import soundness
 
 FEW = tuple(
     case
@@ -24,7 +29,19 @@ FEW = tuple(
     or (case.hidden, case.output, case.loss) == (("sigmoid",), "softmax", "mse")
     or (case.sizes, case.settings) == ((3, 7, 2), {"momentum": 0.9, "dampening": 0.5})
 )
-NUMBER = r"\d\.\de[+-]\d\d"
+ROWS = list(dict.fromkeys(case.row for case in FEW))
+BATCHES = 3  # of the digits, the last one half full, where not all of them are needed
+GAP = r"\d\.\de[+-]\d\d"
+SHARE = r"(?:0\.\d{3}|1\.000)"
+
+
+load_all = cache(digits.load)
+
+
+def first_digits(seed):
+    """The split with all test images and the first few to train on."""
+    split, rows = load_all(seed), BATCHES * digits.BATCH - digits.BATCH // 2
+    return split._replace(x=split.x[:rows], labels=split.labels[:rows])
 
 
 class Terminal(io.StringIO):
@@ -34,31 +51,53 @@ class Terminal(io.StringIO):
         return True
 
 
+def make_little(patch):
+    """Leave little to do: what is slow is the number of steps."""
+    patch.setattr(cli, "CASES", FEW)
+    patch.setattr("parity.cases.RATES", RATES[:2])
+    patch.setattr(digits, "load", first_digits)
+
+
 @pytest.fixture(autouse=True)
-def _few_cases(monkeypatch):
-    """A handful of the table's cases, and a terminal that knows colours, whatever the environment says."""
-    monkeypatch.setattr(cli, "CASES", FEW)
+def _little_to_do(monkeypatch):
+    """A handful of the table's cases, two steps of each, few digits, and a terminal that knows colours, whatever the environment says."""
+    make_little(monkeypatch)
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
 
 
 def run(*argv, out=None):
-    """Exit status, standard output and standard error of `parity`, with one epoch of digits unless told."""
+    """Exit status, standard output and standard error of `parity`."""
     out, err = out or io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         try:
-            status = cli.main([*argv] if "--epochs" in argv else [*argv, "--epochs", "1"])
+            status = cli.main([*argv])
         except SystemExit as leave:
             status = leave.code
     return status, out.getvalue(), err.getvalue()
 
 
+def once(*argv, out=None):
+    """The main job with one epoch of the digits."""
+    return run(*argv, "--epochs", "1", out=out)
+
+
 @pytest.fixture(scope="module")
-def good():
-    """What `parity run --epochs 2` does on a handful of cases."""
+def whole(tmp_path_factory):
+    """What `parity run --epochs 2 --json FILE` does on all digits and a handful of cases, and what it writes."""
+    file = tmp_path_factory.mktemp("whole") / "found.json"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cli, "CASES", FEW)
+        done = run("run", "--epochs", "2", "--json", str(file))
+    return done, json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+@pytest.fixture(scope="module")
+def good():
+    """What `parity run --epochs 2` does on few digits and a handful of cases."""
+    with pytest.MonkeyPatch.context() as patch:
+        make_little(patch)
         return run("run", "--epochs", "2")
 
 
@@ -74,22 +113,92 @@ def epochs_of(out):
     return [line.split() for line in out.splitlines() if re.match(r" +\d+ +\d\.\d{16} ", line)]
 
 
-def test_the_main_job_prints_header_epochs_table_and_verdict(good):
-    """Exit 0 and, in order: versions, BLAS kernel and threads, a line per epoch, a row per row of the table, one verdict."""
-    status, out, err = good
-    assert (status, err) == (0, "")
+def refuse(constant):
+    """JSON knows no NaN and no Infinity."""
+    raise AssertionError(constant)
+
+
+def lines_of_the_main_job():
+    """A pattern for each line that the main job prints with two epochs of all digits."""
     numpy, torch_, sklearn, python = (re.escape(v) for v in (*map(version, ("numpy", "torch", "scikit-learn")), sys.version.split()[0]))
-    lines = [rf"refnet {refnet.__version__}   Python {python}   NumPy {numpy}   PyTorch {torch_}   scikit-learn {sklearn}"]
     known = any(pool["user_api"] == "blas" for pool in threadpool_info())
     blas = r"\S+ \S+, kernel \S+   threads: NumPy 1" if known else "unknown   threads: NumPy unknown"
-    lines += [f"BLAS {blas}, PyTorch 1"]
-    lines += [rf" +{epoch} +\d\.\d{{16}} +\d\.\d{{16}} +-?{NUMBER} +(\d\d\.\d\d%) +\{epoch}" for epoch in (1, 2)]
-    lines += [rf"68 steps compared; largest weight difference {NUMBER}; the same label for all 719 test images"]
-    lines += [rf"The case table: {len(FEW)} cases, .+"]
-    lines += [rf" +2 +{NUMBER} +{NUMBER} +{re.escape(row)}" for row in dict.fromkeys(case.row for case in FEW)]
-    lines += [f"refnet and PyTorch agree in all {68 + 5 * len(FEW)} training steps: test accuracy .+, worst scaled error {NUMBER} in .+"]
-    assert re.fullmatch("\n(?:.*\n)*?".join(f"(?:{line})" for line in lines) + "\n", out), out
-    assert re.search("[\x1b\r]", out) is None
+    yield rf"refnet {re.escape(refnet.__version__)}   Python {python}   NumPy {numpy}   PyTorch {torch_}   scikit-learn {sklearn}"
+    yield f"BLAS {blas}, PyTorch 1"
+    yield ""
+    yield re.escape("Handwritten digits, 64-30-10, softmax cross-entropy, SGD, mini-batches of 32: same weights, same batches")
+    yield "epoch          loss, refnet         loss, PyTorch  difference  test, refnet  test, PyTorch"
+    for epoch in (1, 2):
+        yield rf"    {epoch}    \d\.\d{{16}}    \d\.\d{{16}}    [ -]{GAP} +(\d\d\.\d\d%) +\1"
+    used = rf"at most ({SHARE}) \(refnet\) and ({SHARE}) \(PyTorch\) of a bound used"
+    yield f"68 steps certified, {used}; the same label for all 719 test images"
+    yield f"From equal weights, 68 steps: the two differ by at most {SHARE} of the running bound"
+    growth = "  ".join(f"{step}: {GAP}" for step in (1, 2, 5, 10, 20, 50, 68))
+    yield f"Running freely, largest weight difference after step  {growth}"
+    yield ""
+    yield f"The case table: {len(FEW)} cases; largest share of a bound used by each side, of the running bound by their difference"
+    yield "cases  float64: refnet  PyTorch  apart  float32: refnet  PyTorch  apart"
+    for row in ROWS:
+        yield f"    2{f' {{12}}{SHARE}    {SHARE}  {SHARE}' * 2}   {re.escape(row)}"
+    yield ""
+    yield "Largest share of its bound that each equation used over the case table"
+    yield "                  float64: refnet  PyTorch  float32: refnet  PyTorch"
+    for equation in refnet.EQUATIONS.values():
+        yield f"{equation.name:>16}{f' {{12}}{SHARE}    {SHARE}' * 2}   {re.escape(equation.formula)}"
+    yield ""
+    steps = 68 + 5 * len(FEW)
+    holds = f"every equation holds in all {steps} training steps of refnet and of PyTorch, and the two agree"
+    yield rf"Proven: {holds}; test accuracy \d\d\.\d\d%, at most {SHARE} of a bound used"
+
+
+def test_the_main_job_prints_header_epochs_table_and_verdict(whole):
+    """Exit 0 and, line by line: versions, BLAS kernel and threads, the epochs, the table by row and by equation, one verdict."""
+    (status, out, err), _ = whole
+    assert (status, err) == (0, "")
+    patterns, lines = list(lines_of_the_main_job()), out.removesuffix("\n").split("\n")
+    assert len(lines) == len(patterns)
+    for pattern, line in zip(patterns, lines, strict=True):
+        assert re.fullmatch(pattern, line), line
+
+
+def test_the_printed_shares_are_those_found(whole):
+    """Each share that is printed is that of the file, and what is said of all steps is the largest of all of them."""
+    (_, out, _), found = whole
+    lines, digits_, sweep = out.splitlines(), found["digits"], found["sweep"]
+    ours, theirs, apart = digits_["worst"].values()
+    assert f"68 steps certified, at most {ours:.3f} (refnet) and {theirs:.3f} (PyTorch) of a bound used; " in out
+    assert f"From equal weights, 68 steps: the two differ by at most {apart:.3f} of the running bound" in lines
+    for row in ROWS:
+        by_dtype = {case.dtype: found_ for case, found_ in zip(FEW, sweep, strict=True) if case.row == row}
+        sides = [f"{by_dtype[dtype][side]:.3f}" for dtype in ("float64", "float32") for side in ("refnet", "pytorch", "apart")]
+        assert next(line.split()[1:7] for line in lines if line.endswith(f"   {row}")) == sides
+    for label, shares in found["shares"].items():
+        line = next(line for line in lines if line.endswith(f"   {refnet.EQUATIONS[label].formula}"))
+        assert line.removeprefix(f"{refnet.EQUATIONS[label].name:>16}").split()[:4] == [f"{share:.3f}" for share in shares]
+    for i, (dtype, side) in enumerate((dtype, side) for dtype in ("float64", "float32") for side in ("refnet", "pytorch")):
+        of_cases = max(found_[side] for case, found_ in zip(FEW, sweep, strict=True) if case.dtype == dtype)
+        assert max(shares[i] for shares in found["shares"].values()) == of_cases > 0.0
+    largest = max(ours, theirs, *(case[side] for case in sweep for side in ("refnet", "pytorch")))
+    assert verdict_of(out).endswith(f", at most {largest:.3f} of a bound used")
+    assert f"; test accuracy {digits_['accuracy']:.2%}, " in verdict_of(out)
+
+
+def test_the_printed_growth_is_that_found(whole):
+    """After each of the printed steps, and after the last one, stands the largest weight difference at that step."""
+    (_, out, _), found = whole
+    growth, words = found["digits"]["growth"], "Running freely, largest weight difference after step"
+    marks = "  ".join(f"{step}: {growth[step - 1]:.1e}" for step in (1, 2, 5, 10, 20, 50, 68))
+    assert f"{words}  {marks}" in out.splitlines()
+    assert (len(growth), growth[-1]) == (68, found["digits"]["weight_difference"])
+
+
+def test_the_printed_epochs_are_those_found(whole):
+    """A line for each epoch has the losses in full, their difference, and the accuracies."""
+    (_, out, _), found = whole
+    for words, epoch in zip(epochs_of(out), found["digits"]["epochs"], strict=True):
+        accuracies = [f"{epoch[side]:.2%}" for side in ("accuracy", "twin_accuracy")]
+        losses = [f"{epoch[side]:.16f}" for side in ("loss", "twin_loss")]
+        assert words == [str(epoch["number"]), *losses, f"{epoch['loss'] - epoch['twin_loss']:.1e}", *accuracies]
 
 
 def test_quiet_prints_the_verdict_alone(good):
@@ -117,11 +226,6 @@ def test_arguments_are_those_of_the_process_by_default(monkeypatch):
     assert leave.value.code == 2
 
 
-def refuse(constant):
-    """JSON knows no NaN and no Infinity."""
-    raise AssertionError(constant)
-
-
 @pytest.mark.parametrize("broken", [False, True])
 def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
     """The file holds the verdict, the environment, the digits by epoch and every case by its id, right or wrong."""
@@ -130,16 +234,18 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
     file = tmp_path / "found.json"
     status, out, _ = run("--epochs", "2", "--json", str(file))
     found = json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
-    assert list(found) == ["passed", "verdict", "environment", "digits", "sweep"]
+    assert list(found) == ["passed", "verdict", "environment", "digits", "shares", "sweep"]
     assert (status, found["passed"], found["verdict"]) == (int(broken), not broken, verdict_of(out))
     assert found["environment"] == report.environment()
     assert set(found["environment"]) == {"refnet", "python", "numpy", "torch", "scikit-learn", "blas", "blas_threads"}
     digits = found["digits"]
-    assert list(digits) == ["epochs", "steps", "worst", "weight_difference", "same_labels", "accuracy"]
+    assert list(digits) == ["epochs", "steps", "worst", "growth", "weight_difference", "same_labels", "accuracy"]
+    assert (digits["steps"], list(digits["worst"]), len(digits["growth"])) == (2 * BATCHES, ["refnet", "pytorch", "apart"], 2 * BATCHES)
     assert [list(epoch) for epoch in digits["epochs"]] == [["number", "of", "loss", "twin_loss", "accuracy", "twin_accuracy"]] * 2
     assert [(epoch["number"], epoch["of"]) for epoch in digits["epochs"]] == [(1, 2), (2, 2)]
     assert digits["accuracy"] == digits["epochs"][-1]["accuracy"]
-    assert [list(case) for case in found["sweep"]] == [["case", "passed", "worst"]] * len(FEW)
+    assert {label: len(shares) for label, shares in found["shares"].items()} == dict.fromkeys(refnet.EQUATIONS, 4)
+    assert [list(case) for case in found["sweep"]] == [["case", "passed", "refnet", "pytorch", "apart"]] * len(FEW)
     assert [case["case"] for case in found["sweep"]] == [case.id for case in FEW]
     assert all(case["passed"] for case in found["sweep"]) is not broken
 
@@ -147,14 +253,16 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
 def test_json_is_json_whatever_was_found(tmp_path, monkeypatch):
     """A loss that is NaN on refnet's side does not make the file unreadable."""
     monkeypatch.setattr(refnet.SoftmaxCrossEntropy, "value", lambda self, z, y: float("nan"))
-    status, _, _ = run("--json", str(tmp_path / "found.json"))
+    status, _, _ = once("--json", str(tmp_path / "found.json"))
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"), parse_constant=refuse)
-    assert (status, found["passed"], found["digits"]["worst"], found["digits"]["epochs"][0]["loss"]) == (1, False, None, None)
+    worst = found["digits"]["worst"]
+    assert (status, found["passed"], found["digits"]["epochs"][0]["loss"]) == (1, False, None)
+    assert (worst["refnet"], worst["apart"], worst["pytorch"] <= 1.0) == (None, None, True)
 
 
 @pytest.mark.parametrize(
     "argv",
-    ["--epochs 0", "--epochs -1", "--epochs x", "--epochs 2.5", "--seed -1", "--seed x", "--frobnicate", "walk", "--json"],
+    ["--epochs 0", "--epochs -1", "--epochs x", "--epochs 2.5", "--seed -1", "--seed x", "--frobnicate", "walk", "--json", "--plot"],
 )
 def test_unusable_arguments_exit_2(argv):
     """Arguments that make no sense are refused on standard error before anything is printed."""
@@ -164,11 +272,41 @@ def test_unusable_arguments_exit_2(argv):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize(("path", "problem"), [(".", "Is a directory"), ("missing/found.json", "No such file or directory")])
-def test_a_file_that_cannot_be_written_exits_2_at_once(tmp_path, path, problem):
-    """It is one sentence on standard error, before the work and not after it."""
-    file = tmp_path / path
-    assert run("--json", str(file)) == (2, "", f"parity: {file}: {problem}\n")
+@pytest.mark.parametrize(
+    ("option", "path", "problem"),
+    [
+        ("--json", ".", "Is a directory"),
+        ("--json", "missing/found.json", "No such file or directory"),
+        ("--plot", "folder.png", "Is a directory"),
+        ("--plot", "missing/found.png", "No such file or directory"),
+    ],
+)
+def test_a_file_that_cannot_be_written_exits_2_at_once(tmp_path, option, path, problem):
+    """It is one sentence on standard error, before the work and not after it, and nothing is left behind."""
+    (tmp_path / "folder.png").mkdir()
+    file, other = tmp_path / path, tmp_path / "other"
+    more = ["--json", str(other)] if option == "--plot" else []
+    assert run("run", *more, option, str(file)) == (2, "", f"parity: {file}: {problem}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
+
+
+@pytest.mark.parametrize(("name", "start"), [("found.svg", b"<?xml"), ("FOUND.PNG", b"\x89PNG\r\n\x1a\n")])
+def test_plot_writes_a_picture(tmp_path, name, start):
+    """The file is a picture of the kind that its name says, and no other file is written."""
+    assert once("--quiet", "--plot", str(tmp_path / name))[::2] == (0, "")
+    assert (tmp_path / name).read_bytes().startswith(start)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(("name", "ending"), [("found.xyz", ".xyz"), ("found", ""), ("found.json", ".json")])
+def test_a_picture_of_unknown_format_exits_2_at_once(tmp_path, name, ending):
+    """It is one sentence that lists what is known, before the work, and no file is left behind."""
+    status, out, err = run("--plot", str(tmp_path / name))
+    assert (status, out) == (2, "")
+    told = re.escape(f"parity: {tmp_path / name}: format has {ending!r}, expected one of ")
+    known = re.fullmatch(rf"{told}((?:\.\w+, )*\.\w+)\n", err)
+    assert {".png", ".svg", ".pdf"} < set(known[1].split(", "))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_closed_pipe_ends_it_without_a_word():
@@ -180,7 +318,7 @@ def test_a_closed_pipe_ends_it_without_a_word():
 
     err = io.StringIO()
     with redirect_stdout(Closed()), redirect_stderr(err):
-        status = cli.main([])
+        status = cli.main(["--epochs", "1"])
         if not isinstance(sys.stdout, Closed):  # where what is left to flush goes
             sys.stdout.close()
     assert (status, err.getvalue()) == (2, "")
@@ -196,16 +334,31 @@ sys.meta_path.insert(0, Missing)
 if sys.argv[1] != "torch":
     sys.modules["parity.torch_twin"] = types.ModuleType("parity.torch_twin")  # which takes a second to import
 from parity import cli
-sys.exit(cli.main([]))
+sys.exit(cli.main(sys.argv[2:]))
 """
 
 
-@pytest.mark.parametrize(("module", "name"), [("torch", "PyTorch"), ("sklearn", "scikit-learn")])
-def test_without_a_package_it_exits_2_with_one_sentence(module, name):
-    """What is missing and the command that installs it, on standard error."""
-    done = subprocess.run([sys.executable, "-c", WITHOUT, module], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    ("module", "name", "command"),
+    [("torch", "PyTorch", "run"), ("sklearn", "scikit-learn", "run"), ("torch", "PyTorch", "soundness"), ("torch", "PyTorch", "power")],
+)
+def test_without_a_package_it_exits_2_with_one_sentence(tmp_path, module, name, command):
+    """What is missing and the command that installs it, on standard error, before anything is printed or written."""
+    given = [module, command, "--json", str(tmp_path / "found.json")]
+    done = subprocess.run([sys.executable, "-c", WITHOUT, *given], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f'parity: parity run needs {name}: python -m pip install "refnet[parity]"\n'
+    assert done.stderr == f'parity: parity {command} needs {name}: python -m pip install "refnet[parity]"\n'
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_matplotlib_a_picture_exits_2_with_one_sentence(tmp_path, monkeypatch):
+    """A picture that cannot be drawn is refused before the work; without --plot nobody needs matplotlib."""
+    for name in ("matplotlib", *(name for name in sys.modules if name.startswith("matplotlib."))):
+        monkeypatch.setitem(sys.modules, name, None)
+    sentence = 'parity: parity run needs matplotlib: python -m pip install "refnet[plot]"\n'
+    assert run("--plot", str(tmp_path / "found.png"), "--json", str(tmp_path / "found.json")) == (2, "", sentence)
+    assert not list(tmp_path.iterdir())
+    assert once("--quiet")[0] == 0
 
 
 def test_python_m_parity_is_parity():
@@ -238,37 +391,100 @@ def summed(self, z, y):
     return refnet.Softmax().value(z) - refnet.one_hot(y, z.shape[1], z.dtype)
 
 
+FIRST = "DISAGREE. Digits, step 1: refnet: "
 BROKEN = {  # what is broken in refnet, and what the verdict must say
-    "derivative of tanh": ("activations.Tanh.derivative", lambda self, z, a: 1.0 - a, "{digits}BP2 (hidden delta) of layer 1: delta has "),
-    "gradient of the loss": ("losses.SoftmaxCrossEntropy.gradient", summed, "{digits}BP1 (output delta) of layer 2: delta has "),
-    "value of the loss": ("losses.SoftmaxCrossEntropy.value", lambda self, z, y: 2.3, "{digits}C (cost): loss has 2.3, expected "),
-    "tanh": ("activations.Tanh.value", lambda self, z: np.sin(z), "{digits}a (activation) of layer 1: a has "),
-    "bias gradient": ("training.backward", mean_over_rows, "{digits}BP3 (bias gradient) of layer 2: db has "),
-    "step": ("optimizers.SGD._update", lambda self, d: -self.lr * d, "{digits}step (update) of layer 1: W has "),
-    "derivative of sigmoid": ("activations.Sigmoid.derivative", lambda self, z, a: a, "step 1, BP2 (hidden delta) of layer 1: delta has "),
-    "weight gradient": ("network.backward", untransposed, "float64: step 1, BP4 (weight gradient) of layer 2: dW has "),
-    "dampening": ("optimizers.SGD._update", undampened, "dampening=0.5), n 11, float64: step 2, step (update): momentum_buffer has "),
+    "derivative of tanh": ("activations.Tanh.derivative", lambda self, z, a: 1.0 - a, f"{FIRST}BP2 (hidden delta) of layer 1: delta has "),
+    "gradient of the loss": ("losses.SoftmaxCrossEntropy.gradient", summed, f"{FIRST}BP1 (output delta) of layer 2: delta has "),
+    "value of the loss": ("losses.SoftmaxCrossEntropy.value", lambda self, z, y: 2.3, f"{FIRST}C (cost): loss has 2.3, expected "),
+    "tanh": ("activations.Tanh.value", lambda self, z: np.sin(z), f"{FIRST}a (activation) of layer 1: a has "),
+    "bias gradient": ("training.backward", mean_over_rows, f"{FIRST}BP3 (bias gradient) of layer 2: db has "),
+    "step": ("optimizers.SGD._update", lambda self, d: -self.lr * d, f"{FIRST}step (update) of layer 1: W has "),
+    "derivative of sigmoid": (
+        "activations.Sigmoid.derivative",
+        lambda self, z, a: a,
+        "float64: step 1, refnet: BP2 (hidden delta) of layer 1: delta has ",
+    ),
+    "weight gradient": ("network.backward", untransposed, "float64: step 1, refnet: BP4 (weight gradient) of layer 2: dW has "),
+    "dampening": (
+        "optimizers.SGD._update",
+        undampened,
+        "dampening=0.5), n 11, float64: step 2, refnet: step (update) of layer 1: momentum_buffer of W has ",
+    ),
+    "momentum": (
+        "optimizers.SGD._update",
+        lambda self, d: self.lr * d,
+        "dampening=0.5), n 11, float64: step 1, refnet: step (update) of layer 1: momentum_buffer of W is not shown",
+    ),
 }
 
 
-@pytest.mark.parametrize("mistake", BROKEN)
-def test_a_broken_refnet_exits_1_and_the_verdict_names_the_place(monkeypatch, mistake):
-    """Whatever is broken, the verdict names equation and layer, of the digits or of the first case that shows it."""
-    target, wrong, text = BROKEN[mistake]
-    monkeypatch.setattr(f"refnet.{target}", wrong)
-    status, out, err = run()
+def check_named(done, text):
+    """It is exit status 1, and the verdict names the place; of the cases it tells in how many, and the table marks their rows."""
+    status, out, err = done
     assert (status, err) == (1, "")
-    assert text.format(digits="DISAGREE. Digits, step 1: ") in verdict_of(out)
-    if "{digits}" not in text:
+    assert text in verdict_of(out)
+    if not text.startswith("DISAGREE. Digits, "):
         counted = re.match(r"DISAGREE in (\d+) of (\d+) cases\. ", verdict_of(out))
         assert 0 < int(counted[1]) <= int(counted[2]) == len(FEW)
         assert re.search("   DISAGREE$", out, re.MULTILINE)
 
 
+@pytest.mark.parametrize("mistake", BROKEN)
+def test_a_broken_refnet_exits_1_and_the_verdict_names_the_place(monkeypatch, mistake):
+    """Whatever is broken, the verdict names side, equation and layer, of the digits or of the first case that shows it."""
+    target, wrong, text = BROKEN[mistake]
+    monkeypatch.setattr(f"refnet.{target}", wrong)
+    check_named(once(), text)
+
+
+def sloped(value):
+    """The forward pass of a module that has the right value and 1 more than the right derivative."""
+    return lambda self, z: value(z) + (z - z.detach())
+
+
+BROKEN_TWIN = {
+    "tanh": (torch.nn.Tanh, "DISAGREE. Digits, step 1: PyTorch: BP2 (hidden delta) of layer 1: delta has "),
+    "sigmoid": (torch.nn.Sigmoid, "float64: step 1, PyTorch: BP2 (hidden delta) of layer 1: delta has "),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_TWIN)
+def test_a_broken_pytorch_exits_1_and_the_verdict_names_the_place(monkeypatch, name):
+    """The proof is one of both sides: a wrong PyTorch is named as such."""
+    module, text = BROKEN_TWIN[name]
+    monkeypatch.setattr(module, "forward", sloped(getattr(torch, name)))
+    check_named(once(), text)
+
+
+@pytest.mark.parametrize(("room", "where"), [("digits", "Digits, step 1: "), ("sweep", ", n 11, float64: step 1, ")])
+def test_two_that_part_exit_1(monkeypatch, room, where):
+    """Were both right and yet further apart than rounding allows, the verdict would say where."""
+    difference, real = Difference("BP4", 2, "dW", 1.5, (0, 1), 2.0, 1.0, 0.75), digits.certified
+
+    def certified(ours, theirs, equal_start=True):
+        outcome = real(ours, theirs, equal_start)
+        return outcome if outcome.agreement is None else replace(outcome, agreement=Agreement((difference,)))
+
+    monkeypatch.setattr(f"parity.{room}.certified", certified)
+    text = f"{where}they part: {difference}"
+    assert "BP4 (weight gradient) of layer 2: dW has 2.0 at row 0, column 1, expected 1.0" in text
+    check_named(once(), f"DISAGREE. {text}" if room == "digits" else text)
+
+
+def test_the_verdict_counts_the_cases_that_are_wrong(monkeypatch):
+    """The first wrong case is named and all are counted; only their rows are marked."""
+    monkeypatch.setattr(refnet.Sigmoid, "derivative", lambda self, z, a: a)
+    _, out, _ = once()
+    wrong = [case for case in FEW if "sigmoid" in case.hidden]
+    assert verdict_of(out).startswith(f"DISAGREE in {len(wrong)} of {len(FEW)} cases. {wrong[0].id}: step 1, refnet: ")
+    marked = [row for row in ROWS if re.search(rf"   {re.escape(row)}   DISAGREE$", out, re.MULTILINE)]
+    assert marked == list(dict.fromkeys(case.row for case in wrong)) != ROWS
+
+
 def test_other_labels_are_no_agreement(monkeypatch):
     """Were the two networks to label one test image differently, that would be said."""
     monkeypatch.setattr("parity.digits._labels", lambda model, x: np.zeros(len(x)))
-    status, out, _ = run()
+    status, out, _ = once()
     assert (status, verdict_of(out)) == (1, "DISAGREE. Digits: the two trained networks label the test images differently")
     assert "NOT the same label for all 719 test images" in out
 
@@ -276,11 +492,12 @@ def test_other_labels_are_no_agreement(monkeypatch):
 def test_a_refnet_that_refuses_a_step_is_wrong(monkeypatch, tmp_path):
     """A step that refnet itself refuses to take gives a verdict and exit status 1, no traceback; the file says as much."""
     monkeypatch.setattr(refnet.Tanh, "derivative", lambda self, z, a: np.full_like(a, np.nan))
-    status, out, err = run("--json", str(tmp_path / "found.json"))
+    status, out, err = once("--json", str(tmp_path / "found.json"), "--plot", str(tmp_path / "found.png"))
     assert (status, err) == (1, "")
     assert verdict_of(out).startswith("DISAGREE. epoch 1, batch 1: layer 1: gradient of W has nan at ")
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert (found["passed"], found["verdict"]) == (False, verdict_of(out))
+    assert not (tmp_path / "found.png").exists()
 
 
 @pytest.mark.parametrize("wrong", [False, True])
@@ -295,7 +512,7 @@ def test_on_a_terminal_the_same_lines_come_in_colour(monkeypatch, good, wrong):
     assert re.search(rf"^cases .+ \d/{len(FEW)}$", bare, re.MULTILINE)
     if not wrong:
         assert set(good[1].splitlines()) <= set(bare.splitlines())
-        assert "\x1b" not in run("--quiet", out=Terminal())[1]
+        assert "\x1b" not in once("--quiet", out=Terminal())[1]
 
 
 def test_without_rich_a_terminal_gets_plain_lines(monkeypatch, good):
@@ -312,7 +529,7 @@ def test_one_thread_is_used_and_then_as_many_as_before(monkeypatch, installed):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        status, out, _ = run()
+        status, out, _ = once()
         assert (status, torch.get_num_threads()) == (0, 2)
     finally:
         torch.set_num_threads(before)
@@ -332,18 +549,123 @@ def test_help_of_the_bare_command_shows_the_options_of_the_main_job():
     """`parity --help` tells what `parity` takes."""
     status, out, _ = run("--help")
     assert status == 0
-    assert all(option in out for option in ("--seed", "--epochs", "--json", "--quiet", "--version"))
+    assert all(option in out for option in ("--seed", "--epochs", "--plot", "--json", "--quiet", "--version"))
+    assert all(re.search(rf"^ +{command}\b", out, re.MULTILINE) for command in ("run", "soundness", "power"))
 
 
-def test_an_earlier_result_is_kept_until_there_is_a_new_one(tmp_path, monkeypatch):
-    """Where the work is broken off, the file is as it was."""
-    file = tmp_path / "found.json"
-    file.write_text("[1]", encoding="utf-8")
+@pytest.mark.parametrize("before", ["[1]", None])
+def test_an_earlier_result_is_kept_until_there_is_a_new_one(tmp_path, monkeypatch, before):
+    """Where the work is broken off, each file is as it was, or is not there."""
+    files = [tmp_path / "found.json", tmp_path / "found.png"]
+    for file in files:
+        if before is not None:
+            file.write_text(before, encoding="utf-8")
 
     def broken(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("parity.cli._sweep", broken)
+    monkeypatch.setattr("parity.job._sweep", broken)
     with pytest.raises(KeyboardInterrupt):
-        run("--json", str(file))
-    assert file.read_text(encoding="utf-8") == "[1]"
+        once("--json", str(files[0]), "--plot", str(files[1]))
+    assert [file.read_text(encoding="utf-8") if file.exists() else None for file in files] == [before] * 2
+
+
+def test_a_row_may_have_cases_of_one_dtype_alone(monkeypatch):
+    """Where there is no case of a dtype, nothing of its bounds is used."""
+    monkeypatch.setattr(cli, "CASES", FEW[:1])
+    status, out, _ = once()
+    assert (status, FEW[0].dtype) == (0, "float64")
+    assert next(line.split()[4:7] for line in out.splitlines() if line.endswith(f"   {FEW[0].row}")) == ["0.000"] * 3
+
+
+COUNTED = {"soundness": "--cases", "power": "--nets"}
+
+
+@pytest.fixture(scope="module", params=COUNTED)
+def other(request, tmp_path_factory):
+    """`parity soundness` or `parity power` with two runs or nets: what it does and what it writes."""
+    file = tmp_path_factory.mktemp(request.param) / "found.json"
+    return request.param, run(request.param, COUNTED[request.param], "2", "--json", str(file)), json.loads(file.read_text(encoding="utf-8"))
+
+
+def test_the_other_commands_print_header_table_and_verdict(other):
+    """Exit 0; after versions and a blank line come the report's lines but the first, and that comes last, after another."""
+    command, (status, out, err), found = other
+    lines = out.removesuffix("\n").split("\n")
+    assert (status, err) == (0, "")
+    assert re.fullmatch(next(iter(lines_of_the_main_job())), lines[0])
+    assert lines[1].startswith("BLAS ")
+    assert lines[2] == lines[-2] == ""
+    begin = {"soundness": r"2 runs, \d+ steps, [\d,]+ arrays: no bound broken by refnet; ", "power": ".* median over 2 random nets, "}
+    assert re.match(begin[command], lines[-1])
+    assert lines[-1] == found["verdict"]
+    assert lines[-1] not in lines[:-1]
+    assert all(lines[3:-2])
+    table = {"soundness": "equation and entry ", "power": "ours, by equation"}
+    assert any(line.startswith(table[command]) for line in lines[3:-2])
+
+
+def test_the_other_commands_write_what_they_found(other):
+    """The file holds the verdict, the environment and the report."""
+    command, _, found = other
+    assert list(found)[:3] == ["passed", "verdict", "environment"]
+    assert (found["passed"], found["environment"]) == (True, report.environment())
+    assert {"soundness": {"broken", "shares", "counts", "deviations"}, "power": {"nets", "seed", "rows"}}[command] <= set(found)
+
+
+def test_the_other_commands_are_quiet_when_told(other):
+    """With --quiet the verdict stands alone."""
+    command, (_, out, _), _ = other
+    assert run(command, COUNTED[command], "2", "--quiet") == (0, verdict_of(out) + "\n", "")
+
+
+def test_soundness_takes_the_number_of_runs_and_the_seed(other):
+    """The report is that of the seed and number given."""
+    given = soundness(1, 3, workers=1)
+    status, out, _ = run("soundness", "--cases", "1", "--seed", "3")
+    assert (status, verdict_of(out)) == (0, given.lines()[0])
+    assert out.splitlines()[3:-2] == given.lines()[1:]
+
+
+@pytest.mark.parametrize("command", COUNTED)
+@pytest.mark.parametrize("passed", [True, False])
+def test_the_other_commands_exit_as_their_report_says(monkeypatch, tmp_path, command, passed):
+    """Number and seed reach the measurement, progress is shown, its lines are printed, and 0 or 1 is what it found."""
+    taken = []
+
+    def measured(number, seed, advance):
+        taken.append((number, seed))
+        advance()
+        found = {"rows": [float("inf"), 1.5]}
+        return SimpleNamespace(lines=lambda: iter(["the verdict", "one", "two"]), passed=passed, as_json=lambda: found)
+
+    monkeypatch.setattr(f"parity.{command}.{command}", measured)
+    file = tmp_path / "found.json"
+    status, out, err = run(command, COUNTED[command], "7", "--seed", "5", "--json", str(file))
+    assert (status, err, taken) == (0 if passed else 1, "", [(7, 5)])
+    assert out.splitlines()[2:] == ["", "one", "two", "", "the verdict"]
+    found = json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
+    assert (found.pop("environment"), found) == (report.environment(), {"passed": passed, "verdict": "the verdict", "rows": [None, 1.5]})
+    shown = run(command, COUNTED[command], "7", out=Terminal())[1]
+    assert f"\x1b[1;3{'2' if passed else '1'}mthe verdict" in shown
+    assert re.search(r"1/7", shown)
+    assert taken[1] == (7, 0)
+
+
+def test_soundness_of_a_broken_refnet_exits_1(monkeypatch):
+    """A derivative that is wrong breaks bounds; they are counted in the verdict, and each is told with run, step, equation and layer."""
+    for kind in (refnet.Sigmoid, refnet.Tanh, refnet.LeakyReLU):
+        monkeypatch.setattr(kind, "derivative", lambda self, z, a: 1.5 + 0.0 * a)
+    status, out, err = run("soundness", "--cases", "5")
+    assert (status, err) == (1, "")
+    assert re.match(r"5 runs, \d+ steps, [\d,]+ arrays: [1-9]\d* bounds? broken by refnet; no bound broken by PyTorch, ", verdict_of(out))
+    assert re.search(r"^random_run\(\d+\), step \d+, refnet: BP[12] \((output|hidden) delta\) of layer \d+: delta has ", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("argv", ["soundness --cases 0", "soundness --cases x", "power --nets 0", "power --nets -1", "power --epochs 2"])
+def test_unusable_arguments_of_the_other_commands_exit_2(argv):
+    """They are refused on standard error before anything is printed."""
+    status, out, err = run(*argv.split())
+    assert (status, out) == (2, "")
+    assert re.search(rf"^parity( {argv.split()[0]})?: error: .+$", err, re.MULTILINE)
+    assert "Traceback" not in err

@@ -1,68 +1,248 @@
-"""Real handwritten digits: the steps that `fit` took, compared one by one with the twin's."""
+"""Real handwritten digits: the steps that `fit` took, each certified on both sides, and compared from equal weights at first."""
+
+import math
 
 import numpy as np
 import pytest
+import torch
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
-from parity.digits import load, train
-from refnet.optimizers import Adam
+from parity import digits
+from parity.claim import PASSED
+from parity.digits import BATCH, EPOCHS, GROWTH, load, train
+from parity.record import FitRecorder
+from refnet import EQUATIONS, SGD, Adam
+
+STEPS = 34  # of an epoch: 1,078 images by 32, the last of them a mini-batch of 22
+FEW = 3  # steps of an epoch where few digits do
+
+
+@pytest.fixture
+def few_digits(monkeypatch):
+    """The first digits alone, with the last mini-batch half full."""
+    rows = FEW * BATCH - BATCH // 2
+    monkeypatch.setattr(digits, "load", lambda seed: (split := load(seed))._replace(x=split.x[:rows], labels=split.labels[:rows]))
 
 
 @pytest.fixture(scope="module")
 def trained():
-    """Two epochs of the main job: 68 free-running steps of plain gradient descent."""
-    return train(seed=0, epochs=2)
+    """Two epochs of the main job: 68 free-running steps of plain gradient descent, compared from equal weights in the first 40."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digits, "GROWTH", 40)
+        return train(seed=0, epochs=2)
 
 
-def test_the_seed_is_that_of_the_split_too(trained):
+def test_the_seed_is_that_of_the_split_too(trained, monkeypatch):
     """Another seed trains on other digits, from other weights."""
+    monkeypatch.setattr(digits, "GROWTH", 1)
     other = train(seed=1, epochs=1)
     assert np.array_equal(other.split.x, load(1).x)
     assert not np.array_equal(other.split.x, trained.split.x)
     assert other.epochs[0].loss != trained.epochs[0].loss
 
 
-def test_fifty_and_more_sgd_steps_agree(trained):
-    """Every quantity of every step agrees, with nothing corrected on the way."""
-    assert len(trained.steps) >= 50
+def test_every_equation_of_every_step_holds_on_both_sides(trained):
+    """Each array of 68 steps is shown, judged and within its bound, with nothing corrected on the way."""
+    assert len(trained.steps) == 2 * STEPS
     assert trained.first is None, trained.first
+    for i, step in enumerate(trained.steps):
+        for results in (step.ours, step.theirs):
+            assert {result.equation for result in results} == {*EQUATIONS, *(["wiring"] if i else [])}
+            assert {result.status for result in results} == {PASSED}
+            assert all(result.used <= 1.0 for result in results)
+        assert any(result.used > 0.0 for result in step.ours)
+
+
+def test_the_first_steps_are_compared_from_equal_weights(trained):
+    """As long as the growth curve is drawn, both agree in every array that one step makes, within a finite bound; later none is asked."""
+    compared = [step.agreement for step in trained.steps]
+    assert all(agreement.passed for agreement in compared[:40])
+    assert compared[40:] == [None] * (2 * STEPS - 40)
+    arrays = [(result.equation, result.layer, result.quantity) for result in trained.steps[0].ours]
+    for agreement in compared[:40]:
+        assert [(d.equation, d.layer, d.quantity) for d in agreement.differences] == arrays
+        assert all(d.kind == "value" and np.isfinite(d.allowed) for d in agreement.differences)
+
+
+def test_the_second_twin_is_certified_too(trained):
+    """Beside the results of the free-running PyTorch stand those of the one that starts from refnet's weights."""
+    arrays = len(trained.steps[0].ours)
+    wiring = len(trained.steps[-1].ours) - arrays
+    assert [len(step.ours) for step in trained.steps] == [arrays] + [arrays + wiring] * 67
+    assert [len(step.theirs) for step in trained.steps] == [2 * arrays] + [2 * arrays + wiring] * 39 + [arrays + wiring] * 28
+
+
+def test_the_growth_curve_is_the_weight_difference_after_each_step(few_digits, monkeypatch):
+    """Its entries are the largest difference of any W or b, measured here from the two records of each step, up to the last."""
+    want, real = [], digits.certify
+
+    def certify(record, previous=None):
+        records.append(record)
+        return real(record, previous)
+
+    records = []
+    monkeypatch.setattr(digits, "certify", certify)
+    monkeypatch.setattr(digits, "GROWTH", 5)
+    result = train(seed=0, epochs=2, optimizer=SGD(lr=0.3, momentum=0.9))
+    for ours, theirs in [*zip(records[0:15:3], records[1:15:3], strict=True), (records[15], records[16])]:
+        pairs = zip((*ours.after.W, *ours.after.b), (*theirs.after.W, *theirs.after.b), strict=True)
+        want.append(max(float(np.abs(mine - other).max()) for mine, other in pairs))
+    assert (result.growth, result.weight_difference) == (want[:5], want[5])
+    assert len(result.steps) == 2 * FEW
+
+
+def test_the_growth_curve_of_the_main_job_has_a_hundred_steps():
+    """Three epochs are enough for it, and the main job has more."""
+    assert GROWTH == 100 <= 3 * STEPS
+    assert EPOCHS >= 3
 
 
 def test_losses_labels_and_accuracies_are_the_same(trained):
-    """What a user looks at agrees too: the two losses, the labels of the test images, the accuracies."""
+    """What a user looks at: the same labels and accuracies, and as the loss of an epoch the mean of the certified ones of its steps."""
     assert trained.same_labels
-    for pair in trained.epochs:
+    rows, u = len(trained.split.x), np.finfo(np.float64).eps / 2
+    sizes = [BATCH] * (STEPS - 1) + [rows - BATCH * (STEPS - 1)]
+    for i, pair in enumerate(trained.epochs):
         assert pair.accuracy == pair.twin_accuracy
-        rows = len(trained.split.x)
-        assert abs(pair.loss - pair.twin_loss) <= rows * np.finfo(np.float64).eps * pair.loss
+        for loss, side in ((pair.loss, "ours"), (pair.twin_loss, "theirs")):
+            steps = trained.steps[i * STEPS : (i + 1) * STEPS]
+            costs = [next(result.got for result in getattr(step, side) if result.equation == "C") for step in steps]
+            mean = math.fsum(cost * size for cost, size in zip(costs, sizes, strict=True)) / rows
+            assert abs(loss - mean) <= (STEPS + 2) * u * mean  # a product, up to STEPS sums and a quotient, all of positive numbers
     assert trained.epochs[-1].loss < trained.epochs[0].loss
+    labels = trained.split.labels_test
+    assert trained.accuracy == trained.epochs[-1].accuracy > np.bincount(labels).max() / len(labels)
 
 
 def test_the_twin_went_on_its_own_way(trained):
     """The twin's weights are its own: they differ from refnet's by rounding, and both have moved."""
     assert trained.weight_difference > 0.0
+    assert trained.growth[-1] > 0.0
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_adam_steps_agree(dtype):
-    """An adaptive rule agrees as well, in both dtypes."""
+def test_adam_steps_hold(monkeypatch, dtype):
+    """An adaptive rule holds and agrees as well, in both dtypes."""
+    monkeypatch.setattr(digits, "GROWTH", 10)
     result = train(seed=1, epochs=1, dtype=dtype, optimizer=Adam(lr=0.01))
     assert result.first is None, result.first
+    assert {step.agreement is None for step in result.steps[:10]} == {False}
 
 
-def test_a_wrong_step_is_seen(monkeypatch):
-    """Were refnet's derivative of tanh wrong, the first step would say so and name the equation."""
+def wrong_tanh(self, z):
+    """tanh with the right value, and a derivative that is larger by 1."""
+    return torch.tanh(z) + (z - z.detach())
+
+
+def test_a_wrong_refnet_is_named(few_digits, monkeypatch):
+    """Were refnet's derivative of tanh wrong, the first step would name side, equation and layer."""
     monkeypatch.setattr("refnet.activations.Tanh.derivative", lambda self, z, a: 1.0 - a)
-    result = train(seed=0, epochs=1)
-    step, agreement = result.first
-    assert (step, agreement.first.equation, agreement.first.layer) == (1, "BP2", 1)
+    step, problem = train(seed=0, epochs=1).first
+    assert (step, problem.startswith("refnet: BP2 (hidden delta) of layer 1: delta has ")) == (1, True)
+
+
+def test_a_wrong_pytorch_is_named(few_digits, monkeypatch):
+    """So it is with PyTorch's."""
+    monkeypatch.setattr(torch.nn.Tanh, "forward", wrong_tanh)
+    step, problem = train(seed=0, epochs=1).first
+    assert (step, problem.startswith("PyTorch: BP2 (hidden delta) of layer 1: delta has ")) == (1, True)
+
+
+@pytest.mark.parametrize("side", ["refnet", "PyTorch"])
+def test_a_mistake_after_the_growth_curve_is_seen(few_digits, monkeypatch, side):
+    """Either side is certified to the end: a derivative that goes wrong in the second epoch is found in its first step."""
+
+    def spoil(pair):
+        if side == "refnet":
+            monkeypatch.setattr("refnet.activations.Tanh.derivative", lambda self, z, a: 1.0 - a)
+        else:
+            monkeypatch.setattr(torch.nn.Tanh, "forward", wrong_tanh)
+
+    monkeypatch.setattr(digits, "GROWTH", 1)
+    step, problem = train(seed=0, epochs=2, on_epoch=spoil).first
+    assert (step, problem.startswith(f"{side}: BP2 (hidden delta) of layer 1: delta has ")) == (FEW + 1, True)
+
+
+def test_a_second_twin_that_is_wrong_is_named(few_digits, monkeypatch):
+    """The twin that starts from refnet's weights is certified like the other."""
+    real = digits.restart
+
+    def restart(record):
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.nn.Tanh, "forward", wrong_tanh)
+            return real(record)
+
+    monkeypatch.setattr(digits, "restart", restart)
+    step, problem = train(seed=0, epochs=1).first
+    assert (step, problem.startswith("PyTorch: BP2 (hidden delta) of layer 1: delta has ")) == (1, True)
+
+
+def nudge(array):
+    """Move the first entry by one last place."""
+    array[...] = np.where(np.arange(array.size).reshape(array.shape) == 0, np.nextafter(array, np.inf), array)
+
+
+@pytest.mark.parametrize("part", ["W", "b"])
+@pytest.mark.parametrize("layer", [1, 2])
+def test_weights_changed_between_the_steps_of_fit_are_noticed(few_digits, monkeypatch, layer, part):
+    """A weight moved by one last place from outside, between two steps, breaks the wiring of that layer."""
+
+    class Meddling(FitRecorder):
+        def __call__(self, step):
+            super().__call__(step)
+            nudge(getattr(self._net.layers[layer - 1], part))
+
+    monkeypatch.setattr(digits, "FitRecorder", Meddling)
+    want = f"refnet: wiring of layer {layer}: {part} before has other values than the step before wrote"
+    assert train(seed=0, epochs=1).first == (2, want)
+
+
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_weights_of_the_twin_changed_between_its_steps_are_noticed(few_digits, monkeypatch, name):
+    """So it is with the twin's."""
+    real = digits.record_torch
+
+    def record_torch(model, *given):
+        record = real(model, *given)
+        nudge(getattr(model[2], name).detach().numpy())
+        return record
+
+    monkeypatch.setattr(digits, "record_torch", record_torch)
+    want = f"PyTorch: wiring of layer 2: {'W' if name == 'weight' else 'b'} before has other values than the step before wrote"
+    assert train(seed=0, epochs=1).first == (2, want)
+
+
+def test_the_twin_takes_the_learning_rate_of_each_step(few_digits):
+    """A rate that is changed between epochs reaches the twin, and both go on holding."""
+    optimizer = SGD(lr=0.3)
+    result = train(seed=0, epochs=2, optimizer=optimizer, on_epoch=lambda pair: setattr(optimizer, "lr", 0.03))
+    assert result.first is None, result.first
+    assert result.steps[-1].agreement.passed
+
+
+def exact_columns(raw, train_part):
+    """Scaled by mean and deviation of the training part, in exact integers up to the root; with how far scikit-learn may be from it.
+
+    The sum of n integers is exact and the mean one rounding off; the sum of n squares is off by n + 2 roundings in n, whose root is half
+    as much; a difference, a quotient and a root more. So (n + 8) u |x|, and u mean / deviation for the mean.
+    """
+    n, u = len(train_part), np.finfo(np.float64).eps / 2
+    whole = train_part.astype(np.int64)
+    total = whole.sum(axis=0)
+    deviation = np.sqrt((n * (whole**2).sum(axis=0) - total**2).astype(np.longdouble)) / n
+    deviation[deviation == 0.0] = 1.0
+    x = (raw.astype(np.longdouble) - total.astype(np.longdouble) / n) / deviation
+    return x, (n + 8) * u * np.abs(x) + 2 * u * total / n / deviation
 
 
 def test_the_split_is_sixty_to_forty_and_scaled_on_the_training_part():
-    """No number of the test part enters the scaling."""
+    """Both parts are the digits minus the mean of the training part, over its deviation; no number of the test part enters the scaling."""
     split = load(seed=0)
     assert (len(split.x), len(split.x_test)) == (1078, 719)
-    constant = split.x.std(axis=0) == 0
-    bound = len(split.x) * np.finfo(np.float64).eps * np.abs(split.x).max()
-    assert np.abs(split.x.mean(axis=0)).max() <= bound
-    assert np.abs(split.x.std(axis=0)[~constant] - 1).max() <= bound
-    assert np.abs(split.x_test.mean(axis=0)).max() > bound
+    raw, labels = load_digits(return_X_y=True)
+    raw, raw_test, labels, labels_test = train_test_split(raw, labels, test_size=0.4, random_state=0)
+    for part, of, given, right in ((split.x, raw, split.labels, labels), (split.x_test, raw_test, split.labels_test, labels_test)):
+        x, allowed = exact_columns(of, raw)
+        assert (np.abs(part - x) <= allowed).all()
+        assert np.array_equal(given, right)

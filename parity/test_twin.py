@@ -15,7 +15,19 @@ from torch import nn
 
 import parity
 import refnet
-from parity import compare, copy_from_torch, copy_to_torch, record_refnet, record_torch, restate, twin, twin_loss, twin_optimizer
+from parity import (
+    compare,
+    compare_restated,
+    copy_from_torch,
+    copy_to_torch,
+    record_refnet,
+    record_torch,
+    restart,
+    restate,
+    twin,
+    twin_loss,
+    twin_optimizer,
+)
 from parity.cases import CASES, RATES, RULES
 from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES
@@ -31,6 +43,16 @@ dtypes = pytest.mark.parametrize("dtype", DTYPES)
 def weights(model):
     """The model's parameters to the bit."""
     return [p.detach().numpy().tobytes() for p in model.parameters()]
+
+
+def bits(record):
+    """All that a record shows, to the bit."""
+    started, ended = (
+        [[array.tobytes() for array in (*at.W, *at.b)], {name: vector.tobytes() for name, vector in at.state.items()}]
+        for at in (record.before, record.after)
+    )
+    layers = [array.tobytes() for layer in record.layers for array in vars(layer).values()]
+    return record.spec, record.x.tobytes(), record.y.tobytes(), started, layers, record.loss, ended
 
 
 def sentence(text):
@@ -157,7 +179,7 @@ def test_the_twin_of_the_half_squared_error_refuses_to_broadcast():
 @dtypes
 @pytest.mark.parametrize("case", [case for case in RULES if len(case.sizes) == 3], ids=lambda case: case.row)
 def test_optimizers_are_transferred_in_mid_run(case, dtype):
-    """After three steps of refnet, settings, vectors and step count go to torch to the bit, and five further steps agree as lr changes."""
+    """After three steps of refnet, settings, vectors and step count go to torch to the bit; torch goes on for five, each as refnet's is."""
     case = replace(case, dtype=dtype)
     net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
     for x, y, lr in list(case.steps())[:3]:
@@ -174,11 +196,13 @@ def test_optimizers_are_transferred_in_mid_run(case, dtype):
         assert np.concatenate(parts).tobytes() == vector.tobytes()
     for number, (x, y, lr) in enumerate(replace(case, seed=1).steps(), start=4):
         optimizer.lr = group["lr"] = lr
+        copy_from_torch(model, net)
         theirs = record_torch(model, x, y, twin_loss(loss), torch_optimizer)
         assert theirs.spec.step == number
         assert number > 4 or all(np.array_equal(optimizer.state[name], vector) for name, vector in vectors.items())  # they share no memory
         agreement = compare(record_refnet(net, x, y, loss, optimizer), theirs)
         assert agreement.passed, f"step {number}: {agreement}"
+        optimizer.state = {"steps": number, **theirs.after.state}
     assert number == 3 + len(RATES)
 
 
@@ -309,12 +333,55 @@ def test_a_model_of_one_s_own_is_recorded_and_agrees(dtype, inplace, foreach):
     rng = np.random.default_rng(6)
     for step in range(1, 4):
         x, y = rng.normal(size=(8, 3)).astype(dtype), rng.integers(0, 2, 8)
+        copy_from_torch(model, net)
         record = record_torch(model, x.tolist(), y.tolist(), nn.CrossEntropyLoss(), theirs)
         assert record.spec.step == step
         assert (record.layers[0].z < 0).any(), "z is what it was before the in-place activation"
         agreement = compare(record_refnet(net, x, y, "softmax_cross_entropy", ours), record)
         assert agreement.passed, str(agreement)
-        assert compare(record, restate(record), sized_by=record).passed
+        ours.state = {"steps": step, **record.after.state}
+        assert compare_restated(record, restate(record)).passed
+
+
+@dtypes
+@pytest.mark.parametrize("case", [case for case in RULES if len(case.sizes) == 4], ids=lambda case: case.row)
+def test_a_step_is_restarted_from_its_record_alone(case, dtype):
+    """In mid-run, the step that torch takes from a record is to the bit the one that it takes from the network's and optimizer's twins."""
+    net, loss, optimizer = (case := replace(case, dtype=dtype)).network(), case.make_loss(), case.make_optimizer()
+    for x, y, lr in list(case.steps())[:3]:
+        optimizer.lr = lr
+        model = twin(net)
+        theirs = record_torch(model, x, y, twin_loss(loss), twin_optimizer(optimizer, model))
+        record = record_refnet(net, x, y, loss, optimizer)
+        before = bits(record)
+        assert bits(restart(record)) == bits(theirs)
+        assert bits(record) == before
+
+
+READ_BY = {  # by which equations of the layer, the one above (+1) and the one below (-1) each quantity is read
+    "z": {("a", 0)},
+    "a": {("z", 1), ("dW", 1), ("delta", 0)},
+    "delta": {("db", 0), ("dW", 0), ("delta", -1)},
+    "dW": {("W", 0)},
+    "db": {("b", 0)},
+}
+
+
+@pytest.mark.parametrize("quantity", READ_BY)
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_restated_equations_read_the_record_s_own_numbers(quantity, layer):
+    """Where one quantity of a record is another, just the equations that read it give something else, whatever the others make of it."""
+    net, rng = refnet.mlp([3, 4, 5, 2], ["tanh", "sigmoid"], "identity", seed=3), np.random.default_rng(3)
+    record = record_refnet(net, rng.normal(size=(6, 3)), rng.integers(0, 2, 6), "softmax_cross_entropy", refnet.Adam())
+    layers = list(record.layers)
+    layers[layer] = replace(layers[layer], **{quantity: 1.5 * getattr(layers[layer], quantity)})
+    shown, other = (restate(replace(record, layers=changed)) for changed in (record.layers, tuple(layers)))
+    changed = {("C", 0)} if shown.loss != other.loss else set()
+    for i, (mine, its) in enumerate(zip(shown.layers, other.layers, strict=True)):
+        changed |= {(name, i) for name, array in vars(mine).items() if not np.array_equal(array, getattr(its, name))}
+        changed |= {(name, i) for name in "Wb" if not np.array_equal(*(getattr(record.after, name)[i] for record in (shown, other)))}
+    readers = {(name, layer + at) for name, at in READ_BY[quantity] if 0 <= layer + at < 3}
+    assert changed == readers | ({("C", 0)} if (quantity, layer) == ("a", 2) else set())
 
 
 @pytest.mark.parametrize("case", [*CASES[::12], *RULES], ids=lambda case: case.id)
@@ -337,7 +404,7 @@ def test_recording_changes_no_bit_of_a_step(case):
 
 
 def test_parity_is_imported_without_torch():
-    """Without PyTorch parity compares and records refnet; the seven names that need it say so, with the command that installs it."""
+    """Without PyTorch parity compares and records refnet; the names that need it say so, with the command that installs it."""
     code = """
 import sys
 sys.modules["torch"] = None

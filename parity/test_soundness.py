@@ -1,0 +1,304 @@
+"""Soundness: the generator reaches every corner, and what is broken, refused or deviates is counted as such."""
+
+import json
+import multiprocessing
+import os
+import signal
+from collections import Counter
+from dataclasses import replace
+from itertools import count
+
+import numpy as np
+import pytest
+
+from parity.cases import DTYPES, TRAINABLE, targets_of
+from parity.certificate import certify
+from parity.record import record_refnet
+from parity.soundness import CHUNK, KEPT, KINDS, ONE_THREAD, PAIRS, SLOPES, Examined, Report, examine, random_run, soundness
+from parity.torch_twin import record_torch, twin, twin_loss, twin_optimizer
+from refnet import LeakyReLU, Sigmoid
+from refnet.optimizers import OPTIMIZERS
+
+RUNS = [random_run(seed) for seed in range(500)]
+
+
+def bits(arrays):
+    """Arrays to the bit."""
+    return [np.asarray(array).tobytes() for array in arrays]
+
+
+def first(wanted):
+    """The first run, in order of seeds, whose examination is as wanted, and that examination."""
+    return next((run, found) for run in map(random_run, count()) if wanted(found := examine(run)))
+
+
+@pytest.fixture(scope="module")
+def report():
+    """Sixty runs."""
+    return soundness(60, workers=1)
+
+
+def test_a_run_is_made_from_its_seed_alone():
+    """The same seed gives the same description, weights, data and state, however often they are drawn."""
+    for seed in range(20):
+        one, other = random_run(seed), random_run(seed)
+        assert one == other
+        assert one.id == other.id
+        assert bits([one.network().parameters]) == bits([other.network().parameters])
+        assert bits(array for step in one.steps() for array in step) == bits(array for step in other.steps() for array in step)
+        states = [run.optimizer().state for run in (one, other)]
+        assert states[0].keys() == states[1].keys()
+        assert bits(states[0].values()) == bits(states[1].values())
+    assert random_run(0) != random_run(1)
+    drawn = [run for run in RUNS if run.inputs.kind == "ordinary"]
+    assert len({float(next(run.steps())[0][0, 0]) / 10.0**run.inputs.power for run in drawn}) > len(drawn) / 2  # each from its own seed
+
+
+def test_the_generator_reaches_every_name():
+    """Every activation and slope, pair, kind of targets, optimizer, flag, dtype and kind of numbers is drawn."""
+    assert {run.dtype for run in RUNS} == set(DTYPES)
+    assert {activation.name for run in RUNS for activation in run.activations[:-1]} == set(TRAINABLE)
+    assert {activation.slope for run in RUNS for activation in run.activations if isinstance(activation, LeakyReLU)} == set(SLOPES)
+    assert {(run.loss, run.activations[-1].name) for run in RUNS} == set(PAIRS)
+    assert {(run.loss, run.targets) for run in RUNS} == {(loss, kind) for loss, _ in PAIRS for kind in targets_of(loss)}
+    assert {run.rule for run in RUNS} == set(OPTIMIZERS)
+    for flag in ("nesterov", "centered", "amsgrad"):
+        assert {run.settings[flag] for run in RUNS if flag in run.settings} == {True, False}
+    for setting in ("weight_decay", "momentum", "dampening", "alpha", "lr_decay", "initial_accumulator_value"):
+        assert {run.settings[setting] > 0 for run in RUNS if setting in run.settings} == {True, False}
+    for numbers in ("weights", "inputs", "values"):
+        assert {getattr(run, numbers).kind for run in RUNS} == set(KINDS)
+
+
+def test_a_batch_may_come_again():
+    """Every step has a batch of its own, or all have the same one."""
+    for run in RUNS:
+        if len(run.rates) > 1 and run.inputs.kind == "ordinary":
+            (x, y, _), (again, same, _) = list(run.steps())[:2]
+            assert (bits([x, y]) == bits([again, same])) == run.repeats
+
+
+def test_the_generator_reaches_every_size():
+    """One to four layers and steps, single units and rows, wide outputs, long batches, changing rates, zero rates, and late steps."""
+    assert {len(run.activations) for run in RUNS} == {1, 2, 3, 4} == {len(run.rates) for run in RUNS}
+    assert {size for run in RUNS for size in run.sizes} == {*range(1, 21), 100}
+    assert min(run.batch for run in RUNS) == 1
+    assert max(run.batch for run in RUNS) > 64
+    assert any(len(set(run.rates)) == 4 for run in RUNS)
+    assert any(0.0 in run.rates for run in RUNS)
+    assert {run.past for run in RUNS} == {0, 1, 30, 10_000}
+    assert {run.repeats for run in RUNS} == {True, False}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_generator_meets_special_values(dtype):
+    """Zeros of both signs and subnormals stand in weights and inputs; z = 0 and a = y are met exactly; sizes of numbers lie far apart."""
+    met, sizes = set(), []
+    for run in RUNS:
+        if run.dtype != dtype:
+            continue
+        net = run.network()
+        x, y, _ = next(run.steps())
+        for name, array in (("theta", net.parameters), ("x", x)):
+            zero = array == 0.0
+            sizes += [abs(array[~zero]).max()] if not zero.all() else []
+            met |= {f"0 in {name}"} if (zero & ~np.signbit(array)).any() else set()
+            met |= {f"-0 in {name}"} if (zero & np.signbit(array)).any() else set()
+            met |= {f"subnormal in {name}"} if (~zero & (abs(array) < np.finfo(dtype).tiny)).any() else set()
+        with np.errstate(all="ignore"):
+            trace = net.forward(x)
+        met |= {"z = 0"} if any((layer.z == 0.0).any() for layer in trace) else set()
+        met |= {"a = y"} if y.ndim == 2 and (trace.output == y).any() else set()
+    assert met == {f"{what} in {name}" for what in ("0", "-0", "subnormal") for name in ("theta", "x")} | {"z = 0", "a = y"}
+    assert min(sizes) < 1e-5
+    assert max(sizes) > 1e10
+
+
+def test_no_bound_is_broken(report):
+    """Sixty runs of refnet and PyTorch break no bound but PyTorch's named ones, and every share is a share."""
+    assert report.passed, "\n".join(report.found.broken)
+    assert all(0.0 <= share <= 1.0 for row in report.rows for share in (row.median, row.most, *row.largest))
+    assert all(row.median <= row.most <= max(row.largest) for row in report.rows)
+
+
+def test_the_table_has_every_entry_met(report):
+    """Every entry of every certificate has a line with all its arrays, and the two extremes are named below."""
+    arrays = sum(row.arrays for row in report.rows)
+    assert arrays == report.found.counts["arrays"] - sum(report.found.deviations.values())
+    lines = report.lines()
+    for row in report.rows:
+        assert [line[:38].rstrip() for line in lines].count(row.entry) == 1
+    used = {row.entry: max(row.largest) for row in report.rows if max(row.largest) > 0.0}
+    assert lines[-2].startswith(f"used least: {min(used, key=used.get)}, ")
+    assert lines[-1].startswith(f"used most: {max(used, key=lambda entry: (used[entry], entry))}, ")
+    run = random_run(0)
+    entries = {result.entry for result in certify(record_refnet(run.network(), *next(run.steps())[:2], run.loss, run.optimizer())).results}
+    assert all(any(row.entry.endswith(entry) for row in report.rows) for entry in entries)
+
+
+def test_the_first_line_says_what_was_found(report):
+    """The verdict counts runs, steps and arrays, and what both sides broke."""
+    assert report.lines()[0] == report.verdict
+    counts = report.found.counts
+    assert report.verdict.startswith(f"60 runs, {counts['steps']:,} steps, {counts['arrays']:,} arrays: no bound broken by refnet; ")
+
+
+def test_the_report_is_plain_data(report):
+    """The report goes to JSON as it is, and says the same."""
+    told = json.loads(json.dumps(report.as_json(), allow_nan=False))
+    assert told["passed"] is True
+    assert told["verdict"] == report.verdict
+    assert [row["entry"] for row in told["shares"]] == [row.entry for row in report.rows]
+    assert told["counts"] == report.found.counts
+
+
+def test_both_sides_take_each_step_from_the_same_place(monkeypatch):
+    """PyTorch starts each step from refnet's weights, state, batch and rate; refnet's records are certified with their wiring."""
+    seen = []
+    monkeypatch.setattr("parity.soundness.certify", lambda record, previous: seen.append((record, previous)) or certify(record, previous))
+    run = next(run for run in RUNS if run.rule == "adam" and len(run.rates) == 4 and examine(run).counts["refused"] == 0)
+    seen.clear()
+    assert examine(run).counts["steps"] == 4
+    theirs, ours = seen[::2], seen[1::2]
+    assert [previous for _, previous in theirs] == [None] * 4
+    assert [previous for _, previous in ours] == [None, *(record for record, _ in ours[:-1])]
+    for (record, _), (other, _), (x, y, lr) in zip(ours, theirs, run.steps(), strict=True):
+        assert record.spec == other.spec
+        assert record.spec.hyperparameters["lr"] == lr
+        for one in (record, other):
+            assert bits([one.x, one.y]) == bits([x, y])
+        assert bits(record.before.W + record.before.b) == bits(other.before.W + other.before.b)
+        assert {name: bits([vector]) for name, vector in record.before.state.items()} == {
+            name: bits([vector]) for name, vector in other.before.state.items()
+        }
+    assert bits(ours[0][0].after.W) != bits(ours[0][0].before.W)
+
+
+def test_a_broken_refnet_is_counted_and_named(monkeypatch):
+    """With a wrong derivative in refnet alone its bounds break, PyTorch's do not, and each sentence has the seed that shows it again."""
+    monkeypatch.setattr(Sigmoid, "derivative", lambda self, z, a: a)
+    run, found = first(lambda found: found.counts["refnet broken"])
+    assert found.counts["torch broken"] == 0
+    report = Report(found)
+    assert not report.passed
+    assert f"{found.counts['refnet broken']} bound" in report.verdict
+    sentence = found.broken[0]
+    assert sentence in report.lines()
+    assert sentence.startswith(f"random_run({run.seed}), step ")
+    assert ", refnet: BP" in sentence
+    assert "wrong" in sentence
+    assert examine(random_run(run.seed)).broken == found.broken
+
+
+def test_the_first_sentences_are_kept_and_the_rest_counted():
+    """A report of a great many broken bounds stays readable."""
+    total = Examined()
+    for number in range(3):
+        total.merge(Examined(Counter({"refnet broken": KEPT}), broken=[f"{number} {i}" for i in range(KEPT)]))
+    assert total.broken == [f"0 {i}" for i in range(KEPT)]
+    assert f"... and {2 * KEPT} more" in Report(total).lines()
+
+
+def deviating():
+    """A run and PyTorch's record of its first step, in which PyTorch deviates by name."""
+    for run in RUNS:
+        if run.loss == "binary_cross_entropy":
+            net, optimizer, (x, y, _) = run.network(), run.optimizer(), next(run.steps())
+            optimizer.bind(net)
+            model = twin(net)
+            record = record_torch(model, x, y, twin_loss(run.loss), twin_optimizer(optimizer, model))
+            if certify(record).broken:
+                return run, record
+    raise AssertionError("PyTorch never deviates")
+
+
+def test_a_named_deviation_of_torch_is_counted_apart():
+    """Where PyTorch clamps a saturated probability the report passes, and the deviation stands in it by name."""
+    run, record = deviating()
+    found = Examined()
+    found.judge(run, "torch", record, None)
+    report = Report(found)
+    assert report.passed
+    (name,) = found.deviations
+    assert found.counts["torch deviates"] == 1
+    assert any(line.startswith(f"named deviation of PyTorch, {name}: 1 array") for line in report.lines())
+
+
+def test_a_named_deviation_excuses_neither_refnet_nor_the_rest():
+    """The same numbers from refnet are broken, and beside a named deviation of PyTorch another error is counted."""
+    run, record = deviating()
+    found = Examined()
+    found.judge(run, "refnet", record, None)
+    assert found.counts["refnet broken"] == 1
+    assert not found.deviations
+    *below, top = record.layers
+    wrong = replace(record, layers=(*below, replace(top, db=top.db + 1.0)))
+    while found.counts["torch broken"] <= KEPT:
+        found.judge(run, "torch", wrong, None)
+    assert any(", torch: BP3 " in sentence for sentence in found.broken)
+    assert len(found.broken) == KEPT
+
+
+def test_a_refused_step_ends_the_run():
+    """A step that refnet refuses is counted, not judged, and is the last one of its run; PyTorch takes it alone."""
+    run, found = first(lambda found: found.counts["refused"] and found.counts["steps"] < 4)
+    assert found.counts["refused"] == 1
+    assert found.counts["refnet broken"] == 0
+    assert found.counts["steps"] <= len(run.rates)
+    _, alone = first(lambda found: found.counts["refused"] and found.counts["steps"] == 1)
+    assert alone.counts["arrays"] > 0
+    assert {column.split()[0] for _, column in alone.shares} == {"torch"}
+
+
+def test_an_unexpected_refusal_is_no_refusal(monkeypatch):
+    """Only refnet's own words for an impossible step end a run; any other error comes through."""
+
+    def fail(*_):
+        raise ValueError("something else")
+
+    monkeypatch.setattr("parity.soundness.record_refnet", fail)
+    with pytest.raises(ValueError, match=r"^something else$"):
+        examine(random_run(0))
+
+
+def test_any_number_of_processes_reports_the_same(monkeypatch):
+    """Two processes come to what one does, run by run in the order of seeds, and leave the environment as it was."""
+    monkeypatch.setattr("parity.soundness.CHUNK", 4)
+    before, calls = dict(os.environ), []
+    reports = [soundness(14, 3, lambda: calls.append(1), workers) for workers in (1, 2)]
+    assert reports[0].as_json() == reports[1].as_json()
+    assert reports[0].lines() == reports[1].lines()
+    assert len(calls) == 2 * 14
+    assert dict(os.environ) == before
+
+
+def test_an_interrupt_ends_the_pool(monkeypatch):
+    """Ctrl-C comes through; what waits is given up, the environment is as before, and a worker leaves the signal to this process."""
+    told = []
+
+    class Pool:
+        def __init__(self, *given):
+            told.extend(given)
+            assert all(os.environ[name] == "1" for name in ONE_THREAD)
+
+        map = map
+
+        def shutdown(self, **given):
+            told.append(given)
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("parity.soundness.ProcessPoolExecutor", Pool)
+    before = dict(os.environ)
+    with pytest.raises(KeyboardInterrupt):
+        soundness(CHUNK + 1, 1, interrupt, 2)
+    assert told == [2, multiprocessing.get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN), {"cancel_futures": True}]
+    assert dict(os.environ) == before
+
+
+def test_no_runs_prove_nothing():
+    """Where nothing was examined nothing is broken, and nothing passed."""
+    report = soundness(0)
+    assert report.verdict.startswith("0 runs, 0 steps, 0 arrays: no bound broken by refnet")
+    assert not report.passed
