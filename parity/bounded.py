@@ -60,12 +60,16 @@ class Bounded:
 
     @quietly
     def __post_init__(self) -> None:
-        value, error = np.broadcast_arrays(self.format.widen(self.value), self.format.widen(self.error))
+        value, error = self.format.widen(self.value), self.format.widen(self.error)
+        if value.shape != error.shape:
+            value, error = np.broadcast_arrays(value, error)
         if (error < 0).any():
             raise ValueError(f"Bounded: error has {error.min()}, expected at least 0")
         known = np.isfinite(value) & ~np.isnan(error)
-        object.__setattr__(self, "value", np.where(known, value, 0))
-        object.__setattr__(self, "error", np.where(known, error, np.inf))
+        if not known.all():
+            value, error = np.where(known, value, 0), np.where(known, error, np.inf)
+        object.__setattr__(self, "value", value)
+        object.__setattr__(self, "error", error)
 
     @property
     def unit(self) -> Any:

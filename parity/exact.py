@@ -5,7 +5,9 @@ twice float64's precision whatever the entries. Where longdouble is no wider tha
 as much as a program of the dtype may be, and `slack` doubles every bound: sound everywhere, sharper where the hardware allows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,14 +43,14 @@ class Format:
         """1 / (1 + exp(-z)): the error of exp, an addition and a division."""
         return self.exp + 2.0
 
-    @property
+    @cached_property
     def slack(self) -> float:
         """How far the exact value may itself be off, as a share of the bound: the same roundings, with the wider format's unit."""
         return float(np.finfo(self.wide).eps) / 2.0 / self.unit
 
     def widen(self, array: Any) -> Array:
         """The same numbers in the wider format. Shapes: any."""
-        return np.asarray(array).astype(self.wide)
+        return np.asarray(array).astype(self.wide, copy=False)
 
     def dot(self, A: Array, B: Array) -> Array:
         """A B in the wider format. Shapes: A (n, k), B (k, m) in the dtype to (n, m)."""
@@ -56,6 +58,11 @@ class Format:
             return np.dot(A.astype(self.wide), B.astype(self.wide))
         high, low = dot2(A, B)
         return self.widen(high) + low
+
+    def less_square(self, v: Array, m: Array) -> Array:
+        """v - m^2 in the wider format, with m^2 unrounded, so that little is lost where the two nearly cancel. Shapes: any, equal."""
+        square, rest = two_product(m, m) if self.dtype == np.float64 else (m.astype(self.wide) ** 2, 0.0)
+        return (self.widen(v) - square) - rest
 
 
 def _format(dtype: type[Any], wide: type[Any], **errors: Any) -> Format:
@@ -78,17 +85,27 @@ def dot2(A: Array, B: Array) -> tuple[Array, Array]:
     Source: Ogita, Rump and Oishi, Accurate sum and dot product (2005), algorithm 5.3 (Dot2); Dekker's TwoProduct, Knuth's TwoSum.
     """
     with np.errstate(all="ignore"):  # what overflows is not finite, and is not judged
-        (A_high, A_low), (B_high, B_low) = _split(A), _split(B)
+        A_parts, B_parts = (A, *_split(A)), (B, *_split(B))
         high, low = np.zeros((A.shape[0], B.shape[1])), np.zeros((A.shape[0], B.shape[1]))
         for i in range(A.shape[1]):
-            a, b = np.s_[:, i, None], np.s_[None, i, :]
-            product = A[a] * B[b]
-            rest = A_low[a] * B_low[b] - (((product - A_high[a] * B_high[b]) - A_low[a] * B_high[b]) - A_high[a] * B_low[b])
+            product, rest = _product_of([part[:, i, None] for part in A_parts], [part[None, i, :] for part in B_parts])
             total = high + product
             other = total - high
             low += ((high - (total - other)) + (product - other)) + rest
             high = total
     return high, low
+
+
+def two_product(a: Array, b: Array) -> tuple[Array, Array]:
+    """a b of float64 arrays, entry by entry, as product + rest exactly (Dekker's TwoProduct). Shapes: a and b broadcast."""
+    with np.errstate(all="ignore"):
+        return _product_of((a, *_split(a)), (b, *_split(b)))
+
+
+def _product_of(a: Sequence[Array], b: Sequence[Array]) -> tuple[Array, Array]:
+    """TwoProduct of numbers that come with their halves: whole, high, low."""
+    product = a[0] * b[0]
+    return product, a[2] * b[2] - (((product - a[1] * b[1]) - a[2] * b[1]) - a[1] * b[2])
 
 
 def _split(A: Array) -> tuple[Array, Array]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from parity.bounded import Bounded, positive
 from parity.loss_entries import distribution
+from parity.update_entries import bias_correction
 from refnet.checks import Array
 from refnet.losses import LOG_FLOOR
 
@@ -134,7 +135,8 @@ def _quotient(h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded]) -> B
 
 
 def _adam_step(h: Mapping[str, Any], t: int, new: Mapping[str, Bounded]) -> Bounded:
-    (bc1, bc2), v = (1 - np.longdouble(beta) ** t for beta in h["betas"]), new["max_exp_avg_sq" if h["amsgrad"] else "exp_avg_sq"]
+    (bc1, _), (bc2, _) = (bias_correction(beta, t) for beta in h["betas"])
+    v = new["max_exp_avg_sq" if h["amsgrad"] else "exp_avg_sq"]
     return new["exp_avg"] / ((v / bc2).sqrt() + h["eps"]) * (h["lr"] / bc1)
 
 

@@ -160,6 +160,19 @@ def test_the_place_of_eps_is_visible(case, dtype):
     assert seen == set(eps_variants(next(side_by_side(case))[0]))
 
 
+def test_both_sides_take_the_steps_of_the_case():
+    """Data and learning rate of each step are the case's, and the twin starts from refnet's weights and state."""
+    case = Case("", optimizer="adam")
+    for (x, y, lr), (ours, theirs) in zip(case.steps(), side_by_side(case), strict=True):
+        assert ours.spec == theirs.spec
+        assert ours.spec.hyperparameters["lr"] == lr
+        for record in (ours, theirs):
+            assert np.array_equal(record.x, x)
+            assert np.array_equal(record.y, y)
+        starts = [(*start.W, *start.b, *start.state.values()) for start in (ours.before, theirs.before)]
+        assert all(np.array_equal(mine, other) for mine, other in zip(*starts, strict=True))
+
+
 def test_a_wrong_pytorch_is_named(monkeypatch):
     """A derivative that is wrong on PyTorch's side is found there, and the case ends with the step that shows it."""
     monkeypatch.setattr(torch.nn.Tanh, "forward", lambda self, z: torch.tanh(z) + (z - z.detach()))

@@ -340,12 +340,6 @@ def test_nan_everywhere_passes_nothing_that_reads_it(dtype):
 # verdicts
 
 
-def off_at_kink(case, dtype, net, data, quantity, layer, change):
-    """A record with one array changed, from the record's own arrays."""
-    record = recorded(replace(case, dtype=dtype), net=net(dtype), data=data(dtype))
-    return rewritten(record, quantity, layer, change(record).astype(dtype))
-
-
 def with_zeros(hidden, output="identity"):
     """A network whose second hidden unit has z = 0 for every input."""
 
@@ -397,6 +391,10 @@ def test_another_subgradient_is_a_convention(kink, dtype):
     again = with_entry(record, "delta", 1, (0, 0), record.layers[0].delta[0, 0] + 1)
     first = certify(again).broken[0]
     assert (first.status, first.index, first.note) == ("wrong", (0, 0), f"elsewhere {KINKS[kink][2]}")
+    below = tuple(np.argwhere(record.layers[0].z < 0.0)[0])
+    everywhere = with_entry(record, "delta", 1, below, g_below(record)[below] * np.array(KINKS[kink][1], dtype))
+    first = certify(everywhere).broken[0]
+    assert (first.status, first.index, first.note) == ("wrong", below, f"elsewhere {KINKS[kink][2]}")
     slightly = with_entry(record, "delta", 1, (2, 1), record.layers[0].delta[2, 1] * np.array(1.001, dtype))
     first = certify(slightly).broken[0]
     assert (first.status, first.index, first.note) == ("wrong", (2, 1), f"elsewhere {KINKS[kink][2]}")

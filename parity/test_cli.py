@@ -20,7 +20,10 @@ import refnet
 from parity import cli, digits, report
 from parity.agreement import Agreement, Difference
 from parity.cases import CASES, RATES
+from parity.certificate import Result
+from parity.job import Found
 from parity.soundness import soundness
+from parity.sweep import Outcome, StepOutcome
 
 FEW = tuple(
     case
@@ -181,6 +184,38 @@ def test_the_printed_shares_are_those_found(whole):
     largest = max(ours, theirs, *(case[side] for case in sweep for side in ("refnet", "pytorch")))
     assert verdict_of(out).endswith(f", at most {largest:.3f} of a bound used")
     assert f"; test accuracy {digits_['accuracy']:.2%}, " in verdict_of(out)
+
+
+@pytest.mark.parametrize(("loss", "gap"), [(0.5, "-2.5e-01"), (0.75, "0.0e+00"), (1.0, "2.5e-01")])
+def test_the_printed_difference_of_losses_has_its_sign(monkeypatch, loss, gap):
+    """It is refnet's loss minus PyTorch's."""
+    real = digits.train
+
+    def train(seed, epochs, on_epoch):
+        return real(seed, epochs, lambda pair: on_epoch(pair._replace(loss=loss, twin_loss=0.75)))
+
+    monkeypatch.setattr(digits, "train", train)
+    assert [words[1:4] for words in epochs_of(once()[1])] == [[f"{loss:.16f}", f"{0.75:.16f}", gap]]
+
+
+def taken(ours=0.25, theirs=0.25, apart=0.875):
+    """The outcome of a step with these shares."""
+    mine, other = ((Result("z", 1, "z", "", used),) for used in (ours, theirs))
+    return StepOutcome(mine, other, Agreement((Difference("z", 1, "z", apart),)))
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+@pytest.mark.parametrize("place", range(4))
+def test_the_verdict_tells_the_largest_share_of_any_bound(place, side):
+    """Of either side, of the digits or of any case, first or later; what the two are apart is no share of a bound."""
+    steps = [taken(**({side: 0.5} if place == i else {})) for i in range(4)]
+    trained = SimpleNamespace(first=None, same_labels=True, accuracy=0.75, steps=steps[:1])
+    found = Found(trained, [Outcome(FEW[0], tuple(steps[1:3])), Outcome(FEW[1], tuple(steps[3:]))])
+    assert found.problem is None
+    assert found.verdict == (
+        "Proven: every equation holds in all 4 training steps of refnet and of PyTorch, and the two agree; "
+        "test accuracy 75.00%, at most 0.500 of a bound used"
+    )
 
 
 def test_the_printed_growth_is_that_found(whole):

@@ -1,6 +1,7 @@
 """Real handwritten digits: the steps that `fit` took, each certified on both sides, and compared from equal weights at first."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from parity import digits
 from parity.claim import PASSED
 from parity.digits import BATCH, EPOCHS, GROWTH, load, train
 from parity.record import FitRecorder
-from refnet import EQUATIONS, SGD, Adam
+from parity.torch_twin import twin
+from refnet import EQUATIONS, SGD, Adam, ExponentialLR, fit, mlp
 
 STEPS = 34  # of an epoch: 1,078 images by 32, the last of them a mini-batch of 22
 FEW = 3  # steps of an epoch where few digits do
@@ -40,6 +42,26 @@ def test_the_seed_is_that_of_the_split_too(trained, monkeypatch):
     assert np.array_equal(other.split.x, load(1).x)
     assert not np.array_equal(other.split.x, trained.split.x)
     assert other.epochs[0].loss != trained.epochs[0].loss
+
+
+def test_weights_and_mini_batches_are_those_of_the_seed(few_digits, monkeypatch):
+    """The first step starts from the weights that the seed draws, on the mini-batch that the seed draws."""
+    records, real = [], digits.certify
+
+    def certify(record, previous=None):
+        records.append(record)
+        return real(record, previous)
+
+    monkeypatch.setattr(digits, "certify", certify)
+    for seed in (0, 3):
+        records.clear()
+        split = train(seed=seed, epochs=1).split
+        net = mlp(digits.SIZES, "tanh", "identity", init="torch_linear", seed=seed)
+        rows = np.random.default_rng(seed).permutation(len(split.x))[:BATCH]
+        for record in records[:2]:
+            assert all(np.array_equal(W, layer.W) for W, layer in zip(record.before.W, net.layers, strict=True))
+            assert np.array_equal(record.x, split.x[rows])
+            assert np.array_equal(record.y, split.labels[rows])
 
 
 def test_every_equation_of_every_step_holds_on_both_sides(trained):
@@ -213,12 +235,38 @@ def test_weights_of_the_twin_changed_between_its_steps_are_noticed(few_digits, m
     assert train(seed=0, epochs=1).first == (2, want)
 
 
-def test_the_twin_takes_the_learning_rate_of_each_step(few_digits):
-    """A rate that is changed between epochs reaches the twin, and both go on holding."""
-    optimizer = SGD(lr=0.3)
-    result = train(seed=0, epochs=2, optimizer=optimizer, on_epoch=lambda pair: setattr(optimizer, "lr", 0.03))
+def test_both_take_the_same_mini_batches_at_the_same_rate(few_digits, monkeypatch):
+    """Data and hyper-parameters of each of the twin's steps are those of refnet's, a scheduled rate too, and all goes on holding."""
+    records, real = [], digits.certify
+
+    def certify(record, previous=None):
+        records.append(record)
+        return real(record, previous)
+
+    monkeypatch.setattr(digits, "certify", certify)
+    monkeypatch.setattr(digits, "GROWTH", 0)
+    monkeypatch.setattr(digits, "fit", partial(fit, schedule=ExponentialLR(0.5)))
+    result = train(seed=0, epochs=2, optimizer=SGD(lr=0.25))
     assert result.first is None, result.first
-    assert result.steps[-1].agreement.passed
+    pairs = list(zip(records[::2], records[1::2], strict=True))
+    assert [ours.spec.hyperparameters["lr"] for ours, _ in pairs] == [0.25] * FEW + [0.125] * FEW
+    for ours, theirs in pairs:
+        assert ours.spec == theirs.spec
+        assert np.array_equal(ours.x, theirs.x)
+        assert np.array_equal(ours.y, theirs.y)
+
+
+@pytest.mark.parametrize("part", ["weight", "bias"])
+@pytest.mark.parametrize("off", [0.5, -0.5])
+@pytest.mark.parametrize("layer", [0, 1])
+def test_the_weight_difference_is_the_largest_of_any_weight_or_bias(layer, part, off):
+    """Whichever array the two differ in, and whichever way, that is the difference."""
+    net = mlp((64, 3, 10), "tanh", "identity", init="zeros")
+    model = twin(net)
+    trained = digits.Trained(load(0), net, model)
+    assert trained.weight_difference == 0.0
+    getattr(model[2 * layer], part).detach().view(-1)[1] += off
+    assert trained.weight_difference == 0.5
 
 
 def exact_columns(raw, train_part):

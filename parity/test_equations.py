@@ -816,9 +816,9 @@ class Off:
 
     @property
     def key(self):
-        """What must be tried once."""
+        """What must be tried once; BP3 of a single row is exact."""
         s = self.statement
-        return s.equation, s.layer, s.entry, s.quantity, self.record.spec.dtype
+        return s.equation, s.layer, s.entry, s.quantity, s.equation == "BP3" and len(self.record.x) == 1, self.record.spec.dtype
 
     def at(self, share, sign):
         """(index, number): an entry, and a number of its dtype by which it is so many bounds off.
@@ -945,13 +945,14 @@ def test_half_a_bound_off_passes(equation, dtype, sign):
 def test_one_entry_off_is_tried_on_every_entry():
     """Every entry of every equation, every quantity of every rule, and layers from the first to the sixth are tried."""
     tried = {off.key for dtype in DTYPES for label in EQUATION_LABELS for off in every_array(label, dtype)}
-    assert {(label, entry.partition(" ")[0]) for label, _, entry, _, _ in tried} == {(e.label, e.name) for e in entries()}
-    pairs = {entry for label, _, entry, _, _ in tried if label == "BP1"}
+    assert {(label, entry.partition(" ")[0]) for label, _, entry, *_ in tried} == {(e.label, e.name) for e in entries()}
+    pairs = {entry for label, _, entry, *_ in tried if label == "BP1"}
     assert pairs == {f"{loss} + {output}" for loss in LOSSES for output in outputs_of(loss)}
     for rule in RULE_ENTRIES.values():
         settings = {"momentum": 0.9, "centered": True, "amsgrad": True}
         names = {f"{name} of {part}" for name in rule().keeps(settings) for part in "Wb"} | {"W", "b"}
-        assert names == {quantity for label, _, entry, quantity, _ in tried if label == "step" and entry.partition(" ")[0] == rule.name}
+        assert names == {quantity for label, _, entry, quantity, *_ in tried if label == "step" and entry.partition(" ")[0] == rule.name}
+    assert {single for label, *_, single, _ in tried if label == "BP3"} == {True, False}
     for label in ("z", "BP3", "BP4", "step"):
         assert {layer for other, layer, *_ in tried if other == label} >= {1, 2, 3, 4, 5, 6}
     for dtype in DTYPES:

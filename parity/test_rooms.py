@@ -22,7 +22,7 @@ ALLOWED = {  # module of parity: the modules of parity that it may import
     "certificate": {"claim", "record", "statements", "usable"},
     "truth": {"record"},
     "bounded": {"exact"},
-    "formulas": {"bounded", "loss_entries"},
+    "formulas": {"bounded", "loss_entries", "update_entries"},
     "agreement": {"bounded", "certificate", "claim", "exact", "formulas", "record", "statements", "usable"},
     "torch_twin": {"record"},
     "sweep": {"agreement", "cases", "certificate", "claim", "record", "torch_twin"},

@@ -103,7 +103,8 @@ def _targets(rng, kind, shape, dtype):
 def _settings(rng, rule):
     share, flag = rng.random, lambda: bool(rng.random() < 0.4)
     eps = {"eps": _pick(rng, (1e-3, 1e-8, 1e-10, 1e-30))}
-    common = {"lr": 10.0 ** rng.uniform(-3, 0.5), "weight_decay": _pick(rng, (0.0, 0.0, 0.1, share()))}
+    near_one = 1.0 - 10.0 ** rng.uniform(-12, 0)
+    common = {"lr": _pick(rng, (0.0, *[10.0 ** rng.uniform(-3, 0.5)] * 9)), "weight_decay": _pick(rng, (0.0, 0.0, 0.1, share()))}
     momentum = _pick(rng, (0.0, 0.9, share()))
     if rule == "sgd":
         nesterov = bool(momentum) and flag()
@@ -111,8 +112,9 @@ def _settings(rng, rule):
     if rule == "adagrad":
         return {**common, **eps, "lr_decay": _pick(rng, (0.0, share())), "initial_accumulator_value": _pick(rng, (0.0, share()))}
     if rule == "rmsprop":
-        return {**common, **eps, "alpha": _pick(rng, (0.99, share())), "momentum": momentum, "centered": flag()}
-    return {**common, **eps, "betas": (_pick(rng, (0.9, 0.0, share())), _pick(rng, (0.999, share()))), "amsgrad": flag()}
+        return {**common, **eps, "alpha": _pick(rng, (0.99, 0.5, share())), "momentum": momentum, "centered": flag()}
+    betas = (_pick(rng, (0.9, 0.0, share(), near_one)), _pick(rng, (0.999, share(), near_one)))
+    return {**common, **eps, "betas": betas, "amsgrad": flag()}
 
 
 # the judgement

@@ -214,7 +214,7 @@ class RMSprop(RuleEntry):
         width, others = np.zeros(v.shape), tuple
         if step["centered"]:
             mean = fmt.widen(step.new["grad_avg"])
-            variance = v - mean * mean
+            variance = fmt.less_square(step.new["square_avg"], step.new["grad_avg"])
             blur = fmt.unit * (size(variance) + size(mean) ** 2) + fmt.tiny
             at, low, high = (np.abs(d) / (np.sqrt(np.maximum(w, 0.0)) + step["eps"]) for w in (variance, variance - blur, variance + blur))
             width = np.maximum(size(low - at), size(at - high))
@@ -268,7 +268,7 @@ class Adam(RuleEntry):
         Where 0 < v' / bc2 < lam, the quotient has lost digits, and the change of q over v' / bc2 +- lam is added.
         """
         exact, bound = self._moved(step, DOUBLE)
-        ahead = float(np.longdouble(step["lr"]) / (1 - np.longdouble(step["betas"][0]) ** step.t)) * size(step.new["exp_avg"])
+        ahead = float(np.longdouble(step["lr"]) / bias_correction(step["betas"][0], step.t)[0]) * size(step.new["exp_avg"])
 
         def others() -> Sequence[Other]:
             rough = step.rounded("betas")
@@ -280,7 +280,7 @@ class Adam(RuleEntry):
 
     def _moved(self, step: Update, scalar_unit: float) -> tuple[Array, Array]:
         fmt, (beta1, beta2) = step.fmt, step["betas"]
-        (bc1, e1), (bc2, e2) = (_correction(beta, step.t, scalar_unit) for beta in (beta1, beta2))
+        (bc1, e1), (bc2, e2) = (bias_correction(beta, step.t, scalar_unit) for beta in (beta1, beta2))
         rate = fmt.wide.type(np.longdouble(step["lr"]) / bc1)
         m = fmt.widen(step.new["exp_avg"])
         v = fmt.widen(step.new["max_exp_avg_sq" if step["amsgrad"] else "exp_avg_sq"]) / fmt.wide.type(bc2)
@@ -318,10 +318,10 @@ class AdamW(Adam):
 _ROUGH = "{} rounded to float32 before 1 - beta; make scalars in double"
 
 
-def _correction(beta: float, t: int, unit: float) -> tuple[Any, float]:
-    """bc = 1 - beta^t, and its relative error."""
-    power = np.longdouble(beta) ** t
-    bc = 1 - power
+def bias_correction(beta: float, t: int, unit: float = DOUBLE) -> tuple[Any, float]:
+    """bc = 1 - beta^t, and its relative error; not as it stands, for that loses digits where beta^t is near 1."""
+    bc = -np.expm1(t * np.log1p(-(1 - np.longdouble(beta))))
+    power = 1 - bc
     return bc, unit * (2.0 * float(power / bc) * (t > 1 or unit > DOUBLE) + 1.0)
 
 
