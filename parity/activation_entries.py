@@ -1,7 +1,7 @@
 """Equation a, and how a gradient comes back through f in BP1 and BP2: for each activation the exact value and its bound.
 
 Notation: u is the unit of the dtype, lam its smallest normal number, E the error of an elementary function in units of u, r the
-roundings of a hyper-parameter. Bounds are first-order counts of roundings (Higham 2002, section 3.1), times 1 + 20 u for the rest.
+roundings of a hyper-parameter. Bounds are counts of roundings (Higham 2002, section 3.1).
 
 f' is centred on the recorded a, for that is what most programs read. A program that forms f' from z once more has another rounding of
 a in it, which the term with kappa = 2 E admits. At a kink the recorded z is exact, so its side is known.
@@ -57,12 +57,16 @@ class ActivationEntry(ABC):
     def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
         """dC/dz_j = sum over i of dC/da_i da_i/dz_j."""
 
+    def pullback_told(self) -> tuple[Any, ...]:
+        """What has the derivation of the pullback in its docstring."""
+        return (self.pullback,)
+
 
 class _Elementwise(ActivationEntry):
     """delta = g f'. The product of a computed g and a computed f':
 
-    |delta - g f'| <= error(g) |f'| + (|g| + error(g)) (u |f'| + e + lam) + lam, where e is the error of f'; the product with an f' of 0
-    or 1 is exact.
+    |delta - g f'| <= [error(g) |f'| + (|g| + error(g)) u (|f'| + e)] (1 + 20 u) + lam (2 (|g| + error(g)) + 1), where u e is the error of
+    f'; the product with an f' of 0 or 1 is exact. error(g) is a bound to all orders, so that only products of u and e are left to 20 u.
     """
 
     rounds: ClassVar[bool] = True  # the product with f' is rounded
@@ -74,6 +78,10 @@ class _Elementwise(ActivationEntry):
     def kinks(self, z: Array) -> Sequence[tuple[float, Array]]:
         """Other values that f' has by convention, and where."""
         return ()
+
+    def pullback_told(self) -> tuple[Any, ...]:
+        """The product, and f'."""
+        return _Elementwise, self.derivative
 
     def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
         slope, off = self.derivative(fmt, z, a)
@@ -261,11 +269,11 @@ class Softmax(ActivationEntry):
         return claim(fmt, exact, bound, others=others)
 
     def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
-        """delta_j = a_j (g_j - sum_i g_i a_i), within (roundings of g + k + 6) u a_j (G_j + sum G a) + lam (4 + 2 G_j + 2 sum G)."""
+        """delta_j = a_j (g_j - sum_i g_i a_i), within (roundings of g + k + 6) u a_j (G_j + sum G a) + lam (4 + m + 2 G_j + 2 sum G)."""
         wide, at = fmt.widen(a), size(a)
         exact = wide * (g.value - (g.value * wide).sum(axis=1, keepdims=True))
         mixed = g.terms + (g.terms * at).sum(axis=1, keepdims=True)
-        underflow = 4.0 + 2.0 * g.terms + 2.0 * g.terms.sum(axis=1, keepdims=True)
+        underflow = 4.0 + g.underflows + 2.0 * g.terms + 2.0 * g.terms.sum(axis=1, keepdims=True)
         judged = np.broadcast_to(g.judged, a.shape).all(axis=1, keepdims=True)  # what overflows in one column is in the sum of all
         return claim(fmt, exact, (g.roundings + a.shape[1] + 6.0) * fmt.unit * at * mixed + fmt.tiny * underflow, judged)
 

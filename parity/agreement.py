@@ -40,12 +40,13 @@ class Difference:
     got: object = None
     expected: object = None
     allowed: float = 0.0
-    kind: str = "value"  # or "shape", "dtype", "finiteness", "not shown", "not judged"
+    kind: str = "value"  # or "shape", "dtype", "finiteness", "not shown"
     blame: str = ""  # which of the two keeps its own bound
+    unjudged: int = 0  # entries of which nothing can be said, as where a gradient that is all rounding is divided by its own size
 
     @property
     def passed(self) -> bool:
-        """Whether the two are within what is allowed, or nothing can be said; a NaN is not."""
+        """Whether no entry is apart by more than is allowed; a NaN is."""
         return self.used <= 1.0
 
     def __str__(self) -> str:
@@ -66,8 +67,13 @@ class Agreement:
 
     @property
     def passed(self) -> bool:
-        """Whether every array agrees."""
-        return all(d.passed for d in self.differences)
+        """Whether every entry of every array was judged and agrees."""
+        return self.first is None and self.unjudged == 0
+
+    @property
+    def unjudged(self) -> int:
+        """How many entries of all arrays nothing can be said of."""
+        return sum(d.unjudged for d in self.differences)
 
     @property
     def first(self) -> Difference | None:
@@ -81,7 +87,8 @@ class Agreement:
         return float("inf") if any(np.isnan(used)) else max(used)
 
     def __str__(self) -> str:
-        return f"agree, at most {self.worst:.2g} of what rounding allows" if self.first is None else str(self.first)
+        silent = f"; {self.unjudged} entries not judged" if self.unjudged else ""
+        return f"agree, at most {self.worst:.2g} of what rounding allows{silent}" if self.first is None else str(self.first)
 
 
 def compare(got: StepRecord, expected: StepRecord) -> Agreement:
@@ -156,7 +163,7 @@ def _difference(got: Statement, expected: Statement, allowed: Array | None) -> D
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return refused("finiteness", _finiteness(a), _finiteness(b))
     if allowed is None:
-        return Difference(expected.equation, expected.layer, expected.quantity, 0.0, kind="not judged")
+        return Difference(expected.equation, expected.layer, expected.quantity, 0.0, unjudged=a.size)
     with np.errstate(all="ignore"):  # a difference that overflows is infinitely wrong
         gap = np.abs(a.astype(np.longdouble) - b).astype(np.float64)
         used = np.where(gap == 0.0, 0.0, np.where(np.isinf(allowed), 0.0, gap / allowed))
@@ -164,7 +171,7 @@ def _difference(got: Statement, expected: Statement, allowed: Array | None) -> D
     worst = float(used[index])
     blame = _blame(got, expected) if worst > 1.0 else ""
     found = Difference(expected.equation, expected.layer, expected.quantity, worst, index, a[index].item(), b[index].item())
-    return replace(found, allowed=float(allowed[index]), blame=blame)
+    return replace(found, allowed=float(allowed[index]), blame=blame, unjudged=int(np.isinf(allowed).sum()))
 
 
 def _blame(got: Statement, expected: Statement) -> str:

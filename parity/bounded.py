@@ -5,7 +5,7 @@ one equation are carried through the equations above it, with the magnitudes tha
 what a float program of the dtype may lose in it; so a variant of an equation, right or wrong, is judged by the bound of its own formula.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -58,7 +58,6 @@ class Bounded:
 
     __array_ufunc__: ClassVar[None] = None  # an ndarray on the left leaves the operation to us
 
-    @quietly
     def __post_init__(self) -> None:
         value, error = self.format.widen(self.value), self.format.widen(self.error)
         if value.shape != error.shape:
@@ -99,20 +98,23 @@ class Bounded:
             return other
         value = self.format.widen(other)
         read = value.astype(self.format.dtype) if self.rounded else value
-        return replace(self, value=value, error=np.abs(value - read))
+        return self.like(value=value, error=np.abs(value - read))
 
     @property
     def arithmetic(self) -> str:
         """The dtype, and whether its rounding is counted."""
         return f"{self.format.dtype} {'with' if self.rounded else 'without'} rounding"
 
-    @quietly
+    def like(self, value: Array, error: Array | None = None) -> "Bounded":
+        """Other numbers in the same arithmetic; by default with the same error."""
+        return Bounded(value, self.error if error is None else error, self.format, self.rounded)
+
     def _computed(self, value: Array, error: Array, roundings: float = 1, size: Array | None = None, underflow: Any = 0.0) -> "Bounded":
         """What an operation gives: the error it inherits, its roundings of terms of this size, and the bound's own roundings."""
         size = np.abs(value) + error if size is None else size
         error = (error + roundings * self.unit * size + underflow) * (1 + (roundings + 32) * self._wide_unit)
         overflows = size * (1 + roundings * self.unit) > (self.format.largest if self.rounded else np.inf)
-        return replace(self, value=value, error=np.where(overflows, np.inf, error))
+        return self.like(value=value, error=np.where(overflows, np.inf, error))
 
     @quietly
     def __add__(self, other: Operand) -> "Bounded":
@@ -129,7 +131,7 @@ class Bounded:
     def __truediv__(self, other: Operand) -> "Bounded":
         x, y = self, self.lift(other)
         q, room, underflow = x.value / y.value, np.abs(y.value) - y.error, self.tiny * (x.reach > 0)
-        error = (x.error + np.abs(q) * y.error) / room  # x'/y' - q = (dx - q dy) / y'
+        error = x.error / room + np.abs(q) * (y.error / room)  # x'/y' - q = (dx - q dy) / y'; q dy may underflow where this does not
         return self._computed(q, np.where(room > 0, error, np.inf), underflow=underflow)
 
     @quietly
@@ -142,10 +144,10 @@ class Bounded:
         return self._computed(A.value @ B.value, error, A.shape[1], _product(A.reach, B.reach), underflow)
 
     def __neg__(self) -> "Bounded":
-        return replace(self, value=-self.value)
+        return self.like(value=-self.value)
 
     def __abs__(self) -> "Bounded":
-        return replace(self, value=np.abs(self.value))
+        return self.like(value=np.abs(self.value))
 
     def __sub__(self, other: Operand) -> "Bounded":
         return self + -self.lift(other)
@@ -222,7 +224,7 @@ class Bounded:
         largest = self.value.max(axis, keepdims=True)
         below, inflation = largest - self.value, 4 * self._wide_unit
         error = ((self.error - below * (1 - inflation)) * (1 + inflation)).max(axis, keepdims=keepdims)
-        return replace(self, value=largest.max(axis, keepdims=keepdims), error=error)
+        return self.like(value=largest.max(axis, keepdims=keepdims), error=error)
 
     @quietly
     def maximum(self, floor: float) -> "Bounded":
@@ -233,7 +235,7 @@ class Bounded:
         half = (high - c.value) / 2
         slop = 4 * self._wide_unit * (np.abs(c.value) + half) * (c.value != 0)  # c + half is exact at a floor of 0
         error = np.where(straddles, half + slop, np.where(self.value >= c.value, self.error, 0)) + c.error
-        return replace(self, value=np.where(straddles, c.value + half, np.maximum(self.value, c.value)), error=error)
+        return self.like(value=np.where(straddles, c.value + half, np.maximum(self.value, c.value)), error=error)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -243,14 +245,14 @@ class Bounded:
     @property
     def T(self) -> "Bounded":
         """The transpose."""
-        return replace(self, value=self.value.T, error=self.error.T)
+        return self.like(value=self.value.T, error=self.error.T)
 
     def reshape(self, *shape: int) -> "Bounded":
         """The same entries in another shape."""
-        return replace(self, value=self.value.reshape(shape), error=self.error.reshape(shape))
+        return self.like(value=self.value.reshape(shape), error=self.error.reshape(shape))
 
     def __getitem__(self, index: Any) -> "Bounded":
-        return replace(self, value=self.value[index], error=self.error[index])
+        return self.like(value=self.value[index], error=self.error[index])
 
 
 @quietly
@@ -263,7 +265,7 @@ def positive(z: Bounded, a: Operand, b: Operand) -> Bounded:
     above, either = z.value > 0, (z.error > 0) & (np.abs(z.value) <= z.error)
     value = np.where(above, a.value, b.value)
     farther = np.maximum(a.error + np.abs(a.value - value), b.error + np.abs(b.value - value)) * (1 + 4 * z.unit)
-    return replace(z, value=value, error=np.where(either, farther, np.where(above, a.error, b.error)))
+    return z.like(value=value, error=np.where(either, farther, np.where(above, a.error, b.error)))
 
 
 def _product(A: Array, B: Array) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from parity.claim import CONVENTION, INACCURATE, PASSED, WRONG, Claim
 from parity.record import StepRecord
 from parity.statements import Statement, statements
+from parity.update_entries import RULE_ENTRIES
 from parity.usable import check_usable
 from refnet.checks import Array, place
 from refnet.equations import EQUATIONS
@@ -59,7 +60,7 @@ class Result:
             return f"{self.where}: {self.quantity} is {self.status}{note}"
         at = f" at {place(self.index)}" if self.index else ""
         share = f"{self.used:.3g} times" if self.used > 1.0 else f"{self.used:.2g} of"
-        allowed = f"{share} the {self.allowed:.2g} that rounding allows"
+        allowed = f"{share} the {self.allowed:.2g} that rounding allows" if self.allowed else "to be equal, for nothing is rounded here"
         verdict = f"; {self.status}{note}" if self.status != PASSED or note else ""
         return f"{self.where}: {self.quantity} has {self.got!r}{at}, expected {self.expected!r}: {allowed}{verdict}"
 
@@ -145,11 +146,13 @@ class Certificate:
 def certify(record: StepRecord, previous: StepRecord | None = None) -> Certificate:
     """Judge every equation of every layer of one step from the record's own inputs; with `previous`, also that it starts where that ended.
 
-    Errors: ValueError where the record is unusable: an unknown name, a pair of loss and output that do not belong together, arrays
-        missing or of another shape in x, y or the start of the step.
+    A first step starts from the state that its rule starts from.
+
+    Errors: ValueError or TypeError where the record is unusable: an unknown name, a pair of loss and output that do not belong together,
+        arrays missing or of another shape in x, y or the start of the step.
     """
     check_usable(record)
-    wiring = [] if previous is None else list(_wiring(record, previous))
+    wiring = list(_start(record)) if previous is None else list(_wiring(record, previous))
     found = tuple(statements(record))
     return Certificate(record, (*wiring, *(judge(statement) for statement in found)), found)
 
@@ -162,7 +165,7 @@ def judge(statement: Statement) -> Result:
     if statement.got is None:
         return replace(blank, status=NOT_SHOWN)
     if statement.claim is None:
-        return replace(blank, status=NOT_JUDGED, note=f"reads {statement.missing}, which is not shown")
+        return replace(blank, status=NOT_JUDGED, note=f"reads {statement.missing}, which is not shown as it must be")
     claim, got = statement.claim, statement.got
     share = claim.share(got)
     off = share > 1.0
@@ -211,8 +214,26 @@ def _at(blank: Result, claim: Claim, got: Array, share: Array) -> Result:
     )
 
 
+def _start(record: StepRecord) -> Iterator[Result]:
+    """A first step finds every vector of the state filled with what the rule starts from, rounded once into the dtype."""
+    spec = record.spec
+    start = RULE_ENTRIES[spec.optimizer]().start(spec.hyperparameters)
+    for name, vector in record.before.state.items() if spec.step == 1 else ():
+        blank = Result(WIRING, None, f"{name} before", "", 0.0)
+        right = (vector == vector.dtype.type(start)).all()
+        note = f"other values than {start:g}, from which {spec.optimizer} starts"
+        yield blank if right else replace(blank, used=np.inf, status=WRONG, note=note)
+
+
 def _wiring(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
-    """A step is the next one, and starts from the weights and the state that the last one wrote, to the bit."""
+    """A step is the next one of the same run, and starts from the weights and the state that the last one wrote, to the bit."""
+    for name in ("sizes", "activations", "loss", "optimizer", "dtype"):
+        mine, other = getattr(record.spec, name), getattr(previous.spec, name)
+        if mine != other:
+            yield Result(WIRING, None, name, "", np.inf, status=WRONG, note=f"{mine}, expected {other} as in the step before")
+    mine, other = record.spec.hyperparameters, previous.spec.hyperparameters
+    for name in (key for key in mine if key != "lr" and mine[key] != other.get(key)):
+        yield Result(WIRING, None, name, "", np.inf, status=WRONG, note="another value than in the step before; only lr may change")
     counted = Result(WIRING, None, "step number", "", 0.0)
     due = previous.spec.step + 1
     yield counted if record.spec.step == due else replace(counted, used=np.inf, status=WRONG, note=f"{record.spec.step}, expected {due}")

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from parity.certificate import certify
 from parity.record import FitRecorder, StepRecord
-from parity.sweep import StepOutcome, certified
+from parity.sweep import StepOutcome, outcome_of
 from parity.torch_twin import predict, record_torch, restart, twin, twin_loss, twin_optimizer
 from refnet.checks import Array
 from refnet.losses import SoftmaxCrossEntropy
@@ -153,9 +153,9 @@ class _Lockstep:
         self._optimizer.param_groups[0]["lr"] = ours.spec.hyperparameters["lr"]
         theirs = record_torch(self._trained.model, ours.x, ours.y, self._loss, self._optimizer)
         mine, other = (certify(record, previous) for record, previous in zip((ours, theirs), self._previous, strict=True))
-        outcome = certified(mine, other, equal_start=False)
+        outcome = outcome_of(mine, other, equal_start=False)
         if len(self._trained.steps) < GROWTH:
-            again = certified(mine, certify(restart(ours)))
+            again = outcome_of(mine, certify(restart(ours)))
             outcome = replace(outcome, theirs=outcome.theirs + again.theirs, agreement=again.agreement)
             self._trained.growth.append(self._trained.weight_difference)
         self._trained.steps.append(outcome)

@@ -22,7 +22,9 @@ from parity.claim import Claim, claim, size
 from parity.exact import Format
 from parity.loss_entries import JEANNEROD_RUMP, LOSS_ENTRIES
 from parity.update_entries import RULE_ENTRIES
+from refnet.activations import ACTIVATIONS, Activation
 from refnet.checks import Array
+from refnet.losses import LOSSES
 
 
 @dataclass(frozen=True)
@@ -62,22 +64,28 @@ def weight_gradient(fmt: Format, delta: Array, a_prev: Array) -> Claim:
 
 
 def entries() -> list[Entry]:
-    """Every entry of every equation, in order of computation: what the proof rests on, as a table to read."""
-    found = [_described("z", "", ("a_prev", "W", "b"), ("z",), weighted_input, JEANNEROD_RUMP)]
-    found += [_described("a", kind.name, kind.reads, (kind.writes,), kind, kind.source) for kind in ACTIVATION_ENTRIES.values()]
-    found += [_described("C", kind.name, kind.reads, (kind.writes,), kind, kind.source) for kind in LOSS_ENTRIES.values()]
-    found += [
-        _described("BP1", kind.name, ("a", "y", "z"), ("delta",), kind.output_delta if kind.output_delta.__doc__ else kind, kind.source)
-        for kind in LOSS_ENTRIES.values()
-    ]
-    found += [
-        _described("BP2", kind.name, ("delta", "W", "z", "a"), ("delta",), getattr(kind, "derivative", kind.pullback), kind.source)
-        for kind in ACTIVATION_ENTRIES.values()
-    ]
-    found.append(_described("BP3", "", ("delta",), ("db",), bias_gradient, JEANNEROD_RUMP))
-    found.append(_described("BP4", "", ("delta", "a_prev"), ("dW",), weight_gradient, JEANNEROD_RUMP))
-    return found + [_described("step", kind.name, kind.reads, kind.writes, kind, kind.source) for kind in RULE_ENTRIES.values()]
+    """Every entry of every equation, in order of computation, by the names that results have: what the proof rests on, to be read."""
+    activations = [kind() for kind in ACTIVATION_ENTRIES.values()]
+    losses = [kind() for kind in LOSS_ENTRIES.values()]
+    found = [_entry("z", "", ("a_prev", "W", "b"), ("z",), JEANNEROD_RUMP, weighted_input)]
+    found += [_entry("a", f.name, f.reads, (f.writes,), f.source, type(f), f.value) for f in activations]
+    found += [_entry("C", loss.name, loss.reads, (loss.writes,), loss.source, type(loss), loss.value) for loss in losses]
+    for loss in losses:
+        for f in activations:
+            if ACTIVATIONS[f.name].trainable and isinstance(ACTIVATIONS[f.name](), LOSSES[loss.name].outputs or Activation):
+                reads = ("a", "y", "z")
+                found.append(_entry("BP1", f"{loss.name} + {f.name}", reads, ("delta",), loss.source, *loss.output_delta_told(f)))
+    found += [_entry("BP2", f.name, ("delta", "W", "z", "a"), ("delta",), f.source, hidden_delta, *f.pullback_told()) for f in activations]
+    found.append(_entry("BP3", "", ("delta",), ("db",), JEANNEROD_RUMP, bias_gradient))
+    found.append(_entry("BP4", "", ("delta", "a_prev"), ("dW",), JEANNEROD_RUMP, weight_gradient))
+    for rule in (kind() for kind in RULE_ENTRIES.values()):
+        for vector in rule.keeps({"momentum": 0.9, "centered": True, "amsgrad": True}):
+            told = (type(rule), rule.vector, *rule.vector_told(vector))
+            found.append(_entry("step", f"{rule.name} {vector}", rule.reads, rule.writes, rule.source, *told))
+        found.append(_entry("step", rule.name, rule.reads, rule.writes, rule.source, type(rule), rule.parameters))
+    return found
 
 
-def _described(label: str, name: str, reads: tuple[str, ...], writes: tuple[str, ...], told: Any, source: str) -> Entry:
-    return Entry(label, name, reads, writes, " ".join((told.__doc__ or "").split()), source)
+def _entry(label: str, name: str, reads: tuple[str, ...], writes: tuple[str, ...], source: str, *told: Any) -> Entry:
+    """An entry whose derivation is what the docstrings of these say."""
+    return Entry(label, name, reads, writes, " ".join(" ".join((each.__doc__ or "").split()) for each in told), source)

@@ -110,7 +110,7 @@ def new_parameters(rule: str, h: Mapping[str, Any], t: int, theta: Array, g: Bou
     kept = g.lift(theta) * (ONE - ONE * h["lr"] * h["weight_decay"]) if rule == "adamw" else g.lift(theta)
     steps: dict[str, Callable[[], Bounded]] = {
         "sgd": lambda: _direction(h, d, new) * h["lr"],
-        "adagrad": lambda: d / (new["sum"].sqrt() + h["eps"]) * (h["lr"] / (ONE + (t - 1) * ONE * h["lr_decay"])),
+        "adagrad": lambda: d / (_root(new["sum"]) + h["eps"]) * (h["lr"] / (ONE + (t - 1) * ONE * h["lr_decay"])),
         "rmsprop": lambda: (new["momentum_buffer"] if h["momentum"] else _quotient(h, d, new)) * h["lr"],
         "adam": lambda: _adam_step(h, t, new),
         "adamw": lambda: _adam_step(h, t, new),
@@ -130,14 +130,18 @@ def _direction(h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded]) -> 
 
 def _quotient(h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded]) -> Bounded:
     v = new["square_avg"]
-    variance = (v - new["grad_avg"] * new["grad_avg"]).maximum(0.0) if h["centered"] else v
-    return d / (variance.sqrt() + h["eps"])
+    return d / (_root(v - new["grad_avg"] * new["grad_avg"] if h["centered"] else v) + h["eps"])
 
 
 def _adam_step(h: Mapping[str, Any], t: int, new: Mapping[str, Bounded]) -> Bounded:
     (bc1, _), (bc2, _) = (bias_correction(beta, t) for beta in h["betas"])
     v = new["max_exp_avg_sq" if h["amsgrad"] else "exp_avg_sq"]
-    return new["exp_avg"] / ((v / bc2).sqrt() + h["eps"]) * (h["lr"] / bc1)
+    return new["exp_avg"] / (_root(v / bc2) + h["eps"]) * (h["lr"] / bc1)
+
+
+def _root(v: Bounded) -> Bounded:
+    """The root of what is never negative, though its error may reach below 0."""
+    return v.maximum(0.0).sqrt()
 
 
 def _softmax(z: Bounded) -> Bounded:

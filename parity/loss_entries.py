@@ -40,6 +40,10 @@ class LossEntry(ABC):
     def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
         """BP1: delta^L = dC/da pulled back through f, from the recorded z^L and a^L."""
 
+    def output_delta_told(self, f: ActivationEntry) -> tuple[Any, ...]:
+        """What has the derivation of the output delta behind f in its docstring."""
+        return (self.output_delta,)
+
 
 class _ValueLoss(LossEntry):
     """A loss on values: g = dC/da, pulled back through any activation."""
@@ -53,6 +57,10 @@ class _ValueLoss(LossEntry):
     def kinks(self, fmt: Format, e: Array) -> Sequence[tuple[str, Array]]:
         """Other gradients that are conventions."""
         return ()
+
+    def output_delta_told(self, f: ActivationEntry) -> tuple[Any, ...]:
+        """The gradient of the loss, and the pullback of f."""
+        return (type(self), self.gradient, *f.pullback_told())
 
     def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
         e = fmt.widen(a) - fmt.widen(y)
@@ -158,8 +166,17 @@ class CrossEntropy(LossEntry):
         """Behind softmax (a_j Y - y_j) / n, Y = sum y = 1 up to rounding; behind sigmoid -y (1 - a) / n."""
         return self._behind_softmax(fmt, z, a, y) if f.name == "softmax" else self._behind_sigmoid(fmt, a, distribution(y, a))
 
+    def output_delta_told(self, f: ActivationEntry) -> tuple[Any, ...]:
+        """The one of the two."""
+        return (self._behind_softmax if f.name == "softmax" else self._behind_sigmoid,)
+
     def _behind_softmax(self, fmt: Format, z: Array, a: Array, y: Array) -> Claim:
-        """(u [(k + 8) (y_j + a_j Y) + 2 E_softmax,j a_j Y] + a_j |Y - 1|) / n + 2 lam: the textbook has a - y, which is a Y - y."""
+        """(a_j Y - y_j) / n within (u [(k + 8) (y_j + a_j Y) + 2 E_softmax,j a_j Y] + a_j |Y - 1|) / n + 2 lam.
+
+        Written out, -y_i / (a_i n) is two roundings, its product with a_i a third, the sum of k such products k, the difference and the
+        product with a_j two, and one more is spare for 1 / n made beforehand; a_j once more from z is another softmax. The textbook has
+        a - y, which is a Y - y but for |Y - 1|.
+        """
         (n, k), Y = a.shape, distribution(y, a)
         wide, total = fmt.widen(a), fmt.widen(Y).sum(axis=1, keepdims=True)
         at = wide * total
@@ -170,7 +187,11 @@ class CrossEntropy(LossEntry):
         return claim(fmt, (at - Y) / n, bound, others=_through_log(rows))
 
     def _behind_sigmoid(self, fmt: Format, a: Array, Y: Array) -> Claim:
-        """u [8 y (1 - a) / n + 2 E_sig a y / n] + 2 lam."""
+        """-y (1 - a) / n within u [8 y (1 - a) / n + 2 E_sig a y / n] + 2 lam.
+
+        Written out, -y / (a n) is two roundings, 1 - a one, two products two, a division by n made beforehand one, and two are spare; an
+        a once more from z is off by E_sig u a, which 1 - a inherits as it is.
+        """
         exact = -fmt.widen(Y) * (1.0 - fmt.widen(a)) / len(a)
         bound = fmt.unit * (8.0 * size(exact) + 2.0 * fmt.sigmoid * size(a * Y) / len(a)) + 2.0 * fmt.tiny
         return claim(fmt, exact, bound, others=_through_log(a <= 4.0 * fmt.tiny))
@@ -203,7 +224,11 @@ class BinaryCrossEntropy(LossEntry):
         return claim(fmt, *at(LOG_FLOOR), others=others)
 
     def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
-        """Behind sigmoid (a - y) / N, within u [10 (y (1 - a) + (1 - y) a) + 2 E_sig a] / N + 2 lam."""
+        """Behind sigmoid (a - y) / N, within u [10 (y (1 - a) + (1 - y) a) + 2 E_sig a] / N + 2 lam.
+
+        Written out, (y / a - (1 - y) / (1 - a)) a (1 - a) / N has the terms y (1 - a) and (1 - y) a, each of ten roundings: 1 - y, 1 - a,
+        a quotient, the difference, 1 - a again, two products, 1 / N and its product, and one spare. An a once more from z: 2 E_sig u a.
+        """
         wide, N = fmt.widen(a), a.size
         exact = (wide - y) / N
         terms = size(y) * size(1.0 - wide) + size(1.0 - y) * size(a)
@@ -240,7 +265,11 @@ class SoftmaxCrossEntropy(LossEntry):
         return claim(fmt, value / n, bound, (size(value) < fmt.largest) & (2.0 * size(z).max() < fmt.largest))
 
     def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
-        """(p_j Y - y_j) / n, p = softmax(z): within (u [(k + 5) (y_j + p_j Y) + E p_j Y] + p_j |Y - 1|) / n + lam."""
+        """(p_j Y - y_j) / n, p = softmax(z): within (u [(k + 5) (y_j + p_j Y) + E p_j Y] + p_j |Y - 1|) / n + lam.
+
+        E = 2 |s_j| + Sbar + 2 E_exp + k + 4 + (2 + E_log) L is a softmax, be it through e^(s - L), whose s - L and L are rounded once more;
+        k - 1 roundings are the sum Y, one the product, one the difference, two the quotient by n, and two are spare.
+        """
         (n, k), Y = a.shape, distribution(y, a)
         p, s, total = softmax(fmt.widen(z))
         L, weight = np.log(total), fmt.widen(Y).sum(axis=1, keepdims=True)
@@ -265,7 +294,10 @@ class SigmoidCrossEntropy(LossEntry):
         return claim(fmt, total / N, bound, size(total) < fmt.largest)
 
     def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
-        """(sigmoid(z) - y) / N, within u [E_sig p + 4 (y (1 - p) + (1 - y) p)] / N + lam."""
+        """(sigmoid(z) - y) / N, within u [E_sig p + 4 (y (1 - p) + (1 - y) p)] / N + lam.
+
+        The sigmoid, then a difference and a quotient by N; two are spare for forms that make 1 - y or 1 / N beforehand.
+        """
         p, N = sigmoid(fmt.widen(z)), a.size
         terms = size(y) * size(1.0 - p) + size(1.0 - y) * size(p)
         return claim(fmt, (p - y) / N, fmt.unit * (fmt.sigmoid * size(p) + 4.0 * terms) / N + fmt.tiny)

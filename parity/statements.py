@@ -81,9 +81,9 @@ class _Reading:
 
     def _cost(self) -> Statement:
         y, value = self.record.y, self.record.loss
-        got = None if value is None else np.asarray(value, np.float64)
-        if got is not None and got.shape:
-            self.faults["loss", COST] = f"shape {got.shape}, expected ()"
+        got = None if value is None else np.asarray(value)
+        if got is not None and (got.shape or got.dtype.kind not in "fiu"):
+            self.faults["loss", COST] = f"{got.dtype} of shape {got.shape}, expected a real number"
         return self._judge("C", None, "loss", self.loss.name, got, lambda fmt, a: self.loss.value(fmt, a, y), a=self.layers[-1].a)
 
     def _output_delta(self, i: int) -> Statement:
@@ -138,7 +138,7 @@ class _Reading:
         old, after = self.record.before.state.get(key), self.record.after
         shown = None if after is None else after.state.get(key)
         fitting = self._fitting(f"{key} of {name}", i, shown, (self.parameters,))
-        if shown is not None and shown.shape == (self.parameters,):
+        if isinstance(shown, np.ndarray) and shown.shape == (self.parameters,):
             shown = shown[where].reshape(theta.shape)
         return _Part(None if old is None else old[where].reshape(theta.shape), None if fitting is None else shown, shown)
 
@@ -146,7 +146,9 @@ class _Reading:
         """The array where it has the shape and dtype that it must have; otherwise its fault is kept."""
         if array is None:
             return None
-        if array.shape != shape:
+        if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray | np.matrix):
+            self.faults[name, i] = f"type {type(array).__name__}, expected an array"
+        elif array.shape != shape:
             self.faults[name, i] = f"shape {array.shape}, expected {shape}"
         elif array.dtype != self.fmt.dtype:
             self.faults[name, i] = f"dtype {array.dtype}, expected {self.fmt.dtype}"

@@ -71,14 +71,14 @@ def sweep(cases: Iterable[Case]) -> Iterator[Outcome]:
     for case in cases:
         previous, steps = None, []
         for ours, theirs in side_by_side(case):
-            steps.append(certified(certify(ours, previous), certify(theirs)))
+            steps.append(outcome_of(certify(ours, previous), certify(theirs)))
             if not steps[-1].passed:
                 break
             previous = ours
         yield Outcome(case, tuple(steps))
 
 
-def certified(ours: Certificate, theirs: Certificate, equal_start: bool = True) -> StepOutcome:
+def outcome_of(ours: Certificate, theirs: Certificate, equal_start: bool = True) -> StepOutcome:
     """The outcome of two certified records of the same step."""
     return StepOutcome(ours.results, theirs.results, agree(ours, theirs) if equal_start else None)
 

@@ -301,7 +301,7 @@ def test_every_place_of_a_record_is_read(name):
             agreement = compare(put(ours, place, None), theirs)
             assert found(agreement) == (place, "not shown")
             assert len(failing(agreement)) == 1
-            assert ("not judged" in {d.kind for d in agreement.differences}) == (place[2] != "loss")
+            assert (agreement.unjudged > 0) == (place[2] != "loss")
     assert found(compare(replace(ours, after=None), theirs)) == (next(p for p in places(theirs) if p[0] == "step"), "not shown")
 
 
@@ -547,16 +547,24 @@ def test_the_bound_does_not_grow_with_the_steps_before():
 
 @pytest.mark.parametrize("rule", ["adam", "adagrad", "rmsprop"])
 def test_where_the_state_says_nothing_nothing_is_judged(rule):
-    """A gradient that is all rounding, divided by its own size, may step either way: any finite W agrees, and its certificate judges it."""
+    """A gradient that is all rounding, divided by its own size, may step either way: its W is not judged, which is no agreement; its
+    certificate judges it, and so does the comparison where eps keeps the divisor from 0."""
     net = refnet.mlp([1, 1], output="identity")
-    net.parameters[:] = 0.0
-    record = record_refnet(net, [[1.0], [1.0]], [[1.0], [-1.0]], "mse", OPTIMIZERS[rule]())
-    other = put(record, ("step", 1, "W"), np.ones((1, 1)))
-    agreement = compare(other, record)
-    assert agreement.passed
-    assert {d.quantity for d in agreement.differences if np.isinf(d.allowed)} == {"W", "b"}
-    assert [where(r) for r in certify(other).broken] == [("step", 1, "W")]
-    assert found(compare(put(record, ("step", 1, "W"), np.full((1, 1), np.nan)), record)) == (("step", 1, "W"), "finiteness")
+    for eps in (0.0, 1e-8):
+        net.parameters[:] = 0.0
+        data = ([[1.0], [1.0]], [[1.0], [-1.0]]) if eps else ([[1.0], [1.0]], [[1.0], [-1.0 + 2.0**-52]])
+        record = record_refnet(net, *data, "mse", OPTIMIZERS[rule](eps=eps))
+        other = put(record, ("step", 1, "W"), np.ones((1, 1)))
+        assert [where(r) for r in certify(other).broken] == [("step", 1, "W")]
+        agreement = compare(other, record)
+        assert not agreement.passed
+        if eps:
+            assert found(agreement) == (("step", 1, "W"), "value")
+        else:
+            assert agreement.first is None
+            assert {d.quantity: d.unjudged for d in agreement.differences if d.unjudged} == {"W": 1, "b": 1}
+            assert str(agreement).endswith("; 2 entries not judged")
+        assert found(compare(put(record, ("step", 1, "W"), np.full((1, 1), np.nan)), record)) == (("step", 1, "W"), "finiteness")
 
 
 def test_a_difference_too_large_for_the_dtype_fails():
@@ -663,7 +671,7 @@ def test_records_from_different_starts_are_refused(name):
     vector = np.zeros(part(ours, len(ours.layers), "b").stop, ours.spec.dtype)
     more = replace(ours, before=replace(ours.before, state={**ours.before.state, "a_vector": vector}))
     for two in ((more, theirs), (theirs, more)):
-        with pytest.raises(ValueError, match=r"^compare: state differs before the step, expected equal state: bring"):
+        with pytest.raises(ValueError, match=r"^certify: state has 'a_vector', expected .+, which .+ keeps$"):
             compare(*two)
 
 

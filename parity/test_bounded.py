@@ -196,12 +196,14 @@ def test_a_product_and_a_sum_of_what_is_admitted_are_admitted(lists, shares):
 @every_format
 @every_operation
 def test_an_operation_s_bound_pays_for_its_own_rounding(symbol, fmt):
-    """Where errors that fill the wider format are all there is, the bound is computed no smaller than the corners are away."""
+    """Where errors that fill the wider format are all there is, also of tiny numbers, the bound is no smaller than the corners are away."""
     operation, rng, third = OPERATIONS[symbol], np.random.default_rng(16), fmt.widen(1) / 3
     for one, two, three, small in zip(*(fmt.widen(rng.uniform(1, 2, (4, 60))) * third), strict=True):
-        x, y = Bounded(small * third * fmt.unit, one, fmt), Bounded(two, two * three / 2, fmt)
-        result = operation(x, y)
-        assert all(admits(result, operation(moved(x, s), moved(y, t))) for s, t in product((-1, 1), repeat=2))
+        for x_scale, y_scale in ((1.0, 1.0), (2.0**-1040, 2.0**-828)):
+            x = Bounded(small * x_scale * (fmt.unit if x_scale == 1 else 1), one * (x_scale == 1), fmt)
+            y = Bounded(two * y_scale, two * three / 2 * y_scale, fmt)
+            result = operation(x, y)
+            assert all(admits(result, operation(moved(x, s), moved(y, t))) for s, t in product((-1, 1), repeat=2))
 
 
 REGIMES = {  # where rounding on the way to a bound is magnified: x, and the part of the way to the edge that the error reaches

@@ -150,7 +150,7 @@ def lines_of_the_main_job():
         yield f"{equation.name:>16}{f' {{12}}{SHARE}    {SHARE}' * 2}   {re.escape(equation.formula)}"
     yield ""
     steps = 68 + 5 * len(FEW)
-    holds = f"every equation holds in all {steps} training steps of refnet and of PyTorch, and the two agree"
+    holds = f"every equation holds in all {steps} training steps of refnet and of PyTorch, and from equal weights they agree"
     yield rf"Proven: {holds}; test accuracy \d\d\.\d\d%, at most {SHARE} of a bound used"
 
 
@@ -213,7 +213,7 @@ def test_the_verdict_tells_the_largest_share_of_any_bound(place, side):
     found = Found(trained, [Outcome(FEW[0], tuple(steps[1:3])), Outcome(FEW[1], tuple(steps[3:]))])
     assert found.problem is None
     assert found.verdict == (
-        "Proven: every equation holds in all 4 training steps of refnet and of PyTorch, and the two agree; "
+        "Proven: every equation holds in all 4 training steps of refnet and of PyTorch, and from equal weights they agree; "
         "test accuracy 75.00%, at most 0.500 of a bound used"
     )
 
@@ -494,13 +494,13 @@ def test_a_broken_pytorch_exits_1_and_the_verdict_names_the_place(monkeypatch, n
 @pytest.mark.parametrize(("room", "where"), [("digits", "Digits, step 1: "), ("sweep", ", n 11, float64: step 1, ")])
 def test_two_that_part_exit_1(monkeypatch, room, where):
     """Were both right and yet further apart than rounding allows, the verdict would say where."""
-    difference, real = Difference("BP4", 2, "dW", 1.5, (0, 1), 2.0, 1.0, 0.75), digits.certified
+    difference, real = Difference("BP4", 2, "dW", 1.5, (0, 1), 2.0, 1.0, 0.75), digits.outcome_of
 
-    def certified(ours, theirs, equal_start=True):
+    def outcome_of(ours, theirs, equal_start=True):
         outcome = real(ours, theirs, equal_start)
         return outcome if outcome.agreement is None else replace(outcome, agreement=Agreement((difference,)))
 
-    monkeypatch.setattr(f"parity.{room}.certified", certified)
+    monkeypatch.setattr(f"parity.{room}.outcome_of", outcome_of)
     text = f"{where}they part: {difference}"
     assert "BP4 (weight gradient) of layer 2: dW has 2.0 at row 0, column 1, expected 1.0" in text
     check_named(once(), f"DISAGREE. {text}" if room == "digits" else text)

@@ -945,7 +945,7 @@ def test_half_a_bound_off_passes(equation, dtype, sign):
 def test_one_entry_off_is_tried_on_every_entry():
     """Every entry of every equation, every quantity of every rule, and layers from the first to the sixth are tried."""
     tried = {off.key for dtype in DTYPES for label in EQUATION_LABELS for off in every_array(label, dtype)}
-    assert {(label, entry.partition(" ")[0]) for label, _, entry, *_ in tried} == {(e.label, e.name) for e in entries()}
+    assert {(label, entry) for label, _, entry, *_ in tried} == {(e.label, e.name) for e in entries()}
     pairs = {entry for label, _, entry, *_ in tried if label == "BP1"}
     assert pairs == {f"{loss} + {output}" for loss in LOSSES for output in outputs_of(loss)}
     for rule in RULE_ENTRIES.values():
@@ -997,7 +997,7 @@ def test_no_bound_is_idle():
     """Every bound of every entry is used to more than a thousandth somewhere, in either dtype, but where equality is asked for."""
     used = shares()
     assert {key for key, (share, bound) in used.items() if share <= 1e-3 and bound > 0.0} == set()
-    met = {(label, entry.partition(" ")[0]) for label, entry, _ in used}
+    met = {(label, entry) for label, entry, _ in used}
     forward_only = {("a", "heaviside"), ("BP2", "heaviside")}  # whose bounds are 0
     assert met | forward_only == {(e.label, e.name) for e in entries()}
     assert {entry for label, entry, _ in used if label == "BP1"} == {f"{loss} + {output}" for loss in LOSSES for output in outputs_of(loss)}
@@ -1011,10 +1011,16 @@ def test_the_table_of_entries_is_whole():
     assert list(dict.fromkeys(entry.label for entry in found)) == list(EQUATION_LABELS)
     names = {label: [entry.name for entry in found if entry.label == label] for label in EQUATION_LABELS}
     assert names == {
-        "z": [""], "a": list(ACTIVATIONS), "C": list(LOSSES), "BP1": list(LOSSES), "BP2": list(ACTIVATIONS), "BP3": [""], "BP4": [""],
-        "step": list(OPTIMIZERS),
+        "z": [""], "a": list(ACTIVATIONS), "C": list(LOSSES), "BP2": list(ACTIVATIONS), "BP3": [""], "BP4": [""],
+        "BP1": [f"{loss} + {output}" for loss in LOSSES for output in ACTIVATIONS if output in outputs_of(loss)],
+        "step": [
+            "sgd momentum_buffer", "sgd", "adagrad sum", "adagrad",
+            "rmsprop square_avg", "rmsprop grad_avg", "rmsprop momentum_buffer", "rmsprop",
+            *(f"{rule}{vector}" for rule in ("adam", "adamw") for vector in (" exp_avg", " exp_avg_sq", " max_exp_avg_sq", "")),
+        ],
     }  # fmt: skip
     for entry in found:
+        assert "dC/dz_j = sum over i" not in entry.derivation  # what an abstract method says is no derivation
         assert entry.derivation
         assert entry.source
         equation = refnet.EQUATIONS[entry.label]
@@ -1060,6 +1066,7 @@ def documented(dtype):
     yield "BP4 of zeros", weight_gradient(fmt, column(0, 0, dtype=dtype), column(0, 0, dtype=dtype)), 2 * lam
     # a
     yield "sigmoid", function["sigmoid"].value(fmt, of([0])), (E + 2) * u / 2 + lam
+    yield "sigmoid of nothing", function["sigmoid"].value(fmt, of([-1000])), lam
     yield "tanh", function["tanh"].value(fmt, of([0.5])), 8 * u * mpmath.tanh(0.5) + lam
     yield "tanh of zero", function["tanh"].value(fmt, of([0])), lam
     yield "leaky below", function["leaky_relu"].value(fmt, of([-8])), (1 + r) * u * 2 + lam
@@ -1128,8 +1135,8 @@ def documented(dtype):
     yield "BP2 identity of zeros", hidden_delta(fmt, function["identity"], above, zeros, of([0]), of([0])), 2 * lam * (1 + 20 * u)
     yield "BP2 sigmoid, f' = 0", hidden_delta(fmt, function["sigmoid"], above, W, of([-800]), of([0])), lam * (2 * saturated + 1)
     W = of([2, 1], [7, 1])
-    yield "BP2 softmax, a = 0", hidden_delta(fmt, function["softmax"], above, W, of([-800, 0]), of([0, 1])), lam * (4 + 2 * 41 + 2 * 49)
-    want = (2 + 2 + 6) * u * a * (41 + 41 * a + 8 * 3 * a) + lam * (4 + 2 * 41 + 2 * 49)
+    yield "BP2 softmax, a = 0", hidden_delta(fmt, function["softmax"], above, W, of([-800, 0]), of([0, 1])), lam * (4 + 2 + 2 * 41 + 2 * 49)
+    want = (2 + 2 + 6) * u * a * (41 + 41 * a + 8 * 3 * a) + lam * (4 + 2 + 2 * 41 + 2 * 49)
     yield "BP2 softmax", hidden_delta(fmt, function["softmax"], above, W, of([0, 0]), of([0.25, 0.75])), want
     # the step: theta 3, g 1/2, lr 1/2, eps 1/8, t 2
     late = 1 + 30 * u

@@ -19,7 +19,7 @@ ALLOWED = {  # module of parity: the modules of parity that it may import
     "equations": {"activation_entries", "claim", "exact", "loss_entries", "update_entries"},
     "statements": {"activation_entries", "claim", "equations", "exact", "loss_entries", "record", "update_entries"},
     "usable": {"record", "update_entries"},
-    "certificate": {"claim", "record", "statements", "usable"},
+    "certificate": {"claim", "record", "statements", "update_entries", "usable"},
     "truth": {"record"},
     "bounded": {"exact"},
     "formulas": {"bounded", "loss_entries", "update_entries"},

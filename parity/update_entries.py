@@ -63,6 +63,10 @@ class RuleEntry(ABC):
     writes: ClassVar[tuple[str, ...]] = ("W", "b", "state")
     source: ClassVar[str]
 
+    def start(self, hyperparameters: dict[str, Any]) -> float:
+        """What every vector of the state is filled with before the first step."""
+        return 0.0
+
     @abstractmethod
     def keeps(self, hyperparameters: dict[str, Any]) -> tuple[str, ...]:
         """The vectors of the state that the rule keeps with these hyper-parameters, in order of computation."""
@@ -74,6 +78,10 @@ class RuleEntry(ABC):
     @abstractmethod
     def vector(self, step: Update, name: str) -> Claim:
         """The new vector of that name, from the old state and what `inputs` says of the new one."""
+
+    def vector_told(self, name: str) -> tuple[Any, ...]:
+        """What else has the derivation of that vector in its docstring."""
+        return ()
 
     @abstractmethod
     def parameters(self, step: Update) -> Claim:
@@ -92,18 +100,23 @@ class SGD(RuleEntry):
     def vector(self, step: Update, name: str) -> Claim:
         """First d itself; then within u |buf'| + (1 + r) u |mu buf| + |1 - tau| E_d + [tau] (2 + r) u |(1 - tau) d| + 2 lam."""
         fmt, (d, off) = step.fmt, step.decayed
-        if name not in step.old or (step.t == 1 and not step.old[name].any()):
+        if name not in step.old:
             return _claim(step, d, off, others=lambda: self._dampened_first(step))
         kept, share = step["momentum"] * fmt.widen(step.old[name]), 1.0 - step["dampening"]
         exact = kept + (fmt.wide.type(1.0) - fmt.wide.type(step["dampening"])) * d
         bound = fmt.unit * (size(exact) + (1.0 + fmt.scalar) * size(kept)) + abs(share) * off + 2.0 * fmt.tiny
         if step["dampening"]:
             bound = bound + (2.0 + fmt.scalar) * fmt.unit * abs(share) * size(d)
-        return _claim(step, exact, bound, size(d) + size(kept))
+
+        def others() -> Sequence[Other]:
+            whole = Other(PASSED, "the first d taken whole, as PyTorch does where there is no buffer yet", near(fmt, d, off))
+            return [whole] if step.t == 1 and not kept.any() else ()
+
+        return _claim(step, exact, bound, size(d) + size(kept), others=others)
 
     def _dampened_first(self, step: Update) -> Sequence[Other]:
-        (d, off), share = step.decayed, 1.0 - step["dampening"]
-        fits = near(step.fmt, share * d, abs(share) * (off + (3.0 + step.fmt.scalar) * step.fmt.unit * size(d)) + 2.0 * step.fmt.tiny)
+        (d, off), share = step.decayed, abs(1.0 - step["dampening"])
+        fits = near(step.fmt, (1.0 - step["dampening"]) * d, share * (off + 4.0 * step.fmt.unit * size(d)) + 2.0 * step.fmt.tiny)
         return [Other(CONVENTION, "the first step dampened, as from a buffer of zeros; PyTorch takes d whole", fits)]
 
     def parameters(self, step: Update) -> Claim:
@@ -138,6 +151,10 @@ class Adagrad(RuleEntry):
 
     name = "adagrad"
     source = "Higham 2002, section 3.1; Duchi, Hazan and Singer (2011)"
+
+    def start(self, hyperparameters: dict[str, Any]) -> float:
+        """initial_accumulator_value."""
+        return float(hyperparameters["initial_accumulator_value"])
 
     def keeps(self, hyperparameters: dict[str, Any]) -> tuple[str, ...]:
         return ("sum",)
@@ -185,29 +202,35 @@ class RMSprop(RuleEntry):
             return self._buffer(step)
         return (_mean_square if name == "square_avg" else _mean)(step, name, "alpha")
 
+    def vector_told(self, name: str) -> tuple[Any, ...]:
+        """The mean, the mean square, or the quotient that buf adds up."""
+        return ({"square_avg": _mean_square, "grad_avg": _mean}.get(name, self._quotient),)
+
     def _buffer(self, step: Update) -> Claim:
-        fmt, (q, off, others) = step.fmt, self._quotient(step)
+        fmt, (q, off, _, others) = step.fmt, self._quotient(step)
         kept = step["momentum"] * fmt.widen(step.old["momentum_buffer"])
         exact = kept + q
         bound = fmt.unit * (size(exact) + (1.0 + fmt.scalar) * size(kept)) + off + 2.0 * fmt.tiny
         return _claim(step, exact, bound, size(kept) + size(q), others=others)
 
     def parameters(self, step: Update) -> Claim:
-        """Within u |theta'| + (1 + r) u |lr q| + lr E_q + 2 lam; with momentum buf' for q, which has no error of its own."""
+        """Within u |theta'| + (1 + r) u |lr q| + lr E_q + lam (2 + 1 / D); with momentum buf' for q, which has no error of its own."""
         fmt = step.fmt
         if step["momentum"]:
-            q, off, others = fmt.widen(step.new["momentum_buffer"]), np.zeros(step.g.shape), tuple
+            q, off, lost, others = fmt.widen(step.new["momentum_buffer"]), np.zeros(step.g.shape), np.zeros(()), tuple
         else:
-            q, off, others = self._quotient(step)
+            q, off, D, others = self._quotient(step)
+            lost = fmt.tiny / D  # as (lr d) / D, where an underflow of lr d is not scaled by lr
         moved = step["lr"] * q
         exact = fmt.widen(step.theta) - moved
-        bound = fmt.unit * (size(exact) + (1.0 + fmt.scalar) * size(moved)) + step["lr"] * off + 2.0 * fmt.tiny
-        return _claim(step, exact, bound, moved, step["lr"] * size(step.decayed[0]), others=others)
+        bound = fmt.unit * (size(exact) + (1.0 + fmt.scalar) * size(moved)) + step["lr"] * off + lost + 2.0 * fmt.tiny
+        return _claim(step, exact, bound, moved, q, step["lr"] * size(step.decayed[0]), others=others)
 
-    def _quotient(self, step: Update) -> tuple[Array, Array, Any]:
-        """q and E_q = u (E_sqrt + 2 + r eps / D) |q| + E_d / D + lam (1 + (2 + |q|) / D), centered with the width of q over the variance.
+    def _quotient(self, step: Update) -> tuple[Array, Array, Array, Any]:
+        """q, E_q, D and what else fits: E_q = u (E_sqrt + 2 + r eps / D) |q| + E_d / D + lam (1 + (2 + |q|) / D).
 
-        v' - mean'^2 is off by u (|v' - mean'^2| + mean'^2) + lam; what falls below zero counts as zero.
+        Centered, E_q has the width of q over the variance besides: v' - mean'^2 is off by u (|v' - mean'^2| + mean'^2) + lam, and what
+        falls below zero counts as zero.
         """
         fmt, (d, off) = step.fmt, step.decayed
         v = fmt.widen(step.new["square_avg"])
@@ -223,7 +246,7 @@ class RMSprop(RuleEntry):
         q = d / D
         reached = size(q) + width
         per_q = fmt.unit * (fmt.sqrt + 2.0 + fmt.scalar * step["eps"] / size(D))
-        return q, per_q * reached + width + off / size(D) + fmt.tiny * (1.0 + (2.0 + reached) / size(D)), others
+        return q, per_q * reached + width + off / size(D) + fmt.tiny * (1.0 + (2.0 + reached) / size(D)), size(D), others
 
 
 def _negative_variance(where: Array) -> Any:
@@ -255,6 +278,10 @@ class Adam(RuleEntry):
             return claim(step.fmt, np.maximum(*(step.fmt.widen(v) for v in (step.old[name], step.new["exp_avg_sq"]))), 0.0)
         return _mean(step, name, "betas", 0) if name == "exp_avg" else _mean_square(step, name, "betas", 1)
 
+    def vector_told(self, name: str) -> tuple[Any, ...]:
+        """The mean or the mean square."""
+        return {"exp_avg": (_mean,), "exp_avg_sq": (_mean_square,)}.get(name, ())
+
     def _undecayed(self, step: Update) -> Update:
         return step
 
@@ -263,7 +290,7 @@ class Adam(RuleEntry):
         return step.fmt.widen(step.theta), 0.0
 
     def parameters(self, step: Update) -> Claim:
-        """Within u |theta'| + |q| [u ((E_sqrt + 1) s / D + 2 + r + 2) + (e2 / 2 + v) s / D + e1 + v] and underflow.
+        """Within u |theta'| + |q| [u ((E_sqrt + 1) s / D + 4 + 2 r) + (e2 / 2 + v) s / D + e1 + v] and underflow.
 
         Where 0 < v' / bc2 < lam, the quotient has lost digits, and the change of q over v' / bc2 +- lam is added.
         """
@@ -340,7 +367,8 @@ def _mean(step: Update, name: str, decay: str, which: int | None = None) -> Clai
         lerp = ((3.0 + r) * (w if w < 0.5 else beta) + (1.0 + r) * w * (w >= 0.5)) * size(d - m)
         return exact, fmt.unit * (size(exact) + np.maximum(plain, lerp)) + w * off + 3.0 * fmt.tiny
 
-    return _claim(step, *at(step), others=lambda: _rough(step, decay, at))
+    apart = size(step.decayed[0] - step.fmt.widen(step.old[name]))
+    return _claim(step, *at(step), apart, others=lambda: _rough(step, decay, at))
 
 
 def _mean_square(step: Update, name: str, decay: str, which: int | None = None) -> Claim:
