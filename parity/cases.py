@@ -17,7 +17,6 @@ from refnet.losses import LOSSES, Loss
 from refnet.network import Network, mlp
 from refnet.optimizers import OPTIMIZERS, Optimizer
 
-STEPS = 5
 RATES = (1.0, 0.5, 2.0, 0.25, 1.5)  # the learning rate of each step, as a multiple of the first: dialects part where it changes
 TRAINABLE = tuple(name for name, kind in ACTIVATIONS.items() if kind.trainable)
 DTYPES = ("float64", "float32")
@@ -70,11 +69,16 @@ class Case:
         """The optimizer, fresh."""
         return OPTIMIZERS[self.optimizer](**self.settings)
 
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The learning rate of each step over the first: five where an optimizer keeps a state or its rule is tried, else two."""
+        return RATES if self.group == "optimizer" else RATES[:2]
+
     def steps(self) -> Iterator[tuple[Array, Array, float]]:
         """x, y and the learning rate of each step."""
         rng = np.random.default_rng([self.seed, self.batch, *self.sizes])
         lr = self.make_optimizer().lr
-        for rate in RATES:
+        for rate in self.rates:
             yield rng.normal(size=(self.batch, self.sizes[0])).astype(self.dtype), self._targets(rng).astype(_target_dtype(self)), lr * rate
 
     def _targets(self, rng: np.random.Generator) -> Array:

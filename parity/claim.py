@@ -59,7 +59,9 @@ def claim(
 ) -> Claim:
     """A claim, not judged where exact + bound reaches the largest number of the dtype, nor where an input is not finite."""
     exact = np.asarray(exact, fmt.wide)
-    bound = np.broadcast_to(np.asarray(bound, np.float64), exact.shape)
+    bound = np.asarray(bound, np.float64)
+    if bound.shape != exact.shape:
+        bound = np.broadcast_to(bound, exact.shape)
     with np.errstate(all="ignore"):
         within = np.abs(exact) + bound < fmt.largest  # NaN is not
     return Claim(exact, bound, within & judged, fmt.slack, reason, others)
@@ -78,5 +80,4 @@ def near(fmt: Format, exact: Any, bound: Any) -> Callable[[Array], Array]:
 
 def size(array: Any) -> Array:
     """|array| in float64, in which bounds are computed; their own rounding is far below `slack`."""
-    with np.errstate(over="ignore"):
-        return np.abs(np.asarray(array, np.float64))
+    return np.abs(np.asarray(array, np.float64))

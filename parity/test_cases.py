@@ -8,7 +8,7 @@ import torch
 
 from parity import Result, certify
 from parity.agreement import Agreement, Difference
-from parity.cases import ARCHITECTURES, CASES, PAIRS, RATES, RULES, STEPS, TRAINABLE, Case
+from parity.cases import ARCHITECTURES, CASES, PAIRS, RATES, RULES, TRAINABLE, Case
 from parity.claim import PASSED
 from parity.sweep import Outcome, StepOutcome, side_by_side, sweep
 from refnet.activations import ACTIVATIONS
@@ -20,13 +20,14 @@ from refnet.optimizers import OPTIMIZERS
 def check(outcome: Outcome) -> None:
     """Every array of every step is judged and holds on both sides, and agrees; the failure names case, step, side, equation and layer."""
     assert outcome.passed, str(outcome)
-    assert len(outcome.steps) == STEPS
+    assert len(outcome.steps) == (5 if outcome.case.group == "optimizer" else 2)
     equations = set(EQUATIONS) - ({"BP2"} if len(outcome.case.sizes) == 2 else set())
     for i, step in enumerate(outcome.steps):
         ours, theirs = ([(r.equation, r.layer, r.quantity) for r in results] for results in (step.ours, step.theirs))
-        wiring = [which for which in ours if which[0] == "wiring"]
-        assert bool(wiring) is (i > 0)
-        assert ours == wiring + theirs
+        stateful = bool(outcome.case.make_optimizer()._kept) and outcome.case.optimizer != "sgd"
+        assert ("wiring" in {which[0] for which in ours}) is (i > 0 or stateful)  # a first step starts from the rule's own state
+        ours, theirs = ([which for which in side if which[0] != "wiring"] for side in (ours, theirs))
+        assert ours == theirs
         assert {equation for equation, _, _ in theirs} == equations
         assert {r.status for r in (*step.ours, *step.theirs)} == {PASSED}
         assert all(r.used <= 1.0 and (r.equation == "wiring" or np.isfinite(r.allowed)) for r in (*step.ours, *step.theirs))
@@ -95,7 +96,7 @@ def test_no_case_has_a_blind_spot(case):
             assert not np.array_equal(layer.W, layer.W.T)
     xs = [x for x, _, _ in case.steps()]
     assert not np.array_equal(xs[0], xs[1])
-    assert len(set(RATES)) == len(RATES) == STEPS
+    assert len(set(RATES)) == len(RATES) == 5
 
 
 def test_ids_are_unique():

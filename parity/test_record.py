@@ -14,7 +14,7 @@ from parity.cases import RULES, Case
 from parity.sweep import side_by_side
 
 SQUARE = Case("", (4, 4, 4), ("leaky_relu",), optimizer="adam", settings={"amsgrad": True}, batch=5)
-CHOSEN = [*RULES[::3], *(replace(case, dtype="float32") for case in RULES[1::3]), *CASES[::60], SQUARE]
+CHOSEN = [*RULES[::3], *(replace(case, dtype="float32") for case in RULES[1::3]), *CASES[::90], SQUARE]
 chosen = pytest.mark.parametrize("case", CHOSEN, ids=lambda case: case.id)
 
 
