@@ -150,7 +150,7 @@ def random_run(seed: int) -> Run:
         batch=int(rng.integers(65, 201)) if rng.random() < 0.03 else _size(rng, 64),
         rule=rule,
         settings=_settings(rng, rule),
-        rates=tuple(float(rng.random() > 0.01) * _power(rng, -5, 1) for _ in range(rng.integers(1, 5))),
+        rates=tuple(float(rng.random() > 0.01) * _power(rng, -12 if rng.random() < 0.1 else -5, 1) for _ in range(rng.integers(1, 5))),
         past=_pick(rng, (0,) * 7 + (1, 30, 10_000)),
         repeats=bool(rng.random() < 0.4),
     )
