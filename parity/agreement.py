@@ -117,6 +117,8 @@ def compare_restated(record: StepRecord, restated: StepRecord) -> Agreement:
     Errors: ValueError where the two are not records of the same step.
     """
     _check_comparable(record, restated)
+    for each in (record, restated):
+        check_usable(each)
     running = _Running(record, inherits=False)
     read = statements(replace(restated, layers=record.layers, loss=record.loss))  # the other's inputs, and the new state that it made
     shown = statements(restated)
@@ -132,8 +134,6 @@ def _check_comparable(got: StepRecord, expected: StepRecord) -> None:
     for name, mine, other in (("x", got.x, expected.x), ("y", got.y, expected.y)):
         if not np.array_equal(mine, other):
             raise ValueError(f"compare: {name} differs between the two records, expected the same data")
-    for record in (got, expected):
-        check_usable(record)
     if expected.loss is None or expected.after is None or any(v is None for layer in expected.layers for v in vars(layer).values()):
         raise ValueError("compare: the second record has quantities that are not shown, expected a whole one")
 
