@@ -11,6 +11,7 @@ ROOMS = Path(__file__).parent
 ALLOWED = {  # module of parity: the modules of parity that it may import
     "record": set(),
     "cases": set(),
+    "published": set(),
     "exact": set(),
     "claim": {"exact"},
     "activation_entries": {"claim", "exact"},
