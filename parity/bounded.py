@@ -237,6 +237,15 @@ class Bounded:
         error = np.where(straddles, half + slop, np.where(self.value >= c.value, self.error, 0)) + c.error
         return self.like(value=np.where(straddles, c.value + half, np.maximum(self.value, c.value)), error=error)
 
+    @quietly
+    def where_positive(self, a: Operand, b: Operand) -> "Bounded":
+        """`positive`, of which this is z."""
+        a, b = self.lift(a), self.lift(b)
+        above, either = self.value > 0, (self.error > 0) & (np.abs(self.value) <= self.error)
+        value = np.where(above, a.value, b.value)
+        farther = np.maximum(a.error + np.abs(a.value - value), b.error + np.abs(b.value - value)) * (1 + 4 * self.unit)
+        return self.like(value=value, error=np.where(either, farther, np.where(above, a.error, b.error)))
+
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of value and error."""
@@ -255,17 +264,12 @@ class Bounded:
         return self.like(value=self.value[index], error=self.error[index])
 
 
-@quietly
-def positive(z: Bounded, a: Operand, b: Operand) -> Bounded:
+def positive(z: Any, a: Any, b: Any) -> Any:
     """a where z > 0, else b. Where z may have either sign, the value follows z.value and the error covers both.
 
     Where z has no error, z = 0 is not positive. Shapes: z, a, b broadcast.
     """
-    a, b = z.lift(a), z.lift(b)
-    above, either = z.value > 0, (z.error > 0) & (np.abs(z.value) <= z.error)
-    value = np.where(above, a.value, b.value)
-    farther = np.maximum(a.error + np.abs(a.value - value), b.error + np.abs(b.value - value)) * (1 + 4 * z.unit)
-    return z.like(value=value, error=np.where(either, farther, np.where(above, a.error, b.error)))
+    return z.where_positive(a, b)
 
 
 def _product(A: Array, B: Array) -> Array:

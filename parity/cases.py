@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from refnet.activations import ACTIVATIONS
+from refnet.activations import ACTIVATIONS, LeakyReLU
 from refnet.checks import Array
 from refnet.initializers import Normal
 from refnet.losses import LOSSES, Loss
@@ -26,7 +26,7 @@ DTYPES = ("float64", "float32")
 class Case:
     """One row of the table."""
 
-    group: str  # "pair", "optimizer" or "architecture"
+    group: str  # "pair", "optimizer", "architecture" or "probe"
     sizes: tuple[int, ...] = (7, 5, 3)
     hidden: tuple[str, ...] = ("tanh",)
     output: str = "identity"
@@ -37,6 +37,8 @@ class Case:
     batch: int = 11
     dtype: str = "float64"
     seed: int = 0
+    slope: float = 0.01  # of leaky ReLU
+    deviation: float = 0.6  # of the weights and biases
 
     @property
     def id(self) -> str:
@@ -58,8 +60,9 @@ class Case:
         return f"{self.optimizer}({', '.join(f'{name}={value}' for name, value in self.settings.items())})"
 
     def network(self) -> Network:
-        """The network, with weights and biases normal of deviation 0.6: asymmetric and never zero."""
-        return mlp(self.sizes, list(self.hidden), self.output, init=Normal(std=0.6), seed=self.seed + sum(self.sizes), dtype=self.dtype)
+        """The network, with weights and biases normal of the case's deviation: asymmetric and never zero."""
+        *hidden, output = (LeakyReLU(self.slope) if name == "leaky_relu" else name for name in (*self.hidden, self.output))
+        return mlp(self.sizes, hidden, output, init=Normal(std=self.deviation), seed=self.seed + sum(self.sizes), dtype=self.dtype)
 
     def make_loss(self) -> Loss:
         """The loss."""
@@ -71,8 +74,8 @@ class Case:
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """The learning rate of each step over the first: five where an optimizer keeps a state or its rule is tried, else two."""
-        return RATES if self.group == "optimizer" else RATES[:2]
+        """The learning rate of each step over the first: five where an optimizer is tried, four in a probe, else two."""
+        return RATES[: {"optimizer": 5, "probe": 4}.get(self.group, 2)]
 
     def steps(self) -> Iterator[tuple[Array, Array, float]]:
         """x, y and the learning rate of each step."""

@@ -1,10 +1,11 @@
 """The formulas of one training step over bounded arrays: what is known of the inputs to within an error, and so of the results.
 
-Written once for every activation, loss and rule, in the simplified form whose pole has cancelled. `Bounded` supplies the arithmetic.
+Written once for every activation, loss and rule, in the simplified form whose pole has cancelled. `Bounded` supplies the arithmetic, or
+`Plain`, where what a program computes is wanted instead of what is known of it.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from refnet.losses import LOG_FLOOR
 
 ONE = np.longdouble(1)  # scalars of the rules are made as wide as they go
 Parameters = Mapping[str, float]
+Divisor: TypeAlias = Callable[[Bounded, float], Bounded]
+Corrections: TypeAlias = Callable[[Mapping[str, Any], int], tuple[Any, Any]]
 
 
 def activate(name: str, parameters: Parameters, z: Bounded) -> Bounded:
@@ -27,9 +30,20 @@ def activate(name: str, parameters: Parameters, z: Bounded) -> Bounded:
         "tanh": z.tanh,
         "relu": lambda: positive(z, z, 0.0),
         "leaky_relu": lambda: positive(z, z, z * parameters["slope"]),
-        "softmax": lambda: _softmax(z),
+        "softmax": lambda: softmax(z),
     }
     return makers[name]()
+
+
+def derivative(name: str, parameters: Parameters, z: Bounded, a: Bounded) -> Bounded:
+    """f'(z) of an elementwise f. Shapes: (n, fan_out)."""
+    return {
+        "identity": lambda: a * 0.0 + 1.0,
+        "sigmoid": lambda: a * (1.0 - a),
+        "tanh": lambda: 1.0 - a * a,
+        "relu": lambda: positive(z, 1.0, 0.0),
+        "leaky_relu": lambda: positive(z, 1.0, float(parameters["slope"])),
+    }[name]()
 
 
 def pull_back(name: str, parameters: Parameters, g: Bounded, z: Bounded, a: Bounded) -> Bounded:
@@ -50,40 +64,82 @@ def cost(loss: str, a: Bounded, y: Array) -> Bounded:
     n, N = float(a.shape[0]), float(a.value.size)
     y = y if y.ndim == 1 else a.format.widen(y)
     return {
-        "mse": lambda: _squares(a, y) / N,
-        "half_squared_error": lambda: _squares(a, y) / (2.0 * n),
+        "mse": lambda: squares(a, y) / N,
+        "half_squared_error": lambda: squares(a, y) / (2.0 * n),
         "mae": lambda: abs(a - y).sum() / N,
-        "cross_entropy": lambda: _expected(a, distribution(y, a.value)) / n,
-        "softmax_cross_entropy": lambda: (_log_softmax(a) * -distribution(y, a.value)).sum() / n,
-        "binary_cross_entropy": lambda: (_expected(a, y) + _expected(1.0 - a, 1.0 - y)) / N,
+        "cross_entropy": lambda: expected_log(a, distribution(y, a.value)) / n,
+        "softmax_cross_entropy": lambda: (log_softmax(a) * -distribution(y, a.value)).sum() / n,
+        "binary_cross_entropy": lambda: (expected_log(a, y) + expected_log(1.0 - a, 1.0 - y)) / N,
         "sigmoid_cross_entropy": lambda: (positive(a, a * (1.0 - y), a * -y) + (-abs(a)).exp().log1p()).sum() / N,
     }[loss]()
 
 
 def output_delta(loss: str, f: tuple[str, Parameters], z: Bounded, a: Bounded, y: Array) -> Bounded:
     """BP1. Shapes: z, a and delta (n, k)."""
-    n, N, e = float(a.shape[0]), float(a.value.size), None if y.ndim == 1 else a - y
-    fused: dict[tuple[str, str], Callable[[], Bounded]] = {
-        ("cross_entropy", "softmax"): lambda: _excess(a, y) / n,
+    if is_fused(loss, f[0]):
+        return fused_delta(loss, f[0], z, a, y)
+    return pull_back(*f, loss_gradient(loss, a, y), z, a)
+
+
+FUSED = {
+    ("cross_entropy", "softmax"),
+    ("cross_entropy", "sigmoid"),
+    ("softmax_cross_entropy", "identity"),
+    ("binary_cross_entropy", "sigmoid"),
+    ("sigmoid_cross_entropy", "identity"),
+}
+
+
+def is_fused(loss: str, activation: str) -> bool:
+    """Whether the pole of dC/da cancels against f', so that delta has a formula of its own."""
+    return (loss, activation) in FUSED
+
+
+def fused_delta(loss: str, activation: str, z: Bounded, a: Bounded, y: Array) -> Bounded:
+    """BP1 where the pole has cancelled. Shapes: z, a and delta (n, k)."""
+    n, N = float(a.shape[0]), float(np.prod(a.shape))
+    makers: dict[tuple[str, str], Callable[[], Bounded]] = {
+        ("cross_entropy", "softmax"): lambda: excess(a, y) / n,
         ("cross_entropy", "sigmoid"): lambda: (1.0 - a) * -distribution(y, a.value) / n,
-        ("softmax_cross_entropy", "identity"): lambda: _excess(_softmax(z), y) / n,
+        ("softmax_cross_entropy", "identity"): lambda: excess(softmax(z), y) / n,
         ("binary_cross_entropy", "sigmoid"): lambda: (a - y) / N,
         ("sigmoid_cross_entropy", "identity"): lambda: (z.sigmoid() - y) / N,
     }
-    if (loss, f[0]) in fused:
-        return fused[loss, f[0]]()
-    if e is None:
+    return makers[loss, activation]()
+
+
+def loss_gradient(loss: str, a: Bounded, y: Array) -> Bounded:
+    """dC/da of a loss on values. Shapes: a and dC/da (n, k)."""
+    if y.ndim == 1:
         raise ValueError(f"output_delta: {loss} has labels, expected values (n, k)")
-    g = {
+    n, N, e = float(a.shape[0]), float(np.prod(a.shape)), a - y
+    return {
         "mse": lambda: e * 2.0 / N,
         "half_squared_error": lambda: e / n,
         "mae": lambda: positive(e, 1.0, positive(-e, -1.0, 0.0)) / N,
     }[loss]()
-    return pull_back(*f, g, z, a)
+
+
+def divisor(v: Bounded, eps: float) -> Bounded:
+    """What a step is divided by, from the mean or the sum of the squares. Shapes: as theta."""
+    return root(v) + eps
+
+
+def corrections(h: Mapping[str, Any], t: int) -> tuple[Any, Any]:
+    """What Adam's m and v are divided by."""
+    (bc1, _), (bc2, _) = (bias_correction(beta, t) for beta in h["betas"])
+    return bc1, bc2
 
 
 def new_state(
-    rule: str, name: str, h: Mapping[str, Any], theta: Array, g: Bounded, old: Mapping[str, Array], new: Mapping[str, Bounded]
+    rule: str,
+    name: str,
+    h: Mapping[str, Any],
+    theta: Array,
+    g: Bounded,
+    old: Mapping[str, Array],
+    new: Mapping[str, Bounded],
+    divide: Divisor = divisor,
 ) -> Bounded:
     """A vector of the state after the step, from the old state and, where it is made of them, new vectors. Shapes: as theta."""
     d = _decayed(rule, h, theta, g)
@@ -96,7 +152,7 @@ def new_state(
         ("adagrad", "sum"): lambda: d.lift(old[name]) + d * d,
         ("rmsprop", "square_avg"): lambda: mean(d * d, h["alpha"]),
         ("rmsprop", "grad_avg"): lambda: mean(d, h["alpha"]),
-        ("rmsprop", "momentum_buffer"): lambda: d.lift(old[name]) * h["momentum"] + _quotient(h, d, new),
+        ("rmsprop", "momentum_buffer"): lambda: d.lift(old[name]) * h["momentum"] + quotient(h, d, new, divide),
         ("adam", "exp_avg"): lambda: mean(d, h["betas"][0]),
         ("adam", "exp_avg_sq"): lambda: mean(d * d, h["betas"][1]),
         ("adam", "max_exp_avg_sq"): lambda: positive(new["exp_avg_sq"] - old[name], new["exp_avg_sq"], old[name]),
@@ -104,68 +160,82 @@ def new_state(
     return makers["adam" if rule == "adamw" else rule, name]()
 
 
-def new_parameters(rule: str, h: Mapping[str, Any], t: int, theta: Array, g: Bounded, new: Mapping[str, Bounded]) -> Bounded:
+def new_parameters(
+    rule: str,
+    h: Mapping[str, Any],
+    t: int,
+    theta: Array,
+    g: Bounded,
+    new: Mapping[str, Bounded],
+    divide: Divisor = divisor,
+    correct: Corrections = corrections,
+) -> Bounded:
     """theta after the step, from the new state. Shapes: as theta."""
     d = _decayed(rule, h, theta, g)
-    kept = g.lift(theta) * (ONE - ONE * h["lr"] * h["weight_decay"]) if rule == "adamw" else g.lift(theta)
     steps: dict[str, Callable[[], Bounded]] = {
-        "sgd": lambda: _direction(h, d, new) * h["lr"],
-        "adagrad": lambda: d / (_root(new["sum"]) + h["eps"]) * (h["lr"] / (ONE + (t - 1) * ONE * h["lr_decay"])),
-        "rmsprop": lambda: (new["momentum_buffer"] if h["momentum"] else _quotient(h, d, new)) * h["lr"],
-        "adam": lambda: _adam_step(h, t, new),
-        "adamw": lambda: _adam_step(h, t, new),
+        "sgd": lambda: direction(h, d, new) * h["lr"],
+        "adagrad": lambda: d / divide(new["sum"], h["eps"]) * (h["lr"] / (ONE + (t - 1) * ONE * h["lr_decay"])),
+        "rmsprop": lambda: (new["momentum_buffer"] if h["momentum"] else quotient(h, d, new, divide)) * h["lr"],
+        "adam": lambda: adam_step(h, t, new, divide, correct),
+        "adamw": lambda: adam_step(h, t, new, divide, correct),
     }
-    return kept - steps[rule]()
+    return kept(rule, h, g.lift(theta)) - steps[rule]()
+
+
+def kept(rule: str, h: Mapping[str, Any], theta: Bounded) -> Bounded:
+    """What is left of theta before the step: AdamW's decay is not coupled with the gradient. Shapes: as theta."""
+    return theta * (ONE - ONE * h["lr"] * h["weight_decay"]) if rule == "adamw" else theta
 
 
 def _decayed(rule: str, h: Mapping[str, Any], theta: Array, g: Bounded) -> Bounded:
     return g + g.lift(theta) * h["weight_decay"] if h["weight_decay"] and rule != "adamw" else g
 
 
-def _direction(h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded]) -> Bounded:
+def direction(h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded]) -> Bounded:
     if not h["momentum"]:
         return d
     return d + new["momentum_buffer"] * h["momentum"] if h["nesterov"] else new["momentum_buffer"]
 
 
-def _quotient(h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded]) -> Bounded:
+def quotient(h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded], divide: Divisor = divisor) -> Bounded:
     v = new["square_avg"]
-    return d / (_root(v - new["grad_avg"] * new["grad_avg"] if h["centered"] else v) + h["eps"])
+    return d / divide(v - new["grad_avg"] * new["grad_avg"] if h["centered"] else v, h["eps"])
 
 
-def _adam_step(h: Mapping[str, Any], t: int, new: Mapping[str, Bounded]) -> Bounded:
-    (bc1, _), (bc2, _) = (bias_correction(beta, t) for beta in h["betas"])
-    v = new["max_exp_avg_sq" if h["amsgrad"] else "exp_avg_sq"]
-    return new["exp_avg"] / (_root(v / bc2) + h["eps"]) * (h["lr"] / bc1)
+def adam_step(
+    h: Mapping[str, Any], t: int, new: Mapping[str, Bounded], divide: Divisor = divisor, correct: Corrections = corrections
+) -> Bounded:
+    bc1, bc2 = correct(h, t)
+    return new["exp_avg"] / divide(new["max_exp_avg_sq" if h["amsgrad"] else "exp_avg_sq"] / bc2, h["eps"]) * (h["lr"] / bc1)
 
 
-def _root(v: Bounded) -> Bounded:
+def root(v: Bounded) -> Bounded:
     """The root of what is never negative, though its error may reach below 0."""
     return v.maximum(0.0).sqrt()
 
 
-def _softmax(z: Bounded) -> Bounded:
+def softmax(z: Bounded) -> Bounded:
     e = (z - z.max(axis=1, keepdims=True)).exp()
     return e / e.sum(axis=1, keepdims=True)
 
 
-def _log_softmax(z: Bounded) -> Bounded:
+def log_softmax(z: Bounded) -> Bounded:
     s = z - z.max(axis=1, keepdims=True)
     return s - s.exp().sum(axis=1, keepdims=True).log()
 
 
-def _excess(p: Bounded, y: Array) -> Bounded:
+def excess(p: Bounded, y: Array) -> Bounded:
     """p Y - y, with Y = sum y, which is 1 up to rounding."""
     Y = distribution(y, p.value)
     return p * p.format.widen(Y).sum(axis=1, keepdims=True) - Y
 
 
-def _squares(a: Bounded, y: Array) -> Bounded:
+def squares(a: Bounded, y: Array) -> Bounded:
     e = a - y
     return (e * e).sum()
 
 
-def _expected(a: Bounded, y: Array) -> Bounded:
+def expected_log(a: Bounded, y: Array) -> Bounded:
     """-sum y log a, where 0 log 0 = 0."""
     counts = y > 0.0
     return (a[counts].log().maximum(LOG_FLOOR) * -y[counts]).sum()

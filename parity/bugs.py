@@ -1,0 +1,61 @@
+"""The catalogue of backprop mistakes: every wrong form that the mutation score injects and the diagnosis knows."""
+
+from collections.abc import Callable
+
+from parity.delta_bugs import DELTA
+from parity.forward_bugs import FORWARD
+from parity.gradient_bugs import GRADIENT
+from parity.mistake import Mistake
+from parity.program import Numbers, Step
+from parity.published import PUBLISHED
+from parity.update_bugs import UPDATE
+
+CATALOGUE: tuple[Mistake, ...] = (*FORWARD.mistakes, *DELTA.mistakes, *GRADIENT.mistakes, *UPDATE.mistakes)
+BY_ID = {mistake.id: mistake for mistake in CATALOGUE}
+
+
+def sources(mistake: str) -> tuple[str, ...]:
+    """Where the mistake was published: addresses, in the order of the table."""
+    return tuple(each.url for each in PUBLISHED if mistake in each.bugs)
+
+
+NAMED: dict[str, Callable[[Step], float]] = {
+    "-1": lambda s: -1.0,
+    "2": lambda s: 2.0,
+    "1/2": lambda s: 0.5,
+    "n": lambda s: s.n,
+    "1/n": lambda s: 1.0 / s.n,
+    "k": lambda s: s.k,
+    "1/k": lambda s: 1.0 / s.k,
+    "n k": lambda s: s.n * s.k,
+    "1/(n k)": lambda s: 1.0 / (s.n * s.k),
+    "-n": lambda s: -s.n,
+    "-1/n": lambda s: -1.0 / s.n,
+    "-2": lambda s: -2.0,
+    "4": lambda s: 4.0,
+    "1/4": lambda s: 0.25,
+    "lr": lambda s: s.lr,
+    "1/lr": lambda s: 1.0 / s.lr,
+    "-lr": lambda s: -s.lr,
+}
+SCALED = {"C": "C", "BP1": "delta", "BP2": "delta", "BP3": "db", "BP4": "dW"}
+
+
+def _factor(slot: str, name: str, constant: Callable[[Step], float]) -> Mistake:
+    def scaled(s: Step, l: int, right: Callable[[], Numbers]) -> Numbers:
+        return right() * constant(s)
+
+    quantity = SCALED[slot]
+    only = {"C": "last", "BP1": "last", "BP2": "hidden"}.get(slot)
+    return Mistake(
+        f"factor {name} in {quantity}",
+        slot,
+        f"{quantity} = {name} times the right {quantity}",
+        f"Every entry of {quantity} is {name} times what it should be, with n samples and k outputs.",
+        "The directions are right and the lengths are not: look for an average, a factor or a sign that is missing or there twice.",
+        {slot: scaled},
+        lambda spec, l: only is None or (l == len(spec.sizes) - 1) == (only == "last"),
+    )
+
+
+FACTORS = tuple(_factor(slot, name, constant) for slot in SCALED for name, constant in NAMED.items())

@@ -1,0 +1,387 @@
+"""diagnose: which catalogued mistake explains what a program shows.
+
+The programs of the catalogue are run beside the shown one, in order of computation, and what is shown takes the place of what they
+predict. So a consequence is never taken for its root: the first array that cannot come of the program is where a mistake is looked for, and
+with the mistake in place the walk goes on to the next. A mistake that explains every array of every run is named; where several do, they
+are named together, for nothing that was shown can tell them apart.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from parity.bugs import BY_ID, CATALOGUE, FACTORS, sources
+from parity.certificate import Certificate, Result, certify
+from parity.claim import CONVENTION as OTHER
+from parity.claim import INACCURATE
+from parity.mistake import CONVENTION, WRONG, Mistake
+from parity.program import Quantity
+from parity.record import StepRecord
+from parity.simulation import LAYER, Placed, Run, Station, distance, explains, judged, run_of
+from refnet.checks import place
+from refnet.equations import EQUATIONS
+
+IMPRECISE = "imprecise"
+JUDGED_OF_RANKED = 16  # programs are run on plain numbers first; of those that come nearest so many are judged
+DEPTH = 3  # mistakes at once in one place of the walk
+ROUNDS = 6  # mistakes at once in all
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is the matter. `bug` is the catalogue's id, "" where nothing in it fits; `verdict` "wrong", "convention" or "imprecise".
+
+    `alike` are other entries that explain what was shown as well, `evidence` the arrays that speak for it, one sentence each.
+    """
+
+    bug: str
+    verdict: str
+    sentence: str
+    equation: str = ""
+    layers: tuple[int, ...] = ()
+    evidence: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    formula: str = ""
+    alike: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def diagnose(record: StepRecord | Sequence[StepRecord]) -> list[Finding]:
+    """What is wrong with a step, or with the consecutive steps of a run: most upstream first; [] where every equation holds.
+
+    Errors: ValueError or TypeError where a record is unusable.
+    """
+    records = [record] if isinstance(record, StepRecord) else list(record)
+    certificates = [certify(each, previous) for each, previous in zip(records, [None, *records], strict=False)]
+    broken = [result for certificate in certificates for result in certificate.broken]
+    if not broken and _whole(certificates):
+        return []
+    named = [_certified(result) for result in _first_of_each(broken) if result.status in (OTHER, INACCURATE) or result.deviation]
+    left = [result for result in broken if result.status not in (OTHER, INACCURATE) and not result.deviation]
+    found = diagnose_runs([run_of(records)]) if left or not _whole(certificates) else []
+    if left and not found:
+        found = [_off_by_rounding(left[0])]
+    return _without_repeats([*found, *named])
+
+
+def diagnose_runs(runs: Sequence[Run], conventions: Sequence[str] = ()) -> list[Finding]:
+    """What is wrong with one program, of which several runs are shown: most upstream first; [] where all of them can come of a right one.
+
+    `conventions` are the ids of what counts as right.
+
+    Errors: ValueError for an id that is not in the catalogue.
+    """
+    for name in conventions:
+        if name not in BY_ID:
+            raise ValueError(f"diagnose: convention has {name!r}, expected an id of the catalogue")
+    return _Search(runs, tuple(Chosen(BY_ID[name]) for name in conventions)).findings()
+
+
+def _whole(certificates: Sequence[Certificate]) -> bool:
+    """Whether every array was shown and judged."""
+    return all(certificate.passed or certificate.broken for certificate in certificates)
+
+
+def _first_of_each(broken: Sequence[Result]) -> list[Result]:
+    """Of each note on each equation the first result."""
+    return list({(result.equation, result.note): result for result in reversed(broken)}.values())[::-1]
+
+
+def _certified(result: Result) -> Finding:
+    """What the certificate itself has a name for."""
+    verdict = {OTHER: CONVENTION, INACCURATE: IMPRECISE}.get(result.status, WRONG)
+    layers = () if result.layer is None else (result.layer,)
+    return Finding("", verdict, f"{result.where}: {result.quantity} is {result.note}.", result.equation, layers, (str(result),))
+
+
+def _off_by_rounding(result: Result) -> Finding:
+    sentence = f"{result}; the formula is right, but it loses more than rounding must"
+    return Finding("", IMPRECISE, sentence, result.equation, () if result.layer is None else (result.layer,), (str(result),))
+
+
+def _without_repeats(findings: Sequence[Finding]) -> list[Finding]:
+    return list(dict.fromkeys(findings))
+
+
+class Chosen(NamedTuple):
+    """A mistake and the layers of each network in which it is thought to stand, of those in which it can."""
+
+    mistake: Mistake
+    kind: str = "everywhere"  # or "last", "hidden", "first", "layer 2"
+
+    def placed(self, run: Run) -> Placed:
+        """The layers in the network of a run."""
+        depth = len(run.spec.sizes) - 1
+        layers = self.mistake.layers(run.spec)
+        among = {"everywhere": layers, "last": {depth}, "hidden": set(range(1, depth)), "first": {1}}
+        return self.mistake, layers & frozenset(among.get(self.kind) or {int(self.kind.partition(" ")[2] or 0)})
+
+
+Program: TypeAlias = tuple[Chosen, ...]
+
+
+class Candidate(NamedTuple):
+    """Mistakes that explain a run, and how many of the runs they explain."""
+
+    added: Program
+    explained: int
+
+
+class _Search:
+    """The walk through the runs of one program."""
+
+    def __init__(self, runs: Sequence[Run], right: Program) -> None:
+        self.runs, self.right = list(runs), right
+        self._judged: dict[tuple[int, Program], list[Station] | None] = {}
+
+    def findings(self) -> list[Finding]:
+        """Mistake by mistake, until every run is explained or nothing fits any more."""
+        program, alike, found = self.right, {}, []
+        for _ in range(ROUNDS):
+            off = self._off(program)
+            if not off:
+                break
+            if program == self.right and self._single_precision():
+                return [_SINGLE]
+            number = min(off, key=lambda i: (self._depth_of(off[i]), len(self.runs[i].steps[0].arrays), i))
+            best, *rest = self._candidates(number, program) or [None]
+            if best is None:
+                found.append(_unknown(self.runs[number], off[number], self.runs[number].steps[off[number].step].arrays))
+                break
+            program += best.added
+            for chosen in best.added:
+                alike[chosen] = _alike(best, rest)
+        return [self._finding(chosen, program, alike[chosen]) for chosen in program[len(self.right) :]] + found
+
+    def _off(self, program: Program) -> dict[int, Station]:
+        """Of each run that the program cannot explain, the first array."""
+        first = {i: self._first_off(i, program) for i in range(len(self.runs))}
+        return {i: station for i, station in first.items() if station is not None}
+
+    def _first_off(self, number: int, program: Program) -> Station | None:
+        stations = self._stations(number, program)
+        if stations is None:
+            return Station(0, "", 0, np.inf)
+        return stations[-1] if stations and stations[-1].off else None
+
+    def _stations(self, number: int, program: Program) -> list[Station] | None:
+        """The arrays of a run up to the first that is off; None where the program does not fit its shapes."""
+        run = self.runs[number]
+        key = (number, tuple(chosen for chosen in program if chosen.placed(run)[1]))
+        if key not in self._judged:
+            try:
+                self._judged[key] = judged(run, self._placed(run, program))
+            except (ValueError, IndexError):
+                self._judged[key] = None
+        return self._judged[key]
+
+    @staticmethod
+    def _placed(run: Run, program: Program) -> list[Placed]:
+        return [chosen.placed(run) for chosen in program]
+
+    def _depth_of(self, station: Station) -> tuple[int, int]:
+        order = {name: i for i, name in enumerate((*LAYER[:2], "loss", "delta", "db", "dW"))}
+        return station.step, order.get(station.quantity, len(order))
+
+    def _single_precision(self) -> bool:
+        """Whether a run in float64 is right but for the rounding of float32."""
+        doubles = [run for run in self.runs if run.spec.dtype == "float64"]
+        return bool(doubles) and not any(s.off for run in doubles for s in judged(run, self._placed(run, self.right), dtype="float32"))
+
+    # candidates
+
+    def _candidates(self, number: int, program: Program) -> list[Candidate]:
+        """What explains a run, with the mistakes found so far: the fewest mistakes, then what explains most runs, then the likeliest."""
+        for search in (self._one_by_one, self._at_once):
+            found = search(number, program)
+            fewest = min((len(added) for added in found), default=0)
+            scored = [Candidate(added, self._count(program + added)) for added in found if len(added) == fewest]
+            if scored:
+                return sorted(scored, key=lambda each: (-each.explained, *map(_unlikeliness, each.added)))
+        return []
+
+    def _count(self, program: Program) -> int:
+        return sum(self._first_off(i, program) is None for i in range(len(self.runs)))
+
+    def _one_by_one(self, number: int, program: Program) -> list[Program]:
+        """Mistakes that each explain the first array that is off and so let the walk go on, until it comes to the end."""
+        paths: list[Program] = [()]
+        for _ in range(DEPTH):
+            further = [(*path, chosen) for path in paths for chosen in self._moving_on(number, program + path)]
+            done = [path for path in further if self._first_off(number, program + path) is None]
+            if done:
+                return done
+            paths = sorted(further, key=lambda path: -self._reached(number, program + path))[:3]
+        return []
+
+    def _reached(self, number: int, program: Program) -> int:
+        return len(self._stations(number, program) or ())
+
+    def _moving_on(self, number: int, program: Program) -> Iterator[Chosen]:
+        """What explains the first array that is off, and nothing before it is off then."""
+        off = self._first_off(number, program)
+        if off is not None and off.quantity:
+            here = self._reached(number, program)
+            ways = [(chosen,) for chosen in _choices(self.runs[number], off) if chosen not in program]
+            for (chosen,) in self._explaining(number, program, off, ways):
+                if self._first_off(number, (*program, chosen)) is None or self._reached(number, (*program, chosen)) > here:
+                    yield chosen
+
+    def _at_once(self, number: int, program: Program) -> list[Program]:
+        """Two mistakes that only together explain the first array that is off, as where nothing but weights is shown."""
+        off = self._first_off(number, program)
+        if off is None or not off.quantity:
+            return []
+        everywhere = [chosen for chosen in _choices(self.runs[number], off) if chosen.kind == "everywhere" and chosen.mistake in CATALOGUE]
+        ways = self._explaining(number, program, off, list(combinations(everywhere, 2)))
+        return [pair for pair in ways if self._first_off(number, program + pair) is None]
+
+    def _explaining(self, number: int, program: Program, off: Station, ways: Sequence[Program]) -> Iterator[Program]:
+        """Of the ways that come nearest to an array those that it can really come of."""
+        run = self.runs[number]
+        placed = self._placed(run, program)
+        near = [distance(run, [*placed, *self._placed(run, way)], off) for way in ways]
+        for i in sorted(range(len(ways)), key=near.__getitem__)[:JUDGED_OF_RANKED]:
+            if near[i] < np.inf and explains(run, [*placed, *self._placed(run, ways[i])], off):
+                yield ways[i]
+
+    # findings
+
+    def _finding(self, chosen: Chosen, program: Program, alike: tuple[str, ...]) -> Finding:
+        mistake = chosen.mistake
+        without = tuple(each for each in program if each != chosen)
+        number = next((i for i in range(len(self.runs)) if self._first_off(i, without) is not None), 0)
+        run = self.runs[number]
+        layers = tuple(sorted(chosen.placed(run)[1]))
+        equation = EQUATIONS[mistake.equation]
+        where = f"{mistake.equation} ({equation.name})" + (f" of {_layers(layers)}" if mistake.equation != "C" else "")
+        sentence = f"{where}: {mistake.formula}, expected {equation.formula}. {mistake.happens} {mistake.why}"
+        evidence = tuple(self._evidence(run, program, without))
+        return Finding(
+            mistake.id, mistake.verdict, sentence, mistake.equation, layers, evidence, sources(mistake.id), mistake.formula, alike
+        )
+
+    def _evidence(self, run: Run, program: Program, without: Program) -> Iterator[str]:
+        """The arrays that the program explains and that it does not explain without the mistake."""
+        try:
+            off = [s for s in judged(run, self._placed(run, without), whole=True) if s.off]
+        except (ValueError, IndexError):
+            off = []
+        used = {(s.step, s.quantity, s.layer): s.used for s in judged(run, self._placed(run, program), whole=True)}
+        for quantity in dict.fromkeys(s.quantity for s in off):
+            mine = [s for s in off if s.quantity == quantity]
+            share = max(used.get((s.step, s.quantity, s.layer), np.inf) for s in mine)
+            worst = max(s.used for s in mine)
+            if share <= 1.0:
+                layers = "" if quantity == "loss" else f" of {_layers(sorted({s.layer for s in mine}))}"
+                beyond = "is no number, or of another shape, there" if np.isinf(worst) else f"is off by {worst:.2g} bounds otherwise"
+                yield f"{quantity}{layers} is what this formula gives, within {share:.0%} of its bound; it {beyond}"
+
+
+def _alike(best: Candidate, rest: Sequence[Candidate]) -> tuple[str, ...]:
+    """The ids of what explains as many runs with as few mistakes."""
+    mine = {chosen.mistake.id for chosen in best.added}
+    ids = (chosen.mistake.id for each in rest if each.explained == best.explained for chosen in each.added)
+    return tuple(dict.fromkeys(name for name in ids if name not in mine))
+
+
+def _unlikeliness(chosen: Chosen) -> tuple[bool, bool, bool, int]:
+    """Conventions before mistakes, the catalogue before factors, everywhere before somewhere, and by the catalogue's order."""
+    order = ORDER.get(chosen.mistake.id, len(ORDER))
+    return chosen.mistake.verdict != CONVENTION, chosen.mistake not in CATALOGUE, chosen.kind != "everywhere", order
+
+
+ORDER = {mistake.id: i for i, mistake in enumerate(CATALOGUE)}
+MAKES = {  # slot: the quantities that it makes, or that are made of what it makes
+    "z": ("z",),
+    "a": ("a",),
+    "C": ("loss",),
+    "cotangent": ("delta",),
+    "pullback": ("delta",),
+    "BP1": ("delta",),
+    "BP2": ("delta",),
+    "BP3": ("db",),
+    "BP4": ("dW",),
+}
+WALK = {name: i for i, name in enumerate(("z", "a", "loss", "delta", "db", "dW"))}  # later ones are the update's
+
+
+def _choices(run: Run, off: Station) -> Iterator[Chosen]:
+    """Every mistake, wherever it can stand, that may have to do with the array that is off."""
+    depth = len(run.spec.sizes) - 1
+    kinds = ("everywhere", "last", "hidden", "first", *(f"layer {l}" for l in range(2, depth)))
+    for mistake in (*CATALOGUE, *FACTORS):
+        if not any(_reaches(run, slot, off) for slot in mistake.slots):
+            continue
+        seen = set()
+        for kind in kinds:
+            chosen = Chosen(mistake, kind)
+            layers = chosen.placed(run)[1]
+            if layers and layers not in seen:
+                seen.add(layers)
+                yield chosen
+
+
+def _reaches(run: Run, slot: str, off: Station) -> bool:
+    """Whether what the slot makes is the array that is off, or came before it and is not shown."""
+    made = MAKES.get(slot)
+    if made is None:  # the update, and what it reads
+        return slot == "read" or off.step > 0 or off.quantity not in WALK
+    later = off.step == 0 and off.quantity in WALK and WALK[made[0]] > WALK[off.quantity]
+    return not later and (off.quantity in made or not _always_shown(run, made[0]))
+
+
+def _always_shown(run: Run, name: str) -> bool:
+    depth = len(run.spec.sizes) - 1
+    wanted: list[Quantity] = [(name, depth)] if name == "loss" else [(name, l) for l in range(1, depth + 1)]
+    return all(quantity in step.arrays for step in run.steps for quantity in wanted)
+
+
+_SINGLE = Finding(
+    "",
+    IMPRECISE,
+    "Every equation holds to float32's precision, but not to float64's: somewhere the numbers go through float32. Ask for float64 where "
+    "arrays are made, or check with dtype float32.",
+)
+
+
+def _unknown(run: Run, station: Station, arrays: dict[Quantity, np.ndarray]) -> Finding:
+    """What can be told of an array that nothing in the catalogue explains."""
+    label = _label(station, len(run.spec.sizes) - 1)
+    where = f"{label} ({EQUATIONS[label].name})" + ("" if label == "C" else f" of layer {station.layer}")
+    if station.note:
+        told = f"{station.quantity} {station.note}"
+    else:
+        at = f" at {place(station.index)}" if station.index else ""
+        told = f"{station.quantity} has {station.got!r}{at}, expected {station.expected!r}"
+    sentence = f"{where}: {told} in step {station.step + 1}, and no catalogued mistake explains it."
+    return Finding("", WRONG, sentence, label, (station.layer,), tuple(_hints(arrays.get((station.quantity, station.layer)), station)))
+
+
+def _label(station: Station, depth: int) -> str:
+    own = {"z": "z", "a": "a", "loss": "C", "db": "BP3", "dW": "BP4", "delta": "BP1" if station.layer == depth else "BP2"}
+    return own.get(station.quantity, "step")
+
+
+def _hints(got: np.ndarray | None, station: Station) -> Iterator[str]:
+    if got is None:
+        return
+    if not np.isfinite(got).all():
+        yield f"{int(np.isfinite(got).sum())} of {got.size} entries are finite"
+    elif not got.any():
+        yield "every entry is zero"
+    elif got.size > 1 and (got == got.flat[0]).all():
+        yield "every entry is the same number"
+    elif station.expected and np.isfinite(station.used):
+        yield f"that entry is {(station.got or 0.0) / station.expected:.6g} times what it should be"
+
+
+def _layers(layers: Sequence[int]) -> str:
+    *most, last = map(str, layers)
+    return f"layers {', '.join(most)} and {last}" if most else f"layer {last}"
+

@@ -1,0 +1,247 @@
+"""One training step as a program: a slot for each equation, so that any of them can be exchanged for another form, or for a mistake.
+
+The same program runs on plain numbers, which is what somebody's code computes, and on bounded ones, which is what may be said of it. A
+step is lazy: each array is made when it is first asked for, by the function in its slot, and made once. What is `known` is not made at
+all; and who looks on through `observe` may put another array in the place of one that was made: what somebody's record shows instead of
+what the program predicts.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from parity import formulas
+from parity.record import Spec
+from parity.update_entries import RULE_ENTRIES
+from refnet.checks import Array
+
+Numbers: TypeAlias = Any  # Bounded or Plain: whatever has their operations
+Quantity: TypeAlias = tuple[str, int]  # "dW" of layer 2; the cost is that of the last layer
+
+
+class Part(NamedTuple):
+    """The W or the b of a layer: what an update rule steps."""
+
+    name: str
+    layer: int
+
+
+class Slot(NamedTuple):
+    """A wrong function and the layers in which it takes the place of the right one."""
+
+    function: Callable[..., Numbers]
+    layers: frozenset[int]
+
+
+class Step:
+    """One training step by the functions of its slots; layers count from 1, a(0) is x.
+
+    Slots, each a function of the step and of where it stands, that return what is named:
+
+        read(s, part)              the W or b that the step works with     (as `start`)
+        z(s, l), a(s, l)           weighted input and activation           (n, fan_out)
+        C(s, l)                    the cost; l is the last layer           ()
+        cotangent(s, l)            dC/da of a layer                        (n, fan_out)
+        pullback(s, l, g)          dC/dz from g = dC/da                    (n, fan_out)
+        BP1(s, l), BP2(s, l)       delta of the last layer, of the others  (n, fan_out)
+        BP3(s, l), BP4(s, l)       db and dW                               (fan_out,), (fan_out, fan_in)
+        gradient(s, part)          what is handed to the update rule       (as the part)
+        decayed(s, part)           the same with the weight decay added    (as the part)
+        exp_avg(s, part), ...      a vector of the state after the step    (as the part)
+        step(s, part)              the part after the step                 (as the part)
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        x: Numbers,
+        y: Array,
+        start: Mapping[Part, Numbers],
+        state: Mapping[tuple[str, Part], Numbers],
+        previous: "Step | None" = None,
+        exchanged: Mapping[str, tuple[Slot, ...]] | None = None,
+        observe: Callable[["Step", Quantity, Numbers], Numbers] = lambda step, quantity, predicted: predicted,
+        known: Callable[[Quantity], Numbers | None] = lambda quantity: None,
+    ) -> None:
+        """A step of a run that starts from these weights and this state, or after the step before it."""
+        self.spec, self.x, self.y, self.previous = spec, x, y, previous
+        self.h, self.t, self.n, self.L = spec.hyperparameters, spec.step, float(x.shape[0]), len(spec.sizes) - 1
+        self.k, self.lr = float(spec.sizes[-1]), float(spec.hyperparameters["lr"])
+        self.rule = RULE_ENTRIES[spec.optimizer]()
+        self.keeps = self.rule.keeps(self.h)
+        self._start, self._state, self._exchanged, self._observe, self._known = start, state, exchanged or {}, observe, known
+        self._made: dict[Any, Numbers] = {}
+
+    # what is there
+
+    def start(self, part: Part) -> Numbers:
+        """W or b before the step."""
+        return self._start[part] if self.previous is None else self.previous.new(part)
+
+    def old(self, key: str, part: Part) -> Numbers | None:
+        """A vector of the state before the step; None where the rule has not made it yet."""
+        return self._state.get((key, part)) if self.previous is None else self.previous.state(key, part)
+
+    def f(self, l: int) -> tuple[str, Mapping[str, float]]:
+        """Name and parameters of a layer's activation."""
+        return self.spec.activations[l - 1]
+
+    @property
+    def parts(self) -> Iterator[Part]:
+        """Every W and b."""
+        return (Part(name, l) for l in range(1, self.L + 1) for name in ("W", "b"))
+
+    @property
+    def targets(self) -> Array:
+        """The targets as values or distributions (n, k); labels become one-hot rows."""
+        return self.y if self.y.ndim > 1 else formulas.distribution(self.y, self.a(self.L).value)
+
+    # what the step makes
+
+    def W(self, l: int) -> Numbers:
+        """The W that the step works with."""
+        return self._make("read", Part("W", l))
+
+    def b(self, l: int) -> Numbers:
+        """The b that the step works with."""
+        return self._make("read", Part("b", l))
+
+    def z(self, l: int) -> Numbers:
+        """Weighted input."""
+        return self._make("z", l, quantity=("z", l))
+
+    def a(self, l: int) -> Numbers:
+        """Activation; x for layer 0."""
+        return self._make("a", l, quantity=("a", l)) if l else self.x
+
+    def cost(self) -> Numbers:
+        """The value of the loss."""
+        return self._make("C", self.L, quantity=("loss", self.L))
+
+    def cotangent(self, l: int) -> Numbers:
+        """dC/da."""
+        return self._make("cotangent", l)
+
+    def pullback(self, l: int, g: Numbers) -> Numbers:
+        """dC/dz from g = dC/da, through the layer's activation."""
+        return self._run("pullback", l, g)
+
+    def delta(self, l: int) -> Numbers:
+        """dC/dz."""
+        return self._make("BP1" if l == self.L else "BP2", l, quantity=("delta", l))
+
+    def db(self, l: int) -> Numbers:
+        """dC/db."""
+        return self._make("BP3", l, quantity=("db", l))
+
+    def dW(self, l: int) -> Numbers:
+        """dC/dW."""
+        return self._make("BP4", l, quantity=("dW", l))
+
+    def gradient(self, part: Part) -> Numbers:
+        """What the update rule is given."""
+        return self._make("gradient", part)
+
+    def decayed(self, part: Part) -> Numbers:
+        """The gradient with the weight decay added, where the rule couples them."""
+        return self._make("decayed", part)
+
+    def state(self, key: str, part: Part) -> Numbers:
+        """A vector of the state after the step."""
+        return self._make(key, part, quantity=(f"{key} of {part.name}", part.layer))
+
+    def new(self, part: Part) -> Numbers:
+        """W or b after the step."""
+        return self._make("step", part, quantity=(part.name, part.layer))
+
+    def walk(self) -> Iterator[Quantity]:
+        """Everything that a record may show, in order of computation."""
+        for l in range(1, self.L + 1):
+            yield from (("z", l), ("a", l))
+        yield ("loss", self.L)
+        for l in range(self.L, 0, -1):
+            yield from (("delta", l), ("db", l), ("dW", l))
+        yield from ((f"{key} of {part.name}", part.layer) for part in self.parts for key in self.keeps)
+        yield from ((part.name, part.layer) for part in self.parts)
+
+    def make(self, quantity: Quantity) -> Numbers:
+        """One of the arrays that a record may show."""
+        name, l = quantity
+        made = {"z": self.z, "a": self.a, "loss": lambda _: self.cost(), "delta": self.delta, "db": self.db, "dW": self.dW}.get(name)
+        if made is not None:
+            return made(l)
+        key, _, part = name.rpartition(" of ")
+        return self.state(key, Part(part, l)) if key else self.new(Part(name, l))
+
+    def _make(self, slot: str, where: Any, quantity: Quantity | None = None) -> Numbers:
+        if (slot, where) not in self._made:
+            made = self._known(quantity) if quantity else None
+            if made is None:
+                made = self._run(slot, where)
+                made = self._observe(self, quantity, made) if quantity else made
+            self._made[slot, where] = made
+        return self._made[slot, where]
+
+    def _run(self, slot: str, where: Any, *given: Numbers) -> Numbers:
+        right = lambda: RIGHT.get(slot, _kept(slot))(self, where, *given)  # noqa: E731 - the innermost of the functions that wrap it
+        for wrong, layers in self._exchanged.get(slot, ()):
+            if (where.layer if isinstance(where, Part) else where) in layers:
+                right = lambda wrong=wrong, right=right: wrong(self, where, *given, right)  # noqa: E731
+        return right()
+
+
+# the right functions
+
+
+def _weighted_input(s: Step, l: int) -> Numbers:
+    return s.a(l - 1) @ s.W(l).T + s.b(l)
+
+
+def _cotangent(s: Step, l: int) -> Numbers:
+    return formulas.loss_gradient(s.spec.loss, s.a(l), s.y) if l == s.L else s.delta(l + 1) @ s.W(l + 1)
+
+
+def _output_delta(s: Step, l: int) -> Numbers:
+    if formulas.is_fused(s.spec.loss, s.f(l)[0]):
+        return formulas.fused_delta(s.spec.loss, s.f(l)[0], s.z(l), s.a(l), s.y)
+    return s.pullback(l, s.cotangent(l))
+
+
+def _decayed(s: Step, part: Part) -> Numbers:
+    coupled = s.h["weight_decay"] and s.spec.optimizer != "adamw"
+    return s.gradient(part) + s.start(part) * s.h["weight_decay"] if coupled else s.gradient(part)
+
+
+def _rule_of(s: Step) -> dict[str, Any]:
+    """The hyper-parameters without the weight decay that `decayed` has added."""
+    return dict(s.h) if s.spec.optimizer == "adamw" else {**s.h, "weight_decay": 0.0}
+
+
+def _kept(key: str) -> Callable[[Step, Part], Numbers]:
+    def new_state(s: Step, part: Part) -> Numbers:
+        new = {name: s.state(name, part) for name in s.rule.inputs(key, s.h)}
+        old = {} if s.old(key, part) is None else {key: s.old(key, part)}
+        return formulas.new_state(s.spec.optimizer, key, _rule_of(s), s.start(part), s.decayed(part), old, new)
+
+    return new_state
+
+
+def _step(s: Step, part: Part) -> Numbers:
+    new = {key: s.state(key, part) for key in s.keeps}
+    return formulas.new_parameters(s.spec.optimizer, _rule_of(s), s.t, s.start(part), s.decayed(part), new)
+
+
+RIGHT: dict[str, Callable[..., Numbers]] = {
+    "read": Step.start,
+    "z": _weighted_input,
+    "a": lambda s, l: formulas.activate(*s.f(l), s.z(l)),
+    "C": lambda s, l: formulas.cost(s.spec.loss, s.a(l), s.y),
+    "cotangent": _cotangent,
+    "pullback": lambda s, l, g: formulas.pull_back(*s.f(l), g, s.z(l), s.a(l)),
+    "BP1": _output_delta,
+    "BP2": lambda s, l: s.pullback(l, s.cotangent(l)),
+    "BP3": lambda s, l: s.delta(l).sum(axis=0),
+    "BP4": lambda s, l: s.delta(l).T @ s.a(l - 1),
+    "gradient": lambda s, part: s.dW(part.layer) if part.name == "W" else s.db(part.layer),
+    "decayed": _decayed,
+    "step": _step,
+}

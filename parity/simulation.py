@@ -1,0 +1,270 @@
+"""A run of somebody's program beside what the catalogue's programs would have done: what was shown takes the place of what is predicted.
+
+Where everything is shown, each equation is so judged from the record's own inputs, and a mistake is seen in its own place alone. Where
+only gradients or weights are shown, what is missing is carried along as bounded arrays, through every equation and every step.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice, pairwise
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from parity.bounded import Bounded
+from parity.exact import FORMATS
+from parity.mistake import Mistake, exchanged
+from parity.plain import Plain
+from parity.program import Numbers, Part, Quantity, Step
+from parity.record import LayerRecord, Snapshot, Spec, StepRecord
+from refnet.checks import Array
+
+Placed: TypeAlias = tuple[Mistake, frozenset[int]]  # a mistake, and the layers in which it stands
+LAYER = ("z", "a", "delta", "dW", "db")
+SPELLED = 16.0  # the operations in which somebody may spell out one of ours, each rounded at the size of the array's largest entry
+LOOSE = {name: replace(fmt, wide=np.dtype(np.float64), unit=SPELLED * fmt.unit) for name, fmt in FORMATS.items()}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What somebody shows of one training step, beside its inputs: arrays by quantity and layer, the loss as that of the last layer."""
+
+    spec: Spec
+    x: Array
+    y: Array
+    arrays: dict[Quantity, Array]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The weights and the state that a run starts from, and its steps."""
+
+    W: tuple[Array, ...]
+    b: tuple[Array, ...]
+    state: dict[str, Array]
+    steps: tuple[Shown, ...]
+
+    @property
+    def spec(self) -> Spec:
+        """The spec of the first step."""
+        return self.steps[0].spec
+
+
+class Station(NamedTuple):
+    """One array on the way: the largest share of its bound that it used, and that entry. inf where its shape or a NaN is wrong."""
+
+    step: int  # from 0 on, in the run
+    quantity: str
+    layer: int
+    used: float
+    index: tuple[int, ...] = ()
+    got: float | None = None
+    expected: float | None = None
+    note: str = ""
+
+    @property
+    def where(self) -> Quantity:
+        """The quantity and its layer."""
+        return self.quantity, self.layer
+
+    @property
+    def off(self) -> bool:
+        """Whether it cannot come of the program."""
+        return self.used > 1.0
+
+
+def run_of(records: Sequence[StepRecord]) -> Run:
+    """The run that consecutive records show."""
+    first = records[0].before
+    return Run(first.W, first.b, dict(first.state), tuple(Shown(r.spec, r.x, r.y, dict(_arrays(r))) for r in records))
+
+
+def _arrays(record: StepRecord) -> Iterator[tuple[Quantity, Array]]:
+    for l, layer in enumerate(record.layers, start=1):
+        yield from (((name, l), array) for name in LAYER if (array := getattr(layer, name)) is not None)
+    if record.loss is not None:
+        yield ("loss", len(record.layers)), np.asarray(record.loss)
+    if record.after is not None:
+        for name in ("W", "b"):
+            yield from (((name, l), array) for l, array in enumerate(getattr(record.after, name), start=1) if array is not None)
+        for key, vector in record.after.state.items():
+            yield from (((f"{key} of {part.name}", part.layer), piece) for part, piece in pieces(record.spec, vector).items())
+
+
+def pieces(spec: Spec, vector: Array) -> dict[Part, Array]:
+    """A flat vector, W1, b1, W2, ..., cut into its parts."""
+    found, start = {}, 0
+    for l, (into, out) in enumerate(pairwise(spec.sizes), start=1):
+        for name, shape in (("W", (out, into)), ("b", (out,))):
+            found[Part(name, l)] = vector[start : start + int(np.prod(shape))].reshape(shape)
+            start += int(np.prod(shape))
+    return found
+
+
+Observe: TypeAlias = Callable[[int, Quantity, Numbers], Numbers]
+Known: TypeAlias = Callable[[int, Quantity], Numbers | None]
+
+
+def steps(
+    run: Run,
+    mistakes: Iterable[Placed],
+    lift: Callable[[Array], Numbers],
+    observe: Observe = lambda number, quantity, predicted: predicted,
+    known: Known = lambda number, quantity: None,
+) -> Iterator[Step]:
+    """The steps of a program with these mistakes on the run's inputs, each starting from what the one before it made."""
+    start = {Part(name, l): lift(array) for name in ("W", "b") for l, array in enumerate(getattr(run, name), start=1)}
+    state = {(key, part): lift(piece) for key, vector in run.state.items() for part, piece in pieces(run.spec, vector).items()}
+    placed = tuple(mistakes)
+    step: Step | None = None
+    for number, shown in enumerate(run.steps):
+        look, know = partial(_third, observe, number), partial(known, number)
+        step = Step(shown.spec, lift(shown.x), shown.y, start, state, step, exchanged(shown.spec, placed), look, know)
+        yield step
+
+
+def _third(observe: Observe, number: int, _step: Step, quantity: Quantity, predicted: Numbers) -> Numbers:
+    return observe(number, quantity, predicted)
+
+
+@np.errstate(all="ignore")
+def simulate(run: Run, mistakes: Iterable[Placed] = ()) -> list[StepRecord]:
+    """The records of a program with these mistakes, run in the dtype of the run on its inputs alone."""
+    return [_record(run, step) for step in steps(run, mistakes, lambda array: Plain(array.astype(run.spec.dtype, copy=False)))]
+
+
+def _record(run: Run, step: Step) -> StepRecord:
+    layers = range(1, step.L + 1)
+
+    def flat(of: Callable[[str, Part], Numbers]) -> dict[str, Array]:
+        kept = [key for key in step.keeps if of(key, Part("W", 1)) is not None]
+        return {key: np.concatenate([of(key, part).value.ravel() for part in step.parts]) for key in kept}
+
+    def both(of: Callable[[Part], Numbers], name: str) -> tuple[Array, ...]:
+        return tuple(of(Part(name, l)).value for l in layers)
+
+    made = tuple(LayerRecord(*(getattr(step, name)(l).value for name in LAYER)) for l in layers)
+    before = Snapshot(both(step.start, "W"), both(step.start, "b"), flat(step.old))
+    after = Snapshot(both(step.new, "W"), both(step.new, "b"), flat(step.state))
+    return StepRecord(step.spec, step.x.value, step.y, before, made, float(step.cost().value), after)
+
+
+@np.errstate(all="ignore")
+def distance(run: Run, mistakes: Iterable[Placed], station: "Station") -> float:
+    """How far one shown array is from a program's that has all the others as they are shown, as a share of its largest entry.
+
+    No judgement: it only decides in which order programs are judged.
+    """
+    return _at(run, mistakes, station, lambda array: Plain(np.asarray(array, float)), lambda got, made: _apart(got, made.value), np.inf)
+
+
+def explains(run: Run, mistakes: Iterable[Placed], station: "Station") -> bool:
+    """Whether one shown array can come of a program that has all the others as they are shown."""
+    return _at(run, mistakes, station, _lift(run.spec.dtype), partial(_fits, station), default=False)
+
+
+def _fits(station: "Station", got: Array, made: Bounded) -> bool:
+    return not _compare(station.step, station.where, got, _loosened(made, station.where)).off
+
+
+def _at(run: Run, mistakes: Iterable[Placed], station: "Station", lift: Callable[[Array], Numbers], compare: Any, default: Any) -> Any:
+    """What comparing gives at one station; the default where a wrong form does not fit these shapes."""
+
+    def known(number: int, quantity: Quantity) -> Numbers | None:
+        got = run.steps[number].arrays.get(quantity)
+        return None if got is None or (number, quantity) == (station.step, station.where) else lift(got)
+
+    try:
+        with np.errstate(all="ignore"):
+            step = next(islice(steps(run, mistakes, lift, known=known), station.step, None))
+            return compare(run.steps[station.step].arrays[station.where], step.make(station.where))
+    except (ValueError, IndexError):
+        return default
+
+
+def _lift(dtype: str) -> Callable[[Array], Bounded]:
+    fmt, nothing = LOOSE[dtype], np.zeros(())
+    return lambda array: Bounded(array, nothing, fmt, rounded=True)
+
+
+def _apart(got: Array, predicted: Array) -> float:
+    if got.shape != predicted.shape or (np.isfinite(got) != np.isfinite(predicted)).any():
+        return np.inf
+    known = np.isfinite(got)
+    gap, size = np.abs(got - predicted)[known], max(np.abs(got[known]).max(initial=0.0), np.abs(predicted[known]).max(initial=0.0))
+    return float(gap.max(initial=0.0) / size) if size else 0.0
+
+
+def _shown(run: Run, number: int, step: Step) -> Iterator[Quantity]:
+    """Make what the run shows of a step, in order of computation."""
+    arrays = run.steps[number].arrays
+    for quantity in step.walk():
+        if quantity in arrays:
+            step.make(quantity)
+            yield quantity
+
+
+def judged(run: Run, mistakes: Iterable[Placed] = (), *, dtype: str | None = None, whole: bool = False) -> list[Station]:
+    """What a program with these mistakes says of each shown array, in order of computation: up to the first that is off, or the whole.
+
+    With a `dtype`, as if the program's arithmetic were in that one.
+
+    Every right way to write the program is allowed: a bound is that of its own formulas, with `SPELLED` roundings for each of theirs.
+
+    Errors: ValueError or IndexError where the mistake does not fit the shapes.
+    """
+    lift = _lift(dtype or run.spec.dtype)
+    found: dict[tuple[int, Quantity], Station] = {}
+    order: list[tuple[int, Quantity]] = []
+
+    def observe(number: int, quantity: Quantity, predicted: Bounded) -> Bounded:
+        allowed = _loosened(predicted, quantity)
+        got = run.steps[number].arrays.get(quantity)
+        if got is None:
+            return allowed
+        found[number, quantity] = station = _compare(number, quantity, got, allowed)
+        usable = got.shape == predicted.shape and np.isfinite(got).all() and station.note != "dtype"
+        return lift(got) if usable else allowed
+
+    with np.errstate(all="ignore"):
+        for number, step in enumerate(steps(run, mistakes, lift, observe)):
+            for quantity in _shown(run, number, step):
+                order.append((number, quantity))
+                if found[number, quantity].off and not whole:
+                    return [found[key] for key in order]
+    return [found[key] for key in order]
+
+
+def _loosened(predicted: Bounded, quantity: Quantity) -> Bounded:
+    """With a rounding at the largest entry of the array; but an update's entries have nothing to do with each other."""
+    if quantity[0] not in (*LAYER, "loss"):
+        return predicted
+    reach = predicted.reach
+    return predicted.like(predicted.value, predicted.error + predicted.unit * np.where(np.isfinite(reach), reach, 0).max(initial=0.0))
+
+
+def _compare(number: int, quantity: Quantity, got: Array, allowed: Bounded) -> Station:
+    where = (number, *quantity)
+    if got.shape != allowed.shape:
+        return Station(*where, np.inf, note=f"has shape {got.shape}, expected {allowed.shape}")
+    with np.errstate(all="ignore"):
+        gap = np.abs(got - allowed.value).astype(float)
+        used = np.where(gap == 0, 0.0, np.where(np.isinf(allowed.error), 0.0, gap / allowed.error))
+    used = np.where(np.isfinite(got), used, np.where(np.isinf(allowed.error), 0.0, np.inf))
+    index = tuple(int(i) for i in np.unravel_index(int(used.argmax()), used.shape))
+    return Station(*where, float(used[index]), index, float(got[index]), float(allowed.value[index]))
+
+
+def run_of_case(case: Any, count: int | None = None) -> Run:
+    """The inputs of a case as a run that shows nothing yet."""
+    net, optimizer = case.network(), case.make_optimizer()
+    optimizer.bind(net)
+    activations = tuple((layer.activation.name, layer.activation.parameters) for layer in net.layers)
+    shown = []
+    for t, (x, y, lr) in enumerate(case.steps(), start=1):
+        spec = Spec(case.sizes, activations, case.loss, case.optimizer, {**optimizer.hyperparameters, "lr": lr}, t, case.dtype)
+        shown.append(Shown(spec, x, y, {}))
+    state = {name: vector.copy() for name, vector in optimizer.state.items() if name != "steps"}
+    layers = net.layers
+    return Run(tuple(v.W.copy() for v in layers), tuple(v.b.copy() for v in layers), state, tuple(shown[:count]))
