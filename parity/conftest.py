@@ -1,5 +1,6 @@
 """One thread for BLAS and PyTorch, and hypothesis without a clock: the machine may be busy. In CI every run draws the same examples."""
 
+import gc
 import os
 
 import pytest
@@ -18,3 +19,20 @@ def _one_thread():
     torch.set_num_threads(1)
     with threadpool_limits(limits=1):
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _imports_are_no_garbage():
+    """What PyTorch and the others left in memory when they were imported is not gone through again and again in search of garbage."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def trained():
+    """Three epochs of the main job: 102 free-running steps of plain gradient descent, compared from equal weights in the first 10."""
+    from parity import digits
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digits, "GROWTH", 10)
+        return digits.train(seed=0, epochs=3)

@@ -49,6 +49,8 @@ ANY = next(name for name, case in TABLE.items() if case.settings.get("amsgrad"))
 FEW = [case.id for case in (*SQUARE[:4], CHOSEN[1])]
 VECTORS = ("square_avg", "grad_avg", "momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "sum")  # in order of computation
 everywhere = pytest.mark.parametrize("name", TABLE)
+SIX = [case.id for case in (CHOSEN[0], CHOSEN[3], SQUARE[1], *SQUARE[3:])]  # every kind of state, one layer and three, in either dtype
+on_six = pytest.mark.parametrize("name", SIX)
 
 
 @cache
@@ -75,6 +77,11 @@ def places(record):
         yield from [("BP1" if i == last else "BP2", i, "delta"), ("BP3", i, "db"), ("BP4", i, "dW")]
     yield from [("step", i, f"{key} of {name}") for i in range(1, last + 1) for name in ("W", "b") for key in kept]
     yield from [("step", i, name) for i in range(1, last + 1) for name in ("W", "b")]
+
+
+def told_apart(name, record):
+    """Every place on two of FEW; on the others, of the same network and data but another rule, those of the step."""
+    return [place for place in places(record) if place[0] == "step" or name in (ANY, FEW[-1])]
 
 
 def part(record, layer, name):
@@ -174,8 +181,7 @@ def around(expected, allowed, sign):
     return last, np.nextafter(last, away)
 
 
-@pytest.mark.parametrize("step", [0, -1])
-@everywhere
+@pytest.mark.parametrize(("name", "step"), [(name, -1 if name in SIX else 0) for name in TABLE])
 def test_the_last_number_within_what_is_allowed_passes_and_the_next_fails(name, step):
     """In every place, an entry as far off as is allowed passes, and one last place further fails, is named with its index, and alone."""
     ours, theirs = pair(name, step)
@@ -207,7 +213,7 @@ FAULTS = {
 }
 
 
-@everywhere
+@on_six
 def test_a_wrong_array_fails_and_no_other(name):
     """Whole arrays of the wrong value fail in every place, each alone, whichever of the two records has them."""
     ours, theirs = pair(name)
@@ -232,7 +238,7 @@ def test_a_step_not_taken_or_taken_twice_fails(name):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@everywhere
+@on_six
 def test_nothing_that_is_not_finite_passes(name, bad):
     """One NaN or infinity fails in its place, whichever side has it; the same on both sides is no agreement."""
     rng = np.random.default_rng(len(name))
@@ -261,7 +267,7 @@ SHAPES = [
 ]
 
 
-@everywhere
+@on_six
 def test_the_shape_comes_before_the_value(name):
     """Right numbers in another shape fail, axes added, dropped or swapped, rows missing, however well they would broadcast."""
     ours, theirs = pair(name)
@@ -277,7 +283,7 @@ def test_the_shape_comes_before_the_value(name):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64", "complex128", "object"])
-@everywhere
+@on_six
 def test_the_dtype_comes_before_the_value(name, dtype):
     """Right numbers in another dtype fail: a float32 network that went through float64 is not the same network."""
     ours, theirs = pair(name)
@@ -295,11 +301,12 @@ def test_the_dtype_comes_before_the_value(name, dtype):
 @pytest.mark.parametrize("name", FEW)
 def test_every_place_of_a_record_is_read(name):
     """A record that shows the wrong sign anywhere differs there first; one that shows nothing, there alone; what reads it is open."""
-    ours, theirs = (certificate.record for certificate in pair(name))
-    for place in places(theirs):
-        assert found(compare(put(ours, place, -value(ours, place)), theirs)) == (place, "value")
+    ours, expected = pair(name)[0].record, pair(name)[1]
+    theirs = expected.record
+    for place in told_apart(name, theirs):
+        assert found(agree(certify(put(ours, place, -value(ours, place))), expected)) == (place, "value")
         if " of " not in place[2] and place[0] != "step":
-            agreement = compare(put(ours, place, None), theirs)
+            agreement = agree(certify(put(ours, place, None)), expected)
             assert found(agreement) == (place, "not shown")
             assert len(failing(agreement)) == 1
             assert (agreement.unjudged > 0) == (place[2] != "loss")
@@ -309,20 +316,20 @@ def test_every_place_of_a_record_is_read(name):
 @pytest.mark.parametrize("name", [case.id for case in SQUARE])
 def test_a_vector_of_the_state_is_told_whole(name):
     """A vector of the state that is missing, of another length or of another dtype fails as such, in every layer, first in layer 1."""
-    ours, theirs = (certificate.record for certificate in pair(name))
+    ours, theirs = pair(name)[0].record, pair(name)[1]
     for key, vector in ours.after.state.items():
         state = {other: vector for other, vector in ours.after.state.items() if other != key}
         wrongs = [("not shown", state), *((kind, {**state, key: wrong}) for kind, wrong in (
             ("shape", vector[:-1]), ("shape", vector[None]), ("dtype", vector.astype("float16")),
         ))]  # fmt: skip
         for kind, changed in wrongs:
-            wrong = replace(ours, after=replace(ours.after, state=changed))
-            for agreement in (compare(wrong, theirs), compare(theirs, wrong)):
+            wrong = certify(replace(ours, after=replace(ours.after, state=changed)))
+            for agreement in (agree(wrong, theirs), agree(theirs, wrong)):
                 assert found(agreement) == (("step", 1, f"{key} of W"), kind)
                 assert {d.quantity for d in agreement.differences if d.kind == kind} == {f"{key} of W", f"{key} of b"}
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.data())
 def test_the_first_in_order_of_computation_is_named(data):
     """However many quantities of a record are wrong, in whatever way, the first one computed is named."""
@@ -511,7 +518,7 @@ def taken_by_three(case, step):
 
 def test_three_right_programs_agree_and_use_what_is_allowed():
     """refnet, PyTorch and sums taken backwards agree, each with each; of every equation some use a thousandth of what is allowed."""
-    steps = [taken_by_three(case, -(i % 2)) for i, case in enumerate([*CASES[::17], *SQUARE])]
+    steps = [taken_by_three(case, -(i % 2)) for i, case in enumerate([*CASES[::29], *SQUARE])]
     agreements = [agree(*two) for three in steps for two in combinations(three, 2)]
     assert [str(agreement) for agreement in agreements if not agreement.passed] == []
     assert {kind: share for kind, share in most_used(agreements).items() if share <= 1e-3} == {}
@@ -587,7 +594,7 @@ def unlike(place, fault):
     return lambda s: fault(rounded(s)) if (s.equation, s.layer, s.quantity) == place else rounded(s)
 
 
-@pytest.mark.parametrize("name", FEW)
+@pytest.mark.parametrize("name", [ANY, FEW[-1]])
 def test_a_mistake_is_named_where_it_is_made_whatever_inherits_it(name):
     """What follows a mistake differs as well, but there each side keeps its own bounds, and it is told so."""
     right = pair(name)[0].record
@@ -620,7 +627,7 @@ def test_both_or_the_second_may_be_off():
 def test_from_equal_inputs_only_the_record_is_off(name):
     """A wrong quantity of a record is named first, with what the record did not make of it; PyTorch is never said to be off."""
     ours, _ = pair(name)
-    for place in places(ours.record):
+    for place in told_apart(name, ours.record):
         wrong = put(ours.record, place, 2 * value(ours.record, place))
         agreement, results = compare_restated(wrong, restate(wrong)), certify(wrong).results
         assert found(agreement) == (place, "value")
@@ -655,7 +662,7 @@ def test_records_of_different_data_are_refused(data, comparison):
             comparison(replace(ours, **{data: mine}), replace(theirs, **{data: other}))
 
 
-@everywhere
+@on_six
 def test_records_from_different_starts_are_refused(name):
     """One ulp in one weight or in one entry of the state before the step, or a vector that only one has, is another start."""
     ours, theirs = records(name)[-1]

@@ -80,7 +80,7 @@ def taken(step):
     return records
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(steps(special=True))
 def test_every_equation_holds_and_agrees_from_the_same_inputs(step):
     """z, a, C, BP1 to BP4 and the step keep their bounds for any architecture, with zeros, kinks, saturated, huge and tiny numbers.
@@ -101,7 +101,7 @@ def test_whole_steps_agree_from_equal_weights():
     """Wired together, the two take the same step, be it adaptive; the bound says something of most that they compute."""
     judged = {"sgd": [], "adam": [], "rmsprop": []}
 
-    @settings(max_examples=50)
+    @settings(max_examples=30)
     @given(steps(special=False))
     def agrees(step):
         for record in taken(step):

@@ -140,7 +140,7 @@ def stacked(parts, *shape):
 # Soundness
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(arithmetics.flatmap(pairs), shares, shares)
 def test_an_operation_on_what_is_admitted_is_admitted(operands, s, t):
     """x' + y', and so on, lies within the bound of x + y, for x' and y' anywhere within theirs and at the corners."""
@@ -149,7 +149,7 @@ def test_an_operation_on_what_is_admitted_is_admitted(operands, s, t):
         assert admits(result, operation(a, b)) if symbol != "/" or b else np.isinf(result.error), symbol
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(rounded_arithmetics.flatmap(pairs), shares, shares)
 def test_an_operation_s_rounding_is_admitted(operands, s, t):
     """What a float program makes of numbers within the bounds of x and y lies within the bound of x + y, and so on."""
@@ -160,7 +160,7 @@ def test_an_operation_s_rounding_is_admitted(operands, s, t):
         assert admits_program(operation(*operands), program), symbol
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(arithmetics.flatmap(lambda a: entries(*a)), shares)
 def test_a_function_of_what_is_admitted_is_admitted(x, s):
     """f(x') lies within the bound of f(x) for x' anywhere within that of x and at the corners; outside f's domain that is infinite."""
@@ -171,7 +171,7 @@ def test_a_function_of_what_is_admitted_is_admitted(x, s):
             assert admits(result, exact(real(a))), name
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(rounded_arithmetics.flatmap(lambda a: entries(*a)), shares)
 def test_a_function_s_rounding_is_admitted(x, s):
     """What a float program computes as f of a number within the bound of x lies within the bound of f(x)."""

@@ -42,7 +42,7 @@ def test_every_equation_holds_on_both_sides_and_the_two_agree(case):
     check(outcome)
 
 
-@pytest.mark.parametrize("case", [replace(case, seed=1 + i % 3) for i, case in enumerate(CASES[::11])], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [replace(case, seed=1 + i % 3) for i, case in enumerate(CASES[::23])], ids=lambda case: case.id)
 def test_other_seeds_hold_and_agree(case):
     """Nothing hangs on the weights and data of one seed."""
     (outcome,) = sweep([case])

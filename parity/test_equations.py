@@ -511,11 +511,11 @@ def test_every_way_to_write_a_derivative_passes(name, dtype):
 @pytest.mark.parametrize("loss", GRADIENTS)
 def test_every_way_to_write_an_output_delta_on_values_passes(loss, dtype):
     """BP1 holds for each way to write dC/da, with f' from a and from z."""
-    for output in outputs_of(loss):
+    for k, output in enumerate(outputs_of(loss)):
         pulls = [*PULLBACKS[output].values()]
         for i, gradient in enumerate(GRADIENTS[loss].values()):
-            for pull in (pulls[0], pulls[(i + 1) % len(pulls)]):
-                for case in cases(output=output, loss=loss, dtype=dtype):
+            for j, pull in enumerate((pulls[0], pulls[(i + 1) % len(pulls)])):
+                for case in [*cases(output=output, loss=loss, dtype=dtype)][(i + j + k) % 2 :: 2]:  # now on one network, now on the other
                     exchanged = {"bp1": lambda _, f, z, a, y, gradient=gradient, pull=pull: pull(gradient(a - y), z, a)}
                     assert_passes(run(case, 1, 4.0, **exchanged))
 
@@ -536,8 +536,8 @@ def test_every_way_to_write_an_output_delta_passes(pair, dtype):
 def test_every_way_to_write_a_cost_passes(loss, dtype):
     """C holds in every order of its sum, and through each stable form of its logarithms."""
     for written in COST_FORMS[loss].values():
-        for output in outputs_of(loss):
-            for case in cases(output=output, loss=loss, dtype=dtype):
+        for k, output in enumerate(outputs_of(loss)):
+            for case in [*cases(output=output, loss=loss, dtype=dtype)][k % 2 :: 2 if k else 1]:  # on both networks, then on either
                 exchanged = {"cost": lambda _, a, y, written=written: written(a, y)}
                 assert_passes(run(case, 1, **exchanged))
 
@@ -548,7 +548,7 @@ def test_every_way_to_write_a_rule_passes(rule, dtype):
     """The step holds for every setting of the case table with plain means or lerp, corrections in the means or folded, in any grouping."""
     for written in RULE_FORMS[rule].values():
         for case in RULES:
-            if case.optimizer == rule:
+            if case.optimizer == rule and len(case.sizes) < 4:
                 assert_passes(run(replace(case, dtype=dtype), 3, rule=written))
 
 
@@ -748,12 +748,18 @@ MISTAKES = {  # what is done: (case, equations exchanged, the equation that brea
 @in_both_dtypes
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_refused_at_its_equation(mistake, dtype):
-    """The first result that is broken is that of the equation with the mistake, and it is called wrong; without the mistake all holds."""
+    """The first result that is broken is that of the equation with the mistake, and it is called wrong."""
     case, exchanged, equation, quantity, layer = MISTAKES[mistake]
     case = replace(case, dtype=dtype)
     result = first_broken(run(case, 3, **exchanged))
     assert (result.equation, result.quantity, result.layer, result.status, result.deviation) == (equation, quantity, layer, "wrong", "")
-    assert_passes(run(case, 3))
+
+
+@in_both_dtypes
+def test_without_the_mistake_all_holds(dtype):
+    """Of each case that has a mistake in some equation, the steps without it pass."""
+    for case in {case.id: case for case, *_ in MISTAKES.values()}.values():
+        assert_passes(run(replace(case, dtype=dtype), 3))
 
 
 EPS = 1e-3
@@ -911,20 +917,39 @@ def _offs(dtype):
 EQUATION_LABELS = tuple(refnet.EQUATIONS)
 
 
+def judged_with(off, index, number):
+    """The result of a statement with another number in one entry."""
+    array = np.array(off.statement.got)
+    array[index] = number
+    return judge(replace(off.statement, got=array))
+
+
 @in_both_dtypes
 @pytest.mark.parametrize("equation", EQUATION_LABELS)
 @pytest.mark.parametrize("sign", [1.0, -1.0], ids=["above", "below"])
 def test_two_bounds_off_in_one_entry_is_refused(equation, dtype, sign):
-    """The certificate's first broken result names equation, layer, quantity and entry, and all that comes before it has passed."""
+    """The result is broken; it names equation, layer, quantity and entry, and says what was got, expected and allowed."""
     for off in every_array(equation, dtype):
         index, number = off.at(2.0, sign)
-        cert, s = certify(off.changed(index, number)), off.statement
+        result, s = judged_with(off, index, number), off.statement
+        assert result.broken
+        assert (result.equation, result.layer, result.quantity) == (s.equation, s.layer, s.quantity)
+        assert (result.entry, result.index) == (s.entry, index)
+        assert (result.got, result.expected) == (float(number), float(s.claim.exact[index]))
+        assert result.used >= 2.0
+        assert result.allowed == s.claim.bound[index] * (1.0 + s.claim.slack)
+
+
+@in_both_dtypes
+@pytest.mark.parametrize("equation", EQUATION_LABELS)
+def test_what_is_off_is_the_first_that_is_broken(equation, dtype):
+    """The certificate's first broken result is that of the array which is off, now above, now below, and all before it has passed."""
+    for i, off in enumerate(every_array(equation, dtype)):
+        index, number = off.at(2.0, (1.0, -1.0)[i % 2])
+        cert = certify(off.changed(index, number))
         assert not cert.passed
         first = cert.broken[0]
-        assert (first.equation, first.layer, first.quantity, first.entry, first.index) == (s.equation, s.layer, s.quantity, s.entry, index)
-        assert (first.got, first.expected) == (float(number), float(s.claim.exact[index]))
-        assert first.used >= 2.0
-        assert first.allowed == s.claim.bound[index] * (1.0 + s.claim.slack)
+        assert first == judged_with(off, index, number)
         assert all(result.status == "passed" for result in cert.results[: cert.results.index(first)])
 
 
@@ -934,10 +959,7 @@ def test_two_bounds_off_in_one_entry_is_refused(equation, dtype, sign):
 def test_half_a_bound_off_passes(equation, dtype, sign):
     """An entry that is off by half of its bound, or by what rounding to the dtype leaves of that, keeps it."""
     for off in every_array(equation, dtype):
-        index, number = off.at(0.5, sign)
-        array = np.array(off.statement.got)
-        array[index] = number
-        result = judge(replace(off.statement, got=array))
+        result = judged_with(off, *off.at(0.5, sign))
         assert result.status == "passed", str(result)
         assert result.used <= 1.0
 
@@ -977,7 +999,7 @@ def test_a_bound_of_zero_takes_one_value():
 def shares():
     """(label, entry, dtype): the largest share of its bound that a record of refnet or PyTorch uses, and the largest bound."""
     found = {}
-    for case in CASES[::3]:
+    for case in (case for i, case in enumerate(CASES) if i % (3 if case.group == "optimizer" else 5) == 0):
         net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
         model = twin(net)
         torch_loss, torch_optimizer = twin_loss(loss), twin_optimizer(optimizer, model)
@@ -1218,15 +1240,24 @@ def documented(dtype):
     yield "adam, v below the smallest", faded, want
 
 
-BY_HAND = [name for name, *_ in documented("float64")]
+@cache
+def theorems(dtype):
+    """The same by name, in 50 digits."""
+    with mpmath.workdps(50):
+        found = [(name, made, mpmath.mpf(want)) for name, made, want in documented(dtype)]
+    assert len({name for name, *_ in found}) == len(found)
+    return {name: (made, want) for name, made, want in found}
+
+
+BY_HAND = [*theorems("float64")]
 
 
 @in_both_dtypes
 @pytest.mark.parametrize("name", BY_HAND)
 def test_a_bound_is_what_its_theorem_says(name, dtype):
     """On numbers that one can follow by hand the bound is the documented expression, but for the rounding of float64."""
+    made, want = theorems(dtype)[name]
     with mpmath.workdps(50):
-        ((made, want),) = [(made, mpmath.mpf(want)) for other, made, want in documented(dtype) if other == name]
         got = mpmath.mpf(float(made.bound.flat[0]))
         off = mpmath.mpf(FORMATS[dtype].slack) if "centered" in name else OPERATIONS * mpmath.mpf(2) ** -53  # centered: a wide difference
         assert abs(got - want) <= off * want

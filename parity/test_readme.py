@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from parity.cases import CASES
-from parity.digits import train
 
 ROOT = Path(__file__).parent.parent
 
@@ -56,11 +55,11 @@ def test_the_equations_are_those_of_backprop(readme):
         assert label in refnet.backprop.__doc__
 
 
-def test_the_table_shows_what_the_program_prints(readme):
+def test_the_table_shows_what_the_program_prints(readme, trained):
     """The losses and accuracies of the first epochs are those of the main job at its default seed."""
     rows = re.findall(r"^ +([123]) +(\S+) +(\S+) +\S+ +(\S+) +(\S+)$", readme, re.MULTILINE)
     assert len(rows) == 3
-    for row, pair in zip(rows, train(epochs=3).epochs, strict=True):
+    for row, pair in zip(rows, trained.epochs, strict=True):
         shares = (f"{pair.accuracy:.2%}", f"{pair.twin_accuracy:.2%}")
         assert row == (str(pair.number), row[1], row[2], *shares)
         assert [loss[:10] for loss in row[1:3]] == [f"{loss:.16f}"[:10] for loss in (pair.loss, pair.twin_loss)]

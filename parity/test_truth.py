@@ -27,7 +27,7 @@ from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS
 
-CHUNKS, CHUNK = 17, 31  # test functions, and random runs in each
+CHUNKS, CHUNK = 10, 31  # test functions, and random runs in each
 SCALES = (1e-12, 1e-3, 0.3, 1.0, 1.0, 3.0, 30.0, 1e3)
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 40.0, -40.0, 100.0, -100.0, 800.0, -800.0, 1e-8, -1e-30, 1e-40, -1e-310, 5e-324)
 

@@ -5,11 +5,12 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -28,7 +29,7 @@ from parity import (
     twin_loss,
     twin_optimizer,
 )
-from parity.cases import CASES, RATES, RULES
+from parity.cases import CASES, RULES
 from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS
@@ -114,6 +115,7 @@ def test_each_owns_its_weights(dtype):
 
 
 @dtypes
+@settings(max_examples=30)
 @given(data=st.data())
 def test_copies_are_bit_for_bit(dtype, data):
     """There and back, every weight keeps its bits: signed zeros, subnormals and the largest numbers among them."""
@@ -179,7 +181,7 @@ def test_the_twin_of_the_half_squared_error_refuses_to_broadcast():
 @dtypes
 @pytest.mark.parametrize("case", [case for case in RULES if len(case.sizes) == 3], ids=lambda case: case.row)
 def test_optimizers_are_transferred_in_mid_run(case, dtype):
-    """After three steps of refnet, settings, vectors and step count go to torch to the bit; torch goes on for five, each as refnet's is."""
+    """After three steps of refnet, settings, vectors and step count go to torch to the bit; torch goes on, each step as refnet's."""
     case = replace(case, dtype=dtype)
     net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
     for x, y, lr in list(case.steps())[:3]:
@@ -194,7 +196,7 @@ def test_optimizers_are_transferred_in_mid_run(case, dtype):
     for name, vector in vectors.items():
         parts = [torch_optimizer.state[p][name].numpy().ravel() for p in model.parameters()]
         assert np.concatenate(parts).tobytes() == vector.tobytes()
-    for number, (x, y, lr) in enumerate(replace(case, seed=1).steps(), start=4):
+    for number, (x, y, lr) in enumerate(islice(replace(case, seed=1).steps(), 3), start=4):
         optimizer.lr = group["lr"] = lr
         copy_from_torch(model, net)
         theirs = record_torch(model, x, y, twin_loss(loss), torch_optimizer)
@@ -203,7 +205,7 @@ def test_optimizers_are_transferred_in_mid_run(case, dtype):
         agreement = compare(record_refnet(net, x, y, loss, optimizer), theirs)
         assert agreement.passed, f"step {number}: {agreement}"
         optimizer.state = {"steps": number, **theirs.after.state}
-    assert number == 3 + len(RATES)
+    assert number == 6
 
 
 @pytest.mark.parametrize("inherited", [False, True])

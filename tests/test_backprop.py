@@ -189,7 +189,7 @@ def test_deltas_of_softmax_and_cross_entropy_sum_to_zero(loss, output, rows, col
     assert (np.abs(gradients[0].delta.sum(axis=1)) <= (2 * columns + 2 * 4) * EPS / rows).all()
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(sizes=st.lists(widths, min_size=2, max_size=5), rows=st.integers(1, 6), seed=seeds, data=st.data())
 def test_gradients_are_differences_of_the_cost(sizes, rows, seed, data):
     """Whatever the architecture, the activations and the loss, no gradient is further from a difference than this one's own error."""
