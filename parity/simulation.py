@@ -80,6 +80,15 @@ def run_of(records: Sequence[StepRecord]) -> Run:
     return Run(first.W, first.b, dict(first.state), tuple(Shown(r.spec, r.x, r.y, dict(_arrays(r))) for r in records))
 
 
+def showing(run: Run, *quantities: str) -> Run:
+    """The same run showing these quantities alone."""
+
+    def reduced(step: Shown) -> Shown:
+        return replace(step, arrays={where: array for where, array in step.arrays.items() if where[0] in quantities})
+
+    return replace(run, steps=tuple(map(reduced, run.steps)))
+
+
 def _arrays(record: StepRecord) -> Iterator[tuple[Quantity, Array]]:
     for l, layer in enumerate(record.layers, start=1):
         yield from (((name, l), array) for name in LAYER if (array := getattr(layer, name)) is not None)

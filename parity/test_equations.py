@@ -19,6 +19,7 @@ from parity.equations import bias_gradient, entries, hidden_delta, weight_gradie
 from parity.exact import FORMATS
 from parity.loss_entries import LOSS_ENTRIES
 from parity.record import LayerRecord, Snapshot, Spec, StepRecord, record_refnet
+from parity.simulation import judged, run_of, showing
 from parity.statements import statements
 from parity.torch_twin import record_torch, twin, twin_loss, twin_optimizer
 from parity.update_entries import RULE_ENTRIES, Update
@@ -460,10 +461,12 @@ RULE_FORMS["adamw"]["theta - rate theta"] = form(adamw, shrink=lambda theta, rat
 
 
 def assert_passes(records):
-    """Every equation of every record is shown, judged and holds."""
+    """Every equation of every record is shown, judged and holds, and nothing is accused where gradients and weights alone are shown."""
     for record in records:
         cert = certify(record)
         assert cert.passed, str(cert)
+    off = [station for station in judged(showing(run_of(records), "dW", "db", "W", "b")) if station.off]
+    assert not off, off
 
 
 def cases(hidden=("tanh",), output="identity", loss="mse", dtype="float64", **given):

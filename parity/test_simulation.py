@@ -1,0 +1,142 @@
+"""The programs of the catalogue: the right one is right, what it shows is explained, and what is moved is off."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from parity.bugs import BY_ID
+from parity.cases import CASES, DTYPES
+from parity.certificate import certify
+from parity.plain import Plain
+from parity.probes import PROBES
+from parity.program import Part
+from parity.record import record_refnet
+from parity.simulation import Station, distance, explains, judged, run_of, run_of_case, showing, simulate, steps
+from parity.torch_twin import record_torch, twin, twin_loss, twin_optimizer
+
+MODES = {
+    "everything": ("z", "a", "loss", "delta", "dW", "db", "W", "b"),
+    "outputs and weights": ("a", "loss", "W", "b"),
+    "gradients": ("dW", "db", "W", "b"),
+    "weights": ("W", "b"),
+}
+
+
+def off(run, mistakes=()):
+    """The arrays of a run that cannot come of a program with these mistakes."""
+    return [station for station in judged(run, mistakes, whole=True) if station.off]
+
+
+def moved(run, where, change, number=0):
+    """The run with one of its arrays changed."""
+    step = run.steps[number]
+    arrays = {**step.arrays, where: change(np.array(step.arrays[where]))}
+    return replace(run, steps=(*run.steps[:number], replace(step, arrays=arrays), *run.steps[number + 1 :]))
+
+
+@pytest.mark.parametrize("case", CASES[::6], ids=lambda case: case.id)
+def test_the_right_program_is_backpropagation(case):
+    """Every equation of every step that the program takes on plain numbers holds."""
+    previous = None
+    for record in simulate(run_of_case(case)):
+        certificate = certify(record, previous)
+        assert certificate.passed, str(certificate)
+        previous = record
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
+def test_a_right_run_is_explained_however_little_it_shows(probe, dtype, mode):
+    """No probe is accused: neither with everything shown nor with weights alone, through all of its steps."""
+    run = run_of(simulate(probe.run(dtype)))
+    assert off(showing(run, *MODES[mode])) == []
+
+
+@pytest.mark.parametrize("case", CASES[3::17], ids=lambda case: case.id)
+def test_refnet_and_pytorch_are_explained(case):
+    """What refnet and PyTorch record can come of the right program, with gradients and weights alone."""
+    net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
+    model = twin(net)
+    theirs = twin_loss(loss), twin_optimizer(optimizer, model)
+    ours, others = [], []
+    for x, y, lr in case.steps():
+        optimizer.lr = theirs[1].param_groups[0]["lr"] = lr
+        ours.append(record_refnet(net, x, y, loss, optimizer))
+        others.append(record_torch(model, x, y, *theirs))
+    assert off(showing(run_of(ours), *MODES["gradients"])) == []
+    assert off(showing(run_of(others), *MODES["gradients"])) == []
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("quantity", MODES["everything"])
+def test_a_moved_entry_is_off(quantity, dtype):
+    """An entry that is a ten-thousandth of the dtype's digits away is off, in the array that was moved, as far as one equation reads it."""
+    run = run_of(simulate(PROBES[0].run(dtype)))
+    where = (quantity, 3 if quantity == "loss" else 2)
+    by = 1e4 * float(np.finfo(dtype).eps)
+    found = off(moved(run, where, lambda array: array * (1 + by)))
+    assert found[0].where == where
+    assert found[0].used > 1.0
+
+
+def test_what_was_shown_takes_the_place_of_what_was_predicted():
+    """A wrong hidden delta is off once, for the gradients that follow from it are right."""
+    run = run_of(simulate(PROBES[0].run()))
+    changed = moved(run, ("delta", 2), lambda array: array * 2)
+    found = {station.where for station in off(changed)}
+    assert found == {("delta", 2), ("delta", 1), ("db", 2), ("dW", 2)}  # the neighbours that read it were not made of it
+    bug = BY_ID["hidden-derivative-missing"]
+    broken = run_of(simulate(PROBES[0].run(), [(bug, frozenset({2}))]))
+    assert {station.where for station in off(broken)} == {("delta", 2)}
+
+
+def test_shape_and_nan_are_off_whatever_the_bounds():
+    """A NaN where the program has a number, and an array of another shape, are infinitely off."""
+    run = run_of(simulate(PROBES[0].run()))
+    holed = off(moved(run, ("dW", 1), lambda array: np.full_like(array, np.nan)))
+    assert holed[0].where == ("dW", 1)
+    assert holed[0].used == np.inf
+    shaped = off(moved(run, ("db", 1), lambda array: np.tile(array, (5, 1))))
+    assert shaped[0].note == "has shape (5, 4), expected (4,)"
+
+
+def test_one_array_is_judged_alone():
+    """`explains` and `distance` look at one station, with everything else as it is shown."""
+    bug = BY_ID["dW-transposed"]
+    run = PROBES[0].run()
+    placed = [(bug, bug.layers(run.spec))]
+    broken = run_of(simulate(run, placed))
+    station = Station(1, "dW", 2, 0.0)
+    assert explains(broken, placed, station)
+    assert not explains(broken, (), station)
+    assert distance(broken, placed, station) == 0.0
+    assert distance(broken, (), station) > 0.1
+    assert distance(moved(broken, ("dW", 2), lambda array: array[:, :1], 1), placed, station) == np.inf
+
+
+def test_a_step_is_lazy_and_makes_each_array_once():
+    """A part of a step asks for what it needs alone, and the functions in its slots are called once."""
+    run = PROBES[0].run()
+    made = []
+
+    def observe(number, quantity, predicted):
+        made.append((number, quantity))
+        return predicted
+
+    first = next(steps(run, (), Plain, observe))
+    first.dW(3)
+    assert made == [(0, ("z", 1)), (0, ("a", 1)), (0, ("z", 2)), (0, ("a", 2)), (0, ("z", 3)), (0, ("a", 3)), (0, ("delta", 3)), (0, ("dW", 3))]
+    first.dW(3)
+    first.new(Part("b", 3))
+    assert made[8:] == [(0, ("db", 3)), (0, ("b", 3))]
+
+
+def test_mistakes_wrap_each_other_in_their_own_layers():
+    """Two mistakes in one slot both take effect, and a mistake takes effect in its layers alone."""
+    scaled, transposed = BY_ID["dW-scaled"], BY_ID["dW-transposed"]
+    run = PROBES[0].run()
+    right, both = (simulate(run, placed)[0] for placed in ((), [(scaled, frozenset({2})), (transposed, frozenset({2}))]))
+    np.testing.assert_array_equal(both.layers[1].dW, 2 * right.layers[1].dW.T)
+    np.testing.assert_array_equal(both.layers[2].dW, right.layers[2].dW)
