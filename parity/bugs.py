@@ -2,15 +2,20 @@
 
 from collections.abc import Callable
 
+from parity.adaptive_bugs import ADAPTIVE
+from parity.convention_bugs import CONVENTIONS
 from parity.delta_bugs import DELTA
 from parity.forward_bugs import FORWARD
 from parity.gradient_bugs import GRADIENT
 from parity.mistake import Mistake
+from parity.momentum_bugs import MOMENTUM
 from parity.program import Numbers, Step
 from parity.published import PUBLISHED
 from parity.update_bugs import UPDATE
 
-CATALOGUE: tuple[Mistake, ...] = (*FORWARD.mistakes, *DELTA.mistakes, *GRADIENT.mistakes, *UPDATE.mistakes)
+# what one rule alone can have comes before what any rule can: where a diagnosis cannot tell them apart, it names the first
+FILES = (FORWARD, DELTA, GRADIENT, ADAPTIVE, MOMENTUM, UPDATE, CONVENTIONS)
+CATALOGUE: tuple[Mistake, ...] = tuple(mistake for file in FILES for mistake in file.mistakes)
 BY_ID = {mistake.id: mistake for mistake in CATALOGUE}
 
 
@@ -38,7 +43,7 @@ NAMED: dict[str, Callable[[Step], float]] = {
     "1/lr": lambda s: 1.0 / s.lr,
     "-lr": lambda s: -s.lr,
 }
-SCALED = {"C": "C", "BP1": "delta", "BP2": "delta", "BP3": "db", "BP4": "dW"}
+SCALED = {"C": "C", "BP1": "the output delta", "BP2": "the hidden deltas", "BP3": "db", "BP4": "dW"}
 
 
 def _factor(slot: str, name: str, constant: Callable[[Step], float]) -> Mistake:

@@ -141,21 +141,23 @@ class _Search:
 
     def findings(self) -> list[Finding]:
         """Mistake by mistake, until every run is explained or nothing fits any more."""
-        program, alike, found = self.right, {}, []
+        program = self.right
+        alike: dict[Chosen, tuple[str, ...]] = {}
+        found: list[Finding] = []
         for _ in range(ROUNDS):
             off = self._off(program)
             if not off:
                 break
-            if program == self.right and self._single_precision():
-                return [_SINGLE]
             number = min(off, key=lambda i: (self._depth_of(off[i]), len(self.runs[i].steps[0].arrays), i))
-            best, *rest = self._candidates(number, program) or [None]
-            if best is None:
+            candidates = self._candidates(number, program)
+            if not candidates and program == self.right and self._single_precision():
+                return [_SINGLE]
+            if not candidates:
                 found.append(_unknown(self.runs[number], off[number], self.runs[number].steps[off[number].step].arrays))
                 break
+            best, *rest = candidates
             program += best.added
-            for chosen in best.added:
-                alike[chosen] = _alike(best, rest)
+            alike |= dict.fromkeys(best.added, _alike(best, rest))
         return [self._finding(chosen, program, alike[chosen]) for chosen in program[len(self.right) :]] + found
 
     def _off(self, program: Program) -> dict[int, Station]:
@@ -357,7 +359,7 @@ def _unknown(run: Run, station: Station, arrays: dict[Quantity, np.ndarray]) -> 
     if station.note:
         told = f"{station.quantity} {station.note}"
     else:
-        at = f" at {place(station.index)}" if station.index else ""
+        at = f" at {place(station.entry)}" if station.entry else ""
         told = f"{station.quantity} has {station.got!r}{at}, expected {station.expected!r}"
     sentence = f"{where}: {told} in step {station.step + 1}, and no catalogued mistake explains it."
     return Finding("", WRONG, sentence, label, (station.layer,), tuple(_hints(arrays.get((station.quantity, station.layer)), station)))

@@ -17,13 +17,14 @@ from refnet.losses import LOG_FLOOR
 
 ONE = np.longdouble(1)  # scalars of the rules are made as wide as they go
 Parameters = Mapping[str, float]
+Makers: TypeAlias = dict[Any, Callable[[], Bounded]]
 Divisor: TypeAlias = Callable[[Bounded, float], Bounded]
 Corrections: TypeAlias = Callable[[Mapping[str, Any], int], tuple[Any, Any]]
 
 
 def activate(name: str, parameters: Parameters, z: Bounded) -> Bounded:
     """a = f(z). Shapes: (n, fan_out)."""
-    makers: dict[str, Callable[[], Bounded]] = {
+    makers: Makers = {
         "identity": lambda: z,
         "heaviside": lambda: positive(z, 1.0, 0.0),
         "sigmoid": z.sigmoid,
@@ -37,18 +38,19 @@ def activate(name: str, parameters: Parameters, z: Bounded) -> Bounded:
 
 def derivative(name: str, parameters: Parameters, z: Bounded, a: Bounded) -> Bounded:
     """f'(z) of an elementwise f. Shapes: (n, fan_out)."""
-    return {
+    makers: Makers = {
         "identity": lambda: a * 0.0 + 1.0,
         "sigmoid": lambda: a * (1.0 - a),
         "tanh": lambda: 1.0 - a * a,
         "relu": lambda: positive(z, 1.0, 0.0),
         "leaky_relu": lambda: positive(z, 1.0, float(parameters["slope"])),
-    }[name]()
+    }
+    return makers[name]()
 
 
 def pull_back(name: str, parameters: Parameters, g: Bounded, z: Bounded, a: Bounded) -> Bounded:
     """dC/dz from g = dC/da. Shapes: (n, fan_out)."""
-    return {
+    makers: Makers = {
         "identity": lambda: g,
         "heaviside": lambda: g * 0.0,
         "sigmoid": lambda: g * (a * (1.0 - a)),
@@ -56,14 +58,15 @@ def pull_back(name: str, parameters: Parameters, g: Bounded, z: Bounded, a: Boun
         "relu": lambda: positive(z, g, g * 0.0),
         "leaky_relu": lambda: positive(z, g, g * parameters["slope"]),
         "softmax": lambda: a * (g - (g * a).sum(axis=1, keepdims=True)),
-    }[name]()
+    }
+    return makers[name]()
 
 
 def cost(loss: str, a: Bounded, y: Array) -> Bounded:
     """C of the output a. Shapes: a (n, k), y as the loss wants it, C ()."""
     n, N = float(a.shape[0]), float(a.value.size)
     y = y if y.ndim == 1 else a.format.widen(y)
-    return {
+    makers: Makers = {
         "mse": lambda: squares(a, y) / N,
         "half_squared_error": lambda: squares(a, y) / (2.0 * n),
         "mae": lambda: abs(a - y).sum() / N,
@@ -71,7 +74,8 @@ def cost(loss: str, a: Bounded, y: Array) -> Bounded:
         "softmax_cross_entropy": lambda: (log_softmax(a) * -distribution(y, a.value)).sum() / n,
         "binary_cross_entropy": lambda: (expected_log(a, y) + expected_log(1.0 - a, 1.0 - y)) / N,
         "sigmoid_cross_entropy": lambda: (positive(a, a * (1.0 - y), a * -y) + (-abs(a)).exp().log1p()).sum() / N,
-    }[loss]()
+    }
+    return makers[loss]()
 
 
 def output_delta(loss: str, f: tuple[str, Parameters], z: Bounded, a: Bounded, y: Array) -> Bounded:
@@ -98,7 +102,7 @@ def is_fused(loss: str, activation: str) -> bool:
 def fused_delta(loss: str, activation: str, z: Bounded, a: Bounded, y: Array) -> Bounded:
     """BP1 where the pole has cancelled. Shapes: z, a and delta (n, k)."""
     n, N = float(a.shape[0]), float(np.prod(a.shape))
-    makers: dict[tuple[str, str], Callable[[], Bounded]] = {
+    makers: Makers = {
         ("cross_entropy", "softmax"): lambda: excess(a, y) / n,
         ("cross_entropy", "sigmoid"): lambda: (1.0 - a) * -distribution(y, a.value) / n,
         ("softmax_cross_entropy", "identity"): lambda: excess(softmax(z), y) / n,
@@ -113,11 +117,12 @@ def loss_gradient(loss: str, a: Bounded, y: Array) -> Bounded:
     if y.ndim == 1:
         raise ValueError(f"output_delta: {loss} has labels, expected values (n, k)")
     n, N, e = float(a.shape[0]), float(np.prod(a.shape)), a - y
-    return {
+    makers: Makers = {
         "mse": lambda: e * 2.0 / N,
         "half_squared_error": lambda: e / n,
         "mae": lambda: positive(e, 1.0, positive(-e, -1.0, 0.0)) / N,
-    }[loss]()
+    }
+    return makers[loss]()
 
 
 def divisor(v: Bounded, eps: float) -> Bounded:
@@ -137,7 +142,7 @@ def new_state(
     h: Mapping[str, Any],
     theta: Array,
     g: Bounded,
-    old: Mapping[str, Array],
+    old: Mapping[str, Any],
     new: Mapping[str, Bounded],
     divide: Divisor = divisor,
 ) -> Bounded:
@@ -147,7 +152,7 @@ def new_state(
     def mean(of: Bounded, keep: float) -> Bounded:
         return d.lift(old[name]) * keep + of * (ONE - keep)
 
-    makers: dict[tuple[str, str], Callable[[], Bounded]] = {
+    makers: Makers = {
         ("sgd", "momentum_buffer"): lambda: d.lift(old[name]) * h["momentum"] + d * (ONE - h["dampening"]) if name in old else d,
         ("adagrad", "sum"): lambda: d.lift(old[name]) + d * d,
         ("rmsprop", "square_avg"): lambda: mean(d * d, h["alpha"]),
@@ -172,7 +177,7 @@ def new_parameters(
 ) -> Bounded:
     """theta after the step, from the new state. Shapes: as theta."""
     d = _decayed(rule, h, theta, g)
-    steps: dict[str, Callable[[], Bounded]] = {
+    steps: Makers = {
         "sgd": lambda: direction(h, d, new) * h["lr"],
         "adagrad": lambda: d / divide(new["sum"], h["eps"]) * (h["lr"] / (ONE + (t - 1) * ONE * h["lr_decay"])),
         "rmsprop": lambda: (new["momentum_buffer"] if h["momentum"] else quotient(h, d, new, divide)) * h["lr"],
@@ -187,7 +192,7 @@ def kept(rule: str, h: Mapping[str, Any], theta: Bounded) -> Bounded:
     return theta * (ONE - ONE * h["lr"] * h["weight_decay"]) if rule == "adamw" else theta
 
 
-def _decayed(rule: str, h: Mapping[str, Any], theta: Array, g: Bounded) -> Bounded:
+def _decayed(rule: str, h: Mapping[str, Any], theta: Any, g: Bounded) -> Bounded:
     return g + g.lift(theta) * h["weight_decay"] if h["weight_decay"] and rule != "adamw" else g
 
 

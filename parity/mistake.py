@@ -64,7 +64,7 @@ class Catalogue:
         def enter(function: Wrong) -> Wrong:
             words = getattr(function, "__name__", "").strip("_").replace("_", "-")
             happens, _, why = " ".join((function.__doc__ or "").split()).partition(". ")
-            exchanged = {slot: function for slot in slots or (equation,)} | dict(also or {})
+            exchanged = dict.fromkeys(slots or (equation,), function) | dict(also or {})
             only = (lambda spec, l: l == len(spec.sizes) - 1) if exchanged.keys() <= {"C", "BP1"} else None
             hidden_only = (lambda spec, l: l < len(spec.sizes) - 1) if exchanged.keys() == {"BP2"} else None
             reach = only or hidden_only or (lambda spec, l: True)

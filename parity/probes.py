@@ -5,7 +5,7 @@ asymmetric W beside layers of distinct widths, dead units, more than one step, a
 defaults. Some are what a mistake needs to be seen at all: one sample, one output, logits beyond the range of exp, sure predictions.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from parity.cases import Case
 from parity.simulation import Run, run_of_case
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Probe:
     """A case by name, and what is done to its inputs."""
 
@@ -30,27 +30,21 @@ class Probe:
 
 def sure(run: Run) -> Run:
     """Targets that the network is already sure of: its outputs are exactly 0 or 1, and right."""
-    W, b = (tuple(np.abs(array) * (1 if name == "W" else 60) for array in getattr(run, name)) for name in ("W", "b"))
+    W, b = tuple(np.abs(W) for W in run.W), tuple(np.abs(b) + b.dtype.type(60) for b in run.b)
     return replace(run, W=W, b=b, steps=tuple(replace(step, x=np.abs(step.x), y=np.ones_like(step.y)) for step in run.steps))
 
 
-def exactly_sure(run: Run) -> Run:
-    """The same with biases that saturate every output in either precision."""
-    run = sure(run)
-    return replace(run, b=tuple(b + b.dtype.type(60) for b in run.b))
-
-
-def _probe(name: str, edit: Callable[[Run], Run] = lambda run: run, **what: Any) -> Probe:
+def _probe(name: str, *edits: Callable[[Run], Run], **what: Any) -> Probe:
     case = Case("probe", sizes=(3, 4, 4, 2), hidden=("sigmoid", "tanh"), loss="mse", targets="values", batch=5)
-    return Probe(name, replace(case, **what), edit)
+    return Probe(name, replace(case, **what), *edits)
 
 
-def _rule(optimizer: str, **settings: Any) -> Mapping[str, Any]:
+def _rule(optimizer: str, **settings: Any) -> dict[str, Any]:
     return {"optimizer": optimizer, "settings": settings}
 
 
-_CLASSES = {"sizes": (3, 4, 3), "hidden": ("tanh",), "loss": "softmax_cross_entropy", "targets": "labels"}
-_BINARY = {"sizes": (3, 4, 2), "hidden": ("tanh",), "loss": "sigmoid_cross_entropy", "targets": "probabilities"}
+_CLASSES: dict[str, Any] = {"sizes": (3, 4, 3), "hidden": ("tanh",), "loss": "softmax_cross_entropy", "targets": "labels"}
+_BINARY: dict[str, Any] = {"sizes": (3, 4, 2), "hidden": ("tanh",), "loss": "sigmoid_cross_entropy", "targets": "probabilities"}
 
 PROBES = (
     _probe("mixed activations"),
@@ -68,10 +62,10 @@ PROBES = (
     _probe("huge logits", **{**_CLASSES, "deviation": 2000.0}),
     _probe("huge logits as probabilities", sizes=(3, 4, 3), hidden=("identity",), output="softmax", loss="mse", deviation=2000.0),
     _probe("sure of it", sure, **{**_BINARY, "output": "sigmoid", "loss": "binary_cross_entropy"}),
-    _probe("momentum", **_rule("sgd", lr=0.5, momentum=0.8)),
-    _probe("momentum with dampening", **_rule("sgd", lr=0.5, momentum=0.8, dampening=0.3)),
-    _probe("Nesterov momentum", **_rule("sgd", lr=0.5, momentum=0.8, nesterov=True)),
-    _probe("weight decay", **_rule("sgd", lr=0.5, momentum=0.8, weight_decay=0.3)),
+    _probe("momentum", **_rule("sgd", lr=0.5, momentum=0.7)),
+    _probe("momentum with dampening", **_rule("sgd", lr=0.5, momentum=0.7, dampening=0.3)),
+    _probe("Nesterov momentum", **_rule("sgd", lr=0.5, momentum=0.7, nesterov=True)),
+    _probe("weight decay", **_rule("sgd", lr=0.5, momentum=0.7, weight_decay=0.3)),
     _probe("Adagrad", **_rule("adagrad", lr=0.1, lr_decay=0.2, weight_decay=0.3, initial_accumulator_value=0.1, eps=0.01)),
     _probe("RMSprop", **_rule("rmsprop", lr=0.1, alpha=0.8, eps=0.01, weight_decay=0.3)),
     _probe("RMSprop with momentum", **_rule("rmsprop", lr=0.1, alpha=0.8, eps=0.01, momentum=0.7, centered=True)),
@@ -81,5 +75,4 @@ PROBES = (
     _probe("AdamW", **_rule("adamw", lr=0.1, betas=(0.7, 0.9), eps=0.01, weight_decay=0.3)),
     _probe("more samples than inputs, more inputs than classes", **{**_CLASSES, "sizes": (4, 5, 3), "batch": 7}),
     _probe("three hidden layers", sizes=(3, 4, 2, 4, 2), hidden=("tanh", "softmax", "leaky_relu"), slope=0.2),
-    _probe("exactly sure of it", exactly_sure, **{**_BINARY, "output": "sigmoid", "loss": "binary_cross_entropy"}),
 )

@@ -7,9 +7,11 @@ what the program predicts.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from parity import formulas
+from parity.loss_entries import distribution
 from parity.record import Spec
 from parity.update_entries import RULE_ENTRIES
 from refnet.checks import Array
@@ -59,7 +61,7 @@ class Step:
         state: Mapping[tuple[str, Part], Numbers],
         previous: "Step | None" = None,
         exchanged: Mapping[str, tuple[Slot, ...]] | None = None,
-        observe: Callable[["Step", Quantity, Numbers], Numbers] = lambda step, quantity, predicted: predicted,
+        observe: Callable[[Quantity, Numbers], Numbers] = lambda quantity, predicted: predicted,
         known: Callable[[Quantity], Numbers | None] = lambda quantity: None,
     ) -> None:
         """A step of a run that starts from these weights and this state, or after the step before it."""
@@ -93,7 +95,7 @@ class Step:
     @property
     def targets(self) -> Array:
         """The targets as values or distributions (n, k); labels become one-hot rows."""
-        return self.y if self.y.ndim > 1 else formulas.distribution(self.y, self.a(self.L).value)
+        return self.y if self.y.ndim > 1 else distribution(self.y, self.a(self.L).value)
 
     # what the step makes
 
@@ -177,16 +179,16 @@ class Step:
             made = self._known(quantity) if quantity else None
             if made is None:
                 made = self._run(slot, where)
-                made = self._observe(self, quantity, made) if quantity else made
+                made = self._observe(quantity, made) if quantity else made
             self._made[slot, where] = made
         return self._made[slot, where]
 
     def _run(self, slot: str, where: Any, *given: Numbers) -> Numbers:
-        right = lambda: RIGHT.get(slot, _kept(slot))(self, where, *given)  # noqa: E731 - the innermost of the functions that wrap it
+        made = partial(RIGHT.get(slot) or _kept(slot), self, where, *given)
         for wrong, layers in self._exchanged.get(slot, ()):
             if (where.layer if isinstance(where, Part) else where) in layers:
-                right = lambda wrong=wrong, right=right: wrong(self, where, *given, right)  # noqa: E731
-        return right()
+                made = partial(wrong, self, where, *given, made)
+        return made()
 
 
 # the right functions
@@ -233,10 +235,10 @@ def _step(s: Step, part: Part) -> Numbers:
 RIGHT: dict[str, Callable[..., Numbers]] = {
     "read": Step.start,
     "z": _weighted_input,
-    "a": lambda s, l: formulas.activate(*s.f(l), s.z(l)),
+    "a": lambda s, l: formulas.activate(s.f(l)[0], s.f(l)[1], s.z(l)),
     "C": lambda s, l: formulas.cost(s.spec.loss, s.a(l), s.y),
     "cotangent": _cotangent,
-    "pullback": lambda s, l, g: formulas.pull_back(*s.f(l), g, s.z(l), s.a(l)),
+    "pullback": lambda s, l, g: formulas.pull_back(s.f(l)[0], s.f(l)[1], g, s.z(l), s.a(l)),
     "BP1": _output_delta,
     "BP2": lambda s, l: s.pullback(l, s.cotangent(l)),
     "BP3": lambda s, l: s.delta(l).sum(axis=0),

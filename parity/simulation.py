@@ -58,7 +58,7 @@ class Station(NamedTuple):
     quantity: str
     layer: int
     used: float
-    index: tuple[int, ...] = ()
+    entry: tuple[int, ...] = ()
     got: float | None = None
     expected: float | None = None
     note: str = ""
@@ -128,13 +128,9 @@ def steps(
     placed = tuple(mistakes)
     step: Step | None = None
     for number, shown in enumerate(run.steps):
-        look, know = partial(_third, observe, number), partial(known, number)
+        look, know = partial(observe, number), partial(known, number)
         step = Step(shown.spec, lift(shown.x), shown.y, start, state, step, exchanged(shown.spec, placed), look, know)
         yield step
-
-
-def _third(observe: Observe, number: int, _step: Step, quantity: Quantity, predicted: Numbers) -> Numbers:
-    return observe(number, quantity, predicted)
 
 
 @np.errstate(all="ignore")
@@ -165,7 +161,11 @@ def distance(run: Run, mistakes: Iterable[Placed], station: "Station") -> float:
 
     No judgement: it only decides in which order programs are judged.
     """
-    return _at(run, mistakes, station, lambda array: Plain(np.asarray(array, float)), lambda got, made: _apart(got, made.value), np.inf)
+    got = run.steps[station.step].arrays[station.where]
+    dtype = float if np.isfinite(got).all() else run.spec.dtype  # what overflows does so in its own dtype
+    scale = abs(station.expected or 0.0)
+    lift, compare = lambda array: Plain(np.asarray(array, dtype)), lambda got, made: _apart(got, made.value, scale)
+    return _at(run, mistakes, station, lift, compare, default=np.inf)
 
 
 def explains(run: Run, mistakes: Iterable[Placed], station: "Station") -> bool:
@@ -197,11 +197,12 @@ def _lift(dtype: str) -> Callable[[Array], Bounded]:
     return lambda array: Bounded(array, nothing, fmt, rounded=True)
 
 
-def _apart(got: Array, predicted: Array) -> float:
+def _apart(got: Array, predicted: Array, scale: float) -> float:
+    """The largest difference as a share of the largest entry of either, or of what is expected here."""
     if got.shape != predicted.shape or (np.isfinite(got) != np.isfinite(predicted)).any():
         return np.inf
     known = np.isfinite(got)
-    gap, size = np.abs(got - predicted)[known], max(np.abs(got[known]).max(initial=0.0), np.abs(predicted[known]).max(initial=0.0))
+    gap, size = np.abs(got - predicted)[known], max(scale, *(np.abs(array[known]).max(initial=0.0) for array in (got, predicted)))
     return float(gap.max(initial=0.0) / size) if size else 0.0
 
 

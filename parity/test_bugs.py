@@ -1,0 +1,227 @@
+"""The catalogue: every mistake is seen, differs from every other, hides where it says, and is named."""
+
+import re
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from parity.bugs import BY_ID, CATALOGUE, FACTORS, sources
+from parity.cases import DTYPES
+from parity.certificate import certify
+from parity.diagnosis import diagnose_runs
+from parity.mistake import CONVENTION, WRONG
+from parity.probes import PROBES
+from parity.published import PUBLISHED
+from parity.simulation import explains, judged, run_of, showing, simulate
+from refnet.equations import EQUATIONS
+
+each_mistake = pytest.mark.parametrize("bug", CATALOGUE, ids=lambda bug: bug.id)
+
+
+@cache
+def records(bug, probe, dtype="float64"):
+    """The probe's run by a program with the mistake in every layer where it can stand, which may be none."""
+    run = probe.run(dtype)
+    return simulate(run, [(bug, bug.layers(run.spec))] if bug else [])
+
+
+@cache
+def taken(bug, probe, dtype="float64"):
+    """The run that these records show."""
+    return run_of(records(bug, probe, dtype))
+
+
+@cache
+def first_off(bug, probe, dtype="float64"):
+    """The first array of that run that cannot come of the right program, or None."""
+    run = taken(bug, probe, dtype)
+    stations = judged(run) if bug.layers(run.spec) else []
+    return stations[-1] if stations and stations[-1].off else None
+
+
+@cache
+def home(bug, dtype="float64"):
+    """The first probe in which the mistake is seen."""
+    return next(probe for probe in PROBES if first_off(bug, probe, dtype))
+
+
+def first_broken(steps):
+    """The first result of the steps' certificates that is broken."""
+    for record, previous in zip(steps, [None, *steps], strict=False):
+        found = certify(record, previous).broken
+        if found:
+            return found[0]
+    return None
+
+
+def test_the_catalogue_is_large_and_its_ids_are_words():
+    """There are at least 60 mistakes, and each has an id of its own."""
+    assert sum(bug.verdict == WRONG for bug in CATALOGUE) >= 60
+    assert len(BY_ID) == len(CATALOGUE)
+    assert all(re.fullmatch(r"[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*", bug.id) for bug in CATALOGUE)
+
+
+@each_mistake
+def test_a_mistake_explains_itself(bug):
+    """It names its equation, has a formula and two sentences, and knows no condition that nobody can make."""
+    assert bug.equation in EQUATIONS
+    assert "=" in bug.formula
+    assert bug.verdict in (WRONG, CONVENTION)
+    for sentence in (bug.happens, bug.why):
+        assert sentence[0].isupper()
+        assert sentence.endswith(".")
+        assert 25 < len(sentence) < 320
+    assert set(bug.hidden) <= set(CONDITIONS)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@each_mistake
+def test_no_mistake_stays_hidden(bug, dtype):
+    """In some probe an equation is broken."""
+    result = first_broken(records(bug, home(bug, dtype), dtype))
+    assert result is not None
+    assert result.used > 1.0
+
+
+@each_mistake
+def test_a_mistake_is_named(bug):
+    """With everything shown it is named alone, as itself or with what cannot be told from it in that network; in either dtype."""
+    dtype = DTYPES[CATALOGUE.index(bug) % 2]
+    (finding,) = diagnose_runs([taken(bug, home(bug, dtype), dtype)])
+    assert bug.id in (finding.bug, *finding.alike)
+    assert bug.verdict == finding.verdict or bug.id in finding.alike
+    assert finding.evidence
+
+
+@pytest.mark.parametrize("bug", CATALOGUE[::3], ids=lambda bug: bug.id)
+def test_a_mistake_is_named_from_the_gradients_alone(bug):
+    """With dW, db and the weights after the step shown it is named alone, as itself or with what those cannot tell apart."""
+    run = showing(taken(bug, home(bug)), "dW", "db", "W", "b")
+    if not any(station.off for station in judged(run)):
+        assert bug.equation in ("C", "a") or bug.verdict == CONVENTION  # neither loss nor output is shown; a convention for delta alone
+        return
+    (finding,) = diagnose_runs([run])
+    assert bug.id in (finding.bug, *finding.alike)
+
+
+EVERYTHING_BUT_STATE = ("z", "a", "loss", "delta", "dW", "db", "W", "b")
+ALL_NAN = {"lr-not-a-number", "adam-t-from-zero"}  # no number is left to tell them apart by where both can stand
+
+
+def test_every_two_mistakes_are_distinct():
+    """Of any two there is a probe whose run by the one cannot come of the program of the other, beyond the bounds of both."""
+    alike = [(one.id, two.id) for i, one in enumerate(CATALOGUE) for two in CATALOGUE[:i] if not distinct(one, two)]
+    assert all(set(pair) == ALL_NAN for pair in alike), alike
+
+
+def distinct(one, two):
+    """Whether some probe tells them apart: first their homes, then all."""
+    probes = dict.fromkeys((home(one), home(two), *PROBES))
+    return any(differs(a, b, probe) for probe in probes for a, b in ((one, two), (two, one)) if first_off(a, probe))
+
+
+def differs(one, two, probe):
+    """Whether the first array by which the one is seen cannot come of the other."""
+    station = first_off(one, probe)
+    run, layers = taken(one, probe), two.layers(taken(one, probe).spec)
+    if not layers or np.array_equal(shown(two, probe, station), shown(None, probe, station)):
+        return True  # there the other is right
+    return not explains(run, [(two, layers)], station) or any(each.off for each in judged(run, [(two, layers)]))
+
+
+def shown(bug, probe, station):
+    """That array in the run by a program with the mistake, or by the right one."""
+    return taken(bug, probe).steps[station.step].arrays[station.where]
+
+
+# where mistakes hide
+
+
+def first_step(run):
+    return replace(run, steps=run.steps[:1])
+
+
+def zero_biases(run):
+    return replace(run, b=tuple(np.zeros_like(b) for b in run.b), steps=run.steps[:1])
+
+
+def constant_rate(run):
+    lr = run.spec.hyperparameters["lr"]
+    same = [replace(step, spec=replace(step.spec, hyperparameters={**step.spec.hyperparameters, "lr": lr})) for step in run.steps]
+    return replace(run, steps=tuple(same))
+
+
+def positive(run):
+    W, b = (tuple(np.abs(array) for array in getattr(run, name)) for name in ("W", "b"))
+    return replace(run, W=W, b=b, steps=tuple(replace(step, x=np.abs(step.x)) for step in run.steps[:1]))
+
+
+def summing_to_one(run):
+    return replace(run, steps=tuple(replace(step, x=np.abs(step.x) / np.abs(step.x).sum(axis=1, keepdims=True)) for step in run.steps))
+
+
+def nearly_right(run):
+    outputs = [record.layers[-1].a for record in simulate(run)]
+    return replace(run, steps=tuple(replace(step, y=a + 0.01 * step.y) for step, a in zip(run.steps[:1], outputs, strict=False)))
+
+
+def on_run(edit):
+    return lambda probe: replace(probe, edit=lambda run: edit(probe.edit(run)))
+
+
+def on_case(edit):
+    return lambda probe: replace(probe, case=edit(probe.case))
+
+
+CLASSES = {"output": "softmax", "loss": "cross_entropy", "targets": "labels", "deviation": 0.6}
+NO_MOMENTUM = {"sgd": {"momentum": 0.0, "nesterov": False, "dampening": 0.0}, "rmsprop": {"momentum": 0.0}}
+CONDITIONS = {  # what is done to a probe so that some mistakes can no longer be seen
+    "one sample": on_case(lambda case: replace(case, batch=1)),
+    "one output": on_case(lambda case: replace(case, sizes=(*case.sizes[:-1], 1))),
+    "one layer": on_case(lambda case: replace(case, sizes=(case.sizes[0], case.sizes[-1]), hidden=())),
+    "one hidden layer": on_case(lambda case: replace(case, sizes=(*case.sizes[:2], case.sizes[-1]), hidden=case.hidden[:1])),
+    "first step": on_run(first_step),
+    "constant learning rate": on_run(constant_rate),
+    "zero biases": on_run(zero_biases),
+    "equal activations": on_case(lambda case: replace(case, hidden=("sigmoid",) * len(case.hidden), output="sigmoid")),
+    "no momentum": on_case(lambda case: replace(case, settings={**case.settings, **NO_MOMENTUM[case.optimizer]})),
+    "no weight decay": on_case(lambda case: replace(case, settings={**case.settings, "weight_decay": 0.0})),
+    "default slope": on_case(lambda case: replace(case, slope=0.01)),
+    "positive weighted inputs": on_run(positive),
+    "rows of x that sum to 1": on_run(summing_to_one),
+    "small errors": on_run(nearly_right),
+    "moderate weighted inputs": on_case(lambda case: replace(case, deviation=0.3)),
+    "unsaturated outputs": lambda probe: replace(probe, edit=lambda run: run),
+    "softmax with cross-entropy": on_case(lambda case: replace(case, **CLASSES)),
+}
+HIDING = [(bug, condition) for bug in CATALOGUE for condition in bug.hidden]
+
+
+@pytest.mark.parametrize(("bug", "condition"), HIDING, ids=lambda part: getattr(part, "id", part))
+def test_a_mistake_hides_where_it_says(bug, condition):
+    """What is seen in a probe is seen no longer under each condition by itself."""
+    seen = [probe for probe in PROBES if first_off(bug, probe)][:2]
+    assert seen
+    for probe in seen:
+        run = CONDITIONS[condition](probe).run()
+        layers = bug.layers(run.spec) & ({1} if condition == "rows of x that sum to 1" else bug.layers(run.spec))
+        hidden = showing(run_of(simulate(run, [(bug, layers)])), *EVERYTHING_BUT_STATE)
+        assert not any(station.off for station in judged(hidden)), probe.name
+
+
+# where they come from
+
+
+def test_every_published_mistake_is_in_the_catalogue():
+    """A published mistake is either in the catalogue or out for a reason, and the catalogue finds its sources."""
+    for each in PUBLISHED:
+        assert bool(each.bugs) != bool(each.out), each.name
+        for name in each.bugs:
+            assert each.url in sources(BY_ID[name].id)
+
+
+def test_factors_are_one_for_each_place_and_constant():
+    """A constant factor has a mistake of its own in each quantity that may carry one."""
+    assert len({factor.id for factor in FACTORS}) == len(FACTORS)
