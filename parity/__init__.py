@@ -9,6 +9,13 @@ builds the PyTorch twin of a refnet network, copies the weights, and shows that 
     certificate   certify: which equation of which layer holds      truth        the same in 50 digits, entry by entry
     bounded       arrays that carry an error bound                  formulas     the formulas over such arrays
     agreement     two records from equal inputs or equal weights    torch_twin   the identical PyTorch model
+    plain         numbers without a bound, for the same formulas     program      a training step of exchangeable equations
+    mistake       a wrong form of an equation, in words and code     bugs         the catalogue of them, from the files *_bugs
+    published     where they were published                          probes       small runs in which every one of them shows
+    simulation    a shown run beside the catalogue's programs        diagnosis    diagnose: which mistake explains a record
+    score         the mutation score: who notices which mistake
+    task          what somebody's program is given                  answer       what it gives back, as plain arrays
+    sandbox       where its code runs                               implementation   check: is it right, and if not, what is wrong
     digits        both train on handwritten digits                  sweep        both go through the case table
     soundness     random runs: is any bound broken                  power        the smallest error that is noticed
     job           the main job          figure   its picture        report       what is printed       cli   the command line
@@ -20,8 +27,12 @@ from typing import TYPE_CHECKING, Any
 from parity.agreement import Agreement, Difference, compare, compare_restated
 from parity.cases import CASES, Case
 from parity.certificate import Certificate, Result, certify
+from parity.diagnosis import Finding, diagnose
 from parity.equations import entries
+from parity.implementation import CheckReport, assert_correct, cases_for, check
 from parity.record import FitRecorder, LayerRecord, Snapshot, Spec, StepRecord, record_refnet
+from parity.sandbox import from_gradient, from_step
+from parity.task import Task, TaskStep
 
 if TYPE_CHECKING:
     from parity.torch_twin import copy_from_torch, copy_to_torch, record_torch, restart, restate, twin, twin_loss, twin_optimizer
@@ -33,19 +44,29 @@ __all__ = [
     "Agreement",
     "Case",
     "Certificate",
+    "CheckReport",
     "Difference",
+    "Finding",
     "FitRecorder",
     "LayerRecord",
     "Result",
     "Snapshot",
     "Spec",
     "StepRecord",
+    "Task",
+    "TaskStep",
+    "assert_correct",
+    "cases_for",
     "certify",
+    "check",
     "compare",
     "compare_restated",
     "copy_from_torch",
     "copy_to_torch",
+    "diagnose",
     "entries",
+    "from_gradient",
+    "from_step",
     "record_refnet",
     "record_torch",
     "restart",

@@ -13,6 +13,7 @@ from typing import Any
 
 from parity.cases import CASES
 from parity.report import Screen, environment, header
+from parity.sandbox import Unusable
 
 RIGHT, WRONG, UNUSABLE = 0, 1, 2
 NEEDED = {"torch": ("PyTorch", "parity"), "sklearn": ("scikit-learn", "parity"), "matplotlib": ("matplotlib", "plot")}
@@ -35,14 +36,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # nobody reads on, as in `parity | head`
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the interpreter's last flush
         return UNUSABLE
+    except Unusable as error:
+        return _unusable(str(error))
     except OSError as error:
         return _unusable(f"{error.filename or arguments.json}: {error.strerror}")
 
 
 def _perform(arguments: argparse.Namespace) -> int:
     """Print the environment, do what the command says, print its verdict and write what it found."""
-    twins = import_module("parity.torch_twin")
+    twins = import_module("parity.torch_twin") if arguments.torch else None
     import_module(arguments.room)  # what is missing is said before anything is printed
+    if getattr(arguments, "init", None) is not None:
+        return _begin(arguments.init)
     plot = getattr(arguments, "plot", None)
     if plot is not None:
         formats = import_module("parity.figure").formats()
@@ -52,8 +57,8 @@ def _perform(arguments: argparse.Namespace) -> int:
         if file:
             _check_writable(file)
     screen = Screen(quiet=arguments.quiet)
-    with twins.one_thread(), _one_blas_thread():
-        for line in header(twins.threads()):
+    with twins.one_thread() if twins else nullcontext(), _one_blas_thread():
+        for line in header(twins.threads() if twins else None):
             screen.line(line)
         text, passed, found = arguments.perform(screen, arguments)
         screen.line()
@@ -100,6 +105,23 @@ def power(screen: Screen, arguments: argparse.Namespace) -> Performed:
     return _told(screen, report)
 
 
+def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
+    """Somebody's backpropagation: is it right, and if not, which mistake is it."""
+    options = {"hard": arguments.hard, "timeout": arguments.timeout, "conventions": arguments.conventions}
+    found = import_module("parity.implementation").check_command(arguments.target, **options)
+    text, _, data = _told(screen, found)
+    passed = found.strictly_passed if arguments.strict else found.passed
+    return text if passed == found.passed else f"WRONG by --strict. {text}", passed, data
+
+
+def _begin(file: Path) -> int:
+    """Write an adapter to start from, where there is no file yet. Errors: OSError."""
+    with file.open("x", encoding="utf-8") as new:
+        new.write(Path(__file__).with_name("adapter.py.txt").read_text(encoding="utf-8"))
+    print(f"{file} is written, with a network that is right. Put yours in its place, then: parity check {file}")
+    return RIGHT
+
+
 def _told(screen: Screen, report: Any) -> Performed:
     """A report's lines, the first of which is the verdict and comes last."""
     verdict, *lines = report.lines()
@@ -135,15 +157,40 @@ def _parser() -> argparse.ArgumentParser:
     sound.add_argument("--cases", type=_integer(1, 10**9), default=2000, metavar="N", help="how many runs (default 2000)")
     strong = _command(commands, "power", power, "find the smallest error that is noticed, beside others' tolerances", "of the networks")
     strong.add_argument("--nets", type=_integer(1, 10**6), default=200, metavar="N", help="how many networks (default 200)")
+    _check_options(commands)
     parser.epilog = f"`parity` alone is `parity run`:\n\n{job.format_help()}"
     return parser
 
 
-def _command(commands: Any, name: str, perform: Callable[..., Performed], told: str, seeds: str) -> argparse.ArgumentParser:
-    """A command, with what all of them take."""
+def _check_options(commands: Any) -> None:
+    """The command that judges somebody else's program: it needs neither PyTorch nor a seed."""
+    told = "find out whether somebody's backpropagation is right, and which mistake it has where it is not"
+    parser = _command(commands, "check", check, told)
+    parser.set_defaults(torch=False, room="parity.implementation")
+    which = parser.add_mutually_exclusive_group(required=True)
+    target = "a Python file or a module, and the function in it (default run, else gradient or step)"
+    which.add_argument("target", nargs="?", metavar="FILE_OR_MODULE[:NAME]", help=target)
+    which.add_argument("--init", type=Path, metavar="FILE", help="write a commented adapter into FILE, to start from")
+    parser.add_argument("--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="when to end it (default 60)")
+    told = "what it does on purpose in another way than PyTorch, by names of the catalogue"
+    parser.add_argument("--conventions", type=lambda text: tuple(text.split(",")), metavar="ID[,ID]", help=told)
+    parser.add_argument("--hard", action="store_true", help="add tasks at the edge of what floats can hold")
+    parser.add_argument("--strict", action="store_true", help="let other conventions and lost digits count as wrong")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"has {text}, expected a number of seconds above 0")
+    return value
+
+
+def _command(commands: Any, name: str, perform: Callable[..., Performed], told: str, seeds: str = "") -> argparse.ArgumentParser:
+    """A command, with what all of them take, and a seed where it draws anything."""
     parser: argparse.ArgumentParser = commands.add_parser(name, help=told, description=f"{told[0].upper()}{told[1:]}.")
-    parser.set_defaults(perform=perform, room="parity.job" if name == "run" else f"parity.{name}")
-    parser.add_argument("--seed", type=_integer(0, 2**32 - 1), default=0, metavar="N", help=f"{seeds} (default 0)")
+    parser.set_defaults(perform=perform, torch=True, room="parity.job" if name == "run" else f"parity.{name}")
+    if seeds:
+        parser.add_argument("--seed", type=_integer(0, 2**32 - 1), default=0, metavar="N", help=f"{seeds} (default 0)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found to FILE")
     parser.add_argument("--quiet", action="store_true", help="print the verdict alone")
     return parser

@@ -20,7 +20,7 @@ from parity.claim import INACCURATE
 from parity.mistake import CONVENTION, WRONG, Mistake
 from parity.program import Quantity
 from parity.record import StepRecord
-from parity.simulation import LAYER, Placed, Run, Station, distance, explains, judged, run_of
+from parity.simulation import LAYER, Placed, Run, Station, distance, explains, judged, run_of, taking
 from refnet.checks import place
 from refnet.equations import EQUATIONS
 
@@ -153,11 +153,14 @@ class _Search:
             if not candidates and program == self.right and self._single_precision():
                 return [_SINGLE]
             if not candidates:
-                found.append(_unknown(self.runs[number], off[number], self.runs[number].steps[off[number].step].arrays))
-                break
+                station = self._stuck(number, program)
+                found.append(_unknown(self.runs[number], station, self.runs[number].steps[station.step].arrays))
+                self.runs = [taking(run, station.quantity) for run in self.runs]
+                self._judged.clear()
+                continue
             best, *rest = candidates
             program += best.added
-            alike |= dict.fromkeys(best.added, _alike(best, rest))
+            alike |= {chosen: _alike(chosen, best, rest) for chosen in best.added}
         return [self._finding(chosen, program, alike[chosen]) for chosen in program[len(self.right) :]] + found
 
     def _off(self, program: Program) -> dict[int, Station]:
@@ -212,14 +215,26 @@ class _Search:
 
     def _one_by_one(self, number: int, program: Program) -> list[Program]:
         """Mistakes that each explain the first array that is off and so let the walk go on, until it comes to the end."""
-        paths: list[Program] = [()]
-        for _ in range(DEPTH):
-            further = [(*path, chosen) for path in paths for chosen in self._moving_on(number, program + path)]
+        for further in self._paths(number, program):
             done = [path for path in further if self._first_off(number, program + path) is None]
             if done:
                 return done
-            paths = sorted(further, key=lambda path: -self._reached(number, program + path))[:3]
         return []
+
+    def _paths(self, number: int, program: Program) -> Iterator[list[Program]]:
+        """One mistake, two, three, each further than the one before; those that come furthest go on."""
+        paths: list[Program] = [()]
+        for _ in range(DEPTH):
+            paths = [(*path, chosen) for path in paths for chosen in self._moving_on(number, program + path)]
+            yield paths
+            paths = sorted(paths, key=lambda path: -self._reached(number, program + path))[:3]
+
+    def _stuck(self, number: int, program: Program) -> Station:
+        """The array that nothing explains, though mistakes may have been found on the way to it."""
+        paths = [(), *(path for further in self._paths(number, program) for path in further)]
+        furthest = max(paths, key=lambda path: self._reached(number, program + path))
+        station = self._first_off(number, program + furthest)
+        return station if station is not None else Station(0, "", 0, np.inf)
 
     def _reached(self, number: int, program: Program) -> int:
         return len(self._stations(number, program) or ())
@@ -285,11 +300,15 @@ class _Search:
                 yield f"{quantity}{layers} is what this formula gives, within {share:.0%} of its bound; it {beyond}"
 
 
-def _alike(best: Candidate, rest: Sequence[Candidate]) -> tuple[str, ...]:
-    """The ids of what explains as many runs with as few mistakes."""
-    mine = {chosen.mistake.id for chosen in best.added}
-    ids = (chosen.mistake.id for each in rest if each.explained == best.explained for chosen in each.added)
-    return tuple(dict.fromkeys(name for name in ids if name not in mine))
+def _alike(chosen: Chosen, best: Candidate, rest: Sequence[Candidate]) -> tuple[str, ...]:
+    """The ids of what explains as many runs in its place, with everything else the same."""
+    others = {each.mistake.id for each in best.added} - {chosen.mistake.id}
+    equal = (
+        {each.mistake.id for each in candidate.added} - others
+        for candidate in rest
+        if candidate.explained == best.explained and others <= {each.mistake.id for each in candidate.added}
+    )
+    return tuple(dict.fromkeys(name for ids in equal for name in ids if len(ids) == 1 and name != chosen.mistake.id))
 
 
 def _unlikeliness(chosen: Chosen) -> tuple[bool, bool, bool, int]:
@@ -321,7 +340,7 @@ def _choices(run: Run, off: Station) -> Iterator[Chosen]:
         if not any(_reaches(run, slot, off) for slot in mistake.slots):
             continue
         seen = set()
-        for kind in kinds:
+        for kind in kinds if mistake.verdict != CONVENTION else kinds[:1]:  # half a convention is a mistake
             chosen = Chosen(mistake, kind)
             layers = chosen.placed(run)[1]
             if layers and layers not in seen:

@@ -73,12 +73,14 @@ def blas() -> dict[str, str]:
     }
 
 
-def header(torch_threads: int) -> list[str]:
-    """The environment in two lines."""
+def header(torch_threads: int | None = None) -> list[str]:
+    """The environment in two lines; without PyTorch where it has no part in the work."""
     e = environment()
+    torch = "" if torch_threads is None else f"   PyTorch {e['torch']}   scikit-learn {e['scikit-learn']}"
+    threads = "" if torch_threads is None else f", PyTorch {torch_threads}"
     return [
-        f"refnet {e['refnet']}   Python {e['python']}   NumPy {e['numpy']}   PyTorch {e['torch']}   scikit-learn {e['scikit-learn']}",
-        f"BLAS {e['blas']}   threads: NumPy {e['blas_threads']}, PyTorch {torch_threads}",
+        f"refnet {e['refnet']}   Python {e['python']}   NumPy {e['numpy']}{torch}",
+        f"BLAS {e['blas']}   threads: NumPy {e['blas_threads']}{threads}",
     ]
 
 

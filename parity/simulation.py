@@ -28,12 +28,16 @@ LOOSE = {name: replace(fmt, wide=np.dtype(np.float64), unit=SPELLED * fmt.unit) 
 
 @dataclass(frozen=True)
 class Shown:
-    """What somebody shows of one training step, beside its inputs: arrays by quantity and layer, the loss as that of the last layer."""
+    """What somebody shows of one training step, beside its inputs: arrays by quantity and layer, the loss as that of the last layer.
+
+    What is `taken` as it is, is not judged.
+    """
 
     spec: Spec
     x: Array
     y: Array
     arrays: dict[Quantity, Array]
+    taken: frozenset[Quantity] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,15 @@ def showing(run: Run, *quantities: str) -> Run:
         return replace(step, arrays={where: array for where, array in step.arrays.items() if where[0] in quantities})
 
     return replace(run, steps=tuple(map(reduced, run.steps)))
+
+
+def taking(run: Run, name: str) -> Run:
+    """The same run with one quantity taken as it is, in every layer and step."""
+
+    def taken(step: Shown) -> Shown:
+        return replace(step, taken=step.taken | {where for where in step.arrays if where[0] == name})
+
+    return replace(run, steps=tuple(map(taken, run.steps)))
 
 
 def _arrays(record: StepRecord) -> Iterator[tuple[Quantity, Array]]:
@@ -224,7 +237,7 @@ def judged(run: Run, mistakes: Iterable[Placed] = (), *, dtype: str | None = Non
 
     Errors: ValueError or IndexError where the mistake does not fit the shapes.
     """
-    lift = _lift(dtype or run.spec.dtype)
+    mistakes, lift = tuple(mistakes), _lift(dtype or run.spec.dtype)
     found: dict[tuple[int, Quantity], Station] = {}
     order: list[tuple[int, Quantity]] = []
 
@@ -233,16 +246,21 @@ def judged(run: Run, mistakes: Iterable[Placed] = (), *, dtype: str | None = Non
         got = run.steps[number].arrays.get(quantity)
         if got is None:
             return allowed
-        found[number, quantity] = station = _compare(number, quantity, got, allowed)
+        station = _compare(number, quantity, got, allowed)
+        if not np.isfinite(got).all() and not station.off and distance(run, mistakes, station) == np.inf:
+            station = station._replace(used=np.inf)  # the bound says nothing, but the program itself gives numbers there
+        if quantity not in run.steps[number].taken:
+            found[number, quantity] = station
         usable = got.shape == predicted.shape and np.isfinite(got).all() and station.note != "dtype"
         return lift(got) if usable else allowed
 
     with np.errstate(all="ignore"):
         for number, step in enumerate(steps(run, mistakes, lift, observe)):
             for quantity in _shown(run, number, step):
-                order.append((number, quantity))
-                if found[number, quantity].off and not whole:
-                    return [found[key] for key in order]
+                if (number, quantity) in found:
+                    order.append((number, quantity))
+                    if found[number, quantity].off and not whole:
+                        return [found[key] for key in order]
     return [found[key] for key in order]
 
 

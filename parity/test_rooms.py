@@ -65,7 +65,7 @@ ALLOWED = {  # module of parity: the modules of parity that it may import
     "sandbox": {"answer", "task"},
     "implementation": {"answer", "cases", "diagnosis", "sandbox", "simulation", "task"},
     "cli": {"cases", "report", "sandbox"},
-    "__init__": {"agreement", "cases", "certificate", "equations", "implementation", "record", "sandbox", "task"},
+    "__init__": {"agreement", "cases", "certificate", "diagnosis", "equations", "implementation", "record", "sandbox", "task"},
     "__main__": {"cli"},
 }
 OUTSIDE = {  # what is not installed everywhere: the modules that may import it at the top

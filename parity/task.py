@@ -1,0 +1,304 @@
+"""The tasks that somebody's program is given: small trainings, from the probes and from what the program declares that it supports."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from inspect import unwrap
+from itertools import product
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from parity.bugs import BY_ID
+from parity.cases import DTYPES, TRAINABLE, Case, outputs_of, targets_of
+from parity.probes import PROBES, Probe
+from parity.simulation import Run, run_of_case
+from refnet.checks import Array
+from refnet.losses import LOSSES
+from refnet.optimizers import OPTIMIZERS
+
+HARD = ("huge logits", "sure of it")  # in the name of a probe: what many a right program fails, for want of digits
+FEWEST = 6  # tasks: where a declaration leaves fewer, there are some with other numbers
+USUAL = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}  # the output activation, where several will do
+SETTINGS = ("momentum", "dampening", "nesterov", "weight_decay", "amsgrad", "centered", "lr_decay", "initial_accumulator_value")
+KNOWN = {
+    "activations": TRAINABLE,
+    "outputs": TRAINABLE,
+    "losses": tuple(LOSSES),
+    "optimizers": tuple(OPTIMIZERS),
+    "settings": SETTINGS,
+    "dtype": DTYPES,
+    "layout": ("out_in", "in_out"),
+    "samples": ("rows", "columns"),
+    "targets": ("labels", "one_hot", "distributions"),
+}
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a program supports, None standing for everything, and how it lays out its arrays.
+
+    `settings` are the optional hyper-parameters that its optimizers know, `conventions` the ids of what it does on purpose in another way
+    than PyTorch.
+    """
+
+    activations: tuple[str, ...] | None = None
+    outputs: tuple[str, ...] | None = None
+    losses: tuple[str, ...] | None = None
+    optimizers: tuple[str, ...] | None = None
+    settings: tuple[str, ...] | None = None
+    sizes: tuple[int, ...] | None = None
+    dtype: tuple[str, ...] = DTYPES[:1]
+    layout: str = "out_in"
+    samples: str = "rows"
+    targets: str | None = None
+    conventions: tuple[str, ...] = ()
+
+    def outputs_behind(self, loss: str) -> tuple[str, ...]:
+        """The output activations that the loss allows: the declared ones, else those among its activations, else all."""
+        allowed = outputs_of(loss)
+        if self.outputs is not None:
+            return tuple(name for name in self.outputs if name in allowed)
+        return tuple(name for name in self.activations or () if name in allowed) or allowed
+
+    def kinds_of(self, loss: str) -> tuple[str, ...]:
+        """The kinds of targets that a case of the loss may have."""
+        only = {"labels": "labels", "one_hot": "labels", "distributions": "distributions"}.get(self.targets or "")
+        return tuple(kind for kind in targets_of(loss) if kind == only or only not in targets_of(loss))
+
+    def knows(self, case: Case) -> bool:
+        """Whether it knows the update rule of a case."""
+        asked = [name for name in case.settings if name in SETTINGS]
+        return case.optimizer in (self.optimizers or OPTIMIZERS) and (self.settings is None or set(asked) <= set(self.settings))
+
+    def fits(self, case: Case) -> bool:
+        """Whether it supports a case."""
+        known = set(case.hidden) <= set(self.activations or TRAINABLE) and case.loss in (self.losses or LOSSES)
+        reads = case.output in self.outputs_behind(case.loss) and case.targets in self.kinds_of(case.loss)
+        return known and reads and self.knows(case) and self.sizes in (None, case.sizes)
+
+
+def declaration(**given: Any) -> Declaration:
+    """What is given, with every name checked; None is as good as not given.
+
+    Errors: ValueError for an unknown name.
+    """
+    for name in given:
+        if name not in NAMES:
+            raise ValueError(f"declaration: has the name {name!r}, expected one of {', '.join(NAMES)}")
+    return Declaration(**{name: _checked(name, value) for name, value in given.items() if value is not None})
+
+
+def declaration_of(program: Callable[..., Any], **given: Any) -> Declaration:
+    """What is given by keyword, else is an attribute of the function, else a name in its module.
+
+    Errors: ValueError for an unknown name.
+    """
+    module = getattr(unwrap(program), "__globals__", {})
+    own = {name: getattr(program, name) for name in NAMES if hasattr(program, name)}
+    said = {name: value for name, value in given.items() if value is not None}
+    return declaration(**{name: module[name] for name in NAMES if name in module} | own | said)
+
+
+def _checked(name: str, value: Any) -> Any:
+    """The declared value as a name, or a tuple of names, that are known."""
+    if name in ("layout", "samples", "targets"):
+        return _among(name, value, KNOWN[name])
+    if not isinstance(value, list | tuple | set | frozenset):
+        value = (value,)
+    if name == "sizes":
+        return _sizes(value)
+    if name == "dtype":
+        value = tuple(getattr(each, "__name__", str(each)) for each in value)
+    known = KNOWN.get(name, tuple(BY_ID))
+    return tuple(_among(name, each, known) for each in value)
+
+
+def _sizes(value: Iterable[Any]) -> tuple[int, ...]:
+    sizes = tuple(value)
+    if len(sizes) < 2 or not all(isinstance(size, int | np.integer) and size >= 1 for size in sizes):
+        raise ValueError(f"declaration: sizes has {sizes}, expected at least two integers >= 1")
+    return tuple(map(int, sizes))
+
+
+def _among(name: str, value: Any, known: Iterable[str]) -> str:
+    if value not in known:
+        raise ValueError(f"declaration: {name} has {value!r}, expected one of {', '.join(known)}")
+    return str(value)
+
+
+NAMES = tuple(each.name for each in fields(Declaration))
+
+
+class TaskStep(NamedTuple):
+    """What one training step is given."""
+
+    x: Array
+    y: Array
+    lr: float
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One small training that `run` is given: names and plain arrays, in the declared layout, which are its own to keep.
+
+    activations    one name per layer              slopes      of leaky_relu where a layer has it, else None
+    settings       hyper-parameters but the lr     optimizer   their names and defaults are torch.optim's
+    W, b           one array per layer             steps       (x, y, lr) of each step
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    activations: tuple[str, ...]
+    slopes: tuple[float | None, ...]
+    loss: str
+    optimizer: str
+    settings: dict[str, Any]
+    W: list[Array]
+    b: list[Array]
+    steps: list[TaskStep]
+    dtype: str
+    inputs: Run = field(repr=False)  # the same as parity has it
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def task_of(name: str, run: Run, declared: Declaration) -> Task:
+    """The inputs of a run as a task, in fresh arrays."""
+    spec, columns = run.spec, declared.samples == "columns"
+    slopes = tuple(parameters.get("slope") for _, parameters in spec.activations)
+    settings = {name: value for name, value in spec.hyperparameters.items() if name != "lr"}
+    steps = [TaskStep(_turned(s.x, columns), _targets(s.y, run, declared), s.spec.hyperparameters["lr"]) for s in run.steps]
+    W = [_turned(array, declared.layout == "in_out") for array in run.W]
+    b = [array.reshape(-1, 1).copy() if columns else array.copy() for array in run.b]
+    names = tuple(name for name, _ in spec.activations)
+    return Task(name, spec.sizes, names, slopes, spec.loss, spec.optimizer, settings, W, b, steps, spec.dtype, run)
+
+
+def _turned(array: Array, turn: bool) -> Array:
+    return np.array(array.T if turn and array.ndim == 2 else array, order="C")
+
+
+def _targets(y: Array, run: Run, declared: Declaration) -> Array:
+    if declared.targets == "one_hot" and y.ndim == 1:
+        y = np.eye(run.spec.sizes[-1], dtype=run.spec.dtype)[y]
+    return _turned(y, declared.samples == "columns")
+
+
+def tasks_for(declared: Declaration, cases: Any = None, *, hard: bool = False) -> list[Task]:
+    """The tasks for such a program; of `cases`, which are tasks, cases of the table or names of probes, where they are given.
+
+    Errors: ValueError where there is none, or no probe of that name.
+    """
+    runs = [each for dtype in declared.dtype for each in _runs(declared, dtype, hard)] if cases is None else [*_given(cases, declared)]
+    if not runs:
+        raise ValueError("declaration: leaves no task, expected a loss that some declared output activation stands before")
+    return [task_of(name, run, declared) for name, run in runs]
+
+
+def _runs(declared: Declaration, dtype: str, hard: bool) -> Iterator[tuple[str, Run]]:
+    suffix = f", {dtype}" if len(declared.dtype) > 1 else ""
+    for probe in _probes(declared):
+        if hard or not is_hard(probe):
+            yield probe.name + suffix, probe.run(dtype)
+
+
+def is_hard(probe: Probe) -> bool:
+    """Whether it goes to the edge of what floats can hold."""
+    return any(words in probe.name for words in HARD)
+
+
+def _given(cases: Any, declared: Declaration) -> Iterator[tuple[str, Run]]:
+    probes = {probe.name: probe for probe in PROBES}
+    for each in [cases] if isinstance(cases, Task | Case | str) else cases:
+        if isinstance(each, Task):
+            yield each.name, each.inputs
+        elif isinstance(each, Case):
+            yield each.id, run_of_case(each)
+        elif each in probes:
+            yield each, probes[each].run(declared.dtype[0])
+        else:
+            raise ValueError(f"cases: has {each!r}, expected a Task, a Case or one of {', '.join(probes)}")
+
+
+def _probes(declared: Declaration) -> list[Probe]:
+    """The probes that fit, and cases made for what they leave out."""
+    fitting = [probe for probe in PROBES if declared.fits(probe.case)]
+    rules = {_rule(probe.case): probe for probe in PROBES if declared.knows(probe.case)}
+    usual = [probe for probe in fitting if not is_hard(probe)]
+    usual += _combinations(declared, usual, rules)
+    usual += _activations(declared, usual)
+    usual += _shapes(declared, usual)
+    usual += _updates(usual, rules)
+    usual += _more(usual)
+    return usual + [probe for probe in fitting if is_hard(probe)]
+
+
+Rules: TypeAlias = Mapping[str, Probe]
+
+
+def _rule(case: Case) -> str:
+    return f"{case.optimizer} {case.settings}"
+
+
+def _typical(had: Sequence[Probe]) -> list[Case]:
+    """Those with hidden layers of another width than the inputs, if there are any, else all."""
+    cases = [probe.case for probe in had]
+    return [case for case in cases if case.hidden and len({*case.sizes}) > 1] or cases
+
+
+def _combinations(declared: Declaration, had: Sequence[Probe], rules: Rules) -> Iterator[Probe]:
+    """Every declared loss, and output activation, that no task has."""
+    met = [p.case for p in had if declared.sizes or (p.case.hidden and len({*p.case.sizes}) > 1)]
+    pairs = {(case.loss, case.output if declared.outputs else "") for case in met}
+    for i, loss in enumerate(declared.losses or LOSSES):
+        outputs = declared.outputs_behind(loss)
+        one = [name for name in outputs if name == USUAL.get(loss)] or outputs[i % max(len(outputs), 1) :][:1]
+        for output in outputs if declared.outputs else one:
+            if rules and (loss, output if declared.outputs else "") not in pairs:
+                cases = [_case(declared, next(iter(rules.values())).case, loss, output, kind) for kind in declared.kinds_of(loss)]
+                yield from (Probe(f"{output} before {loss} on {case.targets}", case) for case in cases if _tells(case))
+
+
+def _activations(declared: Declaration, had: Sequence[Probe]) -> Iterator[Probe]:
+    """The declared activations that no task has in its hidden layers."""
+    left = [name for name in declared.activations or () if not any(name in probe.case.hidden for probe in had)]
+    for name, case in product(left, _typical(had)[:1]):
+        if case.hidden:
+            yield Probe(f"{name} in hidden layers", replace(case, hidden=(name,) * len(case.hidden), slope=0.2))
+
+
+def _shapes(declared: Declaration, had: Sequence[Probe]) -> Iterator[Probe]:
+    """A single sample and square layers, where no task has them yet."""
+    for case in _typical(had)[:1]:
+        if not any(probe.case.batch == 1 for probe in had):
+            yield Probe("one sample", replace(case, batch=1))
+        if not declared.sizes and not any(len({*p.case.sizes}) == 1 and p.case.hidden for p in had):
+            yield Probe("square layers, hidden ones too", replace(case, sizes=(3,) * len(case.sizes)))
+
+
+def _updates(had: Sequence[Probe], rules: Rules) -> Iterator[Probe]:
+    """The update rules that no task has."""
+    met = {_rule(probe.case) for probe in had}
+    for (rule, probe), case in product(rules.items(), _typical(had)[:1]):
+        if rule not in met:
+            yield Probe(probe.name, replace(case, optimizer=probe.case.optimizer, settings=probe.case.settings))
+
+
+def _more(had: Sequence[Probe]) -> Iterator[Probe]:
+    """One of the tasks with other numbers, where there are few."""
+    for seed, case in product(range(1, FEWEST - len(had) + 1), _typical(had)[:1]):
+        yield Probe(f"seed {seed}", replace(case, seed=seed))
+
+
+def _case(declared: Declaration, plain: Case, loss: str, output: str, kind: str) -> Case:
+    names = declared.activations or ("sigmoid", "tanh")
+    width = 2 if kind in ("values", "probabilities") else 3
+    sizes = declared.sizes or ((3, 4, 4, width) if len(names) > 1 else (3, 4, width))
+    hidden = tuple(names[l % len(names)] for l in range(len(sizes) - 2))
+    return replace(plain, sizes=sizes, hidden=hidden, output=output, loss=loss, targets=kind, batch=5, slope=0.2)
+
+
+def _tells(case: Case) -> bool:
+    """Whether there is anything to learn: one class of one is certain."""
+    return case.sizes[-1] > 1 or (case.output != "softmax" and case.loss != "softmax_cross_entropy")

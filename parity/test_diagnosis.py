@@ -1,0 +1,231 @@
+"""The diagnosis: roots before consequences, several mistakes at once, factors, conventions, and what nothing in the catalogue explains."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from parity import diagnose
+from parity.bugs import BY_ID
+from parity.cases import CASES, DTYPES
+from parity.diagnosis import diagnose_runs
+from parity.probes import PROBES
+from parity.record import record_refnet
+from parity.simulation import run_of, showing, simulate
+from refnet.equations import EQUATIONS
+
+BY_NAME = {probe.name: probe for probe in PROBES}
+GRADIENTS, WEIGHTS = ("dW", "db", "W", "b"), ("W", "b")
+
+
+def broken(probe, *bugs, dtype="float64", layers=None):
+    """The records of a probe by a program with these mistakes."""
+    run = BY_NAME[probe].run(dtype)
+    return simulate(run, [(BY_ID[bug], BY_ID[bug].layers(run.spec) if layers is None else frozenset(layers)) for bug in bugs])
+
+
+def ids(findings):
+    return [finding.bug for finding in findings]
+
+
+def moved(record, layer, **changed):
+    """The record with arrays of one layer exchanged."""
+    layers = list(record.layers)
+    layers[layer - 1] = replace(layers[layer - 1], **changed)
+    return replace(record, layers=tuple(layers))
+
+
+@pytest.mark.parametrize("case", CASES[5::40], ids=lambda case: case.id)
+def test_right_records_have_no_findings(case):
+    """What refnet records is not accused, step by step or as a run."""
+    net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
+    records = []
+    for x, y, lr in case.steps():
+        optimizer.lr = lr
+        records.append(record_refnet(net, x, y, loss, optimizer))
+    assert diagnose(records) == []
+    assert diagnose(records[0]) == []
+
+
+def test_a_finding_tells_a_student_everything():
+    """The sentence has equation, layers, the wrong formula, the right one, what happens and why; the evidence names the arrays."""
+    (finding,) = diagnose(broken("mixed activations", "dW-transposed", layers=[2]))
+    assert finding.bug == "dW-transposed"
+    assert finding.verdict == "wrong"
+    assert finding.equation == "BP4"
+    assert finding.layers == (2,)
+    bug = BY_ID["dW-transposed"]
+    start = f"BP4 (weight gradient) of layer 2: dW = a_prev^T delta, expected {EQUATIONS['BP4'].formula}. "
+    assert finding.sentence == f"{start}{bug.happens} {bug.why}"
+    assert str(finding) == finding.sentence
+    (evidence,) = finding.evidence
+    assert evidence.startswith("dW of layer 2 is what this formula gives, within ")
+    assert evidence.endswith(" bounds otherwise")
+    assert "https://github.com/iamtrask/Grokking-Deep-Learning/pull/22" in finding.sources
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_layers_are_found(dtype):
+    """A mistake in one layer is found in that layer, from the gradients alone."""
+    for layer in (1, 2):
+        run = run_of(broken("mixed activations", "hidden-derivative-missing", dtype=dtype, layers=[layer]))
+        (finding,) = diagnose_runs([showing(run, *GRADIENTS)])
+        assert (finding.bug, finding.layers) == ("hidden-derivative-missing", (layer,))
+
+
+def test_the_root_is_named_and_not_its_consequences():
+    """A wrong hidden delta spoils dW, db and the weights of that layer and of those below: one finding."""
+    run = run_of(broken("mixed activations", "hidden-weights-transposed"))
+    for shown, spoiled in ((("delta", *GRADIENTS), {"delta"}), (GRADIENTS, {"dW", "db"}), (WEIGHTS, {"W", "b"})):
+        (finding,) = diagnose_runs([showing(run, *shown)])
+        assert finding.bug == "hidden-weights-transposed"
+        assert {evidence.split()[0] for evidence in finding.evidence} == spoiled
+
+
+PAIRS = [
+    ("mixed activations", "hidden-derivative-missing", "db-averaged"),
+    ("mixed activations", "dW-transposed", "weights-transposed-forward"),
+    ("square layers", "output-derivative-missing", "dW-last-sample-only"),
+    ("momentum", "not-averaged", "momentum-sign"),
+    ("weight decay", "db-zero", "decay-subtracted"),
+    ("Adam", "hidden-derivative-twice", "adam-without-correction"),
+    ("classes", "bias-forgotten", "output-delta-negated"),
+]
+
+
+@pytest.mark.parametrize("shown", [("z", "a", "loss", "delta", *GRADIENTS), GRADIENTS, WEIGHTS], ids=["everything", "gradients", "weights"])
+@pytest.mark.parametrize(("probe", "one", "other"), PAIRS, ids=lambda part: part)
+def test_two_mistakes_at_once_are_both_found(probe, one, other, shown):
+    """Two mistakes in different places are found together, even from the weights after the steps alone."""
+    found = diagnose_runs([showing(run_of(broken(probe, one, other)), *shown)])
+    assert len(found) == 2
+    assert all(any(bug in (finding.bug, *finding.alike) for finding in found) for bug in (one, other)), ids(found)
+
+
+def test_what_no_array_can_tell_apart_is_named_together():
+    """From weights alone, a negated delta and a step uphill are the same run; with a gradient shown they are not."""
+    run = run_of(broken("one layer", "step-uphill"))
+    (finding,) = diagnose_runs([showing(run, *WEIGHTS)])
+    assert {"step-uphill", "output-delta-negated"} <= {finding.bug, *finding.alike}
+    (finding,) = diagnose_runs([showing(run, *GRADIENTS)])
+    assert finding.bug == "step-uphill"
+    assert "output-delta-negated" not in finding.alike
+
+
+def test_several_runs_of_one_program_tell_more():
+    """What two networks cannot tell apart alone, they can together: one sample hides the average, one output its other half."""
+    probes = ["one sample", "one output"]
+    alone = [diagnose_runs([run_of(broken(probe, "not-averaged-at-all"))]) for probe in probes]
+    assert all(finding.alike for (finding,) in alone)
+    (finding,) = diagnose_runs([run_of(broken(probe, "not-averaged-at-all")) for probe in probes])
+    assert finding.bug == "not-averaged-at-all"
+    assert set(finding.alike) <= {"factor n k in the output delta"}
+
+
+@pytest.mark.parametrize(
+    ("name", "factor"), [("-1", -1.0), ("2", 2.0), ("1/2", 0.5), ("n", 5.0), ("1/n", 0.2), ("k", 2.0), ("1/(n k)", 0.1), ("4", 4.0)]
+)
+def test_a_constant_factor_is_recognised(name, factor):
+    """A hidden delta that is a constant times the right one is said to be, and what the constant may be."""
+    (record, *_) = simulate(BY_NAME["mixed activations"].run())
+    layer = record.layers[0]
+    scaled = moved(record, 1, delta=layer.delta * factor, dW=layer.dW * factor, db=layer.db * factor)
+    scaled = replace(scaled, after=None)
+    (finding,) = diagnose(scaled)
+    named = (finding.bug, *finding.alike)
+    assert f"factor {name} in the hidden deltas" in named or any("negated" in each or "averaged" in each for each in named)
+    assert finding.layers == (1,)
+
+
+def test_what_nothing_explains_is_said_with_what_can_be_told():
+    """A gradient of noise has no name: the finding says where, what it has and what it should have."""
+    (record, *_) = simulate(BY_NAME["mixed activations"].run())
+    noise = np.random.default_rng(3).normal(size=record.layers[1].dW.shape)
+    (finding,) = diagnose(moved(replace(record, after=None), 2, dW=noise))
+    assert (finding.bug, finding.verdict, finding.equation, finding.layers) == ("", "wrong", "BP4", (2,))
+    assert finding.sentence.startswith("BP4 (weight gradient) of layer 2: dW has ")
+    assert finding.sentence.endswith("in step 1, and no catalogued mistake explains it.")
+    assert finding.evidence[0].startswith("that entry is ")
+    (finding,) = diagnose(moved(replace(record, after=None), 2, dW=np.full_like(noise, 0.7)))
+    assert finding.evidence == ("every entry is the same number",)
+
+
+def test_an_unexplained_array_does_not_hide_the_next_mistake():
+    """Where a gradient of noise stands, a catalogued mistake further on is still named."""
+    records = broken("mixed activations", "db-averaged")
+    noise = np.random.default_rng(3).normal(size=records[0].layers[1].dW.shape)
+    found = diagnose(moved(replace(records[0], after=None), 2, dW=noise))
+    assert set(ids(found)) == {"", "db-averaged"}
+
+
+def test_conventions_are_told_from_mistakes():
+    """Another dialect of momentum, of eps and of the sign is a convention, and named as one."""
+    for probe, bug in (
+        ("momentum", "momentum-with-lr-inside"),
+        ("Adam", "adam-epsilon-hat"),
+        ("mixed activations", "gradients-negated-and-added"),
+        ("mixed activations", "averaged-in-the-gradients"),
+    ):
+        (finding,) = diagnose_runs([showing(run_of(broken(probe, bug)), "loss", "delta", *GRADIENTS)])
+        assert (finding.bug, finding.verdict) == (bug, "convention")
+
+
+def test_a_convention_can_be_taken_as_right():
+    """What a program declares is no finding, and what it does besides is."""
+    run = showing(run_of(broken("momentum", "momentum-with-lr-inside", "db-averaged")), *GRADIENTS)
+    assert ids(diagnose_runs([run], ["momentum-with-lr-inside"])) == ["db-averaged"]
+    with pytest.raises(ValueError, match="^diagnose: convention has 'mine', expected an id of the catalogue$"):
+        diagnose_runs([run], ["mine"])
+
+
+def test_the_derivative_of_relu_at_zero_is_a_convention():
+    """f'(0) = 1 where PyTorch has 0: named, and not called wrong."""
+    run = BY_NAME["rectifiers"].run()
+    run = replace(run, W=(np.zeros_like(run.W[0]), *run.W[1:]), b=(np.zeros_like(run.b[0]), *run.b[1:]), steps=run.steps[:1])
+    (record,) = simulate(run)
+    above = record.layers[1].delta @ record.before.W[1]
+    layer = record.layers[0]
+    other = moved(replace(record, after=None), 1, delta=above, dW=above.T @ run.steps[0].x, db=above.sum(axis=0))
+    assert layer.delta.any() == np.False_
+    (finding,) = diagnose(other)
+    assert finding.verdict == "convention"
+    assert "relu'(0) = 1 instead of 0" in finding.sentence
+
+
+def test_single_precision_inside_is_recognised():
+    """A program that is right in float32 and shows float64 arrays is imprecise, not wrong."""
+    run = BY_NAME["mixed activations"].run()
+    single = replace(
+        BY_NAME["mixed activations"].run("float32"),
+        W=tuple(W.astype("float32") for W in run.W),
+        b=tuple(b.astype("float32") for b in run.b),
+    )
+    steps = run_of(simulate(single)).steps
+    shown = [replace(mine, arrays={q: a.astype(float) for q, a in theirs.arrays.items()}) for mine, theirs in zip(run.steps, steps, strict=True)]
+    (finding,) = diagnose_runs([replace(run, steps=tuple(shown))])
+    assert (finding.bug, finding.verdict) == ("", "imprecise")
+    assert "float32" in finding.sentence
+
+
+def test_what_is_off_by_little_more_than_rounding_is_imprecise():
+    """An entry a few units beyond its bound breaks the certificate, and no formula is accused for it."""
+    (record, *_) = simulate(BY_NAME["mixed activations"].run())
+    dW = record.layers[1].dW.copy()
+    dW[0, 0] += 40 * np.spacing(abs(dW[0, 0]))
+    (finding,) = diagnose(moved(replace(record, after=None), 2, dW=dW))
+    assert (finding.bug, finding.verdict) == ("", "imprecise")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_step_alone_and_a_run(count):
+    """A record alone is diagnosed, and what shows in the second step only needs the run."""
+    records = broken("mixed activations", "gradients-not-reset")[:count]
+    assert ids(diagnose(records)) == ([] if count == 1 else ["gradients-not-reset"])
+
+
+def test_a_shape_and_a_nan_are_explained():
+    """A db that was not summed has the wrong shape, and a missing rate makes the weights NaN: both have names."""
+    (finding,) = diagnose_runs([run_of(broken("mixed activations", "db-not-summed"))])
+    assert finding.bug == "db-not-summed"
+    (finding,) = diagnose_runs([run_of(broken("mixed activations", "lr-not-a-number"))])
+    assert finding.bug == "lr-not-a-number"
