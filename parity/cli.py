@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,22 @@ def _begin(file: Path) -> int:
     return RIGHT
 
 
+def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
+    """The mutation score of the catalogue, or of some of its mistakes, which are then explained."""
+    catalogue = import_module("parity.bugs").BY_ID
+    for name in arguments.ids:
+        if name not in catalogue:
+            near = get_close_matches(name, catalogue, cutoff=0.0)
+            raise Unusable(f"bugs: ID has {name!r}, expected a name of the catalogue, such as {', '.join(near)}")
+        for line in catalogue[name].lines():
+            screen.line(line)
+        screen.line()
+    chosen = [catalogue[name] for name in arguments.ids or catalogue]
+    with screen.progress("mistakes", len(chosen)) as advance:
+        report = import_module("parity.score").score(chosen, on_progress=advance)
+    return _told(screen, report)
+
+
 def _told(screen: Screen, report: Any) -> Performed:
     """A report's lines, the first of which is the verdict and comes last."""
     verdict, *lines = report.lines()
@@ -157,6 +174,10 @@ def _parser() -> argparse.ArgumentParser:
     sound.add_argument("--cases", type=_integer(1, 10**9), default=2000, metavar="N", help="how many runs (default 2000)")
     strong = _command(commands, "power", power, "find the smallest error that is noticed, beside others' tolerances", "of the networks")
     strong.add_argument("--nets", type=_integer(1, 10**6), default=200, metavar="N", help="how many networks (default 200)")
+    told = "put every catalogued mistake into a right program and measure who notices it"
+    score = _command(commands, "bugs", bugs, told)
+    score.set_defaults(torch=False, room="parity.score")
+    score.add_argument("ids", nargs="*", metavar="ID", help="measure and explain these mistakes alone (default the whole catalogue)")
     _check_options(commands)
     parser.epilog = f"`parity` alone is `parity run`:\n\n{job.format_help()}"
     return parser

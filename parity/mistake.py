@@ -34,6 +34,12 @@ class Mistake:
     hidden: tuple[str, ...] = ()
     verdict: str = WRONG
 
+    def lines(self) -> list[str]:
+        """The entry as it is read."""
+        hidden = [f"It cannot be seen with {' or with '.join(self.hidden)}."] if self.hidden else []
+        kind = "  (a convention)" if self.verdict == CONVENTION else ""
+        return [f"{self.id}{kind}", f"  {self.equation}: {self.formula}", *(f"  {text}" for text in (self.happens, self.why, *hidden))]
+
     def layers(self, spec: Spec) -> frozenset[int]:
         """The layers of such a network in which it can stand."""
         last = len(spec.sizes) - 1
