@@ -80,7 +80,7 @@ def _entries(number: int, name: str, value: Any, task: Task, problems: list[Prob
 def _array(name: str, value: Any, problems: list[Problem]) -> Array | None:
     """A copy as an array of real numbers, or a problem."""
     try:
-        array = np.array(value)
+        array = np.asarray(value).copy()
     except Exception as error:  # noqa: BLE001 - whatever __array__ of somebody's class raises
         problems.append(_wrong(f"run: {name} has {_kind(value)} that is no array ({type(error).__name__}), expected real numbers"))
         return None

@@ -64,7 +64,10 @@ class Bounded:
             value, error = np.broadcast_arrays(value, error)
         if (error < 0).any():
             raise ValueError(f"Bounded: error has {error.min()}, expected at least 0")
-        known = np.isfinite(value) & ~np.isnan(error)
+        self._keep(value, error)
+
+    def _keep(self, value: Array, error: Array) -> None:
+        known = np.isfinite(value) & (error == error)  # noqa: PLR0124 - NaN is not itself
         if not known.all():
             value, error = np.where(known, value, 0), np.where(known, error, np.inf)
         object.__setattr__(self, "value", value)
@@ -73,7 +76,7 @@ class Bounded:
     @property
     def unit(self) -> Any:
         """What one rounding costs, relative to its result; a number of the wider format, in which 1 + unit is not 1."""
-        return self.format.wide.type(self.format.unit * (self.format.slack + self.rounded))
+        return self.format.units[self.rounded]
 
     @property
     def tiny(self) -> float:
@@ -87,13 +90,14 @@ class Bounded:
 
     @property
     def _wide_unit(self) -> Any:
-        return self.format.wide.type(self.format.unit * self.format.slack)
+        return self.format.units[False]
 
     @quietly
     def lift(self, other: Operand) -> "Bounded":
         """The other operand in the same arithmetic: an array or a Python float as the exact number it is."""
         if isinstance(other, Bounded):
-            if (other.format, other.rounded) != (self.format, self.rounded):
+            same = other.format is self.format or other.format == self.format  # the first is quick, and nearly always enough
+            if not same or other.rounded != self.rounded:
                 raise ValueError(f"Bounded: operand has {other.arithmetic}, expected {self.arithmetic}")
             return other
         value = self.format.widen(other)
@@ -107,14 +111,18 @@ class Bounded:
 
     def like(self, value: Array, error: Array | None = None) -> "Bounded":
         """Other numbers in the same arithmetic; by default with the same error."""
-        return Bounded(value, self.error if error is None else error, self.format, self.rounded)
+        made = object.__new__(Bounded)  # of arrays in the wider format and of one shape, with errors that are not negative
+        object.__setattr__(made, "format", self.format)
+        object.__setattr__(made, "rounded", self.rounded)
+        made._keep(value, self.error if error is None else error)
+        return made
 
     def _computed(self, value: Array, error: Array, roundings: float = 1, size: Array | None = None, underflow: Any = 0.0) -> "Bounded":
         """What an operation gives: the error it inherits, its roundings of terms of this size, and the bound's own roundings."""
         size = np.abs(value) + error if size is None else size
         error = (error + roundings * self.unit * size + underflow) * (1 + (roundings + 32) * self._wide_unit)
         overflows = size * (1 + roundings * self.unit) > (self.format.largest if self.rounded else np.inf)
-        return self.like(value=value, error=np.where(overflows, np.inf, error))
+        return self.like(value=value, error=np.where(overflows, np.inf, error) if overflows.any() else error)
 
     @quietly
     def __add__(self, other: Operand) -> "Bounded":

@@ -20,9 +20,10 @@ from parity.claim import INACCURATE
 from parity.mistake import CONVENTION, WRONG, Mistake
 from parity.program import Quantity
 from parity.record import StepRecord
-from parity.simulation import LAYER, Placed, Run, Station, distance, explains, judged, run_of, taking
+from parity.simulation import LAYER, Placed, Run, Station, distance, explains, hiding, judged, run_of, taking
 from refnet.checks import place
 from refnet.equations import EQUATIONS
+from refnet.optimizers import OPTIMIZERS
 
 IMPRECISE = "imprecise"
 JUDGED_OF_RANKED = 16  # programs are run on plain numbers first; of those that come nearest so many are judged
@@ -150,18 +151,29 @@ class _Search:
                 break
             number = min(off, key=lambda i: (self._depth_of(off[i]), len(self.runs[i].steps[0].arrays), i))
             candidates = self._candidates(number, program)
-            if not candidates and program == self.right and self._single_precision():
+            if not candidates and program == self.right and not found and self._single_precision():
                 return [_SINGLE]
             if not candidates:
                 station = self._stuck(number, program)
                 found.append(_unknown(self.runs[number], station, self.runs[number].steps[station.step].arrays))
-                self.runs = [taking(run, station.quantity) for run in self.runs]
-                self._judged.clear()
+                self._set_aside(number, program, station.quantity)
                 continue
             best, *rest = candidates
             program += best.added
             alike |= {chosen: _alike(chosen, best, rest) for chosen in best.added}
         return [self._finding(chosen, program, alike[chosen]) for chosen in program[len(self.right) :]] + found
+
+    def _set_aside(self, number: int, program: Program, quantity: str) -> None:
+        """Go on without a quantity that nothing explains: with what was shown of it or as if it were hidden, whichever comes further."""
+        shown = self.runs
+
+        def comes_to(runs: list[Run]) -> float:
+            self.runs = runs
+            self._judged.clear()
+            return np.inf if self._first_off(number, program) is None else self._reached(number, program)
+
+        ways = [[taking(run, quantity) for run in shown], [hiding(run, quantity) for run in shown]]
+        comes_to(max(ways, key=comes_to))
 
     def _off(self, program: Program) -> dict[int, Station]:
         """Of each run that the program cannot explain, the first array."""
@@ -275,13 +287,12 @@ class _Search:
         number = next((i for i in range(len(self.runs)) if self._first_off(i, without) is not None), 0)
         run = self.runs[number]
         layers = tuple(sorted(chosen.placed(run)[1]))
-        equation = EQUATIONS[mistake.equation]
-        where = f"{mistake.equation} ({equation.name})" + (f" of {_layers(layers)}" if mistake.equation != "C" else "")
-        sentence = f"{where}: {mistake.formula}, expected {equation.formula}. {mistake.happens} {mistake.why}"
+        labels = _labels(mistake, layers, len(run.spec.sizes) - 1)
+        where = " and ".join(f"{label} ({EQUATIONS[label].name})" for label in labels)
+        where += f" of {_layers(layers)}" if labels != ["C"] else ""
+        sentence = f"{where}: {mistake.formula}, expected {_expected(labels[0], run)}. {mistake.happens} {mistake.why}"
         evidence = tuple(self._evidence(run, program, without))
-        return Finding(
-            mistake.id, mistake.verdict, sentence, mistake.equation, layers, evidence, sources(mistake.id), mistake.formula, alike
-        )
+        return Finding(mistake.id, mistake.verdict, sentence, labels[0], layers, evidence, sources(mistake.id), mistake.formula, alike)
 
     def _evidence(self, run: Run, program: Program, without: Program) -> Iterator[str]:
         """The arrays that the program explains and that it does not explain without the mistake."""
@@ -297,18 +308,35 @@ class _Search:
             if share <= 1.0:
                 layers = "" if quantity == "loss" else f" of {_layers(sorted({s.layer for s in mine}))}"
                 beyond = "is no number, or of another shape, there" if np.isinf(worst) else f"is off by {worst:.2g} bounds otherwise"
-                yield f"{quantity}{layers} is what this formula gives, within {share:.0%} of its bound; it {beyond}"
+                yield f"{quantity}{layers} is what this formula gives, within {max(share, 0.01):.0%} of its bound; it {beyond}"
+
+
+def _labels(mistake: Mistake, layers: Sequence[int], depth: int) -> list[str]:
+    """The equations that a mistake breaks in these layers: its own first, but a delta's by where it stands."""
+    if mistake.equation in ("BP1", "BP2"):
+        deltas = [label for label, here in (("BP1", depth in layers), ("BP2", min(layers, default=depth) < depth)) if here]
+        return deltas if mistake.slots.keys() <= {"cotangent", "pullback", "BP1", "BP2"} and deltas else [mistake.equation]
+    both = mistake.equation in ("BP3", "BP4") and {"BP3", "BP4"} <= mistake.slots.keys()
+    return ["BP4", "BP3"] if both else [mistake.equation]
+
+
+def _expected(label: str, run: Run) -> str:
+    """The right formula: of the update, the rule's own."""
+    if label != "step":
+        return EQUATIONS[label].formula
+    rule = OPTIMIZERS[run.spec.optimizer].__doc__ or ""
+    return " ".join(rule.partition("\n\n")[0].split()).removesuffix(".")
 
 
 def _alike(chosen: Chosen, best: Candidate, rest: Sequence[Candidate]) -> tuple[str, ...]:
     """The ids of what explains as many runs in its place, with everything else the same."""
-    others = {each.mistake.id for each in best.added} - {chosen.mistake.id}
+    others = set(best.added) - {chosen}
     equal = (
-        {each.mistake.id for each in candidate.added} - others
-        for candidate in rest
-        if candidate.explained == best.explained and others <= {each.mistake.id for each in candidate.added}
+        set(candidate.added) - others for candidate in rest if candidate.explained == best.explained and others <= set(candidate.added)
     )
-    return tuple(dict.fromkeys(name for ids in equal for name in ids if len(ids) == 1 and name != chosen.mistake.id))
+    named = {each.mistake for instead in equal if len(instead) == 1 for each in instead} - {chosen.mistake}
+    known = (*CATALOGUE, *FACTORS) if chosen.mistake in FACTORS else CATALOGUE
+    return tuple(mistake.id for mistake in known if mistake in named)
 
 
 def _unlikeliness(chosen: Chosen) -> tuple[bool, bool, bool, int]:

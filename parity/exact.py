@@ -48,6 +48,11 @@ class Format:
         """How far the exact value may itself be off, as a share of the bound: the same roundings, with the wider format's unit."""
         return float(np.finfo(self.wide).eps) / 2.0 / self.unit
 
+    @cached_property
+    def units(self) -> tuple[Any, Any]:
+        """A rounding in the wider format, and with one in the dtype besides, as numbers of the wider format."""
+        return self.wide.type(self.unit * self.slack), self.wide.type(self.unit * (self.slack + 1.0))
+
     def widen(self, array: Any) -> Array:
         """The same numbers in the wider format. Shapes: any."""
         return np.asarray(array).astype(self.wide, copy=False)

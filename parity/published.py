@@ -50,6 +50,9 @@ PUBLISHED = (
     Published("bias-div-twice-dl4j366", "https://github.com/deeplearning4j/deeplearning4j/pull/366", ("db-averaged",)),
     Published("slices-vs-size-dl4j1452", "https://github.com/deeplearning4j/deeplearning4j/pull/1452", ("divided-by-inputs",)),
     Published("mae-n-simd57e94ab", "https://github.com/oysteijo/simd_neuralnet/commit/57e94ab", ("not-averaged-at-all",)),
+    Published(
+        "regressor-outputs-sklearn8349", "https://github.com/scikit-learn/scikit-learn/issues/8349", ("averaged-over-samples-only",)
+    ),
     Published("no-average-hunkim173", "https://github.com/hunkim/DeepLearningZeroToAll/issues/173", ("not-averaged",)),
     Published("sum-loss-jax3113", "https://github.com/jax-ml/jax/pull/3113", ("loss-summed",)),
     Published(

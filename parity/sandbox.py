@@ -182,7 +182,7 @@ def from_step(step: Callable[..., Any]) -> Program:
 
 def _plain_sgd(run: Any, program: Any) -> Program:
     """The same declarations, and no optimizer but the steps that are taken here."""
-    run.__wrapped__ = program
+    run.__wrapped__, run.__name__ = program, getattr(program, "__name__", "run")
     for name in NAMES:
         if hasattr(program, name):
             setattr(run, name, getattr(program, name))

@@ -93,6 +93,11 @@ def showing(run: Run, *quantities: str) -> Run:
     return replace(run, steps=tuple(map(reduced, run.steps)))
 
 
+def hiding(run: Run, name: str) -> Run:
+    """The same run without one quantity."""
+    return showing(run, *{where[0] for step in run.steps for where in step.arrays} - {name})
+
+
 def taking(run: Run, name: str) -> Run:
     """The same run with one quantity taken as it is, in every layer and step."""
 

@@ -174,7 +174,7 @@ def test_a_convention_can_be_taken_as_right():
     """What a program declares is no finding, and what it does besides is."""
     run = showing(run_of(broken("momentum", "momentum-with-lr-inside", "db-averaged")), *GRADIENTS)
     assert ids(diagnose_runs([run], ["momentum-with-lr-inside"])) == ["db-averaged"]
-    with pytest.raises(ValueError, match="^diagnose: convention has 'mine', expected an id of the catalogue$"):
+    with pytest.raises(ValueError, match=r"^diagnose: convention has 'mine', expected an id of the catalogue$"):
         diagnose_runs([run], ["mine"])
 
 

@@ -665,6 +665,7 @@ MISTAKES = {
     "bias-div-twice-dl4j366": entry("classes", db=lambda net, l: net.delta[l].mean(axis=0)),
     "slices-vs-size-dl4j1452": entry("one sample", output_delta=lambda net: output_delta(net) * net.n / net.x.shape[1]),
     "mae-n-simd57e94ab": entry("absolute error", cost_slope=lambda net: np.where(net.a[-1] > net.y, 1.0, -1.0).astype(net.y.dtype)),
+    "regressor-outputs-sklearn8349": entry("mixed activations", cost_slope=lambda net: cost_slope(net) * net.y.shape[1]),
     "no-average-hunkim173": entry("XOR with cross-entropy", output_delta=lambda net: net.a[-1] - net.y),
     "sum-loss-jax3113": entry(
         "classes",
