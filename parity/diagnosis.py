@@ -7,7 +7,7 @@ are named together, for nothing that was shown can tell them apart.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple, TypeAlias
 
@@ -291,11 +291,12 @@ class _Search:
         where = " and ".join(f"{label} ({EQUATIONS[label].name})" for label in labels)
         where += f" of {_layers(layers)}" if labels != ["C"] else ""
         sentence = f"{where}: {mistake.formula}, expected {_expected(labels[0], run)}. {mistake.happens} {mistake.why}"
-        evidence = tuple(self._evidence(run, program, without))
+        seen = self._first_off(number, without)
+        evidence = tuple(self._evidence(replace(run, steps=run.steps[: seen.step + 1] if seen else run.steps), program, without))
         return Finding(mistake.id, mistake.verdict, sentence, labels[0], layers, evidence, sources(mistake.id), mistake.formula, alike)
 
     def _evidence(self, run: Run, program: Program, without: Program) -> Iterator[str]:
-        """The arrays that the program explains and that it does not explain without the mistake."""
+        """The arrays, up to the first step in which it shows, that the program explains and that it does not explain without the mistake."""
         try:
             off = [s for s in judged(run, self._placed(run, without), whole=True) if s.off]
         except (ValueError, IndexError):

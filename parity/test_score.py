@@ -97,7 +97,7 @@ def test_a_broken_network_is_trained_on_digits():
 
 def test_a_mistake_that_makes_no_difference_has_no_sites():
     """Without an effect there is nothing to catch, and so the score fails."""
-    right = Mistake("nothing", "BP4", "dW = dW", "", "", {"BP4": lambda s, l, right: right()}, lambda spec, l: True)
+    right = Mistake("nothing", "BP4", "dW = dW", "", "", {"BP4": lambda s, l, right: right()}, lambda spec, l: spec.optimizer == "adamw")
     row = measure(right, digits=False)
     assert row.sites == ()
     assert not row.passed
@@ -106,13 +106,13 @@ def test_a_mistake_that_makes_no_difference_has_no_sites():
 def test_the_command_prints_the_table_and_explains_what_it_is_asked(capsys, tmp_path):
     """`parity bugs ID` explains the entry and measures it; the file has the same as data; another ID is unusable."""
     file = tmp_path / "score.json"
-    assert cli.main(["bugs", "dW-negated", "--json", str(file)]) == 0
+    assert cli.main(["bugs", "leaky-default-slope", "--json", str(file)]) == 0
     out = capsys.readouterr().out
-    assert BY_ID["dW-negated"].why in out
+    assert BY_ID["leaky-default-slope"].why in out
     assert "1 mistakes" not in out
     found = json.loads(file.read_text(encoding="utf-8"))
     assert found["passed"]
-    assert found["rows"][0]["id"] == "dW-negated"
+    assert found["rows"][0]["id"] == "leaky-default-slope"
     assert found["rows"][0]["caught"] == found["rows"][0]["sites"] > 0
     assert cli.main(["bugs", "dW-transpose"]) == 2
     start = "parity: bugs: ID has 'dW-transpose', expected a name of the catalogue, such as dW-transposed"
