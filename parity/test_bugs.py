@@ -95,7 +95,7 @@ def test_a_mistake_is_named(bug):
     assert finding.evidence
 
 
-@pytest.mark.parametrize("bug", CATALOGUE[::3], ids=lambda bug: bug.id)
+@pytest.mark.parametrize("bug", CATALOGUE[::5], ids=lambda bug: bug.id)
 def test_a_mistake_is_named_from_the_gradients_alone(bug):
     """With dW, db and the weights after the step shown it is named alone, as itself or with what those cannot tell apart."""
     run = showing(taken(bug, home(bug)), "dW", "db", "W", "b")
@@ -202,7 +202,7 @@ HIDING = [(bug, condition) for bug in CATALOGUE for condition in bug.hidden]
 @pytest.mark.parametrize(("bug", "condition"), HIDING, ids=lambda part: getattr(part, "id", part))
 def test_a_mistake_hides_where_it_says(bug, condition):
     """What is seen in a probe is seen no longer under each condition by itself."""
-    seen = [probe for probe in PROBES if first_off(bug, probe)][:2]
+    seen = [probe for probe in PROBES if first_off(bug, probe)][:1]
     assert seen
     for probe in seen:
         run = CONDITIONS[condition](probe).run()

@@ -88,7 +88,7 @@ PAIRS = [
     ("square layers", "output-derivative-missing", "dW-last-sample-only"),
     ("momentum", "not-averaged", "momentum-sign"),
     ("weight decay", "db-zero", "decay-subtracted"),
-    ("Adam", "hidden-derivative-twice", "adam-without-correction"),
+    ("RMSprop", "hidden-derivative-twice", "decay-halved"),
     ("classes", "bias-forgotten", "output-delta-negated"),
 ]
 
