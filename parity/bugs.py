@@ -55,7 +55,7 @@ def _factor(slot: str, name: str, constant: Callable[[Step], float]) -> Mistake:
     return Mistake(
         f"factor {name} in {quantity}",
         slot,
-        f"{quantity} = {name} times the right {quantity}",
+        f"{quantity} = {name} times the right one",
         f"Every entry of {quantity} is {name} times what it should be, with n samples and k outputs.",
         "The directions are right and the lengths are not: look for an average, a factor or a sign that is missing or there twice.",
         {slot: scaled},

@@ -28,6 +28,7 @@ from refnet.optimizers import OPTIMIZERS
 IMPRECISE = "imprecise"
 JUDGED_OF_RANKED = 16  # programs are run on plain numbers first; of those that come nearest so many are judged
 DEPTH = 3  # mistakes at once in one place of the walk
+BEAM = 4  # ways that are followed further
 ROUNDS = 6  # mistakes at once in all
 
 
@@ -110,15 +111,17 @@ def _without_repeats(findings: Sequence[Finding]) -> list[Finding]:
 
 
 class Chosen(NamedTuple):
-    """A mistake and the layers of each network in which it is thought to stand, of those in which it can."""
+    """A mistake, the layers of each network in which it is thought to stand, of those in which it can, and in which networks."""
 
     mistake: Mistake
     kind: str = "everywhere"  # or "last", "hidden", "first", "layer 2"
+    scope: tuple[str, str] | None = None  # in all networks, or those with this "optimizer" or this "loss"
 
     def placed(self, run: Run) -> Placed:
         """The layers in the network of a run."""
         depth = len(run.spec.sizes) - 1
-        layers = self.mistake.layers(run.spec)
+        here = self.scope is None or getattr(run.spec, self.scope[0]) == self.scope[1]
+        layers = self.mistake.layers(run.spec) if here else frozenset()
         among = {"everywhere": layers, "last": {depth}, "hidden": set(range(1, depth)), "first": {1}}
         return self.mistake, layers & frozenset(among.get(self.kind) or {int(self.kind.partition(" ")[2] or 0)})
 
@@ -155,13 +158,17 @@ class _Search:
                 return [_SINGLE]
             if not candidates:
                 station = self._stuck(number, program)
-                found.append(_unknown(self.runs[number], station, self.runs[number].steps[station.step].arrays))
+                arrays = self.runs[number].steps[station.step].arrays
+                found.append(_unknown(self.runs[number], station, arrays))
+                if not np.isfinite(arrays.get(station.where, np.zeros(()))).all():
+                    break  # what is made of it is no number, either
                 self._set_aside(number, program, station.quantity)
                 continue
             best, *rest = candidates
             program += best.added
             alike |= {chosen: _alike(chosen, best, rest) for chosen in best.added}
-        return [self._finding(chosen, program, alike[chosen]) for chosen in program[len(self.right) :]] + found
+        named = (self._finding(chosen, program, alike[chosen]) for chosen in program[len(self.right) :])
+        return sorted([*(finding for finding in named if finding), *found], key=lambda finding: list(EQUATIONS).index(finding.equation))
 
     def _set_aside(self, number: int, program: Program, quantity: str) -> None:
         """Go on without a quantity that nothing explains: with what was shown of it or as if it were hidden, whichever comes further."""
@@ -207,19 +214,28 @@ class _Search:
 
     def _single_precision(self) -> bool:
         """Whether a run in float64 is right but for the rounding of float32."""
-        doubles = [run for run in self.runs if run.spec.dtype == "float64"]
-        return bool(doubles) and not any(s.off for run in doubles for s in judged(run, self._placed(run, self.right), dtype="float32"))
+        doubles = [(run, self._placed(run, self.right)) for run in self.runs if run.spec.dtype == "float64"]
+        pairs = [
+            (double.off, single)
+            for run, placed in doubles
+            for double, single in zip(judged(run, placed, whole=True), judged(run, placed, dtype="float32", whole=True), strict=True)
+        ]
+        return bool(pairs) and not any(single.off or (off and single.vague) for off, single in pairs)
 
     # candidates
 
     def _candidates(self, number: int, program: Program) -> list[Candidate]:
-        """What explains a run, with the mistakes found so far: the fewest mistakes, then what explains most runs, then the likeliest."""
+        """What explains a run, with the mistakes found so far, and spoils none: the fewest mistakes, most runs, then the likeliest."""
+        explained = set(range(len(self.runs))) - set(self._off(program))
         for search in (self._one_by_one, self._at_once):
             found = search(number, program)
-            fewest = min((len(added) for added in found), default=0)
-            scored = [Candidate(added, self._count(program + added)) for added in found if len(added) == fewest]
-            if scored:
-                return sorted(scored, key=lambda each: (-each.explained, *map(_unlikeliness, each.added)))
+            for scope in (None, *((name, getattr(self.runs[number].spec, name)) for name in ("optimizer", "loss"))):
+                scoped = [tuple(chosen._replace(scope=scope) for chosen in added) for added in found]
+                kept = [added for added in scoped if all(self._first_off(i, program + added) is None for i in explained)]
+                fewest = min((len(added) for added in kept), default=0)
+                scored = [Candidate(added, self._count(program + added)) for added in kept if len(added) == fewest]
+                if scored:
+                    return sorted(scored, key=lambda each: (-each.explained, *map(_unlikeliness, each.added)))
         return []
 
     def _count(self, program: Program) -> int:
@@ -239,24 +255,34 @@ class _Search:
         for _ in range(DEPTH):
             paths = [(*path, chosen) for path in paths for chosen in self._moving_on(number, program + path)]
             yield paths
-            paths = sorted(paths, key=lambda path: -self._reached(number, program + path))[:3]
+            paths = sorted(paths, key=lambda path: (-self._reached(number, program + path), -self._everywhere(program + path)))[:BEAM]
 
     def _stuck(self, number: int, program: Program) -> Station:
-        """The array that nothing explains, though mistakes may have been found on the way to it."""
-        paths = [(), *(path for further in self._paths(number, program) for path in further)]
-        furthest = max(paths, key=lambda path: self._reached(number, program + path))
-        station = self._first_off(number, program + furthest)
-        return station if station is not None else Station(0, "", 0, np.inf)
+        """The array that nothing explains: the first, where all is right without it, or one further on, with mistakes on the way to it."""
+        first = self._off(program)[number]
+        before = self.runs
+        self._set_aside(number, program, first.quantity)
+        alone = self._first_off(number, program) is None
+        self.runs = before
+        self._judged.clear()
+        paths = () if alone else [path for further in self._paths(number, program) for path in further]
+        off = [(self._reached(number, program + path), station) for path in paths if (station := self._first_off(number, program + path))]
+        return max(off, key=lambda each: each[0])[1] if off else first
+
+    def _everywhere(self, program: Program) -> int:
+        """How far it comes in all the runs."""
+        return sum(self._reached(i, program) for i in range(len(self.runs)))
 
     def _reached(self, number: int, program: Program) -> int:
-        return len(self._stations(number, program) or ())
+        stations = self._stations(number, program) or []
+        return len(stations) - bool(stations and stations[-1].off)
 
     def _moving_on(self, number: int, program: Program) -> Iterator[Chosen]:
         """What explains the first array that is off, and nothing before it is off then."""
         off = self._first_off(number, program)
         if off is not None and off.quantity:
-            here = self._reached(number, program)
-            ways = [(chosen,) for chosen in _choices(self.runs[number], off) if chosen not in program]
+            here = self._reached(number, program)  # as many arrays come before it
+            ways = [(chosen,) for chosen in _choices(self.runs, number, off) if chosen not in program]
             for (chosen,) in self._explaining(number, program, off, ways):
                 if self._first_off(number, (*program, chosen)) is None or self._reached(number, (*program, chosen)) > here:
                     yield chosen
@@ -266,7 +292,7 @@ class _Search:
         off = self._first_off(number, program)
         if off is None or not off.quantity:
             return []
-        everywhere = [chosen for chosen in _choices(self.runs[number], off) if chosen.kind == "everywhere" and chosen.mistake in CATALOGUE]
+        everywhere = [chosen for chosen in _choices(self.runs, number, off) if chosen.kind == "everywhere" and chosen.mistake in CATALOGUE]
         ways = self._explaining(number, program, off, list(combinations(everywhere, 2)))
         return [pair for pair in ways if self._first_off(number, program + pair) is None]
 
@@ -274,22 +300,29 @@ class _Search:
         """Of the ways that come nearest to an array those that it can really come of."""
         run = self.runs[number]
         placed = self._placed(run, program)
-        near = [distance(run, [*placed, *self._placed(run, way)], off) for way in ways]
-        for i in sorted(range(len(ways)), key=near.__getitem__)[:JUDGED_OF_RANKED]:
-            if near[i] < np.inf and explains(run, [*placed, *self._placed(run, ways[i])], off):
-                yield ways[i]
+        here: dict[tuple[Placed, ...], list[Program]] = {}  # ways that are the same in this run may part in others
+        for way in ways:
+            here.setdefault(tuple(self._placed(run, way)), []).append(way)
+        near = {each: distance(run, [*placed, *each], off) for each in here}
+        for each in sorted(here, key=near.__getitem__)[:JUDGED_OF_RANKED]:
+            if near[each] < np.inf and explains(run, [*placed, *each], off):
+                yield from here[each]
 
     # findings
 
-    def _finding(self, chosen: Chosen, program: Program, alike: tuple[str, ...]) -> Finding:
+    def _finding(self, chosen: Chosen, program: Program, alike: tuple[str, ...]) -> Finding | None:
+        """What is said of a mistake; None where everything is explained without it, since what spoke for it was set aside."""
         mistake = chosen.mistake
         without = tuple(each for each in program if each != chosen)
-        number = next((i for i in range(len(self.runs)) if self._first_off(i, without) is not None), 0)
+        number = next((i for i in self._off(without) if chosen.placed(self.runs[i])[1]), None)
+        if number is None:
+            return None
         run = self.runs[number]
         layers = tuple(sorted(chosen.placed(run)[1]))
         labels = _labels(mistake, layers, len(run.spec.sizes) - 1)
         where = " and ".join(f"{label} ({EQUATIONS[label].name})" for label in labels)
-        where += f" of {_layers(layers)}" if labels != ["C"] else ""
+        where += f" of {_layers(layers)}" if labels != ["C"] and mistake.verdict != CONVENTION else ""
+        where += f" with {chosen.scope[1]}" if chosen.scope else ""
         sentence = f"{where}: {mistake.formula}, expected {_expected(labels[0], run)}. {mistake.happens} {mistake.why}"
         seen = self._first_off(number, without)
         evidence = tuple(self._evidence(replace(run, steps=run.steps[: seen.step + 1] if seen else run.steps), program, without))
@@ -325,8 +358,8 @@ def _expected(label: str, run: Run) -> str:
     """The right formula: of the update, the rule's own."""
     if label != "step":
         return EQUATIONS[label].formula
-    rule = OPTIMIZERS[run.spec.optimizer].__doc__ or ""
-    return " ".join(rule.partition("\n\n")[0].split()).removesuffix(".")
+    formula, more, *_ = (OPTIMIZERS[run.spec.optimizer].__doc__ or "").split("\n\n")
+    return " ".join(f"{formula} {more if more.lstrip().startswith('Without') else ''}".split()).removesuffix(".")
 
 
 def _alike(chosen: Chosen, best: Candidate, rest: Sequence[Candidate]) -> tuple[str, ...]:
@@ -361,20 +394,27 @@ MAKES = {  # slot: the quantities that it makes, or that are made of what it mak
 WALK = {name: i for i, name in enumerate(("z", "a", "loss", "delta", "db", "dW"))}  # later ones are the update's
 
 
-def _choices(run: Run, off: Station) -> Iterator[Chosen]:
-    """Every mistake, wherever it can stand, that may have to do with the array that is off."""
+def _choices(runs: Sequence[Run], number: int, off: Station) -> Iterator[Chosen]:
+    """Every mistake, wherever it can stand, that may have to do with the array of a run that is off."""
+    run = runs[number]
     depth = len(run.spec.sizes) - 1
     kinds = ("everywhere", "last", "hidden", "first", *(f"layer {l}" for l in range(2, depth)))
     for mistake in (*CATALOGUE, *FACTORS):
-        if not any(_reaches(run, slot, off) for slot in mistake.slots):
+        if not any(_reaches(run, slot, off) for slot in mistake.slots) or not _settled(run, mistake):
             continue
-        seen = set()
+        seen: set[tuple[frozenset[int], ...]] = set()
         for kind in kinds if mistake.verdict != CONVENTION else kinds[:1]:  # half a convention is a mistake
             chosen = Chosen(mistake, kind)
-            layers = chosen.placed(run)[1]
-            if layers and layers not in seen:
+            layers = tuple(chosen.placed(each)[1] for each in runs)
+            if layers[number] and layers not in seen:
                 seen.add(layers)
                 yield chosen
+
+
+def _settled(run: Run, mistake: Mistake) -> bool:
+    """Whether a convention that the update makes good can be seen to be made good: where no weights are shown, it is no excuse."""
+    made_good = any(slot not in MAKES for slot in mistake.slots)
+    return mistake.verdict != CONVENTION or not made_good or any(name in ("W", "b") for step in run.steps for name, _ in step.arrays)
 
 
 def _reaches(run: Run, slot: str, off: Station) -> bool:
@@ -395,8 +435,8 @@ def _always_shown(run: Run, name: str) -> bool:
 _SINGLE = Finding(
     "",
     IMPRECISE,
-    "Every equation holds to float32's precision, but not to float64's: somewhere the numbers go through float32. Ask for float64 where "
-    "arrays are made, or check with dtype float32.",
+    "Every equation holds to float32's precision, but not to float64's: digits are lost, as where numbers go through float32, where a small "
+    "constant is added inside a log, or where gradients are differences of the cost.",
 )
 
 
@@ -409,8 +449,18 @@ def _unknown(run: Run, station: Station, arrays: dict[Quantity, np.ndarray]) -> 
     else:
         at = f" at {place(station.entry)}" if station.entry else ""
         told = f"{station.quantity} has {station.got!r}{at}, expected {station.expected!r}"
-    sentence = f"{where}: {told} in step {station.step + 1}, and no catalogued mistake explains it."
-    return Finding("", WRONG, sentence, label, (station.layer,), tuple(_hints(arrays.get((station.quantity, station.layer)), station)))
+    got = arrays.get(station.where)
+    verdict = IMPRECISE if got is not None and _half_agrees(got, station, run.spec.dtype) else WRONG
+    ending = "and at least half of the digits agree" if verdict == IMPRECISE else "and no catalogued mistake explains it"
+    sentence = f"{where}: {told} in step {station.step + 1}, {ending}."
+    return Finding("", verdict, sentence, label, (station.layer,), tuple(_hints(got, station)))
+
+
+def _half_agrees(got: np.ndarray, station: Station, dtype: str) -> bool:
+    """Whether the array is off in the second half of its digits alone, counted from those of its largest entry."""
+    if station.note or not np.isfinite(got).all() or station.got is None or station.expected is None:
+        return False
+    return bool(abs(station.got - station.expected) <= np.sqrt(np.finfo(dtype).eps) * np.abs(got).max(initial=0.0))
 
 
 def _label(station: Station, depth: int) -> str:
@@ -429,6 +479,12 @@ def _hints(got: np.ndarray | None, station: Station) -> Iterator[str]:
         yield "every entry is the same number"
     elif station.expected and np.isfinite(station.used):
         yield f"that entry is {(station.got or 0.0) / station.expected:.6g} times what it should be"
+
+
+def vague(runs: Sequence[Run], conventions: Sequence[str] = ()) -> int:
+    """How many of the shown arrays nothing can be said of: rounding alone may take half of their digits."""
+    right = [Chosen(BY_ID[name]) for name in conventions]
+    return sum(station.vague for run in runs for station in judged(run, [chosen.placed(run) for chosen in right]))
 
 
 def _layers(layers: Sequence[int]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from parity import sandbox
 from parity.answer import KEYS, Problem, fitted
 from parity.cases import Case
-from parity.diagnosis import Finding, diagnose_runs
+from parity.diagnosis import Finding, diagnose_runs, vague
 from parity.sandbox import Outcome, Program
 from parity.simulation import Run
 from parity.task import Declaration, Task, declaration_of, tasks_for
@@ -38,6 +38,7 @@ class CheckReport:
     unsupported: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     arrays: int = 0
+    unjudged: int = 0  # arrays of which nothing could be said: rounding alone may take half of their digits
 
     @property
     def passed(self) -> bool:
@@ -62,7 +63,7 @@ class CheckReport:
         if not self.passed:
             wrong = _count(sum(finding.verdict == WRONG for finding in self.findings), "finding")
             return f"WRONG. {self.name}: {', '.join([wrong, *others])}, in {_count(len(self.tasks), 'task')}"
-        judged = f"{_count(self.arrays, 'array')} of {_count(len(self.tasks), 'task')}"
+        judged = f"{_count(self.arrays - self.unjudged, 'array')} of {_count(len(self.tasks), 'task')}"
         return f"RIGHT. {self.name}: {judged}, each within what rounding allows{''.join(f', {each}' for each in others)}"
 
     def lines(self) -> Iterator[str]:
@@ -71,6 +72,9 @@ class CheckReport:
         for number, finding in enumerate(self.findings, start=1):
             yield f"{number}. {_SAID.get(finding.verdict, '')}{finding.sentence}"
             yield from (f"   {line}" for line in _details(finding))
+        if self.unjudged:
+            told = "rounding alone may take half of the digits; show more of each step, or check in float64"
+            yield f"Not judged: {_count(self.unjudged, 'array')}, where {told}"
         if self.unsupported:
             yield f"Not supported (NotImplementedError), and so not tried: {_some(self.unsupported)}"
         hidden = [name for name in KEYS[1:] if name not in self.shown]
@@ -171,14 +175,17 @@ def report(
     names = tuple(task.name for task, _ in tried)
     unsupported = tuple(task.name for task, found in both if not found.supported)
     judged = tuple(name for name in KEYS if name in shown or (name == "a" and "output" in shown))
-    return CheckReport(name, _in_order(findings), names, unsupported, judged, sum(len(found.arrays) for _, found in tried))
+    counts = sum(len(found.arrays) for _, found in tried), vague(runs, declared.conventions) if not findings else 0
+    return CheckReport(name, _in_order(findings), names, unsupported, judged, *counts)
 
 
 def _undeclared(declared: Declaration) -> Iterator[Finding]:
     """What fails may be what nobody said that it can do."""
     names = [name for name in ("activations", "losses", "optimizers") if getattr(declared, name) is None]
     if names:
-        told = f"declaration: says nothing of {' and '.join(names)}, so run was given all of them"
+        *most, last = names
+        what = f"{', '.join(most)} and {last}" if most else last
+        told = f"declaration: says nothing of {what}, so run was given all of them"
         yield Finding("", NOTE, f"{told}; if it knows only some, say which, as in optimizers = ('sgd',)")
 
 
@@ -205,7 +212,7 @@ def _other_dtype(tried: Sequence[tuple[Task, Outcome]]) -> Iterator[Problem]:
     for want in sorted({want for want, _, _ in pairs}):
         for has in sorted({has for declared, has, _ in pairs if declared == want != has}):
             names = ", ".join(name for name in KEYS if (want, has, name) in pairs)
-            yield Problem(NOTE, f"run: {names} have dtype {has}, expected {want}, by whose precision they are judged")
+            yield Problem(NOTE, f"run: {names}: dtype is {has}, expected {want}, by whose precision it is judged")
 
 
 def _grouped(problems: Iterable[tuple[Problem, str]]) -> Iterator[Finding]:

@@ -108,7 +108,7 @@ def _where(error: BaseException) -> str:
 def _message(error: BaseException) -> str:
     """The first line of what it says."""
     try:
-        return str(error).partition("\n")[0][:200]
+        return str(error).partition("\n")[0][:200].encode(errors="backslashreplace").decode()
     except Exception:  # noqa: BLE001 - the message is somebody's code too
         return ""
 

@@ -66,6 +66,7 @@ class Station(NamedTuple):
     got: float | None = None
     expected: float | None = None
     note: str = ""
+    vague: bool = False  # rounding alone may take half of the digits of an entry: nothing can be said
 
     @property
     def where(self) -> Quantity:
@@ -200,7 +201,7 @@ def _at(run: Run, mistakes: Iterable[Placed], station: "Station", lift: Callable
 
     def known(number: int, quantity: Quantity) -> Numbers | None:
         got = run.steps[number].arrays.get(quantity)
-        return None if got is None or (number, quantity) == (station.step, station.where) else lift(got)
+        return None if got is None or (number, quantity) == (station.step, station.where) else _as_shown(quantity, got, lift)
 
     try:
         with np.errstate(all="ignore"):
@@ -208,6 +209,12 @@ def _at(run: Run, mistakes: Iterable[Placed], station: "Station", lift: Callable
             return compare(run.steps[station.step].arrays[station.where], step.make(station.where))
     except (ValueError, IndexError):
         return default
+
+
+def _as_shown(quantity: Quantity, got: Array, lift: Callable[[Array], Numbers]) -> Numbers:
+    """What is shown, as the numbers that a program goes on with; but f' may be made of z, of which a is the rounded value."""
+    shown = lift(got)
+    return shown.like(shown.value, shown.unit * np.abs(shown.value)) if quantity[0] == "a" and isinstance(shown, Bounded) else shown
 
 
 def _lift(dtype: str) -> Callable[[Array], Bounded]:
@@ -257,7 +264,7 @@ def judged(run: Run, mistakes: Iterable[Placed] = (), *, dtype: str | None = Non
         if quantity not in run.steps[number].taken:
             found[number, quantity] = station
         usable = got.shape == predicted.shape and np.isfinite(got).all() and station.note != "dtype"
-        return lift(got) if usable else allowed
+        return _as_shown(quantity, got, lift) if usable else allowed
 
     with np.errstate(all="ignore"):
         for number, step in enumerate(steps(run, mistakes, lift, observe)):
@@ -286,7 +293,8 @@ def _compare(number: int, quantity: Quantity, got: Array, allowed: Bounded) -> S
         used = np.where(gap == 0, 0.0, np.where(np.isinf(allowed.error), 0.0, gap / allowed.error))
     used = np.where(np.isfinite(got), used, np.where(np.isinf(allowed.error), 0.0, np.inf))
     index = tuple(int(i) for i in np.unravel_index(int(used.argmax()), used.shape))
-    return Station(*where, float(used[index]), index, float(got[index]), float(allowed.value[index]))
+    vague = bool((allowed.error > np.sqrt(np.finfo(allowed.format.dtype).eps) * np.abs(allowed.value).max(initial=0.0)).any())
+    return Station(*where, float(used[index]), index, float(got[index]), float(allowed.value[index]), vague=vague)
 
 
 def run_of_case(case: Any, count: int | None = None) -> Run:

@@ -1,5 +1,6 @@
 """The tasks that somebody's program is given: small trainings, from the probes and from what the program declares that it supports."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from inspect import unwrap
@@ -296,7 +297,8 @@ def _case(declared: Declaration, plain: Case, loss: str, output: str, kind: str)
     width = 2 if kind in ("values", "probabilities") else 3
     sizes = declared.sizes or ((3, 4, 4, width) if len(names) > 1 else (3, 4, width))
     hidden = tuple(names[l % len(names)] for l in range(len(sizes) - 2))
-    return replace(plain, sizes=sizes, hidden=hidden, output=output, loss=loss, targets=kind, batch=5, slope=0.2)
+    deviation = 0.6 * min(1.0, math.sqrt(4 / max(sizes[:-1])))  # or wide layers would saturate the next
+    return replace(plain, sizes=sizes, hidden=hidden, output=output, loss=loss, targets=kind, batch=5, slope=0.2, deviation=deviation)
 
 
 def _tells(case: Case) -> bool:

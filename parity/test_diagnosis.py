@@ -8,7 +8,7 @@ import pytest
 from parity import diagnose
 from parity.bugs import BY_ID
 from parity.cases import CASES, DTYPES
-from parity.diagnosis import diagnose_runs
+from parity.diagnosis import diagnose_runs, vague
 from parity.probes import PROBES
 from parity.record import record_refnet
 from parity.simulation import run_of, showing, simulate
@@ -213,6 +213,74 @@ def test_what_is_off_by_little_more_than_rounding_is_imprecise():
     dW = record.layers[1].dW.copy()
     dW[0, 0] += 40 * np.spacing(abs(dW[0, 0]))
     (finding,) = diagnose(moved(replace(record, after=None), 2, dW=dW))
+    assert (finding.bug, finding.verdict) == ("", "imprecise")
+
+
+def shown_of(probe, change, *names, dtype="float64"):
+    """A right run of the probe whose shown arrays are changed, by quantity."""
+    run = run_of(simulate(BY_NAME[probe].run(dtype)))
+    steps = [replace(step, arrays={q: change(q, number, a) for q, a in step.arrays.items()}) for number, step in enumerate(run.steps)]
+    return showing(replace(run, steps=tuple(steps)), *names)
+
+
+def test_an_array_that_is_shown_wrongly_but_used_rightly_is_one_finding():
+    """A gradient of noise that nobody uses is set aside as if it were hidden, and one that is used is taken as it is."""
+    noise = np.random.default_rng(3).normal(size=(4, 4))
+    unused = shown_of("mixed activations", lambda q, _, a: noise if q == ("dW", 2) else a, *GRADIENTS)
+    (finding,) = diagnose_runs([unused])
+    assert (finding.bug, finding.equation, finding.verdict) == ("", "BP4", "wrong")
+    (record, *_) = simulate(BY_NAME["mixed activations"].run())
+    W = (record.after.W[0], record.before.W[1] - record.spec.hyperparameters["lr"] * noise, record.after.W[2])
+    used = moved(replace(record, after=replace(record.after, W=W)), 2, dW=noise)
+    (finding,) = diagnose_runs([run_of([used])])
+    assert (finding.bug, finding.equation) == ("", "BP4")
+
+
+def test_a_nan_is_the_root_of_what_is_made_of_it():
+    """Where an array is NaN without a name, what follows is not accused, and the bounds that say nothing there do not make it right."""
+    spoiled = shown_of("mixed activations", lambda q, n, a: np.full_like(a, np.nan) if q[0] in ("dW", "W") and n > 0 else a, *GRADIENTS)
+    assert len(diagnose_runs([spoiled])) == 1
+    run = showing(run_of(broken("huge logits as probabilities", "softmax-overflow", dtype="float32")), *GRADIENTS)
+    assert ids(diagnose_runs([run])) == ["softmax-overflow"]
+
+
+def test_a_mistake_may_stand_in_one_update_rule_alone():
+    """A program whose SGD is wrong and whose RMSprop is right has its mistake with sgd, and no right run is spoiled by it."""
+    runs = [run_of(broken("momentum", "momentum-not-on-b")), run_of(simulate(BY_NAME["RMSprop with momentum"].run()))]
+    (finding,) = diagnose_runs(runs)
+    assert finding.bug == "momentum-not-on-b"
+    assert "with sgd:" in finding.sentence
+
+
+def test_a_convention_is_no_excuse_where_its_other_half_is_not_shown():
+    """A negated gradient without the update that adds it is wrong; with it, it is a convention."""
+    run = run_of(broken("mixed activations", "gradients-negated-and-added")[:1])
+    (finding,) = diagnose_runs([showing(run, "dW", "db")])
+    assert (finding.bug, finding.verdict) == ("output-delta-negated", "wrong")
+    (finding,) = diagnose_runs([showing(run, *GRADIENTS)])
+    assert (finding.bug, finding.verdict) == ("gradients-negated-and-added", "convention")
+
+
+def test_of_a_convention_and_a_mistake_that_nothing_tells_apart_the_convention_is_named():
+    """Nobody is accused of what may be right: 1/n in the update and 1/n in the gradients give the same weights."""
+    run = showing(run_of(broken("weight decay", "decay-doubled")), *WEIGHTS)
+    (finding,) = diagnose_runs([run])
+    assert finding.verdict == "convention"
+
+
+def test_a_bound_that_says_nothing_does_not_make_digits_lost():
+    """An error of 10 % is wrong, however little float32 could have told after several steps."""
+    run = shown_of("RMSprop with momentum", lambda q, n, a: a * 1.1 if n == 3 and q[0] == "loss" else a, "loss")
+    (finding,) = diagnose_runs([run])
+    assert finding.verdict == "wrong"
+    assert vague([run]) == 0
+    assert vague([shown_of("RMSprop with momentum", lambda q, n, a: a, "loss", dtype="float32")]) > 0
+
+
+def test_gradients_by_differences_are_imprecise():
+    """What agrees in the first half of its digits has lost the others, and is not wrong."""
+    run = shown_of("mixed activations", lambda q, n, a: a + 1e-10 if q == ("dW", 1) else a, "dW", "db")
+    (finding,) = diagnose_runs([run])
     assert (finding.bug, finding.verdict) == ("", "imprecise")
 
 

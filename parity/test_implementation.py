@@ -353,7 +353,7 @@ RETURNED = {
     "a dict": (lambda shown: shown[0], "run: returned something of type dict, expected 4 dicts, one for each step"),
     "a number": (lambda shown: 3.0, "run: returned something of type float, expected 4 dicts, one for each step"),
     "too few": (lambda shown: shown[:2], "run: returned 2 dicts, expected 4 dicts, one for each step"),
-    "too many": (lambda shown: [*shown, *shown], "run: returned more dicts, expected 4 dicts, one for each step"),
+    "too many": (lambda shown: [*shown, *shown], "run: returned more than 4 dicts, expected 4 dicts, one for each step"),
     "lists": (lambda shown: [[1]] * 4, "run: returned something of type list for a step, expected a dict"),
 }
 
@@ -375,7 +375,7 @@ def test_a_generator_without_end_is_a_finding():
             assert number < 5
             yield {}
 
-    assert sentences(run)[0] == ("wrong", "run: returned more dicts, expected 4 dicts, one for each step")
+    assert sentences(run)[0] == ("wrong", "run: returned more than 4 dicts, expected 4 dicts, one for each step")
 
 
 def test_none_returned_is_a_finding():
@@ -575,9 +575,9 @@ def test_another_dtype_is_noted():
             yield {key: [each.astype(dtype) for each in step[key]] for key in ("dW", "db", "W", "b")}
 
     wide = sentences(partial(cast, "float64"), dtype="float32")
-    assert wide == [("note", "run: dW, db, W, b have dtype float64, expected float32, by whose precision they are judged")]
+    assert wide == [("note", "run: dW, db, W, b: dtype is float64, expected float32, by whose precision it is judged")]
     narrow = check(partial(cast, "float32"), **PLAIN)
-    assert narrow.findings[-1].sentence == "run: dW, db, W, b have dtype float32, expected float64, by whose precision they are judged"
+    assert narrow.findings[-1].sentence == "run: dW, db, W, b: dtype is float32, expected float64, by whose precision it is judged"
     assert len(narrow.findings) > 1
 
 
@@ -687,3 +687,40 @@ def test_targets_are_split_at_their_last_colon():
     assert sandbox.split(r"C:\net.py") == (r"C:\net.py", "")
     assert sandbox.split(r"C:\net.py:run") == (r"C:\net.py", "run")
     assert "parity.sandbox" in sys.modules
+
+
+# what once went wrong
+
+
+def test_views_of_one_history_are_different_arrays():
+    """Arrays that interleave in memory are not the same array; the same array in two steps is."""
+
+    def history(case):
+        kept = [np.zeros((*W.shape, len(case.steps))) for W in case.W]
+        shown = train(case)
+        for t, step in enumerate(shown):
+            for array, W in zip(kept, step["W"], strict=True):
+                array[..., t] = W
+            step["W"] = [array[..., t] for array in kept]
+        return shown
+
+    assert check(history, **PLAIN).passed
+
+
+def test_wide_layers_are_not_saturated():
+    """Tasks of the sizes that a program declares stay where floats have digits."""
+    sizes = {"sizes": (784, 30, 10), "activations": "sigmoid", "outputs": "sigmoid", "losses": "mse", "optimizers": "sgd", "settings": ()}
+    for task in cases_for(train, **sizes):
+        z = task.steps[0].x @ task.W[0].T + task.b[0]
+        assert np.abs(z).max() < 8.0
+    assert check(train, **sizes).passed
+
+
+def test_what_cannot_be_judged_is_not_counted():
+    """Losses alone, four steps of RMSprop on in float32, are said not to be judged, instead of being right."""
+    adapted = dict(optimizers="rmsprop", settings=("momentum", "centered"), losses="mse", activations=("sigmoid", "tanh"), dtype="float32")
+    net = [probe for probe in PROBES if probe.name == "RMSprop with momentum"]
+    steps = {"float32": simulate(net[0].run("float32"))}
+    report = check(lambda case: [{"loss": record.loss} for record in steps[case.dtype]], ["RMSprop with momentum"], **adapted)
+    assert report.unjudged > 0
+    assert f"Not judged: {report.unjudged} array" in str(report)
