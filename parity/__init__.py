@@ -12,8 +12,8 @@ builds the PyTorch twin of a refnet network, copies the weights, and shows that 
     plain         numbers without a bound, for the same formulas     program      a training step of exchangeable equations
     mistake       a wrong form of an equation, in words and code     bugs         the catalogue of them, from the files *_bugs
     published     where they were published                          probes       small runs in which every one of them shows
-    simulation    a shown run beside the catalogue's programs        diagnosis    diagnose: which mistake explains a record
-    score         the mutation score: who notices which mistake
+    simulation    a shown run beside the catalogue's programs        search       which of them explain it
+    diagnosis     diagnose: which mistake explains a record, in words     score        the mutation score: who notices which mistake
     task          what somebody's program is given                  answer       what it gives back, as plain arrays
     sandbox       where its code runs                               implementation   check: is it right, and if not, what is wrong
     digits        both train on handwritten digits                  sweep        both go through the case table

@@ -176,6 +176,8 @@ def report(
     unsupported = tuple(task.name for task, found in both if not found.supported)
     judged = tuple(name for name in KEYS if name in shown or (name == "a" and "output" in shown))
     counts = sum(len(found.arrays) for _, found in tried), vague(runs, declared.conventions) if not findings else 0
+    if counts[0] and counts[0] == counts[1]:
+        findings = list(_grouped((problem, "") for problem in _nothing(set(), ())))
     return CheckReport(name, _in_order(findings), names, unsupported, judged, *counts)
 
 

@@ -201,7 +201,8 @@ def test_single_precision_inside_is_recognised():
         b=tuple(b.astype("float32") for b in run.b),
     )
     steps = run_of(simulate(single)).steps
-    shown = [replace(mine, arrays={q: a.astype(float) for q, a in theirs.arrays.items()}) for mine, theirs in zip(run.steps, steps, strict=True)]
+    wide = [{q: a.astype(float) for q, a in step.arrays.items()} for step in steps]
+    shown = [replace(step, arrays=arrays) for step, arrays in zip(run.steps, wide, strict=True)]
     (finding,) = diagnose_runs([replace(run, steps=tuple(shown))])
     assert (finding.bug, finding.verdict) == ("", "imprecise")
     assert "float32" in finding.sentence
@@ -282,6 +283,16 @@ def test_gradients_by_differences_are_imprecise():
     run = shown_of("mixed activations", lambda q, n, a: a + 1e-10 if q == ("dW", 1) else a, "dW", "db")
     (finding,) = diagnose_runs([run])
     assert (finding.bug, finding.verdict) == ("", "imprecise")
+
+
+def test_a_step_that_starts_from_other_weights_is_wrong():
+    """Wiring is an equation too: a step starts from the weights that the one before it wrote."""
+    first, second, *_ = simulate(BY_NAME["mixed activations"].run())
+    before = replace(second.before, b=(second.before.b[0] + 1.0, *second.before.b[1:]))
+    (restarted,) = simulate(replace(run_of([replace(second, before=before)]), state={}))
+    (finding, *_) = diagnose([first, restarted])
+    assert finding.verdict == "wrong"
+    assert finding.sentence == "wiring of layer 1: b before has other values than the step before wrote."
 
 
 @pytest.mark.parametrize("count", [1, 2])

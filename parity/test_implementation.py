@@ -718,9 +718,12 @@ def test_wide_layers_are_not_saturated():
 
 def test_what_cannot_be_judged_is_not_counted():
     """Losses alone, four steps of RMSprop on in float32, are said not to be judged, instead of being right."""
-    adapted = dict(optimizers="rmsprop", settings=("momentum", "centered"), losses="mse", activations=("sigmoid", "tanh"), dtype="float32")
-    net = [probe for probe in PROBES if probe.name == "RMSprop with momentum"]
-    steps = {"float32": simulate(net[0].run("float32"))}
-    report = check(lambda case: [{"loss": record.loss} for record in steps[case.dtype]], ["RMSprop with momentum"], **adapted)
-    assert report.unjudged > 0
-    assert f"Not judged: {report.unjudged} array" in str(report)
+    adapted = {"optimizers": "rmsprop", "settings": ("momentum", "centered"), "losses": "mse", "activations": ("sigmoid", "tanh")}
+    (probe,) = (probe for probe in PROBES if probe.name == "RMSprop with momentum")
+    records = simulate(probe.run("float32"))
+    report = check(lambda case: [{"loss": record.loss} for record in records], [probe.name], dtype="float32", **adapted)
+    assert report.passed
+    assert f"Not judged: {report.unjudged} arrays, where rounding alone" in str(report)
+    last = check(lambda case: [{}, {}, {}, {"loss": records[-1].loss}], [probe.name], dtype="float32", **adapted)
+    assert not last.passed
+    assert last.findings[0].sentence.startswith("run: shows nothing that can be judged")
