@@ -74,8 +74,8 @@ class Case:
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """The learning rate of each step over the first: five where an optimizer is tried, four in a probe, else two."""
-        return RATES[: {"optimizer": 5, "probe": 4}.get(self.group, 2)]
+        """The learning rate of each step over the first: five where an optimizer is tried, three in a probe, else two."""
+        return RATES[: {"optimizer": 5, "probe": 3}.get(self.group, 2)]
 
     def steps(self) -> Iterator[tuple[Array, Array, float]]:
         """x, y and the learning rate of each step."""

@@ -207,7 +207,7 @@ class Search:
     def _at_once(self, number: int, program: Program) -> list[Program]:
         """Two mistakes that only together explain the first array that is off, as where nothing but weights is shown."""
         off = self.first_off(number, program)
-        if off is None or not off.quantity:
+        if off is None or not off.quantity or off.step > 0:  # what shows later only has had a step in which one of them showed alone
             return []
         everywhere = [chosen for chosen in _choices(self.runs, number, off) if chosen.kind == "everywhere" and chosen.mistake in CATALOGUE]
         ways = self._explaining(number, program, off, list(combinations(everywhere, 2)))

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from parity.diagnosis import Finding
 from parity.implementation import CheckReport, assert_correct, cases_for, check
 from parity.probes import PROBES
 from parity.sandbox import from_gradient, from_step
-from parity.simulation import simulate
+from parity.simulation import run_of_case, simulate
 from parity.task import declaration, is_hard, tasks_for
 
 PLAIN = {"activations": "sigmoid", "losses": "mse", "optimizers": "sgd", "settings": ()}
@@ -350,11 +351,11 @@ def test_what_is_not_supported_is_left_out():
 
 RETURNED = {
     "nothing": (lambda shown: [{} for _ in shown], "run: shows nothing that can be judged, expected dicts with keys among output, "),
-    "a dict": (lambda shown: shown[0], "run: returned something of type dict, expected 4 dicts, one for each step"),
-    "a number": (lambda shown: 3.0, "run: returned something of type float, expected 4 dicts, one for each step"),
-    "too few": (lambda shown: shown[:2], "run: returned 2 dicts, expected 4 dicts, one for each step"),
-    "too many": (lambda shown: [*shown, *shown], "run: returned more than 4 dicts, expected 4 dicts, one for each step"),
-    "lists": (lambda shown: [[1]] * 4, "run: returned something of type list for a step, expected a dict"),
+    "a dict": (lambda shown: shown[0], "run: returned something of type dict, expected 3 dicts, one for each step"),
+    "a number": (lambda shown: 3.0, "run: returned something of type float, expected 3 dicts, one for each step"),
+    "too few": (lambda shown: shown[:2], "run: returned 2 dicts, expected 3 dicts, one for each step"),
+    "too many": (lambda shown: [*shown, *shown], "run: returned more than 3 dicts, expected 3 dicts, one for each step"),
+    "lists": (lambda shown: [[1]] * 3, "run: returned something of type list for a step, expected a dict"),
 }
 
 
@@ -375,12 +376,12 @@ def test_a_generator_without_end_is_a_finding():
             assert number < 5
             yield {}
 
-    assert sentences(run)[0] == ("wrong", "run: returned more than 4 dicts, expected 4 dicts, one for each step")
+    assert sentences(run)[0] == ("wrong", "run: returned more than 3 dicts, expected 3 dicts, one for each step")
 
 
 def test_none_returned_is_a_finding():
     """As where the return is forgotten."""
-    assert sentences(lambda case: None) == [("wrong", "run: returned None, expected 4 dicts, one for each step")]
+    assert sentences(lambda case: None) == [("wrong", "run: returned None, expected 3 dicts, one for each step")]
 
 
 class NoArray:
@@ -720,10 +721,11 @@ def test_what_cannot_be_judged_is_not_counted():
     """Losses alone, four steps of RMSprop on in float32, are said not to be judged, instead of being right."""
     adapted = {"optimizers": "rmsprop", "settings": ("momentum", "centered"), "losses": "mse", "activations": ("sigmoid", "tanh")}
     (probe,) = (probe for probe in PROBES if probe.name == "RMSprop with momentum")
-    records = simulate(probe.run("float32"))
-    report = check(lambda case: [{"loss": record.loss} for record in records], [probe.name], dtype="float32", **adapted)
+    case = replace(probe.case, group="optimizer", dtype="float32")  # five steps
+    records = simulate(run_of_case(case))
+    report = check(lambda case: [{"loss": record.loss} for record in records], [case], dtype="float32", **adapted)
     assert report.passed
     assert f"Not judged: {report.unjudged} arrays, where rounding alone" in str(report)
-    last = check(lambda case: [{}, {}, {}, {"loss": records[-1].loss}], [probe.name], dtype="float32", **adapted)
+    last = check(lambda case: [{}, {}, {}, {}, {"loss": records[-1].loss}], [case], dtype="float32", **adapted)
     assert not last.passed
     assert last.findings[0].sentence.startswith("run: shows nothing that can be judged")

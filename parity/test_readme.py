@@ -42,7 +42,7 @@ def test_the_two_commands_stand_in_it(readme):
     commands = re.findall(r"```sh\n(.*?)\n```", readme, re.DOTALL)
     assert commands == [
         'python -m pip install -c constraints.txt -e ".[parity]" && parity',
-        'python -m pip install -c constraints.txt -e ".[test]" && python -m pytest',
+        'python -m pip install -c constraints.txt -e ".[test]" && python -m pytest -n 2 --dist loadfile',
     ]
 
 
