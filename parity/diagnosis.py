@@ -18,7 +18,7 @@ from parity.claim import INACCURATE
 from parity.mistake import CONVENTION, WRONG, Mistake
 from parity.record import StepRecord
 from parity.search import Chosen, Program, Search
-from parity.simulation import Run, Station, judged, run_of
+from parity.simulation import Run, Station, half_agrees, judged, run_of
 from refnet.checks import place
 from refnet.equations import EQUATIONS
 from refnet.optimizers import OPTIMIZERS
@@ -184,17 +184,10 @@ def _unknown(run: Run, station: Station) -> Finding:
         at = f" at {place(station.entry)}" if station.entry else ""
         told = f"{station.quantity} has {station.got!r}{at}, expected {station.expected!r}"
     got = run.steps[station.step].arrays.get(station.where)
-    verdict = IMPRECISE if got is not None and _half_agrees(got, station, run.spec.dtype) else WRONG
+    verdict = IMPRECISE if half_agrees(run, station) else WRONG
     ending = "and at least half of the digits agree" if verdict == IMPRECISE else "and no catalogued mistake explains it"
     sentence = f"{where}: {told} in step {station.step + 1}, {ending}."
     return Finding("", verdict, sentence, label, (station.layer,), tuple(_hints(got, station)))
-
-
-def _half_agrees(got: np.ndarray, station: Station, dtype: str) -> bool:
-    """Whether the array is off in the second half of its digits alone, counted from those of its largest entry."""
-    if station.note or not np.isfinite(got).all() or station.got is None or station.expected is None:
-        return False
-    return bool(abs(station.got - station.expected) <= np.sqrt(np.finfo(dtype).eps) * np.abs(got).max(initial=0.0))
 
 
 def _label(station: Station, depth: int) -> str:

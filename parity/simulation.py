@@ -67,6 +67,7 @@ class Station(NamedTuple):
     expected: float | None = None
     note: str = ""
     vague: bool = False  # rounding alone may take half of the digits of an entry: nothing can be said
+    gap: float = np.inf  # the largest difference of an entry
 
     @property
     def where(self) -> Quantity:
@@ -276,6 +277,19 @@ def judged(run: Run, mistakes: Iterable[Placed] = (), *, dtype: str | None = Non
     return [found[key] for key in order]
 
 
+def half_agrees(run: Run, station: Station) -> bool:
+    """Whether what is off is the second half of an array's digits alone, counted from the largest entry; of W and b, from their step's."""
+    got = run.steps[station.step].arrays.get(station.where)
+    if got is None or station.note or not np.isfinite(got).all():
+        return False
+    base: Any = 0.0
+    if station.quantity in ("W", "b"):
+        start = {"W": run.W, "b": run.b}[station.quantity][station.layer - 1]
+        base = run.steps[station.step - 1].arrays.get(station.where, got) if station.step else start
+    half = np.sqrt(np.finfo(run.spec.dtype).eps)
+    return bool(station.gap <= half * np.abs(got - base).max(initial=0.0))
+
+
 def _loosened(predicted: Bounded, quantity: Quantity) -> Bounded:
     """With a rounding at the largest entry of the array; but an update's entries have nothing to do with each other."""
     if quantity[0] not in (*LAYER, "loss"):
@@ -294,7 +308,8 @@ def _compare(number: int, quantity: Quantity, got: Array, allowed: Bounded) -> S
     used = np.where(np.isfinite(got), used, np.where(np.isinf(allowed.error), 0.0, np.inf))
     index = tuple(int(i) for i in np.unravel_index(int(used.argmax()), used.shape))
     vague = bool((allowed.error > np.sqrt(np.finfo(allowed.format.dtype).eps) * np.abs(allowed.value).max(initial=0.0)).any())
-    return Station(*where, float(used[index]), index, float(got[index]), float(allowed.value[index]), vague=vague)
+    station = Station(*where, float(used[index]), index, float(got[index]), float(allowed.value[index]))
+    return station._replace(vague=vague, gap=float(gap.max(initial=0.0)))
 
 
 def run_of_case(case: Any, count: int | None = None) -> Run:
