@@ -60,6 +60,8 @@ class CheckReport:
         """All of it in one sentence."""
         rest = [finding.verdict for finding in self.findings if finding.verdict != WRONG]
         others = [_count(rest.count(kind), each) for kind, each in _OTHERS.items() if kind in rest]
+        if self.unjudged and self.unjudged == self.arrays:
+            return f"NOT JUDGED. {self.name}: {_count(self.arrays, 'array')} of {_count(len(self.tasks), 'task')}, too little to judge by"
         if not self.passed:
             wrong = _count(sum(finding.verdict == WRONG for finding in self.findings), "finding")
             return f"WRONG. {self.name}: {', '.join([wrong, *others])}, in {_count(len(self.tasks), 'task')}"

@@ -728,4 +728,5 @@ def test_what_cannot_be_judged_is_not_counted():
     assert f"Not judged: {report.unjudged} arrays, where rounding alone" in str(report)
     last = check(lambda case: [{}, {}, {}, {}, {"loss": records[-1].loss}], [case], dtype="float32", **adapted)
     assert not last.passed
+    assert last.verdict == "NOT JUDGED. <lambda>: 1 array of 1 task, too little to judge by"
     assert last.findings[0].sentence.startswith("run: shows nothing that can be judged")
