@@ -125,7 +125,7 @@ def _at(step: Any, name: str, layer: int) -> Any:
 
 
 def differing(one: dict[Key, Array], other: dict[Key, Array]) -> list[str]:
-    """The keys under which two calls show other arrays, by more than a rounding here and there."""
+    """The keys under which two calls show other arrays, in the first half of their digits; threads may add up in another order."""
     names = [key[1] for key in one.keys() | other.keys() if key not in one or key not in other or _differ(one[key], other[key])]
     return [name for name in KEYS if name in names]
 
@@ -133,9 +133,12 @@ def differing(one: dict[Key, Array], other: dict[Key, Array]) -> list[str]:
 def _differ(one: Array, other: Array) -> bool:
     if one.shape != other.shape:
         return True
-    size = np.abs(one[np.isfinite(one)].astype(float)).max(initial=0.0)
-    slack = 1024 * np.finfo(one.dtype if one.dtype.kind == "f" else float).eps * size
-    return not np.allclose(one.astype(float), other.astype(float), rtol=0, atol=slack, equal_nan=True)
+    known = np.isfinite(one)
+    if (known != np.isfinite(other)).any():
+        return True
+    first, second = one[known].astype(float), other[known].astype(float)
+    half = np.sqrt(np.finfo(one.dtype if one.dtype.kind == "f" else float).eps)
+    return bool(np.abs(first - second).max(initial=0.0) > half * np.abs(first).max(initial=0.0))
 
 
 def fitted(tasks: Sequence[Task], shown: Sequence[dict[Key, Array]], declared: Declaration) -> tuple[list[Run], list[Problem]]:
