@@ -14,6 +14,7 @@ from typing import Any
 
 from parity import sandbox
 from parity.answer import KEYS, Problem, fitted
+from parity.bugs import FACTORS
 from parity.cases import Case
 from parity.diagnosis import Finding, diagnose_runs, vague
 from parity.sandbox import Outcome, Program
@@ -22,6 +23,7 @@ from parity.task import Declaration, Task, declaration_of, tasks_for
 
 WRONG, CONVENTION, NOTE = "wrong", "convention", "note"
 NAMED = 3  # tasks named in a sentence
+CONSTANT = {factor.id for factor in FACTORS}
 Cases = Task | Case | str | Iterable[Task | Case | str]
 
 
@@ -113,7 +115,8 @@ def _details(finding: Finding) -> Iterator[str]:
     if finding.sources:
         yield f"Others have made it: {', '.join(finding.sources)}"
     if finding.bug:
-        yield f"In the catalogue: {finding.bug}"
+        where = "A constant factor" if finding.bug in CONSTANT else "In the catalogue"
+        yield f"{where}: {finding.bug}"
 
 
 def check(run: Program, cases: Cases | None = None, *, hard: bool = False, **declared: Any) -> CheckReport:

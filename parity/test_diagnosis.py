@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from parity import diagnose
-from parity.bugs import BY_ID
+from parity.bugs import BY_ID, FACTORS
 from parity.cases import CASES, DTYPES
 from parity.diagnosis import diagnose_runs, vague
 from parity.probes import PROBES
 from parity.record import LayerRecord, record_refnet
+from parity.search import Chosen, _unlikeliness
 from parity.simulation import run_of, run_of_case, showing, simulate
 from refnet.equations import EQUATIONS
 
@@ -266,6 +267,12 @@ def test_of_a_convention_and_a_mistake_that_nothing_tells_apart_the_convention_i
     run = showing(run_of(broken("weight decay", "decay-doubled")), *WEIGHTS)
     (finding,) = diagnose_runs([run])
     assert finding.verdict == "convention"
+
+
+def test_conventions_come_first_of_what_is_equally_near():
+    """However late a convention stands in the catalogue, it comes before a mistake, and a constant factor comes last."""
+    late, early, factor = (Chosen(each) for each in (BY_ID["averaged-in-the-update"], BY_ID["bias-forgotten"], FACTORS[0]))
+    assert sorted([factor, early, late], key=_unlikeliness) == [late, early, factor]
 
 
 def test_a_bound_that_says_nothing_does_not_make_digits_lost():

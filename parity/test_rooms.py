@@ -64,7 +64,7 @@ ALLOWED = {  # module of parity: the modules of parity that it may import
     "task": {"bugs", "cases", "probes", "simulation"},
     "answer": {"simulation", "task"},
     "sandbox": {"answer", "task"},
-    "implementation": {"answer", "cases", "diagnosis", "sandbox", "simulation", "task"},
+    "implementation": {"answer", "bugs", "cases", "diagnosis", "sandbox", "simulation", "task"},
     "cli": {"cases", "report", "sandbox"},
     "__init__": {"agreement", "cases", "certificate", "diagnosis", "equations", "implementation", "record", "sandbox", "task"},
     "__main__": {"cli"},
