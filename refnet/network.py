@@ -89,7 +89,11 @@ class Network:
             start = end
         self._layers = tuple(layers)
 
-    def _with(self, parameters: Array) -> "Network":
+    def over(self, parameters: Array) -> "Network":
+        """The same layers over another flat vector, which is not copied: with a gradient, each W is a dW and each b a db.
+
+        Shapes: parameters (number of parameters,). Torch: torch.nn.utils.vector_to_parameters, which copies.
+        """
         new = type(self).__new__(type(self))
         new.__setstate__({**self.__getstate__(), "parameters": parameters})
         return new
@@ -214,7 +218,7 @@ class Network:
             layer, name, index = self.entry(int(lost[0]))
             found = f"{self.parameters[lost[0]]} at {place(index)}"
             raise ValueError(f"Network.astype: {name} of layer {layer} has {found}, expected what {kind} holds")
-        return self._with(parameters)
+        return self.over(parameters)
 
     def _targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
         targets = self.check_targets(loss, y, rows)
@@ -224,7 +228,7 @@ class Network:
         return self.copy()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
-        return self._with(deepcopy(self.parameters, memo))  # through memo, so that an optimizer copied along stays bound
+        return self.over(deepcopy(self.parameters, memo))  # through memo, so that an optimizer copied along stays bound
 
     def __repr__(self) -> str:
         kinds = ", ".join(layer.activation.name for layer in self.layers)

@@ -1,0 +1,133 @@
+"""The fast form: the equations of backprop.py in arrays that are there already. Read backprop.py first; `fit` runs this.
+
+Every array of a step is made once, for the largest batch, and written with `out=`. Each line does what the line of the same label does
+in backprop.py, in the same order of operations, so that both give the same bits. W, b, dW and db are views of two flat vectors,
+`net.parameters` and `gradients.vector`, over which an optimizer's rule runs as one.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refnet.activations import Activation, Identity
+from refnet.backprop import LayerGradient, LayerTrace
+from refnet.checks import Array
+from refnet.inplace import LossInto, PerRow, PullbackInto, ValueInto, loss_into, pullback_into, value_into
+from refnet.layer import Dense
+from refnet.losses import Loss
+from refnet.network import Gradients, Network, Trace
+
+
+class LayerBuffers(NamedTuple):
+    """One layer and the arrays it writes for a batch of n rows: z, a and delta (n, fan_out), dW (fan_out, fan_in), db (fan_out,)."""
+
+    W: Array
+    b: Array
+    activation: Activation
+    value_into: ValueInto
+    pullback_into: PullbackInto
+    z: Array
+    a: Array
+    delta: Array
+    dW: Array
+    db: Array
+
+
+def forward_into(layers: Sequence[LayerBuffers], x: Array, rows: PerRow) -> None:
+    """z and a of every layer, first to last."""
+    a = x
+    for layer in layers:
+        a_prev = a
+        z, a = layer.z, layer.a
+        np.add(np.dot(a_prev, layer.W.T, out=z), layer.b, out=z)
+        layer.value_into(layer.activation, z, a, rows)
+
+
+def backward_into(layers: Sequence[LayerBuffers], x: Array, rows: PerRow, loss: Loss, loss_into: LossInto, y: Array) -> float:
+    """delta, dW and db of every layer, last to first, and C."""
+    for i in reversed(range(len(layers))):
+        layer = layers[i]
+        a_prev, z, a, delta = layers[i - 1].a if i else x, layer.z, layer.a, layer.delta
+        if i == len(layers) - 1:
+            value = loss_into(loss, a, y, delta, rows)
+            layer.pullback_into(layer.activation, delta, z, a, rows, layer.dW)  # BP1
+        else:
+            np.dot(layers[i + 1].delta, layers[i + 1].W, out=delta)
+            layer.pullback_into(layer.activation, delta, z, a, rows, layer.dW)  # BP2
+        np.add.reduce(delta, axis=0, out=layer.db)  # BP3
+        np.dot(delta.T, a_prev, out=layer.dW)  # BP4
+    return value
+
+
+class FlatGradients(Gradients):
+    """Gradients whose `vector` is the very one that dW and db are views of."""
+
+    _vector: Array
+
+    @classmethod
+    def over(cls, vector: Array, layers: Iterable[LayerGradient]) -> "FlatGradients":
+        """The gradients of the layers, whose dW and db are views of `vector`."""
+        gradients = cls(layers)
+        gradients._vector = vector
+        return gradients
+
+    @property
+    def vector(self) -> Array:
+        """dC/dtheta, flat, in the order of Network.parameters: not a copy."""
+        return self._vector
+
+
+class Batch(NamedTuple):
+    """The buffers of a workspace as far as a batch of n rows fills them."""
+
+    layers: list[LayerBuffers]
+    per_row: PerRow
+    gradients: FlatGradients
+
+
+class Workspace:
+    """All arrays of a training step of `net` on `loss`, for batches of up to `rows` rows.
+
+    It stands behind the door: x and y come checked and in the network's dtype, as `fit` hands them over. What it returns is valid
+    until the next step.
+    """
+
+    def __init__(self, net: Network, loss: Loss, rows: int) -> None:
+        self._loss, self._loss_into = loss, loss_into(loss, net.layers[-1].activation)
+        self._gradient = np.empty_like(net.parameters)
+        views = net.over(self._gradient).layers  # each W is a dW, each b a db
+        self._layers = [_buffers(layer, view, rows) for layer, view in zip(net.layers, views, strict=True)]
+        self._per_row = _per_row(rows, net.sizes[-1], net.dtype)
+        self._batches: dict[int, Batch] = {}
+
+    def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, FlatGradients]:
+        """C and its gradients, as Network.loss_and_gradients gives them. Shapes: x (n, fan_in), y as the loss wants it."""
+        layers, per_row, gradients = self._batch(len(x))
+        forward_into(layers, x, per_row)
+        return backward_into(layers, x, per_row, self._loss, self._loss_into, y), gradients
+
+    def trace(self, x: Array) -> Trace:
+        """What the last step computed on its way forward from x."""
+        layers = self._batch(len(x)).layers
+        below = [x, *(layer.a for layer in layers[:-1])]
+        return Trace(LayerTrace(a_prev, layer.z, layer.a) for a_prev, layer in zip(below, layers, strict=True))
+
+    def _batch(self, rows: int) -> Batch:
+        if rows not in self._batches:
+            layers = [layer._replace(z=layer.z[:rows], a=layer.a[:rows], delta=layer.delta[:rows]) for layer in self._layers]
+            gradients = FlatGradients.over(self._gradient, (LayerGradient(layer.delta, layer.dW, layer.db) for layer in layers))
+            self._batches[rows] = Batch(layers, PerRow(*(array[:rows] for array in self._per_row)), gradients)
+        return self._batches[rows]
+
+
+def _buffers(layer: Dense, gradient: Dense, rows: int) -> LayerBuffers:
+    f = layer.activation
+    z, delta = (np.empty((rows, layer.fan_out), layer.W.dtype) for _ in range(2))
+    a = z if type(f) is Identity else np.empty_like(z)
+    return LayerBuffers(layer.W, layer.b, f, value_into(f), pullback_into(f), z, a, delta, gradient.W, gradient.b)
+
+
+def _per_row(rows: int, outputs: int, dtype: np.dtype[Any]) -> PerRow:
+    top, total = (np.empty((rows, 1), dtype) for _ in range(2))
+    return PerRow(top, total, np.empty(rows, dtype), np.arange(rows) * outputs, np.empty(rows, np.intp))
