@@ -5,7 +5,7 @@ is derived from them, or written by somebody else, goes through its own methods.
 workspace, or in blocks of BLOCK bytes whatever the size of the arrays.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +23,7 @@ from refnet.losses import (
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
 )
-
-BLOCK = 2**14  # bytes of a temporary; several of them stay in the first-level cache
+from refnet.memory import BLOCK, blocks
 
 
 class PerRow(NamedTuple):
@@ -35,15 +34,6 @@ class PerRow(NamedTuple):
     picked: Array  # (n,)
     start: Array  # (n,), k times the row: where it starts in a flat array
     index: Array  # (n,), where the entries at the labels stand
-
-
-def blocks(*arrays: Array) -> Iterable[tuple[Array, ...]]:
-    """Contiguous arrays of one size: as they are where small, else flat, in runs of BLOCK bytes."""
-    first = arrays[0]
-    if first.nbytes <= BLOCK:
-        return (arrays,)
-    flat, run = [array.reshape(-1) for array in arrays], BLOCK // first.itemsize
-    return (tuple(array[start : start + run] for array in flat) for start in range(0, first.size, run))
 
 
 # Activations: a = f(z)

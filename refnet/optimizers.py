@@ -6,11 +6,13 @@ theta in place. Where the gradient or the update is not finite it raises Floatin
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from refnet.checks import Array, as_dtype, finite, number, real_array
+from refnet.memory import blocks
 
 SECOND_MOMENTS = ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq")
 
@@ -89,22 +91,31 @@ class Optimizer(ABC):
         Errors: ValueError for another network; FloatingPointError, with theta as it was, where the gradient or the new theta would not
         be finite (in the second case the state has moved on).
         """
+        self.step_into(net, np.array(gradients.vector))
+
+    def step_into(self, net: _Network, g: Array) -> None:
+        """Take one step, in place, with no other room than the gradient's: it comes as g and is left as u.
+
+        Errors: as step.
+        """
         self.bind(net)
-        theta, g = net.parameters, gradients.vector
+        theta = net.parameters
         if g.shape != theta.shape or g.dtype != theta.dtype:
             raise ValueError(f"{self}: gradient has {g.shape} {g.dtype}, expected {theta.shape} {theta.dtype} as the parameters")
         with np.errstate(all="ignore"):  # what overflows is found here and named
-            d = g + self.weight_decay * theta if self.weight_decay and not self._decoupled else g
-            if not _squares_are_finite(d):
-                _refuse_nonfinite("gradient", d, net)
+            if self.weight_decay and not self._decoupled:
+                for d_block, theta_block in blocks(g, theta):
+                    d_block += self.weight_decay * theta_block
+            if not _squares_are_finite(g):
+                _refuse_nonfinite("gradient", g, net)
             self._steps += 1
-            u = self._update(d)
+            self._update_into(g)
             # with |u| below the root of the largest number, theta - u cannot overflow: half a last place of that number is far larger
-            if not (_squares_are_finite(u) and abs(self._shrink) <= 1.0):
-                _refuse_nonfinite("new value", self._shrink * theta - u, net)
+            if not (_squares_are_finite(g) and abs(self._shrink) <= 1.0):
+                _refuse_nonfinite("new value", self._shrink * theta - g, net)
             if self._shrink != 1.0:
                 theta *= self._shrink
-            theta -= u
+            theta -= g
 
     def bind(self, net: _Network) -> None:
         """Make `net` the network of this optimizer and start its state. Errors: ValueError where it has another one."""
@@ -138,9 +149,14 @@ class Optimizer(ABC):
     def _kept(self) -> dict[str, float | None]:
         """The vectors of the state and what they start from; None: the first step makes it."""
 
+    def _update_into(self, d: Array) -> None:
+        """Write u over d."""
+        for d_block, *kept in blocks(d, *self._state.values()):
+            d_block[...] = self._update(d_block, dict(zip(self._state, kept, strict=True)))
+
     @abstractmethod
-    def _update(self, d: Array) -> Array:
-        """u, advancing the state; t is self._steps."""
+    def _update(self, d: Array, state: dict[str, Array]) -> Array:
+        """u, advancing the state, of the whole vectors or of one block of each; t is self._steps."""
 
     def _number(self, name: str, value: object, below: float = np.inf) -> float:
         return number(type(self).__name__, name, value, low=0.0, below=below)
@@ -197,15 +213,23 @@ class SGD(Optimizer):
     def _kept(self) -> dict[str, float | None]:
         return {"momentum_buffer": None} if self.momentum else {}
 
-    def _update(self, d: Array) -> Array:
+    def _update_into(self, d: Array) -> None:
         if not self.momentum:
-            return self.lr * d
-        if "momentum_buffer" not in self._state:
-            v = self._state["momentum_buffer"] = d.copy()
+            np.multiply(d, self.lr, out=d)
+        elif "momentum_buffer" not in self._state:
+            self._state["momentum_buffer"] = d.copy()
+            for (d_block,) in blocks(d):
+                d_block[...] = self._along(d_block, d_block)
         else:
-            v = self._state["momentum_buffer"]
-            v *= self.momentum
-            v += (1.0 - self.dampening) * d
+            super()._update_into(d)
+
+    def _update(self, d: Array, state: dict[str, Array]) -> Array:
+        v = state["momentum_buffer"]
+        v *= self.momentum
+        v += (1.0 - self.dampening) * d
+        return self._along(d, v)
+
+    def _along(self, d: Array, v: Array) -> Array:
         return self.lr * (d + self.momentum * v if self.nesterov else v)
 
 
@@ -234,8 +258,8 @@ class Adagrad(Optimizer):
     def _kept(self) -> dict[str, float | None]:
         return {"sum": self.initial_accumulator_value}
 
-    def _update(self, d: Array) -> Array:
-        v = self._state["sum"]
+    def _update(self, d: Array, state: dict[str, Array]) -> Array:
+        v = state["sum"]
         v += d * d
         lr = self.lr / (1.0 + (self._steps - 1) * self.lr_decay)
         return lr * d / (np.sqrt(v) + self.eps)
@@ -273,22 +297,22 @@ class RMSprop(Optimizer):
         names = ["square_avg"] + ["grad_avg"] * self.centered + ["momentum_buffer"] * (self.momentum > 0.0)
         return dict.fromkeys(names, 0.0)
 
-    def _update(self, d: Array) -> Array:
-        v = self._state["square_avg"]
+    def _update(self, d: Array, state: dict[str, Array]) -> Array:
+        v = state["square_avg"]
         v *= self.alpha
         v += (1.0 - self.alpha) * (d * d)
-        q = d / (np.sqrt(self._variance(v, d)) + self.eps)
+        q = d / (np.sqrt(self._variance(v, d, state)) + self.eps)
         if not self.momentum:
             return self.lr * q
-        buf = self._state["momentum_buffer"]
+        buf = state["momentum_buffer"]
         buf *= self.momentum
         buf += q
         return self.lr * buf
 
-    def _variance(self, v: Array, d: Array) -> Array:
+    def _variance(self, v: Array, d: Array, state: dict[str, Array]) -> Array:
         if not self.centered:
             return v
-        mean = self._state["grad_avg"]
+        mean = state["grad_avg"]
         mean *= self.alpha
         mean += (1.0 - self.alpha) * d
         return np.maximum(v - mean * mean, 0.0)
@@ -327,15 +351,15 @@ class Adam(Optimizer):
     def _kept(self) -> dict[str, float | None]:
         return dict.fromkeys(["exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * self.amsgrad, 0.0)
 
-    def _update(self, d: Array) -> Array:
-        m, v = self._state["exp_avg"], self._state["exp_avg_sq"]
+    def _update(self, d: Array, state: dict[str, Array]) -> Array:
+        m, v = state["exp_avg"], state["exp_avg_sq"]
         beta1, beta2 = self.betas
         m *= beta1
         m += (1.0 - beta1) * d
         v *= beta2
         v += (1.0 - beta2) * (d * d)
         if self.amsgrad:
-            v = np.maximum(self._state["max_exp_avg_sq"], v, out=self._state["max_exp_avg_sq"])
+            v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
         correction1, correction2 = 1.0 - beta1**self._steps, 1.0 - beta2**self._steps
         return (self.lr / correction1) * m / (np.sqrt(v) / correction2**0.5 + self.eps)
 
@@ -376,7 +400,7 @@ class _State(dict[str, Any]):
 
 def _squares_are_finite(vector: Array) -> bool:
     """The cheap test: a finite sum of squares has finite terms."""
-    return bool(np.isfinite(np.dot(vector, vector)))
+    return isfinite(np.dot(vector, vector))
 
 
 def _refuse_nonfinite(what: str, vector: Array, net: _Network) -> None:
