@@ -7,6 +7,8 @@ Read `backprop.py` first. The modules, each importing only those above it:
     initializers   where W and b start                           layer         Dense: W, b, activation
     backprop       the forward pass and BP1 to BP4               network       layers over one flat vector
     optimizers     how a gradient becomes a step                 schedules     the learning rate of each epoch
+    memory         blocks for temporaries                        inplace       activations and losses in place
+    workspace      the fast form of backprop, bit for bit        threads       how many BLAS gets
     training       mini-batches, fit, stopping                   differences   gradient_check
 
 >>> import refnet

@@ -3,7 +3,7 @@
 Nothing here changes its arguments; what is returned is the argument itself where it already fits.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import inf, isfinite
 from typing import Any, TypeVar
 
@@ -110,6 +110,21 @@ def finite(where: str, array: Array, dtype: np.dtype[Any] | None = None) -> Arra
             index = tuple(int(i) for i in np.argwhere(~good)[0])
             raise ValueError(f"{where} has {part[index]} at {place((start + index[0], *index[1:]))}, expected finite values")
     return array
+
+
+def squares_are_finite(vector: Array) -> bool:
+    """The cheap test in one pass: a finite sum of squares has finite terms. A sum that overflows says nothing."""
+    return isfinite(np.dot(vector, vector))
+
+
+def refuse_nonfinite(what: str, vector: Array, entry: Callable[[int], tuple[int, str, tuple[int, ...]]]) -> None:
+    """Refuse the first entry of a flat vector that is not finite, by the place that `entry` gives it: layer, array and index."""
+    bad = np.flatnonzero(~np.isfinite(vector))
+    if bad.size:
+        layer, array, index = entry(int(bad[0]))
+        raise FloatingPointError(
+            f"layer {layer}: {what} of {array} has {vector[bad[0]]} at {list(index)}, expected finite values; no parameter was changed"
+        )
 
 
 def matrix(where: str, values: ArrayLike, dtype: np.dtype[Any], expected: tuple[int | str, int]) -> Array:

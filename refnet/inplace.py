@@ -33,10 +33,8 @@ class PerRow(NamedTuple):
     total: Array  # (n, 1)
     picked: Array  # (n,)
     start: Array  # (n,), k times the row: where it starts in a flat array
-    index: Array  # (n,), where the entries at the labels stand
+    labels: Array  # (n,), where the entries at the labels stand in it
 
-
-# Activations: a = f(z)
 
 ValueInto = Callable[[Any, Array, Array, PerRow], None]
 
@@ -91,8 +89,6 @@ _VALUES: dict[type[Activation], ValueInto] = {
     Softmax: _softmax_value,
 }
 
-# Activations: from dC/da to dC/dz
-
 PullbackInto = Callable[[Any, Array, Array, Array, PerRow, Array], None]
 
 
@@ -134,8 +130,6 @@ _PULLBACKS: dict[type[Activation], PullbackInto] = {
     LeakyReLU: _elementwise_pullback,
     Softmax: _softmax_pullback,
 }
-
-# Losses: C, and dC/da
 
 LossInto = Callable[[Any, Array, Array, Array, PerRow], float]
 
@@ -185,7 +179,7 @@ def _cost_at_labels(z: Array, y: Array, delta: Array, rows: PerRow) -> Any:
     """C, with softmax(z) - y in delta."""
     np.maximum.reduce(z, axis=1, keepdims=True, out=rows.top)
     np.subtract(z, rows.top, out=delta)
-    s, at_labels = delta.reshape(-1), np.add(rows.start, y, out=rows.index)
+    s, at_labels = delta.reshape(-1), np.add(rows.start, y, out=rows.labels)
     s.take(at_labels, out=rows.picked, mode="clip")  # which, unlike "raise", fills `out` directly; labels were checked at the door
     np.exp(delta, out=delta)
     np.add.reduce(delta, axis=1, keepdims=True, out=rows.total)
@@ -217,7 +211,7 @@ def _cross_entropy(loss: CrossEntropy, a: Array, y: Array, delta: Array, rows: P
 
 def _log_at_labels(a: Array, y: Array, delta: Array, rows: PerRow) -> Any:
     """-sum log a at the labels, with -y / a in delta."""
-    at_labels = np.add(rows.start, y, out=rows.index)
+    at_labels = np.add(rows.start, y, out=rows.labels)
     picked = a.reshape(-1).take(at_labels, out=rows.picked, mode="clip")
     costs = np.log(picked, out=rows.top.reshape(-1))
     delta[...] = -0.0

@@ -6,12 +6,11 @@ theta in place. Where the gradient or the update is not finite it raises Floatin
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from refnet.checks import Array, as_dtype, finite, number, real_array
+from refnet.checks import Array, as_dtype, finite, number, real_array, refuse_nonfinite, squares_are_finite
 from refnet.memory import blocks
 
 SECOND_MOMENTS = ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq")
@@ -104,15 +103,15 @@ class Optimizer(ABC):
             raise ValueError(f"{self}: gradient has {g.shape} {g.dtype}, expected {theta.shape} {theta.dtype} as the parameters")
         with np.errstate(all="ignore"):  # what overflows is found here and named
             if self.weight_decay and not self._decoupled:
-                for d_block, theta_block in blocks(g, theta):
-                    d_block += self.weight_decay * theta_block
-            if not _squares_are_finite(g):
-                _refuse_nonfinite("gradient", g, net)
+                for d, theta_block in blocks(g, theta):
+                    np.add(d, self.weight_decay * theta_block, out=d)
+            if not squares_are_finite(g):
+                refuse_nonfinite("gradient", g, net.entry)
             self._steps += 1
             self._update_into(g)
             # with |u| below the root of the largest number, theta - u cannot overflow: half a last place of that number is far larger
-            if not (_squares_are_finite(g) and abs(self._shrink) <= 1.0):
-                _refuse_nonfinite("new value", self._shrink * theta - g, net)
+            if not (squares_are_finite(g) and abs(self._shrink) <= 1.0):
+                refuse_nonfinite("new value", self._shrink * theta - g, net.entry)
             if self._shrink != 1.0:
                 theta *= self._shrink
             theta -= g
@@ -218,8 +217,8 @@ class SGD(Optimizer):
             np.multiply(d, self.lr, out=d)
         elif "momentum_buffer" not in self._state:
             self._state["momentum_buffer"] = d.copy()
-            for (d_block,) in blocks(d):
-                d_block[...] = self._along(d_block, d_block)
+            for (first,) in blocks(d):
+                first[...] = self._along(first, first)
         else:
             super()._update_into(d)
 
@@ -396,17 +395,3 @@ class _State(dict[str, Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)
-
-
-def _squares_are_finite(vector: Array) -> bool:
-    """The cheap test: a finite sum of squares has finite terms."""
-    return isfinite(np.dot(vector, vector))
-
-
-def _refuse_nonfinite(what: str, vector: Array, net: _Network) -> None:
-    bad = np.flatnonzero(~np.isfinite(vector))
-    if bad.size:
-        layer, array, index = net.entry(int(bad[0]))
-        raise FloatingPointError(
-            f"layer {layer}: {what} of {array} has {vector[bad[0]]} at {list(index)}, expected finite values; no parameter was changed"
-        )

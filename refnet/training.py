@@ -1,18 +1,20 @@
 """Training: mini-batches, `fit`, its history, and when to stop."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.activations import Sigmoid
-from refnet.backprop import backward, forward
 from refnet.checks import Array, integer, named, number, place
 from refnet.losses import Loss
 from refnet.network import Gradients, Network, Trace
 from refnet.optimizers import OPTIMIZERS, Optimizer
+from refnet.threads import one_thread_if_small
+from refnet.workspace import Workspace
 
 
 class Step(NamedTuple):
@@ -200,6 +202,10 @@ def fit(
     smaller and is averaged over its own rows. Everything is checked before the first step. `schedule` sets the learning rate of
     each epoch; afterwards the optimizer has the one it started with.
 
+    Beside x and y it holds the gradient, the optimizer's state, one batch with its z, a and delta, and an index per row; x may be a
+    numpy.memmap larger than memory. Where every product of a step is small, BLAS gets one thread meanwhile, if threadpoolctl is
+    installed to tell it so and no environment variable such as OPENBLAS_NUM_THREADS says otherwise.
+
     Shapes: x (n, fan_in); y as the loss wants it; validation (x, y) alike.
     Torch: the usual loop: zero_grad, forward, loss, backward, step.
     Source: Nielsen, Neural Networks and Deep Learning, chapter 2, the backpropagation algorithm.
@@ -216,16 +222,14 @@ def fit(
     _check_calls(schedule=schedule, on_step=on_step, on_epoch=on_epoch)
     stops = _started(stop, validated=held_out is not None)
     optimizer.bind(net)
-    history, lr = History(), optimizer.lr
-    try:
+    workspace = Workspace(net, loss, data.largest(batch_size))
+    history = History()
+    with one_thread_if_small(net, data.largest(batch_size)), _lr_put_back(optimizer) as lr:
         for epoch in range(epochs):
             optimizer.lr = lr if schedule is None else schedule(lr, epoch)
             total = 0.0
-            for batch, rows in enumerate(minibatches(data.rows, batch_size, rng), start=1):
-                step = _step(net, loss, optimizer, data, rows, (epoch + 1, batch), watched=on_step is not None)
-                total += step.loss * len(step.x)
-                if on_step is not None:
-                    on_step(step)
+            for batch, rows in enumerate(data.minibatches(batch_size, rng), start=1):
+                total += _step(net, optimizer, workspace, *rows, (epoch + 1, batch), on_step) * len(rows[0])
             judged = held_out.judge(net, loss) if held_out else ()
             history.epochs.append(Epoch(epoch + 1, epochs, total / data.rows, optimizer.lr, *judged))
             if on_epoch is not None:
@@ -234,8 +238,6 @@ def fit(
             if reasons:
                 history.stopped = "; ".join(reasons)
                 break
-    finally:
-        optimizer.lr = lr
     for rule in stops:
         rule.finish(net)
     return history
@@ -251,6 +253,15 @@ def _trainable(net: Network, loss: str | Loss) -> Loss:
         found = f"{net.parameters[bad[0]]} at {place(index)}"
         raise ValueError(f"fit: {name} of layer {layer} has {found}, expected finite weights to start from")
     return net.trainable_with(loss)
+
+
+@contextmanager
+def _lr_put_back(optimizer: Optimizer) -> Iterator[float]:
+    lr = optimizer.lr
+    try:
+        yield lr
+    finally:
+        optimizer.lr = lr
 
 
 def _check_calls(**calls: object) -> None:
@@ -270,23 +281,54 @@ def _started(stop: Stop | Sequence[Stop] | None, validated: bool) -> list[Stop]:
     return rules
 
 
+class _Rows:
+    """An array whose rows come in a dtype, batch by batch: from memory without a copy where they lie so, from disk a batch at a time."""
+
+    def __init__(self, array: Array, dtype: np.dtype[Any]) -> None:
+        self._array, self._dtype = array, dtype
+        self._lies_so = array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
+        self._room: Array | None = None
+
+    def __getitem__(self, rows: slice | Array) -> Array:
+        if isinstance(rows, slice):
+            part = self._array[rows]
+            return part if self._lies_so else self._filled(part)
+        if self._lies_so:  # unlike mode "raise", "clip" writes into `out` without a copy in between
+            return self._array.take(rows, axis=0, out=self._room_for(len(rows)), mode="clip")
+        return self._filled(self._array[rows])
+
+    def _filled(self, part: Array) -> Array:
+        room = self._room_for(len(part))
+        room[...] = part
+        return room
+
+    def _room_for(self, rows: int) -> Array:
+        if self._room is None or len(self._room) < rows:
+            self._room = np.empty((rows, *self._array.shape[1:]), self._dtype)
+        return self._room[:rows]
+
+
 class _Data:
-    """x and y, checked, with the rows of a batch in the network's dtype on demand: an array on disk is held batch by batch."""
+    """x and y, checked, whose batches come in the network's dtype."""
 
     def __init__(self, net: Network, loss: Loss, x: ArrayLike, y: ArrayLike) -> None:
-        self._dtype = net.dtype
-        self._x = net.check_inputs(x)
-        self.rows = len(self._x)
-        self._y = net.check_targets(loss, y, self.rows)
+        inputs = net.check_inputs(x)
+        targets = net.check_targets(loss, y, len(inputs))
+        self.rows = len(inputs)
+        self._x, self._y = _Rows(inputs, net.dtype), _Rows(targets, np.dtype(np.intp) if targets.ndim == 1 else net.dtype)
 
-    def batch(self, rows: slice | Array) -> tuple[Array, Array]:
-        """x and y of these rows."""
-        x, y = self._x[rows], self._y[rows]
-        return np.ascontiguousarray(x, self._dtype), y if y.ndim == 1 else np.ascontiguousarray(y, self._dtype)
+    def largest(self, batch_size: int | None) -> int:
+        """The rows of the largest batch."""
+        return min(batch_size or self.rows, self.rows)
+
+    def minibatches(self, batch_size: int | None, rng: "np.random.Generator | None") -> Iterator[tuple[Array, Array]]:
+        """x and y of each mini-batch of an epoch, valid until the next one."""
+        for rows in minibatches(self.rows, batch_size, rng):
+            yield self._x[rows], self._y[rows]
 
     def judge(self, net: Network, loss: Loss) -> tuple[float, float | None]:
         """The loss and, where the targets are classes, the accuracy of the network on all rows."""
-        x, y = self.batch(slice(None))
+        x, y = self._x[:], self._y[:]
         labels = _labels(y, yes_no=loss.reads != "values" or isinstance(net.layers[-1].activation, Sigmoid))
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite says enough
             return loss.value(net.predict(x), y), None if labels is None else net.accuracy(x, labels)
@@ -312,16 +354,22 @@ def _labels(y: Array, yes_no: bool) -> Array | None:
     return y.argmax(axis=1) if (y.sum(axis=1) == 1.0).all() else None
 
 
-def _step(net: Network, loss: Loss, optimizer: Optimizer, data: _Data, rows: slice | Array, place: tuple[int, int], watched: bool) -> Step:
+def _step(
+    net: Network, optimizer: Optimizer, workspace: Workspace, x: Array, y: Array, place: tuple[int, int],
+    on_step: Callable[[Step], object] | None,
+) -> float:
+    """Take one step and return the loss before it. What is watched keeps the gradient, which the optimizer writes over."""
     epoch, batch = place
-    x, y = data.batch(rows)
-    before = net.parameters.copy() if watched else net.parameters
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # the step refuses what comes of it, by name
-            trace = Trace(forward(net.layers, x))
-            value = loss.value(trace.output, y)
-            gradients = Gradients(backward(net.layers, trace, loss, y))
-        optimizer.step(net, gradients)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the step refuses what comes of it, by name
+            value, gradients = workspace.loss_and_gradients(x, y)
+        if on_step is None:
+            optimizer.step_into(net, gradients.vector)
+        else:
+            before = net.parameters.copy()
+            optimizer.step(net, gradients)
     except (FloatingPointError, ValueError) as error:
         raise type(error)(f"epoch {epoch}, batch {batch}: {error}") from error
-    return Step(epoch, batch, x, y, trace, value, gradients, optimizer.lr, before)
+    if on_step is not None:
+        on_step(Step(epoch, batch, x, y, workspace.trace(x), value, gradients, optimizer.lr, before))
+    return value
