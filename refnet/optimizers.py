@@ -47,7 +47,7 @@ class Optimizer(ABC):
         self._theta: Array | None = None
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in ("weight_decay", *self._settings) and name in vars(self):
+        if (name == "weight_decay" or name in self._settings) and name in vars(self):
             raise AttributeError(f"{self}: {name} is fixed, expected a new optimizer for another one; only lr changes between steps")
         super().__setattr__(name, value)
 

@@ -303,7 +303,7 @@ class _Rows:
         return room
 
     def _room_for(self, rows: int) -> Array:
-        if self._room is None or len(self._room) < rows:
+        if self._room is None:  # the first batch is the largest
             self._room = np.empty((rows, *self._array.shape[1:]), self._dtype)
         return self._room[:rows]
 
