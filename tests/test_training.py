@@ -413,7 +413,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_array_on_disk_is_never_held_whole(tmp_path, monkeypatch, layout, shuffle):
-    """Training on a memory-mapped x takes room for one batch, the network and an index per row, a fraction of x, and gives the same bits."""
+    """Training on a memory-mapped x takes room for one batch, the network and an index per row, and gives the same bits."""
     monkeypatch.setattr(checks, "CHUNK", 2**10)
     x = np.random.default_rng(0).standard_normal((ROWS, INPUTS))
     labels = np.arange(ROWS) % 2
@@ -452,7 +452,7 @@ def test_room_for_training_does_not_grow_with_rows(shuffle):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_epochs_after_the_first_take_no_room(tmp_path, layout, optimizer):
-    """From the second epoch on, all of it together takes 64 KiB, what a batch fetched from a disk of another layout takes, and the indices."""
+    """From the second epoch on it takes 64 KiB, the indices, and what a batch fetched from a disk of another layout takes."""
     x = np.random.default_rng(0).standard_normal((3000, 50))
     given = LAYOUTS[layout](tmp_path / "x", x)
     lies_so = layout == "float32"
