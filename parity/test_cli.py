@@ -289,7 +289,7 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
 
 def test_json_is_json_whatever_was_found(tmp_path, monkeypatch):
     """A loss that is NaN on refnet's side does not make the file unreadable."""
-    monkeypatch.setattr(refnet.SoftmaxCrossEntropy, "value", lambda self, z, y: float("nan"))
+    monkeypatch.setattr("refnet.inplace._cost_at_labels", costs(float("nan")))
     status, _, _ = once("--json", str(tmp_path / "found.json"))
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"), parse_constant=refuse)
     worst = found["digits"]["worst"]
@@ -404,9 +404,15 @@ def test_python_m_parity_is_parity():
     assert re.search(r"^ +run +train digits side by side", done.stdout, re.MULTILINE)
 
 
-def mean_over_rows(layers, trace, loss, y):
+REAL_BACKWARD, REAL_COST = refnet.workspace.backward_into, refnet.inplace._cost_at_labels
+
+
+def mean_over_rows(layers, x, *others):
     """A backward pass whose bias gradients are divided by the rows once more."""
-    return [layer._replace(db=layer.db / len(y)) for layer in refnet.backprop.backward(layers, trace, loss, y)]
+    value = REAL_BACKWARD(layers, x, *others)
+    for layer in layers:
+        np.divide(layer.db, len(x), out=layer.db)
+    return value
 
 
 def untransposed(layers, trace, loss, y):
@@ -418,23 +424,36 @@ def untransposed(layers, trace, loss, y):
 def undampened(self, d):
     """Momentum that takes the gradient whole."""
     if self.momentum:
-        self._state["momentum_buffer"] = d = self.momentum * self._state.get("momentum_buffer", np.zeros_like(d)) + d
-    return self.lr * d
+        v = self._state.setdefault("momentum_buffer", np.zeros_like(d))
+        v[:] = d[:] = self.momentum * v + d
+    d *= self.lr
 
 
-def summed(self, z, y):
-    """The gradient of softmax cross-entropy without the 1/n."""
-    return refnet.Softmax().value(z) - refnet.one_hot(y, z.shape[1], z.dtype)
+def stepped(rate):
+    """A step of plain gradient descent at this multiple of the learning rate."""
+    return lambda self, d: np.multiply(d, rate * self.lr, out=d)
+
+
+def summed(z, y, delta, rows):
+    """Softmax cross-entropy whose gradient is a sum over rows."""
+    value = REAL_COST(z, y, delta, rows)
+    delta *= len(z)
+    return value
+
+
+def costs(value):
+    """Softmax cross-entropy of this value, with the right gradient."""
+    return lambda *arrays: (REAL_COST(*arrays), np.float64(value))[1]
 
 
 FIRST = "DISAGREE. Digits, step 1: refnet: "
 BROKEN = {  # what is broken in refnet, and what the verdict must say
     "derivative of tanh": ("activations.Tanh.derivative", lambda self, z, a: 1.0 - a, f"{FIRST}BP2 (hidden delta) of layer 1: delta has "),
-    "gradient of the loss": ("losses.SoftmaxCrossEntropy.gradient", summed, f"{FIRST}BP1 (output delta) of layer 2: delta has "),
-    "value of the loss": ("losses.SoftmaxCrossEntropy.value", lambda self, z, y: 2.3, f"{FIRST}C (cost): loss has 2.3, expected "),
-    "tanh": ("activations.Tanh.value", lambda self, z: np.sin(z), f"{FIRST}a (activation) of layer 1: a has "),
-    "bias gradient": ("training.backward", mean_over_rows, f"{FIRST}BP3 (bias gradient) of layer 2: db has "),
-    "step": ("optimizers.SGD._update", lambda self, d: -self.lr * d, f"{FIRST}step (update) of layer 1: W has "),
+    "gradient of the loss": ("inplace._cost_at_labels", summed, f"{FIRST}BP1 (output delta) of layer 2: delta has "),
+    "value of the loss": ("inplace._cost_at_labels", costs(2.3), f"{FIRST}C (cost): loss has 2.3, expected "),
+    "tanh": ("inplace._VALUES", {refnet.Tanh: lambda f, z, a, rows: np.sin(z, out=a)}, f"{FIRST}a (activation) of layer 1: a has "),
+    "bias gradient": ("workspace.backward_into", mean_over_rows, f"{FIRST}BP3 (bias gradient) of layer 2: db has "),
+    "step": ("optimizers.SGD._update_into", stepped(-1.0), f"{FIRST}step (update) of layer 1: W has "),
     "derivative of sigmoid": (
         "activations.Sigmoid.derivative",
         lambda self, z, a: a,
@@ -442,13 +461,13 @@ BROKEN = {  # what is broken in refnet, and what the verdict must say
     ),
     "weight gradient": ("network.backward", untransposed, "float64: step 1, refnet: BP4 (weight gradient) of layer 2: dW has "),
     "dampening": (
-        "optimizers.SGD._update",
+        "optimizers.SGD._update_into",
         undampened,
         "dampening=0.5), n 11, float64: step 2, refnet: step (update) of layer 1: momentum_buffer of W has ",
     ),
     "momentum": (
-        "optimizers.SGD._update",
-        lambda self, d: self.lr * d,
+        "optimizers.SGD._update_into",
+        stepped(1.0),
         "dampening=0.5), n 11, float64: step 1, refnet: step (update) of layer 1: momentum_buffer of W is not shown",
     ),
 }

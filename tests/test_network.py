@@ -427,3 +427,16 @@ def test_a_gradient_changed_by_hand_is_the_gradient_stepped():
     gradients[0].dW[:] = 0.0
     assert not gradients.vector[:4].any()
     assert gradients.vector[4:].any()
+
+
+def test_over_another_vector():
+    """The same layers over a gradient: each W is a view of it where dW stands, each b where db stands, and nothing is copied."""
+    net = refnet.mlp([3, 5, 2], hidden="tanh")
+    gradient = np.arange(float(net.parameters.size))
+    views = net.over(gradient)
+    assert views.parameters is gradient
+    assert [layer.activation for layer in views.layers] == [layer.activation for layer in net.layers]
+    together = np.concatenate([part.ravel() for layer in views.layers for part in (layer.W, layer.b)])
+    assert together.tolist() == gradient.tolist()
+    assert all(np.shares_memory(part, gradient) for layer in views.layers for part in (layer.W, layer.b))
+    assert net.parameters is not gradient
