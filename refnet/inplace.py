@@ -45,7 +45,7 @@ def value_into(activation: Activation) -> ValueInto:
 
 
 def _any_value(f: Activation, z: Array, a: Array, rows: PerRow) -> None:
-    a[...] = f.value(z)
+    np.copyto(a, f.value(z), casting="equiv")  # float32 stays float32, or is refused
 
 
 def _identity_value(f: Identity, z: Array, a: Array, rows: PerRow) -> None:
@@ -98,7 +98,7 @@ def pullback_into(activation: Activation) -> PullbackInto:
 
 
 def _any_pullback(f: Activation, delta: Array, z: Array, a: Array, rows: PerRow, spare: Array) -> None:
-    delta[...] = f.pullback(delta, z, a)
+    np.copyto(delta, f.pullback(delta, z, a), casting="equiv")
 
 
 def _identity_pullback(f: Identity, delta: Array, z: Array, a: Array, rows: PerRow, spare: Array) -> None:
@@ -111,15 +111,20 @@ def _elementwise_pullback(f: Elementwise, delta: Array, z: Array, a: Array, rows
 
 
 def _softmax_pullback(f: Softmax, delta: Array, z: Array, a: Array, rows: PerRow, spare: Array) -> None:
+    _sum_products(delta, a, rows.total, spare)
+    np.subtract(delta, rows.total, out=delta)
+    np.multiply(a, delta, out=delta)
+
+
+def _sum_products(grad_a: Array, a: Array, total: Array, spare: Array) -> None:
+    """total = sum over columns of grad_a a, by as many rows as a block holds, or row by row in what is spare."""
     width = a.shape[1]
     together = BLOCK // a[0].nbytes
     room = np.empty((together, width), a.dtype) if together else spare.reshape(-1)[:width].reshape(1, width)
     for start in range(0, len(a), len(room)):
         here = slice(start, start + len(room))
-        product = np.multiply(delta[here], a[here], out=room[: len(a) - start])
-        np.add.reduce(product, axis=1, keepdims=True, out=rows.total[here])
-    np.subtract(delta, rows.total, out=delta)
-    np.multiply(a, delta, out=delta)
+        product = np.multiply(grad_a[here], a[here], out=room[: len(a) - start])
+        np.add.reduce(product, axis=1, keepdims=True, out=total[here])
 
 
 _PULLBACKS: dict[type[Activation], PullbackInto] = {
@@ -142,7 +147,7 @@ def loss_into(loss: Loss, output: Activation) -> LossInto:
 
 def _any_loss(loss: Loss, a: Array, y: Array, delta: Array, rows: PerRow) -> float:
     value = loss.value(a, y)
-    delta[...] = loss.gradient(a, y)
+    np.copyto(delta, loss.gradient(a, y), casting="equiv")
     return value
 
 
@@ -180,13 +185,14 @@ def _cost_at_labels(z: Array, y: Array, delta: Array, rows: PerRow) -> Any:
     np.maximum.reduce(z, axis=1, keepdims=True, out=rows.top)
     np.subtract(z, rows.top, out=delta)
     s, at_labels = delta.reshape(-1), np.add(rows.start, y, out=rows.labels)
-    s.take(at_labels, out=rows.picked, mode="clip")  # which, unlike "raise", fills `out` directly; labels were checked at the door
+    s.take(at_labels, out=rows.picked, mode="clip")  # unlike "raise" without a copy; labels were checked at the door
     np.exp(delta, out=delta)
     np.add.reduce(delta, axis=1, keepdims=True, out=rows.total)
     costs = np.log(rows.total, out=rows.top).reshape(-1)
     np.subtract(costs, rows.picked, out=costs)
     np.divide(delta, rows.total, out=delta)
-    delta.reshape(-1)[at_labels] -= 1.0
+    s.take(at_labels, out=rows.picked, mode="clip")
+    s[at_labels] = np.subtract(rows.picked, 1.0, out=rows.picked)
     return np.add.reduce(costs) / len(z)
 
 

@@ -361,8 +361,7 @@ def _step(
     """Take one step and return the loss before it. What is watched keeps the gradient, which the optimizer writes over."""
     epoch, batch = place
     try:
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the step refuses what comes of it, by name
-            value, gradients = workspace.loss_and_gradients(x, y)
+        value, gradients = workspace.loss_and_gradients(x, y)
         if on_step is None:
             optimizer.step_into(net, gradients.vector)
         else:

@@ -18,6 +18,8 @@ from refnet.layer import Dense
 from refnet.losses import Loss
 from refnet.network import Gradients, Network, Trace
 
+BUFFER = 2**12  # entries NumPy takes for what it broadcasts, half its own number: 32 KiB in float64; errstate puts its own back
+
 
 class LayerBuffers(NamedTuple):
     """One layer and the arrays it writes for a batch of n rows: z, a and delta (n, fan_out), dW (fan_out, fan_in), db (fan_out,)."""
@@ -104,8 +106,10 @@ class Workspace:
     def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, FlatGradients]:
         """C and its gradients, as Network.loss_and_gradients gives them. Shapes: x (n, fan_in), y as the loss wants it."""
         layers, per_row, gradients = self._batch(len(x))
-        forward_into(layers, x, per_row)
-        return backward_into(layers, x, per_row, self._loss, self._loss_into, y), gradients
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the optimizer refuses what comes of it, by name
+            np.setbufsize(BUFFER)
+            forward_into(layers, x, per_row)
+            return backward_into(layers, x, per_row, self._loss, self._loss_into, y), gradients
 
     def trace(self, x: Array) -> Trace:
         """What the last step computed on its way forward from x."""
