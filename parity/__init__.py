@@ -18,6 +18,12 @@ builds the PyTorch twin of a refnet network, copies the weights, and shows that 
     sandbox       where its code runs                               implementation   check: is it right, and if not, what is wrong
     digits        both train on handwritten digits                  sweep        both go through the case table
     soundness     random runs: is any bound broken                  power        the smallest error that is noticed
+    timing        sides in turns, medians, exponents      bench          the benchmark; figure: bench_figure
+    bench_setting the same task for every side            bench_judge    does a side take the right step
+    bench_numpy   refnet's step, `fit`, the products      bench_torch, bench_jax   the others' steps
+    bench_steps   a row of the table of steps             bench_digits   whole trainings of digits
+    bench_loops   a tutorial's loops                      bench_growth   time and memory by size
+    bench_threads one BLAS thread and a pool of them
     job           the main job          figure   its picture        report       what is printed       cli   the command line
 """
 

@@ -139,6 +139,18 @@ def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
     return _told(screen, report)
 
 
+def bench(screen: Screen, arguments: argparse.Namespace) -> Performed:
+    """How long a step and a training take, beside PyTorch, JAX, scikit-learn and loops."""
+    room = import_module("parity.bench")
+    try:
+        found = room.run(screen, room.QUICK if arguments.quick else room.FULL, arguments.seed)
+    except FloatingPointError as refusal:  # a step that refnet refuses to take
+        return f"WRONG. {refusal}", False, {}
+    if arguments.plot is not None:
+        import_module("parity.bench_figure").draw(found, arguments.plot)
+    return found.verdict, found.passed, found.as_json()
+
+
 def _told(screen: Screen, report: Any) -> Performed:
     """A report's lines, the first of which is the verdict and comes last."""
     verdict, *lines = report.lines()
@@ -174,6 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     sound.add_argument("--cases", type=_integer(1, 10**9), default=2000, metavar="N", help="how many runs (default 2000)")
     strong = _command(commands, "power", power, "find the smallest error that is noticed, beside others' tolerances", "of the networks")
     strong.add_argument("--nets", type=_integer(1, 10**6), default=200, metavar="N", help="how many networks (default 200)")
+    _bench_options(commands)
     told = "put every catalogued mistake into a right program and measure who notices it"
     score = _command(commands, "bugs", bugs, told)
     score.set_defaults(torch=False, room="parity.score")
@@ -181,6 +194,29 @@ def _parser() -> argparse.ArgumentParser:
     _check_options(commands)
     parser.epilog = f"`parity` alone is `parity run`:\n\n{job.format_help()}"
     return parser
+
+
+MEASURED = """
+Measure how long a training step takes, on one thread, the sides in turns, medians of 9, after every side was shown to take the right step:
+
+  steps      refnet, PyTorch in eager mode, JAX compiled (where it is installed) and the matrix products alone; and a step inside
+             `fit` and inside PyTorch's plain loop, both with shuffling, gathering and history; eight nets, float32 and float64
+  others     the same with momentum, Adam, tanh and sigmoid
+  digits     whole trainings by `fit`, PyTorch and scikit-learn's MLPClassifier, as many steps of the same rule
+  loops      a tutorial's loops over samples and over weights against `fit` and matrices
+  growth     time and peak memory of `fit` by width, depth, batch, rows and steps, with fitted exponents
+  threads    a step with one BLAS thread and with a pool of them, on the idle and on the busy machine
+
+A step is: batch ready, forward, value of the loss, backward, update. It takes about five minutes, with --quick under one.
+"""
+
+
+def _bench_options(commands: Any) -> None:
+    """The command that measures time."""
+    parser = _command(commands, "bench", bench, "measure time and memory beside PyTorch, JAX and scikit-learn", "of data and weights")
+    parser.description, parser.formatter_class = MEASURED, argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--quick", action="store_true", help="measure less, and more coarsely")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the steps and what grows into FILE (png, svg, pdf)")
 
 
 def _check_options(commands: Any) -> None:

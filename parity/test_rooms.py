@@ -65,17 +65,31 @@ ALLOWED = {  # module of parity: the modules of parity that it may import
     "answer": {"simulation", "task"},
     "sandbox": {"answer", "task"},
     "implementation": {"answer", "bugs", "cases", "diagnosis", "sandbox", "simulation", "task"},
+    "timing": set(),
+    "bench_setting": set(),
+    "bench_numpy": {"bench_setting"},
+    "bench_torch": {"bench_setting", "torch_twin"},
+    "bench_jax": {"bench_setting"},
+    "bench_judge": {"bench_setting", "diagnosis", "record", "simulation"},
+    "bench_steps": {"bench_jax", "bench_judge", "bench_numpy", "bench_setting", "bench_torch", "timing"},
+    "bench_digits": {"bench_setting", "bench_steps", "bench_torch", "digits", "timing", "torch_twin"},
+    "bench_loops": {"bench_judge", "bench_numpy", "bench_setting", "digits", "record", "simulation", "timing"},
+    "bench_growth": {"bench_setting", "timing"},
+    "bench_threads": {"bench_numpy", "bench_setting", "timing"},
+    "bench": {"bench_digits", "bench_growth", "bench_jax", "bench_loops", "bench_setting", "bench_steps", "bench_threads", "report"},
+    "bench_figure": {"bench", "bench_growth", "bench_steps"},
     "cli": {"cases", "report", "sandbox"},
     "__init__": {"agreement", "cases", "certificate", "diagnosis", "equations", "implementation", "record", "sandbox", "task"},
     "__main__": {"cli"},
 }
 OUTSIDE = {  # what is not installed everywhere: the modules that may import it at the top
-    "torch": {"torch_twin"},
-    "sklearn": {"digits"},
+    "torch": {"bench_torch", "torch_twin"},
+    "sklearn": {"bench_digits", "digits"},
+    "jax": set(),
     "mpmath": {"truth"},
-    "matplotlib": {"figure"},
+    "matplotlib": {"bench_figure", "figure"},
     "rich": {"certificate"},
-    "threadpoolctl": set(),
+    "threadpoolctl": {"bench_threads"},
 }
 
 
@@ -113,7 +127,7 @@ def test_what_may_be_missing_is_imported_in_one_room(room):
 def test_parity_uses_refnet_s_public_names_alone(room):
     """The proof looks at refnet from outside: by what it exports, its tables of names, and the checks of its door."""
     taken = {name for module, name in imports(ROOMS / f"{room}.py") if module.split(".")[0] == "refnet"} - {""}
-    tables = {"ACTIVATIONS", "LOSSES", "OPTIMIZERS", "LOG_FLOOR", "Array", "matrix", "named", "place"}
+    tables = {"ACTIVATIONS", "LOSSES", "OPTIMIZERS", "LOG_FLOOR", "Array", "Workspace", "matrix", "named", "place"}
     assert taken <= set(refnet.__all__) | tables
 
 

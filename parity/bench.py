@@ -1,0 +1,275 @@
+"""The benchmark: how long a training step takes, refnet's beside PyTorch's, JAX's and the matrix products alone, and what comes of it.
+
+A *step* is: the batch ready in place, forward, the value of the loss, backward, update. refnet's step, `Workspace` and `step_into`, checks
+besides that the update is finite. PyTorch's is eager mode: zero_grad, forward, loss, backward, optimizer step, loss.item(), with the
+optimizer's implementation that is fastest here. JAX's is one compiled function, its parameters donated where that is faster, and the loss
+as a number. *products* are the matrix products of forward and backward alone, by NumPy, into arrays that are there: what no step that calls
+this BLAS can do without. *fit* is `refnet.fit` for one step: checks of x and y, shuffling, gathering, history; *loop* the plain PyTorch
+loop that does the same, without the checks. Neither validates.
+
+All sides run on one thread, in turns, within one run; a figure is the median of the repeats. How many cores a side really kept busy is
+measured. Before a row is timed, every side has to take the right step: three steps of it are judged as `parity check` judges a program.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+from parity import bench_digits, bench_growth, bench_jax, bench_loops, bench_steps, bench_threads
+from parity.bench_digits import Trainings
+from parity.bench_growth import AXES, Axis, Growth
+from parity.bench_loops import Headlines
+from parity.bench_setting import Setting
+from parity.bench_steps import StepRow
+from parity.bench_threads import ThreadRow
+from parity.report import Screen
+
+MOST_CORES = 1.2  # a side that used more was not on one thread
+LEAST_CORES = 0.8  # a side that got less shared its core with somebody
+NETS = (
+    Setting((2, 2), 4),
+    Setting((64, 30, 10), 1),
+    Setting((64, 30, 10), 32),
+    Setting((64, 30, 10), 256),
+    Setting((64, *(64,) * 8, 10), 32),
+    Setting((784, 128, 10), 64),
+    Setting((784, 256, 128, 10), 128, batches=8),
+    Setting((784, 1024, 1024, 10), 256, batches=2),
+)
+OTHERS = tuple(
+    replace(net, hidden=hidden, rule=rule)
+    for net in (NETS[2], NETS[6])
+    for hidden, rule in (("relu", "momentum"), ("relu", "Adam"), ("tanh", "SGD"), ("sigmoid", "SGD"))
+)
+POOLED = (
+    NETS[2],
+    Setting((64, 30, 10), 1797, batches=1),
+    NETS[5],
+    NETS[7],
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured: every net of `nets` and `others` in each dtype, and so on."""
+
+    told: str
+    repeats: int
+    seconds: float  # of one repeat of one side
+    nets: tuple[Setting, ...] = NETS
+    others: tuple[Setting, ...] = OTHERS
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    epochs: int = 20
+    images: int | None = None  # of the digits; None for all
+    iterations: int = 10  # of the loops in one repeat
+    axes: tuple[Axis, ...] = AXES
+    pooled: tuple[Setting, ...] = POOLED
+    busy_repeats: int = 15
+
+    @property
+    def rows(self) -> int:
+        """How many measurements there are."""
+        return len(self.dtypes) * (len(self.nets) + len(self.others) + 1) + 1 + len(self.axes) + len(self.pooled)
+
+
+FULL = Plan("the whole benchmark", repeats=9, seconds=0.025)
+QUICK = Plan(
+    "--quick: shorter repeats, float32 alone, fewer epochs, smaller sizes of what grows, fewer nets of the other rules and of threads",
+    repeats=7,
+    seconds=0.005,
+    others=OTHERS[:4],
+    dtypes=("float32",),
+    epochs=5,
+    iterations=2,
+    axes=tuple(axis.scaled(0.5) for axis in AXES),
+    pooled=POOLED[1:3],
+    busy_repeats=3,
+)
+
+
+PLANNED = ("told", "repeats", "seconds", "epochs", "images", "iterations", "busy_repeats")  # the numbers among it
+
+
+@dataclass
+class Report:
+    """What the benchmark found."""
+
+    plan: Plan
+    jax: str
+    rows: list[StepRow] = field(default_factory=list)
+    others: list[StepRow] = field(default_factory=list)
+    digits: list[Trainings] = field(default_factory=list)
+    loops: Headlines | None = None
+    growth: list[Growth] = field(default_factory=list)
+    threads: list[ThreadRow] = field(default_factory=list)
+    took: float = 0.0
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, in words."""
+        judged: list[Any] = [*self.rows, *self.others, *self.digits, *([self.loops] if self.loops else [])]
+        return [each.problem for each in judged if each.problem]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every side did the work that was timed."""
+        return not self.problems
+
+    @property
+    def verdict(self) -> str:
+        """The main ratios in one line."""
+        if self.problems:
+            return f"WRONG. {self.problems[0]}"
+        told = [f"PyTorch / refnet step {self._span('PyTorch')}"]
+        if any("JAX" in row.timings for row in self.rows):
+            told.append(f"JAX / refnet {self._span('JAX')}")
+        told.append(f"refnet / products {self._span('refnet', 'products')}")
+        told += [f"digits: scikit-learn / fit {self._least('scikit-learn'):.1f}, PyTorch / fit {self._least('PyTorch'):.1f}"]
+        told += [f"loops / fit {self.loops.factor:.0f}"] if self.loops else []
+        return f"Measured. {'; '.join(told)}"
+
+    def _span(self, side: str, to: str = "refnet") -> str:
+        ratios = [ratio for row in self.rows if (ratio := row.ratio(side, to)) is not None]
+        return f"{min(ratios):.2f} to {max(ratios):.2f}"
+
+    def _least(self, side: str) -> float:
+        return min(found.ratio(side) for found in self.digits)
+
+    def warnings(self) -> Iterator[str]:
+        """Sides that used more than one core, or had to share it."""
+        cores = [entry for row in (*self.rows, *self.others) for entry in row.busy()]
+        for title, used in cores:
+            if used > MOST_CORES:
+                yield f"WARNING: {title} used {used:.2f} cores, expected one thread"
+        shared = [title for title, used in cores if used < LEAST_CORES]
+        if shared:
+            yield f"WARNING: the machine was busy: {len(shared)} of {len(cores)} timings got less than {LEAST_CORES} of a core; {shared[0]}"
+
+        together = max((row.idle["step, pool"].cores / row.threads for row in self.threads), default=1.0)
+        if together < LEAST_CORES:
+            yield f"WARNING: the machine was not idle: a pool of threads had {together:.0%} of its cores; the table of threads shows that"
+
+    def cores(self) -> str:
+        """The most cores that each side kept busy in any row."""
+        most: dict[str, float] = {}
+        for row in (*self.rows, *self.others):
+            most |= {name: max(most.get(name, 0.0), timing.cores) for name, timing in row.timings.items()}
+        return f"Cores kept busy in a row of the tables above, at most: {', '.join(f'{name} {cores:.2f}' for name, cores in most.items())}"
+
+    def judgements(self) -> str:
+        """How much of what was shown could be judged."""
+        found = [judged for row in (*self.rows, *self.others) for judged in row.judged.values()]
+        arrays, vague = sum(each.arrays for each in found), sum(each.vague for each in found)
+        small = dict.fromkeys(f"{r.setting.net_name} on {r.judged_as}" for r in self.rows if r.judged_as != r.setting.net_name)
+        told = f"Judged: {arrays:,} arrays of {len(found)} trainings; of {vague:,} of them rounding leaves half of the digits or less"
+        return told + "".join(f"; {each}" for each in small)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, with every repeat."""
+        return {
+            "plan": {name: getattr(self.plan, name) for name in PLANNED},
+            "jax": self.jax,
+            "steps": [row.as_json() for row in self.rows],
+            "others": [row.as_json() for row in self.others],
+            "digits": [found.as_json() for found in self.digits],
+            "loops": self.loops.as_json() if self.loops else None,
+            "growth": [found.as_json() for found in self.growth],
+            "threads": [row.as_json() for row in self.threads],
+            "warnings": list(self.warnings()),
+            "problems": self.problems,
+            "seconds": self.took,
+        }
+
+
+def run(screen: Screen, plan: Plan, seed: int) -> Report:
+    """Measure all of it, telling the screen."""
+    start = time.perf_counter()
+    module = bench_jax.jax()
+    report = Report(plan, "not installed" if module is None else module.__version__)
+    for line in _header(plan, report.jax):
+        screen.line(line)
+    with screen.progress("measurements", plan.rows) as advance:
+        for part in (_steps, _digits, _loops, _growth, _threads):
+            part(screen, report, seed, advance)
+    screen.line()
+    screen.line(report.judgements())
+    screen.line(report.cores())
+    for warning in report.warnings():
+        screen.line(warning, "yellow")
+    report.took = time.perf_counter() - start
+    screen.line(f"{report.took:.0f} s")
+    return report
+
+
+def _header(plan: Plan, jax: str) -> Iterator[str]:
+    threads = ", 1 thread" if jax != "not installed" else ""
+    yield f"JAX {jax}{threads}   usable cores {bench_threads.usable_cores()}"
+    yield f"Medians of {plan.repeats}, {plan.told}"
+    kernel = os.environ.get("OPENBLAS_CORETYPE")
+    if kernel:
+        yield f"WARNING: OPENBLAS_CORETYPE={kernel}: the kernel of NumPy's BLAS is not the one it would choose for this processor"
+
+
+def _steps(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
+    plan = report.plan
+    for title, nets, rows in (
+        ("One training step, microseconds", plan.nets, report.rows),
+        ("Other rules and activations, microseconds", plan.others, report.others),
+    ):
+        screen.line()
+        screen.line(title)
+        screen.line(bench_steps.HEAD, "bold")
+        for net, dtype in product(nets, plan.dtypes):
+            row = bench_steps.measure(replace(net, dtype=dtype, seed=seed), plan.repeats, plan.seconds)
+            rows.append(row)
+            screen.line(row.line())
+            if row.problem:
+                screen.line(f"WRONG: {row.problem}", "red")
+            advance()
+
+
+def _digits(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
+    plan = report.plan
+    screen.line()
+    screen.line(f"Training on handwritten digits, 64-30-10, ReLU, {plan.epochs} epochs of mini-batches of 32, SGD, lr {bench_digits.LR}")
+    screen.line(bench_digits.HEAD, "bold")
+    for dtype in plan.dtypes:
+        report.digits.append(bench_digits.trainings(dtype, plan.epochs, plan.repeats, plan.seconds, seed, plan.images))
+        for line in report.digits[-1].lines():
+            screen.line(line)
+        advance()
+
+
+def _loops(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
+    plan = report.plan
+    report.loops = bench_loops.headlines(plan.repeats, plan.seconds, plan.iterations, seed, plan.images)
+    screen.line()
+    for line in report.loops.lines():
+        screen.line(line)
+    advance()
+
+
+def _growth(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
+    screen.line()
+    screen.line("How fit grows, float32: time, and peak memory beyond x, y and the network", "bold")
+    for axis in report.plan.axes:
+        report.growth.append(bench_growth.grow(axis, report.plan.repeats, report.plan.seconds, seed))
+        for line in report.growth[-1].lines():
+            screen.line(line)
+        advance()
+
+
+def _threads(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
+    plan, cores = report.plan, bench_threads.usable_cores()
+    screen.line()
+    told = f"idle, and beside {cores} busy processes (medians of {plan.busy_repeats})"
+    screen.line(f"A step with one BLAS thread, with a pool of {cores}, and by fit in that pool, float32, microseconds: {told}")
+    screen.line(bench_threads.HEAD, "bold")
+    for setting in plan.pooled:
+        given = replace(setting, seed=seed)
+        report.threads.append(bench_threads.thread_row(given, cores, plan.repeats, plan.seconds, plan.busy_repeats))
+        screen.line(report.threads[-1].line())
+        advance()

@@ -1,0 +1,150 @@
+"""One row of the steps' table: the sides shown to take the right step, then timed in turns, a step alone and inside a training."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from parity import bench_jax, bench_torch
+from parity.bench_judge import JUDGED_LR, Judgement, judge
+from parity.bench_numpy import multiply, products, refnet_fit, refnet_step
+from parity.bench_setting import Setting, Side
+from parity.timing import Timing, interleaved
+
+EPOCHS = 2  # of the data set in one call of `fit` and of the loop
+CHOOSING = 3  # repeats in which the fastest form of a side is found
+JUDGED_WORK = 1e7  # parameters times rows: beyond that a smaller network is judged, which goes the same way through the code
+Makers = dict[str, Callable[[Setting], Side]]
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """The timings by side: refnet, PyTorch, JAX where it is installed, products; fit, loop. `forms` are the fastest of PyTorch and JAX."""
+
+    setting: Setting
+    timings: dict[str, Timing]
+    forms: dict[str, str]
+    judged: dict[str, Judgement]
+    judged_as: str
+
+    @property
+    def problem(self) -> str:
+        """Which side takes a wrong step, and what is wrong with it."""
+        return next((f"{name}, {self.title}: {found.problem}" for name, found in self.judged.items() if found.problem), "")
+
+    @property
+    def title(self) -> str:
+        """The network, what is not the rule in it, and the dtype."""
+        more = [word for word, usual in ((self.setting.hidden, "relu"), (self.setting.rule, "SGD")) if word != usual]
+        return " ".join([self.setting.net_name, *more, self.setting.dtype])
+
+    def ratio(self, side: str, to: str = "refnet") -> float | None:
+        """How many times as long a side takes as another."""
+        return self.timings[side].median / self.timings[to].median if side in self.timings and to in self.timings else None
+
+    def busy(self) -> Iterator[tuple[str, float]]:
+        """The cores that each side kept busy."""
+        yield from ((f"{name}, {self.title}", timing.cores) for name, timing in self.timings.items())
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data, with every repeat."""
+        s = self.setting
+        return {
+            "net": s.net_name,
+            "sizes": list(s.sizes),
+            "rows": s.rows,
+            **{name: getattr(s, name) for name in ("dtype", "hidden", "rule")},
+            "forms": self.forms,
+            "sides": {name: timing.as_json() for name, timing in self.timings.items()},
+            "ratios": {
+                "PyTorch/refnet": self.ratio("PyTorch"),
+                "JAX/refnet": self.ratio("JAX"),
+                "refnet/products": self.ratio("refnet", "products"),
+                "loop/fit": self.ratio("loop", "fit"),
+            },
+            "judged": {name: found._asdict() for name, found in self.judged.items()},
+            "judged_as": self.judged_as,
+        }
+
+    def line(self) -> str:
+        """The row of the table."""
+        shown = [f"{self.timings[name].median * 1e6:>10.1f}" if name in self.timings else f"{'-':>10}" for name in SHOWN]
+        ratios = [self.ratio("PyTorch"), self.ratio("JAX"), self.ratio("refnet", "products")]
+        told = "".join(f"{'-':>7}" if ratio is None else f"{ratio:>7.2f}" for ratio in ratios)
+        inside = "".join(f"{self.timings[name].median * 1e6:>10.1f}" for name in ("fit", "loop"))
+        more = [word for word, usual in ((self.setting.hidden, "relu"), (self.setting.rule, "SGD")) if word != usual]
+        name = " ".join([self.setting.net_name, *more])
+        bits = self.setting.dtype.removeprefix("float")
+        return f"{name:<30}{bits:>3}{''.join(shown)}{told}{inside}{self.ratio('loop', 'fit') or 0.0:>7.2f}   {self.forms['PyTorch']}"
+
+
+SHOWN = ("refnet", "PyTorch", "JAX", "products")
+HEAD = (
+    f"{'net, ReLU and SGD':<30}{'':>3}{'refnet':>10}{'PyTorch':>10}{'JAX':>10}{'products':>10}"
+    f"{'PyT/r':>7}{'JAX/r':>7}{'r/prod':>7}{'fit':>10}{'loop':>10}{'l/fit':>7}   PyTorch's optimizer"
+)
+
+
+def measure(setting: Setting, repeats: int, seconds: float) -> StepRow:
+    """Judge the sides, choose the fastest form of PyTorch and JAX, and time all of them in turns."""
+    sides, forms = _chosen(setting, seconds)
+    small = judged_as(setting)
+    judged = {f"{name}{'' if dtype == setting.dtype else ' in float64'}": _judged(replace(small, dtype=dtype), name, forms.get(name, ""))
+              for dtype in dict.fromkeys((setting.dtype, "float64")) for name in _makers(forms)}
+    needed = products(setting)
+    steps = {name: side.step for name, side in sides.items()}
+    form = forms["PyTorch"]
+    inside = {
+        "fit": refnet_fit(setting, setting.batches, EPOCHS).step,
+        "loop": bench_torch.torch_loop(setting, setting.batches, EPOCHS, form).step,
+    }
+    found = interleaved({**steps, "products": lambda: multiply(needed), **inside}, repeats, seconds)
+    found.update({name: found[name].over(EPOCHS * setting.batches) for name in inside})
+    return StepRow(setting, found, forms, judged, small.net_name)
+
+
+def judged_as(setting: Setting) -> Setting:
+    """The same where it is small enough to be judged in a second, else with narrower layers and fewer rows."""
+    sizes, rows = setting.sizes, setting.rows
+    while rows * sum(a * b for a, b in pairwise(sizes)) > JUDGED_WORK:
+        sizes, rows = (sizes[0], *(size // 2 for size in sizes[1:-1]), sizes[-1]), rows // 2
+    return replace(setting, sizes=sizes, rows=rows, lr=JUDGED_LR)
+
+
+def _chosen(setting: Setting, seconds: float) -> tuple[dict[str, Side], dict[str, str]]:
+    """The sides, of each that has forms the fastest."""
+    sides, forms = {"refnet": refnet_step(setting)}, {}
+    makers: dict[str, Any] = {"PyTorch": (bench_torch.torch_step, bench_torch.FORMS)}
+    if bench_jax.jax() is not None:
+        makers["JAX"] = bench_jax.jax_step, bench_jax.FORMS
+    for name, (make, known) in makers.items():
+        sides[name] = fastest([make(setting, form) for form in known], seconds)
+        forms[name] = sides[name].form
+    return sides, forms
+
+
+def fastest(sides: Sequence[Side], seconds: float) -> Side:
+    """Which of several ways to write a side takes the least time, by a few shorter repeats."""
+    found = interleaved({side.form: side.step for side in sides}, CHOOSING, seconds / CHOOSING)
+    return min(sides, key=lambda side: found[side.form].median)
+
+
+def _makers(forms: dict[str, str]) -> Makers:
+    """What is judged: each side's step, and what `fit` and the loop come to on a single batch, which is a step."""
+    made: Makers = {
+        "refnet": refnet_step,
+        "PyTorch": lambda setting: bench_torch.torch_step(setting, forms["PyTorch"]),
+        "fit": lambda setting: refnet_fit(setting, 1, 1),
+        "loop": lambda setting: bench_torch.torch_loop(setting, 1, 1, forms["PyTorch"]),
+    }
+    if "JAX" in forms:
+        made["JAX"] = lambda setting: bench_jax.jax_step(setting, forms["JAX"])
+    return made
+
+
+@cache
+def _judged(setting: Setting, name: str, form: str) -> Judgement:
+    forms = {"PyTorch": form or "default", **({"JAX": form} if name == "JAX" else {})}
+    side = _makers(forms)[name](setting)
+    return judge(side, setting.network(), setting.data(), setting.loss(), setting.optimizer())
