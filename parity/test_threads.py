@@ -1,6 +1,10 @@
 """How many threads BLAS gets while `fit` trains: looked at from inside the training, with threadpoolctl installed and without it."""
 
 import sys
+import threading
+import types
+from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import pytest
@@ -8,6 +12,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import refnet
 from refnet import threads
+
+X, Y = np.ones((4, 3)), np.zeros((4, 2))
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +70,61 @@ def test_threads_come_back_after_an_error():
     with pytest.raises(FloatingPointError), np.errstate(over="ignore"):
         refnet.fit(net, [[1e200, 1e200]], [[0.0]], loss="mse", optimizer=refnet.SGD(lr=1e200), epochs=9)
     assert blas_threads() == 2
+
+
+class Pool:
+    """A number of threads of the whole process, as a BLAS has it."""
+
+    threads = 2
+
+    @contextmanager
+    def limit(self, limits, user_api):
+        before, self.threads = self.threads, limits
+        yield
+        self.threads = before
+
+
+def test_overlapping_trainings_give_the_threads_back(monkeypatch):
+    """Two trainings in two Python threads, the first of which ends first: it puts back what it found, and the second nothing."""
+    inside, goes_on = [threading.Event() for _ in range(2)], [threading.Event() for _ in range(2)]
+    pool, found = Pool(), []
+    monkeypatch.setattr(threads, "_controller", cache(lambda: pool))
+
+    def train(i):
+        def wait(epoch):
+            inside[i].set()
+            assert goes_on[i].wait(60)
+
+        refnet.fit(refnet.mlp([3, 2], output="identity"), X, Y, loss="mse", optimizer="sgd", epochs=1, on_epoch=wait)
+
+    trainings = [threading.Thread(target=train, args=(i,)) for i in range(2)]
+    for training, begun in zip(trainings, inside, strict=True):
+        training.start()
+        assert begun.wait(60)
+    for training, end in zip(trainings, goes_on, strict=True):
+        found.append(pool.threads)
+        end.set()
+        training.join()
+    assert [*found, pool.threads] == [1, 2, 2]
+
+
+def test_a_training_within_a_training_keeps_the_one_thread():
+    """The inner one of two neither takes the threads nor gives them back."""
+    found = []
+    inner = refnet.mlp([3, 2], output="identity")
+
+    def within(epoch):
+        refnet.fit(inner, X, Y, loss="mse", optimizer="sgd", epochs=1, on_epoch=lambda _: found.append(blas_threads()))
+        found.append(blas_threads())
+
+    refnet.fit(refnet.mlp([3, 2], output="identity"), X, Y, loss="mse", optimizer="sgd", epochs=1, on_epoch=within)
+    assert [*found, blas_threads()] == [1, 1, 2]
+
+
+def test_an_old_threadpoolctl_is_none(monkeypatch):
+    """Before version 3 it had no controller."""
+    monkeypatch.setitem(sys.modules, "threadpoolctl", types.ModuleType("threadpoolctl"))
+    assert seen() == [2]
 
 
 def test_without_threadpoolctl_threads_are_left_alone(monkeypatch):

@@ -6,9 +6,9 @@ Read `backprop.py` first. The modules, each importing only those above it:
     activations    f(z) and how a gradient comes back            losses        C, dC/da and the 1/n
     initializers   where W and b start                           layer         Dense: W, b, activation
     backprop       the forward pass and BP1 to BP4               network       layers over one flat vector
-    optimizers     how a gradient becomes a step                 schedules     the learning rate of each epoch
-    memory         blocks for temporaries                        inplace       activations and losses in place
-    workspace      the fast form of backprop, bit for bit        threads       how many BLAS gets
+    memory         blocks for temporaries                        optimizers    how a gradient becomes a step
+    inplace        activations and losses in place               workspace     the fast form of backprop, bit for bit
+    schedules      the learning rate of each epoch               threads       how many of them BLAS gets
     training       mini-batches, fit, stopping                   differences   gradient_check
 
 >>> import refnet

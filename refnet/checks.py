@@ -1,4 +1,4 @@
-"""Input checks and their error sentences, for the public door only: *where: what has got, expected want*.
+"""Input checks and their error sentences, for the public door and the numbers of a step: *where: what has got, expected want*.
 
 Nothing here changes its arguments; what is returned is the argument itself where it already fits.
 """

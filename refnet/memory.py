@@ -1,10 +1,12 @@
-"""Room: temporaries in blocks that stay in the first-level cache, whatever the size of the arrays."""
+"""Temporaries in blocks that stay in the first-level cache, whatever the size of the arrays."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from refnet.checks import Array
 
 BLOCK = 2**14  # bytes of one temporary; an expression has up to four at a time
+BUFFERED = 2**13  # entries that NumPy buffers of what it broadcasts
 
 
 def blocks(*arrays: Array) -> Iterable[Sequence[Array]]:
@@ -17,3 +19,17 @@ def _runs(arrays: Sequence[Array], entries: int) -> Iterator[Sequence[Array]]:
     flat = [array.reshape(-1) for array in arrays]
     for start in range(0, flat[0].size, entries):
         yield [array[start : start + entries] for array in flat]
+
+
+def broadcast_into(ufunc: Callable[..., Any], array: Array, other: Array, out: Array) -> None:
+    """out = ufunc(array, other), where other is a row or a column: some rows at a time where NumPy would buffer more than two blocks.
+
+    Shapes: array and out (n, k); other (k,) or (n, 1).
+    """
+    if array.nbytes <= 2 * BLOCK or array.itemsize * BUFFERED <= 2 * BLOCK:
+        ufunc(array, other, out=out)
+        return
+    rows = max(1, 2 * BLOCK // array[0].nbytes)
+    for start in range(0, len(array), rows):
+        here = slice(start, start + rows)
+        ufunc(array[here], other[here] if other.ndim == 2 else other, out=out[here])

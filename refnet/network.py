@@ -1,6 +1,6 @@
 """Network: layers over one flat parameter vector, of which every W and b is a view."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from itertools import pairwise
 from typing import Any
@@ -79,21 +79,14 @@ class Network:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._parameters = vector = state["parameters"]
-        layers, start = [], 0
-        for (fan_out, fan_in), activation in state["shapes"]:
-            middle = start + fan_out * fan_in
-            end = middle + fan_out
+        layers = []
+        for (W, b), (_, activation) in zip(views(vector, (shape for shape, _ in state["shapes"])), state["shapes"], strict=True):
             layer = object.__new__(Dense)  # not through its checks: weights that have diverged are still to be copied and looked at
-            vars(layer).update(W=vector[start:middle].reshape(fan_out, fan_in), b=vector[middle:end], activation=activation)
+            vars(layer).update(W=W, b=b, activation=activation)
             layers.append(layer)
-            start = end
         self._layers = tuple(layers)
 
-    def over(self, parameters: Array) -> "Network":
-        """The same layers over another flat vector, which is not copied: with a gradient, each W is a dW and each b a db.
-
-        Shapes: parameters (number of parameters,). Torch: torch.nn.utils.vector_to_parameters, which copies.
-        """
+    def _with(self, parameters: Array) -> "Network":
         new = type(self).__new__(type(self))
         new.__setstate__({**self.__getstate__(), "parameters": parameters})
         return new
@@ -218,7 +211,7 @@ class Network:
             layer, name, index = self.entry(int(lost[0]))
             found = f"{self.parameters[lost[0]]} at {place(index)}"
             raise ValueError(f"Network.astype: {name} of layer {layer} has {found}, expected what {kind} holds")
-        return self.over(parameters)
+        return self._with(parameters)
 
     def _targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
         targets = self.check_targets(loss, y, rows)
@@ -228,11 +221,21 @@ class Network:
         return self.copy()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
-        return self.over(deepcopy(self.parameters, memo))  # through memo, so that an optimizer copied along stays bound
+        return self._with(deepcopy(self.parameters, memo))  # through memo, so that an optimizer copied along stays bound
 
     def __repr__(self) -> str:
         kinds = ", ".join(layer.activation.name for layer in self.layers)
         return f"<Network {'-'.join(map(str, self.sizes))} ({kinds}), {self.dtype}>"
+
+
+def views(vector: Array, shapes: Iterable[tuple[int, int]]) -> Iterator[tuple[Array, Array]]:
+    """W (fan_out, fan_in) and b (fan_out,) of each layer, or dW and db, where they stand in a flat vector."""
+    start = 0
+    for fan_out, fan_in in shapes:
+        middle = start + fan_out * fan_in
+        end = middle + fan_out
+        yield vector[start:middle].reshape(fan_out, fan_in), vector[middle:end]
+        start = end
 
 
 def mlp(

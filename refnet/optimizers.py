@@ -90,31 +90,32 @@ class Optimizer(ABC):
         Errors: ValueError for another network; FloatingPointError, with theta as it was, where the gradient or the new theta would not
         be finite (in the second case the state has moved on).
         """
-        self.step_into(net, np.array(gradients.vector))
+        with np.errstate(all="ignore"):  # what overflows is found and named
+            self.step_into(net, np.array(gradients.vector))
 
     def step_into(self, net: _Network, g: Array) -> None:
         """Take one step, in place, with no other room than the gradient's: it comes as g and is left as u.
 
-        Errors: as step.
+        Errors: as step. NumPy warns besides of what overflows, unless np.errstate tells it not to.
         """
         self.bind(net)
         theta = net.parameters
         if g.shape != theta.shape or g.dtype != theta.dtype:
             raise ValueError(f"{self}: gradient has {g.shape} {g.dtype}, expected {theta.shape} {theta.dtype} as the parameters")
-        with np.errstate(all="ignore"):  # what overflows is found here and named
-            if self.weight_decay and not self._decoupled:
-                for d, theta_block in blocks(g, theta):
-                    np.add(d, self.weight_decay * theta_block, out=d)
-            if not squares_are_finite(g):
-                refuse_nonfinite("gradient", g, net.entry)
-            self._steps += 1
-            self._update_into(g)
-            # with |u| below the root of the largest number, theta - u cannot overflow: half a last place of that number is far larger
-            if not (squares_are_finite(g) and abs(self._shrink) <= 1.0):
-                refuse_nonfinite("new value", self._shrink * theta - g, net.entry)
-            if self._shrink != 1.0:
-                theta *= self._shrink
-            theta -= g
+        if self.weight_decay and not self._decoupled:
+            for d, theta_block in blocks(g, theta):
+                np.add(d, self.weight_decay * theta_block, out=d)
+        if not squares_are_finite(g):
+            refuse_nonfinite("gradient", g, net.entry)
+        self.__dict__["_steps"] += 1  # past __setattr__, which looks at every name
+        self._update_into(g)
+        shrink = 1.0 - self.lr * self.weight_decay if self._decoupled else 1.0
+        # with |u| below the root of the largest number, theta - u cannot overflow: half a last place of that number is far larger
+        if not (squares_are_finite(g) and abs(shrink) <= 1.0):
+            refuse_nonfinite("new value", shrink * theta - g, net.entry)
+        if shrink != 1.0:
+            theta *= shrink
+        theta -= g
 
     def bind(self, net: _Network) -> None:
         """Make `net` the network of this optimizer and start its state. Errors: ValueError where it has another one."""
@@ -140,22 +141,18 @@ class Optimizer(ABC):
     _decoupled: ClassVar[bool] = False  # weight decay acts on theta itself, not through the gradient
 
     @property
-    def _shrink(self) -> float:
-        return 1.0 - self.lr * self.weight_decay if self._decoupled else 1.0
-
-    @property
     @abstractmethod
     def _kept(self) -> dict[str, float | None]:
-        """The vectors of the state and what they start from; None: the first step makes it."""
+        """The vectors of the state and what they start from; None: the rule makes it at its first step, in an _update_into of its own."""
 
     def _update_into(self, d: Array) -> None:
         """Write u over d."""
         for d_block, *kept in blocks(d, *self._state.values()):
             d_block[...] = self._update(d_block, dict(zip(self._state, kept, strict=True)))
 
-    @abstractmethod
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
-        """u, advancing the state, of the whole vectors or of one block of each; t is self._steps."""
+        """u, advancing the state, of one block of each vector; t is self._steps."""
+        raise NotImplementedError(f"{self}: has neither _update nor _update_into, expected one of them")
 
     def _number(self, name: str, value: object, below: float = np.inf) -> float:
         return number(type(self).__name__, name, value, low=0.0, below=below)
@@ -213,23 +210,24 @@ class SGD(Optimizer):
         return {"momentum_buffer": None} if self.momentum else {}
 
     def _update_into(self, d: Array) -> None:
-        if not self.momentum:
-            np.multiply(d, self.lr, out=d)
-        elif "momentum_buffer" not in self._state:
+        v = self._velocity(d) if self.momentum else d
+        if not self.nesterov:
+            np.multiply(v, self.lr, out=d)
+            return
+        for d_block, v_block in blocks(d, v):
+            np.multiply(d_block + self.momentum * v_block, self.lr, out=d_block)
+
+    def _velocity(self, d: Array) -> Array:
+        if "momentum_buffer" not in self._state:
             self._state["momentum_buffer"] = d.copy()
-            for (first,) in blocks(d):
-                first[...] = self._along(first, first)
-        else:
-            super()._update_into(d)
-
-    def _update(self, d: Array, state: dict[str, Array]) -> Array:
-        v = state["momentum_buffer"]
+            return self._state["momentum_buffer"]
+        v = self._state["momentum_buffer"]
         v *= self.momentum
-        v += (1.0 - self.dampening) * d
-        return self._along(d, v)
-
-    def _along(self, d: Array, v: Array) -> Array:
-        return self.lr * (d + self.momentum * v if self.nesterov else v)
+        if not self.dampening:
+            return np.add(v, d, out=v)
+        for d_block, v_block in blocks(d, v):
+            np.add(v_block, (1.0 - self.dampening) * d_block, out=v_block)
+        return v
 
 
 class Adagrad(Optimizer):

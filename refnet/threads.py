@@ -1,8 +1,10 @@
 """Threads: how many of them the BLAS under NumPy gets while a network trains."""
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from refnet.network import Network
@@ -11,23 +13,32 @@ SMALL = 2**24  # multiply-adds of a product; below, a second thread gains a quar
 DECIDED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
-def one_thread_if_small(net: Network, rows: int) -> AbstractContextManager[Any]:
-    """One BLAS thread within the block, where every product of a step on `rows` rows is small; the number before comes back after it.
+_held = Lock()
+
+
+@contextmanager
+def one_thread_if_small(net: Network, rows: int) -> Iterator[None]:
+    """One BLAS thread within the block, where every product of a step on `rows` rows is small.
 
     Left alone: a network with a larger product, an environment that says how many threads there are to be, and NumPy without
-    threadpoolctl, the one library that can ask BLAS for a number.
+    threadpoolctl, the one library that can ask BLAS for a number. The number is one of the whole process, so that of several trainings
+    at a time only the first sets it, and puts back what it found.
     """
     largest = rows * max(layer.W.size for layer in net.layers)
-    if largest >= SMALL or any(name in os.environ for name in DECIDED):
-        return nullcontext()
-    controller = _controller()
-    return nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
+    if largest >= SMALL or any(os.environ.get(name) for name in DECIDED) or _controller() is None or not _held.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        _held.release()
 
 
 @cache
 def _controller() -> Any:
     try:
         from threadpoolctl import ThreadpoolController  # noqa: PLC0415 - an optional library
-    except ModuleNotFoundError:
+    except ImportError:  # not installed, or older than version 3
         return None
     return ThreadpoolController()

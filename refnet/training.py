@@ -1,7 +1,7 @@
 """Training: mini-batches, `fit`, its history, and when to stop."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -202,9 +202,11 @@ def fit(
     smaller and is averaged over its own rows. Everything is checked before the first step. `schedule` sets the learning rate of
     each epoch; afterwards the optimizer has the one it started with.
 
-    Beside x and y it holds the gradient, the optimizer's state, one batch with its z, a and delta, and an index per row; x may be a
-    numpy.memmap larger than memory. Where every product of a step is small, BLAS gets one thread meanwhile, if threadpoolctl is
-    installed to tell it so and no environment variable such as OPENBLAS_NUM_THREADS says otherwise.
+    Beside x and y in the network's dtype it holds the gradient, the optimizer's state, one batch with its z, a and delta, and an index
+    per row, and for validation one forward pass of all its rows. x may be a numpy.memmap larger than memory; it is read and
+    converted batch by batch. Where every product of a step is small, BLAS gets one thread until fit returns, if threadpoolctl is
+    installed to tell it so and no environment variable such as OPENBLAS_NUM_THREADS has a number; another number of threads may
+    differ in the last bits.
 
     Shapes: x (n, fan_in); y as the loss wants it; validation (x, y) alike.
     Torch: the usual loop: zero_grad, forward, loss, backward, step.
@@ -227,9 +229,7 @@ def fit(
     with one_thread_if_small(net, data.largest(batch_size)), _lr_put_back(optimizer) as lr:
         for epoch in range(epochs):
             optimizer.lr = lr if schedule is None else schedule(lr, epoch)
-            total = 0.0
-            for batch, rows in enumerate(data.minibatches(batch_size, rng), start=1):
-                total += _step(net, optimizer, workspace, *rows, (epoch + 1, batch), on_step) * len(rows[0])
+            total = _steps(net, optimizer, workspace, data.minibatches(batch_size, rng), epoch + 1, on_step)
             judged = held_out.judge(net, loss) if held_out else ()
             history.epochs.append(Epoch(epoch + 1, epochs, total / data.rows, optimizer.lr, *judged))
             if on_epoch is not None:
@@ -315,7 +315,7 @@ class _Data:
         inputs = net.check_inputs(x)
         targets = net.check_targets(loss, y, len(inputs))
         self.rows = len(inputs)
-        self._x, self._y = _Rows(inputs, net.dtype), _Rows(targets, np.dtype(np.intp) if targets.ndim == 1 else net.dtype)
+        self._x, self._y = _Rows(inputs, net.dtype), _Rows(targets, targets.dtype if targets.ndim == 1 else net.dtype)
 
     def largest(self, batch_size: int | None) -> int:
         """The rows of the largest batch."""
@@ -354,21 +354,27 @@ def _labels(y: Array, yes_no: bool) -> Array | None:
     return y.argmax(axis=1) if (y.sum(axis=1) == 1.0).all() else None
 
 
-def _step(
-    net: Network, optimizer: Optimizer, workspace: Workspace, x: Array, y: Array, place: tuple[int, int],
+def _steps(
+    net: Network, optimizer: Optimizer, workspace: Workspace, batches: Iterator[tuple[Array, Array]], epoch: int,
     on_step: Callable[[Step], object] | None,
 ) -> float:
-    """Take one step and return the loss before it. What is watched keeps the gradient, which the optimizer writes over."""
-    epoch, batch = place
-    try:
-        value, gradients = workspace.loss_and_gradients(x, y)
-        if on_step is None:
-            optimizer.step_into(net, gradients.vector)
-        else:
-            before = net.parameters.copy()
-            optimizer.step(net, gradients)
-    except (FloatingPointError, ValueError) as error:
-        raise type(error)(f"epoch {epoch}, batch {batch}: {error}") from error
-    if on_step is not None:
-        on_step(Step(epoch, batch, x, y, workspace.trace(x), value, gradients, optimizer.lr, before))
-    return value
+    """Take a step on each batch, and return the sum over rows of the losses before them."""
+    total = 0.0
+    in_place = on_step is None and type(optimizer).step is Optimizer.step and "step" not in vars(optimizer)
+    with np.errstate(all="ignore") if in_place else nullcontext():  # the optimizer refuses by name what is not finite
+        for batch, (x, y) in enumerate(batches, start=1):
+            try:
+                if in_place:
+                    value, gradients = workspace.loss_and_gradients(x, y)
+                    optimizer.step_into(net, gradients.vector)
+                else:
+                    with np.errstate(all="ignore"):
+                        value, gradients = workspace.loss_and_gradients(x, y)
+                    before = net.parameters.copy()
+                    optimizer.step(net, gradients)
+            except (FloatingPointError, ValueError) as error:
+                raise type(error)(f"epoch {epoch}, batch {batch}: {error}") from error
+            if on_step is not None:
+                on_step(Step(epoch, batch, x, y, workspace.trace(x), value, Gradients(gradients), optimizer.lr, before))
+            total += value * len(x)
+    return total

@@ -13,12 +13,11 @@ import numpy as np
 from refnet.activations import Activation, Identity
 from refnet.backprop import LayerGradient, LayerTrace
 from refnet.checks import Array
-from refnet.inplace import LossInto, PerRow, PullbackInto, ValueInto, loss_into, pullback_into, value_into
+from refnet.inplace import PerRow, PullbackInto, ValueInto, loss_into, pullback_into, value_into
 from refnet.layer import Dense
 from refnet.losses import Loss
-from refnet.network import Gradients, Network, Trace
-
-BUFFER = 2**12  # entries NumPy takes for what it broadcasts, half its own number: 32 KiB in float64; errstate puts its own back
+from refnet.memory import broadcast_into
+from refnet.network import Gradients, Network, Trace, views
 
 
 class LayerBuffers(NamedTuple):
@@ -36,30 +35,29 @@ class LayerBuffers(NamedTuple):
     db: Array
 
 
-def forward_into(layers: Sequence[LayerBuffers], x: Array, rows: PerRow) -> None:
+def forward_into(layers: Sequence[LayerBuffers], x: Array, per_row: PerRow) -> None:
     """z and a of every layer, first to last."""
     a = x
     for layer in layers:
-        a_prev = a
-        z, a = layer.z, layer.a
-        np.add(np.dot(a_prev, layer.W.T, out=z), layer.b, out=z)
-        layer.value_into(layer.activation, z, a, rows)
+        a_prev, z, a = a, layer.z, layer.a
+        np.dot(a_prev, layer.W.T, out=z)
+        broadcast_into(np.add, z, layer.b, z)
+        layer.value_into(layer.activation, z, a, per_row)
 
 
-def backward_into(layers: Sequence[LayerBuffers], x: Array, rows: PerRow, loss: Loss, loss_into: LossInto, y: Array) -> float:
-    """delta, dW and db of every layer, last to first, and C."""
+def backward_into(layers: Sequence[LayerBuffers], x: Array, per_row: PerRow) -> None:
+    """delta, dW and db of every layer, last to first, from dC/da in the delta of the last."""
+    below = [x, *(layer.a for layer in layers)]
     for i in reversed(range(len(layers))):
-        layer = layers[i]
-        a_prev, z, a, delta = layers[i - 1].a if i else x, layer.z, layer.a, layer.delta
+        layer, a_prev = layers[i], below[i]
+        z, a, delta = layer.z, layer.a, layer.delta
         if i == len(layers) - 1:
-            value = loss_into(loss, a, y, delta, rows)
-            layer.pullback_into(layer.activation, delta, z, a, rows, layer.dW)  # BP1
+            layer.pullback_into(layer.activation, delta, z, a, per_row, layer.dW)  # BP1
         else:
             np.dot(layers[i + 1].delta, layers[i + 1].W, out=delta)
-            layer.pullback_into(layer.activation, delta, z, a, rows, layer.dW)  # BP2
+            layer.pullback_into(layer.activation, delta, z, a, per_row, layer.dW)  # BP2
         np.add.reduce(delta, axis=0, out=layer.db)  # BP3
         np.dot(delta.T, a_prev, out=layer.dW)  # BP4
-    return value
 
 
 class FlatGradients(Gradients):
@@ -92,46 +90,48 @@ class Workspace:
     """All arrays of a training step of `net` on `loss`, for batches of up to `rows` rows.
 
     It stands behind the door: x and y come checked and in the network's dtype, as `fit` hands them over. What it returns is valid
-    until the next step.
+    until the optimizer steps, which writes over the gradient, or the next batch comes. NumPy warns of what overflows, unless
+    np.errstate tells it not to.
     """
 
     def __init__(self, net: Network, loss: Loss, rows: int) -> None:
-        self._loss, self._loss_into = loss, loss_into(loss, net.layers[-1].activation)
+        self._rows, self._loss, self._loss_into = rows, loss, loss_into(loss, net.layers[-1].activation)
         self._gradient = np.empty_like(net.parameters)
-        views = net.over(self._gradient).layers  # each W is a dW, each b a db
-        self._layers = [_buffers(layer, view, rows) for layer, view in zip(net.layers, views, strict=True)]
+        each = views(self._gradient, (layer.W.shape for layer in net.layers))
+        self._layers = [_buffers(layer, dW, db, rows) for layer, (dW, db) in zip(net.layers, each, strict=True)]
         self._per_row = _per_row(rows, net.sizes[-1], net.dtype)
         self._batches: dict[int, Batch] = {}
 
     def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, FlatGradients]:
         """C and its gradients, as Network.loss_and_gradients gives them. Shapes: x (n, fan_in), y as the loss wants it."""
-        layers, per_row, gradients = self._batch(len(x))
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # the optimizer refuses what comes of it, by name
-            np.setbufsize(BUFFER)
-            forward_into(layers, x, per_row)
-            return backward_into(layers, x, per_row, self._loss, self._loss_into, y), gradients
+        layers, per_row, gradients = self._batches.get(len(x)) or self._batch(len(x))
+        forward_into(layers, x, per_row)
+        value = self._loss_into(self._loss, layers[-1].a, y, layers[-1].delta, per_row)  # and dC/da into delta
+        backward_into(layers, x, per_row)
+        return value, gradients
 
     def trace(self, x: Array) -> Trace:
         """What the last step computed on its way forward from x."""
-        layers = self._batch(len(x)).layers
+        layers = self._batches[len(x)].layers
         below = [x, *(layer.a for layer in layers[:-1])]
         return Trace(LayerTrace(a_prev, layer.z, layer.a) for a_prev, layer in zip(below, layers, strict=True))
 
     def _batch(self, rows: int) -> Batch:
-        if rows not in self._batches:
-            layers = [layer._replace(z=layer.z[:rows], a=layer.a[:rows], delta=layer.delta[:rows]) for layer in self._layers]
-            gradients = FlatGradients.over(self._gradient, (LayerGradient(layer.delta, layer.dW, layer.db) for layer in layers))
-            self._batches[rows] = Batch(layers, PerRow(*(array[:rows] for array in self._per_row)), gradients)
+        if rows > self._rows:
+            raise ValueError(f"Workspace: x has {rows} rows, expected at most {self._rows}")
+        layers = [layer._replace(z=layer.z[:rows], a=layer.a[:rows], delta=layer.delta[:rows]) for layer in self._layers]
+        gradients = FlatGradients.over(self._gradient, (LayerGradient(layer.delta, layer.dW, layer.db) for layer in layers))
+        self._batches[rows] = Batch(layers, PerRow(*(array[:rows] for array in self._per_row)), gradients)
         return self._batches[rows]
 
 
-def _buffers(layer: Dense, gradient: Dense, rows: int) -> LayerBuffers:
+def _buffers(layer: Dense, dW: Array, db: Array, rows: int) -> LayerBuffers:
     f = layer.activation
     z, delta = (np.empty((rows, layer.fan_out), layer.W.dtype) for _ in range(2))
     a = z if type(f) is Identity else np.empty_like(z)
-    return LayerBuffers(layer.W, layer.b, f, value_into(f), pullback_into(f), z, a, delta, gradient.W, gradient.b)
+    return LayerBuffers(layer.W, layer.b, f, value_into(f), pullback_into(f), z, a, delta, dW, db)
 
 
 def _per_row(rows: int, outputs: int, dtype: np.dtype[Any]) -> PerRow:
     top, total = (np.empty((rows, 1), dtype) for _ in range(2))
-    return PerRow(top, total, np.empty(rows, dtype), np.arange(rows) * outputs, np.empty(rows, np.intp))
+    return PerRow(top, total, top.reshape(-1), np.empty(rows, dtype), np.arange(rows) * outputs, np.empty(rows, np.intp))

@@ -375,7 +375,7 @@ def test_a_step_out_of_range_leaves_theta(make, theta, g, value):
         net, vector = vector_network(size, "float32"), np.ones(size, "float32")
         net.parameters[-1], vector[-1] = theta, g
         before = net.parameters.tobytes()
-        with refuses(f"layer 1: new value of b has {value} at [0]"):
+        with refuses(f"layer 1: new value of b has {value} at [0]"), np.errstate(all="ignore"):
             make().step_into(net, vector)
         assert net.parameters.tobytes() == before
 
@@ -390,3 +390,41 @@ def test_an_lr_of_0_and_a_first_momentum_are_exact(dtype):
     assert optimizer.state["momentum_buffer"].tobytes() == given
     assert net.parameters.tobytes() == before
     assert not np.shares_memory(g, optimizer.state["momentum_buffer"])
+
+
+class Wide(refnet.Elementwise):
+    """z^2, given in an array of another shape or dtype."""
+
+    name = "wide"
+
+    def __init__(self, shape=lambda a: a):
+        self.shape = shape
+
+    def value(self, z):
+        return self.shape(z * z)
+
+    def derivative(self, z, a):
+        return 2.0 * z
+
+
+@pytest.mark.parametrize(
+    ("shape", "got"),
+    [(lambda a: a[:, :1], "(4, 1) float32"), (lambda a: a[:1], "(1, 3) float32"), (lambda a: a.astype("float64"), "(4, 3) float64")],
+    ids=["column", "row", "float64"],
+)
+def test_what_does_not_fit_is_refused_by_name(shape, got):
+    """An array of one's own activation, pullback or loss is neither broadcast nor rounded into the buffer; what loses nothing is taken."""
+    z = np.ones((4, 3), "float32")
+    f = Wide(shape)
+    with pytest.raises(ValueError, match=re.escape(f"Wide: value has {got}, expected (4, 3) float32")):
+        value_into(f)(f, z, z.copy(), None)
+    f.pullback = lambda grad_a, z, a: shape(grad_a)
+    with pytest.raises(ValueError, match=re.escape(f"Wide: pullback has {got}, expected (4, 3) float32")):
+        pullback_into(f)(f, z.copy(), z, z, None, None)
+    loss = type("Mine", (refnet.MSE,), {"gradient": lambda self, a, y: shape(a)})()
+    with pytest.raises(ValueError, match=re.escape(f"Mine: gradient has {got}, expected (4, 3) float32")):
+        loss_into(loss, refnet.Identity())(loss, z, z, z.copy(), None)
+    a = np.empty((4, 3))
+    narrow = Wide(lambda a: a.astype("float32"))
+    value_into(narrow)(narrow, np.full((4, 3), 0.1), a, None)
+    assert (a == np.float32(0.1 * 0.1)).all()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import refnet
 from refnet import Dense, Identity, Network, Sigmoid, Softmax, mlp
+from refnet.network import views
 
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
@@ -429,14 +430,11 @@ def test_a_gradient_changed_by_hand_is_the_gradient_stepped():
     assert gradients.vector[4:].any()
 
 
-def test_over_another_vector():
-    """The same layers over a gradient: each W is a view of it where dW stands, each b where db stands, and nothing is copied."""
+def test_views_of_a_flat_vector():
+    """W and b of each layer stand in a flat vector as in `parameters`, and nothing is copied."""
     net = refnet.mlp([3, 5, 2], hidden="tanh")
-    gradient = np.arange(float(net.parameters.size))
-    views = net.over(gradient)
-    assert views.parameters is gradient
-    assert [layer.activation for layer in views.layers] == [layer.activation for layer in net.layers]
-    together = np.concatenate([part.ravel() for layer in views.layers for part in (layer.W, layer.b)])
-    assert together.tolist() == gradient.tolist()
-    assert all(np.shares_memory(part, gradient) for layer in views.layers for part in (layer.W, layer.b))
-    assert net.parameters is not gradient
+    found = list(views(net.parameters, [layer.W.shape for layer in net.layers]))
+    for (W, b), layer in zip(found, net.layers, strict=True):
+        assert [W.shape, b.shape] == [layer.W.shape, layer.b.shape]
+        assert np.shares_memory(W, layer.W) == np.shares_memory(b, layer.b) == True  # noqa: E712 - both, and not merely equal
+        assert W.tobytes() + b.tobytes() == layer.W.tobytes() + layer.b.tobytes()

@@ -474,3 +474,81 @@ def test_epochs_after_the_first_take_no_room(tmp_path, layout, optimizer):
     fetched = 0 if lies_so else 1000 * 50 * given.itemsize
     assert max(peaks[1:]) <= 2**16 + 2 * 8 * 3000 + fetched
     assert fetched > 2**17 or lies_so
+
+
+class Flat(refnet.Loss):
+    """Mean squared error of a single output against values (n,)."""
+
+    name = "flat"
+    reads = "values"
+    outputs = ()
+
+    def targets(self, y, rows, width, dtype):
+        return np.asarray(y, dtype)
+
+    def value(self, a, y):
+        return float(((a[:, 0] - y) ** 2).mean())
+
+    def gradient(self, a, y):
+        return (2.0 * (a[:, 0] - y) / len(a)).reshape(-1, 1)
+
+
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_targets_of_ones_own_loss_keep_their_dtype(batch_size):
+    """Values (n,) are not taken for labels: the training is that of the same values in a column."""
+    net, other = network(width=1), network(width=1)
+    train(net, X, Y[:, 0], loss=Flat(), batch_size=batch_size)
+    train(other, X, Y[:, :1], loss="mse", batch_size=batch_size)
+    assert np.abs(net.parameters - other.parameters).max() <= 32 * np.finfo(float).eps
+    assert np.abs(net.parameters - network(width=1).parameters).max() > 0.01
+
+
+class Clipped(refnet.SGD):
+    """Plain gradient descent on a gradient cut to a hundredth."""
+
+    def step(self, net, gradients):
+        super().step(net, Cut(np.clip(gradients.vector, -0.01, 0.01)))
+
+
+@dataclass
+class Cut:
+    vector: np.ndarray
+
+
+@pytest.mark.parametrize("watch", [None, lambda step: None])
+@pytest.mark.parametrize("by", ["class", "object"])
+def test_an_optimizer_with_a_step_of_its_own_takes_it(by, watch):
+    """Watched or not: at a hundredth of a unit at most, ten epochs at learning rate 1 move no parameter by more than a tenth."""
+    net, start = network(), network().parameters
+    optimizer = Clipped(lr=1.0) if by == "class" else refnet.SGD(lr=1.0)
+    if by == "object":
+        vars(optimizer)["step"] = lambda net, gradients: refnet.SGD.step(optimizer, net, Cut(np.clip(gradients.vector, -0.01, 0.01)))
+    train(net, optimizer=optimizer, epochs=10, on_step=watch)
+    assert 0.05 < np.abs(net.parameters - start).max() <= 0.1 * (1.0 + 100 * np.finfo(float).eps)
+
+
+@pytest.mark.parametrize("watch", [None, lambda step: None])
+def test_nobody_s_numpy_settings_change(watch):
+    """Where NumPy raises on everything, training goes on in silence, and callbacks find NumPy as it was, after an error too."""
+    seen = []
+
+    def look(_):
+        seen.append((np.getbufsize(), np.geterr()))
+
+    with np.errstate(all="raise"):
+        look(None)
+        x = np.full((4, 2), 1e-158)
+        net = refnet.mlp([2, 2], output="identity")
+        refnet.fit(net, x, np.ones((4, 2)), loss="mse", optimizer="adam", epochs=2, on_epoch=look, on_step=watch and look)
+        with pytest.raises(FloatingPointError, match="epoch 2, batch 1: layer 1: new value of W has -inf"):
+            refnet.fit(net, x, np.ones((4, 2)), loss="mse", optimizer=refnet.SGD(lr=1e308), epochs=2, on_step=watch)
+        look(None)
+    assert len(seen) == 4 + 2 * (watch is not None)
+    assert all(each == seen[0] for each in seen)
+
+
+def test_gradients_that_are_kept_are_a_step_s_own():
+    """`vector` of what on_step gets is a new one at each step, though dW and db are not."""
+    vectors = []
+    train(on_step=lambda step: vectors.append(step.gradients.vector), epochs=3)
+    assert len({vector.tobytes() for vector in vectors}) == 3
