@@ -14,6 +14,7 @@ from threadpoolctl import ThreadpoolController
 from parity.bench_numpy import refnet_fit, refnet_step
 from parity.bench_setting import Setting
 from parity.timing import Timing, alone
+from refnet.threads import DECIDED
 
 # It ends by itself where the process that started it is gone.
 BUSY = "import os, sys\nprint('.', flush=True)\nwhile os.getppid() == int(sys.argv[1]):\n    for _ in range(10**6): pass"
@@ -72,9 +73,19 @@ def _measured(setting: Setting, threads: int, repeats: int, seconds: float) -> d
     found: dict[str, Timing] = {}
     for name in SIDES:
         time.sleep(QUIET)
-        with limit(limits=threads if name.endswith("pool") else 1):
+        with limit(limits=threads if name.endswith("pool") else 1), _undecided():
             found[name] = alone(step if name.startswith("step") else inside, repeats, seconds)
     return {name: timing.over(setting.batches) if name.startswith("fit") else timing for name, timing in found.items()}
+
+
+@contextmanager
+def _undecided() -> Iterator[None]:
+    """No environment variable says how many threads there are to be, so that `fit` decides."""
+    given = {name: os.environ.pop(name) for name in DECIDED if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(given)
 
 
 @contextmanager

@@ -609,8 +609,19 @@ def test_the_pool_has_its_threads_only_where_it_should(monkeypatch, little):
 
     monkeypatch.setattr(bench_threads, "ThreadpoolController", Controller)
     monkeypatch.setattr(bench_threads, "QUIET", 0.0)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "5")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    said, real = [], bench_threads.alone
+
+    def alone(*given):
+        said.append([os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")])
+        return real(*given)
+
+    monkeypatch.setattr(bench_threads, "alone", alone)
     bench_threads._measured(Setting((3, 2), 4, batches=1), 5, 1, 1e-4)
     assert seen == [(1, "blas"), (5, "blas")] * 2
+    assert said == [[None, None]] * 4  # so that fit decides
+    assert [os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")] == ["5", None]
     (row,) = little.report.threads
     assert list(row.idle) == list(row.busy) == ["step, one", "step, pool", "fit, one", "fit, pool"]
     assert {len(timing.seconds) for timing in row.busy.values()} == {2}
