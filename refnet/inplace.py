@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from refnet.activations import Activation, Elementwise, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from refnet.checks import Array
@@ -292,8 +293,9 @@ def _refuse_nonfinite(loss: Loss, a: Array, y: Array, delta: Array) -> None:
         loss.gradient(a, y)  # which names the row and the class
 
 
-def _put(where: str, given: Array, into: Array) -> None:
+def _put(where: str, given: ArrayLike, into: Array) -> None:
     """Copy what somebody's own method gives, where it has the shape, and a dtype that loses nothing."""
-    if np.shape(given) != into.shape or not np.can_cast(given.dtype, into.dtype, "safe"):
-        raise ValueError(f"{where} has {np.shape(given)} {given.dtype}, expected {into.shape} {into.dtype}")
-    into[...] = given
+    array = np.asarray(given)
+    if array.shape != into.shape or not np.can_cast(array.dtype, into.dtype, "safe"):
+        raise ValueError(f"{where} has {array.shape} {array.dtype}, expected {into.shape} {into.dtype}")
+    into[...] = array
