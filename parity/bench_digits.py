@@ -1,4 +1,6 @@
-"""Whole training of the handwritten digits: `fit`, PyTorch's loop and scikit-learn's MLPClassifier, as many steps of the same rule."""
+"""Whole training of the handwritten digits: `fit`, PyTorch's loop, scikit-learn's MLPClassifier, and JAX where it is installed, each epoch
+compiled as a whole beforehand. All take as many steps of the same rule, and tell their last loss and their accuracy afterwards.
+"""
 
 import math
 import warnings
@@ -10,18 +12,20 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from parity import bench_torch
+from parity import bench_jax, bench_torch
 from parity.bench_setting import Setting
 from parity.bench_steps import fastest
 from parity.digits import BATCH, SIZES, Split, load
 from parity.timing import Timing, interleaved
 from parity.torch_twin import predict
+from refnet.checks import Array
 from refnet.training import fit
 
 LR = 0.1
+COMPILED = "JAX, compiled"  # each epoch as a whole
 
 
-class Side(NamedTuple):
+class End(NamedTuple):
     """What a training came to."""
 
     loss: float  # the mean of the last epoch
@@ -29,7 +33,7 @@ class Side(NamedTuple):
     steps: int
 
 
-Trainer: TypeAlias = Callable[[Setting, Split, int], Side]
+Trainer: TypeAlias = Callable[[Setting, Split, int], End]
 
 
 class Trainings(NamedTuple):
@@ -40,7 +44,7 @@ class Trainings(NamedTuple):
     images: int
     form: str  # of PyTorch's optimizer
     timings: dict[str, Timing]
-    ends: dict[str, Side]
+    ends: dict[str, End]
 
     @property
     def problem(self) -> str:
@@ -72,12 +76,12 @@ HEAD = f"{'':<16}{'':>3}{'time':>13}{'/ fit':>8}{'last loss':>12}{'test':>12}{'s
 
 
 def trainings(dtype: str, epochs: int, repeats: int, seconds: float, seed: int, images: int | None = None) -> Trainings:
-    """Time the three in turns; each repeat starts anew, from drawing the weights on. `images` are the first so many."""
+    """Time them in turns; each repeat starts anew, from drawing the weights on. `images` are the first so many."""
     split = load(seed)
     split = Split(split.x[:images].astype(dtype), split.labels[:images], split.x_test.astype(dtype), split.labels_test)
     setting = Setting(SIZES, BATCH, dtype, lr=LR, seed=seed)
     form = fastest([bench_torch.torch_step(setting, form) for form in bench_torch.FORMS], seconds).form
-    ends: dict[str, Side] = {}
+    ends: dict[str, End] = {}
 
     def keeping(name: str, train: Trainer) -> Callable[[], object]:
         def side() -> None:
@@ -86,23 +90,33 @@ def trainings(dtype: str, epochs: int, repeats: int, seconds: float, seed: int, 
         return side
 
     known: dict[str, Trainer] = {"fit": _refnet, "PyTorch": partial(_torch, form=form), "scikit-learn": _sklearn}
+    if bench_jax.jax() is not None:
+        known[COMPILED] = partial(_jax, train=bench_jax.jax_trainer(setting, split.x, split.labels))
     timings = interleaved({name: keeping(name, train) for name, train in known.items()}, repeats, seconds)
     return Trainings(dtype, epochs, len(split.x), form, timings, ends)
 
 
-def _refnet(setting: Setting, split: Split, epochs: int) -> Side:
+def _refnet(setting: Setting, split: Split, epochs: int) -> End:
     net, optimizer = setting.network(), setting.optimizer()
     history = fit(net, split.x, split.labels, loss=setting.loss(), optimizer=optimizer, epochs=epochs, batch_size=BATCH, seed=setting.seed)
-    return Side(history.loss[-1], net.accuracy(split.x_test, split.labels_test), optimizer.state["steps"])
+    return End(history.loss[-1], net.accuracy(split.x_test, split.labels_test), optimizer.state["steps"])
 
 
-def _torch(setting: Setting, split: Split, epochs: int, form: str) -> Side:
+def _torch(setting: Setting, split: Split, epochs: int, form: str) -> End:
     losses, model = bench_torch.train(setting, split.x, split.labels, epochs, form)
     right = predict(model, split.x_test).argmax(axis=1) == split.labels_test
-    return Side(losses[-1], float(np.mean(right)), len(losses) * math.ceil(len(split.x) / BATCH))
+    return End(losses[-1], float(np.mean(right)), len(losses) * math.ceil(len(split.x) / BATCH))
 
 
-def _sklearn(setting: Setting, split: Split, epochs: int) -> Side:
+def _jax(setting: Setting, split: Split, epochs: int, train: Callable[[int], tuple[list[float], list[tuple[Array, Array]]]]) -> End:
+    losses, layers = train(epochs)
+    net = setting.network()
+    for layer, (W, b) in zip(net.layers, layers, strict=True):
+        layer.W[:], layer.b[:] = W, b
+    return End(losses[-1], net.accuracy(split.x_test, split.labels_test), len(losses) * math.ceil(len(split.x) / BATCH))
+
+
+def _sklearn(setting: Setting, split: Split, epochs: int) -> End:
     """Without momentum, weight decay or early stopping. It counts the rows it has seen, in batches of the same size."""
     model = MLPClassifier(
         hidden_layer_sizes=SIZES[1:-1],
@@ -123,4 +137,4 @@ def _sklearn(setting: Setting, split: Split, epochs: int) -> Side:
         model.fit(split.x, split.labels)
     whole = model.t_ == model.n_iter_ * len(split.x)
     steps = model.n_iter_ * math.ceil(len(split.x) / BATCH) if whole else model.t_
-    return Side(float(model.loss_curve_[-1]), float(model.score(split.x_test, split.labels_test)), steps)
+    return End(float(model.loss_curve_[-1]), float(model.score(split.x_test, split.labels_test)), steps)

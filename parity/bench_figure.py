@@ -48,7 +48,7 @@ def _steps(axes: Any, rows: Sequence[StepRow]) -> None:
     axes.set_xscale("log")
     axes.set_yticks(list(at), [row.setting.net_name for row in rows])
     axes.margins(x=0.12, y=0.08)
-    axes.set(title=f"One training step, {rows[0].setting.dtype} (x: PyTorch / refnet)", xlabel="microseconds")
+    axes.set(title=f"One training step, {rows[0].setting.dtype} (numbers: PyTorch / refnet)", xlabel="microseconds")
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower left" if len(rows) < 3 else "upper right", fontsize=8)
 

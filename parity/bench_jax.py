@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from parity.bench_setting import Setting, Side
+from refnet.checks import Array
+from refnet.network import views
 
-FORMS = {"copied": (), "donated": (0, 1)}  # whether the step may write over the parameters and the state that it is given
+FORMS = ("copied", "donated", "one vector")  # whether the step may write over what it is given, and with all parameters as one vector
 ONE_THREAD = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", "NPROC": "1"}
 Rule = Callable[[Any, Any, Any], tuple[Any, Any]]  # parameters, gradients, state -> parameters, state
 
@@ -35,44 +37,89 @@ def jax() -> Any:
 
 def jax_step(setting: Setting, form: str = "donated") -> Side:
     """Value and gradient, update, and the loss as a number; the batch is ready, on JAX's side."""
-    module = jax()
-    jnp = module.numpy
-    parameters = [(jnp.asarray(layer.W), jnp.asarray(layer.b)) for layer in setting.network().layers]
-    x, labels = setting.data()
-    x, y = jnp.asarray(x), jnp.asarray(labels.astype(np.int32))
-    state, update = _rule(module, setting, parameters)
-    cost = _cost(module, setting.hidden)
-
-    def whole(parameters: Any, state: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
-        value, gradients = module.value_and_grad(cost)(parameters, x, y)
-        return (value, *update(parameters, gradients, state))
-
-    compiled = module.jit(whole, donate_argnums=FORMS[form])
+    parameters, state, whole, layers = _made(setting, form)
+    x, y = _given(*setting.data())
+    compiled = jax().jit(whole, donate_argnums=() if form == "copied" else (0, 1))
 
     def step() -> float:
         nonlocal parameters, state
         value, parameters, state = compiled(parameters, state, x, y)
         return float(value)
 
-    return Side(step, lambda: [(np.asarray(W).copy(), np.asarray(b).copy()) for W, b in parameters], form)
+    return Side(step, lambda: [(np.asarray(W).copy(), np.asarray(b).copy()) for W, b in layers(parameters)], form)
 
 
-def _cost(module: Any, hidden: str) -> Callable[..., Any]:
+def jax_trainer(setting: Setting, x: Array, labels: Array) -> Callable[[int], tuple[list[float], list[tuple[Array, Array]]]]:
+    """The function (epochs) that trains from the setting's weights, each epoch compiled as a whole: the losses, W and b."""
+    module = jax()
+    first, start, whole, layers = _made(setting, "one vector")
+    x, y = _given(x, labels)
+    rows, each = setting.rows, len(x) // setting.rows
+    tail = len(x) - rows * each
+
+    def epoch(parameters: Any, state: Any, order: Any) -> tuple[Any, Any, Any]:
+        def step(carry: Any, picked: Any) -> tuple[Any, Any]:
+            value, *carry = whole(*carry, x[picked[0]], y[picked[0]])
+            return tuple(carry), value
+
+        (parameters, state), values = module.lax.scan(step, (parameters, state), (order[: rows * each].reshape(each, rows),))
+        total = rows * values.sum()
+        if tail:
+            value, parameters, state = whole(parameters, state, x[order[rows * each :]], y[order[rows * each :]])
+            total = total + tail * value
+        return total / len(x), parameters, state
+
+    compiled = module.jit(epoch)
+
+    def train(epochs: int) -> tuple[list[float], list[tuple[Array, Array]]]:
+        rng, parameters, state, losses = np.random.default_rng(setting.seed), first, start, []
+        for _ in range(epochs):
+            value, parameters, state = compiled(parameters, state, module.numpy.asarray(rng.permutation(len(x))))
+            losses.append(float(value))
+        return losses, [(np.asarray(W), np.asarray(b)) for W, b in layers(parameters)]
+
+    return train
+
+
+def _given(x: Array, labels: Array) -> tuple[Any, Any]:
+    jnp = jax().numpy
+    return jnp.asarray(x), jnp.asarray(labels.astype(np.int32))
+
+
+def _made(setting: Setting, form: str) -> tuple[Any, Any, Callable[..., Any], Callable[[Any], Any]]:
+    """Parameters, state, the step as a function of them and the batch, and the function that finds W and b in the parameters."""
+    module, net = jax(), setting.network()
+    jnp, shapes = module.numpy, [layer.W.shape for layer in net.layers]
+    if form == "one vector":
+        parameters, layers = jnp.asarray(net.parameters), lambda vector: list(views(vector, shapes))
+    else:
+        parameters, layers = [(jnp.asarray(layer.W), jnp.asarray(layer.b)) for layer in net.layers], list
+    state, update = _rule(module, setting, parameters, parameters[0].dtype if form == "one vector" else parameters[0][0].dtype)
+    cost = _cost(module, setting.hidden, layers)
+
+    def whole(parameters: Any, state: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+        value, gradients = module.value_and_grad(cost)(parameters, x, y)
+        return (value, *update(parameters, gradients, state))
+
+    return parameters, state, whole, layers
+
+
+def _cost(module: Any, hidden: str, layers: Callable[[Any], Any]) -> Callable[..., Any]:
     """Softmax cross-entropy of the network."""
     f = {"relu": module.nn.relu, "tanh": module.numpy.tanh, "sigmoid": module.nn.sigmoid}[hidden]
 
     def cost(parameters: Any, x: Any, y: Any) -> Any:
         a = x
-        for W, b in parameters[:-1]:
-            a = f(a @ W.T + b)
-        W, b = parameters[-1]
+        *below, (W, b) = layers(parameters)
+        for V, c in below:
+            a = f(a @ V.T + c)
         log_a = module.nn.log_softmax(a @ W.T + b)
-        return -module.numpy.take_along_axis(log_a, y[:, None], axis=1).mean()
+        return -(module.nn.one_hot(y, len(b), dtype=log_a.dtype) * log_a).sum(axis=1).mean()
 
     return cost
 
 
-def _rule(module: Any, setting: Setting, parameters: Any) -> tuple[Any, Rule]:
+def _rule(module: Any, setting: Setting, parameters: Any, dtype: Any) -> tuple[Any, Rule]:
     """The state that a rule starts from, and the rule."""
     each, jnp, h = module.tree.map, module.numpy, setting.optimizer().hyperparameters
     zeros = each(jnp.zeros_like, parameters)
@@ -96,7 +143,7 @@ def _rule(module: Any, setting: Setting, parameters: Any) -> tuple[Any, Rule]:
         return moved, (m, v, t)
 
     fresh = each(jnp.zeros_like, parameters)  # not `zeros`: an array that is donated can be given away once
-    moments = zeros, fresh, jnp.zeros((), parameters[0][0].dtype)
+    moments = zeros, fresh, jnp.zeros((), dtype)
     return {"SGD": ((), sgd), "momentum": (zeros, momentum), "Adam": (moments, adam)}[setting.rule]
 
 

@@ -34,10 +34,15 @@ class StepRow:
         return next((f"{name}, {self.title}: {found.problem}" for name, found in self.judged.items() if found.problem), "")
 
     @property
-    def title(self) -> str:
-        """The network, what is not the rule in it, and the dtype."""
+    def name(self) -> str:
+        """The network, with what is neither ReLU nor SGD."""
         more = [word for word, usual in ((self.setting.hidden, "relu"), (self.setting.rule, "SGD")) if word != usual]
-        return " ".join([self.setting.net_name, *more, self.setting.dtype])
+        return " ".join([self.setting.net_name, *more])
+
+    @property
+    def title(self) -> str:
+        """The same and the dtype."""
+        return f"{self.name} {self.setting.dtype}"
 
     def ratio(self, side: str, to: str = "refnet") -> float | None:
         """How many times as long a side takes as another."""
@@ -73,16 +78,14 @@ class StepRow:
         ratios = [self.ratio("PyTorch"), self.ratio("JAX"), self.ratio("refnet", "products")]
         told = "".join(f"{'-':>7}" if ratio is None else f"{ratio:>7.2f}" for ratio in ratios)
         inside = "".join(f"{self.timings[name].median * 1e6:>10.1f}" for name in ("fit", "loop"))
-        more = [word for word, usual in ((self.setting.hidden, "relu"), (self.setting.rule, "SGD")) if word != usual]
-        name = " ".join([self.setting.net_name, *more])
-        bits = self.setting.dtype.removeprefix("float")
-        return f"{name:<30}{bits:>3}{''.join(shown)}{told}{inside}{self.ratio('loop', 'fit') or 0.0:>7.2f}   {self.forms['PyTorch']}"
+        bits, forms = self.setting.dtype.removeprefix("float"), ", ".join(self.forms.values())
+        return f"{self.name:<30}{bits:>3}{''.join(shown)}{told}{inside}{self.ratio('loop', 'fit') or 0.0:>7.2f}   {forms}"
 
 
 SHOWN = ("refnet", "PyTorch", "JAX", "products")
 HEAD = (
-    f"{'net, ReLU and SGD':<30}{'':>3}{'refnet':>10}{'PyTorch':>10}{'JAX':>10}{'products':>10}"
-    f"{'PyT/r':>7}{'JAX/r':>7}{'r/prod':>7}{'fit':>10}{'loop':>10}{'l/fit':>7}   PyTorch's optimizer"
+    f"{'net, else ReLU and SGD':<30}{'':>3}{'refnet':>10}{'PyTorch':>10}{'JAX':>10}{'products':>10}"
+    f"{'PyT/r':>7}{'JAX/r':>7}{'r/prod':>7}{'fit':>10}{'loop':>10}{'l/fit':>7}   forms of PyTorch and JAX"
 )
 
 
@@ -90,8 +93,11 @@ def measure(setting: Setting, repeats: int, seconds: float) -> StepRow:
     """Judge the sides, choose the fastest form of PyTorch and JAX, and time all of them in turns."""
     sides, forms = _chosen(setting, seconds)
     small = judged_as(setting)
-    judged = {f"{name}{'' if dtype == setting.dtype else ' in float64'}": _judged(replace(small, dtype=dtype), name, forms.get(name, ""))
-              for dtype in dict.fromkeys((setting.dtype, "float64")) for name in _makers(forms)}
+    judged = {
+        name if dtype == setting.dtype else f"{name} in float64": _judged(replace(small, dtype=dtype), name, forms.get(name, ""))
+        for dtype in dict.fromkeys((setting.dtype, "float64"))
+        for name in _makers(forms)
+    }
     needed = products(setting)
     steps = {name: side.step for name, side in sides.items()}
     form = forms["PyTorch"]

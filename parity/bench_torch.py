@@ -10,12 +10,7 @@ from parity.bench_setting import Setting, Side
 from parity.torch_twin import twin, twin_loss
 from refnet.checks import Array
 
-FORMS: dict[str, tuple[dict[str, Any], bool]] = {  # the optimizer's options; does zero_grad drop the gradients, or fill them with zeros
-    "default": ({}, True),
-    "foreach": ({"foreach": True}, True),
-    "fused": ({"fused": True}, True),
-    "fused, grads kept": ({"fused": True}, False),
-}
+FORMS: dict[str, dict[str, Any]] = {"default": {}, "foreach": {"foreach": True}, "fused": {"fused": True}}  # the optimizer's options
 OPTIMIZERS: dict[str, Any] = {"SGD": torch.optim.SGD, "momentum": torch.optim.SGD, "Adam": torch.optim.Adam}
 Step: TypeAlias = Callable[[Tensor, Tensor], float]
 
@@ -54,15 +49,14 @@ def train(setting: Setting, x: Array, labels: Array, epochs: int, form: str = "d
 
 
 def _made(setting: Setting, form: str) -> tuple[nn.Sequential, Step]:
-    options, drops = FORMS[form]
     model = nn.Sequential(*(module for module in twin(setting.network()) if not isinstance(module, nn.Identity)))
     rule = setting.optimizer().hyperparameters
     made = {key: value for key, value in rule.items() if key in ("lr", "momentum", "betas", "eps")}
-    optimizer = OPTIMIZERS[setting.rule](model.parameters(), **made, **options)
+    optimizer = OPTIMIZERS[setting.rule](model.parameters(), **made, **FORMS[form])
     loss = twin_loss(setting.loss())
 
     def take(x: Tensor, y: Tensor) -> float:
-        optimizer.zero_grad(set_to_none=drops)
+        optimizer.zero_grad()
         value = loss(model(x), y)
         value.backward()
         optimizer.step()

@@ -24,7 +24,7 @@ from parity import bench, bench_digits, bench_figure, bench_growth, bench_jax, b
 from parity.bench_judge import JUDGED_LR, STEPS, Judgement, judge
 from parity.bench_numpy import multiply, products, refnet_fit, refnet_step
 from parity.bench_setting import RULES, TIMED_LR, Setting
-from parity.timing import Timing, alone, exponent, interleaved
+from parity.timing import WARM, Timing, alone, exponent, interleaved
 
 SMALL = Setting((5, 4, 3), 7, "float64", lr=JUDGED_LR)
 TINY = Setting((2, 2), 4, "float64", lr=JUDGED_LR)
@@ -100,12 +100,26 @@ class Clock:
         return interleaved(sides, repeats, seconds, lambda: self.now, lambda: self.busy)
 
 
-def test_sides_take_turns_and_each_repeat_begins_with_another():
-    """After the calls that find out how many fit, every repeat times each side once."""
+def test_sides_take_turns_in_ever_other_orders():
+    """After the calls that find out how many fit, every repeat times each side once, warmed up, and nobody always follows the same one."""
     clock = Clock()
-    found = clock.time({"a": clock.side("a", 1.0), "b": clock.side("b", 1.0), "c": clock.side("c", 1.0)}, 4, 1.0)
-    assert "".join(clock.log) == "aa" + "bb" + "cc" + "abc" + "bca" + "cab" + "abc"
-    assert all(timing.seconds == (1.0,) * 4 for timing in found.values())
+    found = clock.time({name: clock.side(name, 1.0) for name in "abc"}, 12, 1.0)
+    log = "".join(clock.log)
+    assert log[:6] == "aabbcc"
+    repeats = [log[i : i + 6] for i in range(6, len(log), 6)]
+    assert {"".join(sorted(repeat)) for repeat in repeats} == {"aabbcc"}
+    assert all(repeat[0::2] == repeat[1::2] for repeat in repeats)
+    assert len({repeat[0::2] for repeat in repeats}) > 3
+    assert all(timing.seconds == (1.0,) * 12 for timing in found.values())
+
+
+def test_the_first_calls_after_another_side_do_not_count():
+    """Up to WARM of them, as many as are timed."""
+    clock = Clock()
+    found_out = 1 + 1 + 2  # calls that find out that eight fit
+    side = clock.side("a", *[0.125] * found_out, *[9.0] * WARM, 0.125)
+    assert clock.time({"a": side}, 1, 1.0)["a"].seconds == (0.125,)
+    assert len(clock.log) == found_out + WARM + 8
 
 
 def test_the_first_call_does_not_count_and_the_calls_in_a_row_fill_the_time():
@@ -120,7 +134,7 @@ def test_the_first_call_does_not_count_and_the_calls_in_a_row_fill_the_time():
 def test_the_figure_is_the_median_of_the_repeats():
     """One slow repeat in three does not show; the cores are the CPU's seconds by the clock's."""
     clock = Clock()
-    found = clock.time({"a": clock.side("a", 1.0, 1.0, 1.0, 9.0, 2.0, cores=0.5)}, 3, 1.0)["a"]
+    found = clock.time({"a": clock.side("a", 1.0, 1.0, 5.0, 1.0, 5.0, 9.0, 5.0, 2.0, cores=0.5)}, 3, 1.0)["a"]
     assert (found.seconds, found.median, found.cores) == ((1.0, 9.0, 2.0), 2.0, 0.5)
     assert found.over(4) == Timing((0.25, 2.25, 0.5), 4, 0.5)
     assert found.as_json() == {"median": 2.0, "seconds": [1.0, 9.0, 2.0], "calls": 1, "cores": 0.5}
@@ -174,26 +188,37 @@ class Grad:
         self.seen = {}
         self.__version__ = "of the test"
         self.config = SimpleNamespace(update=self.seen.__setitem__)
-        self.nn = SimpleNamespace(relu=torch.relu, sigmoid=torch.sigmoid, log_softmax=partial(torch.log_softmax, dim=-1))
+        self.nn = SimpleNamespace(
+            relu=torch.relu,
+            sigmoid=torch.sigmoid,
+            log_softmax=partial(torch.log_softmax, dim=-1),
+            one_hot=lambda y, classes, dtype: torch.nn.functional.one_hot(y, classes).to(dtype),
+        )
         self.tree = SimpleNamespace(map=self.each)
+        self.lax = SimpleNamespace(scan=self.scan)
         self.numpy = SimpleNamespace(
             asarray=lambda a: torch.tensor(a if a.dtype.kind == "f" else a.astype(np.int64)),
-            take_along_axis=self.take,
             zeros=lambda shape, dtype: torch.zeros(shape, dtype=dtype),
             **{name: getattr(torch, name) for name in ("tanh", "sqrt", "zeros_like")},
         )
 
-    def take(self, a, index, axis):
-        return torch.take_along_dim(a, index, axis)
+    def scan(self, step, carry, given):
+        values = []
+        for each in zip(*given, strict=True):
+            carry, value = step(carry, each)
+            values.append(value)
+        return carry, torch.stack(values)
 
     def devices(self):
         self.seen |= {name: os.environ.get(name) for name in bench_jax.ONE_THREAD}
 
-    def jit(self, function, donate_argnums):
+    def jit(self, function, donate_argnums=()):
         self.seen["donated"] = donate_argnums
         return function
 
     def each(self, function, *trees):
+        if isinstance(trees[0], torch.Tensor):
+            return function(*trees)
         return [tuple(function(*leaves) for leaves in zip(*layers, strict=True)) for layers in zip(*trees, strict=True)]
 
     def value_and_grad(self, cost):
@@ -201,7 +226,7 @@ class Grad:
             leaves = self.each(lambda p: p.clone().requires_grad_(), parameters)
             value = cost(leaves, *given)
             value.backward()
-            return value.detach(), self.each(lambda p: torch.zeros_like(p) if p.grad is None else p.grad, leaves)
+            return value.detach(), self.each(lambda p: p.grad, leaves)
 
         return both
 
@@ -407,7 +432,7 @@ REAL = refnet.workspace.Workspace.loss_and_gradients
 WRONG = {
     "refnet": ("refnet.workspace.Workspace.loss_and_gradients", doubled),
     "PyTorch": ("parity.bench_torch.twin_loss", lambda loss: torch.nn.CrossEntropyLoss(reduction="sum")),
-    "JAX": ("parity.bench_jax._cost", lambda module, hidden: lambda p, x, y: sum((W * W).sum() for W, _ in p)),
+    "JAX": ("parity.bench_jax._cost", lambda module, hidden, layers: lambda p, x, y: sum((W * W).sum() + b.sum() for W, b in layers(p))),
 }
 
 
@@ -466,6 +491,25 @@ def test_the_trainings_take_the_same_steps(little):
         assert found._replace(epochs=2).problem == f"digits, {found.dtype}: fit took 2 steps, expected 4"
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_jax_trains_too(fake_jax, dtype):
+    """Its epochs, scanned, with a smaller batch at the end, are as many steps, and each is the step that `fit` takes."""
+    found = bench_digits.trainings(dtype, 2, 1, 1e-4, 0, images=40)
+    assert (found.ends["JAX, compiled"].steps, found.problem) == (4, "")
+    setting = replace(SMALL, rows=4, dtype=dtype, lr=0.5)
+    x, labels = setting.data(1)
+    x, labels = np.concatenate([x, x[:3]]), np.concatenate([labels, labels[:3]])
+    losses, layers = bench_jax.jax_trainer(setting, x, labels)(3)
+    net = setting.network()
+    settings = {"epochs": 3, "batch_size": 4, "seed": setting.seed}
+    history = refnet.fit(net, x, labels, loss=setting.loss(), optimizer=setting.optimizer(), **settings)
+    close = partial(pytest.approx, rel=64 * float(np.finfo(dtype).eps), abs=64 * float(np.finfo(dtype).eps))
+    assert losses == close(history.loss)
+    for layer, (W, b) in zip(net.layers, layers, strict=True):
+        assert close(layer.W) == W
+        assert close(layer.b) == b
+
+
 def test_a_training_that_stops_early_is_caught(monkeypatch):
     """scikit-learn's steps are counted by what it says itself."""
     real = bench_digits.MLPClassifier
@@ -491,7 +535,7 @@ def test_rows_that_scikit_learn_has_not_seen_are_caught(monkeypatch):
 def test_loops_and_fit_have_the_same_curve(little):
     """Both are judged step by step; the curves are told apart by their largest relative difference."""
     found = little.report.loops
-    assert (found.problem, found.images, len(found.curve[0]), len(found.curve[1])) == ("", 40, 2, 2)
+    assert (found.problem, found.images, len(found.curve[0]), len(found.curve[1])) == ("", 40, 60, 60)
     assert found.curve[0][1] < found.curve[0][0]
     assert found._replace(curve=([1.0, 4.0], [1.0, 3.0])).apart == 0.25
     assert len(found.judged) == 5
@@ -663,9 +707,9 @@ def test_the_printed_figures_are_those_found(little):
     assert words[:5] == ["32", f"{median['refnet'] * 1e6:.1f}", f"{median['PyTorch'] * 1e6:.1f}", "-", f"{median['products'] * 1e6:.1f}"]
     assert words[5:8] == [f"{median['PyTorch'] / median['refnet']:.2f}", "-", f"{median['refnet'] / median['products']:.2f}"]
     assert words[8:11] == [f"{median['fit'] * 1e6:.1f}", f"{median['loop'] * 1e6:.1f}", f"{median['loop'] / median['fit']:.2f}"]
-    ratios = [each.ratio("PyTorch") for each in little.report.rows]
+    ratios = [each.ratio("PyTorch") for each in (*little.report.rows, *little.report.others)]
     assert f"PyTorch / refnet step {min(ratios):.2f} to {max(ratios):.2f}; " in little.report.verdict
-    assert len(ratios) == 4
+    assert len(ratios) == 6
     assert all(each.timings[name].calls % (bench_steps.EPOCHS * 2) == 0 for each in little.report.rows for name in ("fit", "loop"))
 
 

@@ -1,8 +1,8 @@
 """Timing: sides that take turns, the median of their repeats, how many cores they used, and the exponent by which a figure grows.
 
 Each side is called as often in a row as takes about the wanted time; how often is fixed before the first repeat. One repeat times every
-side once, and the next begins with another side, so that what disturbs the machine disturbs all of them. Python's garbage collector
-waits meanwhile, as in timeit.
+side once, each time in another order, so that what disturbs the machine disturbs all of them. Python's garbage collector waits
+meanwhile, as in timeit.
 """
 
 import gc
@@ -16,6 +16,7 @@ import numpy as np
 
 Clock: TypeAlias = Callable[[], float]
 MOST_CALLS = 10**7  # in a row
+WARM = 5  # calls before a repeat that are not timed
 
 
 class Timing(NamedTuple):
@@ -46,14 +47,17 @@ def interleaved(
     clock: Clock = time.perf_counter,
     cpu: Clock = time.process_time,
 ) -> dict[str, Timing]:
-    """The timing of each side, with `seconds` the wanted time of one repeat of one side. Each is called once before that."""
+    """The timing of each side, with `seconds` the wanted time of one repeat of one side.
+
+    Before each repeat a side is called up to WARM times, for after another one it finds nothing of its own in the caches.
+    """
+    rng = np.random.default_rng(0)
     with _collector_waiting():
         calls = {name: _calls(side, seconds, clock) for name, side in sides.items()}
         found: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
-        names = list(sides)
-        for repeat in range(repeats):
-            first = repeat % len(names)
-            for name in names[first:] + names[:first]:
+        for _ in range(repeats):
+            for name in rng.permutation(list(sides)).tolist():
+                _timed(sides[name], min(WARM, calls[name]), clock, cpu)
                 found[name].append(_timed(sides[name], calls[name], clock, cpu))
     return {name: _timing(pairs, calls[name]) for name, pairs in found.items()}
 

@@ -94,7 +94,7 @@ class Optimizer(ABC):
             self.step_into(net, np.array(gradients.vector))
 
     def step_into(self, net: _Network, g: Array) -> None:
-        """Take one step, in place, with no other room than the gradient's: it comes as g and is left as u.
+        """Take one step, in place, where the gradient stands: it comes as g and is left as u.
 
         Errors: as step. NumPy warns besides of what overflows, unless np.errstate tells it not to.
         """
@@ -151,7 +151,7 @@ class Optimizer(ABC):
             d_block[...] = self._update(d_block, dict(zip(self._state, kept, strict=True)))
 
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
-        """u, advancing the state, of one block of each vector; t is self._steps."""
+        """u, advancing the state, of one block of each vector; a rule that looks at whole vectors has its own _update_into. t: _steps."""
         raise NotImplementedError(f"{self}: has neither _update nor _update_into, expected one of them")
 
     def _number(self, name: str, value: object, below: float = np.inf) -> float:

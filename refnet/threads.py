@@ -9,7 +9,7 @@ from typing import Any
 
 from refnet.network import Network
 
-SMALL = 2**24  # multiply-adds of a product; below, a second thread gains a quarter on an idle machine, and costs 50-fold on a busy one
+SMALL = 2**24  # multiply-adds of a product; below, a second thread saves a third at most on an idle machine, and costs more on a busy one
 DECIDED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 

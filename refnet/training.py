@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.activations import Sigmoid
+from refnet.backprop import LayerGradient
 from refnet.checks import Array, integer, named, number, place
 from refnet.losses import Loss
 from refnet.network import Gradients, Network, Trace
@@ -202,11 +203,11 @@ def fit(
     smaller and is averaged over its own rows. Everything is checked before the first step. `schedule` sets the learning rate of
     each epoch; afterwards the optimizer has the one it started with.
 
-    Beside x and y in the network's dtype it holds the gradient, the optimizer's state, one batch with its z, a and delta, and an index
-    per row, and for validation one forward pass of all its rows. x may be a numpy.memmap larger than memory; it is read and
-    converted batch by batch. Where every product of a step is small, BLAS gets one thread until fit returns, if threadpoolctl is
-    installed to tell it so and no environment variable such as OPENBLAS_NUM_THREADS has a number; another number of threads may
-    differ in the last bits.
+    Beside x and y in the network's dtype it holds the gradient, the optimizer's state, one batch with its z, a and delta, an index per
+    row, a chunk of x while it is checked, and for validation one forward pass of all its rows. x may be a numpy.memmap larger than
+    memory; it is read and converted batch by batch. Where every product of a step is small, BLAS gets one thread until fit returns,
+    if threadpoolctl is installed to tell it so and no environment variable such as OPENBLAS_NUM_THREADS has a number; another
+    number of threads may differ in the last bits.
 
     Shapes: x (n, fan_in); y as the loss wants it; validation (x, y) alike.
     Torch: the usual loop: zero_grad, forward, loss, backward, step.
@@ -370,11 +371,11 @@ def _steps(
                 else:
                     with np.errstate(all="ignore"):
                         value, gradients = workspace.loss_and_gradients(x, y)
-                    before = net.parameters.copy()
-                    optimizer.step(net, gradients)
+                    before, own = net.parameters.copy(), Gradients(LayerGradient(*map(np.copy, layer)) for layer in gradients)
+                    optimizer.step(net, own)
             except (FloatingPointError, ValueError) as error:
                 raise type(error)(f"epoch {epoch}, batch {batch}: {error}") from error
             if on_step is not None:
-                on_step(Step(epoch, batch, x, y, workspace.trace(x), value, Gradients(gradients), optimizer.lr, before))
+                on_step(Step(epoch, batch, x, y, workspace.trace(x), value, own, optimizer.lr, before))
             total += value * len(x)
     return total

@@ -547,8 +547,23 @@ def test_nobody_s_numpy_settings_change(watch):
     assert all(each == seen[0] for each in seen)
 
 
+class Keeping(refnet.SGD):
+    """Plain gradient descent that keeps what it is given."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.kept = []
+
+    def step(self, net, gradients):
+        self.kept.append(gradients)
+        super().step(net, gradients)
+
+
 def test_gradients_that_are_kept_are_a_step_s_own():
-    """`vector` of what on_step gets is a new one at each step, though dW and db are not."""
-    vectors = []
-    train(on_step=lambda step: vectors.append(step.gradients.vector), epochs=3)
-    assert len({vector.tobytes() for vector in vectors}) == 3
+    """What an optimizer or on_step keeps of one step is not written over by the next."""
+    optimizer, seen = Keeping(lr=0.1), []
+    train(optimizer=optimizer, epochs=3)
+    train(on_step=lambda step: seen.append(step.gradients), epochs=3)
+    for kept in (optimizer.kept, seen):
+        assert len({gradients.vector.tobytes() for gradients in kept}) == 3
+        assert len({gradients[0].delta.tobytes() for gradients in kept}) == 3
