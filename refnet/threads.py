@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from threading import Lock
 from typing import Any
 
@@ -38,7 +39,6 @@ def one_thread_if_small(net: Network, rows: int) -> Iterator[None]:
 @cache
 def _controller() -> Any:
     try:
-        from threadpoolctl import ThreadpoolController  # noqa: PLC0415 - an optional library
-    except ImportError:  # not installed, or older than version 3
+        return import_module("threadpoolctl").ThreadpoolController()
+    except (ModuleNotFoundError, AttributeError):  # not installed, or older than version 3
         return None
-    return ThreadpoolController()
