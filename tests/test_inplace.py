@@ -428,3 +428,11 @@ def test_what_does_not_fit_is_refused_by_name(shape, got):
     narrow = Wide(lambda a: a.astype("float32"))
     value_into(narrow)(narrow, np.full((4, 3), 0.1), a, None)
     assert (a == np.float32(0.1 * 0.1)).all()
+
+
+def test_a_loss_changed_by_hand_is_the_changed_one():
+    """A method that is set on the object itself counts in the fast form too."""
+    a, y, delta, loss = np.ones((4, 3)), np.zeros((4, 3)), np.empty((4, 3)), refnet.MSE()
+    loss.gradient = lambda a, y: 7.0 * (a - y)
+    assert loss_into(loss, refnet.Identity())(loss, a, y, delta, None) == 1.0
+    assert (delta == 7.0).all()
