@@ -94,7 +94,7 @@ def _made(setting: Setting, form: str) -> tuple[Any, Any, Callable[..., Any], Ca
         parameters, layers = jnp.asarray(net.parameters), lambda vector: list(views(vector, shapes))
     else:
         parameters, layers = [(jnp.asarray(layer.W), jnp.asarray(layer.b)) for layer in net.layers], list
-    state, update = _rule(module, setting, parameters, parameters[0].dtype if form == "one vector" else parameters[0][0].dtype)
+    state, update = _rule(module, setting, parameters, jnp.asarray(net.parameters).dtype)
     cost = _cost(module, setting.hidden, layers)
 
     def whole(parameters: Any, state: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
