@@ -1,7 +1,8 @@
-"""Optimizers: how a gradient becomes a step. Each rule is written as the textbook assignment, on flat vectors.
+"""Optimizers: how a gradient becomes a step. Each rule is written as the textbook assignment, on flat vectors or blocks of them.
 
 theta is `net.parameters`, g is `gradients.vector`, t counts the steps from 1 on, and d = g + weight_decay theta. A step changes
-theta in place. Where the gradient or the update is not finite it raises FloatingPointError, with every parameter as it was.
+theta in place, theta := theta - u. `step_into` runs where the gradient stands: it comes as g, becomes d and is left as u, so that no other
+vector is needed. Where the gradient or the update is not finite it raises FloatingPointError, with every parameter as it was.
 """
 
 from abc import ABC, abstractmethod
