@@ -1,11 +1,12 @@
 """The headlines of a tutorial: descent by loops over the samples against `fit`, and a forward pass by loops over the weights.
 
-The loops follow Thomas, Neural Networks Tutorial - A Pathway to Deep Learning (adventuresinmachinelearning): section 5.4 trains
-64-30-10 sigmoids on the digits by full-batch gradient descent, one sample after the other, 3,000 times; sections 3.2 and 4.2 compute a
-forward pass weight by weight and by matrix products, and report a factor of 500 for 100-100-50-10.
+The loops are refnet.forms, which follow Thomas, Neural Networks Tutorial - A Pathway to Deep Learning (adventuresinmachinelearning):
+section 5.4 trains 64-30-10 sigmoids on the digits by full-batch gradient descent, one sample after the other, 3,000 times (`accumulated`,
+with f'(z) from h, which he computes from z once more); sections 3.2 and 3.5 compute a forward pass weight by weight (`loops`) and by
+matrix products, and report a factor of 500 for 100-100-50-10. Inputs are not checked within what is timed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from parity.record import Spec
 from parity.simulation import Run, Shown
 from parity.timing import Timing, interleaved
 from refnet.checks import Array
+from refnet.forms import accumulated, loops
 from refnet.initializers import Uniform
 from refnet.losses import HalfSquaredError, one_hot
 from refnet.network import Network, mlp
@@ -25,72 +27,27 @@ from refnet.optimizers import SGD
 from refnet.training import fit
 
 ALPHA = 0.25
+CURVATURE = 1.0  # of half the squared error
 ITERATIONS = 3000
 REPORTED = 500
 FORWARD = (100, 100, 50, 10)
 
 
-class Loops:
-    """W and b of a network of sigmoids, trained sample by sample."""
-
-    def __init__(self, net: Network) -> None:
-        self.W, self.b = zip(*layers_of(net), strict=True)
-
-    def iterate(self, x: Array, y: Array) -> list[float]:
-        """One iteration: for each sample forward, its deltas, its share of dW and db; then one step. The norms of y - h."""
-        total_W, total_b = [np.zeros(W.shape) for W in self.W], [np.zeros(b.shape) for b in self.b]
-        norms = []
-        for i in range(len(y)):
-            h, z = self.forward(x[i, :])
-            norms.append(float(np.linalg.norm(y[i, :] - h[-1])))
-            delta = -(y[i, :] - h[-1]) * slope(z[-1])
-            for l in range(len(self.W) - 1, -1, -1):
-                total_W[l] += np.dot(delta[:, np.newaxis], np.transpose(h[l][:, np.newaxis]))
-                total_b[l] += delta
-                if l > 0:
-                    delta = np.dot(np.transpose(self.W[l]), delta) * slope(z[l - 1])
-        for l in range(len(self.W) - 1, -1, -1):
-            self.W[l][...] += -ALPHA * (1.0 / len(y) * total_W[l])
-            self.b[l][...] += -ALPHA * (1.0 / len(y) * total_b[l])
-        return norms
-
-    def forward(self, x: Array) -> tuple[list[Array], list[Array]]:
-        """h, the input first, and z of each layer, for one sample."""
-        h, z = [x], []
-        for W, b in zip(self.W, self.b, strict=True):
-            z.append(W.dot(h[-1]) + b)
-            h.append(f(z[-1]))
-        return h, z
-
-    def looped(self, x: Array) -> Array:
-        """The output for one sample, index by index."""
-        node_in = x
-        for W, b in zip(self.W, self.b, strict=True):
-            h = np.zeros((W.shape[0],))
-            for i in range(W.shape[0]):
-                f_sum = 0
-                for j in range(W.shape[1]):
-                    f_sum += W[i][j] * node_in[j]
-                f_sum += b[i]
-                h[i] = f(f_sum)
-            node_in = h
-        return node_in
-
-    def matrix(self, x: Array) -> Array:
-        """The output for one sample, by matrix products."""
-        for W, b in zip(self.W, self.b, strict=True):
-            x = f(W.dot(x) + b)
-        return x
+def iterate(net: Network, x: Array, y: Array) -> float:
+    """One iteration: the deltas of one sample after the other in capital deltas, then one step. Half the squared error before it."""
+    return accumulated.step_into(net, x, y, CURVATURE, ALPHA)
 
 
-def f(x: Any) -> Any:
-    """The sigmoid, as the tutorial has it."""
-    return 1 / (1 + np.exp(-x))
+def looped(net: Network, x: Array) -> Array:
+    """The output for one sample, index by index."""
+    h, _ = loops.propagate(net.layers, x)
+    return h[len(net.sizes)]
 
 
-def slope(x: Array) -> Array:
-    """Its derivative, as the tutorial has it."""
-    return f(x) * (1 - f(x))
+def matrix(net: Network, x: Array) -> Array:
+    """The output for one sample, by matrix products."""
+    h, _ = accumulated.propagate(net.layers, x)
+    return h[len(net.sizes)]
 
 
 class Headlines(NamedTuple):
@@ -105,8 +62,8 @@ class Headlines(NamedTuple):
     @property
     def apart(self) -> float:
         """The largest difference of the curves, relative to the loops'."""
-        loops, ours = map(np.array, self.curve)
-        return float((np.abs(loops - ours) / np.abs(loops)).max())
+        theirs, ours = map(np.array, self.curve)
+        return float((np.abs(theirs - ours) / np.abs(theirs)).max())
 
     @property
     def problem(self) -> str:
@@ -120,10 +77,10 @@ class Headlines(NamedTuple):
 
     def lines(self) -> list[str]:
         """What is printed."""
-        loops, ours = (self.descent[name].median for name in ("loops", "fit"))
-        looped, matrix, predict = (self.forward[name].median for name in ("looped", "matrix", "refnet"))
-        each = f"loops {loops * 1e3:.2f} ms an iteration, fit {ours * 1e3:.3f} ms: {self.factor:.1f} times"
-        all_of_them = f"at that, {ITERATIONS:,} iterations would take {loops * ITERATIONS:.0f} s and {ours * ITERATIONS:.1f} s"
+        sampled, ours = (self.descent[name].median for name in ("loops", "fit"))
+        indexed, products, predict = (self.forward[name].median for name in ("looped", "matrix", "refnet"))
+        each = f"loops {sampled * 1e3:.2f} ms an iteration, fit {ours * 1e3:.3f} ms: {self.factor:.1f} times"
+        all_of_them = f"at that, {ITERATIONS:,} iterations would take {sampled * ITERATIONS:.0f} s and {ours * ITERATIONS:.1f} s"
         count, first, last = len(self.curve[0]), self.curve[0][0], self.curve[0][-1]
         curves = f"half squared error {first:.6f} to {last:.6f}, largest relative difference of the two curves {self.apart:.1e}"
         checked = f"Network.predict, with its checks, {predict * 1e6:.1f} us"
@@ -132,7 +89,7 @@ class Headlines(NamedTuple):
             f"  {each}; {all_of_them}",
             f"  {count} iterations from equal weights: {curves}",
             f"Forward pass of {'-'.join(map(str, FORWARD))}, one sample (he reports a factor of {REPORTED}):",
-            f"  weight by weight {looped * 1e3:.2f} ms, by matrices {matrix * 1e6:.1f} us: {looped / matrix:.0f} times; {checked}",
+            f"  weight by weight {indexed * 1e3:.2f} ms, by matrices {products * 1e6:.1f} us: {indexed / products:.0f} times; {checked}",
         ]
 
     def as_json(self) -> dict[str, Any]:
@@ -153,24 +110,19 @@ def headlines(repeats: int, seconds: float, iterations: int, seed: int, images: 
     split = load(seed)
     x, y = np.ascontiguousarray(split.x[:images]), one_hot(split.labels[:images], SIZES[-1])
     net = mlp(SIZES, hidden="sigmoid", output="sigmoid", init=Uniform(), seed=seed)
-    loops, trained = Loops(net), net.copy()
+    sampled, trained = net.copy(), net.copy()
     judged = _judged(net, x, y)
     longer, curve_length = 10 * iterations, 30 * iterations
-    curve = [_cost(loops.iterate(x, y)) for _ in range(curve_length)], _fitted(trained, x, y, curve_length)
+    curve = [iterate(sampled, x, y) for _ in range(curve_length)], _fitted(trained, x, y, curve_length)
 
-    def iterate() -> None:
+    def some() -> None:
         for _ in range(iterations):
-            loops.iterate(x, y)
+            iterate(sampled, x, y)
 
-    timed = interleaved({"loops": iterate, "fit": lambda: _fitted(trained, x, y, longer)}, repeats, seconds)
+    timed = interleaved({"loops": some, "fit": lambda: _fitted(trained, x, y, longer)}, repeats, seconds)
     descent = {"loops": timed["loops"].over(iterations), "fit": timed["fit"].over(longer)}
     forward, right = _forward(repeats, seconds, seed)
     return Headlines(len(x), descent, curve, forward, {**judged, **right})
-
-
-def _cost(norms: Sequence[float]) -> float:
-    """Half the squared error, of the norms that the tutorial averages."""
-    return float(np.square(norms).sum() / (2 * len(norms)))
 
 
 def _fitted(net: Network, x: Array, y: Array, iterations: int) -> list[float]:
@@ -178,9 +130,9 @@ def _fitted(net: Network, x: Array, y: Array, iterations: int) -> list[float]:
 
 
 def _judged(net: Network, x: Array, y: Array) -> dict[str, Judgement]:
-    loops, trained = Loops(net), net.copy()
+    sampled, trained = net.copy(), net.copy()
     sides = {
-        "loops over samples": Side(lambda: _cost(loops.iterate(x, y)), lambda: list(zip(loops.W, loops.b, strict=True))),
+        "loops over samples": Side(lambda: iterate(sampled, x, y), lambda: layers_of(sampled)),
         "fit, full batch": Side(lambda: _fitted(trained, x, y, 1)[0], lambda: layers_of(trained)),
     }
     return {name: judge(side, net.copy(), (x, y), HalfSquaredError(), SGD(lr=ALPHA)) for name, side in sides.items()}
@@ -189,14 +141,14 @@ def _judged(net: Network, x: Array, y: Array) -> dict[str, Judgement]:
 def _forward(repeats: int, seconds: float, seed: int) -> tuple[dict[str, Timing], dict[str, Judgement]]:
     """The timings, and whether each gives the right output."""
     net = mlp(FORWARD, hidden="sigmoid", output="sigmoid", init=Uniform(-0.5, 0.5), seed=seed)
-    loops, x = Loops(net), np.random.default_rng(seed).standard_normal(FORWARD[0])
-    sides: dict[str, Callable[[], Array]] = {
-        "looped": lambda: loops.looped(x),
-        "matrix": lambda: loops.matrix(x),
-        "refnet": lambda: net.predict(x[np.newaxis])[0],
-    }
+    x = np.random.default_rng(seed).standard_normal(FORWARD[0])
+    sides = _forward_sides(net, x)
     judged = {f"forward pass, {name}": _output(net, x, side()) for name, side in sides.items()}
     return interleaved(sides, repeats, seconds), judged
+
+
+def _forward_sides(net: Network, x: Array) -> dict[str, Callable[[], Array]]:
+    return {"looped": lambda: looped(net, x), "matrix": lambda: matrix(net, x), "refnet": lambda: net.predict(x[np.newaxis])[0]}
 
 
 def _output(net: Network, x: Array, output: Array) -> Judgement:

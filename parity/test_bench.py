@@ -22,8 +22,8 @@ import torch
 import refnet
 from parity import bench, bench_digits, bench_figure, bench_growth, bench_jax, bench_loops, bench_steps, bench_threads, bench_torch, cli
 from parity.bench_judge import JUDGED_LR, STEPS, Judgement, judge
-from parity.bench_numpy import multiply, products, refnet_fit, refnet_step
-from parity.bench_setting import RULES, TIMED_LR, Setting
+from parity.bench_numpy import layers_of, multiply, products, refnet_fit, refnet_step
+from parity.bench_setting import RULES, TIMED_LR, Setting, Side
 from parity.timing import WARM, Timing, alone, exponent, interleaved
 
 SMALL = Setting((5, 4, 3), 7, "float64", lr=JUDGED_LR)
@@ -545,33 +545,30 @@ def test_loops_and_fit_have_the_same_curve(little):
 @pytest.mark.parametrize(
     ("target", "wrong", "who"),
     [
-        ("slope", lambda x: 1.0 + 0.0 * x, "loops over samples: "),
-        ("ALPHA", 0.5, None),
-        ("Loops.looped", lambda self, x: self.matrix(x) * 1.25, "forward pass, looped: a"),
-        ("Loops.matrix", lambda self, x: self.looped(-x), "forward pass, matrix: a"),
+        ("refnet.forms.accumulated.slope", lambda layer, z, h: 1.0 + 0.0 * z, "loops over samples: "),
+        ("parity.bench_loops.CURVATURE", 2.0, "loops over samples: "),
+        ("parity.bench_loops.ALPHA", 0.5, None),
+        ("parity.bench_loops.looped", lambda net, x: bench_loops.matrix(net, x) * 1.25, "forward pass, looped: a"),
+        ("parity.bench_loops.matrix", lambda net, x: bench_loops.looped(net, -x), "forward pass, matrix: a"),
     ],
 )
 def test_wrong_loops_are_caught(monkeypatch, target, wrong, who):
     """Whichever of the loops is wrong; another learning rate for all is not."""
-    monkeypatch.setattr(f"parity.bench_loops.{target}", wrong)
+    monkeypatch.setattr(target, wrong)
     found = bench_loops.headlines(1, 1e-4, 1, 0, images=6)
     assert found.problem.startswith(who) if who else found.problem == ""
 
 
 def test_an_iteration_of_the_loops_is_full_batch_descent():
-    """One step from the mean of the samples' gradients, as central differences of the mean of half the squared error have it."""
+    """Three steps of it are judged to be SGD's with alpha as the learning rate, and not with another one; the network moves in place."""
     net = refnet.mlp((3, 4, 2), hidden="sigmoid", output="sigmoid", seed=1)
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((5, 3)), np.eye(2)[[0, 1, 1, 0, 1]]
-    loops = bench_loops.Loops(net)
-    norms = loops.iterate(x, y)
-    assert norms == pytest.approx([np.linalg.norm(row) for row in y - net.predict(x)], rel=1e-12)
-    checked = refnet.gradient_check(net, x, y, "half_squared_error")
-    assert checked.passed
-    _, gradients = net.loss_and_gradients(x, y, "half_squared_error")
-    for layer, gradient, W, b in zip(net.layers, gradients, loops.W, loops.b, strict=True):
-        assert pytest.approx(layer.W - 0.25 * gradient.dW, rel=1e-12) == W
-        assert pytest.approx(layer.b - 0.25 * gradient.db, rel=1e-12) == b
+    for lr, right in ((bench_loops.ALPHA, True), (0.3, False)):
+        moved = net.copy()
+        side = Side(partial(bench_loops.iterate, moved, x, y), partial(layers_of, moved))
+        judged = judge(side, net.copy(), (x, y), refnet.HalfSquaredError(), refnet.SGD(lr=lr))
+        assert (judged.problem == "", judged.vague) == (right, 0)
 
 
 # growth, threads

@@ -10,6 +10,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     inplace        activations and losses in place               workspace     the fast form of backprop, bit for bit
     schedules      the learning rate of each epoch               threads       how many of them BLAS gets
     training       mini-batches, fit, stopping                   differences   gradient_check
+    forms          the same backprop as tutorials write it
 
 >>> import refnet
 >>> net = refnet.mlp([2, 3, 1], hidden="tanh", output="sigmoid", seed=1)
