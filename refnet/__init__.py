@@ -10,7 +10,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     inplace        activations and losses in place               workspace     the fast form of backprop, bit for bit
     schedules      the learning rate of each epoch               threads       how many of them BLAS gets
     training       mini-batches, fit, stopping                   differences   gradient_check
-    forms          the same backprop as tutorials write it
+    explanation    one training step told in numbers             forms         the same backprop as tutorials write it
 
 >>> import refnet
 >>> net = refnet.mlp([2, 3, 1], hidden="tanh", output="sigmoid", seed=1)
@@ -24,6 +24,7 @@ from refnet.activations import Activation, Elementwise, Heaviside, Identity, Lea
 from refnet.backprop import LayerGradient, LayerTrace
 from refnet.differences import GradientCheck, gradient_check
 from refnet.equations import EQUATIONS, Equation
+from refnet.explanation import Explanation, explain
 from refnet.initializers import (
     Constant,
     GlorotNormal,
@@ -74,6 +75,7 @@ __all__ = [
     "Elementwise",
     "Epoch",
     "Equation",
+    "Explanation",
     "ExponentialLR",
     "GlorotNormal",
     "GlorotUniform",
@@ -109,6 +111,7 @@ __all__ = [
     "Trace",
     "Uniform",
     "Zeros",
+    "explain",
     "fit",
     "gradient_check",
     "minibatches",

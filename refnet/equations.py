@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Equation:
-    """One equation: its label, its formula in plain text, the quantities it reads and writes, and its source."""
+    """One equation: its label, its formula in plain text and in LaTeX, the quantities it reads and writes, and its source."""
 
     label: str
     name: str
     formula: str
+    latex: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     source: str
@@ -23,24 +24,66 @@ _NIELSEN = "Nielsen, Neural Networks and Deep Learning, chapter 2"
 EQUATIONS = {
     equation.label: equation
     for equation in (
-        Equation("z", "weighted input", "z^l = a^(l-1) (W^l)^T + b^l", ("a_prev", "W", "b"), ("z",), f"{_NIELSEN}, equation 25"),
-        Equation("a", "activation", "a^l = f(z^l)", ("z",), ("a",), f"{_NIELSEN}, equation 25"),
-        Equation("C", "cost", "C = loss(a^L, y), a mean over the n rows", ("a", "y"), ("loss",), f"{_NIELSEN}, equation 26"),
-        Equation("BP1", "output delta", "delta^L = dC/da^L * f'(z^L)", ("a", "y", "z"), ("delta",), f"{_NIELSEN}, equation BP1"),
+        Equation(
+            "z",
+            "weighted input",
+            "z^l = a^(l-1) (W^l)^T + b^l",
+            r"z^{l} = a^{l-1} (W^{l})^{T} + b^{l}",
+            ("a_prev", "W", "b"),
+            ("z",),
+            f"{_NIELSEN}, equation 25",
+        ),
+        Equation("a", "activation", "a^l = f(z^l)", r"a^{l} = f(z^{l})", ("z",), ("a",), f"{_NIELSEN}, equation 25"),
+        Equation(
+            "C",
+            "cost",
+            "C = loss(a^L, y), a mean over the n rows",
+            r"C = \mathrm{loss}(a^{L}, y), \text{ a mean over the } n \text{ rows}",
+            ("a", "y"),
+            ("loss",),
+            f"{_NIELSEN}, equation 26",
+        ),
+        Equation(
+            "BP1",
+            "output delta",
+            "delta^L = dC/da^L * f'(z^L)",
+            r"\delta^{L} = \frac{\partial C}{\partial a^{L}} \odot f'(z^{L})",
+            ("a", "y", "z"),
+            ("delta",),
+            f"{_NIELSEN}, equation BP1",
+        ),
         Equation(
             "BP2",
             "hidden delta",
             "delta^l = (delta^(l+1) W^(l+1)) * f'(z^l)",
+            r"\delta^{l} = (\delta^{l+1} W^{l+1}) \odot f'(z^{l})",
             ("delta", "W", "z", "a"),
             ("delta",),
             f"{_NIELSEN}, equation BP2",
         ),
-        Equation("BP3", "bias gradient", "db^l = sum over rows of delta^l", ("delta",), ("db",), f"{_NIELSEN}, equation BP3"),
-        Equation("BP4", "weight gradient", "dW^l = (delta^l)^T a^(l-1)", ("delta", "a_prev"), ("dW",), f"{_NIELSEN}, equation BP4"),
+        Equation(
+            "BP3",
+            "bias gradient",
+            "db^l = sum over rows of delta^l",
+            r"db^{l} = \sum_{\text{rows}} \delta^{l}",
+            ("delta",),
+            ("db",),
+            f"{_NIELSEN}, equation BP3",
+        ),
+        Equation(
+            "BP4",
+            "weight gradient",
+            "dW^l = (delta^l)^T a^(l-1)",
+            r"dW^{l} = (\delta^{l})^{T} a^{l-1}",
+            ("delta", "a_prev"),
+            ("dW",),
+            f"{_NIELSEN}, equation BP4",
+        ),
         Equation(
             "step",
             "update",
             "theta := theta - u(dC/dtheta, state)",
+            r"\theta := \theta - u\left(\frac{\partial C}{\partial \theta}, \mathrm{state}\right)",
             ("W", "b", "dW", "db", "state"),
             ("W", "b", "state"),
             "the optimizer's own docstring",

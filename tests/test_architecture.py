@@ -34,7 +34,7 @@ LEFT = {
     "threads": ["network"],
     "training": ["workspace", "optimizers", "schedules", "threads"],
     "differences": ["network"],
-    "explain": ["network"],
+    "explanation": ["network"],
     "forms": ["network"],
 }
 
@@ -172,6 +172,7 @@ CONTRACT = {
     refnet.fit: "net, x, y, *, loss, optimizer, epochs, batch_size=None, shuffle=True, seed=0, validation=None, "
     "schedule=None, stop=None, on_step=None, on_epoch=None",
     refnet.gradient_check: "net, x, y, loss",
+    refnet.explain: "net, x, y, loss, lr, weight=None",
     refnet.LeakyReLU: "slope=0.01",
 }
 
@@ -222,7 +223,7 @@ def test_equations_in_the_order_of_computation():
 
 
 ROOMS = (activations, losses, initializers, optimizers, schedules)
-DOORS = (refnet.Dense, refnet.Network, refnet.mlp, refnet.fit, refnet.minibatches, refnet.gradient_check)
+DOORS = (refnet.Dense, refnet.Network, refnet.mlp, refnet.fit, refnet.minibatches, refnet.gradient_check, refnet.explain)
 STOPS = (refnet.EarlyStopping, refnet.Precision)
 DOCUMENTED = [*DOORS, *STOPS] + [
     thing

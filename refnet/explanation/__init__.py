@@ -1,0 +1,116 @@
+"""One training step told in numbers: equation by equation, in plain text, Markdown and LaTeX.
+
+    parts          what an explanation is made of            figures        how a number is shown
+    formulas       numbers in the place of letters           telling        the story of a step
+    paths          one weight, summed over all paths         typesetting    plain text, Markdown, LaTeX
+
+>>> import refnet
+>>> net = refnet.Network([refnet.Dense([[0.5, -1.0]], [0.25], "sigmoid")])
+>>> told = refnet.explain(net, [[1.0, 2.0]], [[1.0]], "half_squared_error", lr=0.5)
+>>> [line for line in str(told).splitlines() if line.startswith("  z^1_1")]
+['  z^1_1 = 1*0.5 + 2*(-1) + 0.25 = -1.25']
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from refnet.checks import integer, number, refuse_nonfinite
+from refnet.explanation.parts import Section
+from refnet.explanation.paths import Weight, weight_section
+from refnet.explanation.telling import Step, Story
+from refnet.explanation.typesetting import LATEX, MARKDOWN, formatted, plain
+from refnet.losses import Loss
+from refnet.network import Network
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A training step told in numbers: `print` it, or write it as `markdown()` or `latex()`. All three say the same."""
+
+    title: str
+    sections: tuple[Section, ...]
+
+    def __str__(self) -> str:
+        return plain(self.title, self.sections)
+
+    def markdown(self) -> str:
+        """With formulas between double dollar signs, as GitHub and Jupyter render them."""
+        return formatted(self.title, self.sections, MARKDOWN)
+
+    def latex(self) -> str:
+        """A fragment for a document with amsmath; its blocks may be long, so it likes `\\\\allowdisplaybreaks`."""
+        return formatted(self.title, self.sections, LATEX)
+
+
+def explain(
+    net: Network,
+    x: ArrayLike,
+    y: ArrayLike,
+    loss: str | Loss,
+    lr: float,
+    weight: Sequence[int] | None = None,
+    digits: int = 4,
+) -> Explanation:
+    """One step of gradient descent, theta := theta - lr dC/dtheta, told equation by equation with its numbers; `net` stays as it is.
+
+    Of a batch, the first row is put into the formulas and all rows are shown; BP3 and BP4 are sums over rows. An equation is put into
+    numbers where it takes at most 64 of them in a layer of at most 8 units, an array is shown where it has at most 64 entries in 8 columns;
+    of larger ones shape, Euclidean norm and range are told. Numbers are computed in full and shown with `digits` significant digits.
+
+    `weight` is (layer, row, column) for an entry of W, or (layer, row) for one of b: the layer from 1 on, row and column from 0 on as in
+    `dW[row, column]`. Its derivative is then written as the sum over all paths from C down to it: every path where there are at most 12,
+    else the 5 largest and the sum of the others.
+
+    Shapes: x (n, fan_in); y as the loss wants it.
+    Torch: none; torch.optim.SGD(lr=lr) takes the same step.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2.
+    Errors: ValueError or TypeError for unusable input, lr < 0, digits < 1, or a weight that is not there; FloatingPointError where the step
+        would leave a parameter that is not finite.
+    """
+    digits = integer("explain", "digits", digits, low=1)
+    followed = None if weight is None else _weight(net, weight)
+    story = Story(computed(net, x, y, loss, number("explain", "lr", lr, low=0.0)), digits)
+    with np.errstate(over="ignore", invalid="ignore"):  # a norm or a product that leaves the range is told as inf
+        sections = [*story.sections(), *([weight_section(story, followed)] if followed else [])]
+    return Explanation(f"One training step of a {'-'.join(map(str, net.sizes))} network", tuple(sections))
+
+
+def computed(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: float) -> Step:
+    """The step, taken by a copy."""
+    loss = net.trainable_with(loss)
+    trace = net.forward(x)
+    rows = trace[0].a_prev
+    gradients = net.backward(trace, loss, y)
+    targets = net.check_targets(loss, y, len(rows))
+    targets = targets if targets.ndim == 1 else targets.astype(net.dtype)
+    after = net.copy()
+    with np.errstate(over="ignore", invalid="ignore"):  # a parameter out of range is refused, a cost told as inf
+        after.parameters[:] -= gradients.vector * lr
+        refuse_nonfinite("new value", after.parameters, net.entry)
+        cost_after = loss.value(after.forward(rows).output, targets)
+    grad_output = loss.gradient(trace.output, targets)
+    return Step(net, rows, targets, loss, lr, trace, gradients, grad_output, loss.value(trace.output, targets), after, cost_after)
+
+
+def _weight(net: Network, given: Any) -> Weight:
+    """The layer, row and column, where they name a weight or a bias of the network."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise TypeError(f"explain: weight has type {type(given).__name__}, expected (layer, row, column), or (layer, row) for a bias")
+    if len(given) not in (2, 3):
+        raise ValueError(f"explain: weight has {len(given)} entries, expected (layer, row, column), or (layer, row) for a bias")
+    layer, row, *column = (integer("explain", f"weight[{i}]", entry, low=0) for i, entry in enumerate(given))
+    place = (layer, row, *column)
+    _within(place, "layer", layer, 1, len(net.layers))
+    _within(place, "row", row, 0, net.sizes[layer] - 1)
+    if column:
+        _within(place, "column", column[0], 0, net.sizes[layer - 1] - 1)
+    return Weight(layer, row, column[0] if column else None)
+
+
+def _within(weight: tuple[int, ...], what: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"explain: weight has {weight}, expected a {what} from {low} to {high}")

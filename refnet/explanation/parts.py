@@ -1,0 +1,72 @@
+"""What an explanation is made of, as data: sections of parts. A part knows what it says, not how it looks.
+
+Formulas and symbols are strings in one plain notation: z^2_1 is unit 1 of layer 2, dC/da^2_1 a partial derivative, * a product.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Words:
+    """A sentence or two; notation stands between dollar signs, code between backticks."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A general formula with its source, in LaTeX too where that is not made from the plain one."""
+
+    plain: str
+    source: str
+    latex: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One number told: symbol = chain of symbols = the same with numbers = result. The two in the middle may be missing."""
+
+    symbol: str
+    substitution: str
+    result: str
+    chain: str = ""
+    relation: str = "="
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """What is equal to the symbol, each side once."""
+        return tuple(dict.fromkeys(side for side in (self.chain, self.substitution, self.result) if side))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """An array, every entry of it."""
+
+    symbol: str
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """An array too large to be shown: how its shape comes about, its shape, Euclidean norm, and smallest and largest entry."""
+
+    symbol: str
+    shapes: str
+    shape: str
+    norm: str
+    low: str
+    high: str
+
+
+Part = Words | Formula | Line | Grid | Summary
+
+
+@dataclass(frozen=True)
+class Section:
+    """One equation at one layer, or another step of the story: its formulas, and what they come to here."""
+
+    title: str
+    parts: tuple[Part, ...]
+    formulas: tuple[Formula, ...] = ()
+    label: str = ""  # the key in EQUATIONS
+    layer: int = 0

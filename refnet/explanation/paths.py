@@ -1,0 +1,253 @@
+"""One weight's derivative by the chain rule, summed over all paths from C down to it.
+
+A path goes through one unit of each layer above, and through two where f mixes the units of a row, as softmax does: a^L_i, z^L_j.
+There are as many as the widths multiply to, so nobody walks them all. What is kept at each unit on the way down are the largest
+products that arrive there and the sum of the others; the next factor multiplies both.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import fsum
+from typing import NamedTuple
+
+import numpy as np
+
+from refnet.activations import Elementwise
+from refnet.checks import Array
+from refnet.explanation.figures import product, total
+from refnet.explanation.parts import Formula, Line, Part, Section, Words
+from refnet.explanation.telling import Step, Story
+
+ALL = 12  # as many paths are all told, of more the largest FEW
+FEW = 5
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight, or a bias where there is no column: the layer from 1 on, row and column from 0 on."""
+
+    layer: int
+    row: int
+    column: int | None
+
+    @property
+    def index(self) -> str:
+        """Its subscript, from 1 on."""
+        return f"{self.row + 1}" + ("" if self.column is None else f",{self.column + 1}")
+
+    @property
+    def symbol(self) -> str:
+        """W^1_2,3 or b^1_2."""
+        return f"{'b' if self.column is None else 'W'}^{self.layer}_{self.index}"
+
+
+class Path(NamedTuple):
+    """One path: the row of the batch, the units from a^L down to z^l, and the product of its factors."""
+
+    row: int
+    units: tuple[int, ...]
+    product: float
+
+
+@dataclass(frozen=True)
+class Paths:
+    """All paths to a weight: how many, those kept one by one, and the sum of the others."""
+
+    count: int
+    kept: tuple[Path, ...]
+    rest: float
+
+    @property
+    def sum(self) -> float:
+        """dC/dweight."""
+        return fsum([*(path.product for path in self.kept), self.rest])
+
+
+class _Arrivals(NamedTuple):
+    """At each unit of a layer, for one row: the largest products (units, kept), the units behind them, and the sum of the others."""
+
+    products: Array
+    units: Array
+    rest: Array
+
+    def through(self, factors: Array, keep: int) -> "_Arrivals":
+        """One layer on: `factors` (units below, units here) are the derivatives of here by below."""
+        below = len(factors)
+        candidates = (factors[:, :, None] * self.products).reshape(below, -1)
+        order = np.argsort(-abs(candidates), axis=1, kind="stable")
+        best, others = order[:, :keep], order[:, keep:]
+        come = self.units.reshape(-1, self.units.shape[2])[best]
+        here = np.broadcast_to(np.arange(below)[:, None, None], (*best.shape, 1))
+        rest = factors @ self.rest + np.take_along_axis(candidates, others, axis=1).sum(axis=1)
+        return _Arrivals(np.take_along_axis(candidates, best, axis=1), np.concatenate([come, here], axis=2), rest)
+
+    def straight(self, slopes: Array) -> "_Arrivals":
+        """Through an elementwise f: every unit goes on to itself."""
+        units = np.concatenate([self.units, self.units[:, :, -1:]], axis=2)
+        return _Arrivals(self.products * slopes[:, None], units, self.rest * slopes)
+
+
+def followed(step: Step, weight: Weight) -> Paths:
+    """All paths to the weight, from every row of the batch."""
+    rows = len(step.x)
+    count = rows * _paths_per_row(step, weight.layer)
+    keep = ALL if count <= ALL else FEW
+    found: list[Path] = []
+    rest = []
+    for row in range(rows):
+        arrivals = _down(step, weight.layer, row, keep)
+        last = float(_last_factor(step, weight, row))
+        products = arrivals.products[weight.row] * last
+        found += [Path(row, tuple(map(int, u)), float(p)) for u, p in zip(arrivals.units[weight.row], products, strict=True)]
+        rest.append(float(arrivals.rest[weight.row]) * last)
+    if count <= ALL:
+        return Paths(count, tuple(sorted(found)), 0.0)
+    found.sort(key=lambda path: -abs(path.product))
+    return Paths(count, tuple(found[:keep]), fsum([*(path.product for path in found[keep:]), *rest]))
+
+
+def _paths_per_row(step: Step, layer: int) -> int:
+    count = 1
+    for l in range(len(step.net.layers), layer - 1, -1):
+        dense = step.net.layers[l - 1]
+        mixes = not isinstance(dense.activation, Elementwise)
+        count *= (dense.fan_out if mixes else 1) * (dense.fan_out if l > layer else 1)
+    return count
+
+
+def _down(step: Step, layer: int, row: int, keep: int) -> _Arrivals:
+    """What arrives at each z of the weight's layer."""
+    grad_a = step.grad_output[row].astype(np.float64)
+    arrivals = _Arrivals(grad_a[:, None], np.arange(len(grad_a))[:, None, None], np.zeros_like(grad_a))
+    for l in range(len(step.net.layers), layer - 1, -1):
+        local = local_derivatives(step, l, row)
+        arrivals = arrivals.straight(local) if local.ndim == 1 else arrivals.through(local.T, keep)
+        if l > layer:
+            arrivals = arrivals.through(step.net.layers[l - 1].W.T.astype(np.float64), keep)
+    return arrivals
+
+
+def local_derivatives(step: Step, l: int, row: int) -> Array:
+    """da_i/dz_j of layer l in one row of the batch: f'(z_i) of each unit, or the whole (i, j) where f mixes them."""
+    f, (_, z, a) = step.net.layers[l - 1].activation, step.trace[l - 1]
+    if isinstance(f, Elementwise):
+        return f.derivative(z[row : row + 1], a[row : row + 1])[0].astype(np.float64)
+    width = z.shape[1]
+    alone = np.eye(width, dtype=z.dtype)  # the gradient of a_i by itself, pulled back
+    return f.pullback(alone, np.repeat(z[row : row + 1], width, axis=0), np.repeat(a[row : row + 1], width, axis=0)).astype(np.float64)
+
+
+def _last_factor(step: Step, weight: Weight, row: int) -> float:
+    """dz^l_row/dweight: the input of the weight, or 1 for a bias."""
+    return 1.0 if weight.column is None else float(step.trace[weight.layer - 1].a_prev[row, weight.column])
+
+
+# The section about it
+
+
+def weight_section(story: Story, weight: Weight) -> Section:
+    """The chain rule for one weight: the general sum, the paths with their numbers, their sum, and the entry from BP4 or BP3."""
+    paths = followed(story.step, weight)
+    label, symbol = ("BP3", f"db^{weight.layer}") if weight.column is None else ("BP4", f"dW^{weight.layer}")
+    gradient = story.step.gradients[weight.layer - 1]
+    entry = gradient.db[weight.row] if weight.column is None else gradient.dW[weight.row, weight.column]
+    parts: tuple[Part, ...] = (
+        Words(_who(weight)),
+        Words(_how_many(story.step, weight, paths)),
+        *_path_lines(story, weight, paths),
+        *_sums(story, weight, paths),
+        Words(f"{label} finds this number without walking a path:"),
+        story.line(f"{symbol}_{weight.index}", "", entry),
+        Words(_moral(paths)),
+    )
+    return Section(f"One weight: ${weight.symbol}$ by the chain rule", parts, (_chain_rule(story.step, weight),))
+
+
+def _factors(weight: Weight, depth: int, units: Sequence[int | str]) -> list[str]:
+    """The names of a path's factors; its units are numbers from 0 on, or letters in the general formula."""
+    named = [unit + 1 if isinstance(unit, int) else unit for unit in units]
+    stations = ["C"]
+    for l, (i, j) in zip(range(depth, weight.layer - 1, -1), zip(named[::2], named[1::2], strict=True), strict=True):
+        stations += [f"a^{l}_{i}", f"z^{l}_{j}"]
+    return [f"d{above}/d{below}" for above, below in pairwise([*stations, weight.symbol])]
+
+
+def _numbers(step: Step, weight: Weight, path: Path) -> list[float]:
+    """The factors of a path as numbers, in the same order."""
+    depth, row = len(step.net.layers), path.row
+    numbers = [float(step.grad_output[row, path.units[0]])]
+    for l, (i, j) in zip(range(depth, weight.layer - 1, -1), zip(path.units[::2], path.units[1::2], strict=True), strict=True):
+        local = local_derivatives(step, l, row)
+        numbers.append(float(local[i] if local.ndim == 1 else local[i, j]))
+        if l > weight.layer:
+            numbers.append(float(step.net.layers[l - 1].W[j, path.units[2 * (depth - l) + 2]]))
+    return [*numbers, _last_factor(step, weight, row)]
+
+
+def _chain_rule(step: Step, weight: Weight) -> Formula:
+    depth = len(step.net.layers)
+    letters = iter([f"{letter}{again}" for again in ("", *range(2, depth + 2)) for letter in "ijkmpqrstuv"])
+    units: list[int | str] = []
+    for l in range(depth, weight.layer - 1, -1):
+        mixes = not isinstance(step.net.layers[l - 1].activation, Elementwise)
+        above: int | str = weight.row if l == weight.layer and not mixes else next(letters)
+        units += [above, above if not mixes else weight.row if l == weight.layer else next(letters)]
+    over = "rows and paths" if len(step.x) > 1 else "paths"
+    factors = " * ".join(_factors(weight, depth, units))
+    source = "Nielsen, Neural Networks and Deep Learning, chapter 2, Backpropagation: the big picture"
+    return Formula(f"dC/d{weight.symbol} = sum over {over} of {factors}", source)
+
+
+def _how_many(step: Step, weight: Weight, paths: Paths) -> str:
+    if paths.count == 1:
+        return "There is one path from C to this weight."
+    choices, notes = [(len(step.x), "rows of the batch")], ""
+    for l in range(len(step.net.layers), weight.layer - 1, -1):
+        dense = step.net.layers[l - 1]
+        if not isinstance(dense.activation, Elementwise):
+            choices.append((dense.fan_out, f"units $a^{l}$"))
+            notes += f" {type(dense.activation).__name__} makes each $a^{l}$ from every $z^{l}$ of its row, so that paths part there too."
+        if l > weight.layer:
+            choices.append((dense.fan_out, f"units $z^{l}$"))
+    product_of_choices = " times ".join(f"{n} {what}" for n, what in choices if n > 1)
+    return f"There are {paths.count} paths from C to this weight: {product_of_choices}.{notes}"
+
+
+def _who(weight: Weight) -> str:
+    layer, row = weight.layer, weight.row
+    if weight.column is None:
+        return f"$b^{layer}_{row + 1}$ is the bias of unit {row + 1} of layer {layer}, `net.layers[{layer - 1}].b[{row}]`."
+    place = f"`net.layers[{layer - 1}].W[{row}, {weight.column}]`"
+    return f"${weight.symbol}$ is the weight to unit {row + 1} of layer {layer} from its input {weight.column + 1}, {place}."
+
+
+def _path_lines(story: Story, weight: Weight, paths: Paths) -> Iterator[Part]:
+    depth = len(story.step.net.layers)
+    if len(paths.kept) < paths.count:
+        yield Words(f"The {len(paths.kept)} largest by size:")
+    for number, path in enumerate(paths.kept, start=1):
+        of = f" (row {path.row + 1})" if len(story.step.x) > 1 else ""
+        names = " * ".join(_factors(weight, depth, path.units))
+        numbers = product(*map(story.show, _numbers(story.step, weight, path))).replace("*", " * ")
+        yield Line(f"path {number}{of}", numbers, story.show(path.product), chain=names)
+
+
+def _sums(story: Story, weight: Weight, paths: Paths) -> Iterator[Part]:
+    if len(paths.kept) < paths.count:
+        kept = fsum(path.product for path in paths.kept)
+        yield story.line(f"these {len(paths.kept)}", total(story.show(path.product) for path in paths.kept), kept)
+        yield story.line(f"the other {paths.count - len(paths.kept)}", "", paths.rest)
+        yield story.line(f"dC/d{weight.symbol}", total([story.show(kept), story.show(paths.rest)]), paths.sum)
+    else:
+        yield story.line(f"dC/d{weight.symbol}", total(story.show(path.product) for path in paths.kept), paths.sum)
+
+
+def _moral(paths: Paths) -> str:
+    if paths.count == 1:
+        return "With one path, its product is the gradient."
+    return (
+        f"A single path is not the gradient: the weight acts on C along all {paths.count} paths, and the gradient is their sum. "
+        "Backpropagation adds up at each unit what arrives there and passes the sum on once, so its work grows with the number of "
+        "weights, not of paths."
+    )

@@ -1,0 +1,339 @@
+"""The story of one training step: a section for each equation at each layer, in the order of computation."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refnet.activations import Activation, Elementwise
+from refnet.checks import Array
+from refnet.equations import EQUATIONS
+from refnet.explanation.figures import product, shown, total
+from refnet.explanation.formulas import applied_by, clause, named, numbers_of, readable, right_side, stated, substituted
+from refnet.explanation.parts import Formula, Grid, Line, Part, Section, Summary, Words
+from refnet.losses import LOG_FLOOR, Loss, one_hot
+from refnet.network import Gradients, Network, Trace
+
+NUMBERS = 64  # an equation that takes more of them in a layer is not substituted, an array that has more is not shown
+COLUMNS = 8  # nor in a layer that has more units
+SUBSCRIPTS = (
+    "Subscripts count from 1: $W^1_2,3$ is the weight to unit 2 of layer 1 from input 3, which is `net.layers[0].W[1, 2]`. "
+    "$a^0$ is x, $delta$ is $dC/dz$, $dW$ is $dC/dW$, and $db$ is $dC/db$."
+)
+LARGE = (
+    f"An equation is put into numbers where it takes at most {NUMBERS} of them in a layer of at most {COLUMNS} units, and an array is "
+    f"shown where it has at most {NUMBERS} entries in {COLUMNS} columns. Of the others shape, Euclidean norm and range are told."
+)
+THROUGH = Formula("dC/da^l = delta^(l+1) W^(l+1)", "the first half of BP2: the chain rule through $z^(l+1)$")
+DESCENT = Formula(
+    "theta := theta - lr dC/dtheta", "SGD without momentum; Nielsen, Neural Networks and Deep Learning, chapter 1, equations 16 and 17"
+)
+
+
+class Step(NamedTuple):
+    """One training step, computed: what the story tells."""
+
+    net: Network
+    x: Array
+    y: Array
+    loss: Loss
+    lr: float
+    trace: Trace
+    gradients: Gradients
+    grad_output: Array  # dC/da^L
+    cost: float
+    after: Network
+    cost_after: float
+
+
+class Story:
+    """The sections about one step; every number is written with `digits` significant digits."""
+
+    def __init__(self, step: Step, digits: int) -> None:
+        self.step = step
+        self.digits = digits
+        self.depth = len(step.net.layers)
+        self.rows = len(step.x)
+
+    def sections(self) -> Iterator[Section]:
+        """The whole story, in the order of computation."""
+        told = [*self.computed()]
+        yield self.given(large=any(isinstance(part, Summary) for section in told for part in section.parts))
+        yield from told
+
+    def computed(self) -> Iterator[Section]:
+        """Everything but what is given."""
+        for l in range(1, self.depth + 1):
+            yield self.weighted_input(l)
+            yield self.activation(l)
+        yield self.cost()
+        yield self.output_delta()
+        for l in range(self.depth - 1, 0, -1):
+            yield self.hidden_delta(l)
+        for l in range(self.depth, 0, -1):
+            yield self.bias_gradient(l)
+            yield self.weight_gradient(l)
+        for l in range(1, self.depth + 1):
+            yield self.update(l)
+        yield self.cost_after()
+
+    # The parts
+
+    def show(self, value: Any) -> str:
+        """The number with the digits asked for."""
+        return shown(float(value), self.digits)
+
+    def line(self, symbol: str, substitution: str, value: Any, relation: str = "=") -> Line:
+        """One number told."""
+        return Line(symbol, substitution, self.show(value), relation=relation)
+
+    def array(self, symbol: str, values: Array, shapes: str = "") -> Part:
+        """The entries where there is room for them, else their shape, norm and range."""
+        table = values if values.ndim == 2 else values[None, :]
+        if table.size <= NUMBERS and table.shape[1] <= COLUMNS:
+            return Grid(symbol, tuple(tuple(self.show(v) for v in row) for row in table))
+        norm = float(np.linalg.norm(table.astype(np.float64)))
+        return Summary(symbol, shapes, str(values.shape), self.show(norm), self.show(table.min()), self.show(table.max()))
+
+    def few(self, numbers: int, layer: int) -> bool:
+        """The rule of what is substituted: at most 64 numbers, in a layer of at most 8 units."""
+        return numbers <= NUMBERS and self.step.net.sizes[layer] <= COLUMNS
+
+    def told(self, layer: int, lines: Iterable[Part], numbers: int, arrays: Sequence[Part]) -> tuple[Part, ...]:
+        """The first row substituted where it is few numbers, and all rows as arrays where there are several or it is not."""
+        if not self.few(numbers, layer):
+            return tuple(arrays)
+        if self.rows == 1:
+            return tuple(lines)
+        return (Words(f"Row 1 of the batch, in numbers; then all {self.rows} rows, one below the other."), *lines, *arrays)
+
+    def section(self, label: str, layer: int, parts: Iterable[Part], *formulas: Formula) -> Section:
+        """The section of an equation, its own formula first."""
+        equation = EQUATIONS[label]
+        title = f"{label}: {equation.name}{f', layer {layer}' if layer else ''}"
+        first = Formula(equation.formula, equation.source, equation.latex)
+        return Section(title, tuple(parts), (first, *(formula for formula in formulas if formula.plain)), label, layer)
+
+    # The sections
+
+    def given(self, large: bool) -> Section:
+        """The network and the batch."""
+        step = self.step
+        sizes = "-".join(map(str, step.net.sizes))
+        first = (
+            f"A {sizes} network in {step.net.dtype}, a batch of n = {self.rows} row{'s' * (self.rows > 1)}, the loss {step.loss!r}, and "
+            f"gradient descent with lr = {self.show(step.lr)}."
+        )
+        rounded = (
+            f"Everything is computed in full and shown with {self.digits} significant digits, so a sum of shown numbers may be off in its "
+            f"last digit. {SUBSCRIPTS}"
+        )
+        words = [first, rounded, *[LARGE] * large]
+        parts: list[Part] = [*map(Words, words), self.array("x", step.x), *self.given_targets()]
+        for l, layer in enumerate(step.net.layers, start=1):
+            units = f"{layer.fan_in} input{'s' * (layer.fan_in > 1)}, {layer.fan_out} unit{'s' * (layer.fan_out > 1)}"
+            parts += [Words(f"Layer {l}: {units}, {named(layer.activation)}"), self.array(f"W^{l}", layer.W), self.array(f"b^{l}", layer.b)]
+        return Section("Given", tuple(parts))
+
+    def given_targets(self) -> Iterator[Part]:
+        """y, and which outputs its labels mean."""
+        y = self.step.y
+        if y.ndim == 2 or y.size <= COLUMNS:
+            yield self.array("y", y)
+        if y.ndim == 1:
+            label = int(y[0])
+            many = f"y holds {y.size} labels" if y.size > 1 else "y is a label"
+            yield Words(f"{many}. Labels count from 0: label {label} means output {label + 1}.")
+
+    def weighted_input(self, l: int) -> Section:
+        """z: a sum of products and the bias."""
+        layer, trace = self.step.net.layers[l - 1], self.step.trace[l - 1]
+        lines = (
+            self.line(f"z^{l}_{j + 1}", total([*self.products(trace.a_prev[0], layer.W[j]), self.show(layer.b[j])]), trace.z[0, j])
+            for j in range(layer.fan_out)
+        )
+        shapes = f"{trace.a_prev.shape} {layer.W.shape}^T + {layer.b.shape}"
+        numbers = 2 * layer.W.size + layer.b.size
+        return self.section("z", l, self.told(l, lines, numbers, [self.array(f"z^{l}", trace.z, shapes)]))
+
+    def activation(self, l: int) -> Section:
+        """a: f of each z."""
+        f, trace = self.step.net.layers[l - 1].activation, self.step.trace[l - 1]
+        lines = self.values(f, trace.z, trace.a, f"a^{l}_{{}}")
+        parts = self.told(l, lines, arguments(f, trace.z), [self.array(f"a^{l}", trace.a)])
+        return self.section("a", l, parts, stated(f, "f(z)"))
+
+    def cost(self) -> Section:
+        """C, and the probabilities that a loss on logits makes for itself."""
+        z, inner = self.step.trace.output, applied_by(self.step.loss)
+        parts: list[Part] = []
+        formulas = [stated(self.step.loss, "C")]
+        if inner:
+            name, p = f"{inner.name}(z^{self.depth})", inner.value(z)
+            parts += self.told(self.depth, self.values(inner, z, p, f"{name}_{{}}"), arguments(inner, z), [self.array(name, p)])
+            formulas.append(stated(inner, "f(z)"))
+            parts.insert(0, Words(f"The loss reads logits and applies {inner.name} itself; its z is the output a of the identity."))
+        return self.section("C", 0, [*parts, self.line("C", self.cost_in_numbers(), self.step.cost)], *formulas)
+
+    def cost_in_numbers(self) -> str:
+        """The sum that C is, over all rows; "" where it is long or counts a logarithm otherwise than it reads."""
+        found = re.fullmatch(r"C = (-?)sum (.+) / (\([^()]+\)|\w)", stated(self.step.loss, "C").plain)
+        y = self.step.y
+        counted = [*np.ndindex(y.shape)] if y.ndim == 2 else [(r, int(j)) for r, j in enumerate(y)]
+        if not found or not self.few(2 * self.step.trace.output.size, self.depth) or self.on_the_floor():
+            return ""
+        terms = [substituted(readable(found[2]), self.letters_of_loss(r, j)) for r, j in counted]
+        return f"{found[1]}({total(terms)})/{substituted(found[3], self.counts)}" if all(terms) else ""
+
+    def output_delta(self) -> Section:
+        """BP1: dC/da from the loss, then through f."""
+        loss, g = self.step.loss, self.step.grad_output
+        formula = stated(loss, "dC/da") if clause(type(loss), "dC/da") else stated(loss, "dC/dz")
+        right = readable(right_side(formula.plain))
+        lines = (
+            self.line(f"dC/da^{self.depth}_{j + 1}", substituted(right, self.letters_of_loss(0, j)), g[0, j]) for j in range(g.shape[1])
+        )
+        return self.delta("BP1", self.depth, self.array(f"dC/da^{self.depth}", g), g, lines, 2 * g.shape[1], formula)
+
+    def hidden_delta(self, l: int) -> Section:
+        """BP2: dC/da from the deltas above, then through f."""
+        above, W = self.step.gradients[l].delta, self.step.net.layers[l].W
+        g = np.dot(above, W)
+        lines = (self.line(f"dC/da^{l}_{k + 1}", total(self.products(above[0], W[:, k])), g[0, k]) for k in range(W.shape[1]))
+        return self.delta("BP2", l, self.array(f"dC/da^{l}", g, f"{above.shape} {W.shape}"), g, lines, 2 * W.size, THROUGH)
+
+    def delta(self, label: str, l: int, array_g: Part, g: Array, lines_g: Iterable[Part], numbers_g: int, *formulas: Formula) -> Section:
+        """What BP1 and BP2 have in common: g = dC/da comes back through f."""
+        f, trace = self.step.net.layers[l - 1].activation, self.step.trace[l - 1]
+        array, width = self.array(f"delta^{l}", self.step.gradients[l - 1].delta), g.shape[1]
+        if isinstance(f, Elementwise):
+            slopes = f.derivative(trace.z, trace.a)
+            lines = chain(lines_g, self.slopes(l, slopes), self.scaled(l, g, slopes))
+            parts = self.told(l, lines, numbers_g + 3 * width, [array_g, self.array(f"f'(z^{l})", slopes), array])
+            return self.section(label, l, parts, *formulas, stated(f, "f'"))
+        parts = self.told(l, chain(lines_g, self.mixed(l, g)), numbers_g + 2 * width * (1 + width), [array_g, array])
+        words = Words(f"{type(f).__name__} mixes the units of a row, so the product with f' becomes a sum over all of them.")
+        pullback = Formula(clause(type(f).pullback, "dC/dz"), stated(f, "f(z)").source)
+        return self.section(label, l, (words, *parts), *formulas, pullback)
+
+    def slopes(self, l: int, slopes: Array) -> Iterator[Line]:
+        """f'(z) of row 1."""
+        f, trace = self.step.net.layers[l - 1].activation, self.step.trace[l - 1]
+        for j, d in enumerate(slopes[0]):
+            right = right_side(clause(type(f), "f'"), trace.z[0, j])
+            yield self.line(f"f'(z^{l}_{j + 1})", substituted(right, self.letters(f, trace.z[0], trace.a[0], j)), d)
+
+    def scaled(self, l: int, g: Array, slopes: Array) -> Iterator[Line]:
+        """delta of row 1 behind an elementwise f."""
+        for j, d in enumerate(self.step.gradients[l - 1].delta[0]):
+            factors = product(self.show(g[0, j]), self.show(slopes[0, j]))
+            yield Line(f"delta^{l}_{j + 1}", factors, self.show(d), chain=f"dC/da^{l}_{j + 1} * f'(z^{l}_{j + 1})")
+
+    def mixed(self, l: int, g: Array) -> Iterator[Line]:
+        """delta of row 1 behind softmax."""
+        f, trace, delta = self.step.net.layers[l - 1].activation, self.step.trace[l - 1], self.step.gradients[l - 1].delta
+        right = right_side(clause(type(f).pullback, "dC/dz"), terms=delta.shape[1])
+        arriving = {f"dC/da_{i + 1}": self.show(v) for i, v in enumerate(g[0])}
+        for j, d in enumerate(delta[0]):
+            letters = self.letters(f, trace.z[0], trace.a[0], j) | arriving | {"dC/da_j": arriving[f"dC/da_{j + 1}"]}
+            yield self.line(f"delta^{l}_{j + 1}", substituted(right, letters), d)
+
+    def bias_gradient(self, l: int) -> Section:
+        """BP3: a sum over rows."""
+        delta, _, db = self.step.gradients[l - 1]
+        lines = (self.line(f"db^{l}_{j + 1}", total(map(self.show, delta[:, j])), db[j]) for j in range(len(db)))
+        return self.section("BP3", l, lines if self.few(delta.size, l) else [self.array(f"db^{l}", db, f"{delta.shape} summed over rows")])
+
+    def weight_gradient(self, l: int) -> Section:
+        """BP4: a sum over rows of products."""
+        (delta, dW, _), a_prev = self.step.gradients[l - 1], self.step.trace[l - 1].a_prev
+        lines = (
+            self.line(f"dW^{l}_{j + 1},{k + 1}", total(self.products(delta[:, j], a_prev[:, k])), dW[j, k]) for j, k in np.ndindex(dW.shape)
+        )
+        arrays = [self.array(f"dW^{l}", dW, f"{delta.shape}^T {a_prev.shape}")]
+        return self.section("BP4", l, lines if self.few(2 * dW.size * self.rows, l) else arrays)
+
+    def update(self, l: int) -> Section:
+        """The step of W and b."""
+        old, new, gradient = self.step.net.layers[l - 1], self.step.after.layers[l - 1], self.step.gradients[l - 1]
+        arrays = ((f"W^{l}", old.W, gradient.dW, new.W), (f"b^{l}", old.b, gradient.db, new.b))
+        if self.few(3 * (old.W.size + old.b.size), l):
+            parts = [line for array in arrays for line in self.stepped(*array)]
+        else:
+            parts = [self.array(name, now, f"{was.shape} - {self.show(self.step.lr)} * {d.shape}") for name, was, d, now in arrays]
+        return self.section("step", l, parts, DESCENT)
+
+    def stepped(self, symbol: str, old: Array, gradient: Array, new: Array) -> Iterator[Part]:
+        """Each entry after the step."""
+        for index in np.ndindex(old.shape):
+            move = product(self.show(self.step.lr), self.show(gradient[index]))
+            unit = ",".join(str(i + 1) for i in index)
+            yield self.line(f"{symbol}_{unit}", total([self.show(old[index]), f"-{move}"]), new[index], ":=")
+
+    def cost_after(self) -> Section:
+        """What the step was for."""
+        before, after = self.step.cost, self.step.cost_after
+        vector = self.step.gradients.vector.astype(np.float64)
+        square, lr = float(np.dot(vector, vector)), self.step.lr
+        parts = (
+            self.line("C before", "", before),
+            self.line("C after", "", after),
+            self.line("C after - C before", total([self.show(after), f"-{self.show(before)}"]), after - before),
+            Words("To first order, for a small lr, the step changes C by"),
+            self.line("-lr |dC/dtheta|^2", product(f"-{self.show(lr)}", self.show(square)), -lr * square),
+        )
+        return Section("The cost after the step", parts)
+
+    # Numbers in the place of letters
+
+    def products(self, some: Array, others: Array) -> list[str]:
+        """Each with each, in numbers."""
+        return [product(self.show(a), self.show(b)) for a, b in zip(some, others, strict=True)]
+
+    def values(self, f: Activation, z: Array, a: Array, symbol: str) -> Iterator[Line]:
+        """The units of row 1: f(z) with its number."""
+        formula = clause(type(f), "f(z)")
+        for j in range(z.shape[1]):
+            right = right_side(formula, z[0, j], z.shape[1])
+            yield self.line(symbol.format(j + 1), substituted(right, self.letters(f, z[0], a[0], j)), a[0, j])
+
+    def letters(self, f: Activation, z: Array, a: Array, j: int) -> dict[str, str]:
+        """What the letters of an activation's formulas stand for at unit j of a row."""
+        units = {f"{name}_{i + 1}": self.show(v) for name, row in (("z", z), ("a", a)) for i, v in enumerate(row)}
+        here = {"z": z[j], "z_j": z[j], "a": a[j], "a_j": a[j], **numbers_of(f)}
+        return units | {name: self.show(v) for name, v in here.items()}
+
+    @property
+    def counts(self) -> dict[str, str]:
+        """The letters n and k."""
+        return {"n": str(self.rows), "k": str(self.step.net.sizes[-1])}
+
+    @property
+    def targets(self) -> Array:
+        """y as one row of numbers for each sample."""
+        y = self.step.y
+        return one_hot(y, self.step.net.sizes[-1]) if y.ndim == 1 else y
+
+    def letters_of_loss(self, row: int, j: int) -> dict[str, str]:
+        """What the letters of the loss' formulas stand for at unit j of a row; p and q are softmax(z), or sigmoid(z) and sigmoid(-z)."""
+        a, inner = self.step.trace.output, applied_by(self.step.loss)
+        letters = {"a": self.show(a[row, j]), "y": self.show(self.targets[row, j]), **self.counts}
+        if inner:
+            letters |= {"p": self.show(inner.value(a)[row, j]), "q": self.show(inner.value(-a)[row, j])}
+        return letters
+
+    def on_the_floor(self) -> bool:
+        """Whether a logarithm in C is one of 0, or of so little that the loss counts it as LOG_FLOOR."""
+        a, inner = self.step.trace.output, applied_by(self.step.loss)
+        if self.step.loss.reads == "values":
+            return False
+        p = inner.value(a) if inner else a
+        return bool(min(p.min(), 1.0 - p.max()) <= np.exp(LOG_FLOOR))
+
+
+def arguments(f: Activation, z: Array) -> int:
+    """How many numbers stand in f(z) of one row."""
+    width = z.shape[1]
+    return width if isinstance(f, Elementwise) else width * (width + 1)

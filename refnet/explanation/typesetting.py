@@ -1,0 +1,215 @@
+"""Explanations as plain text, Markdown and LaTeX: three ways to write the same parts."""
+
+import re
+from collections.abc import Callable
+from itertools import groupby
+from textwrap import wrap
+from typing import NamedTuple
+
+from refnet.explanation.parts import Formula, Grid, Line, Part, Section, Summary, Words
+
+WIDTH = 100
+TEXT_WIDTH = 60  # of a line of a typeset formula, in characters of plain text
+_SYMBOL = r"[A-Za-z]+(?:\^[A-Za-z0-9]+)?(?:_[A-Za-z0-9]+(?:,[0-9]+)?)?"
+_TOKEN = re.compile(
+    rf"d(?P<over>{_SYMBOL})/d(?P<under>{_SYMBOL})"
+    r"|sum over (?P<index>rows and paths|rows|paths|\w) of"
+    r"|(?P<number>\d+(?:\.\d+)?)(?:e(?P<power>[+-]\d+))?"
+    r"|(?P<word>[A-Za-z]+)(?P<called>(?=['(_]))?"
+    r"|\^(?:\((?P<group>[^()]+)\)|(?P<up>[A-Za-z0-9]+))"
+    r"|_(?P<down>[A-Za-z0-9]+(?:,[0-9]+)?)"
+    r"|(?P<times> ?\* ?)"
+    r"|(?P<other>.)"
+)
+_COMMANDS = ("delta", "theta", "exp", "log", "tanh", "max", "sum")
+_LETTERS = ("dW", "db")
+
+
+# Plain text
+
+
+def plain(title: str, sections: tuple[Section, ...]) -> str:
+    """The sections for a terminal, at most 100 columns wide, in ASCII."""
+    return "\n\n".join([f"{title}\n{'=' * len(title)}", *map(_plain_section, sections)])
+
+
+def _plain_section(section: Section) -> str:
+    title = _bare(section.title)
+    rows = [title, "-" * len(title)]
+    for formula in section.formulas:
+        rows += _plain_part(formula)
+    for part in section.parts:
+        rows += _plain_part(part)
+    return "\n".join(rows)
+
+
+def _plain_part(part: Part) -> list[str]:
+    match part:
+        case Words(text):
+            return _wrapped(_bare(text), "  ", "  ")
+        case Formula(formula, source):
+            return [*_wrapped(formula, "    ", "        "), *_wrapped(f"[{_bare(source)}]", "        ", "         ")]
+        case Line():
+            return _plain_line(part)
+        case Grid(symbol, rows):
+            return _plain_grid(symbol, rows)
+        case Summary():
+            return _wrapped(_bare(_summary(part)), "  ", "      ")
+
+
+def _plain_line(line: Line) -> list[str]:
+    sides = [f"{'=' if i else line.relation} {side}" for i, side in enumerate(line.sides)]
+    whole = f"  {line.symbol} {' '.join(sides)}"
+    if len(whole) <= WIDTH:
+        return [whole]
+    indent = " " * (len(line.symbol) + 3)
+    rows = [row for side in sides for row in _wrapped(side, indent, indent + " " * (len(line.relation) + 1))]
+    return [f"  {line.symbol} {rows[0].lstrip()}", *rows[1:]]
+
+
+def _plain_grid(symbol: str, rows: tuple[tuple[str, ...], ...]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    shown = ["[" + "  ".join(f"{entry:>{width}}" for entry, width in zip(row, widths, strict=True)) + "]" for row in rows]
+    start = f"  {symbol} = "
+    indent = " " * len(start)
+    return [line for i, row in enumerate(shown) for line in _wrapped(row, indent if i else start, indent + " ")]
+
+
+def _bare(text: str) -> str:
+    return re.sub("[$`]", "", text)
+
+
+def _summary(part: Summary) -> str:
+    how = f"${part.shapes}$ gives " if part.shapes else ""
+    return f"${part.symbol}$: {how}${part.shape}$; norm ${part.norm}$, entries from ${part.low}$ to ${part.high}$"
+
+
+def _wrapped(text: str, first: str, later: str) -> list[str]:
+    return wrap(text, WIDTH, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False)
+
+
+# Markdown and LaTeX
+
+
+class Format(NamedTuple):
+    """How a format writes each thing, and what ends a row of an array; {} is the text."""
+
+    title: str
+    heading: str
+    display: str
+    aligned: str
+    source: str
+    code: str
+    newline: str
+    escape: Callable[[str], str]
+
+
+MARKDOWN = Format(  # a renderer may take a double backslash for an escaped one, so rows end in the older \\cr
+    "# {}", "## {}", "$$\n{}\n$$", "$$\n\\begin{{aligned}}\n{}\n\\end{{aligned}}\n$$", "*{}*", "`{}`", r" \cr", str
+)
+LATEX = Format(
+    r"\section*{{{}}}",
+    r"\subsection*{{{}}}",
+    "\\[\n{}\n\\]",
+    "\\begin{{align*}}\n{}\n\\end{{align*}}",
+    r"{{\small\noindent {}\par}}",
+    r"\texttt{{{}}}",
+    r" \\",
+    lambda text: re.sub(r"([&%#_{}])", r"\\\1", text),
+)
+
+
+def formatted(title: str, sections: tuple[Section, ...], form: Format) -> str:
+    """The sections in that format."""
+    blocks = [form.title.format(_inline(title, form))]
+    for section in sections:
+        blocks.append(form.heading.format(_inline(section.title, form)))
+        for alike, parts in groupby((*section.formulas, *section.parts), key=type):
+            if alike is Line:
+                rows = [row for line in parts if isinstance(line, Line) for row in _rows(line)]
+                blocks.append(form.aligned.format(f"{form.newline}\n".join(rows)))
+            else:
+                blocks += [block for part in parts for block in _blocks(part, form)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _blocks(part: Part, form: Format) -> list[str]:
+    match part:
+        case Formula():
+            return [_displayed(part, form), form.source.format(_inline(part.source, form))]
+        case Grid(symbol, rows):
+            entries = f"{form.newline} ".join(" & ".join(map(typeset, row)) for row in rows)
+            return [form.display.format(rf"{typeset(symbol)} = \begin{{pmatrix}} {entries} \end{{pmatrix}}")]
+        case Words(text):
+            return [_inline(text, form)]
+        case Summary():
+            return [_inline(_summary(part), form)]
+    return []
+
+
+def _displayed(formula: Formula, form: Format) -> str:
+    """The formula by itself, broken between factors where it is long."""
+    if formula.latex or len(formula.plain) <= 2 * TEXT_WIDTH:
+        return form.display.format(formula.latex or typeset(formula.plain))
+    left, _, right = formula.plain.partition(" = ")
+    return form.aligned.format(f"{form.newline}\n".join(_rows(Line(left, "", right))))
+
+
+def _rows(line: Line) -> list[str]:
+    """The line as rows of an aligned block: one where it is short, else one for each side, and long sides broken between terms."""
+    whole = " = ".join(line.sides)
+    sides = [whole] if len(whole) <= TEXT_WIDTH else line.sides
+    rows = []
+    for i, side in enumerate(sides):
+        first, *others = wrap(side, TEXT_WIDTH, break_long_words=False, break_on_hyphens=False)
+        start = f"{typeset(line.symbol)} &{line.relation}" if i == 0 else "&="
+        rows += [f"{start} {typeset(first)}", *(rf"&\quad {typeset(other)}" for other in others)]
+    return rows
+
+
+def _inline(text: str, form: Format) -> str:
+    pieces = re.findall(r"\$([^$]+)\$|`([^`]+)`|([^$`]+)", text)
+    return "".join(
+        f"${typeset(notation)}$" if notation else form.code.format(form.escape(code)) if code else form.escape(words)
+        for notation, code, words in pieces
+    )
+
+
+def typeset(plain: str) -> str:
+    r"""Plain notation as LaTeX.
+
+    >>> typeset("dC/da^2_1 = -0.1385*(1 - 2e-05)")
+    '\\frac{\\partial C}{\\partial a^{2}_{1}} = -0.1385 \\cdot (1 - 2 \\cdot 10^{-5})'
+    """
+    return "".join(_typeset(found, plain[: found.start()]) for found in _TOKEN.finditer(plain))
+
+
+def _typeset(found: re.Match[str], before: str) -> str:
+    part = found.groupdict()
+    if part["over"]:
+        return rf"\frac{{\partial {typeset(part['over'])}}}{{\partial {typeset(part['under'])}}}"
+    if part["index"]:
+        return rf"\sum_{{{_name(part['index'], called=False)}}}"
+    if part["number"]:
+        return _number(part["number"], part["power"], divided=before.endswith("/"))
+    if part["word"]:
+        return _name(part["word"], called=part["called"] is not None)
+    for key, sign in (("group", "^"), ("up", "^"), ("down", "_")):
+        if part[key]:
+            return f"{sign}{{{part[key]}}}"
+    return r" \cdot " if part["times"] else part["other"]
+
+
+def _number(digits: str, power: str | None, divided: bool) -> str:
+    if power is None:
+        return digits
+    scientific = rf"{digits} \cdot 10^{{{int(power)}}}"
+    return f"({scientific})" if divided else scientific
+
+
+def _name(word: str, called: bool) -> str:
+    if len(word) == 1 or word in _LETTERS:
+        return word
+    if word in _COMMANDS:
+        return f"\\{word}"
+    return rf"\mathrm{{{word}}}" if called or word == "lr" else rf"\text{{ {word} }}"
