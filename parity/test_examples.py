@@ -1,130 +1,312 @@
-"""The examples in examples/check_your_own: parity names in each the mistake that it was written for, in the words that stand in it."""
+"""The scripts in examples/: every figure of a text is the one computed, or an erratum that says so; and every picture can be read."""
 
+import ast
+import importlib
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-import parity
-from parity import sandbox
+import refnet
 
-FOLDER = Path(__file__).parent.parent / "examples" / "check_your_own"
+FOLDER = Path(__file__).parent.parent / "examples"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the examples lie beside the package in a checkout alone")
 
-RIGHT = ("correct", "pytorch_step", "scikit_learn:classifier")
-WRONG = {  # example: the mistake in it
-    "updated_weights": "updated-weights",
-    "missing_derivative": "hidden-derivative-missing",
-    "double_derivative": "derivative-at-a",
-    "bias_summed_over_all": "db-summed-over-all",
-    "gradients_not_reset": "gradients-not-reset",
-    "adam_without_correction": "adam-without-correction",
-    "pytorch_step:forgetful": "gradients-not-reset",
-    "scikit_learn": "averaged-over-samples-only",
+SHARED = {"pictures", "printed"}
+FIGURES = {  # script: how many figures of its text it prints, and what is right where the text has something else, in the text's order
+    "against_torch": (10, []),
+    "by_hand": (
+        52,
+        [
+            "-0.019049118258",
+            "0.291027773694",
+            "0.000035101878",
+            "0.0000351018778",
+            "0.015913620444 0.984064273515",
+            "0.0000350847863",
+        ],
+    ),
+    "check_gradients": (13, []),
+    "elgendy_activations": (
+        30,
+        [
+            "4 of 7 do",
+            "21.7 to 2e-17",
+            "11.0 to 2e-08",
+            "sigmoid(z + 4.605)",
+            "2.564",
+            "scaled both ways, shifted",
+            "positive",
+        ],
+    ),
+    "elgendy_backpropagation": (9, ["36", "-0.015402481", "8", "0", "from, to", "0.3", "2"]),
+    "elgendy_descent": (
+        23,
+        [
+            "31",
+            "3.41e50",
+            "0.0480",
+            "80",
+            "f'(x) + g'(x)",
+            "1 3 4 5 6",
+            "189 of 200",
+            "69 of 200",
+            "one",
+            "73, then 73",
+            "189, then 69",
+            "75 to 85 against 81",
+        ],
+    ),
+    "elgendy_errors": (11, ["1.0297", "0.00, 5.69, 0.00 for j = 1, 2, 3", "falls"]),
+    "elgendy_feedforward": (20, ["two", "three-layer", "a_2^2 to a_3^1", "a^(1)", "up to 0.3 apart", "a_1^(3)", "right to left"]),
+    "elgendy_perceptrons": (17, ["-b / w2 = 52.5, b = -1260", "0", "height and age", "94 different lines", "12 mistakes or more"]),
+    "elgendy_spirals": (14, ["-1.070, minimum -3.514"]),
+    "khan_learning_rates": (
+        9,
+        [
+            "falls to 9.2e-06, 1 rise in 5000",
+            "S, no minimum",
+            "0.67; at 0.99995 it is 5e-05",
+            "grows, 0.27 to 25.0",
+        ],
+    ),
+    "khan_or_gate": (
+        29,
+        [
+            "0.88 just above 2",
+            "0.12 just below -2",
+            "0.109882",
+            "O(n^1)",
+            "the cost falls 43% more by 5000",
+            "w1 5.85, then 6.43",
+            "0.000 to 0.497",
+            "0.513 to 1.000",
+        ],
+    ),
+    "mlfromscratch": (19, ["dC/dw^(1) 35% off", "cost rises, 0.377 to 0.379", "and on w^(1): doubled, 31% off"]),
+    "mlfromscratch_descent": (6, ["336 times it", "stays from 0.32 to 0.65", "neither: cost 0.35, then 0.19"]),
+    "thomas_descent": (
+        23,
+        [
+            "0.00003539",
+            "55 against 70",
+            "5 against 25",
+            "0.4707 against 0.0941",
+            "5 against 4",
+            "-0.0226 against 0.0549",
+            "z_1^(3)",
+            "0.0000 against 0.9677",
+            "0",
+            "(3 x 1)",
+            "(3,)",
+        ],
+    ),
+    "thomas_digits": (
+        22,
+        [
+            "Optical recognition of handwritten digits",
+            "0 up to 16",
+            "3.725 against 3.453",
+            "6",
+            "nl to 1",
+            "89.013%",
+            "0.4235 against 0.1165",
+            "79 against 69",
+        ],
+    ),
+    "thomas_forward": (18, ["w_ij", "0.8354557", "0.9909867", "1.7 against 2.1", "3.9 against 1.3", "z^(2)", "0.8354557"]),
+    "train_digits": (2, []),
+    "xor": (7, []),
 }
-RIGHTED = {  # example: what is wrong in it, and what is right
-    "updated_weights": {"w_h_o -= lr * delta_o @ h.T": "w_h_o = w_h_o - lr * delta_o @ h.T", "w_h_o.T @ delta_o": "W[1].T @ delta_o"},
-    "missing_derivative": {"layer_2_delta @ weights_1_2.T": "layer_2_delta @ weights_1_2.T * (1 - layer_1**2)"},
-    "double_derivative": {"1 - np.tanh(x) ** 2": "1 - x**2"},
-    "bias_summed_over_all": {"np.sum(error)": "np.sum(error, axis=0)"},
-    "gradients_not_reset": {"self.dW[l] +=": "self.dW[l][...] =", "self.db[l] +=": "self.db[l][...] ="},
-    "adam_without_correction": {
-        "for p, g": "self.t = getattr(self, 't', 0) + 1\n        for p, g",
-        "lr * m": "lr / (1 - self.beta1**self.t) * m",
-        "np.sqrt(v)": "np.sqrt(v / (1 - self.beta2**self.t))",
-    },
-}
+QUICK = {"train_digits": {"seeds": 1}}  # script: the arguments of its story here
+every_script = pytest.mark.parametrize("script", FIGURES)
 
 
-@pytest.fixture
-def load(monkeypatch):
-    """The function to check in an example, or in a file of another folder, and the docstring of the file."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
+@pytest.fixture(scope="module", autouse=True)
+def _scripts_find_what_they_share():
+    """As `python examples/SCRIPT` does it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(FOLDER), *sys.path])
+        yield
+        for name in (*SHARED, *FIGURES):
+            sys.modules.pop(name, None)
 
-    def loaded(example, folder=FOLDER):
-        name, _, function = example.partition(":")
-        program = sandbox.load(f"{folder / name}.py" + (f":{function}" if function else ""))
-        return program, sys.modules[f"checked_{name}"].__doc__
 
-    yield loaded
-    for name in [name for name in sys.modules if name.startswith("checked_")]:
-        del sys.modules[name]
+def module(name):
+    """A script or what it shares, imported."""
+    return importlib.import_module(name)
+
+
+@cache
+def told(script):
+    """What a script tells: sentences and figures."""
+    return tuple(module(script).story(**QUICK.get(script, {})))
+
+
+def figures(script):
+    """The figures alone."""
+    return [item for item in told(script) if not isinstance(item, str)]
+
+
+def text_of(name):
+    """A text of the folder."""
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def test_the_table_has_every_script():
+    """No script of the folder is left out."""
+    assert set(FIGURES) == {file.stem for file in FOLDER.glob("*.py")} - SHARED
+
+
+@every_script
+def test_every_figure_is_the_one_that_the_text_prints_or_an_erratum(script):
+    """Written with the digits of the text, what is computed is what is printed; where the text is off, it is not."""
+    assert [str(figure) for figure in figures(script) if not figure.expected] == []
+
+
+@every_script
+def test_no_figure_is_lost_and_what_is_right_is_computed(script):
+    """The figures, as counted once by hand, each with its section; beside an erratum, or a draw of chance, stands what is right."""
+    found = figures(script)
+    off = [figure.shown for figure in found if figure.erratum or figure.chance]
+    assert (len(found), off) == FIGURES[script]
+    assert all(figure.section and figure.what and figure.printed for figure in found)
+
+
+@every_script
+def test_a_script_is_a_command(script):
+    """It says what it runs and how it is called, and leaves with its exit status."""
+    tree = ast.parse(text_of(f"{script}.py"))
+    assert f"python examples/{script}.py" in ast.get_docstring(tree)
+    last = ast.unparse(tree.body[-1])
+    assert re.match(r"if __name__ == '__main__':\n    raise SystemExit\(\w+\(", last)
+
+
+@every_script
+def test_every_picture_can_be_read(script, tmp_path, monkeypatch):
+    """It is drawn to a file that is not blank, and each of its axes says what is drawn and along what."""
+    from matplotlib.image import imread
+
+    pictures = module("pictures")
+    monkeypatch.setattr(pictures, "DPI", 40)
+    told(script)
+    names = []
+    for name, draw in module(script).drawings():
+        figure = draw()
+        for axes in figure.axes:
+            labelled = axes.get_xlabel() and axes.get_ylabel()
+            assert labelled or not axes.axison or axes.get_label() == "<colorbar>", (name, axes.get_title())
+        assert any(axes.get_title() for axes in figure.axes) or figure.get_suptitle(), name
+        assert np.ptp(imread(pictures.save(figure, tmp_path / "new", name))[..., :3]) > 0.5
+        names.append(name)
+    assert len(set(names)) == len(names)
+    assert {file.name for file in tmp_path.glob("new/*")} == {f"{name}.png" for name in names}
 
 
 def python(*arguments):
-    """Exit status and standard output of a new process."""
-    here = os.environ | {"PYTHONPATH": str(FOLDER.parent.parent)}
-    done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, check=False, env=here)
-    assert done.stderr == ""
-    return done.returncode, done.stdout
+    """Exit status, standard output and error of a new process in another folder."""
+    here = os.environ | {"PYTHONPATH": str(FOLDER.parent)}
+    done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, check=False, env=here, cwd=FOLDER.anchor)
+    return done.returncode, done.stdout, done.stderr
 
 
-def test_the_table_has_every_example():
-    """No file of the folder is left out."""
-    assert {example.partition(":")[0] for example in (*RIGHT, *WRONG)} | {"suite"} == {file.stem for file in FOLDER.glob("*.py")}
+def test_a_script_runs_from_anywhere(tmp_path):
+    """`python FILE --plot DIR` tells its story, draws its pictures, and ends with 0."""
+    status, out, err = python(FOLDER / "khan_or_gate.py", "--plot", tmp_path)
+    assert (status, err) == (0, "")
+    assert "the text" in out
+    wrote = [str(tmp_path / f"{name}.png") for name, _ in module("khan_or_gate").drawings()]
+    assert re.findall(r"^wrote (.*)$", out, re.MULTILINE) == wrote
 
 
-@pytest.mark.parametrize("example", RIGHT)
-def test_what_is_right(load, example):
-    """Nothing is found, not even a note."""
-    program, told = load(example)
-    assert parity.check(program).findings == ()
-    assert "is right" in told
+def errata():
+    """The errata by name, each with the scripts that its line gives as evidence."""
+    lines = re.findall(r"^- \*\*([\w-]+)\*\* (.*)$", text_of("ERRATA.md"), re.MULTILINE)
+    assert len(dict(lines)) == len(lines)
+    return {name: set(re.findall(r"\]\((\w+)\.py\)", line.partition("Evidence: ")[2])) for name, line in lines}
 
 
-@pytest.mark.parametrize("example", WRONG)
-def test_what_is_wrong_is_named_as_its_docstring_says(load, example):
-    """One finding, which is the mistake; its sentence is what the docstring ends with."""
-    program, told = load(example)
-    (found,) = parity.check(program).findings
-    assert (found.bug, found.verdict) == (WRONG[example], "wrong")
-    assert " ".join(told.split()).endswith(f": {found.sentence}")
+def test_every_erratum_has_its_evidence():
+    """The list names the errata of the scripts, all of them and no others, and where each is computed."""
+    shown = {}
+    for script in FIGURES:
+        for figure in figures(script):
+            if figure.erratum:
+                shown.setdefault(figure.erratum, set()).add(script)
+    assert errata() == shown
 
 
-@pytest.mark.parametrize("example", RIGHTED)
-def test_there_is_no_other_mistake_in_it(load, tmp_path, example):
-    """With the line put right, parity finds nothing."""
-    text = (FOLDER / f"{example}.py").read_text(encoding="utf-8")
-    for wrong, right in RIGHTED[example].items():
-        assert text.count(wrong) == 1
-        text = text.replace(wrong, right)
-    (tmp_path / f"{example}.py").write_text(text, encoding="utf-8")
-    program, _ = load(example, tmp_path)
-    assert parity.check(program).findings == ()
+def test_the_map_leads_to_every_script_and_to_the_equations():
+    """Each row of examples/README.md links to files that are there and names equations that there are; no script is missing."""
+    rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \| (.+) \| (.+) \|$", text_of("README.md"), re.MULTILINE)
+    rows = [row for row in rows if row[2] != "script"]
+    for *_, script, rooms, equations in rows:
+        links = re.findall(r"\]\((.+?)\)", f"{script} {rooms} {equations}")
+        assert all((FOLDER / link).is_file() for link in links), links
+        labels = re.sub(r"\[(.+?)\]\(.+?\)", r"\1", equations)
+        assert {label.strip() for label in labels.split(",")} <= {*refnet.EQUATIONS, "\N{EN DASH}"}
+    assert {name for row in rows for name in re.findall(r"\]\((\w+)\.py\)", row[2])} == set(FIGURES)
 
 
-def test_softmax_hides_the_biases(load):
-    """What bias_summed_over_all says of itself: its number is 0, as a db that is set to zero would be."""
-    program, _ = load("bias_summed_over_all")
-    (found,) = parity.check(program).findings
-    assert found.alike == ("db-zero",)
+WRITTEN = {  # printed, computed: as it is written here
+    ("0.8354", 0.83545651): "0.8355",
+    ("[-0.044, -0.035]", (-0.0441, -0.03491)): "[-0.044, -0.035]",
+    (".5", 0.5): ".5",
+    ("-.125", -0.125): "-.125",
+    ("1e75", 1e75): "1e75",
+    ("3.42e50", 3.409e50): "3.41e50",
+    ("5e-10", 5e-10): "5e-10",
+    ("10^75", (10, 75)): "10^75",
+    ("(1797, 64)", (1797, 64)): "(1797, 64)",
+    ("0. , -0.33501649", (0.0, -0.335016491)): "0. , -0.33501649",
+    ("86 %", 89.01): "89 %",
+    ("0.000", -0.0001): "0.000",
+    ("+10", 10): "+10",
+    ("+10", -10): "-10",
+    ("1371180", 1371180): "1371180",
+    ("x3 = 2", 2): "x3 = 2",
+    ("yes", "no"): "no",
+}
 
 
-@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
-def test_the_regressor_is_right_with_one_output(load):
-    """The factor is the number of outputs."""
-    program, _ = load("scikit_learn:regressor")
-    assert parity.check(program, sizes=(3, 4, 1)).findings == ()
+@pytest.mark.parametrize(("printed", "got"), WRITTEN)
+def test_a_figure_is_written_as_the_text_writes_it(printed, got):
+    """With the same digits and punctuation; a last digit more or less is another figure."""
+    figure = module("printed").Printed("1", "it", printed, got)
+    assert figure.here == WRITTEN[printed, got]
+    assert figure.agrees is (figure.here == printed)
 
 
-def test_an_example_can_be_run(load):
-    """`python FILE` prints the report."""
-    program, _ = load("missing_derivative")
-    assert python(FOLDER / "missing_derivative.py") == (0, f"{parity.check(program)}\n")
+def test_what_is_not_as_expected_is_told():
+    """A figure that is off without an erratum, and an erratum that is none, end in exit status 1; a draw of chance may be off."""
+    printed = module("printed")
+    right, off = printed.Printed("1", "it", "0.5", 0.5), printed.Printed("1", "it", "0.5", 0.6)
+    assert [printed.perform("About.", given) for given in ([right], [off], [right, off])] == [0, 1, 1]
+    said = replace(off, erratum="somebody-is-off")
+    assert [printed.perform("About.", [given]) for given in (said, replace(said, got=0.5))] == [0, 1]
+    assert replace(off, chance="unseeded").expected
+    assert replace(off, got=np.nan).expected is False
+    with pytest.raises(ValueError, match=r"1 it: got has 2 numbers, expected 1 as in '0\.5'"):
+        replace(off, got=[1.0, 2.0]).here  # noqa: B018 - the property raises
 
 
-def test_an_example_can_be_checked_by_the_command():
-    """`parity check FILE` finds the function, adapts it, and ends with what it is worth."""
-    file = FOLDER / "updated_weights.py"
-    status, out = python("-m", "parity", "check", file)
-    assert (status, "\n   In the catalogue: updated-weights\n" in out) == (1, True)
-    assert out.splitlines()[-1].startswith(f"WRONG. {file}: 1 finding, in ")
-
-
-def test_the_suite_runs():
-    """It is no test of this project, but one can see it pass."""
-    status, out = python("-B", FOLDER / "suite.py")
-    tasks = len(parity.cases_for(lambda case: [], activations="sigmoid", losses="half_squared_error", optimizers="sgd", settings=()))
-    assert (status, f"{tasks + 1} passed" in out) == (0, True)
+def test_the_table_marks_what_is_off(capsys):
+    """Beside an erratum stands its name and three more digits of what is computed."""
+    printed = module("printed")
+    figure = printed.Printed("2.1", "output", "0.8354", 0.83545651, erratum="somebody-truncates")
+    assert printed.tell(["A sentence.", figure, replace(figure, erratum="", what="other")]) is False
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        ["A", "sentence."],
+        [],
+        ["the", "text", "here"],
+        ["2.1", "output", "0.8354", "0.8354565", "erratum", "somebody-truncates"],
+        ["2.1", "other", "0.8354", "0.8354565", "<-", "NOT", "EXPECTED"],
+        [],
+    ]

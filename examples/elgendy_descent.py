@@ -1,0 +1,396 @@
+"""Elgendy, Deep Learning for Vision Systems, chapter 2, section 2.6: brute force, derivatives, and three ways to descend a cost.
+
+    python examples/elgendy_descent.py [--plot DIR]
+"""
+
+from fractions import Fraction
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+
+import refnet
+from printed import Printed, run
+
+YEAR = {"365.25 days": Fraction(36525 * 864), "365 days": Fraction(36500 * 864)}  # in seconds
+RATES = {5: "descends", 10: "oscillates, descends", Fraction(100, 9): "oscillates for ever", 12: "climbs"}
+TERMS = {5: 10, 7: 4, 1: 12}  # f(x) = 10 x^5 + 4 x^7 + 12 x: power and factor, in the text's order
+STARTS = np.random.default_rng(263).uniform(0.0, 6.0, 200)  # first weights
+WAYS = {"batch": (None, 150), "mini-batch 256": (256, 40), "mini-batch 32": (32, 5), "stochastic": (1, 1)}  # batch size, epochs
+
+
+def story():
+    yield from brute_force()
+    yield from one_step()
+    yield from derivatives()
+    yield from minima()
+    yield from three_ways()
+
+
+@cache
+def prices():
+    """Four features of 200 made-up houses, scaled, and their prices in hundred thousands: a smooth function of them, and some chance."""
+    rng = np.random.default_rng(261)
+    x = rng.uniform(-1.0, 1.0, (200, 4))
+    y = 3.0 + x @ [1.0, 0.6, -0.4, 0.3] + x[:, 0] * x[:, 2] + rng.normal(0.0, 0.1, 200)
+    return x, y[:, None]
+
+
+def price_network():
+    """The 4-5-1 network of fig. 2.28."""
+    return refnet.mlp([4, 5, 1], hidden="sigmoid", output="identity", seed=261)
+
+
+@cache
+def guessed(tries=3000):
+    """The lowest MSE so far, of weights and biases drawn at random from [-3, 3)."""
+    net, (x, y) = price_network(), prices()
+    rng = np.random.default_rng(262)
+    losses = []
+    for _ in range(tries):
+        net.parameters[:] = rng.uniform(-3.0, 3.0, net.parameters.size)
+        losses.append(refnet.MSE().value(net.predict(x), y))
+    return np.minimum.accumulate(losses)
+
+
+@cache
+def descended(steps=3000):
+    """The MSE before each step of batch gradient descent."""
+    return np.array(refnet.fit(price_network(), *prices(), loss="mse", optimizer=refnet.SGD(lr=0.2), epochs=steps).loss)
+
+
+def brute_force():
+    """What brute force would take, and what descent takes."""
+    net = price_network()
+    edges = [layer.W.size for layer in net.layers]
+    seconds = Fraction(10**75, 93 * 10**15)
+    years = [f"{float(s / year):.3g}" for s in (seconds, Fraction(108 * 10**56)) for year in YEAR.values()]
+    yield "\nThe 4-5-1 network of fig. 2.28, and 1,000 values tried for each weight."
+    yield Printed("§2.6.1", "edges into the hidden layer, and out of it", "20, 5", edges)
+    yield Printed("§2.6.1", "weights", "25", sum(edges))
+    yield Printed("§2.6.1", "variables to adjust", "25", net.parameters.size, erratum="elgendy-biases-left-out")
+    yield Printed("§2.6.1", "combinations of 25 weights", "10^75", f"10^{len(str(1000 ** sum(edges))) - 1}")
+    yield Printed("§2.6.1", "seconds at 93e15 a second", "1.08e58", float(seconds))
+    yield Printed("§2.6.1", "years", "3.42e50", float(seconds / YEAR["365.25 days"]), erratum="elgendy-rounded-years")
+    yield f"Years of 365.25 and 365 days: {years[0]} and {years[1]} from the quotient, {years[2]} and {years[3]} from the rounded 1.08e58."
+    yield f"With its biases it is 10^{len(str(1000**net.parameters.size)) - 1} combinations, and one costs more than one operation."
+    better = int(np.argmax(descended() < guessed()[-1]))
+    yield f"Made-up prices, MSE: {len(guessed())} random draws find {guessed()[-1]:.4f}, descent passes that after {better} steps"
+    yield f"and is at {descended()[-1]:.4f} after {len(descended())}. The chance in the prices alone makes about {0.1**2:g}."
+
+
+def dE(w):
+    """dE/dw of E = (0.3 w - 0.8)^2, the squared error of the perceptron of section 2.5.6."""
+    return 2 * Fraction(3, 10) * (Fraction(3, 10) * w - Fraction(8, 10))
+
+
+def descend(lr, steps=8, w=Fraction(0)):
+    """The weights w := w - lr dE/dw, exactly."""
+    path = [w]
+    for _ in range(steps):
+        path.append(path[-1] - lr * dE(path[-1]))
+    return path
+
+
+def error(w):
+    """E(w)."""
+    return (Fraction(3, 10) * w - Fraction(8, 10)) ** 2
+
+
+def behaviour(path):
+    """Whether a path changes sides, and whether its error falls."""
+    errors = [error(w) for w in path]
+    sides = {(a - Fraction(8, 3)) * (b - Fraction(8, 3)) < 0 for a, b in pairwise(path)}
+    falls = errors[-1] < errors[0]
+    return f"{'oscillates' if sides == {True} else 'stays on its side'}, {'descends' if falls else 'never descends'}"
+
+
+def one_step():
+    """Learning rates on a parabola."""
+    yield "E(w) = (0.3 w - 0.8)^2 from w = 0, in exact arithmetic; its curvature is 0.18, so that 2 / curvature = 100/9 = 11.11:"
+    for lr in (Fraction(1, 10), *RATES):
+        path = descend(lr)
+        errors = " ".join(f"{float(error(path[k])):.4f}" for k in (0, 1, 2, 8))
+        yield f"  lr {float(lr):>5.2f}  {behaviour(path):<27}  E after 0, 1, 2, 8 steps: {errors}"
+    yield Printed("fig. 2.32", "a very large learning rate", "oscillates, never descends", behaviour(descend(12)))
+    first = float(descend(Fraction(1, 10))[1])
+    yield Printed("§2.6.2", "size of the first step at learning rate 0.1", "0.1", first, erratum="elgendy-step-size")
+    yield "A step is lr |dE/dw| long, so the steps shorten towards the minimum by themselves. Above 11.11 the error grows without bound."
+
+
+def f(x):
+    """10 x^5 + 4 x^7 + 12 x."""
+    return sum(factor * x**power for power, factor in TERMS.items())
+
+
+def difference(g, x, h=Fraction(1, 10**6)):
+    """The central difference of g at an integer, rounded to an integer: for f, at 2 and 6, less than 1e-6 off the derivative."""
+    return round((g(x + h) - g(x - h)) / (2 * h))
+
+
+def polynomial():
+    """f' by the power rule n x^(n-1), the constant multiple rule and the sum rule, written out."""
+    powers = {power - 1: factor * power for power, factor in TERMS.items()}
+    return " + ".join(f"{factor}x^{power}" if power else f"{factor}" for power, factor in powers.items())
+
+
+def sigmoid_derivation(x):
+    """The six lines of the derivation as printed, each at x; the two with d/dx in them by a complex step, which subtracts nothing."""
+    e, below = np.exp(-x), 1.0 + np.exp(-(x + 1e-30j))
+    s = 1.0 / (1.0 + e)
+    operators = [(1.0 / below).imag / 1e-30, below.imag / 1e-30]
+    return [*operators, -((1.0 + e) ** -2.0) * -e, e / (1.0 + e) ** 2, s * (e / (1.0 + e)), s * (1.0 - s)]
+
+
+def right_lines(points=(-1.5, 0.0, 2.0)):
+    """The numbers of the lines that are sigma'(x), to nine decimals, at each of some points."""
+    lines = np.array([sigmoid_derivation(x) for x in points]).T
+    a = refnet.Sigmoid().value(np.array(points))
+    want = [f"{slope:.9f}" for slope in refnet.Sigmoid().derivative(np.array(points), a)]
+    return [number for number, line in enumerate(lines, 1) if [f"{value:.9f}" for value in line] == want]
+
+
+def derivatives():
+    """The refresher on derivatives."""
+    where = "§2.6.2"
+    yield "f(x) = 10x^5 + 4x^7 + 12x. Its slope at 2 and at 6, from the text's f'(x), beside a central difference of fractions:"
+    yield Printed(where, "f'(x)", "50x^4 + 28x^6 + 12", polynomial())
+    yield Printed(where, "f'(2)", f"{50 * 2**4 + 28 * 2**6 + 12}", difference(f, 2))
+    yield Printed(where, "f'(6)", f"{50 * 6**4 + 28 * 6**6 + 12}", difference(f, 6))
+    yield Printed(where, "(x^5)' at 2, by x^(n-1) as printed", f"{2**4}", difference(lambda x: x**5, 2), erratum="elgendy-power-rule")
+    yield Printed(where, "the sum rule: f(x), g(x) have", "f'(x) - g'(x)", sum_rule(), erratum="elgendy-sum-rule")
+    lines = " ".join(map(str, right_lines()))
+    yield Printed(where, "lines of sigma' that are equal", "1 2 3 4 5 6", lines, erratum="elgendy-sigmoid-derivation")
+    second, last = sigmoid_derivation(0.0)[1::4]
+    yield f"At 0 the second line is {second:.2f}, the derivative of 1 + e^-x; with an exponent -1 on it, {last:.2f} like the others."
+
+
+def sum_rule(x=2):
+    """How (f + g)' is made of f' and g', for the first two terms of f."""
+    one, other = (lambda t: 10 * t**5), (lambda t: 4 * t**7)
+    whole, parts = difference(lambda t: one(t) + other(t), x), (difference(one, x), difference(other, x))
+    return next(f"f'(x) {sign} g'(x)" for sign, value in (("-", parts[0] - parts[1]), ("+", sum(parts))) if value == whole)
+
+
+@cache
+def waves():
+    """30 points of a sine with chance in them. The model is sin(w x): its MSE has a valley for many w."""
+    rng = np.random.default_rng(233)
+    x = rng.uniform(0.0, 4.0, 30)
+    return x, np.sin(2.0 * x) + 0.3 * rng.normal(size=30)
+
+
+def wave_error(w):
+    """The MSE of sin(w x) for each w."""
+    x, y = waves()
+    return np.mean((np.sin(np.multiply.outer(w, x)) - y) ** 2, axis=-1)
+
+
+@cache
+def lowest_valley():
+    """The valley of the global minimum: from the crest on its left to the crest on its right."""
+    w = np.linspace(-0.5, 6.5, 7001)
+    e = wave_error(w)
+    crests = w[1:-1][(e[1:-1] > e[:-2]) & (e[1:-1] > e[2:])]
+    best = w[e.argmin()]
+    return crests[crests < best].max(), best, crests[crests > best].min()
+
+
+@cache
+def ends(lr, steps, stochastic):
+    """Where descent ends from each start: over all rows, or over one row, drawn anew at each step."""
+    x, y = waves()
+    w = STARTS.copy()
+    rng = np.random.default_rng(264)
+    for _ in range(steps):
+        rows = rng.integers(len(x), size=(len(w), 1)) if stochastic else np.arange(len(x))[None]
+        wx = w[:, None] * x[rows]
+        w -= lr * np.mean(2.0 * (np.sin(wx) - y[rows]) * np.cos(wx) * x[rows], axis=1)
+    return w
+
+
+def reached(lr, steps, stochastic):
+    """How many of the starts end in the valley of the global minimum."""
+    return inside(ends(lr, steps, stochastic))
+
+
+def inside(w):
+    """How many of some weights lie in that valley."""
+    left, _, right = lowest_valley()
+    return int(np.sum((left < w) & (w < right)))
+
+
+def compared(first, then):
+    """What became of a count."""
+    return "more" if then > first else f"{first}, then {then}"
+
+
+def minima():
+    """Which starts reach the global minimum."""
+    best = lowest_valley()[1]
+    began = inside(STARTS)
+    batch = [reached(lr, steps, False) for lr, steps in ((0.1, 200), (0.01, 2000))]
+    one_row = [reached(lr, steps, True) for lr, steps in ((0.1, 3000), (0.01, 30000))]
+    yield f"A curve like fig. 2.33: the MSE of sin(w x) on 30 points, lowest at w = {best:.3f}."
+    yield f"{began} of {len(STARTS)} random starts lie in its valley. How many end there? (Ten times the steps at a tenth of the rate.)"
+    every = f"{len(STARTS)} of {len(STARTS)}"
+    yield Printed("§2.6.3", "stochastic descent at lr 0.1", every, f"{one_row[0]} of {len(STARTS)}", erratum="elgendy-many-starts")
+    yield Printed("§2.6.3", "stochastic descent at lr 0.01", every, f"{one_row[1]} of {len(STARTS)}", erratum="elgendy-many-starts")
+    yield Printed("§2.6.3", "starting points of one run of it", "many", count_of_starts(), erratum="elgendy-many-starts")
+    yield Printed("§2.6.5", "batch descent at lr 0.1, at lr 0.01", "more", compared(*batch), erratum="elgendy-small-rate")
+    yield Printed("§2.6.5", "stochastic descent at lr 0.1, at lr 0.01", "more", compared(*one_row), erratum="elgendy-small-rate")
+    yield "One run is one path. Chance carries it out of a valley where the steps are large; a low rate keeps it where it started."
+    yield "Many starts with the best of them kept are a method of its own, random restarts, and do it for batch descent as well."
+
+
+@cache
+def line():
+    """1,000 points along y = 2 x + 1."""
+    rng = np.random.default_rng(265)
+    x = rng.uniform(-1.0, 3.0, (1000, 1))
+    return x, 2.0 * x + 1.0 + rng.normal(0.0, 0.5, x.shape)
+
+
+@cache
+def trajectory(way, seed=1):
+    """The weight and bias of one linear neuron before and after every step, at learning rate 0.05: (steps, 2) each."""
+    net = refnet.Network([refnet.Dense([[-1.0]], [3.5], "identity")])
+    before, after = [], []
+
+    def keep(step):
+        before.append(step.before.copy())
+        after.append(net.parameters.copy())
+
+    size, epochs = WAYS[way]
+    refnet.fit(net, *line(), loss="mse", optimizer=refnet.SGD(lr=0.05), epochs=epochs, batch_size=size, seed=seed, on_step=keep)
+    return np.array(before), np.array(after)
+
+
+def line_error(parameters):
+    """The MSE over all points for each row (w, b)."""
+    x, y = line()
+    return np.mean((x * parameters[:, 0] + parameters[:, 1] - y) ** 2, axis=0)
+
+
+@cache
+def solution():
+    """The weight and bias of least squares."""
+    x, y = line()
+    return np.linalg.lstsq(np.hstack([x, np.ones_like(x)]), y, rcond=None)[0].ravel()
+
+
+def updates(way, seed=1):
+    """The number of updates after which the MSE is first within 1 % of its minimum."""
+    return 1 + int(np.argmax(line_error(trajectory(way, seed)[1]) < 1.01 * line_error(solution()[None])))
+
+
+def detour(way):
+    """The length of a path over the straight distance from its first to its last point."""
+    points = trajectory(way)[1]
+    return np.linalg.norm(np.diff(points, axis=0), axis=1).sum() / np.linalg.norm(points[-1] - points[0])
+
+
+def count_of_starts():
+    """In how many places stochastic descent begins: each step that does not go on from where the last one ended is another."""
+    before, after = trajectory("stochastic")
+    places = 1 + int(np.sum(np.any(before[1:] != after[:-1], axis=1)))
+    return "one" if places == 1 else "many"
+
+
+def three_ways():
+    """The three paths on one cost surface."""
+    all_rows = next(refnet.minibatches(100_000_000, None, None))
+    sizes = [rows.stop - rows.start for rows in refnet.minibatches(1000, 256, None)]
+    away = np.linalg.norm(trajectory("stochastic")[1][-500:] - solution(), axis=1)
+    counts = [updates(way, seed) for way in ("mini-batch 256", "mini-batch 32") for seed in range(1, 11)]
+    yield "One linear neuron on 1,000 points along a line, MSE, learning rate 0.05, from w = -1, b = 3.5. To within 1 % of the lowest MSE:"
+    for way, (size, _) in WAYS.items():
+        count, in_epoch = updates(way), len(list(refnet.minibatches(1000, size, None)))
+        yield f"  {way:<15}{count:>4} updates, {count / in_epoch:>6.2f} epochs; whole path {detour(way):>5.2f} times the straight way"
+    yield f"Stochastic descent does not settle: in its last 500 steps it is {away.min():.4f} to {away.max():.4f} from the minimum."
+    yield Printed("§2.6.2", "rows that one step sums over", "100,000,000", f"{all_rows.stop - all_rows.start:,}")
+    one = next(refnet.minibatches(1000, WAYS["stochastic"][0], None))
+    yield Printed("§2.6.3", "rows that one stochastic step sums over", "one", {1: "one"}.get(one.stop - one.start, "more"))
+    yield Printed("§2.6.5", "1,000 samples in batches of 256", "256, 256, 256, 232", sizes)
+    got = "fewer" if max(counts) < updates("batch") else f"{min(counts)} to {max(counts)} against {updates('batch')}"
+    yield Printed("§2.6.4", "iterations of mini-batch against batch", "fewer", got, erratum="elgendy-iterations")
+    yield "An iteration is one update (§2.6.3 uses it so). Over 10 seeds and two sizes it takes about as many; fewer are the epochs."
+
+
+def drawings():
+    yield "elgendy_brute_force", draw_brute_force
+    yield "elgendy_learning_rates", draw_rates
+    yield "elgendy_minima", draw_minima
+    yield "elgendy_three_ways", draw_ways
+
+
+def draw_brute_force():
+    """The lowest error so far of random draws and of descent."""
+    from pictures import sheet
+
+    figure, axes = sheet()
+    axes.loglog(np.arange(1, len(guessed()) + 1), guessed(), "--", drawstyle="steps-post", label="random draws: the best so far")
+    axes.loglog(np.arange(1, len(descended()) + 1), descended(), label="gradient descent")
+    axes.set(title="31 parameters, 200 houses (fig. 2.28)", xlabel="errors computed", ylabel="MSE")
+    axes.legend()
+    return figure
+
+
+def draw_rates():
+    """Fig. 2.32: four learning rates on one parabola."""
+    from pictures import RED, sheet
+
+    figure, axes = sheet(1, len(RATES), width=3.4, height=3.5)
+    w = np.linspace(-2.5, 8.0, 200)
+    for plot, (lr, name) in zip(axes, RATES.items(), strict=True):
+        steps = np.array([float(point) for point in descend(lr, steps=5)])
+        plot.plot(w, (0.3 * w - 0.8) ** 2, color="gray")
+        plot.plot(steps, (0.3 * steps - 0.8) ** 2, "o--", color=RED)
+        plot.annotate("start", (0.0, 0.64), (-2.3, 0.2), arrowprops={"arrowstyle": "->"})
+        plot.set(title=f"lr {float(lr):.4g}: {name}", xlabel="weight w", ylabel="E = (0.3 w - 0.8)$^2$", ylim=(-0.08, 2.6))
+    return figure
+
+
+def draw_minima():
+    """Fig. 2.33: where batch and stochastic descent end."""
+    from pictures import BLUE, GREEN, RED, sheet
+
+    figure, (curve, counts) = sheet(2, 1, width=7.0, height=3.0, sharex=True)
+    left, best, right = lowest_valley()
+    w = np.linspace(-0.5, 6.5, 500)
+    curve.plot(w, wave_error(w), color="black")
+    curve.axvspan(left, right, color=GREEN, alpha=0.2, label="starts from here descend to the global minimum")
+    curve.plot(best, wave_error(best), "*", ms=14, color=GREEN, label="global minimum")
+    curve.set(title="MSE of sin(w x) (as fig. 2.33)", xlabel="weight w", ylabel="error")
+    curve.legend(loc="lower right", fontsize="small")
+    kinds = {"batch, lr 0.01": (0.01, 2000, False), "stochastic, lr 0.1": (0.1, 3000, True)}
+    labels = [f"{name}: {reached(*kind)} of {len(STARTS)} in the lowest valley" for name, kind in kinds.items()]
+    bins = np.arange(-0.625, 6.7, 0.25)
+    counts.hist([ends(*kind) for kind in kinds.values()], bins, color=[BLUE, RED], hatch=["", "///"], edgecolor="white", label=labels)
+    counts.set(title="Where 200 random starts end", xlabel="weight w", ylabel="number of starts")
+    counts.legend(fontsize="small")
+    return figure
+
+
+def draw_ways():
+    """The three paths on the contours of the cost."""
+    from pictures import BLUE, GREEN, RED, sheet
+
+    figure, axes = sheet(width=7.4, height=5.2)
+    w, b = np.meshgrid(np.linspace(-1.3, 3.3, 90), np.linspace(-0.2, 4.2, 90))
+    levels = line_error(np.column_stack([w.ravel(), b.ravel()])).reshape(w.shape)
+    axes.contour(w, b, levels, np.geomspace(levels.min() * 1.05, levels.max(), 14), colors="silver", linewidths=0.8)
+    looks = {"stochastic": (RED, "-", 0.6, "s"), "mini-batch 32": (GREEN, "--", 1.3, "^"), "batch": (BLUE, "-", 2.0, "o")}
+    for way, (colour, dashes, width, marker) in looks.items():
+        before, after = trajectory(way)
+        points = np.vstack([before[:1], after[:150]])
+        label = f"{way}: {updates(way)} updates to within 1 %"
+        axes.plot(*points.T, dashes, lw=width, marker=marker, markevery=10, ms=5, color=colour, label=label)
+    axes.plot(*solution(), "k*", ms=15, zorder=4, label="minimum")
+    axes.set(title="150 updates from the same start, lr 0.05", xlabel="weight w", ylabel="bias b")
+    axes.legend()
+    return figure
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(__doc__, story, drawings))

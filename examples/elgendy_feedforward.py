@@ -1,0 +1,228 @@
+"""Elgendy, Deep Learning for Vision Systems, chapter 2, section 2.4: the 3-3-4-1 network of fig. 2.20 node by node and with matrices.
+
+    python examples/elgendy_feedforward.py [--plot DIR]
+"""
+
+from functools import cache
+
+import numpy as np
+
+import refnet
+from printed import Printed, run
+from refnet.forms import loops
+
+SIGMOID = refnet.Sigmoid()
+CARDINALS = ("zero", "one", "two", "three", "four")
+ORDINALS = ("first", "second", "third", "fourth")
+X = np.array([[0.5, -1.0, 2.0]])
+
+
+@cache
+def figure_2_20():
+    """Three inputs and sigmoid layers of 3, 4 and 1 neurons, random weights; without biases, as the section's equations are."""
+    net = refnet.mlp([3, 3, 4, 1], hidden="sigmoid", output="sigmoid", init=refnet.Normal(0.0, 1.0), seed=220)
+    for layer in net.layers:
+        layer.b[:] = 0.0
+    return net
+
+
+@cache
+def houses():
+    """Bedrooms, size and neighbourhood of 200 made-up houses; the first is the one in fig. 2.22."""
+    rng = np.random.default_rng(222)
+    rows = np.column_stack([rng.integers(1, 6, 200), rng.uniform(600, 4000, 200), rng.integers(0, 3, 200)])
+    rows[0] = 3, 2000, 1
+    return rows
+
+
+def house_features():
+    """z of the four hidden nodes of fig. 2.22 for its house: from the inputs as they are, and scaled to mean 0 and deviation 1."""
+    net = refnet.mlp([3, 4, 1], hidden="sigmoid", output="identity", seed=222)
+    scaled = (houses() - houses().mean(axis=0)) / houses().std(axis=0)
+    return net.forward(houses()[:1])[0].z[0], net.forward(scaled[:1])[0].z[0]
+
+
+def layer_1_as_printed(W, x):
+    """The three equations as the section has them, w_11 x_1 + w_21 x_2 + w_31 x_3 the first of them: the first index is the input's."""
+    return [SIGMOID.value(np.asarray(sum(W[i, j] * x[i] for i in range(3)))).item() for j in range(3)]
+
+
+def ends_of_w23():
+    """The nodes that w_23 of layer 2 joins: whose z moves when it grows by 1, and by whose a."""
+    net = figure_2_20()
+    changed = net.copy()
+    changed.layers[1].W[1, 2] += 1.0
+    moved = (changed.forward(X)[1].z - net.forward(X)[1].z)[0]
+    upper = int(np.argmax(np.abs(moved)))
+    return upper + 1, int(np.argmin(np.abs(net.forward(X)[0].a[0] - moved[upper]))) + 1
+
+
+def right_to_left(matrices, x):
+    """sigma(W3 sigma(W2 sigma(W1 x))): the input first."""
+    for W in matrices:
+        x = SIGMOID.value(W @ x)
+    return x.item()
+
+
+def left_to_right(matrices, x):
+    """((sigma(W3) sigma(W2)) sigma(W1)) x: the last layer first."""
+    product = SIGMOID.value(matrices[-1])
+    for W in matrices[-2::-1]:
+        product = product @ SIGMOID.value(W)
+    return (product @ x).item()
+
+
+def story():
+    yield from the_network()
+    yield from the_equations()
+    yield from the_house()
+    yield from the_matrices()
+
+
+def the_network():
+    """What fig. 2.20 is made of."""
+    net = figure_2_20()
+    upper, lower = ends_of_w23()
+    features = refnet.mlp([3, 4, 1]).sizes.index(4)
+    yield f"\nThe network of fig. 2.20: {net!r}. The input is no layer of it: it computes nothing."
+    yield Printed("§2.4", "neurons in each layer", "3, 4, 1", net.sizes[1:])
+    yield Printed("fig. 2.20", "layers", "three-layer", f"{CARDINALS[len(net.layers)]}-layer")
+    yield Printed("§2.4", "hidden layers", "three", CARDINALS[len(net.layers) - 1], erratum="elgendy-layer-count")
+    yield Printed("§2.4.1", "layers", "two-layer", f"{CARDINALS[len(net.layers)]}-layer", erratum="elgendy-layer-count")
+    yield Printed("§2.4", "w_23 of layer 2 joins node", "second to third", f"{ORDINALS[upper - 1]} to {ORDINALS[lower - 1]}")
+    yield Printed("§2.4", "the same, as nodes", "a_2^2 to a_1^3", f"a_{upper}^2 to a_{lower}^1", erratum="elgendy-node-notation")
+    yield Printed("§2.4.2", "the first layer's features, fig. 2.22", "a^(2)", f"a^({features})", erratum="elgendy-node-notation")
+
+
+def the_equations():
+    """The equations node by node against the matrices of fig. 2.21."""
+    net = figure_2_20()
+    matrices = [layer.W for layer in net.layers]
+    x, trace = X.T, net.forward(X)
+    hidden, output = trace[0].a[0], trace.output.item()
+    looped = loops.feed_forward(net, X).item()
+    literal, transposed = (layer_1_as_printed(W, X[0]) for W in (matrices[0], matrices[0].T))
+    yield f"x = {X[0]} gives {output:.6f} by matrices, {looped:.6f} node by node ({sum(net.sizes[1:])} equations): {apart(looped, output)}."
+    yield "W_ab leads to a from b, as the section says: then its matrices and its equation for layer 3 are right, and layer 1 needs w_ba."
+    yield Printed("§2.4.1", "the input as a column", "(3, 1)", x.shape)
+    yield Printed("§2.4.1", "layer 1: equations and matrices", "the same", same(literal, hidden), erratum="elgendy-weight-index")
+    yield Printed("§2.4.1", "layer 1: equations with w_ba for w_ab", "the same", same(transposed, hidden))
+    yield Printed("§2.4.1", "layer 3: equation and matrices", "the same", same(layer_3_as_printed(), output))
+    yield Printed("§2.4.1", "the output", "a_1^(2)", name_of(output, trace), erratum="elgendy-output-node")
+    orders = {"right to left": right_to_left(matrices, x), "left to right": left_to_right(matrices, x)}
+    yield Printed("§2.4.1", "how the matrix equation is read", "right to left", reading(orders, output))
+    caption = reading(orders, output)
+    yield Printed("fig. 2.21", "how the matrix equation is read", "left to right", caption, erratum="elgendy-reading-direction")
+    yield f"From left to right the product is {orders['left to right']:.4f}, which no sigmoid puts out."
+
+
+def layer_3_as_printed():
+    """sigma(w_11 a_1 + w_12 a_2 + w_13 a_3 + w_14 a_4), the a of layer 2."""
+    net = figure_2_20()
+    W, a = net.layers[2].W, net.forward(X)[1].a[0]
+    return SIGMOID.value(np.asarray(sum(W[0, i] * a[i] for i in range(4)))).item()
+
+
+def apart(got, want):
+    """How far two results are apart, in words."""
+    return f"up to {np.max(np.abs(np.subtract(got, want))):.1g} apart"
+
+
+def same(got, want):
+    """"the same" where two results have the same nine decimals, else how far they are apart."""
+    alike = [f"{value:.9f}" for value in np.ravel(got)] == [f"{value:.9f}" for value in np.ravel(want)]
+    return "the same" if alike else apart(got, want)
+
+
+def name_of(output, trace):
+    """The node that has the output's value, as the section writes nodes."""
+    return next(f"a_{m}^({n})" for n, layer in enumerate(trace, 1) for m, a in enumerate(layer.a[0], 1) if a == output)
+
+
+def reading(orders, output):
+    """The order of multiplication that gives the network's output, to nine decimals."""
+    return next(name for name, value in orders.items() if f"{value:.9f}" == f"{output:.9f}")
+
+
+def the_house():
+    """Why the house of fig. 2.22 has to be scaled."""
+    raw, scaled = house_features()
+    yield "The house of fig. 2.22 (3 bedrooms, size 2000, neighbourhood 1), its four features from random weights:"
+    for name, z in (("as it is", raw), ("scaled", scaled)):
+        a = SIGMOID.value(z)
+        yield f"  {name:<9} z = {listed(z, '8.2f')}   a = {listed(a, '.4f')}   sigma'(z) = {listed(SIGMOID.derivative(z, a), '.1e')}"
+    yield "2000 saturates every sigmoid: the features are 0 or 1 and no gradient passes. Scale inputs first; the section does not say so."
+
+
+def listed(values, form):
+    """Numbers side by side."""
+    return " ".join(f"{value:{form}}" for value in values)
+
+
+def the_matrices():
+    """The refresher on vectors and matrices."""
+    A, row, M = np.array([[10, 6], [4, 3]]), np.array([[3, 4, 2]]), np.array([[13, 9, 7], [8, 7, 4], [6, 4, 0]])
+    where = "§2.4.2"
+    yield f"The refresher: 2 times [10 6; 4 3] is {(2 * A).ravel()}, row by row."
+    yield Printed(where, "the same, entry by entry", "2*10 2*6 2*4 2*3", " ".join(f"2*{entry // 2}" for entry in (2 * A).ravel()))
+    yield Printed(where, "[3 4 2] times a 3x3 matrix, its shape", "1 x 3", (row @ M).shape)
+    yield Printed(where, "[3 4 2] times a 3x3 matrix", "83, 63, 37", row @ M)
+    yield Printed(where, "transposed [2; 8]", "[2 8]", np.array([[2], [8]]).T)
+    yield Printed(where, "transposed [1 2 3; 4 5 6; 7 8 9]", "[1 4 7; 2 5 8; 3 6 9]", np.arange(1, 10).reshape(3, 3).T)
+    yield Printed(where, "transposed [0 1; 2 4; 1 -1]", "[0 2 1; 1 4 -1]", np.array([[0, 1], [2, 4], [1, -1]]).T)
+
+
+def drawings():
+    yield "elgendy_network", draw_network
+    yield "elgendy_house", draw_house
+
+
+def draw_network():
+    """Fig. 2.20 with numbers: each node's value, each edge's weight as its width."""
+    from matplotlib.lines import Line2D
+
+    from pictures import BLUE, RED, sheet
+
+    net = figure_2_20()
+    columns = [X[0], *(layer.a[0] for layer in net.forward(X))]
+    figure, axes = sheet(width=7.6, height=4.4)
+    axes.axis("off")
+    axes.set(title="Fig. 2.20 computed: the value of each node, width of an edge = |w|", xlim=(-0.45, 3.45), ylim=(-2.3, 2.1))
+    for l, layer in enumerate(net.layers):
+        for (j, k), w in np.ndenumerate(layer.W):
+            ends = (height(columns[l], k), height(columns[l + 1], j))
+            axes.plot((l, l + 1), ends, color=BLUE if w > 0 else RED, ls="-" if w > 0 else "--", lw=0.3 + 1.8 * abs(w), zorder=1)
+    for l, column in enumerate(columns):
+        for k, value in enumerate(column):
+            axes.scatter(l, height(column, k), s=1500, c="white", edgecolors="black", zorder=2)
+            axes.text(l, height(column, k), f"{value:.2f}", ha="center", va="center", zorder=3)
+        axes.text(l, -2.15, f"layer {l}: $a^{{({l})}}$" if l else "input: $x$", ha="center")
+    edges = [Line2D([], [], color=BLUE, ls="-"), Line2D([], [], color=RED, ls="--")]
+    axes.legend(edges, ["w > 0", "w < 0"], loc="upper right", frameon=False)
+    return figure
+
+
+def height(column, k):
+    """Where the k-th node of a column stands."""
+    return (len(column) - 1) / 2 - k
+
+
+def draw_house():
+    """The four hidden nodes of fig. 2.22 on the sigmoid, from raw and from scaled inputs."""
+    from pictures import BLUE, RED, sheet
+
+    raw, scaled = house_features()
+    figure, axes = sheet(width=6.6)
+    z = np.concatenate([-np.geomspace(2000, 1e-2, 300), np.geomspace(1e-2, 2000, 300)])
+    axes.plot(z, SIGMOID.value(z), color="gray", label="sigmoid")
+    axes.plot(raw, SIGMOID.value(raw), "^", ms=11, color=RED, label="raw inputs: no slope")
+    axes.plot(scaled, SIGMOID.value(scaled), "o", ms=8, color=BLUE, label="scaled inputs: on the slope")
+    axes.set_xscale("symlog", linthresh=10, linscale=2)
+    axes.set_xticks(ticks := [-1000, -100, -10, -5, 0, 5, 10, 100, 1000], ticks)
+    axes.set(title="The features of one house (fig. 2.22)", xlabel="z (from -10 to 10 linear, beyond logarithmic)", ylabel="a")
+    axes.legend(loc="lower right")
+    return figure
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(__doc__, story, drawings))

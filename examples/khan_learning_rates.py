@@ -1,0 +1,184 @@
+"""Khan, Nothing but NumPy: Understanding & Creating Neural Networks with Computational Graphs from Scratch, learning rates and loss curves.
+
+The text draws descent at four learning rates on a curve that it does not state. Here it is the parabola L = b^2 / 16, whose slope at
+the start b = 1 is the text's first gradient, 0.125; then the OR gate itself, whose curve is another one.
+
+    python examples/khan_learning_rates.py [--plot DIR]
+"""
+
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+
+import refnet
+from khan_or_gate import LOSS, X, Y, neuron, rounded, trained
+from printed import Printed, run
+
+CURVATURE = 0.125  # L = CURVATURE b^2 / 2: descent comes nearer for learning rates below 2 / CURVATURE = 16
+RATES = (0.5, 5.0, 5e-10, 50.0)
+NEAR = 0.01  # "at the minimum": |b| below this
+
+
+def descend(lr, steps, schedule=None, b=1.0):
+    """b before each step down the parabola, and after the last."""
+    path = [b]
+    for k in range(steps):
+        alpha = lr if schedule is None else schedule(lr, k)
+        path.append(path[-1] - alpha * CURVATURE * path[-1])
+    return np.array(path)
+
+
+def loss_at(b):
+    """L on the parabola."""
+    return CURVATURE * b**2 / 2
+
+
+def steps_to_minimum(lr):
+    """How many steps until |b| < NEAR: b shrinks by the factor 1 - lr CURVATURE in each."""
+    return int(np.ceil(np.log(NEAR) / np.log1p(-lr * CURVATURE)))
+
+
+def story():
+    yield from on_the_parabola()
+    yield from on_the_or_gate()
+    yield from the_curve()
+
+
+def on_the_parabola():
+    """The four learning rates on the stated parabola, and annealing."""
+    slow, fast, tiny = (steps_to_minimum(lr) for lr in (0.5, 5.0, 5e-10))
+    walked = [int(np.argmax(np.abs(descend(lr, 200)) < NEAR)) for lr in (0.5, 5.0)]
+    yield f"L = b^2 / 16 from b = 1. Steps until |b| < {NEAR}: {walked[0]} at 0.5, {walked[1]} at 5, {tiny:.1e} at 5e-10."
+    yield Printed("rate", "many steps at 0.5, fewer at 5", "fewer", "fewer" if walked == [slow, fast] and fast < slow else "not fewer")
+    steps = np.abs(np.diff(descend(5.0, 5)))
+    smaller = "smaller" if (np.diff(steps) < 0).all() else "not smaller"
+    yield Printed("rate", "steps, nearer and nearer to the minimum", "smaller", smaller)
+    first = descend(5e-10, 1)
+    yield Printed("rate", "step at alpha 5e-10, over the gradient", "5e-10", (first[0] - first[1]) / CURVATURE)
+    wild = descend(50.0, 20)
+    over = (wild[1:] * wild[:-1] < 0).all()
+    yield Printed("rate", "alpha 50", "overshoots each time", "overshoots each time" if over else "does not overshoot each time")
+    grows = (np.diff(loss_at(wild)) > 0).all()
+    yield Printed("rate", "loss after each cycle at alpha 50", "increase", "increase" if grows else "decrease")
+    annealed = descend(50.0, 60, refnet.ExponentialLR(0.9))
+    out, end = np.abs(annealed).max(), abs(annealed[-1])
+    yield f"Annealed, from 50 down by a tenth in each step, b goes out to {out:.0f}, and is {end:.0e} after 60."
+
+
+def on_the_or_gate():
+    """The large learning rate on the text's own example."""
+    net, cost = trained(50.0)
+    rises = int((np.diff(cost) > 0).sum())
+    better = f"falls to {cost[-1]:.1e}, {rises} rise in {len(cost) - 1}" if rises < len(cost) - 1 else "loss increases each cycle"
+    yield Printed("rate", "alpha 50 on the OR gate", "loss increases each cycle", better, "khan-alpha-50")
+    plain = trained()[1][-1]
+    right = net.accuracy(X, Y[:, 0])
+    yield f"Accuracy {right:.0%}; at alpha 1 the cost is {plain:.1e}. Outputs in (0, 1) keep it below 1/2: it cannot diverge."
+    stuck, cost = trained(500.0, 200)
+    yield f"Too much is another thing here: at 500 one step takes all outputs to {rounded(stuck.predict(X))}, where the sigmoid"
+    yield f"is flat, and the cost stays at {cost[-1]:.3f}: the gradient there is {largest_gradient(stuck):.0e}."
+
+
+def largest_gradient(net):
+    """The largest entry of the gradient on the OR gate."""
+    return np.abs(net.loss_and_gradients(X, Y, LOSS)[1].vector).max()
+
+
+@cache
+def by_bias():
+    """b, the loss for (0, 0) and its slope in b: the first example by hand, for biases on a line."""
+    b = np.linspace(-10, 10, 2001)
+    out = refnet.Sigmoid().value(b)
+    return b, out, out**2 / 2, out * out * (1 - out)
+
+
+def distances(lr=1.0):
+    """Mean squared distance of the labels from z, and from the output, before and after training."""
+    trace = [net.forward(X)[-1] for net in (neuron(), trained(lr)[0])]
+    return [np.mean((step.z - Y) ** 2) for step in trace], [np.mean((step.a - Y) ** 2) for step in trace]
+
+
+def the_curve():
+    """What the loss curve of a sigmoid neuron looks like."""
+    yield "The loss for (0, 0), label 0, against b, is sigma(b)^2 / 2, no parabola: z carries a sigmoid before it is squared."
+    _, out, loss, slope = by_bias()
+    turns = int((np.diff(np.sign(np.diff(loss))) != 0).sum())
+    bends = int((np.diff(np.sign(np.diff(loss, 2))) != 0).sum())
+    shape = {(1, 0): "U", (0, 1): "S, no minimum"}.get((turns, bends), f"{turns} turns, {bends} bends")
+    yield Printed("cost", "shape of the loss curve", "U", shape, "khan-u-shape")
+    steepest = slope.argmax()
+    worst = "the most incorrect" if steepest == len(out) - 1 else f"{out[steepest]:.2f}; at {out[-1]:.5f} it is {slope[-1]:.0e}"
+    yield Printed("loss", "output with the steepest slope", "the most incorrect", worst, "khan-steepest")
+    yield f"The largest slope is {slope.max():.3f}; dL/d output is steepest where the output is worst, but dL/dw is that times sigma'."
+    line, output = distances()
+    fate = f"grows, {line[0]:.2f} to {line[1]:.1f}" if line[1] > line[0] else "minimized"
+    yield Printed("cost", "distance of z from the labels", "minimized", fate, "khan-distance-to-line")
+    yield f"(mean squares, alpha 1, 5000 epochs.) What falls is the distance of sigma(z): {output[0]:.3f} to {output[1]:.4f}."
+
+
+def drawings():
+    yield "khan_learning_rates", draw_parabolas
+    yield "khan_or_gate_rates", draw_or_gate
+    yield "khan_loss_curve", draw_loss_curve
+
+
+def draw_parabolas():
+    from pictures import sheet
+
+    figure, axes = sheet(2, 2)
+    for panel, lr, steps in zip(axes.flat, RATES, (25, 5, 25, 3), strict=True):
+        draw_descent(panel, descend(lr, steps), lr)
+    figure.suptitle("Gradient descent on L = b$^2$/16 from b = 1 at four learning rates")
+    return figure
+
+
+def draw_descent(axes, path, lr):
+    """The parabola, and an arrow for each step."""
+    from pictures import BLUE, GREEN, RED
+
+    reach = 1.15 * np.abs(path).max()
+    line = np.linspace(-reach, reach, 200)
+    axes.plot(line, loss_at(line), color=BLUE)
+    for start, end in pairwise(path):
+        if abs(end - start) < reach / 1000:
+            continue  # too short for an arrow
+        axes.annotate("", (end, loss_at(end)), (start, loss_at(start)), arrowprops={"arrowstyle": "->", "color": GREEN, "lw": 1.4})
+    axes.plot(path, loss_at(path), "o", color=GREEN, markersize=4)
+    axes.plot(path[0], loss_at(path[0]), "s", color=RED, markersize=8, label=f"start, L = {loss_at(path[0])}")
+    axes.plot(path[-1], loss_at(path[-1]), "D", color="black", markersize=6, label=f"{len(path) - 1} steps on, L = {loss_at(path[-1]):.3g}")
+    axes.set(title=rf"$\alpha$ = {lr:g}: b times {1 - lr * CURVATURE:.12g} in each step", xlabel="b", ylabel="L")
+    axes.legend(loc="upper center")
+
+
+def draw_or_gate():
+    from pictures import LINES, sheet
+
+    figure, axes = sheet(width=6.4, height=4.4)
+    for lr, style in zip((0.5, 1.0, 5.0, 50.0, 500.0), LINES, strict=False):
+        cost = trained(lr, 1000)[1]
+        axes.plot(np.arange(1, len(cost)), cost[1:], linestyle=style, label=f"{lr:g}")
+    axes.set(title=r"OR gate: $\alpha$ = 50 is best, 500 gets stuck", xlabel="epoch", ylabel="cost", xscale="log", yscale="log")
+    axes.legend(title=r"$\alpha$")
+    return figure
+
+
+def draw_loss_curve():
+    from pictures import BLUE, RED, sheet
+
+    figure, (left, right) = sheet(1, 2)
+    b, out, loss, slope = by_bias()
+    left.plot(b, loss, color=BLUE, label="sigma(b)$^2$/2")
+    left.plot(0, 0.125, "o", color="black", label="b = 0, L = 0.125")
+    left.set(title="the loss for (0, 0) against b: S, not U", xlabel="b", ylabel="L")
+    right.plot(out, slope, color=BLUE, label="dL/db, of the neuron")
+    right.plot(out, out, "--", color=RED, label="dL/d output")
+    right.plot(out[slope.argmax()], slope.max(), "o", color="black", label=f"steepest, at output {out[slope.argmax()]:.2f}")
+    right.set(title="label 0: the slope against the output", xlabel="output (0 is right, 1 most incorrect)", ylabel="slope")
+    for axes in (left, right):
+        axes.legend(loc="upper left")
+    return figure
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(__doc__, story, drawings))

@@ -1,0 +1,306 @@
+"""mlfromscratch, Neural Networks: Feedforward and Backpropagation Explained: matrix form, and the gradient as chains.
+
+Its network is input-hidden-hidden-output, here 4-5-4-3 sigmoids on the iris measurements of scikit-learn. Layers count from 0, as in the
+text: the input is layer 0, and w^(1) leads to layer 1. Sections are its headings, in a word. Its optimizers: mlfromscratch_descent.py.
+
+    python examples/mlfromscratch.py [--plot DIR]
+"""
+
+from functools import cache, reduce
+from itertools import pairwise
+
+import numpy as np
+from sklearn.datasets import load_iris
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import MinMaxScaler
+
+import refnet
+from printed import Printed, run
+from refnet.forms import accumulated
+
+LOSS = "half_squared_error"
+LR, BATCH = 3.0, 16
+COUNTED = ("zero", "one", "two", "three", "four", "five")
+ORDINAL = ("first", "second", "third", "fourth")
+
+
+@cache
+def iris():
+    """Measurements and species, a part for training and one for the test, as they come."""
+    x, labels = load_iris(return_X_y=True)
+    return train_test_split(x, labels, random_state=0)
+
+
+@cache
+def training_rows():
+    """The training part scaled to [0, 1], and its species one-hot."""
+    x, _, labels, _ = iris()
+    return MinMaxScaler().fit_transform(x), refnet.one_hot(labels, 3)
+
+
+def network(*sizes, seed=0, init=None):
+    """A network of sigmoids whose biases start at 0."""
+    net = refnet.mlp(sizes, hidden="sigmoid", output="sigmoid", init=init or refnet.Normal(std=1.0), seed=seed)
+    for layer in net.layers:
+        layer.b[...] = 0
+    return net
+
+
+def gradients(net, x, y):
+    """C and its gradients."""
+    return net.loss_and_gradients(x, y, LOSS)
+
+
+def largest(difference):
+    """The largest entry of a difference, in words."""
+    return f"{np.abs(difference).max():.0e}" if np.any(difference) else "0"
+
+
+def story():
+    yield from neurons()
+    yield from notation()
+    yield from equations()
+    yield from deeper()
+
+
+def neurons():
+    """The data between 0 and 1, and one neuron."""
+    x, x_test, _, _ = iris()
+    low, high = x.min(axis=0), x.max(axis=0)
+    by_formula, scaled = (x - low) / (high - low), training_rows()[0]
+    yield f"MinMax scaling is (x - min) / (max - min), column by column; MinMaxScaler differs by at most {largest(by_formula - scaled)}."
+    yield Printed("neurons", "range of the scaled data", "between 0 and 1", between(scaled))
+    least = ((x_test - low) / (high - low)).min()
+    yield f"The test part, scaled with min and max of the training part, may leave it: here {least:.3f} is the least."
+    a = network(4, 5, 4, 3).forward(scaled)
+    yield Printed("neurons", "activations of sigmoids", "between 0 and 1", between(np.concatenate([layer.a.ravel() for layer in a])))
+    weights = np.array([2.2, -1.2, 0.4])
+    one = refnet.Network([refnet.Dense([weights], [0.0], "sigmoid")]).predict(scaled[:1, :3]).item()
+    yield f"A neuron with the text's weights 2.2, -1.2, 0.4 on the activations {words(scaled[0, :3])} has the value {one:.3f}."
+
+
+def between(values):
+    """Where the values lie, in words."""
+    low, high = values.min(), values.max()
+    return "between 0 and 1" if low >= 0 and high <= 1 else f"{low:.3f} to {high:.3f}"
+
+
+def words(values, digits=3):
+    """Numbers in a line of text."""
+    return " ".join(f"{value:.{digits}f}" for value in np.ravel(values))
+
+
+def notation():
+    """What a_2^(1) and w_2,3^(2) are, and the forward pass in matrix form."""
+    net, x = network(4, 5, 4, 3), training_rows()[0][0]
+    a = [x, *(layer.a[0] for layer in net.forward([x]))]
+    place = a[1].tolist().index(a[1][2]), [id(layer) for layer in a].index(id(a[1]))
+    yield Printed("notation", "a_2^(1)", "number three, second layer", f"number {COUNTED[place[0] + 1]}, {ORDINAL[place[1]]} layer")
+    to, source = reached_by(net, x, a)
+    yield Printed("notation", "w_2,3^(2), to", "third neuron", f"{ORDINAL[to]} neuron")
+    yield Printed("notation", "w_2,3^(2), from", "neuron four", f"neuron {COUNTED[source + 1]}")
+    column = reduce(lambda a, layer: refnet.Sigmoid().value(layer.W @ a + layer.b[:, None]), net.layers, x[:, None])
+    off = largest(column.T - net.predict([x]))
+    yield f"a^(l) = sigma(W a^(l-1) + b), columns, three times: {words(column)}; refnet, in rows, differs by {off}."
+
+
+def reached_by(net, x, a):
+    """Which neuron of layer 2 answers to a nudge of w_2,3^(2), and which of layer 1 it answers in proportion to."""
+    nudged = net.copy()
+    nudged.layers[1].W[2, 3] += 1.0
+    answer = nudged.forward([x])[1].z[0] - net.forward([x])[1].z[0]
+    to = int(np.abs(answer).argmax())
+    return to, int(np.abs(a[1] - answer[to]).argmin())
+
+
+def equations():
+    """The three gradient equations of the output layer, the gradient vector, and its average over a mini-batch."""
+    (x, y), net = training_rows(), network(4, 5, 4, 3)
+    cost, grads = gradients(net, x, y)
+    dw, db, da = three_equations(net, x[0], y[0])
+    top = refnet.Network(net.layers[-1:])  # its input is a^(L-1)
+    deltas = gradients(top, net.forward(x[:1])[-2].a, y[:1])[1]
+    yield "The three equations multiply the factors of the output layer; dC/da carries on, to the layer below:"
+    yield Printed("equations", "dC/da da/dz dz/dw", "dC/dw", named("dC/dw", dw, deltas[0].dW, np.abs(dw), 3))
+    yield Printed("equations", "dC/da da/dz dz/db", "dC/db", named("dC/db", db, deltas[0].db, np.abs(db), 2))
+    spread = np.abs(db) @ np.abs(net.layers[-1].W)
+    yield Printed("equations", "dC/da da/dz dz/da, below", "dC/da", named("dC/da", da, deltas.wrt_input(top)[0], spread, 5))
+    count = sum(layer.W.size + layer.b.size for layer in net.layers)
+    size = "weights and biases" if grads.vector.size == count else f"{grads.vector.size}"
+    yield Printed("equations", "dimensions of the gradient vector", "weights and biases", size)
+    effect = np.abs(nudges(net, x, y))
+    most = "largest ratio" if effect.argmax() == np.abs(grads.vector).argmax() else "another"
+    yield Printed("equations", f"of {count}, the one with most impact", "largest ratio", most)
+    mean = np.mean([gradients(net, x[i : i + 1], y[i : i + 1])[1].vector for i in range(BATCH)], axis=0)
+    batch, form = gradients(net, x[:BATCH], y[:BATCH])[1], accumulated.gradient(net, x[:BATCH], y[:BATCH], LOSS)
+    off = largest(mean - batch.vector)
+    yield f"A mini-batch of {BATCH}: the average of the samples' gradients is the gradient of the average cost, to {off};"
+    yield f"summed in capital deltas and divided, the form that loops over samples, to {largest(form.dW[0] - batch[0].dW)}."
+    off = np.linalg.norm(updated_on_the_way(net, x, y) - grads[0].dW) / np.linalg.norm(grads[0].dW)
+    off = f"dC/dw^(1) {off:.0%} off" if off > 1e-6 else "the gradient"
+    yield Printed("equations", "weights updated layer by layer going back", "the gradient", off, "mlfromscratch-update-going-back")
+    up, down = (moved(net, sign * grads.vector, x, y) for sign in (0.1, -0.1))
+    yield Printed("equations", "stepping in the direction of the gradient", "optimizes", risen(cost, up), "mlfromscratch-direction")
+    yield Printed("equations", "later: with a minus in front", "optimizes", risen(cost, down))
+
+
+def named(name, found, deltas, terms, operations):
+    """The name of a gradient where the chain and the deltas give the same, but for the rounding of sums of such terms on both sides."""
+    off = np.abs(found - deltas)
+    return name if (off <= operations * np.finfo(float).eps * terms).all() else f"{largest(off)} off"
+
+
+def three_equations(net, x, y):
+    """dC/dw = dz/dw da/dz dC/da, dC/db and dC/da^(L-1) of the output layer, for one sample."""
+    below, top = net.forward([x])[-1].a_prev[0], net.predict([x])[0]
+    dC_da, da_dz = top - y, top * (1 - top)
+    return np.outer(dC_da * da_dz, below), dC_da * da_dz, net.layers[-1].W.T @ (da_dz * dC_da)
+
+
+def moved(net, step, x, y):
+    """C after a step."""
+    other = net.copy()
+    other.parameters[:] += step
+    return gradients(other, x, y)[0]
+
+
+def nudges(net, x, y):
+    """How far C goes when one weight or bias after the other is nudged."""
+    cost = gradients(net, x, y)[0]
+    return np.array([moved(net, 1e-4 * row, x, y) - cost for row in np.eye(net.parameters.size)])
+
+
+def risen(before, after):
+    """What became of the cost, in words."""
+    return "optimizes" if after < before else f"cost rises, {before:.3f} to {after:.3f}"
+
+
+def chain(layer, last, of):
+    """The partial derivatives whose product is dC/dw or dC/db of a layer, or dC/da of the one below."""
+    factors = [f"dC/da{last}"]
+    for l in range(last, layer, -1):
+        factors += [f"da{l}/dz{l}", f"dz{l}/da{l - 1}"]
+    return [*factors, f"da{layer}/dz{layer}", f"dz{layer}/d{of}{layer - (of == 'a')}"]
+
+
+@cache
+def scalar():
+    """A 1-1-1-1 network on one number: the network, and the values of all factors of its chains."""
+    net = network(1, 1, 1, 1, seed=3)
+    trace = net.forward([[0.8]])
+    values = {"dC/da3": trace.output.item() - 1.0}
+    for l, (layer, step) in enumerate(zip(net.layers, trace, strict=True), start=1):
+        values |= {f"da{l}/dz{l}": (step.a * (1 - step.a)).item(), f"dz{l}/dw{l}": step.a_prev.item(), f"dz{l}/db{l}": 1.0}
+        values[f"dz{l}/da{l - 1}"] = layer.W.item()
+    return net, values, gradients(net, [[0.8]], [[1.0]])[1]
+
+
+def deeper():
+    """The chains of partial derivatives, and which of them are shared."""
+    old = {*chain(2, 2, "w"), *chain(2, 2, "a")}
+    new, shared = [each for each in chain(1, 2, "w") if each not in old], set(chain(1, 2, "w")) & set(chain(1, 2, "b"))
+    yield Printed("deeper", f"new for dC/dw^(1): {', '.join(new)}", "two", COUNTED[len(new)])
+    yield Printed("deeper", "dC/dw^(1) and dC/db^(1) share the first", "4", len(shared))
+    net, values, grads = scalar()
+    yield Printed("deeper", "layers of input-hidden-hidden-output", "four", COUNTED[len(net.sizes)])
+    product = np.prod([values[factor] for factor in chain(1, 3, "w")])
+    yield f"The text's last formula on 1-1-1-1, {' '.join(chain(1, 3, 'w'))}, and the deltas:"
+    yield Printed("steps", f"product, {product:.6e}", "dC/dw^(1)", named("dC/dw^(1)", product, grads[0].dW.item(), abs(product), 7))
+    yield from wide()
+
+
+def wide():
+    """The same where layers have several neurons: Jacobian matrices, or a sum over paths."""
+    (x, y), net = training_rows(), network(4, 5, 4, 3)
+    dW = gradients(net, x[:1], y[:1])[1][0].dW
+    chained, sums = jacobians(net, x[0], y[0]), [[np.abs(paths(net, x[0], y[0], j, k)).sum() for k in range(4)] for j in range(5)]
+    yield Printed("steps", "the factors as Jacobian matrices, 4-5-4-3", "dC/dw^(1)", named("dC/dw^(1)", chained, dW, np.array(sums), 14))
+    terms = paths(net, x[0], y[0], 2, 3)
+    yield f"For one weight, w_2,3^(1), it is the sum over {terms.size} paths, {terms.sum():.3e} (deltas {dW[2, 3]:.3e}):"
+    yield f"the largest of them alone has {terms.flat[np.abs(terms).argmax()]:.3e}, the smallest {terms.flat[np.abs(terms).argmin()]:.3e}."
+    small = network(4, 5, 3)
+    other = small.copy()
+    other.layers[0].W[...] *= 2
+    first, second = (gradients(each, x, y)[1][1].dW for each in (small, other))
+    change = np.abs(second - first).max() / np.abs(first).max()
+    only = f"and on w^(1): doubled, {change:.0%} off" if change else "only"
+    yield Printed("deeper", "dC/dw^(2) depends on C and layer 2", "only", only, "mlfromscratch-depends-only")
+
+
+def jacobians(net, x, y):
+    """dC/da3 da3/dz3 dz3/da2 da2/dz2 dz2/da1 da1/dz1 dz1/dw1, in this order, each factor a matrix (the last one by its rule)."""
+    trace = net.forward([x])
+    row = trace.output - y
+    for layer, step in zip(net.layers[:0:-1], trace[:0:-1], strict=True):
+        row = row @ np.diag((step.a * (1 - step.a))[0]) @ layer.W
+    return np.outer(row @ np.diag((trace[0].a * (1 - trace[0].a))[0]), x)
+
+
+def paths(net, x, y, j, k):
+    """The chains from C to w_jk^(1), one for each neuron of layer 3 and of layer 2 on the way."""
+    trace = net.forward([x])
+    slope = [(step.a * (1 - step.a))[0] for step in trace]
+    (_, W2, W3), end = (layer.W for layer in net.layers), trace.output[0] - y
+    return np.array([[end[i] * slope[2][i] * W3[i, h] * slope[1][h] * W2[h, j] * slope[0][j] * x[k] for h in range(4)] for i in range(3)])
+
+
+def updated_on_the_way(net, x, y):
+    """dW of the first layer, when each layer takes its step before the delta goes through it: wrong."""
+    trace = net.forward(x)
+    delta = net.backward(trace, LOSS, y)[-1].delta
+    for layer, above, step, step_above in zip(net.layers[-2::-1], net.layers[:0:-1], trace[-2::-1], trace[:0:-1], strict=True):
+        W = above.W - LR * delta.T @ step_above.a_prev
+        delta = layer.activation.pullback(delta @ W, step.z, step.a)
+    return delta.T @ x
+
+
+def drawings():
+    yield "mlfromscratch_chain", draw_chain
+
+
+def draw_chain():
+    from pictures import BLUE, RED, sheet
+
+    net, values, grads = scalar()
+    names = ["a0", "z1", "a1", "z2", "a2", "z3", "a3", "C"]
+    numbers = [0.8, *(value.item() for layer in net.forward([[0.8]]) for value in (layer.z, layer.a)), values["dC/da3"] ** 2 / 2]
+    at = {name: 0.6 + 1.9 * i for i, name in enumerate(names)}
+    figure, axes = sheet(width=12, height=4.2)
+    factor = {"ha": "center", "va": "bottom", "color": RED, "fontsize": 9}
+    for name, number in zip(names, numbers, strict=True):
+        node(axes, at[name], 2.4, f"{name}\n{number:.3f}")
+    for left, right in pairwise(names):
+        arrow(axes, (at[left] + 0.45, 2.5), (at[right] - 0.45, 2.5), BLUE, "-")
+        if left != "a0":
+            arrow(axes, (at[right] - 0.45, 2.3), (at[left] + 0.45, 2.3), RED, "--")
+            name = f"d{right}/d{left}"
+            axes.text((at[left] + at[right]) / 2, 2.62, f"{name}\n{values[name]:.3f}", **factor)
+    for l, layer in enumerate(net.layers, start=1):
+        z = at[f"z{l}"]
+        node(axes, z, 0.4, f"w{l}\n{layer.W.item():.3f}")
+        arrow(axes, (z - 0.1, 0.9), (z - 0.1, 1.9), BLUE, "-")
+        arrow(axes, (z + 0.1, 1.9), (z + 0.1, 0.9), RED, "--")
+        axes.text(z + 0.85, 1.15, f"dz{l}/dw{l}\n{values[f'dz{l}/dw{l}']:.3f}", **factor)
+        axes.text(z + 0.55, 0.4, f"dC/dw{l} =\n{grads[l - 1].dW.item():.5f}", va="center", weight="bold", fontsize=9)
+    for left, right, text in (("z3", "C", "computed for w3, used again"), ("z2", "z3", "for w2, used again"), ("z1", "z2", "new for w1")):
+        axes.annotate("", (at[left] + 0.1, 3.75), (at[right] - 0.1, 3.75), arrowprops={"arrowstyle": "|-|,widthA=0.3,widthB=0.3"})
+        axes.text((at[left] + at[right]) / 2, 3.87, text, ha="center", va="bottom")
+    axes.set(title="1-1-1-1: each gradient is the product of the red factors on the way back from C", xlim=(-0.1, 14.5), ylim=(-0.2, 4.4))
+    axes.text(at["a0"], 1.15, "blue: forward\nred, dashed: back", fontsize=9, ha="center")
+    axes.axis("off")
+    return figure
+
+
+def node(axes, x, y, text):
+    """A circle with a name and a value."""
+    axes.plot(x, y, "o", markersize=40, color="#F3F3F3", markeredgecolor="black", zorder=2)
+    axes.text(x, y, text, ha="center", va="center", fontsize=9, zorder=3)
+
+
+def arrow(axes, start, end, colour, line):
+    """An arrow from start to end."""
+    axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": colour, "ls": line, "lw": 1.5, "shrinkA": 0, "shrinkB": 0})
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(__doc__, story, drawings))

@@ -1,0 +1,124 @@
+"""mlfromscratch, Neural Networks: Feedforward and Backpropagation Explained, optimizers: the cost, and mini-batch descent.
+
+The network and the data are those of mlfromscratch.py: 4-5-4-3 sigmoids, iris scaled to [0, 1]. Sections: "cost" is Cost Function, "SGD"
+Stochastic Gradient Descent.
+
+    python examples/mlfromscratch_descent.py [--plot DIR]
+"""
+
+from functools import cache
+
+import numpy as np
+
+import refnet
+from mlfromscratch import LOSS, LR, gradients, iris, moved, network, training_rows
+from printed import Printed, run
+
+BATCH, EPOCHS = 16, 80
+
+
+def story():
+    (x, y), net = training_rows(), network(4, 5, 4, 3)
+    total, mean = ((net.predict(x) - y) ** 2).sum(), refnet.MSE().value(net.predict(x), y)
+    times = f"{total / mean:g} times it" if total > mean else "mean squared error"
+    yield Printed("cost", "sum of the squared differences", "mean squared error", times, "mlfromscratch-sum-or-mean")
+    steps = 0.01 * np.random.default_rng(1).normal(size=(100, net.parameters.size))
+    up = np.mean([moved(net, step, x, y) > gradients(net, x, y)[0] for step in steps])
+    yield f"The text's first step goes in any direction: of 100 random ones, {up:.0%} raise the cost. Then the gradient leads."
+    yield f"Mini-batches of {BATCH}, averaged gradients, eta = {LR:g}, {EPOCHS} epochs; weights at first normal, biases 0:"
+    trained, once = descended()
+    yield Printed("SGD", "cost, weights initialised once", "decreases", fallen(once))
+    many = fallen(descended(again=True)[1])
+    yield Printed("SGD", "cost, weights anew for each mini-batch", "decreases", many, "mlfromscratch-weights-anew")
+    yield Printed("SGD", "a positive derivative moves a weight", "left", moves(net, x, y, 1))
+    yield Printed("SGD", "a negative one", "right", moves(net, x, y, -1))
+    yield Printed("SGD", "stopped before a minimum", "diverged", state(*descended(epochs=12)), "mlfromscratch-diverged")
+    yield f"Trained, {trained.accuracy(x, iris()[2]):.0%} of the training rows are right."
+    equal = descended(init=refnet.Constant(0.1))[0].layers[0].W
+    small = descended(init=refnet.Uniform(-0.1, 0.1))[1]
+    yield f"Were all weights 0.1 at first, and not random, hidden neurons would stay equal: they differ by {np.ptp(equal, axis=0).max():g}."
+    yield f"Random within 0.1, the cost is still {small[-1]:.2f} at the end; from the wider weights it is {once[-1]:.2f}."
+
+
+@cache
+def descended(epochs=EPOCHS, init=None, again=False):
+    """Mini-batch descent, with new weights for each mini-batch or not: the last network, and the cost of all rows after each batch."""
+    x, y = training_rows()
+    rng, net, costs = np.random.default_rng(0), network(4, 5, 4, 3, init=init), []
+    for _ in range(epochs):
+        for batch in refnet.minibatches(len(x), BATCH, rng):
+            if again:
+                net = network(4, 5, 4, 3, seed=len(costs), init=init)
+            refnet.SGD(lr=LR).step(net, gradients(net, x[batch], y[batch])[1])
+            costs.append(gradients(net, x, y)[0])
+    return net, np.array(costs)
+
+
+def fallen(costs):
+    """What the costs did, in words."""
+    return "decreases" if costs[-1] < costs[0] / 2 else f"stays from {costs.min():.2f} to {costs.max():.2f}"
+
+
+def moves(net, x, y, sign):
+    """Where one step of descent moves all weights whose derivative has this sign."""
+    other, grads = net.copy(), gradients(net, x, y)[1]
+    refnet.SGD(lr=LR).step(other, grads)
+    way = set(np.sign(other.parameters - net.parameters)[np.sign(grads.vector) == sign].tolist())
+    return {(-1.0,): "left", (1.0,): "right"}.get(tuple(way), "both ways")
+
+
+def state(net, costs):
+    """Whether a training has converged or diverged, or neither."""
+    slope = np.linalg.norm(gradients(net, *training_rows())[1].vector)
+    if slope < 1e-6:
+        return "converged"
+    return f"neither: cost {costs[0]:.2f}, then {costs[-1]:.2f}" if costs[-1] < costs[0] else "diverged"
+
+
+def drawings():
+    yield "mlfromscratch_minibatches", draw_minibatches
+    yield "mlfromscratch_paths", draw_paths
+
+
+def draw_minibatches():
+    from pictures import BLUE, RED, sheet
+
+    figure, axes = sheet(width=6.4, height=4.2)
+    axes.plot(descended(again=True)[1], ":", color=RED, linewidth=1, label="initialised anew for each mini-batch")
+    axes.plot(descended()[1], color=BLUE, label="initialised once")
+    axes.set(title="Weights that start anew for each mini-batch never learn", ylim=(0, 0.8))
+    axes.set(xlabel="mini-batch", ylabel="cost of all training rows")
+    axes.legend(title="weights and biases")
+    return figure
+
+
+def one_neuron(batch_size, epochs, lr=8.0):
+    """The way of w and b of one neuron, which tells virginica by the length of the petal."""
+    x, y = training_rows()
+    net = refnet.Network([refnet.Dense([[-4.0]], [2.0], "sigmoid")])
+    way = [net.parameters.copy()]
+    rule, keep = refnet.SGD(lr=lr), lambda step: way.append(net.parameters.copy())
+    refnet.fit(net, x[:, 2:3], y[:, 2:], loss=LOSS, optimizer=rule, epochs=epochs, batch_size=batch_size, on_step=keep)
+    return np.array(way)
+
+
+def draw_paths():
+    from pictures import BLUE, RED, SURFACE, sheet
+
+    figure, axes = sheet(width=6.8, height=4.8)
+    stochastic, batch = one_neuron(4, 6), one_neuron(None, 168)
+    x, y = training_rows()
+    w, b = np.linspace(-5, 11, 81), np.linspace(-8, 4, 61)
+    outputs = refnet.Sigmoid().value(w[:, None] * x[:, 2] + b[:, None, None])
+    lines = axes.contourf(w, b, np.mean((outputs - y[:, 2]) ** 2, axis=-1) / 2, levels=16, cmap=SURFACE)
+    figure.colorbar(lines, label="cost of all training rows")
+    axes.plot(*stochastic.T, ".-", color=RED, linewidth=0.8, markersize=3, label=f"mini-batches of 4: {len(stochastic) - 1} steps")
+    axes.plot(*batch.T, "--", color="white", linewidth=2, label=f"all rows: {len(batch) - 1} steps")
+    axes.plot(*stochastic[0], "s", color="white", markeredgecolor=BLUE, markersize=9, label="start")
+    axes.set(title="One neuron, two weights: each mini-batch has its own downhill", xlabel="w", ylabel="b")
+    axes.legend(loc="lower left", facecolor="0.7")
+    return figure
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(__doc__, story, drawings))

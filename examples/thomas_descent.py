@@ -1,0 +1,299 @@
+"""Thomas, Neural Networks Tutorial - A Pathway to Deep Learning (adventuresinmachinelearning), section 4: gradient descent in one and
+two dimensions, and backpropagation index by index, with matrices, and summed over samples.
+
+    python examples/thomas_descent.py [--plot DIR]
+"""
+
+from functools import cache
+from itertools import pairwise
+from string import ascii_lowercase
+
+import numpy as np
+
+import refnet
+from printed import Printed, run
+from refnet.forms import accumulated, loops
+from thomas_forward import X, compared, three_three_one, ulps
+
+START, GAMMA, PRECISION = 6.0, 0.01, 1e-5
+MINIMUM, CURVATURE = 9 / 4, 12 * (9 / 4) ** 2 - 18 * (9 / 4)  # where x^2 (4 x - 9) changes its sign, and f'' there
+P1, RATE = np.array([3.0, 2.0]), 0.8
+COST = "half_squared_error"
+SAMPLES = np.array([X, [-1.0, 0.5, 1.0]]), np.array([[1.0], [0.0]])
+
+
+def error(x):
+    """f(x) = x^4 - 3 x^3 + 2."""
+    return x**4 - 3 * x**3 + 2
+
+
+def slope(x):
+    """f'(x) = 4 x^3 - 9 x^2."""
+    return 4 * x**3 - 9 * x**2
+
+
+def steps(start, gamma, count):
+    """x after 0, 1, ..., count steps x := x - gamma f'(x)."""
+    xs = [start]
+    for _ in range(count):
+        xs.append(xs[-1] - gamma * slope(xs[-1]))
+    return np.array(xs)
+
+
+@cache
+def descent(precision=PRECISION):
+    """Every x of the text's descent, which ends with the first step that is not longer than the precision."""
+    xs = steps(START, GAMMA, 200)
+    return xs[: np.flatnonzero(np.abs(np.diff(xs)) <= precision)[0] + 2]
+
+
+def bowl(p):
+    """A stated bowl for section 4.4: 0.35 x_1^2 + 0.175 x_2^2. Rows of p are points."""
+    return np.square(p) @ np.array([0.35, 0.175])
+
+
+def bowl_slope(p):
+    """Both partial derivatives by central differences, which are exact on a parabola but for rounding."""
+    return np.array([bowl(p + axis) - bowl(p - axis) for axis in np.eye(2)]) / 2
+
+
+@cache
+def bowl_path():
+    """p1, p2, ... on the bowl."""
+    points = [P1]
+    for _ in range(6):
+        points.append(points[-1] - RATE * bowl_slope(points[-1]))
+    return np.array(points)
+
+
+def three_outputs():
+    """The network of the second diagram in section 4.6: the same hidden layer under three outputs, with stated weights."""
+    W2 = np.array([[0.5, 0.5, 0.5], [0.1, 0.2, 0.3], [-0.4, 0.6, 0.2]])
+    return refnet.Network([three_three_one().layers[0], refnet.Dense(W2, np.full(3, 0.2), "sigmoid")])
+
+
+def story():
+    yield from errors()
+    yield from one_dimension()
+    yield from precision()
+    yield from cost()
+    yield from two_dimensions()
+    yield from chain()
+    yield from hidden()
+    yield from over_samples()
+
+
+def errors():
+    """Section 4: an error, a target, and a step that is too large."""
+    yield Printed("§4", "abs(2 - 5), the L1 norm of the error", "3", np.linalg.norm([2.0 - 5.0], ord=1))
+    yield Printed("§4", "outputs, one for each letter", "26", len(ascii_lowercase))
+    last = steps(2.3, 0.1, 1000)[-2:] - MINIMUM
+    bounces = last[0] * last[1] < 0 and min(abs(last)) > PRECISION
+    yield Printed("§4", "a step size that is too large: 0.1 from 2.3", "bounces", "bounces" if bounces else "converges")
+
+
+def one_dimension():
+    """Section 4.1: x^4 - 3 x^3 + 2 from 6."""
+    xs, derivative = descent(), np.poly1d([1, -3, 0, 0, 2]).deriv()
+    by_x, by_error = first_below(xs), first_below(error(xs))
+    listed = [number for at in np.flatnonzero(derivative.coeffs) for number in (abs(derivative.coeffs[at]), derivative.order - at)]
+    yield Printed("§4.1", "f'(x)", "4x^3 - 9x^2", listed)
+    yield Printed("§4.1", "where the minimum is", "2.25", max(derivative.roots.real))
+    yield Printed("§4.1", "where the descent ends", "2.249965", xs[-1])
+    yield Printed("§4.1", "how far off it may be, and is", "0.00001", MINIMUM - xs[-1], erratum="thomas-precision")
+    yield Printed("§4.1", "step that changes x by less than that", "the last", compared("the last", f"{by_x}", f"{len(xs) - 1}"))
+    stops = compared("the last", f"{by_error}", f"{len(xs) - 1}")
+    yield Printed("§4", "step that changes the error by less", "the last", stops, erratum="thomas-stop")
+    yield f"The error changes by less than 0.00001 from step {by_error} on, where x is still {MINIMUM - xs[by_error]:.4f} off."
+    yield f"Near 2.25, where f'' = {CURVATURE:g}, step sizes below 2 / f'' = {2 / CURVATURE:.4f} converge."
+    yield f"x^4 - 3 x^3 + 2 from 6: the slope there is {slope(START):g}, so the first step leaps over the minimum to {xs[1]:.4g};"
+    yield f"the other {len(xs) - 2} steps come back to it from the left. With a step size of 1/90 the first one would land on"
+    yield f"{steps(START, 1 / 90, 1)[1]:g} and be the last: the slope is 0 there too, though the curve falls on."
+
+
+def precision():
+    """Section 4.1: the precision is the length of the last step."""
+    xs = descent()
+    off, last, kept = MINIMUM - xs[-1], abs(xs[-1] - xs[-2]), 1 - GAMMA * CURVATURE
+    ratio = kept / (1 - kept)
+    yield "The precision is what the last step must not exceed; it is no bound of the error. Near the minimum"
+    yield f"every step leaves 1 - gamma f'' = {kept:.4f} of the distance and takes {1 - kept:.4f} of it,"
+    yield f"so a last step of {last:.3g} leaves {ratio:.3f} times as much: {last * ratio:.3g}. It is {off:.3g}."
+    longer = descent(PRECISION / ratio)
+    more = len(longer) - len(xs)
+    yield f"To end within 0.00001 the precision has to be {PRECISION / ratio:.2g}: {more} more steps, and {MINIMUM - longer[-1]:.2g} off."
+
+
+def first_below(values):
+    """The number of the first step that changes a value by no more than the precision."""
+    return int(np.flatnonzero(np.abs(np.diff(values)) <= PRECISION)[0]) + 1
+
+
+def cost():
+    """Sections 4.2 and 4.3: J, its names and its sums."""
+    a, y = np.random.default_rng(0).random((2, 4, 10))
+    J, mean_square = refnet.HalfSquaredError().value(a, y), refnet.MSE().value(a, y)
+    one = refnet.HalfSquaredError().value(a[:, :1], y[:, :1]) / refnet.MSE().value(a[:, :1], y[:, :1])
+    yield "J, the mean over the samples of 1/2 ||y - h||^2, is refnet.HalfSquaredError. It is no mean over the outputs:"
+    yield f"with ten outputs it is {J / mean_square:g} times the mean squared error, with one output {one:g} times."
+    e = np.array([3.0, 4.0])
+    named = compared("the same", f"{np.linalg.norm(e):g}", f"{sum(e**2):g}")
+    yield Printed("§4.2", "L2 norm and sum of squares of (3, 4)", "the same", named, erratum="thomas-norm")
+    squared = compared("mean squared error", f"{J:.4f}", f"{mean_square:.4f}")
+    yield Printed("§4.2", "J of four samples, ten outputs", "mean squared error", squared, erratum="thomas-half-mse")
+    m = 4
+    terms = compared("m", f"{len(range(m + 1))}", f"{m}")
+    yield Printed("§4.2", f"terms from z = 0 to m, m = {m}", "m", terms, erratum="thomas-sum-from-0")
+    net, (x, y) = three_three_one(), SAMPLES
+    one, mean = (net.loss_and_gradients(x[:n], y[:n], COST)[1][1].db[0] for n in (1, 2))
+    whose = compared("one sample's", f"{one:.4f}", f"{mean:.4f}")
+    yield Printed("§4.3", "the derivative in a step, by b_1^(2)", "one sample's", whose, erratum="thomas-one-sample")
+
+
+def two_dimensions():
+    """Section 4.4: a bowl whose slope at p1 is the text's."""
+    path = bowl_path()
+    yield "A bowl and a point that fit the text's slope: 0.35 x_1^2 + 0.175 x_2^2 at p1 = (3, 2)."
+    yield Printed("§4.4", "derivative at p1", "[2.1, 0.7]", bowl_slope(P1))
+    yield Printed("§4.4", "partial derivative by x_1", "[2.1]", bowl_slope(P1)[:1])
+    told = ", ".join(f"p{k} = ({p[0]:.3g}, {p[1]:.3g})" for k, p in enumerate(path[:3], start=1))
+    yield f"With step size {RATE}: {told}; the error falls from {bowl(P1):.3g} to {bowl(path[-1]):.2g} in {len(path) - 1} steps."
+
+
+def chain():
+    """Section 4.5: one weight of the output layer, 3-3-1, x = (1.5, 2, 3), y = 1."""
+    net, y = three_three_one(), 1.0
+    h, z = accumulated.propagate(net.layers, X)
+    factors = -(y - h[3][0]), h[3][0] * (1 - h[3][0]), h[2][1]
+    dW = net.loss_and_gradients([X], [[y]], COST)[1][1].dW
+    yield f"3-3-1 with target y = {y:g}: dJ/dw_12^(2) = dJ/dh_1^(3) dh_1^(3)/dz_1^(3) dz_1^(3)/dw_12^(2)"
+    yield f"  = {factors[0]:.5f} * {factors[1]:.5f} * {factors[2]:.5f} = {np.prod(factors):.6f}; refnet's dW^2[0, 1]: {dW[0, 1]:.6f}."
+    yield Printed("§4.5", "2/5 5/2", "1", 2 / 5 * (5 / 2))
+    its_name = f"z_1^({min(z, key=lambda l: abs(z[l][0] - weighted(net, 2, h)))})"
+    yield Printed("§4.5", "the sum of w_1j^(2) h_j^(2), + b_1^(2)", "z_1^(2)", its_name, erratum="thomas-z-3")
+    grown = net.copy()
+    grown.layers[1].W[0, 1] += 1
+    by_1, by_2 = (compared("h_2^(2)", f"{weighted(grown, l, h) - weighted(net, l, h):.4f}", f"{h[2][1]:.4f}") for l in (1, 2))
+    yield Printed("§4.5", "by w_12^(2): sum of w_1j^(1) h_j^(2)", "h_2^(2)", by_1, erratum="thomas-w-2")
+    yield Printed("§4.5", "by w_12^(2): sum of w_1j^(2) h_j^(2)", "h_2^(2)", by_2)
+    constant = np.poly1d(net.layers[1].b)
+    yield Printed("§4.5", "derivative of a constant", "1", constant.deriv()(1.0), erratum="thomas-constant")
+
+
+def weighted(net, l, h):
+    """Sum over j of w_1j^(l) h_j^(2), + b_1^(l): what the text differentiates by w_12^(2), there with l = 1."""
+    return net.layers[l - 1].W[0].dot(h[2]) + net.layers[l - 1].b[0]
+
+
+def hidden():
+    """Section 4.6: deltas go back through the weights, summed over the outputs."""
+    for net, y in ((three_three_one(), [[1.0]]), (three_outputs(), [[1.0, 0.0, 0.0]])):
+        worked, gradients = loops.gradient(net, [X], y, COST), net.loss_and_gradients([X], y, COST)[1]
+        above, W = worked.delta[1][0], net.layers[1].W
+        terms = " + ".join(f"{w:g} * {d:.4f}" for w, d in zip(W[:, 0], above, strict=True))
+        f_z, there = worked.a[0][0, 0] * (1 - worked.a[0][0, 0]), gradients[0].delta[0, 0]
+        yield f"3-3-{len(above)}: delta_1^(2) = ({terms}) * f'(z_1^(2))"
+        yield f"  = {W[:, 0].dot(above):.5f} * {f_z:.5f} = {worked.delta[0][0, 0]:.6f}; refnet's delta^1[0]: {there:.6f}."
+        apart = max(ulps(got, layer.dW) for got, layer in zip(worked.dW, gradients, strict=True))
+        yield f"  Every dJ/dw_ij^(l) = h_j^(l) delta_i^(l+1), in loops, is refnet's dW to {apart:g} ulp."
+
+
+def over_samples():
+    """Sections 4.7 to 4.9: which product has the shape of W, sums over the samples, and one step with their mean."""
+    (x, y), net = SAMPLES, three_three_one().copy()
+    first, second = samples = list(accumulated.samples(net.layers, x, y, 1.0))
+    h, delta = ({l: vector[:, np.newaxis] for l, vector in numbered.items()} for numbered in (first.h, first.delta))
+    yield Printed("§4.7", "h^(1) delta^(2), without transpose", "cannot be multiplied", product(h[1], delta[2]))
+    without = product(h[2], delta[3])
+    yield Printed("§4.7", "h^(2) delta^(3), without transpose", "cannot be multiplied", without, erratum="thomas-naive-product")
+    _, tri_W, tri_b = accumulated.accumulate(net.layers, samples)
+    yield Printed("§4.8", "shape of Delta b^(2), from Delta b^(1)", "(1,)", (tri_b[0] + second.delta[3]).shape, erratum="thomas-delta-b")
+    yield f"delta^(l+1) (h^(l))^T has the shape of W^(l): {product(delta[2], h[1].T)} for l = 1, {product(delta[3], h[2].T)} for l = 2."
+    yield f"Two samples: Delta w_12^(2) = {tri_W[1][0, 1]:.6f}, 1/2 of it is dJ/dw_12^(2) = {tri_W[1][0, 1] / 2:.6f}."
+    stepped = net.copy()
+    refnet.SGD(lr=0.25).step(stepped, stepped.loss_and_gradients(x, y, COST)[1])
+    J = accumulated.step(net, x, y, COST, 0.25)
+    apart = ulps(net.parameters, stepped.parameters)
+    yield f"One step with alpha = 0.25 from J = {J:.6f}, summed sample by sample: the weights are refnet's to {apart:g} ulp."
+
+
+def product(left, right):
+    """The shape of a matrix product, or that there is none."""
+    if left.shape[1] != right.shape[0]:
+        return "cannot be multiplied"
+    return f"({' x '.join(map(str, (left @ right).shape))})"
+
+
+def drawings():
+    yield "thomas_descent", draw_descent
+    yield "thomas_contours", draw_contours
+    yield "thomas_deltas", draw_deltas
+
+
+def draw_descent():
+    """Section 4.1: the path on the curve, and the step and the distance of each iteration."""
+    from pictures import BLACK, BLUE, ORANGE, RED, sheet
+
+    xs = descent()
+    figure, (curve, fall) = sheet(1, 2)
+    grid = np.linspace(-0.6, 3.1, 200)
+    curve.plot(grid, error(grid), color=BLUE)
+    curve.plot(xs[1:], error(xs[1:]), "o", color=RED, markersize=5, label=f"steps 1 to {len(xs) - 1}, the first from x = 6")
+    curve.plot(MINIMUM, error(MINIMUM), "+", color=BLACK, markersize=14, markeredgewidth=2, label="minimum, x = 2.25")
+    curve.annotate(f"from ({START:g}, {error(START):g})", (xs[1], error(xs[1])), (1.1, 3.2), arrowprops={"arrowstyle": "->"})
+    curve.set(title="descent on x^4 - 3 x^3 + 2, step size 0.01", xlabel="x", ylabel="f(x)", ylim=(-7.5, 8))
+    curve.legend(loc="upper center")
+    counted = np.arange(1, len(xs))
+    fall.semilogy(counted, abs(xs[1:] - MINIMUM), color=BLUE, label="distance from 2.25")
+    fall.semilogy(counted, abs(np.diff(xs)), "--", color=RED, label="length of the step")
+    fall.axhline(PRECISION, color=ORANGE, linestyle=":", linewidth=2, label="precision 0.00001")
+    fall.set(title="the step falls below the precision, the distance not", xlabel="step", ylabel="in units of x")
+    fall.legend()
+    return figure
+
+
+def draw_contours():
+    """Section 4.4: steps from p1, each across the contour it starts from."""
+    from pictures import BLACK, RED, SURFACE, sheet
+
+    path = bowl_path()
+    figure, axes = sheet(width=6.2, height=4.4)
+    one, two = np.meshgrid(np.linspace(-1.0, 3.6, 120), np.linspace(-1.0, 2.8, 120))
+    heights = bowl(np.stack([one, two], axis=-1))
+    levels = sorted([*bowl(path[:4]), 0.04, 2.2, 5.0])
+    axes.clabel(axes.contour(one, two, heights, levels=levels, cmap=SURFACE), fmt="%.2f", fontsize=8)
+    for k, (here, there) in enumerate(pairwise(path), start=1):
+        axes.annotate("", there, here, arrowprops={"arrowstyle": "-|>", "color": RED, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0})
+        if k < 5:
+            axes.text(here[0] + 0.06, here[1] + 0.1, f"p{k}", color=BLACK, fontweight="bold")
+    axes.plot(*path.T, "o", color=RED, markersize=4)
+    axes.plot(0, 0, "+", color=BLACK, markersize=14, markeredgewidth=2)
+    axes.set(title="0.35 x_1^2 + 0.175 x_2^2: slope [2.1, 0.7] at p1, step size 0.8", xlabel="x_1", ylabel="x_2", aspect="equal")
+    return figure
+
+
+def draw_deltas():
+    """Section 4.6: three output deltas go back to one hidden node, each through its weight."""
+    from pictures import BLACK, BLUE, RED, sheet
+
+    net = three_outputs()
+    worked, W = loops.gradient(net, [X], [[1.0, 0.0, 0.0]], COST), net.layers[1].W
+    figure, axes = sheet(width=7.4, height=4.2)
+    node = {"boxstyle": "circle,pad=0.55", "facecolor": "white", "edgecolor": BLUE, "linewidth": 1.6}
+    axes.text(0, 0, "1", ha="center", va="center", bbox=node, zorder=3)
+    told = f"delta_1^(2) = {worked.delta[0][0, 0]:.5f}\n= {W[:, 0].dot(worked.delta[1][0]):.5f} * f'(z_1^(2))"
+    axes.text(0, -0.42, told, ha="center", va="top")
+    for i, y in enumerate((1.0, 0.0, -1.0)):
+        delta = worked.delta[1][0, i]
+        axes.annotate("", (0.17, 0.13 * y), (2.85, y), arrowprops={"arrowstyle": "-|>", "color": RED, "linewidth": 1.8})
+        label = f"{W[i, 0]:g} * {delta:.4f} = {W[i, 0] * delta:.5f}"
+        axes.text(1.7, 0.57 * y, label, ha="center", va="center", color=BLACK, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})
+        axes.text(3, y, f"{i + 1}", ha="center", va="center", bbox=node, zorder=3)
+        axes.text(3.25, y, f"delta_{i + 1}^(3) = {delta:.4f}", va="center")
+    axes.set(xlim=(-0.8, 4.6), ylim=(-1.35, 1.35), title="hidden node 1: w_i1^(2) delta_i^(3) from each output i, summed, times f'")
+    axes.axis("off")
+    return figure
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(__doc__, story, drawings))

@@ -1,0 +1,150 @@
+"""Thomas, Neural Networks Tutorial - A Pathway to Deep Learning (adventuresinmachinelearning), sections 1 to 3: what weight and bias
+do to one sigmoid node, and the forward pass of the 3-3-1 network, index by index and with matrices.
+
+    python examples/thomas_forward.py [--plot DIR]
+"""
+
+from functools import cache
+from timeit import repeat
+
+import numpy as np
+
+import refnet
+from printed import Printed, run
+from refnet.forms import accumulated, loops
+
+X = np.array([1.5, 2.0, 3.0])
+GRID = np.arange(-8, 8, 0.1)
+WEIGHTS = (0.5, 1.0, 2.0)
+BIASES = (-8.0, 0.0, 8.0)
+SIGMOID = refnet.Sigmoid()
+
+
+@cache
+def three_three_one():
+    """The network of section 3.1: rows of W are the nodes of the layer above, entry w_ij stands in row i and column j."""
+    W1 = np.array([[0.2] * 3, [0.4] * 3, [0.6] * 3])
+    W2 = np.array([[0.5, 0.5, 0.5]])
+    return refnet.Network([refnet.Dense(W1, np.full(3, 0.8), "sigmoid"), refnet.Dense(W2, np.array([0.2]), "sigmoid")])
+
+
+def half_on(w, b):
+    """The x on the grid of the text where f(w x + b) passes 1/2, which is -b / w."""
+    return float(np.interp(0.5, SIGMOID.value(w * GRID + b), GRID))
+
+
+def compared(claim, one, other):
+    """The claim where two figures, written out, are the same; else the two."""
+    return claim if one == other else f"{one} against {other}"
+
+
+def ulps(got, expected):
+    """The largest difference of two arrays, in units of the last place (ulp)."""
+    return float(np.max(np.abs(got - expected) / np.spacing(np.abs(expected))))
+
+
+def index_order():
+    """Which of w_ij and w_ji is the weight from node j = 1 to node i = 2: the one that z_2 grows by where x_1 grows by 1."""
+    net = three_three_one()
+    growth = accumulated.propagate(net.layers, X + np.eye(3)[0])[1][2][1] - accumulated.propagate(net.layers, X)[1][2][1]
+    W = net.layers[0].W
+    named = {"w_ij": W[1, 0], "w_ji": W[0, 1]}
+    return min(named, key=lambda name: abs(named[name] - growth))
+
+
+def seconds(call, times):
+    """The shortest of three averages."""
+    return min(repeat(call, number=times, repeat=3)) / times
+
+
+def story():
+    yield from one_node()
+    yield from looped()
+    yield from vectorised()
+    yield from timed()
+
+
+def one_node():
+    """Sections 2.1 to 2.5."""
+    slopes = ", ".join(f"{w / 4:g} for w = {w:g}" for w in WEIGHTS)
+    yield f"One node, h = f(w x + b). The slope of f(w x) at 0 is w / 4: {slopes}."
+    for w in WEIGHTS:
+        yield Printed("§2.3", f"x where f({w:g} x) passes 1/2", "0", half_on(w, 0.0))
+    turns = ", ".join(f"{half_on(5.0, b):.1f} for b = {b:g}" for b in BIASES)
+    yield f"The bias moves the place where the node turns on to x = -b / w: with w = 5, {turns}; from 1 on wants b = -5."
+    yield Printed("§2.5", "the weight into node i from node j", "w_ji", index_order(), erratum="thomas-w-ji")
+
+
+def looped():
+    """Section 3.2: the nested loops, and the same by hand."""
+    net = three_three_one()
+    h = accumulated.propagate(net.layers, X)[0]
+    yield "3-3-1, x = (1.5, 2, 3): every node is f of its weighted inputs plus its bias."
+    yield Printed("§3.2", "output, in nested loops", "0.8354", loops.feed_forward(net, [X])[0, 0], erratum="thomas-truncated")
+    for i, printed in enumerate(("0.8909", "0.9677", "0.9909")):
+        yield Printed("§3.2", f"h_{i + 1}^(2)", printed, h[2][i], erratum="thomas-truncated" if i == 2 else "")
+    cut = np.floor(1e4 * np.append(h[2], h[3])) / 1e4
+    yield Printed("§3.2", "all four, cut off after four digits", "0.8909, 0.9677, 0.9909, 0.8354", cut)
+    rounded = SIGMOID.value(np.array(0.5 * 0.8909 + 0.5 * 0.9677 + 0.5 * 0.9909 + 0.2))
+    yield Printed("§3.2", "last line, from the h^(2) as printed", "0.8354", float(rounded))
+    yield f"To four digits h_3^(2) is {h[2][2]:.4f} and the output {h[3][0]:.4f}. The last line is right as it stands:"
+    yield f"it starts from the shortened h^(2), which give {rounded:.7f}. The loops do not, and their output rounds up."
+
+
+def vectorised():
+    """Sections 3.4 and 3.5: the sum as a matrix product."""
+    net = three_three_one()
+    W, b = net.layers[0].W, net.layers[0].b
+    z = accumulated.propagate(net.layers, X)[1]
+    line = f"{z[2][0]:.4g}"
+    yield "z^(l+1) = W^(l) h^(l) + b^(l), h^(l+1) = f(z^(l+1)): each row of W times the column h, element j with element j, then summed."
+    x_i, x_j = (f"{sum(W[0] * x) + b[0]:.4g}" for x in (X[0], X))
+    yield Printed("§3.4", "z_1^(2) and sum of w_1j x_1, + b_1", "the same", compared("the same", x_i, line), erratum="thomas-x-i")
+    yield Printed("§3.4", "z_1^(2) and sum of w_1j x_j, + b_1", "the same", compared("the same", x_j, line))
+    each = compared("the product", f"{sum(w * x for w in W[0] for x in X):.4g}", f"{W[0].dot(X):.4g}")
+    yield Printed("§3.5", "each element of the row times each x", "the product", each, erratum="thomas-each-by-each")
+    yield Printed("§3.5", "shape of W^(1) x, a column", "(3 x 1)", W.dot(X[:, np.newaxis]).shape)
+    yield Printed("§3.5", "the vector that f is applied to first", "z^(1)", f"z^({min(z)})", erratum="thomas-z-1")
+    yield Printed("§3.5", "output, in matrix form", "0.8354", net.predict([X])[0, 0], erratum="thomas-truncated")
+
+
+def timed():
+    """Sections 3.3 and 3.5: what the loops cost. The times are this machine's, and differ from run to run."""
+    net = refnet.mlp([100, 100, 50, 10], hidden="sigmoid", output="sigmoid", seed=0)
+    x = np.random.default_rng(0).random(100)
+    slow, fast = seconds(lambda: loops.feed_forward(net, [x]), 1), seconds(lambda: accumulated.propagate(net.layers, x), 100)
+    yield Printed("§3.5", "70 us less 46 us, in us", "24", 70 - 46)
+    yield Printed("§3.5", "41 ms over 84 us, to one digit", "500", float(f"{41e-3 / 84e-6:.0e}"))
+    apart = ulps(loops.feed_forward(net, [x]), net.predict([x]))
+    yield f"100-100-50-10: loops and refnet sum in another order; their outputs are up to {apart:g} ulp apart."
+    yield (
+        f"On this machine: {slow * 1e3:.1f} ms in loops, {fast * 1e6:.0f} us in matrices, {slow / fast:.0f} times faster "
+        "(in the text 41 ms, 84 us and 500 times)."
+    )
+
+
+def drawings():
+    yield "thomas_node", draw_node
+
+
+def draw_node():
+    """Sections 2.1 and 2.3: the sigmoid, its weight and its bias."""
+    from pictures import COLOURS, LINES, sheet
+
+    figure, axes = sheet(1, 3, width=4.2, sharey=True)
+    axes[0].plot(GRID, SIGMOID.value(GRID))
+    for k, w in enumerate(WEIGHTS):
+        axes[1].plot(GRID, SIGMOID.value(w * GRID), color=COLOURS[k], linestyle=LINES[k], label=f"w = {w:g}")
+    for k, b in enumerate(BIASES):
+        axes[2].plot(GRID, SIGMOID.value(5 * GRID + b), color=COLOURS[k], linestyle=LINES[k], label=f"b = {b:g}")
+        axes[2].plot(half_on(5.0, b), 0.5, "o", color=COLOURS[k])
+    titles = ("sigmoid: f(x) = 1 / (1 + exp(-x))", "the weight sets how steep: f(w x)", "the bias sets where: f(5 x + b) is 1/2 at -b / 5")
+    for a, title in zip(axes, titles, strict=True):
+        a.set(title=title, xlabel="x", ylabel="h")
+    axes[1].legend(loc="upper left")
+    axes[2].legend(loc="center right")
+    return figure
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(__doc__, story, drawings))
