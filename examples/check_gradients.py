@@ -183,4 +183,4 @@ def drawings():
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(__doc__, story, drawings, column="expected"))

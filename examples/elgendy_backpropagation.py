@@ -1,4 +1,4 @@
-"""Elgendy, Deep Learning for Vision Systems, chapter 2, section 2.7: the chain rule along one path and over all paths.
+"""Elgendy, Deep Learning for Vision Systems, section 2.7: the chain rule along one path and over all paths.
 
     python examples/elgendy_backpropagation.py [--plot DIR]
 """
@@ -62,6 +62,14 @@ def order_of_indices():
     """In which order the formula's indices make a path."""
     orders = {"from, to": EDGES, "to, from": [(b, a) for a, b in EDGES]}
     return next(name for name, edges in orders.items() if all(edges[l][1] == edges[l + 1][0] for l in range(3)))
+
+
+def local_gradients(net, x, y):
+    """Gate by gate, where each layer has one neuron: dz/da = w and da/dz = f'(z) of each, and dE/da of the error."""
+    trace, local = net.forward(x), []
+    for layer, step in zip(net.layers, trace, strict=True):
+        local += [layer.W.item(), layer.activation.derivative(step.z, step.a).item()]
+    return [*local, refnet.MSE().gradient(trace.output, np.array(y)).item()]
 
 
 def weight_by_weight(h=0.5):
@@ -134,8 +142,10 @@ def one_weight_after_another():
     dx = chain.backward().item()
     yield "A chain of one neuron after another: each gate multiplies the gradient from upstream by its local one."
     flow = [dx, *(float(np.ravel(upstream)[0]) for upstream in chain.upstream)]
-    for gate, downstream, upstream in reversed(list(zip(chain.gates, flow, flow[1:], strict=False))):
-        yield f"  {gate!s:<20} upstream {upstream:>9.6f}  local {downstream / upstream:>9.6f}  downstream {downstream:>9.6f}"
+    local = local_gradients(net, [[0.5]], [[1.0]])
+    for gate, upstream, slope, downstream in reversed(list(zip(chain.gates, flow[1:], local, flow, strict=False))):
+        yield f"  {gate!s:<20} upstream {upstream:>9.6f}  local {slope:>9.6f}  downstream {downstream:>9.6f}"
+    yield Printed("§2.7.1", "dE/dx, all local gradients multiplied", f"{np.prod(local):.6f}", dx)
     x = net.loss_and_gradients([[0.5]], [[1.0]], "mse")[1].wrt_input(net).item()
     yield f"dE/dx is {dx:.6f}; BP1 and BP2 make it {x:.6f}. There is one path here, and its product is the whole gradient."
 

@@ -1,4 +1,4 @@
-"""Elgendy, Deep Learning for Vision Systems, chapter 2, section 2.6: brute force, derivatives, and three ways to descend a cost.
+"""Elgendy, Deep Learning for Vision Systems, section 2.6: brute force, learning rates, and three ways to descend a cost.
 
     python examples/elgendy_descent.py [--plot DIR]
 """
@@ -14,7 +14,7 @@ from printed import Printed, run
 
 YEAR = {"365.25 days": Fraction(36525 * 864), "365 days": Fraction(36500 * 864)}  # in seconds
 RATES = {5: "descends", 10: "oscillates, descends", Fraction(100, 9): "oscillates for ever", 12: "climbs"}
-TERMS = {5: 10, 7: 4, 1: 12}  # f(x) = 10 x^5 + 4 x^7 + 12 x: power and factor, in the text's order
+CHANCE = 0.1  # deviation of the made-up prices from what makes them
 STARTS = np.random.default_rng(263).uniform(0.0, 6.0, 200)  # first weights
 WAYS = {"batch": (None, 150), "mini-batch 256": (256, 40), "mini-batch 32": (32, 5), "stochastic": (1, 1)}  # batch size, epochs
 
@@ -22,7 +22,6 @@ WAYS = {"batch": (None, 150), "mini-batch 256": (256, 40), "mini-batch 32": (32,
 def story():
     yield from brute_force()
     yield from one_step()
-    yield from derivatives()
     yield from minima()
     yield from three_ways()
 
@@ -32,7 +31,7 @@ def prices():
     """Four features of 200 made-up houses, scaled, and their prices in hundred thousands: a smooth function of them, and some chance."""
     rng = np.random.default_rng(261)
     x = rng.uniform(-1.0, 1.0, (200, 4))
-    y = 3.0 + x @ [1.0, 0.6, -0.4, 0.3] + x[:, 0] * x[:, 2] + rng.normal(0.0, 0.1, 200)
+    y = 3.0 + x @ [1.0, 0.6, -0.4, 0.3] + x[:, 0] * x[:, 2] + rng.normal(0.0, CHANCE, 200)
     return x, y[:, None]
 
 
@@ -55,20 +54,24 @@ def guessed(tries=3000):
 
 @cache
 def descended(steps=3000):
-    """The MSE before each step of batch gradient descent."""
-    return np.array(refnet.fit(price_network(), *prices(), loss="mse", optimizer=refnet.SGD(lr=0.2), epochs=steps).loss)
+    """The MSE before each step of batch gradient descent, and after the last."""
+    return np.array(refnet.fit(price_network(), *prices(), loss="mse", optimizer=refnet.SGD(lr=0.2), epochs=steps + 1).loss)
 
 
 def brute_force():
     """What brute force would take, and what descent takes."""
     net = price_network()
     edges = [layer.W.size for layer in net.layers]
+    bend = error(2, 1) - 2 * error(1, 1) + error(0, 1)
+    yield "\nE = (0.3 w1 + 0.5 w2 - 0.8)^2, the squared error of a perceptron with two weights; its second difference along w1:"
+    graph = f"curved, by {float(bend):g}" if bend else "a plane"
+    yield Printed("§2.6.1", "graph of the error over two weights", "a plane", graph, erratum="elgendy-error-plane")
     seconds = Fraction(10**75, 93 * 10**15)
     years = [f"{float(s / year):.3g}" for s in (seconds, Fraction(108 * 10**56)) for year in YEAR.values()]
-    yield "\nThe 4-5-1 network of fig. 2.28, and 1,000 values tried for each weight."
+    yield "The 4-5-1 network of fig. 2.28, and 1,000 values tried for each weight."
     yield Printed("§2.6.1", "edges into the hidden layer, and out of it", "20, 5", edges)
     yield Printed("§2.6.1", "weights", "25", sum(edges))
-    yield Printed("§2.6.1", "variables to adjust", "25", net.parameters.size, erratum="elgendy-biases-left-out")
+    yield Printed("§2.6.1", "weight variables, counted as in §2.2.3", "25", net.parameters.size, erratum="elgendy-biases-left-out")
     yield Printed("§2.6.1", "combinations of 25 weights", "10^75", f"10^{len(str(1000 ** sum(edges))) - 1}")
     yield Printed("§2.6.1", "seconds at 93e15 a second", "1.08e58", float(seconds))
     yield Printed("§2.6.1", "years", "3.42e50", float(seconds / YEAR["365.25 days"]), erratum="elgendy-rounded-years")
@@ -76,7 +79,7 @@ def brute_force():
     yield f"With its biases it is 10^{len(str(1000**net.parameters.size)) - 1} combinations, and one costs more than one operation."
     better = int(np.argmax(descended() < guessed()[-1]))
     yield f"Made-up prices, MSE: {len(guessed())} random draws find {guessed()[-1]:.4f}, descent passes that after {better} steps"
-    yield f"and is at {descended()[-1]:.4f} after {len(descended())}. The chance in the prices alone makes about {0.1**2:g}."
+    yield f"and is at {descended()[-1]:.4f} after {len(descended()) - 1}. The chance in the prices alone makes about {CHANCE**2:g}."
 
 
 def dE(w):
@@ -92,9 +95,9 @@ def descend(lr, steps=8, w=Fraction(0)):
     return path
 
 
-def error(w):
-    """E(w)."""
-    return (Fraction(3, 10) * w - Fraction(8, 10)) ** 2
+def error(w, w2=0):
+    """E(w); with a second weight, on an input of 0.5, E(w, w2)."""
+    return (Fraction(3, 10) * w + Fraction(5, 10) * w2 - Fraction(8, 10)) ** 2
 
 
 def behaviour(path):
@@ -115,61 +118,8 @@ def one_step():
     yield Printed("fig. 2.32", "a very large learning rate", "oscillates, never descends", behaviour(descend(12)))
     first = float(descend(Fraction(1, 10))[1])
     yield Printed("§2.6.2", "size of the first step at learning rate 0.1", "0.1", first, erratum="elgendy-step-size")
-    yield "A step is lr |dE/dw| long, so the steps shorten towards the minimum by themselves. Above 11.11 the error grows without bound."
-
-
-def f(x):
-    """10 x^5 + 4 x^7 + 12 x."""
-    return sum(factor * x**power for power, factor in TERMS.items())
-
-
-def difference(g, x, h=Fraction(1, 10**6)):
-    """The central difference of g at an integer, rounded to an integer: for f, at 2 and 6, less than 1e-6 off the derivative."""
-    return round((g(x + h) - g(x - h)) / (2 * h))
-
-
-def polynomial():
-    """f' by the power rule n x^(n-1), the constant multiple rule and the sum rule, written out."""
-    powers = {power - 1: factor * power for power, factor in TERMS.items()}
-    return " + ".join(f"{factor}x^{power}" if power else f"{factor}" for power, factor in powers.items())
-
-
-def sigmoid_derivation(x):
-    """The six lines of the derivation as printed, each at x; the two with d/dx in them by a complex step, which subtracts nothing."""
-    e, below = np.exp(-x), 1.0 + np.exp(-(x + 1e-30j))
-    s = 1.0 / (1.0 + e)
-    operators = [(1.0 / below).imag / 1e-30, below.imag / 1e-30]
-    return [*operators, -((1.0 + e) ** -2.0) * -e, e / (1.0 + e) ** 2, s * (e / (1.0 + e)), s * (1.0 - s)]
-
-
-def right_lines(points=(-1.5, 0.0, 2.0)):
-    """The numbers of the lines that are sigma'(x), to nine decimals, at each of some points."""
-    lines = np.array([sigmoid_derivation(x) for x in points]).T
-    a = refnet.Sigmoid().value(np.array(points))
-    want = [f"{slope:.9f}" for slope in refnet.Sigmoid().derivative(np.array(points), a)]
-    return [number for number, line in enumerate(lines, 1) if [f"{value:.9f}" for value in line] == want]
-
-
-def derivatives():
-    """The refresher on derivatives."""
-    where = "§2.6.2"
-    yield "f(x) = 10x^5 + 4x^7 + 12x. Its slope at 2 and at 6, from the text's f'(x), beside a central difference of fractions:"
-    yield Printed(where, "f'(x)", "50x^4 + 28x^6 + 12", polynomial())
-    yield Printed(where, "f'(2)", f"{50 * 2**4 + 28 * 2**6 + 12}", difference(f, 2))
-    yield Printed(where, "f'(6)", f"{50 * 6**4 + 28 * 6**6 + 12}", difference(f, 6))
-    yield Printed(where, "(x^5)' at 2, by x^(n-1) as printed", f"{2**4}", difference(lambda x: x**5, 2), erratum="elgendy-power-rule")
-    yield Printed(where, "the sum rule: f(x), g(x) have", "f'(x) - g'(x)", sum_rule(), erratum="elgendy-sum-rule")
-    lines = " ".join(map(str, right_lines()))
-    yield Printed(where, "lines of sigma' that are equal", "1 2 3 4 5 6", lines, erratum="elgendy-sigmoid-derivation")
-    second, last = sigmoid_derivation(0.0)[1::4]
-    yield f"At 0 the second line is {second:.2f}, the derivative of 1 + e^-x; with an exponent -1 on it, {last:.2f} like the others."
-
-
-def sum_rule(x=2):
-    """How (f + g)' is made of f' and g', for the first two terms of f."""
-    one, other = (lambda t: 10 * t**5), (lambda t: 4 * t**7)
-    whole, parts = difference(lambda t: one(t) + other(t), x), (difference(one, x), difference(other, x))
-    return next(f"f'(x) {sign} g'(x)" for sign, value in (("-", parts[0] - parts[1]), ("+", sum(parts))) if value == whole)
+    yield "A step is lr |dE/dw| long. Those of a square shorten towards the minimum by themselves; those of |0.3 w - 0.8| are 0.3 lr each."
+    yield "Above 11.11 the error of the square grows without bound."
 
 
 @cache
@@ -197,11 +147,11 @@ def lowest_valley():
 
 
 @cache
-def ends(lr, steps, stochastic):
+def ends(lr, steps, stochastic, seed=264):
     """Where descent ends from each start: over all rows, or over one row, drawn anew at each step."""
     x, y = waves()
     w = STARTS.copy()
-    rng = np.random.default_rng(264)
+    rng = np.random.default_rng(seed)
     for _ in range(steps):
         rows = rng.integers(len(x), size=(len(w), 1)) if stochastic else np.arange(len(x))[None]
         wx = w[:, None] * x[rows]
@@ -209,9 +159,9 @@ def ends(lr, steps, stochastic):
     return w
 
 
-def reached(lr, steps, stochastic):
+def reached(lr, steps, stochastic, seed=264):
     """How many of the starts end in the valley of the global minimum."""
-    return inside(ends(lr, steps, stochastic))
+    return inside(ends(lr, steps, stochastic, seed))
 
 
 def inside(w):
@@ -234,11 +184,12 @@ def minima():
     yield f"A curve like fig. 2.33: the MSE of sin(w x) on 30 points, lowest at w = {best:.3f}."
     yield f"{began} of {len(STARTS)} random starts lie in its valley. How many end there? (Ten times the steps at a tenth of the rate.)"
     every = f"{len(STARTS)} of {len(STARTS)}"
-    yield Printed("§2.6.3", "stochastic descent at lr 0.1", every, f"{one_row[0]} of {len(STARTS)}", erratum="elgendy-many-starts")
     yield Printed("§2.6.3", "stochastic descent at lr 0.01", every, f"{one_row[1]} of {len(STARTS)}", erratum="elgendy-many-starts")
     yield Printed("§2.6.3", "starting points of one run of it", "many", count_of_starts(), erratum="elgendy-many-starts")
     yield Printed("§2.6.5", "batch descent at lr 0.1, at lr 0.01", "more", compared(*batch), erratum="elgendy-small-rate")
     yield Printed("§2.6.5", "stochastic descent at lr 0.1, at lr 0.01", "more", compared(*one_row), erratum="elgendy-small-rate")
+    drawn = [one_row[0], *(reached(0.1, 3000, True, seed) for seed in (1, 2, 3))]
+    yield f"Stochastic descent at 0.1 over four draws of the rows: {min(drawn)} to {max(drawn)} of {len(STARTS)}."
     yield "One run is one path. Chance carries it out of a valley where the steps are large; a low rate keeps it where it started."
     yield "Many starts with the best of them kept are a method of its own, random restarts, and do it for batch descent as well."
 
@@ -314,6 +265,10 @@ def three_ways():
     yield Printed("§2.6.5", "1,000 samples in batches of 256", "256, 256, 256, 232", sizes)
     got = "fewer" if max(counts) < updates("batch") else f"{min(counts)} to {max(counts)} against {updates('batch')}"
     yield Printed("§2.6.4", "iterations of mini-batch against batch", "fewer", got, erratum="elgendy-iterations")
+    smaller = ("stochastic", "mini-batch 32", "mini-batch 256", "batch")
+    epochs = [updates(way) / len(list(refnet.minibatches(1000, WAYS[way][0], None))) for way in smaller]
+    bigger = "faster" if epochs == sorted(epochs, reverse=True) else ", ".join(f"{count:.2g}" for count in epochs) + " epochs"
+    yield Printed("§2.2.4", "bigger batches learn: 1, 32, 256, all rows", "faster", bigger, erratum="elgendy-bigger-batches")
     yield "An iteration is one update (§2.6.3 uses it so). Over 10 seeds and two sizes it takes about as many; fewer are the epochs."
 
 

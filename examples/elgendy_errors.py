@@ -1,4 +1,4 @@
-"""Elgendy, Deep Learning for Vision Systems, chapter 2, section 2.5: what squared, absolute and cross-entropy errors say of a prediction.
+"""Elgendy, Deep Learning for Vision Systems, section 2.5: what squared, absolute and cross-entropy errors say of a prediction.
 
     python examples/elgendy_errors.py [--plot DIR]
 """
@@ -12,6 +12,7 @@ import refnet
 from printed import Printed, run
 
 DOG = np.array([[0.0, 1.0, 0.0]])  # the true distribution over cat, dog and fish
+LISTED = ("dogs", "cats", "fish")  # the classes in the order of the text's list
 GUESSES = {"first": [0.2, 0.3, 0.5], "later": [0.3, 0.5, 0.2], "ideal": [0.0, 1.0, 0.0]}
 PRICES = np.array([210.0, 230.0, 250.0, 260.0, 300.0, 310.0, 2400.0])  # of seven houses, in thousands: the last is a palace
 
@@ -62,7 +63,10 @@ def cancelling():
     yield "\nTwo predictions, 10 too high and 10 too low."
     yield Printed("§2.5.3", "their average error", "zero", "zero" if errors.mean() == 0 else f"{errors.mean()}")
     yield Printed("§2.5.3", "how far off each of them is", "10", absolute)
-    yield f"MAE {absolute:g} and MSE {squared:g} see both. An error is never negative; that of a perfect prediction is 0."
+    perfect = refnet.MSE().value(right, right)
+    sign = "positive" if perfect > 0 else f"{perfect:g}"
+    yield Printed("§2.5.3", "MSE of a perfect prediction", "positive", sign, erratum="elgendy-always-positive")
+    yield f"MAE {absolute:g} and MSE {squared:g} see both. An error is never negative."
 
 
 def mean_and_median():
@@ -92,6 +96,7 @@ def distributions():
     first, later, ideal = (cross_entropy(guess) for guess in GUESSES.values())
     of_each_j = inner_sum_over_rows(np.repeat(DOG, 3, axis=0), list(GUESSES.values()))
     yield "A dog, three predictions over cat, dog and fish. log is the natural logarithm; 0 log p is 0."
+    yield Printed("§2.5.5", "class B, which has the 100 %", "dogs", LISTED[DOG.argmax()], erratum="elgendy-class-order")
     yield Printed("§2.5.5", "dog 30 % likely", "1.2", first)
     yield Printed("§2.5.5", "dog 50 % likely", "0.69", later)
     yield Printed("§2.5.5", "dog 100 % likely", "0", ideal)

@@ -1,4 +1,4 @@
-"""Elgendy, Deep Learning for Vision Systems, chapter 2, section 2.4: the 3-3-4-1 network of fig. 2.20 node by node and with matrices.
+"""Elgendy, Deep Learning for Vision Systems, section 2.4: the 3-3-4-1 network of fig. 2.20 node by node and with matrices.
 
     python examples/elgendy_feedforward.py [--plot DIR]
 """
@@ -23,6 +23,15 @@ def figure_2_20():
     net = refnet.mlp([3, 3, 4, 1], hidden="sigmoid", output="sigmoid", init=refnet.Normal(0.0, 1.0), seed=220)
     for layer in net.layers:
         layer.b[:] = 0.0
+    return net
+
+
+@cache
+def with_biases():
+    """The same weights, and biases drawn like them: the section says that they are, and learned too."""
+    net, rng = figure_2_20().copy(), np.random.default_rng(1)
+    for layer in net.layers:
+        layer.b[:] = rng.normal(size=layer.b.shape)
     return net
 
 
@@ -83,7 +92,8 @@ def the_network():
     """What fig. 2.20 is made of."""
     net = figure_2_20()
     upper, lower = ends_of_w23()
-    features = refnet.mlp([3, 4, 1]).sizes.index(4)
+    house = refnet.mlp([3, 4, 1]).forward(houses()[:1])
+    features = next(number for number, layer in enumerate(house, 1) if layer.a.shape == (1, 4))
     yield f"\nThe network of fig. 2.20: {net!r}. The input is no layer of it: it computes nothing."
     yield Printed("§2.4", "neurons in each layer", "3, 4, 1", net.sizes[1:])
     yield Printed("fig. 2.20", "layers", "three-layer", f"{CARDINALS[len(net.layers)]}-layer")
@@ -108,6 +118,8 @@ def the_equations():
     yield Printed("§2.4.1", "layer 1: equations and matrices", "the same", same(literal, hidden), erratum="elgendy-weight-index")
     yield Printed("§2.4.1", "layer 1: equations with w_ba for w_ab", "the same", same(transposed, hidden))
     yield Printed("§2.4.1", "layer 3: equation and matrices", "the same", same(layer_3_as_printed(), output))
+    biased = with_biases().predict(X).item()
+    yield Printed("§2.4.1", "the output by matrices, and with biases", f"{output:.3f}", biased, erratum="elgendy-equations-without-biases")
     yield Printed("§2.4.1", "the output", "a_1^(2)", name_of(output, trace), erratum="elgendy-output-node")
     orders = {"right to left": right_to_left(matrices, x), "left to right": left_to_right(matrices, x)}
     yield Printed("§2.4.1", "how the matrix equation is read", "right to left", reading(orders, output))
@@ -163,13 +175,30 @@ def the_matrices():
     """The refresher on vectors and matrices."""
     A, row, M = np.array([[10, 6], [4, 3]]), np.array([[3, 4, 2]]), np.array([[13, 9, 7], [8, 7, 4], [6, 4, 0]])
     where = "§2.4.2"
-    yield f"The refresher: 2 times [10 6; 4 3] is {(2 * A).ravel()}, row by row."
-    yield Printed(where, "the same, entry by entry", "2*10 2*6 2*4 2*3", " ".join(f"2*{entry // 2}" for entry in (2 * A).ravel()))
+    yield f"The refresher. The shapes of fig. 2.21, left to the reader: {shapes()}."
+    tensor = np.array([[[1, 2], [3, 2]], [[1, 7], [5, 4]]])
+    names = {0: "a single number", 1: "an array of numbers"}
+    yield Printed(where, "the scalar 1", "a single number", names.get(np.ndim(1), "more"))
+    yield Printed(where, "the vector [1 2]", "an array of numbers", names.get(np.ndim([1, 2]), "more"))
+    yield Printed(where, "the matrix [1 2; 3 4]", "2D", f"{np.ndim([[1, 2], [3, 4]])}D")
+    yield Printed(where, "a tensor has n dimensions", "n > 2", "n > 2" if tensor.ndim > 2 else f"n = {tensor.ndim}")
+    yield Printed(where, "2 times [10 6; 4 3]", f"{2 * 10} {2 * 6} {2 * 4} {2 * 3}", 2 * A)
     yield Printed(where, "[3 4 2] times a 3x3 matrix, its shape", "1 x 3", (row @ M).shape)
     yield Printed(where, "[3 4 2] times a 3x3 matrix", "83, 63, 37", row @ M)
     yield Printed(where, "transposed [2; 8]", "[2 8]", np.array([[2], [8]]).T)
     yield Printed(where, "transposed [1 2 3; 4 5 6; 7 8 9]", "[1 4 7; 2 5 8; 3 6 9]", np.arange(1, 10).reshape(3, 3).T)
     yield Printed(where, "transposed [0 1; 2 4; 1 -1]", "[0 2 1; 1 4 -1]", np.array([[0, 1], [2, 4], [1, -1]]).T)
+
+
+def shapes():
+    """The factors of the matrix equation as (row x column), and what they make."""
+    factors = [*(layer.W for layer in reversed(figure_2_20().layers)), X.T]
+    return f"{' '.join(by(factor) for factor in factors)} = {by(np.linalg.multi_dot(factors))}"
+
+
+def by(matrix):
+    """The shape of a matrix as the section writes it."""
+    return f"({matrix.shape[0]} x {matrix.shape[1]})"
 
 
 def drawings():

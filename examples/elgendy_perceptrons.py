@@ -1,4 +1,4 @@
-"""Elgendy, Deep Learning for Vision Systems, sections 2.1 to 2.2: one perceptron, what it cannot do, and two and three of them.
+"""Elgendy, Deep Learning for Vision Systems, sections 2.1 and 2.2: one perceptron, what it cannot do, and two and three of them.
 
     python examples/elgendy_perceptrons.py [--plot DIR]
 
@@ -14,11 +14,12 @@ import refnet
 from printed import Printed, run
 from refnet.forms import perceptron
 
-FEATURES = ("height", "age")  # of the text's equation, z = height w1 + age w2 + b
 MIDDLE = np.array([170.0, 17.0])  # cm and years: features that lie around zero are learned in a few epochs
 EDGES = np.array([[0, 5], [-4, -3], [4, -3]])  # normals, of length 5, of the triangle of figure 2.9
 INSIDE = 200  # a point p lies inside where EDGES p + INSIDE > 0, in every row
 NUMBER = ("no", "one", "two", "three")
+NEW = (150, 12)  # the player to be judged
+THIN = 16  # kg/m^2: below it the World Health Organization calls an adult's thinness severe
 
 
 @cache
@@ -156,6 +157,16 @@ def joined(lines):
     return refnet.Network([refnet.Dense(W, b, "heaviside"), refnet.Dense([[1] * lines], [0.5 - lines], "heaviside")])
 
 
+def in_words_and_figure(z):
+    """The step of section 2.1.1 and figure 2.5."""
+    return 1 if z >= 0 else 0
+
+
+def in_code_and_table(z):
+    """The step of the code beside it and of table 2.1."""
+    return 0 if z <= 0 else 1
+
+
 def mistakes_of(net):
     """How many of the dots a network gives the wrong colour."""
     x, dark = triangle()
@@ -166,7 +177,7 @@ def mistakes_of(net):
 def trained(lines):
     """A network with as many sigmoid neurons in its hidden layer, trained by gradient descent."""
     x, dark = triangle()
-    net = refnet.mlp([2, lines, 1], hidden="sigmoid", output="sigmoid", seed=4)
+    net = refnet.mlp([2, lines, 1], hidden="sigmoid", output="sigmoid", seed=0)
     refnet.fit(net, x / 50, dark[:, None], loss="binary_cross_entropy", optimizer=refnet.Adam(lr=0.1), epochs=800)
     net.layers[0].W[:] /= 50  # for the dots as they are
     return net
@@ -196,9 +207,12 @@ def weighted_sums():
     meets = "b" if -b / w[1] == b else f"-b / w2 = {-b / w[1]:g}, b = {b:g}"
     yield Printed("§2.1.1", "where the line meets the second axis", "b", meets, "elgendy-bias-intercept")
     yield f"The best line through the origin has {wrong} of the {len(x)} players below on the wrong side."
-    at_zero = int(perceptron.step_function(0.0))
-    yield Printed("fig. 2.5", "step at z = 0, text and figure", "1", at_zero, "elgendy-step-at-zero")
-    yield Printed("§2.1.1", "step at z = 0, code and table 2.1", "0", at_zero)
+    yield Printed("fig. 2.5", "step at z = 0, text and figure", "1", in_words_and_figure(0))
+    yield Printed("§2.1.1", "step at z = 0, code and table 2.1", "0", in_code_and_table(0))
+    differ = [z for z in (-1, 0, 1) if in_words_and_figure(z) != in_code_and_table(z)]
+    alike = f"not at z = {', '.join(map(str, differ))}" if differ else "the same"
+    yield Printed("§2.1.1", "the two steps", "the same", alike, "elgendy-step-at-zero")
+    yield f"refnet's step is {perceptron.step_function(0)} at z = 0, as the code's is."
 
 
 def one_perceptron():
@@ -210,18 +224,23 @@ def one_perceptron():
         f"{len(x)} players. With height - {MIDDLE[0]:g} and age - {MIDDLE[1]:g} the rule makes no mistake in epoch {learned().epochs}:\n"
         f"z = {w1:g} height + {w2:g} age - {-b:g}. On height and age as they are it still makes {raw.mistakes[-1]} in epoch {raw.epochs}."
     )
-    verdict = ("not accepted", "accepted")[int(learned().predict(np.array([[150, 12]]) - MIDDLE)[0])]
+    verdict = ("not accepted", "accepted")[int(learned().predict(np.array([NEW]) - MIDDLE)[0])]
     separable = "linearly separable" if learned().separable else "not known to be"
     different = lines_of_orders()
     line = "the best line" if different == 1 else f"{different} different lines"
-    yield Printed("§2.1.3", "the two features, in words", "height and weight", " and ".join(FEATURES), "elgendy-height-weight")
+    build = NEW[1] / (NEW[0] / 100) ** 2
+    words = "height and weight" if build >= THIN else f"{build:.1f} kg/m^2, thin below {THIN}"
+    yield Printed("§2.1.3", "the player of 150 and 12, in words", "height and weight", words, "elgendy-height-weight")
     yield Printed("§2.1.3", "the player of 150 cm and 12 years", "not accepted", verdict)
     yield Printed("fig. 2.7", "the players", "linearly separable", separable)
+    at = perceptron.step_function([-1, 1, 3])
+    kind = "a linear function" if at[1] - at[0] == at[2] - at[1] else f"{', '.join(map(str, at))} at z = -1, 1, 3"
+    yield Printed("§2.1.3", "the perceptron", "a linear function", kind, "elgendy-linear-function")
     yield Printed("§2.1.3", "what 100 orders of the rows lead to", "the best line", line, "elgendy-best-line")
 
 
 def more_perceptrons():
-    """Section 2.1.3 and figures 2.8 and 2.9: data that need more than one line."""
+    """Section 2.1.3 and figures 2.8 and 2.9: data that need more than one line; what section 2.4.2 sees in figure 2.9."""
     x, dark = triangle()
     found = perceptron.learn(x, dark)
     yield f"24 dark dots in a triangle, 24 light ones around it. The rule stops:\n{found.why}."
@@ -232,11 +251,14 @@ def more_perceptrons():
     yield Printed("fig. 2.8", "two lines", "definitely better", "definitely better" if counts[1] < counts[0] else "no better")
     yield Printed("fig. 2.8", "two lines, mispredictions", "some", "some" if best_two_lines()[0] else "none")
     yield Printed("fig. 2.9", "three lines", "do the job", "do the job" if counts[2] == 0 else f"{counts[2]} mistakes")
+    hidden = len(joined(3).layers) - 1
+    layers = "multiple" if hidden > 1 else NUMBER[hidden]
+    yield Printed("§2.4.2", "fig. 2.9 (repeated as 2.23): hidden layers", "multiple", layers, "elgendy-figure-2-9")
     yield f"Mistakes of one, two, three perceptrons in the hidden layer: {counts[0]}, {counts[1]}, {counts[2]} of {len(x)}."
     yield (
         f"Of all {len(splits())} ways to split the dots by a line none has fewer than {best_line()[0]}, and of all pairs of them, however\n"
-        f"an output perceptron joins the two, none fewer than {best_two_lines()[0]}. With sigmoid neurons and gradient descent it is "
-        + ", ".join(str(mistakes_of(trained(lines))) for lines in (1, 2, 3)) + "."
+        f"an output perceptron joins the two, none fewer than {best_two_lines()[0]}. With sigmoid neurons and gradient descent,\n"
+        "from one start each, it is " + ", ".join(str(mistakes_of(trained(lines))) for lines in (1, 2, 3)) + "."
     )
 
 

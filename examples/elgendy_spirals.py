@@ -114,6 +114,8 @@ def features():
     tried = [(), (9,), (9, 9)]
     counts = ", ".join(f"{wrong(trained(hidden))} with {'-'.join(map(str, (2, *hidden, 1)))}" for hidden in tried)
     yield f"Of the {len(figure_2_10()[0])} points of the spirals the other class is given to: {counts}."
+    fewest = min(sum((*hidden, 1)) for hidden in tried if wrong(trained(hidden)) == 0)
+    yield Printed("§2.2.1", "neurons that fit the spirals", "tens", "tens" if fewest >= 10 else f"{fewest}")
     first, second, _ = trained((9, 9)).forward(PLANE)
     drawn = ["straight lines" if dimensions(layer.z) == dimensions(PLANE) else "shapes" for layer in (first, second)]
     yield Printed("§2.2.2", "what neurons of the first layer draw", "straight lines", drawn[0])

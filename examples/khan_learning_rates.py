@@ -77,7 +77,7 @@ def on_the_or_gate():
     yield f"Accuracy {right:.0%}; at alpha 1 the cost is {plain:.1e}. Outputs in (0, 1) keep it below 1/2: it cannot diverge."
     stuck, cost = trained(500.0, 200)
     yield f"Too much is another thing here: at 500 one step takes all outputs to {rounded(stuck.predict(X))}, where the sigmoid"
-    yield f"is flat, and the cost stays at {cost[-1]:.3f}: the gradient there is {largest_gradient(stuck):.0e}."
+    yield f"is flat. After {len(cost) - 1} epochs the cost is still {cost[-1]:.3f}: the gradient there is {largest_gradient(stuck):.0e}."
 
 
 def largest_gradient(net):
@@ -93,6 +93,24 @@ def by_bias():
     return b, out, out**2 / 2, out * out * (1 - out)
 
 
+def shape(curve):
+    """The form of a curve, by how often its slope and its curvature change their signs."""
+    turns, bends = (int((np.diff(np.sign(np.diff(curve, order))) != 0).sum()) for order in (1, 2))
+    forms = {(1, 0): "U", (0, 1): "S, no minimum", (1, 2): "valley with flat ends", (0, 0): "falls, no minimum"}
+    return forms.get((turns, bends), f"{turns} turns, {bends} bends")
+
+
+def costs(parameters):
+    """The cost of the four rows for each row w1, w2, b."""
+    z = parameters @ np.append(X.T, np.ones((1, len(X))), axis=0)
+    return np.mean((refnet.Sigmoid().value(z) - Y[:, 0]) ** 2, axis=1) / 2
+
+
+def grown():
+    """The cost of 0 to 3 times the trained weights and bias."""
+    return costs(np.linspace(0, 3, 301)[:, None] * trained()[0].parameters)
+
+
 def distances(lr=1.0):
     """Mean squared distance of the labels from z, and from the output, before and after training."""
     trace = [net.forward(X)[-1] for net in (neuron(), trained(lr)[0])]
@@ -102,15 +120,16 @@ def distances(lr=1.0):
 def the_curve():
     """What the loss curve of a sigmoid neuron looks like."""
     yield "The loss for (0, 0), label 0, against b, is sigma(b)^2 / 2, no parabola: z carries a sigmoid before it is squared."
-    _, out, loss, slope = by_bias()
-    turns = int((np.diff(np.sign(np.diff(loss))) != 0).sum())
-    bends = int((np.diff(np.sign(np.diff(loss, 2))) != 0).sum())
-    shape = {(1, 0): "U", (0, 1): "S, no minimum"}.get((turns, bends), f"{turns} turns, {bends} bends")
-    yield Printed("cost", "shape of the loss curve", "U", shape, "khan-u-shape")
+    b, out, loss, slope = by_bias()
+    yield Printed("loss", "shape of the loss curve", "U", shape(loss), "khan-u-shape")
     steepest = slope.argmax()
     worst = "the most incorrect" if steepest == len(out) - 1 else f"{out[steepest]:.2f}; at {out[-1]:.5f} it is {slope[-1]:.0e}"
     yield Printed("loss", "output with the steepest slope", "the most incorrect", worst, "khan-steepest")
     yield f"The largest slope is {slope.max():.3f}; dL/d output is steepest where the output is worst, but dL/dw is that times sigma'."
+    valley = costs(np.stack([np.full_like(b, 0.1), np.full_like(b, 0.6), b], axis=1))
+    yield f"The cost of all four rows against b, at w = 0.1, 0.6, is a {shape(valley)}: {valley[0]:.3f}, {valley.min():.4f} at"
+    yield f"b = {b[valley.argmin()]:.2f}, {valley[-1]:.3f}. In all three parameters there is no minimum: it falls as the trained ones grow."
+    yield Printed("cost", "its shape, trained w and b times 0 to 3", "U", shape(grown()), "khan-u-shape")
     line, output = distances()
     fate = f"grows, {line[0]:.2f} to {line[1]:.1f}" if line[1] > line[0] else "minimized"
     yield Printed("cost", "distance of z from the labels", "minimized", fate, "khan-distance-to-line")
@@ -158,7 +177,7 @@ def draw_or_gate():
     for lr, style in zip((0.5, 1.0, 5.0, 50.0, 500.0), LINES, strict=False):
         cost = trained(lr, 1000)[1]
         axes.plot(np.arange(1, len(cost)), cost[1:], linestyle=style, label=f"{lr:g}")
-    axes.set(title=r"OR gate: $\alpha$ = 50 is best, 500 gets stuck", xlabel="epoch", ylabel="cost", xscale="log", yscale="log")
+    axes.set(title=r"OR gate: $\alpha$ = 50 does not diverge, 500 gets stuck", xlabel="epoch", ylabel="cost", xscale="log", yscale="log")
     axes.legend(title=r"$\alpha$")
     return figure
 

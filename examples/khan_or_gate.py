@@ -87,6 +87,8 @@ def one_example():
     at = sigmoid.value(np.array([2.0, -2.0]))
     yield Printed("part I", "sigma(z) for z > 2", "about 1", about(at[0], 1, "just above 2"), "khan-sigma-of-2")
     yield Printed("part I", "sigma(z) for z < -2", "about 0", about(at[1], 0, "just below -2"), "khan-sigma-of-2")
+    yield f"The sigmoid is within 0.01 of 1 or 0 from |z| = {np.log(0.99 / 0.01):.3f} on."
+    yield Printed("part I", "range of the sigmoid", "(0, 1)", sigmoid_range(sigmoid))
     separable = perceptron.learn(X, Y[:, 0]).separable
     yield Printed("part I", "the OR gate", "linearly separable", "linearly separable" if separable else "no line separates it")
     (chain, linear), gate = worked(1), sigmoid.derivative(np.zeros((1, 1)), sigmoid.value(np.zeros((1, 1))))
@@ -98,10 +100,15 @@ def one_example():
     yield Printed("loss", "dL/dw1, dL/dw2", "ZERO", "ZERO" if not linear.dW.any() else rounded(linear.dW))
     yield f"dL/dw = dL/dz x, and x is {X[0].tolist()}: such an example says nothing about weights. The local gradient of b is 1:"
     yield Printed("bias", "a line without b passes through", "(0, 0)", (0, z.item()))
+    first = refnet.mlp((2, 1), init="torch_linear", seed=0).layers[0].b.item()
+    begins = f"{first:.3f}" if first else "always zero"
+    yield Printed("bias", "its first value, here by PyTorch's rule", "always zero", begins, "khan-bias-zero")
     yield Printed("bias", "dL/db", "0.125", linear.db)
     b, weights = stepped(linear)
     after = worked(1, b, weights)[0].values
     yield Printed("bias", "b after one step, alpha = 1", "-0.125", b)
+    others = ", ".join(f"{stepped(linear, alpha)[0]:g} at {alpha:g}" for alpha in (0.5, 0.9, 2.0, 3.0))
+    yield f"The text's other steps would lead to b = {others}. From b = {b:g}, forward again:"
     yield Printed("bias", "output", "0.469", after[1])
     yield Printed("bias", "loss", "0.109", after[2], "khan-loss-cut-off")
 
@@ -175,6 +182,13 @@ def sides(net):
 def span(outputs, claimed):
     """The one value they all have, to a digit, or from the least to the largest."""
     return str(claimed) if (outputs.round(1) == claimed).all() else f"{outputs.min():.3f} to {outputs.max():.3f}"
+
+
+def sigmoid_range(sigmoid):
+    """The values far out on both sides, in round brackets where none on the way is one of them."""
+    (low, high), inside = sigmoid.value(np.array([-800.0, 800.0])), sigmoid.value(np.linspace(-30, 30, 61))
+    left, right = "(" if inside.min() > low else "[", ")" if inside.max() < high else "]"
+    return f"{left}{low:g}, {high:g}{right}"
 
 
 def about(value, claimed, where):

@@ -7,7 +7,7 @@ text: the input is layer 0, and w^(1) leads to layer 1. Sections are its heading
 """
 
 from functools import cache, reduce
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import numpy as np
 from sklearn.datasets import load_iris
@@ -57,10 +57,24 @@ def largest(difference):
 
 
 def story():
+    yield from overview()
     yield from neurons()
     yield from notation()
+    yield from calculus()
     yield from equations()
     yield from deeper()
+
+
+def overview():
+    """What is subtracted from a weight: the cost, as this section has it, or the gradient."""
+    (x, y), net = training_rows(), network(4, 5, 4, 3)
+    before = gradients(net, x, y)[0]
+    for _ in range(100):
+        cost = gradients(net, x, y)[0]
+        for layer in net.layers:
+            layer.W[...] -= 0.1 * cost
+    what = "overview", "100 times: every weight less 0.1 C", "optimizes"
+    yield Printed(*what, risen(before, gradients(net, x, y)[0]), "mlfromscratch-cost-of-a-weight")
 
 
 def neurons():
@@ -93,24 +107,50 @@ def words(values, digits=3):
 def notation():
     """What a_2^(1) and w_2,3^(2) are, and the forward pass in matrix form."""
     net, x = network(4, 5, 4, 3), training_rows()[0][0]
-    a = [x, *(layer.a[0] for layer in net.forward([x]))]
-    place = a[1].tolist().index(a[1][2]), [id(layer) for layer in a].index(id(a[1]))
-    yield Printed("notation", "a_2^(1)", "number three, second layer", f"number {COUNTED[place[0] + 1]}, {ORDINAL[place[1]]} layer")
-    to, source = reached_by(net, x, a)
-    yield Printed("notation", "w_2,3^(2), to", "third neuron", f"{ORDINAL[to]} neuron")
-    yield Printed("notation", "w_2,3^(2), from", "neuron four", f"neuron {COUNTED[source + 1]}")
+    a = activations(net, x)
+    nudged = net.copy()
+    nudged.layers[0].b[2] += 1.0
+    layer, neuron = first_change(a, activations(nudged, x))
+    yield Printed("notation", "a_2^(1)", "number three, second layer", f"number {COUNTED[neuron + 1]}, {ORDINAL[layer]} layer")
+    (layer, to), (below, source) = reached_by(net, x, a)
+    yield Printed("notation", "w_2,3^(2), to", "third neuron, third layer", f"{ORDINAL[to]} neuron, {ORDINAL[layer]} layer")
+    yield Printed("notation", "w_2,3^(2), from", "neuron four, second layer", f"neuron {COUNTED[source + 1]}, {ORDINAL[below]} layer")
     column = reduce(lambda a, layer: refnet.Sigmoid().value(layer.W @ a + layer.b[:, None]), net.layers, x[:, None])
     off = largest(column.T - net.predict([x]))
     yield f"a^(l) = sigma(W a^(l-1) + b), columns, three times: {words(column)}; refnet, in rows, differs by {off}."
 
 
+def activations(net, x):
+    """a^(0), which is x, a^(1), ..."""
+    return [x, *(layer.a[0] for layer in net.forward([x]))]
+
+
+def first_change(before, after):
+    """Layer and neuron, from 0, of the first activation that is another one."""
+    layer = next(l for l, (old, new) in enumerate(zip(before, after, strict=True)) if not np.array_equal(old, new))
+    return layer, int(np.abs(after[layer] - before[layer]).argmax())
+
+
 def reached_by(net, x, a):
-    """Which neuron of layer 2 answers to a nudge of w_2,3^(2), and which of layer 1 it answers in proportion to."""
+    """Layer and neuron that answer first when w_2,3^(2) is 1 larger, and those whose activation is by how much z grows there."""
     nudged = net.copy()
     nudged.layers[1].W[2, 3] += 1.0
-    answer = nudged.forward([x])[1].z[0] - net.forward([x])[1].z[0]
-    to = int(np.abs(answer).argmax())
-    return to, int(np.abs(a[1] - answer[to]).argmin())
+    layer, to = first_change(a, activations(nudged, x))
+    answer = (nudged.forward([x])[layer - 1].z - net.forward([x])[layer - 1].z)[0, to]
+    every = [(l, k) for l, values in enumerate(a) for k in range(len(values))]
+    return (layer, to), min(every, key=lambda at: abs(a[at[0]][at[1]] - answer))
+
+
+def calculus():
+    """What the chain rule finds."""
+    sigmoid, w, at = refnet.Sigmoid(), 2.2, np.array([0.5 - 1e-5, 0.5, 0.5 + 1e-5])
+    out = sigmoid.value(w * at)
+    by_chain = w * out[1] * (1 - out[1])
+    means = {"the composite": out[1], "slope of the composite": (out[2] - out[0]) / (at[2] - at[0])}
+    nearest = min(means, key=lambda name: abs(means[name] - by_chain))
+    values = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
+    yield f"sigma(2.2 x) at x = 0.5, measured: {values}. By the chain rule sigma'(2.2 x) 2.2 = {by_chain:.4f}."
+    yield Printed("calculus", "what the chain rule finds", "the composite", nearest, "mlfromscratch-chain-rule")
 
 
 def equations():
@@ -136,8 +176,9 @@ def equations():
     off = largest(mean - batch.vector)
     yield f"A mini-batch of {BATCH}: the average of the samples' gradients is the gradient of the average cost, to {off};"
     yield f"summed in capital deltas and divided, the form that loops over samples, to {largest(form.dW[0] - batch[0].dW)}."
-    off = np.linalg.norm(updated_on_the_way(net, x, y) - grads[0].dW) / np.linalg.norm(grads[0].dW)
-    off = f"dC/dw^(1) {off:.0%} off" if off > 1e-6 else "the gradient"
+    small, some, large = (relative(updated_on_the_way(net, x, y, lr), grads[0].dW) for lr in (0.1, 1.0, LR))
+    yield f"Weights that move before the delta goes through them give another dC/dw^(1): {small:.1%} off at eta = 0.1, {some:.0%} at 1."
+    off = f"{large:.0%} off at eta = {LR:g}" if large > 1e-6 else "the gradient"
     yield Printed("equations", "weights updated layer by layer going back", "the gradient", off, "mlfromscratch-update-going-back")
     up, down = (moved(net, sign * grads.vector, x, y) for sign in (0.1, -0.1))
     yield Printed("equations", "stepping in the direction of the gradient", "optimizes", risen(cost, up), "mlfromscratch-direction")
@@ -198,7 +239,8 @@ def scalar():
 def deeper():
     """The chains of partial derivatives, and which of them are shared."""
     old = {*chain(2, 2, "w"), *chain(2, 2, "a")}
-    new, shared = [each for each in chain(1, 2, "w") if each not in old], set(chain(1, 2, "w")) & set(chain(1, 2, "b"))
+    new, pairs = [each for each in chain(1, 2, "w") if each not in old], zip(chain(1, 2, "w"), chain(1, 2, "b"), strict=True)
+    shared = list(takewhile(lambda pair: pair[0] == pair[1], pairs))
     yield Printed("deeper", f"new for dC/dw^(1): {', '.join(new)}", "two", COUNTED[len(new)])
     yield Printed("deeper", "dC/dw^(1) and dC/db^(1) share the first", "4", len(shared))
     net, values, grads = scalar()
@@ -244,12 +286,17 @@ def paths(net, x, y, j, k):
     return np.array([[end[i] * slope[2][i] * W3[i, h] * slope[1][h] * W2[h, j] * slope[0][j] * x[k] for h in range(4)] for i in range(3)])
 
 
-def updated_on_the_way(net, x, y):
+def relative(found, right):
+    """The norm of the difference, in norms of what is right."""
+    return np.linalg.norm(found - right) / np.linalg.norm(right)
+
+
+def updated_on_the_way(net, x, y, lr):
     """dW of the first layer, when each layer takes its step before the delta goes through it: wrong."""
     trace = net.forward(x)
     delta = net.backward(trace, LOSS, y)[-1].delta
     for layer, above, step, step_above in zip(net.layers[-2::-1], net.layers[:0:-1], trace[-2::-1], trace[:0:-1], strict=True):
-        W = above.W - LR * delta.T @ step_above.a_prev
+        W = above.W - lr * delta.T @ step_above.a_prev
         delta = layer.activation.pullback(delta @ W, step.z, step.a)
     return delta.T @ x
 

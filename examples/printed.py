@@ -16,6 +16,7 @@ import numpy as np
 
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 Drawings: TypeAlias = Callable[[], Iterable[tuple[str, Callable[[], Any]]]]
+Story: TypeAlias = Callable[[], Iterable[Any]]  # sentences, and figures (Printed)
 PLACE, WHAT, WIDEST = 12, 43, 28  # columns of the table
 
 
@@ -92,14 +93,14 @@ def short(text: str) -> str:
     return text if len(text) <= WIDEST else f"{text[: WIDEST // 2 - 2]} .. {text[2 - WIDEST // 2 :]}"
 
 
-def tell(told: Iterable[str | Printed]) -> bool:
+def tell(told: Iterable[str | Printed], column: str = "the text") -> bool:
     """Print the sentences, and the figures in tables between them. Whether every figure is as expected."""
     rows: list[Printed] = []
     right = True
 
     def table() -> None:
         if rows:
-            print(f"\n  {'':<{PLACE + WHAT}}  {'the text':<{WIDEST}}  here")
+            print(f"\n  {'':<{PLACE + WHAT}}  {column:<{WIDEST}}  here")
             print(*(row.row() for row in rows), "", sep="\n")
         rows.clear()
 
@@ -121,10 +122,12 @@ def command(about: str) -> argparse.ArgumentParser:
     return parser
 
 
-def perform(about: str, told: Iterable[str | Printed], drawings: Drawings | None = None, folder: Path | None = None) -> int:
+def perform(
+    about: str, told: Iterable[str | Printed], drawings: Drawings | None = None, folder: Path | None = None, column: str = "the text"
+) -> int:
     """Tell the story and draw the pictures. Exit status 0 where every figure is as expected, 1 where not, 2 without matplotlib."""
     print(about.partition("\n\n")[0])
-    right = tell(told)
+    right = tell(told, column)
     if drawings is not None and folder is not None:
         try:
             from pictures import save
@@ -136,7 +139,6 @@ def perform(about: str, told: Iterable[str | Printed], drawings: Drawings | None
     return 0 if right else 1
 
 
-def run(about: str, story: Callable[[], Iterable[str | Printed]], drawings: Drawings, arguments: list[str] | None = None) -> int:
-    """The command line of a script: `--plot DIR`, and what `perform` does."""
-    given = command(about).parse_args(arguments)
-    return perform(about, story(), drawings, given.plot)
+def run(about: str, story: Story, drawings: Drawings, column: str = "the text") -> int:
+    """The command line of a script: `--plot DIR`, and what `perform` does. `column` is whose figures stand beside ours."""
+    return perform(about, story(), drawings, command(about).parse_args().plot, column)

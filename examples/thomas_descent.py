@@ -85,8 +85,13 @@ def story():
 
 def errors():
     """Section 4: an error, a target, and a step that is too large."""
+    net, x, y = refnet.Network([refnet.Dense([[2.0]], [0.0], "identity")]), 1.0, 2.0
+    error_of = compared("of the input", f"{abs(net.predict([[x]]).item() - y):g}", f"{abs(x - y):g}")
+    yield Printed("§4", "2 x wanted and put out for x = 1: the error", "of the input", error_of, erratum="thomas-input-error")
     yield Printed("§4", "abs(2 - 5), the L1 norm of the error", "3", np.linalg.norm([2.0 - 5.0], ord=1))
-    yield Printed("§4", "outputs, one for each letter", "26", len(ascii_lowercase))
+    b = refnet.one_hot([ascii_lowercase.index("b")], len(ascii_lowercase))[0]
+    yield Printed("§4", "dimensions of the target for a letter", "26", b.size)
+    yield Printed("§4", "the target for b, its first two and last", "(0, 1, 0)", b[[0, 1, -1]])
     last = steps(2.3, 0.1, 1000)[-2:] - MINIMUM
     bounces = last[0] * last[1] < 0 and min(abs(last)) > PRECISION
     yield Printed("§4", "a step size that is too large: 0.1 from 2.3", "bounces", "bounces" if bounces else "converges")
@@ -95,20 +100,23 @@ def errors():
 def one_dimension():
     """Section 4.1: x^4 - 3 x^3 + 2 from 6."""
     xs, derivative = descent(), np.poly1d([1, -3, 0, 0, 2]).deriv()
-    by_x, by_error = first_below(xs), first_below(error(xs))
-    listed = [number for at in np.flatnonzero(derivative.coeffs) for number in (abs(derivative.coeffs[at]), derivative.order - at)]
-    yield Printed("§4.1", "f'(x)", "4x^3 - 9x^2", listed)
+    yield Printed("§4.1", "f'(x)", "4x^3 - 9x^2", polynomial(derivative))
     yield Printed("§4.1", "where the minimum is", "2.25", max(derivative.roots.real))
     yield Printed("§4.1", "where the descent ends", "2.249965", xs[-1])
     yield Printed("§4.1", "how far off it may be, and is", "0.00001", MINIMUM - xs[-1], erratum="thomas-precision")
-    yield Printed("§4.1", "step that changes x by less than that", "the last", compared("the last", f"{by_x}", f"{len(xs) - 1}"))
-    stops = compared("the last", f"{by_error}", f"{len(xs) - 1}")
-    yield Printed("§4", "step that changes the error by less", "the last", stops, erratum="thomas-stop")
-    yield f"The error changes by less than 0.00001 from step {by_error} on, where x is still {MINIMUM - xs[by_error]:.4f} off."
+    by_error = int(np.flatnonzero(np.abs(np.diff(error(xs))) <= PRECISION)[0]) + 1
+    yield f"The code stops at step {len(xs) - 1}, for the change in x. By the change in the error, which section 4 speaks of, it would"
+    yield f"stop at step {by_error}, where x is still {MINIMUM - xs[by_error]:.4f} off."
     yield f"Near 2.25, where f'' = {CURVATURE:g}, step sizes below 2 / f'' = {2 / CURVATURE:.4f} converge."
     yield f"x^4 - 3 x^3 + 2 from 6: the slope there is {slope(START):g}, so the first step leaps over the minimum to {xs[1]:.4g};"
     yield f"the other {len(xs) - 2} steps come back to it from the left. With a step size of 1/90 the first one would land on"
     yield f"{steps(START, 1 / 90, 1)[1]:g} and be the last: the slope is 0 there too, though the curve falls on."
+
+
+def polynomial(p):
+    """A polynomial as the text writes it."""
+    terms = " ".join(f"{p.coeffs[at]:+g}x^{p.order - at}" for at in np.flatnonzero(p.coeffs))
+    return terms.removeprefix("+").replace(" +", " + ").replace(" -", " - ")
 
 
 def precision():
@@ -124,26 +132,22 @@ def precision():
     yield f"To end within 0.00001 the precision has to be {PRECISION / ratio:.2g}: {more} more steps, and {MINIMUM - longer[-1]:.2g} off."
 
 
-def first_below(values):
-    """The number of the first step that changes a value by no more than the precision."""
-    return int(np.flatnonzero(np.abs(np.diff(values)) <= PRECISION)[0]) + 1
-
-
 def cost():
     """Sections 4.2 and 4.3: J, its names and its sums."""
     a, y = np.random.default_rng(0).random((2, 4, 10))
-    J, mean_square = refnet.HalfSquaredError().value(a, y), refnet.MSE().value(a, y)
-    one = refnet.HalfSquaredError().value(a[:, :1], y[:, :1]) / refnet.MSE().value(a[:, :1], y[:, :1])
-    yield "J, the mean over the samples of 1/2 ||y - h||^2, is refnet.HalfSquaredError. It is no mean over the outputs:"
-    yield f"with ten outputs it is {J / mean_square:g} times the mean squared error, with one output {one:g} times."
+    J, mean_square = refnet.HalfSquaredError().value(a[:, :1], y[:, :1]), refnet.MSE().value(a[:, :1], y[:, :1])
+    ten = refnet.HalfSquaredError().value(a, y) / refnet.MSE().value(a, y)
+    yield "J, the mean over the samples of 1/2 ||y - h||^2, is refnet.HalfSquaredError: with one output half of the mean squared error."
+    yield f"With ten outputs it is {ten:g} times refnet.MSE, which takes the mean over the outputs too."
     e = np.array([3.0, 4.0])
     named = compared("the same", f"{np.linalg.norm(e):g}", f"{sum(e**2):g}")
     yield Printed("§4.2", "L2 norm and sum of squares of (3, 4)", "the same", named, erratum="thomas-norm")
     squared = compared("mean squared error", f"{J:.4f}", f"{mean_square:.4f}")
-    yield Printed("§4.2", "J of four samples, ten outputs", "mean squared error", squared, erratum="thomas-half-mse")
-    m = 4
-    terms = compared("m", f"{len(range(m + 1))}", f"{m}")
-    yield Printed("§4.2", f"terms from z = 0 to m, m = {m}", "m", terms, erratum="thomas-sum-from-0")
+    yield Printed("§4.2", "J of four samples, one output", "mean squared error", squared, erratum="thomas-half-mse")
+    costs = np.square(y - a).sum(axis=1) / 2
+    last = len(costs) - 1
+    average = compared("the mean", f"{costs.sum() / last:.4f}", f"{costs.mean():.4f}")
+    yield Printed("§4.2", f"costs from z = 0 to m = {last}, summed, by m", "the mean", average, erratum="thomas-sum-from-0")
     net, (x, y) = three_three_one(), SAMPLES
     one, mean = (net.loss_and_gradients(x[:n], y[:n], COST)[1][1].db[0] for n in (1, 2))
     whose = compared("one sample's", f"{one:.4f}", f"{mean:.4f}")
@@ -170,7 +174,7 @@ def chain():
     yield f"  = {factors[0]:.5f} * {factors[1]:.5f} * {factors[2]:.5f} = {np.prod(factors):.6f}; refnet's dW^2[0, 1]: {dW[0, 1]:.6f}."
     yield Printed("§4.5", "2/5 5/2", "1", 2 / 5 * (5 / 2))
     its_name = f"z_1^({min(z, key=lambda l: abs(z[l][0] - weighted(net, 2, h)))})"
-    yield Printed("§4.5", "the sum of w_1j^(2) h_j^(2), + b_1^(2)", "z_1^(2)", its_name, erratum="thomas-z-3")
+    yield Printed("§4.5", "by §3.4: sum of w_1j^(2) h_j^(2), + b_1^(2)", "z_1^(2)", its_name, erratum="thomas-z-3")
     grown = net.copy()
     grown.layers[1].W[0, 1] += 1
     by_1, by_2 = (compared("h_2^(2)", f"{weighted(grown, l, h) - weighted(net, l, h):.4f}", f"{h[2][1]:.4f}") for l in (1, 2))
@@ -178,6 +182,9 @@ def chain():
     yield Printed("§4.5", "by w_12^(2): sum of w_1j^(2) h_j^(2)", "h_2^(2)", by_2)
     constant = np.poly1d(net.layers[1].b)
     yield Printed("§4.5", "derivative of a constant", "1", constant.deriv()(1.0), erratum="thomas-constant")
+    nodes = loops.gradient(three_outputs(), [X], [[1.0, 0.0, 0.0]], COST).delta[-1].shape[1]
+    always = "1 always" if nodes == 1 else f"1 to {nodes}"
+    yield Printed("§4.5", "i in the one output layer of 3-3-3", "1 always", always, erratum="thomas-one-layer")
 
 
 def weighted(net, l, h):
@@ -186,7 +193,8 @@ def weighted(net, l, h):
 
 
 def hidden():
-    """Section 4.6: deltas go back through the weights, summed over the outputs."""
+    """Section 4.6: deltas go back through the weights, summed over the nodes above."""
+    yield Printed("§4.6", "3-3-3-1: delta_1^(2) of one term", "delta_1^(2)", one_term(), erratum="thomas-one-output-node")
     for net, y in ((three_three_one(), [[1.0]]), (three_outputs(), [[1.0, 0.0, 0.0]])):
         worked, gradients = loops.gradient(net, [X], y, COST), net.loss_and_gradients([X], y, COST)[1]
         above, W = worked.delta[1][0], net.layers[1].W
@@ -196,6 +204,14 @@ def hidden():
         yield f"  = {W[:, 0].dot(above):.5f} * {f_z:.5f} = {worked.delta[0][0, 0]:.6f}; refnet's delta^1[0]: {there:.6f}."
         apart = max(ulps(got, layer.dW) for got, layer in zip(worked.dW, gradients, strict=True))
         yield f"  Every dJ/dw_ij^(l) = h_j^(l) delta_i^(l+1), in loops, is refnet's dW to {apart:g} ulp."
+
+
+def one_term():
+    """delta_1^(2) of a 3-3-3-1 network, by node 1 of layer 3 alone, and by all of them."""
+    deep = refnet.Network([*three_outputs().layers, refnet.Dense([[0.5, 0.5, 0.5]], [0.2], "sigmoid")])
+    worked, w = loops.gradient(deep, [X], [[1.0]], COST), deep.layers[1].W[:, 0]
+    a, above = worked.a[0][0, 0], worked.delta[1][0]
+    return compared("delta_1^(2)", f"{above[0] * w[0] * a * (1 - a):.2e}", f"{worked.delta[0][0, 0]:.2e}")
 
 
 def over_samples():
@@ -254,14 +270,14 @@ def draw_descent():
 
 def draw_contours():
     """Section 4.4: steps from p1, each across the contour it starts from."""
-    from pictures import BLACK, RED, SURFACE, sheet
+    from pictures import BLACK, BLUE, RED, sheet
 
     path = bowl_path()
     figure, axes = sheet(width=6.2, height=4.4)
     one, two = np.meshgrid(np.linspace(-1.0, 3.6, 120), np.linspace(-1.0, 2.8, 120))
     heights = bowl(np.stack([one, two], axis=-1))
     levels = sorted([*bowl(path[:4]), 0.04, 2.2, 5.0])
-    axes.clabel(axes.contour(one, two, heights, levels=levels, cmap=SURFACE), fmt="%.2f", fontsize=8)
+    axes.clabel(axes.contour(one, two, heights, levels=levels, colors=BLUE), fmt="%.2f", fontsize=8)
     for k, (here, there) in enumerate(pairwise(path), start=1):
         axes.annotate("", there, here, arrowprops={"arrowstyle": "-|>", "color": RED, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0})
         if k < 5:

@@ -20,7 +20,7 @@ from thomas_forward import compared, ulps
 
 COST, ALPHA, ITERATIONS, LONGER = "half_squared_error", 0.25, 3000, 4000
 EPOCHS, BATCH = 88, 32  # 34 mini-batches of the 1078 rows an epoch, 2992 steps: as many as the text takes
-SEEDS = (0, 1, 2, 3)
+SEEDS = (0, 1, 2)
 
 FIRST_IMAGE = (
     "[ 0., 0., 5., 13., 9., 1., 0., 0., 0., 0., 13., 15., 10., 15., 5., 0., 0., 3., 15., 2., 0., 11., 8., 0., 0., "
@@ -70,9 +70,15 @@ def split(x):
 
 
 @cache
+def scaler():
+    """The text's, fitted to all rows."""
+    return StandardScaler().fit(digits().data)
+
+
+@cache
 def as_in_the_text():
     """Scaled over all rows, then split."""
-    return split(StandardScaler().fit_transform(digits().data))
+    return split(scaler().transform(digits().data))
 
 
 @cache
@@ -130,11 +136,11 @@ def ladder():
     small, softmax = text | {"init": "torch_linear"}, text | {"init": "torch_linear", "output": "softmax"}
     wide, apart = softmax | {"sizes": (64, 100, 10), "hidden": "relu", "init": "he_normal"}, scaled_on_training_rows
     rungs = (
-        Rung(f"mini-batches of {BATCH}, {EPOCHS} epochs", as_in_the_text, text, COST, ALPHA),
+        Rung(f"mini-batches of {BATCH}, other starts", as_in_the_text, text, COST, ALPHA),
         Rung("scaled by the training rows", apart, text, COST, ALPHA),
         Rung("weights within 1/sqrt(fan_in) of 0", apart, small, COST, ALPHA),
         Rung("softmax and cross-entropy", apart, softmax, "cross_entropy", ALPHA),
-        Rung("100 ReLU units, He start, lr 0.1", apart, wide, "cross_entropy", 0.1),
+        Rung("100 units, ReLU, He start, lr 0.1", apart, wide, "cross_entropy", 0.1),
     )
     found = []
     for rung in rungs:
@@ -169,24 +175,28 @@ def the_data():
 
 def scaling():
     """Section 5.1: every pixel less its mean, by its deviation, over all rows."""
-    x = StandardScaler().fit_transform(digits().data)
+    x = scaler().transform(digits().data)
     yield Printed("§5.1", "X[0] after scaling", FIRST_SCALED, x[0])
     share = np.mean(abs(x) <= 2)
     yield Printed("§5.1", "how much of it is within -2 and 2", "most", "most" if share > 0.5 else "less than half")
     used = np.count_nonzero(digits().data[:, x.max(axis=0).argmax()])
     yield f"{share:.1%} are within -2 and 2; the largest is {x.max():.1f}, in a pixel that is 0 in all images but {used}."
-    all_rows, training = (StandardScaler().fit(part).mean_ for part in (digits().data, split(digits().data).x))
-    pixel = np.argmax(abs(all_rows - training))
-    whose = compared("of the training rows", f"{all_rows[pixel]:.3f}", f"{training[pixel]:.3f}")
-    yield Printed("§5.1", f"mean that scales pixel {pixel}", "of the training rows", whose, erratum="thomas-scaler")
 
 
 def splitting():
     """Sections 5.2 and 5.3: training part, test part, targets."""
-    rows = as_in_the_text()
+    rows, raw = as_in_the_text(), split(digits().data)
     n = len(digits().data)
+    share = round(100 * len(rows.x) / n)
     yield Printed("§5.2", f"test part, {len(rows.test_x)} of {n} rows", "40%", 100 * len(rows.test_x) / n)
     yield Printed("§5.2", f"training part, {len(rows.x)} of {n} rows", "60%", 100 * len(rows.x) / n)
+    yield Printed("§5.2", "which is as usual", "60-80%", "60-80%" if 60 <= share <= 80 else f"{share}%")
+    known = int(scaler().n_samples_seen_) - len(raw.x)
+    seen = f"{known} of {len(raw.test_x)} in the scaler" if known else "not seen"
+    yield Printed("§5.2", "test rows, before the test", "not seen", seen, erratum="thomas-scaler")
+    training = raw.x.mean(axis=0)
+    pixel = np.argmax(abs(scaler().mean_ - training))
+    yield f"They move the mean of pixel {pixel} most: {scaler().mean_[pixel]:.3f}, of the training rows alone {training[pixel]:.3f}."
     yield Printed("§5.3", "target of a 5", "[0, 0, 0, 0, 0, 1, 0, 0, 0, 0]", refnet.one_hot([5], 10)[0])
     settled = [0.01, 0.1, 0.2, 0.05, 0.3, 0.8, 0.4, 0.03, 0.25, 0.02]
     yield Printed("§5.3", "digit of the output 0.01, 0.1, 0.2, ...", "5", np.argmax(settled))
@@ -197,10 +207,13 @@ def splitting():
 def training():
     """Sections 5.4 and 5.5: 3,000 iterations over all 1078 rows."""
     rows, net = as_in_the_text(), start()
-    y, last = refnet.one_hot(rows.labels, 10), len(net.sizes)
-    layers = ["nl" if l == last else "nl-1" if l == last - 1 else f"{l}" for l in range(last, 0, -1)]
+    y, (inputs, hidden, outputs) = refnet.one_hot(rows.labels, 10), net.sizes
     yield Printed("§5.4", "nn_structure", "[64, 30, 10]", net.sizes)
-    yield Printed("§5.4", "backward loop, by its comment", "nl-1 to 1", f"{layers[0]} to {layers[-1]}", erratum="thomas-loop-comment")
+    ends = {"layers, 1 and 1": (1, 1), f"nodes, {outputs} and {inputs}": (outputs, inputs)}
+    between = next(numbers for numbers, (low, high) in ends.items() if low <= hidden <= high)
+    yield Printed("§5.4", f"in and out: {hidden} hidden nodes lie between", "layers, 1 and 1", between, erratum="thomas-between-layers")
+    loop = backward_loop(net, rows.x[:1], y[:1])
+    yield Printed("§5.4", "backward loop, by its comment", "nl-1 to 1", loop, erratum="thomas-loop-comment")
     yield f"Weights in [0, 1) are all positive: at the start every output is near 1 ({net.predict(rows.x).mean():.4f} on average)."
     summed = net.copy()
     J = [accumulated.step(summed, rows.x, y, COST, ALPHA) for _ in range(3)]
@@ -214,6 +227,13 @@ def training():
     yield f"random_state=0 and weights from RandomState(0): {found:.2%} of the test rows after {ITERATIONS} iterations."
 
 
+def backward_loop(net, x, y):
+    """The layers l with a delta^(l) or a Delta W^(l), from the last to the first, nl being the number of layers."""
+    (sample,), nl = accumulated.samples(net.layers, x, y, 1.0), len(net.sizes)
+    visited = {*sample.delta, *range(1, len(accumulated.accumulate(net.layers, [sample])[1]) + 1)}
+    return f"{'nl' if max(visited) == nl else f'nl-{nl - max(visited)}'} to {min(visited)}"
+
+
 def curves():
     """Section 5.4: what is plotted, what is minimised, and what more iterations do."""
     done, rows = trained(), as_in_the_text()
@@ -222,15 +242,18 @@ def curves():
     yield Printed("§5.4", f"curve and J in iteration {ITERATIONS}", "average J", plotted, erratum="thomas-mean-norm")
     yield "The curve is the mean of ||y - h||, not of 1/2 ||y - h||^2, which is what the steps go down on."
     wrong = [round(len(rows.test_x) * (1 - net.accuracy(rows.test_x, rows.test_labels))) for net in (done.net, done.longer)]
-    gained = compared("no fewer", *(f"{count}" for count in wrong))
-    yield Printed("§5.4", f"test rows wrong, {ITERATIONS} and {LONGER} iterations", "no fewer", gained, erratum="thomas-plateau")
     right = 1 - wrong[1] / len(rows.test_x)
     yield f"{LONGER - ITERATIONS} more iterations lower J by {1 - done.J[-1] / done.J[at]:.0%}, and the accuracy becomes {right:.2%}."
+    yield "Call it much where more than a tenth of the errors go away:"
+    gained = "by much" if wrong[1] < 0.9 * wrong[0] else "not by much"
+    gained = f"{gained}, {wrong[0]} to {wrong[1]} wrong" if gained == "by much" else gained
+    yield Printed("§5.4", f"test rows, {ITERATIONS} to {LONGER} iterations: better", "not by much", gained, erratum="thomas-plateau")
 
 
 def climbing():
     """What it takes to pass 97 %."""
-    yield "To pass 97 %, one change after the other, as many steps as the text takes. Accuracy on the same test rows, mean of"
+    yield "To pass 97 %, rung by rung, as many steps as the text takes. Each rung keeps what the one above it has, but for what it"
+    yield "names: the first has other starting weights, too, and does not measure mini-batches alone. Accuracy on these test rows, mean of"
     yield f"{len(SEEDS)} seeds of the weights (worst to best). The settings are round numbers, none chosen by the test rows:"
     for change, found in ladder():
         yield f"  {change:<36}{np.mean(found):.2%}" + f"   ({min(found):.2%} to {max(found):.2%})" * (len(found) > 1)
@@ -250,7 +273,7 @@ def draw_digit():
     image.imshow(digits().images[1], cmap="gray")
     image.set(title="digits.images[1], a 1 in 8 x 8 pixels")
     image.axis("off")
-    x = StandardScaler().fit_transform(digits().data).ravel()
+    x = scaler().transform(digits().data).ravel()
     values.hist(x, bins=np.arange(-3.5, 43), color=BLUE)
     for edge in (-2, 2):
         values.axvline(edge, color=RED, linestyle="--", label="-2 and 2" if edge == 2 else None)
@@ -268,8 +291,9 @@ def draw_cost():
     axes.semilogy(done.norms, color=RED, linestyle="--", label="mean of ||y - h||, which the text plots")
     axes.semilogy(done.J, color=BLUE, label="J = mean of 1/2 ||y - h||^2, which descends")
     axes.axvline(ITERATIONS, color=BLACK, linestyle=":", label="the text stops at 3,000")
-    axes.set(title="digits, 64-30-10: J still falls where the text stops", xlabel="iteration", ylabel="cost of the training rows")
-    axes.legend()
+    axes.set(title="digits, 64-30-10: J still falls where the text stops", ylim=(0.03, 6))
+    axes.set(xlabel="iteration", ylabel="cost of the training rows")
+    axes.legend(loc="lower left")
     return figure
 
 
@@ -285,7 +309,7 @@ def draw_ladder():
         axes.plot(100 * np.mean(found), k, "|", color=BLACK, markersize=16, markeredgewidth=2, label="mean" if k == 1 else None)
     axes.axvline(97, color=ORANGE, linestyle="--", label="97 %")
     axes.set_yticks(range(len(rungs)), [change if k == 0 else f"+ {change}" for k, (change, _) in enumerate(rungs)])
-    axes.set(title="one change after the other, same test rows", xlabel="accuracy on the 719 test rows, %", ylabel="change")
+    axes.set(title="rung by rung, same test rows", xlabel="accuracy on the 719 test rows, %", ylabel="what a rung changes")
     axes.invert_yaxis()
     axes.legend(loc="lower left")
     return figure

@@ -14,7 +14,7 @@ from printed import Printed, run
 from refnet.forms import accumulated, loops
 
 X = np.array([1.5, 2.0, 3.0])
-GRID = np.arange(-8, 8, 0.1)
+GRID = np.arange(-80, 80) / 10
 WEIGHTS = (0.5, 1.0, 2.0)
 BIASES = (-8.0, 0.0, 8.0)
 SIGMOID = refnet.Sigmoid()
@@ -43,12 +43,18 @@ def ulps(got, expected):
     return float(np.max(np.abs(got - expected) / np.spacing(np.abs(expected))))
 
 
+def stuck():
+    """Where a node without a bias turns on, for each weight of the text, in words."""
+    places = [half_on(w, 0.0) for w in WEIGHTS]
+    return "x = 0, whatever w" if not any(places) else ", ".join(f"{place:g}" for place in places)
+
+
 def index_order():
-    """Which of w_ij and w_ji is the weight from node j = 1 to node i = 2: the one that z_2 grows by where x_1 grows by 1."""
+    """The name of the weight from node 1 to node 2: the entry of W that z_2 grows by where x_1 grows by 1."""
     net = three_three_one()
     growth = accumulated.propagate(net.layers, X + np.eye(3)[0])[1][2][1] - accumulated.propagate(net.layers, X)[1][2][1]
     W = net.layers[0].W
-    named = {"w_ij": W[1, 0], "w_ji": W[0, 1]}
+    named = {"w_21^(1)": W[1, 0], "w_12^(1)": W[0, 1]}
     return min(named, key=lambda name: abs(named[name] - growth))
 
 
@@ -68,11 +74,10 @@ def one_node():
     """Sections 2.1 to 2.5."""
     slopes = ", ".join(f"{w / 4:g} for w = {w:g}" for w in WEIGHTS)
     yield f"One node, h = f(w x + b). The slope of f(w x) at 0 is w / 4: {slopes}."
-    for w in WEIGHTS:
-        yield Printed("§2.3", f"x where f({w:g} x) passes 1/2", "0", half_on(w, 0.0))
+    yield Printed("§2.3", "where f(w x) passes 1/2, without b", "x = 0, whatever w", stuck())
     turns = ", ".join(f"{half_on(5.0, b):.1f} for b = {b:g}" for b in BIASES)
     yield f"The bias moves the place where the node turns on to x = -b / w: with w = 5, {turns}; from 1 on wants b = -5."
-    yield Printed("§2.5", "the weight into node i from node j", "w_ji", index_order(), erratum="thomas-w-ji")
+    yield Printed("§2.5", "weight from node 1, layer 1, to node 2", "w_21^(1)", index_order())
 
 
 def looped():
@@ -101,10 +106,8 @@ def vectorised():
     x_i, x_j = (f"{sum(W[0] * x) + b[0]:.4g}" for x in (X[0], X))
     yield Printed("§3.4", "z_1^(2) and sum of w_1j x_1, + b_1", "the same", compared("the same", x_i, line), erratum="thomas-x-i")
     yield Printed("§3.4", "z_1^(2) and sum of w_1j x_j, + b_1", "the same", compared("the same", x_j, line))
-    each = compared("the product", f"{sum(w * x for w in W[0] for x in X):.4g}", f"{W[0].dot(X):.4g}")
-    yield Printed("§3.5", "each element of the row times each x", "the product", each, erratum="thomas-each-by-each")
     yield Printed("§3.5", "shape of W^(1) x, a column", "(3 x 1)", W.dot(X[:, np.newaxis]).shape)
-    yield Printed("§3.5", "the vector that f is applied to first", "z^(1)", f"z^({min(z)})", erratum="thomas-z-1")
+    yield Printed("§3.5", "what f is applied to first, by §3.4", "z^(1)", f"z^({min(z)})", erratum="thomas-z-1")
     yield Printed("§3.5", "output, in matrix form", "0.8354", net.predict([X])[0, 0], erratum="thomas-truncated")
 
 

@@ -5,10 +5,11 @@
 scikit-learn's 1,797 digits of 8x8 pixels, split at random by a seed: 40 % to test on, of the other 60 % a fifth to validate on, the rest to
 train on. Scaler and copies are made of the rows to train on alone. One network for each split, no ensemble. Needs scikit-learn.
 
-The setting was chosen by validation rows alone, over five splits and two fifths of each one's training part: 51 settings were tried, and
-`--search` repeats those that say which of them matters. The test parts were looked at once, after the choice. The rows to test on in
-one split are rows to train on in another, so that a choice made on five splits has seen them all; `--search` therefore ends with the
-test accuracy where each split chooses for itself.
+The setting was chosen by validation rows alone, over five splits and two fifths of each one's training part. `--search` repeats that for
+the 14 settings below; more were tried on the way to them, which cannot be repeated here, and that no test row had a part in it cannot be
+shown. Two settings have the fewest wrong rows, 19 of 2,160 (99.12 %): the one without noise was taken, which has one thing less to set.
+The mean test accuracy is then 98.58 %. But the rows to test on in one split are rows to train on in another, so that a choice made on five
+splits has seen them all. The cleaner figure is that where each split chooses for itself, with which `--search` ends: 98.50 %.
 """
 
 import sys
@@ -212,6 +213,7 @@ def story(seeds=5):
     yield f"{'mean':>7}{plain[:, 0].mean():14.2%}{before:10.2%}{chosen[:, 0].mean():19.2%}{after:10.2%}"
     yield Printed("goal", "mean test accuracy", f"at least {GOAL:.0%}", f"{'at least' if after >= GOAL else 'below'} {GOAL:.0%}")
     yield Printed("goal", "against the rows as they are", "more right", "more right" if after > before else "not more right")
+    yield "The setting was chosen over splits that share rows; `--search` ends with the mean where each split chooses for itself."
     counts, digits = mistaken(seeds), sum(np.bincount(split(seed)[1].labels) for seed in range(seeds))
     yield f"{counts.total()} of {digits.sum()} test images are labelled wrong; most often, out of all images of that digit:"
     yield from (f"  {label} taken for {guess}: {count} of {digits[label]}" for (label, guess), count in counts.most_common(5))
@@ -285,7 +287,7 @@ def main(arguments=None):
     given = parser.parse_args(arguments)
     if given.seeds < 1:
         parser.error(f"--seeds has {given.seeds}, expected 1 or more")
-    return perform(__doc__, search(given.seeds) if given.search else story(given.seeds), drawings, given.plot)
+    return perform(__doc__, search(given.seeds) if given.search else story(given.seeds), drawings, given.plot, "expected")
 
 
 if __name__ == "__main__":

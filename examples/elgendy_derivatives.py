@@ -1,0 +1,146 @@
+"""Elgendy, Deep Learning for Vision Systems, section 2.6.2: the rules of its calculus refresher, on 10x^5 + 4x^7 + 12x and the sigmoid.
+
+    python examples/elgendy_derivatives.py [--plot DIR]
+"""
+
+from fractions import Fraction
+
+import numpy as np
+
+import refnet
+from printed import Printed, run
+
+WHERE = "§2.6.2"
+TERMS = {5: 10, 7: 4, 1: 12}  # f(x) = 10 x^5 + 4 x^7 + 12 x: power and factor, in the text's order
+
+
+def f(x):
+    """10 x^5 + 4 x^7 + 12 x."""
+    return sum(factor * x**power for power, factor in TERMS.items())
+
+
+def u(x):
+    """4 x^7, a term of f; at 2 it is 512 and its derivative 28 x^6 is 1792."""
+    return 4 * x**7
+
+
+def v(x):
+    """12 x, another; at 2 it is 24 and its derivative 12."""
+    return 12 * x
+
+
+def difference(g, x, h=Fraction(1, 10**6)):
+    """The central difference of g at an integer, rounded to an integer: of what is used here less than 1e-6 off the derivative."""
+    return round((g(x + h) - g(x - h)) / (2 * h))
+
+
+def polynomial():
+    """f' by the power rule n x^(n-1), the constant multiple rule and the sum rule, written out."""
+    powers = {power - 1: factor * power for power, factor in TERMS.items()}
+    return " + ".join(f"{factor}x^{power}" if power else f"{factor}" for power, factor in powers.items())
+
+
+def sigmoid_derivation(x):
+    """The six lines of the derivation as printed, each at x; the two with d/dx in them by a complex step, which subtracts nothing."""
+    e, below = np.exp(-x), 1.0 + np.exp(-(x + 1e-30j))
+    s = 1.0 / (1.0 + e)
+    operators = [(1.0 / below).imag / 1e-30, below.imag / 1e-30]
+    return [*operators, -((1.0 + e) ** -2.0) * -e, e / (1.0 + e) ** 2, s * (e / (1.0 + e)), s * (1.0 - s)]
+
+
+def power_rule_alone(x):
+    """-(1 + e^-x)^-2: n y^(n-1) with n = -1, of y = 1 + e^-x."""
+    return -((1.0 + np.exp(-x)) ** -2.0)
+
+
+def slope(x):
+    """sigma'(x) as refnet has it."""
+    sigmoid, x = refnet.Sigmoid(), np.asarray(x, dtype=float)
+    return sigmoid.derivative(x, sigmoid.value(x))
+
+
+def right_lines(points=(-1.5, 0.0, 2.0)):
+    """The numbers of the lines that are sigma'(x), to nine decimals, at each of some points."""
+    lines = np.array([sigmoid_derivation(x) for x in points]).T
+    want = [f"{value:.9f}" for value in slope(points)]
+    return [number for number, line in enumerate(lines, 1) if [f"{value:.9f}" for value in line] == want]
+
+
+def sum_rule(x=2):
+    """How (u + v)' is made of u' and v'."""
+    whole, parts = difference(lambda t: u(t) + v(t), x), (difference(u, x), difference(v, x))
+    return next(f"f'(x) {sign} g'(x)" for sign, value in (("-", parts[0] - parts[1]), ("+", sum(parts))) if value == whole)
+
+
+def story():
+    yield from slopes()
+    yield from rules()
+    yield from sigmoid()
+
+
+def slopes():
+    """The example of the refresher."""
+    yield "\nf(x) = 10x^5 + 4x^7 + 12x. Its slope at 2 and at 6, from the text's f'(x), beside a central difference of fractions:"
+    yield Printed(WHERE, "f'(x)", "50x^4 + 28x^6 + 12", polynomial())
+    yield Printed(WHERE, "f'(2)", f"{50 * 2**4 + 28 * 2**6 + 12}", difference(f, 2))
+    yield Printed(WHERE, "f'(6)", f"{50 * 6**4 + 28 * 6**6 + 12}", difference(f, 6))
+
+
+def rules():
+    """The list of rules; the chain rule, its last, is in section 2.7.1."""
+    du, dv = 28 * 2**6, 12
+    yield "The rules at x = 2, for f(x) = 4x^7 and g(x) = 12x: beside what each gives, a central difference of what it is a rule for."
+    yield Printed(WHERE, "constant: 7", "0", difference(lambda _: 7, 2))
+    yield Printed(WHERE, "constant multiple: 10 f(x)", f"{10 * du}", difference(lambda x: 10 * u(x), 2))
+    yield Printed(WHERE, "power: x^5, by x^(n-1) as printed", f"{2**4}", difference(lambda x: x**5, 2), erratum="elgendy-power-rule")
+    yield Printed(WHERE, "difference: f(x) - g(x)", f"{du - dv}", difference(lambda x: u(x) - v(x), 2))
+    yield Printed(WHERE, "product: f(x) g(x)", f"{u(2) * dv + v(2) * du}", difference(lambda x: u(x) * v(x), 2))
+    quotient = (v(2) * du - u(2) * dv) // v(2) ** 2
+    yield Printed(WHERE, "quotient: f(x) / g(x)", f"{quotient}", difference(lambda x: Fraction(u(x)) / v(x), 2))
+    yield Printed(WHERE, "sum: f(x), g(x) have", "f'(x) - g'(x)", sum_rule(), erratum="elgendy-sum-rule")
+
+
+def sigmoid():
+    """The derivation of sigma', and the rules that it takes."""
+    lines = " ".join(map(str, right_lines()))
+    yield Printed(WHERE, "lines of sigma' that are equal", "1 2 3 4 5 6", lines, erratum="elgendy-sigmoid-derivation")
+    alone = power_rule_alone(0.0)
+    yield Printed(WHERE, "sigma'(0), by the power rule", f"{alone:.2f}", slope(0.0), erratum="elgendy-power-rule-alone")
+    second, last = sigmoid_derivation(0.0)[1::4]
+    yield f"At 0 the second line is {second:.2f}, the derivative of 1 + e^-x; with an exponent -1 on it, {last:.2f} like the others."
+    yield f"The power rule gives {alone:.2f} there. The other factor, {last / alone:.0f}, is the slope of 1 + e^-x: the chain rule."
+
+
+def drawings():
+    yield "elgendy_derivatives", draw
+
+
+def draw():
+    """The sidebar's curve with its slopes at 2 and 6, and the derivative of the sigmoid with and without the chain rule's factor."""
+    from pictures import sheet
+
+    figure, axes = sheet(1, 3, width=4.4)
+    for panel, at, end in zip(axes, (2, 6), (3.0, 7.0), strict=False):
+        draw_slope(panel, at, end)
+    x = np.linspace(-6.0, 6.0, 241)
+    axes[2].plot(x, slope(x), label=r"$\sigma'(x) = \sigma(x)\,(1 - \sigma(x))$")
+    axes[2].plot(x, power_rule_alone(x), "--", label="the power rule alone")
+    axes[2].set(title="Derivative of the sigmoid", xlabel="x", ylabel="derivative")
+    axes[2].legend(loc="lower left")
+    return figure
+
+
+def draw_slope(axes, at, end):
+    """f, and the line that touches it at a point."""
+    from pictures import BLACK
+
+    x, near = np.linspace(0.0, end, 200), np.linspace(at - 0.25 * at, end, 2)
+    axes.plot(x, f(x), label="f(x)")
+    axes.plot(near, f(at) + difference(f, at) * (near - at), "--", label=f"slope f'({at}) = {difference(f, at)}")
+    axes.plot(at, f(at), "o", color=BLACK, zorder=3)
+    axes.set(title=f"$f(x) = 10x^5 + 4x^7 + 12x$ at {at}", xlabel="x", ylabel="f(x)")
+    axes.legend(loc="upper left")
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(__doc__, story, drawings))
