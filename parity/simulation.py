@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice, pairwise
+from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -126,8 +127,8 @@ def pieces(spec: Spec, vector: Array) -> dict[Part, Array]:
     found, start = {}, 0
     for l, (into, out) in enumerate(pairwise(spec.sizes), start=1):
         for name, shape in (("W", (out, into)), ("b", (out,))):
-            found[Part(name, l)] = vector[start : start + int(np.prod(shape))].reshape(shape)
-            start += int(np.prod(shape))
+            end = start + prod(shape)
+            found[Part(name, l)], start = vector[start:end].reshape(shape), end
     return found
 
 
