@@ -1,4 +1,8 @@
-"""The forms that tutorials write are the one backprop: certificates of every equation, and of wrong copies what is wrong with them."""
+"""The forms that tutorials write are the one backprop: certificates of every equation, and of wrong copies what is wrong with them.
+
+Certificates are taken where m is a power of two: loops and accumulated divide delta of each layer by m once more, and where that is not
+exact it is one more rounding than a certificate's bound has. parity.check, whose tasks have other m, too, finds nothing in any form.
+"""
 
 from itertools import product
 
@@ -117,6 +121,19 @@ def test_every_equation_is_certified(form, name, dtype):
         }
         assert parity.compare(ours, theirs).passed
         assert parity.compare(theirs, ours).passed
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("m", [8, 11])
+def test_where_m_is_no_power_of_two_the_last_division_shows(form, m):
+    """One number in each layer, ten starts: only delta that is divided once more is ever beyond its bound, and only at m = 11."""
+    sizes, (*hidden, output), _ = NETS["width 1"]
+    broken = set()
+    for seed in range(10):
+        net, rng = refnet.mlp(sizes, hidden, output, init=refnet.Normal(std=0.6), seed=seed), np.random.default_rng(seed)
+        record = record_of(FORMS[form], net, rng.normal(size=(m, sizes[0])), rng.normal(size=(m, sizes[-1])), "mse")
+        broken |= {result.equation for result in parity.certify(record).broken}
+    assert broken == ({"BP2"} if m == 11 and form != "graph" else set())
 
 
 # what is wrong is found, and named

@@ -88,7 +88,13 @@ def results(text):
 
 
 def rounded(values, digits):
-    return np.vectorize(lambda value: float(f"{value:.{digits}g}"), otypes=[float])(values).tolist()
+    """With that many digits, and one more for each 9 that a number below 1 starts with: so many does 1 - a lose."""
+
+    def one(value):
+        nines = re.match(r"-?0\.(9*)", f"{value:.17f}")
+        return float(f"{value:.{digits + (len(nines[1]) if nines else 0)}g}")
+
+    return np.vectorize(one, otypes=[float])(values).tolist()
 
 
 THREE = [(0, "half_squared_error", "tanh"), (1, "cross_entropy", "softmax"), (4, "mae", "relu")]
@@ -262,6 +268,18 @@ def test_shown_digits():
     """As many as asked for, but 1 is said only of 1, so that 1 - a stays visible; there is no minus zero."""
     assert [shown(v, 4) for v in (0.123456, -1234567.0, 1.0, -0.0)] == ["0.1235", "-1.235e+06", "1", "0"]
     assert [shown(v, 4) for v in (0.99999, -0.999996, 1.0000003)] == ["0.99999", "-0.999996", "1.0000003"]
+    assert [shown(v, 4) for v in (0.8765432, 0.98765432, -0.99998765432)] == ["0.8765", "0.98765", "-0.99998765"]
+    assert [shown(1 - 2.0**-53, digits) for digits in (4, 20)] == ["0.99999999999999989", "0.99999999999999988898"]
+
+
+def test_a_slope_near_0_can_be_recomputed():
+    """1 - a has as many digits as were asked for; a difference of costs is told without the costs, which may read alike."""
+    net = refnet.Network([refnet.Dense([[9.6]], [0.0], "sigmoid")])
+    text = str(refnet.explain(net, [[1.0]], [[0.5]], "mse", 1e-6))
+    a, slope = re.search(r"f'\(z\^1_1\) = (\S+)\*\(1 - \1\) = (\S+)\n", text).groups()
+    assert f"{float(a) * (1 - float(a)):.4g}" == slope
+    assert re.search(r"  C after - C before = -\d\S+\n", text)
+    assert "just below 1 with so many that 1 - a has them too." in " ".join(text.split())
 
 
 # Formulas and sources
@@ -351,6 +369,7 @@ def test_sum_over_all_paths_is_the_gradient(number, loss, output):
         factors = 4 * (len(net.layers) - weight.layer + 1) + 2
         bound = 2 * (len(all_of_them) + 2 * factors) * np.finfo(dtype).eps * sum(size for _, _, size in all_of_them)
         assert paths.count == len(all_of_them)
+        assert paths.live == sum(product != 0.0 for _, product, _ in all_of_them)
         assert abs(paths.sum - float(entry)) <= bound
         assert len(paths.kept) == (paths.count if paths.count <= ALL else FEW)
         known = {where: (product, size) for where, product, size in all_of_them}
@@ -375,7 +394,57 @@ def test_one_weight_in_words():
     assert chains == [f"dC/da^2_{i} * da^2_{i}/dz^2_{j}{tail.format(j=j)}" for i in (1, 2) for j in (1, 2)]
     assert [line for line in said if line.startswith("dW")] == [f"dW^1_1,3 = {dW:.4g}"]
     assert next(line for line in said if line.startswith("dC/dW")).endswith(f" = {dW:.4g}")
-    assert "A single path is not the gradient: the weight acts on C along all 4 paths, and the gradient is their sum." in " ".join(said)
+    assert "so that paths part there too. Along 2 of them a factor is 0." in " ".join(said)  # the class that is not the label's
+    moral = "A single path is not the gradient: the weight acts on C along the 2 paths without a factor 0, and the gradient is their sum."
+    assert moral in " ".join(said)
+
+
+def weight_told(net, x, y, loss, weight):
+    """What is said of one weight, in one line."""
+    *_, (_, said) = sections(str(refnet.explain(net, x, y, loss, 0.1, weight=weight)))
+    return " ".join(said)
+
+
+def test_paths_with_a_factor_0():
+    """They are counted, and the closing sentence speaks of the others: all, some, one, none."""
+    net, x = refnet.mlp([2, 3, 2], "relu", "identity", seed=2), [[1.0, 2.0]]
+    dead, alive = weight_told(net, x, [[1.0, 0.0]], "mse", (1, 0, 0)), weight_told(net, x, [[1.0, 0.0]], "mse", (1, 2, 0))
+    assert "2 units z^2. Along 2 of them a factor is 0. path 1" in dead
+    assert dead.endswith(" No path is without a factor 0, so to first order a change of this weight alone does not change C.")
+    assert "2 units z^2. path 1" in alive
+    assert "the weight acts on C along all 2 paths, and the gradient is their sum." in alive
+    one = weight_told(net, x, [[1.0, float(net.predict(x)[0, 1])]], "mse", (1, 2, 0))
+    assert "2 units z^2. Along 1 of them a factor is 0. path 1" in one
+    assert one.endswith(" One path alone is without a factor 0, so its product is the gradient.")
+    input_0 = weight_told(refnet.mlp([2, 9, 2], "tanh", "tanh", seed=2), [[0.0, 2.0]] * 8, [[0.0, 0.0]] * 8, "mse", (1, 0, 0))
+    assert "Along 16 of them a factor is 0. 5 of them: path 1" in input_0
+
+
+def test_more_paths_than_fit_64_bits():
+    """Their number is exact, as is that of those without a factor 0."""
+    net = refnet.mlp([4] * 40, "tanh", "tanh", seed=1)
+    net.layers[20].W[0, 0] = 0.0
+    paths = followed(computed(net, [[1.0] * 4], [[0.0] * 4], refnet.MSE(), 0.1), Weight(1, 0, 0))
+    assert (paths.count, paths.live) == (4**38, 4**38 - 4**36)
+
+
+def test_rounding_parts_the_paths_from_the_equation():
+    """In float32, dW is 0 where terms cancel that the paths keep apart: the difference is told."""
+    mixed = refnet.Dense(np.array([[20.0], [0.0]], "f4"), np.zeros(2, "f4"), "softmax")
+    net = refnet.Network([mixed, refnet.Dense(np.array([[1.0, 1.5]], "f4"), np.zeros(1, "f4"))])
+    said = weight_told(net, [[0.8]], [[0.0]], "mse", (1, 0, 0))
+    walked = re.search(r"dC/dW\^1_1,1 = .* = -(\S+) BP4", said)[1]
+    why = "but for rounding, as it adds in another order and in float32"
+    assert f"BP4 finds this number without walking a path {why}; here the two differ by {walked}: dW^1_1,1 = 0 " in said
+
+
+def test_only_paths_to_the_weight_are_sorted(monkeypatch):
+    """Products that arrive at other units of its layer are not looked at."""
+    net, sort, entries = refnet.mlp([3, 50, 4], hidden="tanh", seed=1), np.argsort, []
+    step = computed(net, [[1.0, 2.0, 3.0]], [2], refnet.CrossEntropy(), 0.1)
+    monkeypatch.setattr(np, "argsort", lambda a, **given: entries.append(a.size) or sort(a, **given))
+    assert followed(step, Weight(1, 7, 1)).kept[0].units[-1] == 7
+    assert entries == [4 * 4, 4 * 4]  # da^2_i/dz^2_j, then dz^2_j/da^1_8 with the 4 products kept at each z^2_j
 
 
 def test_a_single_path_is_said_to_be_one():
@@ -430,6 +499,9 @@ def test_large_networks_are_told_by_shape_and_norm():
     assert len(text.splitlines()) <= 140
     assert len(str(refnet.explain(net, x, y, "cross_entropy", 0.1)).splitlines()) == len(text.splitlines())
     assert "An equation is put into numbers" not in str(refnet.explain(*mazur(), "mse", 0.1))
+    only_x = str(refnet.explain(refnet.mlp([9, 1], output="tanh", seed=1), np.ones((1, 9)), [[1.0]], "mse", 0.1))
+    assert re.findall(r"  (\S+): .*norm ", only_x) == ["x", "W^1"]
+    assert "An equation is put into numbers" in only_x
 
 
 def numbers(text):
@@ -503,7 +575,47 @@ def test_notation_typeset():
     assert typeset("2*delta^1_2") == typeset("2 * delta^1_2") == r"2 \cdot \delta^{1}_{2}"
     assert typeset("f(z)_j = exp(z_j) / sum over i of exp(z_i)") == r"f(z)_{j} = \exp(z_{j}) / \sum_{i} \exp(z_{i})"
     assert typeset("1/2e-05 for z > 0") == r"1/(2 \cdot 10^{-5}) \text{ for } z > 0"
+    assert typeset("|-0.5 - 2|/3 and |dC/da|^2") == r"\left|-0.5 - 2\right|/3 \text{ and } \left|\frac{\partial C}{\partial a}\right|^{2}"
+    assert typeset("the other 3 = 2") == r"\text{ the other } 3 = 2"
     assert typeset("softmax(z^2)_1 := lr a^(l-1)") == r"\mathrm{softmax}(z^{2})_{1} := \mathrm{lr} a^{l-1}"
+
+
+def test_brackets_only_around_several_terms():
+    """C of one output is no sum."""
+    net = refnet.Network([refnet.Dense([[0.0]], [0.5], "sigmoid")])
+    cost = {loss: results_of_c(refnet.explain(net, [[1.0]], [[0.25]], loss, 1)) for loss in ("mse", "mae", "binary_cross_entropy")}
+    term = "0.25*log(0.6225) + (1 - 0.25)*log(1 - 0.6225)"
+    assert cost == {"mse": "(0.6225 - 0.25)^2/(1*1)", "mae": "|0.6225 - 0.25|/(1*1)", "binary_cross_entropy": f"-({term})/(1*1)"}
+    assert results_of_c(refnet.explain(*mazur(), "mse", 1)) == "((0.7514 - 0.01)^2 + (0.7729 - 0.99)^2)/(1*2)"
+
+
+def results_of_c(explanation):
+    """C in numbers."""
+    return next(sides[0] for title, symbol, sides in equalities(str(explanation)) if symbol == "C")
+
+
+def test_long_lines_break_before_an_operator():
+    """In every format."""
+    net = refnet.mlp([9, 8, 2], hidden="tanh", seed=1)
+    explanation = refnet.explain(net, [[0.5] * 9], [1], "cross_entropy", 0.1, weight=(1, 0, 2))
+    assert len(re.findall(r"^ +[*+] ", str(explanation), re.MULTILINE)) >= 1
+    assert len(re.findall(r"^&\\quad +(?:\\cdot|\+) ", explanation.latex(), re.MULTILINE)) >= 4
+    for text in (str(explanation), explanation.latex(), explanation.markdown()):
+        assert re.findall(r".* (?:\*|\+|-|\\cdot)(?: \\\\| \\cr)? *$", text, re.MULTILINE) == []
+
+
+def test_latex_escapes():
+    """What a docstring may say after "Source:" is text."""
+
+    class Mine(refnet.Sigmoid):
+        """f(z) = 1 / (1 + exp(-z)), f' = a (1 - a).
+
+        Source: x^2 \\back ~ 5 % <a_b> {c}.
+        """
+
+    net = refnet.Network([refnet.Dense([[1.0]], [0.0], Mine())])
+    source = r"Mine; x\textasciicircum{}2 \textbackslash{}back \textasciitilde{} 5 \% \textless{}a\_b\textgreater{} \{c\}"
+    assert f"{{\\small\\noindent {source}\\par}}" in refnet.explain(net, [[0.0]], [[0.0]], "mse", 0.1).latex()
 
 
 # Corners
@@ -583,6 +695,72 @@ def test_a_probability_on_the_floor_is_not_substituted():
     text = str(refnet.explain(net, [[400.0]], [0], "cross_entropy", 0.1))
     assert "\n  C = 0\n" in text
     assert "log(" not in text
+
+
+def test_a_saturated_output_is_not_substituted():
+    """dC/da reads 0/0 there; what it counts as is said. An output of 1 is no such place where nothing is divided by 1 - a."""
+    net = refnet.Network([refnet.Dense([[1.0], [1.0], [-50.0]], [0.0, 0.0, 0.0], "sigmoid")])
+    text = str(refnet.explain(net, [[40.0]], [[1, 1, 0]], "binary_cross_entropy", 0.1))
+    assert "has been rounded to 0 or 1, the formula may read 0/0, which counts as 0.\n  dC/da^1_1 = -0.3333\n" in text
+    assert "/(1 - 1)" not in text
+    net = refnet.Network([refnet.Dense([[0.0], [0.0]], [1000.0, 1.0], "softmax")])
+    text = str(refnet.explain(net, [[1.0]], [0], "cross_entropy", 0.1))
+    assert "\n  dC/da^1_1 = -1/(1*1) = -1\n  dC/da^1_2 = 0\n" in text
+    assert "rounded to 0 or 1" not in str(refnet.explain(*mazur(), "mse", 0.1))
+
+
+def test_softmax_of_large_logits():
+    """exp(1000) is beyond a calculator, so it is said how the quotient is found; also where the loss applies softmax."""
+    layer, note = refnet.Dense([[0.0], [0.0]], [1000.0, 999.0]), "the largest z of the row is subtracted first"
+    text = str(refnet.explain(refnet.Network([layer]), [[1.0]], [0], "softmax_cross_entropy", 0.1))
+    assert note in " ".join(text.split())
+    assert "exp(1000)/(exp(1000) + exp(999)) = 0.7311\n" in text
+    assert note not in " ".join(str(refnet.explain(refnet.mlp([2, 2], seed=1), [[1, 2]], [0], "cross_entropy", 1)).split())
+
+
+BEYOND = "Some numbers leave the range of floats: inf stands for one that is too large, nan for one that cannot be told from such."
+
+
+def test_numbers_beyond_the_range_of_floats():
+    """A cost beyond every float before and after the step, and paths that go beyond where BP4 does not: told, and nothing made of them."""
+    below = refnet.Dense([[0.0]], [0.0])
+    net = refnet.Network([below, refnet.Dense([[1e150], [-1e150]], [1e155, 1e155])])
+    text = " ".join(str(refnet.explain(net, [[1e5]], [[0.0, 0.0]], "half_squared_error", 1e-200, weight=(1, 0, 0))).split())
+    assert BEYOND in text
+    assert text.partition(" The cost after the step ")[2].startswith("----------------------- C before = inf C after = inf One weight")
+    assert "dC/dW^1_1,1 = inf - inf = nan BP4 finds this number without walking a path and without leaving the range of floats:" in text
+    with pytest.raises(FloatingPointError, match="layer 1: new value of W has -inf"):
+        refnet.explain(refnet.Network([refnet.Dense([[1.0]], [0.0])]), [[1e200]], [[1.0]], "mse", 1e-200)
+    assert BEYOND not in " ".join(str(refnet.explain(*mazur(), "mse", 0.1, weight=(1, 0, 0))).split())
+
+
+TOO_LARGE = {
+    "path": ([refnet.Dense([[0.0]], [0.0]), refnet.Dense([[1e305], [-1e305]], [1.0, 1.0])], [[1e5]], [[0.0, 0.0]], r" = inf - inf = nan"),
+    "entry": ([refnet.Dense([[1e300]], [0.0], "sigmoid")], [[0.0], [1e10]], [[0.0], [0.0]], r"z\^1 = \[ +0\]\s+\[inf\]"),
+    "norm": ([refnet.Dense([[1e200] * 9], [0.0])], [[0.0] * 9], [[0.0]], r"W\^1: .* norm inf, entries"),
+}
+
+
+@pytest.mark.parametrize(("layers", "x", "y", "place"), TOO_LARGE.values(), ids=TOO_LARGE)
+def test_where_only_one_number_is_beyond(layers, x, y, place):
+    """A product along a path, an entry of a later row, a norm."""
+    text = str(refnet.explain(refnet.Network(layers), x, y, "half_squared_error", 1e-9, weight=(1, 0, 0)))
+    assert re.search(place, text)
+    assert BEYOND in " ".join(text.split())
+
+
+def test_a_weight_given_as_an_array():
+    """Any sequence of integers names it; a network's own indices often come as an array."""
+    net, x, y = mazur()
+    given = [(1, 0, 1), [1, 0, 1], np.array([1, 0, 1]), np.array([1, 0, 1], "uint8"), (np.int64(1), 0, 1)]
+    assert len({str(refnet.explain(net, x, y, "mse", 0.1, weight=weight)) for weight in given}) == 1
+
+
+def test_the_step_says_what_u_is():
+    """The general equation speaks of an optimizer's u, so that of gradient descent follows."""
+    net, x, y = mazur()
+    text = " ".join(str(refnet.explain(net, x, y, "mse", 0.1)).split())
+    assert "theta := theta - lr dC/dtheta [SGD without momentum, whose u is lr dC/dtheta without a state; Nielsen, " in text
 
 
 def test_a_step_too_far():

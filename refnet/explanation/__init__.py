@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from refnet.checks import integer, number, refuse_nonfinite
 from refnet.explanation.parts import Section
@@ -52,14 +52,15 @@ def explain(
     y: ArrayLike,
     loss: str | Loss,
     lr: float,
-    weight: Sequence[int] | None = None,
+    weight: Sequence[int] | NDArray[np.integer] | None = None,
     digits: int = 4,
 ) -> Explanation:
     """One step of gradient descent, theta := theta - lr dC/dtheta, told equation by equation with its numbers; `net` stays as it is.
 
     Of a batch, the first row is put into the formulas and all rows are shown; BP3 and BP4 are sums over rows. An equation is put into
     numbers where it takes at most 64 of them in a layer of at most 8 units, an array is shown where it has at most 64 entries in 8 columns;
-    of larger ones shape, Euclidean norm and range are told. Numbers are computed in full and shown with `digits` significant digits.
+    of larger ones shape, Euclidean norm and range are told. Numbers are computed in full and shown with `digits` significant digits,
+    just below 1 with so many that 1 - a has them too; what leaves the range of floats is told as inf.
 
     `weight` is (layer, row, column) for an entry of W, or (layer, row) for one of b: the layer from 1 on, row and column from 0 on as in
     `dW[row, column]`. Its derivative is then written as the sum over all paths from C down to it: every path where there are at most 12,
@@ -75,29 +76,29 @@ def explain(
     followed = None if weight is None else _weight(net, weight)
     story = Story(computed(net, x, y, loss, number("explain", "lr", lr, low=0.0)), digits)
     with np.errstate(over="ignore", invalid="ignore"):  # a norm or a product that leaves the range is told as inf
-        sections = [*story.sections(), *([weight_section(story, followed)] if followed else [])]
-    return Explanation(f"One training step of a {'-'.join(map(str, net.sizes))} network", tuple(sections))
+        sections = tuple(story.sections([weight_section(story, followed)] if followed else []))
+    return Explanation(f"One training step of a {'-'.join(map(str, net.sizes))} network", sections)
 
 
 def computed(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: float) -> Step:
     """The step, taken by a copy."""
     loss = net.trainable_with(loss)
-    trace = net.forward(x)
-    rows = trace[0].a_prev
-    gradients = net.backward(trace, loss, y)
-    targets = net.check_targets(loss, y, len(rows))
-    targets = targets if targets.ndim == 1 else targets.astype(net.dtype)
-    after = net.copy()
     with np.errstate(over="ignore", invalid="ignore"):  # a parameter out of range is refused, a cost told as inf
+        trace = net.forward(x)
+        rows = trace[0].a_prev
+        gradients = net.backward(trace, loss, y)
+        targets = net.check_targets(loss, y, len(rows))
+        targets = targets if targets.ndim == 1 else targets.astype(net.dtype)
+        after = net.copy()
         after.parameters[:] -= gradients.vector * lr
         refuse_nonfinite("new value", after.parameters, net.entry)
-        cost_after = loss.value(after.forward(rows).output, targets)
-    grad_output = loss.gradient(trace.output, targets)
-    return Step(net, rows, targets, loss, lr, trace, gradients, grad_output, loss.value(trace.output, targets), after, cost_after)
+        cost, cost_after = (loss.value(output, targets) for output in (trace.output, after.forward(rows).output))
+        return Step(net, rows, targets, loss, lr, trace, gradients, loss.gradient(trace.output, targets), cost, after, cost_after)
 
 
 def _weight(net: Network, given: Any) -> Weight:
     """The layer, row and column, where they name a weight or a bias of the network."""
+    given = given.tolist() if isinstance(given, np.ndarray) else given
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise TypeError(f"explain: weight has type {type(given).__name__}, expected (layer, row, column), or (layer, row) for a bias")
     if len(given) not in (2, 3):

@@ -1,10 +1,16 @@
 """How a number is shown, and sums and products of shown numbers."""
 
 from collections.abc import Iterable
+from math import floor, log10
+
+EXACT = 17  # with so many significant digits a float64 is read back as it is
 
 
 def shown(value: float, digits: int) -> str:
-    """`value` with that many significant digits, more where it would read 1 and is not: 1 - a is to stay visible."""
+    """`value` with that many significant digits, and just below 1 with so many that 1 - a has them too; 1 is said only of 1."""
+    gap = 1.0 - abs(value)
+    if 0.0 < gap < 0.1:
+        digits = max(digits, min(EXACT, digits - 1 - floor(log10(gap))))
     text = f"{value:.{digits}g}"
     while abs(float(text)) == 1.0 != abs(value):
         digits += 1

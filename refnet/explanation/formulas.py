@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from itertools import pairwise
 
-from refnet.activations import ACTIVATIONS, Activation
+from refnet.activations import ACTIVATIONS, Activation, Elementwise
+from refnet.checks import Array
 from refnet.explanation.parts import Formula
 from refnet.losses import Loss
 
@@ -123,6 +124,12 @@ def named(f: Activation) -> str:
     """An activation's name, with its parameters where it has any."""
     parameters = ", ".join(f"{name} = {value:g}" for name, value in numbers_of(f).items())
     return type(f).__name__ + (f" ({parameters})" if parameters else "")
+
+
+def arguments(f: Activation, z: Array) -> int:
+    """How many numbers stand in f(z) of one row."""
+    width = z.shape[1]
+    return width if isinstance(f, Elementwise) else width * (width + 1)
 
 
 def applied_by(loss: Loss) -> Activation | None:

@@ -61,6 +61,20 @@ class Summary:
 Part = Words | Formula | Line | Grid | Summary
 
 
+def beyond(part: Part) -> bool:
+    """Whether it shows a number that has left the range of floats."""
+    match part:
+        case Line():
+            shown = {part.result}
+        case Grid():
+            shown = {entry for row in part.rows for entry in row}
+        case Summary():
+            shown = {part.norm, part.low, part.high}
+        case _:
+            shown = set()
+    return not shown.isdisjoint({"inf", "-inf", "nan"})
+
+
 @dataclass(frozen=True)
 class Section:
     """One equation at one layer, or another step of the story: its formulas, and what they come to here."""

@@ -8,7 +8,7 @@ products that arrive there and the sum of the others; the next factor multiplies
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import fsum
+from math import fsum, isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -52,40 +52,46 @@ class Path(NamedTuple):
 
 @dataclass(frozen=True)
 class Paths:
-    """All paths to a weight: how many, those kept one by one, and the sum of the others."""
+    """All paths to a weight: how many, how many without a factor 0, those kept one by one, and the sum of the others."""
 
     count: int
+    live: int
     kept: tuple[Path, ...]
     rest: float
 
     @property
     def sum(self) -> float:
         """dC/dweight."""
-        return fsum([*(path.product for path in self.kept), self.rest])
+        return _sum([*(path.product for path in self.kept), self.rest])
 
 
 class _Arrivals(NamedTuple):
-    """At each unit of a layer, for one row: the largest products (units, kept), the units behind them, and the sum of the others."""
+    """At some units of a layer, for one row: the largest products (units, kept), the units behind them, and the sum of the others.
+
+    `live` counts the paths that arrive without a factor 0.
+    """
 
     products: Array
     units: Array
     rest: Array
+    live: Array
 
-    def through(self, factors: Array, keep: int) -> "_Arrivals":
-        """One layer on: `factors` (units below, units here) are the derivatives of here by below."""
-        below = len(factors)
+    def through(self, factors: Array, wanted: Array, keep: int) -> "_Arrivals":
+        """One layer on, to the wanted units: `factors` (units below, units here) are the derivatives of here by below."""
+        factors, below = factors[wanted], len(wanted)
         candidates = (factors[:, :, None] * self.products).reshape(below, -1)
         order = np.argsort(-abs(candidates), axis=1, kind="stable")
         best, others = order[:, :keep], order[:, keep:]
         come = self.units.reshape(-1, self.units.shape[2])[best]
-        here = np.broadcast_to(np.arange(below)[:, None, None], (*best.shape, 1))
+        here = np.broadcast_to(wanted[:, None, None], (*best.shape, 1))
         rest = factors @ self.rest + np.take_along_axis(candidates, others, axis=1).sum(axis=1)
-        return _Arrivals(np.take_along_axis(candidates, best, axis=1), np.concatenate([come, here], axis=2), rest)
+        live = np.dot((factors != 0.0).astype(self.live.dtype), self.live)
+        return _Arrivals(np.take_along_axis(candidates, best, axis=1), np.concatenate([come, here], axis=2), rest, live)
 
     def straight(self, slopes: Array) -> "_Arrivals":
         """Through an elementwise f: every unit goes on to itself."""
         units = np.concatenate([self.units, self.units[:, :, -1:]], axis=2)
-        return _Arrivals(self.products * slopes[:, None], units, self.rest * slopes)
+        return _Arrivals(self.products * slopes[:, None], units, self.rest * slopes, self.live * (slopes != 0.0))
 
 
 def followed(step: Step, weight: Weight) -> Paths:
@@ -94,17 +100,26 @@ def followed(step: Step, weight: Weight) -> Paths:
     count = rows * _paths_per_row(step, weight.layer)
     keep = ALL if count <= ALL else FEW
     found: list[Path] = []
-    rest = []
+    rest, live = [], 0
     for row in range(rows):
-        arrivals = _down(step, weight.layer, row, keep)
+        arrivals = _down(step, weight, row, keep, count)
         last = float(_last_factor(step, weight, row))
-        products = arrivals.products[weight.row] * last
-        found += [Path(row, tuple(map(int, u)), float(p)) for u, p in zip(arrivals.units[weight.row], products, strict=True)]
-        rest.append(float(arrivals.rest[weight.row]) * last)
+        products = arrivals.products[0] * last
+        found += [Path(row, tuple(map(int, u)), float(p)) for u, p in zip(arrivals.units[0], products, strict=True)]
+        rest.append(float(arrivals.rest[0]) * last)
+        live += int(arrivals.live[0]) * (last != 0.0)
     if count <= ALL:
-        return Paths(count, tuple(sorted(found)), 0.0)
+        return Paths(count, live, tuple(sorted(found)), 0.0)
     found.sort(key=lambda path: -abs(path.product))
-    return Paths(count, tuple(found[:keep]), fsum([*(path.product for path in found[keep:]), *rest]))
+    return Paths(count, live, tuple(found[:keep]), _sum([*(path.product for path in found[keep:]), *rest]))
+
+
+def _sum(terms: Sequence[float]) -> float:
+    """The exact sum rounded once; inf or nan where terms, or sums of some, leave the range."""
+    try:
+        return fsum(terms)
+    except (OverflowError, ValueError):
+        return sum(terms)
 
 
 def _paths_per_row(step: Step, layer: int) -> int:
@@ -116,16 +131,27 @@ def _paths_per_row(step: Step, layer: int) -> int:
     return count
 
 
-def _down(step: Step, layer: int, row: int, keep: int) -> _Arrivals:
-    """What arrives at each z of the weight's layer."""
-    grad_a = step.grad_output[row].astype(np.float64)
-    arrivals = _Arrivals(grad_a[:, None], np.arange(len(grad_a))[:, None, None], np.zeros_like(grad_a))
-    for l in range(len(step.net.layers), layer - 1, -1):
-        local = local_derivatives(step, l, row)
-        arrivals = arrivals.straight(local) if local.ndim == 1 else arrivals.through(local.T, keep)
-        if l > layer:
-            arrivals = arrivals.through(step.net.layers[l - 1].W.T.astype(np.float64), keep)
+def _down(step: Step, weight: Weight, row: int, keep: int, count: int) -> _Arrivals:
+    """What arrives at the z that the weight leads to."""
+    depth = len(step.net.layers)
+    units, _ = _wanted(step, weight, depth)
+    grad_a = step.grad_output[row, units].astype(np.float64)
+    ones = np.ones(len(units), np.int64 if count < 2**63 else object)
+    arrivals = _Arrivals(grad_a[:, None], units[:, None, None], np.zeros_like(grad_a), ones * (grad_a != 0.0))
+    for l in range(depth, weight.layer - 1, -1):
+        local, (at_a, at_z) = local_derivatives(step, l, row), _wanted(step, weight, l)
+        arrivals = arrivals.straight(local[at_a]) if local.ndim == 1 else arrivals.through(local.T, at_z, keep)
+        if l > weight.layer:
+            at_a, _ = _wanted(step, weight, l - 1)
+            arrivals = arrivals.through(step.net.layers[l - 1].W.T.astype(np.float64), at_a, keep)
     return arrivals
+
+
+def _wanted(step: Step, weight: Weight, l: int) -> tuple[Array, Array]:
+    """The units a^l and z^l that paths to the weight go through: in its own layer one z, and one a unless f mixes the units."""
+    dense = step.net.layers[l - 1]
+    at_z = np.array([weight.row]) if l == weight.layer else np.arange(dense.fan_out)
+    return at_z if isinstance(dense.activation, Elementwise) else np.arange(dense.fan_out), at_z
 
 
 def local_derivatives(step: Step, l: int, row: int) -> Array:
@@ -157,11 +183,21 @@ def weight_section(story: Story, weight: Weight) -> Section:
         Words(_how_many(story.step, weight, paths)),
         *_path_lines(story, weight, paths),
         *_sums(story, weight, paths),
-        Words(f"{label} finds this number without walking a path:"),
+        Words(f"{label} finds this number without walking a path{_apart(story, paths.sum, float(entry))}:"),
         story.line(f"{symbol}_{weight.index}", "", entry),
         Words(_moral(paths)),
     )
     return Section(f"One weight: ${weight.symbol}$ by the chain rule", parts, (_chain_rule(story.step, weight),))
+
+
+def _apart(story: Story, walked: float, entry: float) -> str:
+    """How far the two are apart, where it can be seen."""
+    if not isfinite(walked):
+        return " and without leaving the range of floats"
+    if story.show(walked) == story.show(entry):
+        return ""
+    apart = story.show(abs(entry - walked))
+    return f" but for rounding, as it adds in another order and in {story.step.net.dtype}; here the two differ by {apart}"
 
 
 def _factors(weight: Weight, depth: int, units: Sequence[int | str]) -> list[str]:
@@ -211,6 +247,8 @@ def _how_many(step: Step, weight: Weight, paths: Paths) -> str:
         if l > weight.layer:
             choices.append((dense.fan_out, f"units $z^{l}$"))
     product_of_choices = " times ".join(f"{n} {what}" for n, what in choices if n > 1)
+    if paths.live < paths.count:
+        notes += f" Along {paths.count - paths.live} of them a factor is 0."
     return f"There are {paths.count} paths from C to this weight: {product_of_choices}.{notes}"
 
 
@@ -225,7 +263,7 @@ def _who(weight: Weight) -> str:
 def _path_lines(story: Story, weight: Weight, paths: Paths) -> Iterator[Part]:
     depth = len(story.step.net.layers)
     if len(paths.kept) < paths.count:
-        yield Words(f"The {len(paths.kept)} largest by size:")
+        yield Words(f"The {len(paths.kept)} largest by size:" if paths.live else f"{len(paths.kept)} of them:")
     for number, path in enumerate(paths.kept, start=1):
         of = f" (row {path.row + 1})" if len(story.step.x) > 1 else ""
         names = " * ".join(_factors(weight, depth, path.units))
@@ -235,7 +273,7 @@ def _path_lines(story: Story, weight: Weight, paths: Paths) -> Iterator[Part]:
 
 def _sums(story: Story, weight: Weight, paths: Paths) -> Iterator[Part]:
     if len(paths.kept) < paths.count:
-        kept = fsum(path.product for path in paths.kept)
+        kept = _sum([path.product for path in paths.kept])
         yield story.line(f"these {len(paths.kept)}", total(story.show(path.product) for path in paths.kept), kept)
         yield story.line(f"the other {paths.count - len(paths.kept)}", "", paths.rest)
         yield story.line(f"dC/d{weight.symbol}", total([story.show(kept), story.show(paths.rest)]), paths.sum)
@@ -246,8 +284,13 @@ def _sums(story: Story, weight: Weight, paths: Paths) -> Iterator[Part]:
 def _moral(paths: Paths) -> str:
     if paths.count == 1:
         return "With one path, its product is the gradient."
+    if paths.live == 0:
+        return "No path is without a factor 0, so to first order a change of this weight alone does not change C."
+    if paths.live == 1:
+        return "One path alone is without a factor 0, so its product is the gradient."
+    along = f"all {paths.count} paths" if paths.live == paths.count else f"the {paths.live} paths without a factor 0"
     return (
-        f"A single path is not the gradient: the weight acts on C along all {paths.count} paths, and the gradient is their sum. "
+        f"A single path is not the gradient: the weight acts on C along {along}, and the gradient is their sum. "
         "Backpropagation adds up at each unit what arrives there and passes the sum on once, so its work grows with the number of "
         "weights, not of paths."
     )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +12,8 @@ from refnet.activations import Activation, Elementwise
 from refnet.checks import Array
 from refnet.equations import EQUATIONS
 from refnet.explanation.figures import product, shown, total
-from refnet.explanation.formulas import applied_by, clause, named, numbers_of, readable, right_side, stated, substituted
-from refnet.explanation.parts import Formula, Grid, Line, Part, Section, Summary, Words
+from refnet.explanation.formulas import applied_by, arguments, clause, named, numbers_of, readable, right_side, stated, substituted
+from refnet.explanation.parts import Formula, Grid, Line, Part, Section, Summary, Words, beyond
 from refnet.losses import LOG_FLOOR, Loss, one_hot
 from refnet.network import Gradients, Network, Trace
 
@@ -26,9 +27,14 @@ LARGE = (
     f"An equation is put into numbers where it takes at most {NUMBERS} of them in a layer of at most {COLUMNS} units, and an array is "
     f"shown where it has at most {NUMBERS} entries in {COLUMNS} columns. Of the others shape, Euclidean norm and range are told."
 )
+BEYOND = "Some numbers leave the range of floats: inf stands for one that is too large, nan for one that cannot be told from such."
+SATURATED = "Where an output has been rounded to 0 or 1, the formula may read 0/0, which counts as 0."
+SHIFTED = "A calculator may fail at such an exp; the largest $z$ of the row is subtracted first, which leaves the quotient as it is."
 THROUGH = Formula("dC/da^l = delta^(l+1) W^(l+1)", "the first half of BP2: the chain rule through $z^(l+1)$")
 DESCENT = Formula(
-    "theta := theta - lr dC/dtheta", "SGD without momentum; Nielsen, Neural Networks and Deep Learning, chapter 1, equations 16 and 17"
+    "theta := theta - lr dC/dtheta",
+    "SGD without momentum, whose u is $lr dC/dtheta$ without a state; Nielsen, Neural Networks and Deep Learning, chapter 1, "
+    "equations 16 and 17",
 )
 
 
@@ -57,10 +63,10 @@ class Story:
         self.depth = len(step.net.layers)
         self.rows = len(step.x)
 
-    def sections(self) -> Iterator[Section]:
-        """The whole story, in the order of computation."""
-        told = [*self.computed()]
-        yield self.given(large=any(isinstance(part, Summary) for section in told for part in section.parts))
+    def sections(self, last: Iterable[Section]) -> Iterator[Section]:
+        """The whole story, in the order of computation; `last` comes last."""
+        told = [*self.computed(), *last]
+        yield self.given([part for section in told for part in section.parts])
         yield from told
 
     def computed(self) -> Iterator[Section]:
@@ -118,8 +124,8 @@ class Story:
 
     # The sections
 
-    def given(self, large: bool) -> Section:
-        """The network and the batch."""
+    def given(self, told: Sequence[Part]) -> Section:
+        """The network and the batch, and how to read them and what is told of them."""
         step = self.step
         sizes = "-".join(map(str, step.net.sizes))
         first = (
@@ -127,15 +133,16 @@ class Story:
             f"gradient descent with lr = {self.show(step.lr)}."
         )
         rounded = (
-            f"Everything is computed in full and shown with {self.digits} significant digits, so a sum of shown numbers may be off in its "
-            f"last digit. {SUBSCRIPTS}"
+            f"Everything is computed in full and shown with {self.digits} significant digits, just below 1 with so many that 1 - a "
+            f"has them too. A sum of shown numbers may be off in its last digit, and in all digits where its terms cancel. {SUBSCRIPTS}"
         )
-        words = [first, rounded, *[LARGE] * large]
-        parts: list[Part] = [*map(Words, words), self.array("x", step.x), *self.given_targets()]
+        parts: list[Part] = [self.array("x", step.x), *self.given_targets()]
         for l, layer in enumerate(step.net.layers, start=1):
             units = f"{layer.fan_in} input{'s' * (layer.fan_in > 1)}, {layer.fan_out} unit{'s' * (layer.fan_out > 1)}"
             parts += [Words(f"Layer {l}: {units}, {named(layer.activation)}"), self.array(f"W^{l}", layer.W), self.array(f"b^{l}", layer.b)]
-        return Section("Given", tuple(parts))
+        large, far = any(isinstance(part, Summary) for part in (*parts, *told)), any(map(beyond, (*parts, *told)))
+        words = [first, rounded, *[LARGE] * large, *[BEYOND] * far]
+        return Section("Given", (*map(Words, words), *parts))
 
     def given_targets(self) -> Iterator[Part]:
         """y, and which outputs its labels mean."""
@@ -185,17 +192,23 @@ class Story:
         if not found or not self.few(2 * self.step.trace.output.size, self.depth) or self.on_the_floor():
             return ""
         terms = [substituted(readable(found[2]), self.letters_of_loss(r, j)) for r, j in counted]
-        return f"{found[1]}({total(terms)})/{substituted(found[3], self.counts)}" if all(terms) else ""
+        summed = terms[0] if len(terms) == 1 else f"({total(terms)})"
+        return f"{found[1]}{summed}/{substituted(found[3], self.counts)}" if all(terms) else ""
 
     def output_delta(self) -> Section:
         """BP1: dC/da from the loss, then through f."""
         loss, g = self.step.loss, self.step.grad_output
         formula = stated(loss, "dC/da") if clause(type(loss), "dC/da") else stated(loss, "dC/dz")
-        right = readable(right_side(formula.plain))
-        lines = (
-            self.line(f"dC/da^{self.depth}_{j + 1}", substituted(right, self.letters_of_loss(0, j)), g[0, j]) for j in range(g.shape[1])
-        )
+        lines = self.loss_gradient(readable(right_side(formula.plain)))
         return self.delta("BP1", self.depth, self.array(f"dC/da^{self.depth}", g), g, lines, 2 * g.shape[1], formula)
+
+    def loss_gradient(self, right: str) -> Iterator[Part]:
+        """dC/da of row 1; a saturated output is not substituted: 0/0 would not say what it counts as."""
+        a, g = self.step.trace.output[0], self.step.grad_output[0]
+        saturated = [(v == 0.0 or (v == 1.0 and "1 - a" in right)) and self.step.loss.reads == "probabilities" for v in a]
+        yield from [Words(SATURATED)] * any(saturated)
+        for j, hidden in enumerate(saturated):
+            yield self.line(f"dC/da^{self.depth}_{j + 1}", "" if hidden else substituted(right, self.letters_of_loss(0, j)), g[j])
 
     def hidden_delta(self, l: int) -> Section:
         """BP2: dC/da from the deltas above, then through f."""
@@ -277,14 +290,13 @@ class Story:
         before, after = self.step.cost, self.step.cost_after
         vector = self.step.gradients.vector.astype(np.float64)
         square, lr = float(np.dot(vector, vector)), self.step.lr
-        parts = (
-            self.line("C before", "", before),
-            self.line("C after", "", after),
-            self.line("C after - C before", total([self.show(after), f"-{self.show(before)}"]), after - before),
-            Words("To first order, for a small lr, the step changes C by"),
-            self.line("-lr |dC/dtheta|^2", product(f"-{self.show(lr)}", self.show(square)), -lr * square),
-        )
-        return Section("The cost after the step", parts)
+        parts: list[Part] = [self.line("C before", "", before), self.line("C after", "", after)]
+        if isfinite(after - before):
+            parts.append(self.line("C after - C before", "", after - before))
+        if isfinite(square):
+            parts.append(Words("To first order, for a small lr, the step changes C by"))
+            parts.append(self.line("-lr |dC/dtheta|^2", product(f"-{self.show(lr)}", self.show(square)), -lr * square))
+        return Section("The cost after the step", tuple(parts))
 
     # Numbers in the place of letters
 
@@ -292,9 +304,11 @@ class Story:
         """Each with each, in numbers."""
         return [product(self.show(a), self.show(b)) for a, b in zip(some, others, strict=True)]
 
-    def values(self, f: Activation, z: Array, a: Array, symbol: str) -> Iterator[Line]:
+    def values(self, f: Activation, z: Array, a: Array, symbol: str) -> Iterator[Part]:
         """The units of row 1: f(z) with its number."""
         formula = clause(type(f), "f(z)")
+        if not isinstance(f, Elementwise) and abs(z[0]).max() > np.log(np.finfo(z.dtype).max):
+            yield Words(SHIFTED)
         for j in range(z.shape[1]):
             right = right_side(formula, z[0, j], z.shape[1])
             yield self.line(symbol.format(j + 1), substituted(right, self.letters(f, z[0], a[0], j)), a[0, j])
@@ -331,9 +345,3 @@ class Story:
             return False
         p = inner.value(a) if inner else a
         return bool(min(p.min(), 1.0 - p.max()) <= np.exp(LOG_FLOOR))
-
-
-def arguments(f: Activation, z: Array) -> int:
-    """How many numbers stand in f(z) of one row."""
-    width = z.shape[1]
-    return width if isinstance(f, Elementwise) else width * (width + 1)

@@ -19,10 +19,12 @@ _TOKEN = re.compile(
     r"|\^(?:\((?P<group>[^()]+)\)|(?P<up>[A-Za-z0-9]+))"
     r"|_(?P<down>[A-Za-z0-9]+(?:,[0-9]+)?)"
     r"|(?P<times> ?\* ?)"
+    r"|\|(?P<absolute>[^|]+)\|"
     r"|(?P<other>.)"
 )
 _COMMANDS = ("delta", "theta", "exp", "log", "tanh", "max", "sum")
 _LETTERS = ("dW", "db")
+_ESCAPED = {"\\": "textbackslash{}", "^": "textasciicircum{}", "~": "textasciitilde{}", "<": "textless{}", ">": "textgreater{}"}
 
 
 # Plain text
@@ -84,8 +86,11 @@ def _summary(part: Summary) -> str:
     return f"${part.symbol}$: {how}${part.shape}$; norm ${part.norm}$, entries from ${part.low}$ to ${part.high}$"
 
 
-def _wrapped(text: str, first: str, later: str) -> list[str]:
-    return wrap(text, WIDTH, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False)
+def _wrapped(text: str, first: str, later: str, width: int = WIDTH) -> list[str]:
+    """The text in lines; an operator stays with what follows it."""
+    held = re.sub(r" ([*+-]) ", " \\1\0", text)
+    lines = wrap(held, width, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines]
 
 
 # Markdown and LaTeX
@@ -115,7 +120,7 @@ LATEX = Format(
     r"{{\small\noindent {}\par}}",
     r"\texttt{{{}}}",
     r" \\",
-    lambda text: re.sub(r"([&%#_{}])", r"\\\1", text),
+    lambda text: re.sub(r"[&%#_{}\\^~<>]", lambda found: "\\" + _ESCAPED.get(found[0], found[0]), text),
 )
 
 
@@ -161,7 +166,7 @@ def _rows(line: Line) -> list[str]:
     sides = [whole] if len(whole) <= TEXT_WIDTH else line.sides
     rows = []
     for i, side in enumerate(sides):
-        first, *others = wrap(side, TEXT_WIDTH, break_long_words=False, break_on_hyphens=False)
+        first, *others = _wrapped(side, "", "", TEXT_WIDTH)
         start = f"{typeset(line.symbol)} &{line.relation}" if i == 0 else "&="
         rows += [f"{start} {typeset(first)}", *(rf"&\quad {typeset(other)}" for other in others)]
     return rows
@@ -181,7 +186,8 @@ def typeset(plain: str) -> str:
     >>> typeset("dC/da^2_1 = -0.1385*(1 - 2e-05)")
     '\\frac{\\partial C}{\\partial a^{2}_{1}} = -0.1385 \\cdot (1 - 2 \\cdot 10^{-5})'
     """
-    return "".join(_typeset(found, plain[: found.start()]) for found in _TOKEN.finditer(plain))
+    typeset = "".join(_typeset(found, plain[: found.start()]) for found in _TOKEN.finditer(plain))
+    return typeset.replace(r" } \text{ ", " ")  # words that follow each other are one text
 
 
 def _typeset(found: re.Match[str], before: str) -> str:
@@ -190,6 +196,8 @@ def _typeset(found: re.Match[str], before: str) -> str:
         return rf"\frac{{\partial {typeset(part['over'])}}}{{\partial {typeset(part['under'])}}}"
     if part["index"]:
         return rf"\sum_{{{_name(part['index'], called=False)}}}"
+    if part["absolute"]:
+        return rf"\left|{typeset(part['absolute'])}\right|"
     if part["number"]:
         return _number(part["number"], part["power"], divided=before.endswith("/"))
     if part["word"]:

@@ -5,6 +5,7 @@
     accumulated    Thomas, sections 4.9 and 5.4, and Khan's first way: sample by sample, summed in capital deltas
     graph          Khan: gates, each of which multiplies its upstream gradient by its local one
     perceptron     Elgendy, section 2.1: weighted sum, step function, and the rule that learns from mistakes
+    separation     whether any line separates the labels, decided exactly
 
 >>> import refnet
 >>> from refnet.forms import accumulated, graph, loops
@@ -16,7 +17,7 @@
 '0.134225'
 """
 
-from refnet.forms import accumulated, graph, loops, perceptron
+from refnet.forms import accumulated, graph, loops, perceptron, separation
 from refnet.forms.contract import Worked
 
-__all__ = ["Worked", "accumulated", "graph", "loops", "perceptron"]
+__all__ = ["Worked", "accumulated", "graph", "loops", "perceptron", "separation"]

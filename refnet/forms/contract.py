@@ -18,7 +18,10 @@ Numbered = dict[int, Array]  # by the number of the layer as the texts count the
 class Worked(NamedTuple):
     """One pass worked out: C, then z, a, delta = dC/dz, dW = dC/dW and db = dC/db of each layer, first to last.
 
-    The 1/m of the mean over m rows is in delta, dW and db, as in refnet: delta equals torch's gradient of z.
+    The 1/m of the mean over m rows is in delta, dW and db, as in refnet: delta equals torch's gradient of z. But loops and accumulated
+    compute without it, as their texts do, and divide delta of every layer, dW and db by m in the end, while in refnet and graph it comes
+    into the output delta once. Where m is no power of two, delta so carries one more rounding than refnet's, and a certificate, which
+    allows for refnet's roundings, may find BP2 or BP3 beyond its bound. Certificates are taken where the division is exact.
 
     Shapes: z, a, delta are (m, fan_out); dW (fan_out, fan_in); db (fan_out,).
     Torch: loss, module outputs, and the .grad of z, weight and bias after loss.backward().
@@ -78,7 +81,7 @@ def stacked(samples: Sequence[Numbered]) -> tuple[Array, ...]:
 
     Shapes: m times (nodes,) to (m, nodes), for each layer.
     Torch: torch.stack.
-    Source: none, a layout.
+    Source: Khan, Nothing but NumPy, cost function, on vectorized computations; rows here, columns there.
     """
     return tuple(np.stack([sample[l] for sample in samples]) for l in sorted(samples[0]) if l > 1)
 

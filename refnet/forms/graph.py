@@ -39,7 +39,7 @@ from refnet.network import Network
 class Gate(ABC):
     """downstream gradient = upstream gradient times local gradient.
 
-    A gate of your own writes `output` and `downstream`; what forward got and gave is kept for backward.
+    A gate of your own writes `output` and `downstream`; copies of what forward got and gave are kept for backward.
 
     Shapes: columns are examples; an upstream gradient has the shape of what forward gave, a downstream one that of what it got.
     Torch: torch.autograd.Function.
@@ -51,18 +51,21 @@ class Gate(ABC):
 
     def forward(self, value: ArrayLike) -> Any:
         """What the gate makes of the value."""
-        got = self.admit(value)
+        self.kept = None  # where this raises, an older value must not pass for the last one
+        got = np.array(self.admit(value))
         self.kept = got, self.output(got)
-        return self.kept[1]
+        return np.array(self.kept[1])[()]  # copies in and out: what is kept changes with neither
 
     def backward(self, upstream: ArrayLike) -> Array:
         """dCost/dvalue, of dCost/doutput."""
         if self.kept is None:
             raise ValueError(f"{self}: backward has no forward before it, expected forward first")
         value, output = self.kept
-        U = real_array(f"{self}: upstream gradient", upstream).astype(output.dtype, copy=False)
+        where = f"{self}: upstream gradient"
+        U = as_dtype(where, real_array(where, upstream), output.dtype)
         if U.shape != output.shape:
-            raise ValueError(f"{self}: upstream gradient has shape {U.shape}, expected {output.shape}")
+            raise ValueError(f"{where} has shape {U.shape}, expected {output.shape}")
+        finite(where, np.atleast_1d(U))
         return self.downstream(U, value, output)
 
     def admit(self, value: ArrayLike) -> Array:
@@ -158,7 +161,7 @@ class Cost(Gate):
     """
 
     def __init__(self, loss: str | Loss, y: ArrayLike) -> None:
-        self.Y = _columns("Cost: y", y)
+        self.Y = _columns("Cost: y", y).copy()
         self.c = curvature(loss, len(self.Y))
 
     def output(self, value: Array) -> Any:
@@ -205,10 +208,13 @@ class Chain:
 
     def forward(self, X: ArrayLike) -> float:
         """The cost. `values` is what each gate gave."""
+        self.values = self.upstream = ()
+        for gate in self.gates:
+            gate.kept = None  # so that no gate is left with another X than those before it
         values: list[Any] = [X]
         for gate in self.gates:
             values.append(gate.forward(values[-1]))
-        self.values, self.upstream = tuple(values[1:]), ()
+        self.values = tuple(values[1:])
         return float(values[-1])
 
     def backward(self) -> Array:
@@ -240,7 +246,8 @@ def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Work
     Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last): rows are examples here, as in the other forms.
     Torch: loss(model(x), y).backward(), then the .grad of every parameter.
     Source: Khan, Nothing but NumPy, cost function.
-    Errors: ValueError or TypeError where x, y, the loss or an activation does not fit.
+    Errors: ValueError or TypeError where x, y, the loss or an activation does not fit; ValueError by the gate that receives it where a
+    value overflows, which the other forms pass on as inf or NaN.
     """
     x, y, _ = examples(net, x, y, loss)
     gates = chain(net, y.T, loss)

@@ -126,7 +126,7 @@ def mean(samples: Sequence[Array]) -> Array:
     """1/m sum over samples, entry by entry.
 
     Shapes: m arrays of any shape, to one of it.
-    Torch: reduction="mean" over the rows.
+    Torch: torch.stack(samples).mean(dim=0).
     Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.8.
     """
     found = np.zeros_like(samples[0])

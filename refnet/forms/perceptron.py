@@ -7,22 +7,21 @@
 
 At z = 0 the step function is 0, as refnet's Heaviside is. Elgendy's code has it so, too; in his prose and his figure it fires there.
 
-If a line separates the labels, an epoch without a mistake comes (Novikoff). If none does, w and b stay bounded and on integers come back to
-what they were: the mistakes in between, rows (x, 1) with the signs of their labels, sum to zero. That proves that no line separates: on
-the right sides of one, each of them would add to a sum that is not zero (Gordan). Such a sum is looked for exactly, in fractions.
+If a line separates the labels, an epoch without a mistake comes (Novikoff), soon or after more epochs than anyone waits for. If none does,
+w and b stay bounded and on integers come back to what they were: the mistakes in between, rows (x, 1) with the signs of their labels,
+sum to zero. That proves that no line separates: on the right sides of one, each of them would add to a sum that is not zero (Gordan).
+Where the rule ends with neither, `separation` decides. All of this is exact, in whole numbers.
 
 Source: Elgendy, Deep Learning for Vision Systems, section 2.1; Rosenblatt, The perceptron (1958).
 """
 
-from collections.abc import Sequence
-from decimal import Context, Decimal
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from refnet.checks import Array, class_labels, integer, matrix, number, real_array
+from refnet.checks import Array, as_dtype, class_labels, finite, integer, matrix, number, real_array
+from refnet.forms.separation import separate, signed_rows, whole
 
 
 def weighted_sum(w: ArrayLike, b: float, x: ArrayLike) -> Any:
@@ -31,12 +30,12 @@ def weighted_sum(w: ArrayLike, b: float, x: ArrayLike) -> Any:
     Shapes: w (features,), x (features,) or (n, features), to a number or (n,).
     Torch: torch.nn.Linear(features, 1).
     Source: Elgendy, Deep Learning for Vision Systems, section 2.1.1.
-    Errors: ValueError where x and w differ in their number of features.
+    Errors: ValueError or TypeError where w, b or x is not finite, or x and w differ in their number of features.
     """
-    weights, inputs = real_array("weighted_sum: w", w), real_array("weighted_sum: x", x)
-    if weights.ndim != 1 or inputs.shape[-1:] != weights.shape:
+    weights, inputs = (real_array(f"weighted_sum: {name}", given) for name, given in (("w", w), ("x", x)))
+    if weights.ndim != 1 or inputs.ndim not in (1, 2) or inputs.shape[-1:] != weights.shape:
         raise ValueError(f"weighted_sum: x has shape {inputs.shape}, expected (n, features) with w {weights.shape} as (features,)")
-    return np.multiply(inputs, weights, order="C").sum(axis=-1) + b  # one order of summation for a row alone and among others
+    return _z(_floats("weighted_sum: w", weights), number("weighted_sum", "b", b), _floats("weighted_sum: x", inputs))
 
 
 def step_function(z: ArrayLike) -> Any:
@@ -45,17 +44,19 @@ def step_function(z: ArrayLike) -> Any:
     Shapes: any, kept.
     Torch: torch.heaviside(z, values=0).
     Source: Elgendy, Deep Learning for Vision Systems, section 2.1.1.
+    Errors: TypeError where z is not of real numbers.
     """
-    return (np.asarray(z) > 0).astype(np.intp)
+    return (real_array("step_function: z", z) > 0).astype(np.intp)
 
 
 class Learned(NamedTuple):
-    """w, b, and what is known: `separable` is True, False (proven: no line separates) or None (not known), and `why` says why.
+    """w, b, and whether any line separates the labels, which is proven either way: `separable`, and `why`.
 
-    `mistakes` is their number in each epoch. `counts` is how often each row was one: since the start, or, where separable is False, in
-    the epochs that prove it: sum over i of counts_i s_i (x_i, 1) = 0, exactly, with s_i = 1 for label 1 and -1 for label 0.
+    Where it is True, `why` also says whether this one does. `mistakes` is their number in each epoch, and `counts` how often each row was
+    one. Where it is False, `counts` is the proof: sum over i of counts_i s_i (x_i, 1) = 0, exactly, counts_i >= 0 and not all 0, with
+    s_i = 1 for label 1 and -1 for label 0; the mistakes of some epochs, or weights of `separation`.
 
-    Shapes: w (features,), counts (n,).
+    Shapes: w (features,), counts (n,) of int64, or of Python ints where a weight is larger.
     Torch: none.
     Source: Elgendy, Deep Learning for Vision Systems, sections 2.1.2 and 2.1.3.
     """
@@ -64,7 +65,7 @@ class Learned(NamedTuple):
     b: float
     epochs: int
     mistakes: tuple[int, ...]
-    separable: bool | None
+    separable: bool
     why: str
     counts: Array
 
@@ -76,7 +77,9 @@ class Learned(NamedTuple):
 def learn(x: ArrayLike, labels: ArrayLike, lr: float = 1.0, epochs: int = 1000) -> Learned:
     """w := w + lr (y - yhat) x, b := b + lr (y - yhat), row after row and from zero, until an epoch has no mistake.
 
-    It stops before where it is proven that no such epoch comes, and after `epochs` in any case.
+    It stops before where the mistakes of some epochs sum to zero, and after `epochs` in any case; then it decides exactly whether a line
+    separates the labels. On one core that takes 0.6 s for 200 rows of 2 normal numbers with labels by chance, and 7 s for 2000 rows of
+    20, nearly all of it for the 1000 epochs; `separate` says where it is the decision that takes long.
 
     Shapes: x (n, features), labels (n,) of 0 and 1.
     Torch: none; torch.optim.SGD(lr=lr), one row at a time, with yhat - y as the gradient of z.
@@ -86,24 +89,23 @@ def learn(x: ArrayLike, labels: ArrayLike, lr: float = 1.0, epochs: int = 1000) 
     x, y = _checked(x, labels)
     lr, epochs = number("perceptron", "lr", lr, low=0.0), integer("perceptron", "epochs", epochs, low=1)
     w, b, counts, mistakes = np.zeros(x.shape[1]), 0.0, np.zeros(len(x), np.int64), []
-    total = [Fraction(0)] * (x.shape[1] + 1)
+    rows, total = signed_rows(x, y), np.zeros(x.shape[1] + 1, object)
     kept = {0: (total, counts)}
     for epoch in range(1, epochs + 1):
         with np.errstate(all="ignore"):  # what overflows is found and named
             w, b, missed = one_epoch(w, b, x, y, lr)
         if not np.isfinite([*w, b]).all():
             raise FloatingPointError(f"perceptron: epoch {epoch}: w and b have {[*w.tolist(), b]}, expected finite values")
-        counts = counts + missed
+        counts, total = counts + missed, total + rows[missed > 0].sum(axis=0)
         mistakes.append(int(missed.sum()))
         if not mistakes[-1]:
             break
-        total = [p + q for p, q in zip(total, signed_sum(x, y, missed), strict=True)]
         for start, (earlier, counts_then) in kept.items():
-            if total == earlier:
+            if (total == earlier).all():
                 return Learned(w, b, epoch, tuple(mistakes), False, _impossible(start, epoch), counts - counts_then)
         if epoch & (epoch - 1) == 0:  # at powers of two: when it goes round in a circle, it comes back to one of them (Brent)
             kept[epoch] = total, counts
-    return Learned(w, b, epoch, tuple(mistakes), *_verdict(w, b, x, y, mistakes, total), counts)
+    return Learned(w, b, epoch, tuple(mistakes), *_verdict(w, b, rows, y, mistakes, counts, lr))
 
 
 def one_epoch(w: Array, b: float, x: Array, y: Array, lr: float) -> tuple[Array, float, Array]:
@@ -115,44 +117,12 @@ def one_epoch(w: Array, b: float, x: Array, y: Array, lr: float) -> tuple[Array,
     """
     missed = np.zeros(len(x), np.int64)
     for i in range(len(x)):
-        yhat = step_function(weighted_sum(w, b, x[i]))
+        yhat = int(_z(w, b, x[i]) > 0)
         if yhat != y[i]:
             error = float(y[i] - yhat)
             w, b = w + lr * error * x[i], b + lr * error
             missed[i] = 1
     return w, b, missed
-
-
-def signed_sum(x: Array, labels: Array, counts: Array) -> list[Fraction]:
-    """sum over i of counts_i s_i (x_i, 1), exactly, with s_i = 1 for label 1 and -1 for label 0.
-
-    This is what the rule adds to w and b at lr = 1 where row i is a mistake counts_i times.
-
-    Shapes: x (n, features), labels and counts (n,), to features + 1 fractions.
-    Torch: none.
-    Source: Novikoff, On convergence proofs on perceptrons (1962).
-    """
-    used = np.flatnonzero(counts)
-    signed = np.where(labels == 1, counts, -counts)[used].tolist()
-    columns = [*x[used].T.tolist(), [1.0] * len(used)]
-    return [sum((k * Fraction(value) for k, value in zip(signed, column, strict=True)), Fraction(0)) for column in columns]
-
-
-def margin(total: Sequence[Fraction], mistakes: int) -> Decimal:
-    """||total|| / mistakes, rounded up to three digits, for total = sum over i of counts_i s_i (x_i, 1) and mistakes = sum of counts.
-
-    No line has every (x_i, 1) farther than this on its side: the mean of their distances, each taken counts_i times, is no larger.
-
-    Shapes: total (features + 1,) to a number.
-    Torch: none.
-    Source: Novikoff, On convergence proofs on perceptrons (1962).
-    """
-    squared = sum(entry * entry for entry in total) / Fraction(mistakes) ** 2
-    three, twenty = Context(prec=3), Context(prec=20)
-    found = three.plus(twenty.sqrt(twenty.divide(Decimal(squared.numerator), Decimal(squared.denominator))))
-    while Fraction(found) ** 2 < squared:  # rounded down
-        found = three.next_plus(found)
-    return found
 
 
 def _checked(x: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
@@ -170,19 +140,40 @@ def _impossible(start: int, end: int) -> str:
     return f"no line separates the labels: the mistakes of {epochs}, rows (x, 1) with the signs of their labels, sum to zero"
 
 
-def _verdict(w: Array, b: float, x: Array, y: Array, mistakes: list[int], total: list[Fraction]) -> tuple[bool | None, str]:
-    """`separable` and `why` after the last epoch."""
-    if not mistakes[-1] and _separates(w, b, x, y):
-        return True, f"a line separates the labels: epoch {len(mistakes)} has no mistake"
-    bound = f"a line that does has a margin of at most {margin(total, sum(mistakes)):g} in (x, 1)"
-    return None, f"not known after epoch {len(mistakes)} whether a line separates the labels: {bound}"
+def _verdict(w: Array, b: float, rows: Array, y: Array, mistakes: list[int], counts: Array, lr: float) -> tuple[bool, str, Array]:
+    """`separable`, `why` and `counts` after the last epoch."""
+    wrong = _wrong(w, b, rows, y)
+    if not mistakes[-1] and not wrong:
+        return True, f"a line separates the labels: epoch {len(mistakes)} has no mistake", counts
+    weights = separate(rows).weights
+    if weights is None:
+        return True, f"a line separates the labels, {_not_yet(mistakes, wrong, lr)}", counts
+    used = np.flatnonzero(weights)
+    named = f"rows {', '.join(map(str, used))}" if len(used) <= 8 else f"{len(used)} rows"
+    small = max(weights) <= np.iinfo(np.int64).max
+    sum_to_zero = f"{named}, as (x, 1) with the signs of their labels and the weights in counts, sum to zero"
+    return False, f"no line separates the labels: {sum_to_zero}", weights.astype(np.int64) if small else weights
 
 
-def _separates(w: Array, b: float, x: Array, y: Array) -> bool:
-    """Whether the rows lie on their sides also without rounding; exact where rounding could change the sign of z."""
-    features, tiny = x.shape[1], np.finfo(np.float64).smallest_subnormal
-    with np.errstate(all="ignore"):  # where z overflows, it is judged exactly
-        error = (features + 2) * np.finfo(np.float64).eps * (np.abs(x) @ np.abs(w) + abs(b)) + features * tiny
-        near = np.flatnonzero(~(np.abs(weighted_sum(w, b, x)) > error))  # NaN is near, too
-    exact = [sum((Fraction(p) * Fraction(q) for p, q in zip(x[i].tolist(), w.tolist(), strict=True)), Fraction(b)) for i in near]
-    return all((z > 0) == (y[i] == 1) for i, z in zip(near, exact, strict=True))
+def _not_yet(mistakes: list[int], wrong: dict[int, str], lr: float) -> str:
+    """What keeps the rule's line from being one."""
+    if not mistakes[-1]:
+        row, where = next(iter(wrong.items()))
+        return f"not yet that of epoch {len(mistakes)}, which has no mistake only because z is rounded: row {row} lies {where}"
+    has = f"but epoch {len(mistakes)} still has {mistakes[-1]} mistake{'s' * (mistakes[-1] > 1)}"
+    return f"{has}: more epochs may find one, sooner where x is centred and scaled" if lr else f"{has}: at lr = 0 nothing is learned"
+
+
+def _wrong(w: Array, b: float, rows: Array, y: Array) -> dict[int, str]:
+    """The rows that are not on their sides where nothing is rounded, each with where it lies."""
+    sides = rows @ whole(np.array([*w, b]))
+    found = np.flatnonzero((sides < 0) | ((sides == 0) & (y == 1)))
+    return {int(i): "on its other side" if sides[i] else "on it" for i in found}
+
+
+def _z(w: Array, b: float, x: Array) -> Any:
+    return np.multiply(x, w, order="C").sum(axis=-1) + b  # one order of summation for a row alone and among others
+
+
+def _floats(where: str, array: Array) -> Array:
+    return finite(where, as_dtype(where, array, np.dtype(np.float64)))
