@@ -219,7 +219,7 @@ def error_curve():
     left.set(xlabel="round", ylabel="E_total before the round", title="One example, learned by heart")
     right.semilogx(rounds + 1, 100 * (mistaken / errors - 1), color=RED)
     right.axhline(0, color="0.6", linewidth=0.8)
-    right.set(xlabel="round", ylabel="error off, %", title="Hidden deltas through the updated W2")
+    right.set(xlabel="round", ylabel="E_total, % above or below the right one", title="The same, hidden deltas through the updated W2")
     return figure
 
 

@@ -119,8 +119,8 @@ def sigmoid():
     """Section 2.3.3: from a straight line to the sigmoid."""
     at = value(refnet.Sigmoid(), [0.0, 1.0])
     yield (
-        f"A straight line that is 0 at the age of {AGES[0]:g} and 1 at {AGES[1]:g} is {at[0]:.2f} and {at[1]:.2f} there "
-        "inside a sigmoid:\nbeta0 and beta1 have to be fitted anew."
+        f"A straight line is 0 at the age of {AGES[0]:g} and 1 at {AGES[1]:g}. The sigmoid of that line is {at[0]:.2f} and {at[1]:.2f} "
+        "at these ages, not 0 and 1:\nbeta0 and beta1 have to be fitted anew for the sigmoid."
     )
     z = np.linspace(-6, 6, 1201)
     squeezed = probability(z, 1.0)
@@ -142,9 +142,7 @@ def softmax_and_tanh():
     softmax = refnet.Softmax().value(z)
     same = alike(softmax[:, 0], value(refnet.Sigmoid(), z[:, 0] - z[:, 1]))
     total = refnet.Softmax().value(np.array([[1.0, 2.0, 3.0]])).sum()
-    between = value(refnet.Sigmoid(), [1.0, 2.0, 3.0]).sum()
     yield Printed("§2.3.4", "sum of the outputs for (1, 2, 3)", "1", total)
-    yield Printed("§2.3.4", "sum for outputs between 0 and 1: sigmoids", "1", between, "elgendy-softmax-sum")
     yield Printed("§2.3.4", "softmax of two classes", "like a sigmoid", "like a sigmoid" if same else "unlike")
     t = np.linspace(-40, 40, 8001)
     tanh, sigma = value(refnet.Tanh(), t), value(refnet.Sigmoid(), t)
@@ -165,7 +163,7 @@ def saturation():
     high = [value(activation, 20.0)[0] for name, activation, _, _ in TABLE if name in FINITE]
     low = [value(activation, -20.0)[0] for name, activation, _, _ in TABLE if name in FINITE]
     yield Printed("§2.3.7", "where sigmoid and tanh saturate", "~ 1, ~ 1", high)
-    yield f"And on the other side, which the text leaves out, at {low[0]:.0f} and {low[1]:.0f}."
+    yield f"The text names only the upper ends. For very negative z the sigmoid saturates at {low[0]:.0f} and tanh at {low[1]:.0f}."
     at = np.array([0, 1, 2, 5, 10, 20])
     yield f"{'Slope at z':<16}" + "".join(f"{z:>10}" for z in at)
     for name, activation, _, _ in TABLE:
@@ -181,8 +179,6 @@ def rectifiers():
     yield Printed("§2.3.7", "ReLU below zero: slopes", "0, 0", slope(relu, z[:2]))
     slopes = [0.1, 0.01, 0.002]
     tried = [slope(refnet.LeakyReLU(s), -1.0)[0] for s in slopes]
-    sign = "negative" if tried[1] < 0 else "positive"
-    yield Printed("§2.3.7", "leaky ReLU below zero: the slope is", "negative", sign, "elgendy-negative-slope")
     yield Printed("§2.3.7", "leaky ReLU below zero: the slope", "0.01", tried[1])
     yield Printed("§2.3.7", "slopes below zero to try", "0.1, 0.01, 0.002", tried)
     forms = [f"{s:g}: {np.array_equal(value(refnet.LeakyReLU(s), z), np.maximum(s * z, z))}" for s in (*slopes, 2)]

@@ -9,7 +9,7 @@ from itertools import permutations, product
 import numpy as np
 
 import refnet
-from printed import Printed, run
+from printed import Printed, run, side_by_side
 from refnet.forms import graph
 
 WHERE = "fig. 2.36"
@@ -61,7 +61,23 @@ def formula_path():
 def order_of_indices():
     """In which order the formula's indices make a path."""
     orders = {"from, to": EDGES, "to, from": [(b, a) for a, b in EDGES]}
-    return next(name for name, edges in orders.items() if all(edges[l][1] == edges[l + 1][0] for l in range(3)))
+    return next((name for name, edges in orders.items() if all(edges[l][1] == edges[l + 1][0] for l in range(3))), "neither")
+
+
+def named(found, candidates):
+    """The name of the candidate that has the same nine decimals as what was found."""
+    return next((name for name, candidate in candidates.items() if f"{candidate:.9f}" == f"{found:.9f}"), "neither")
+
+
+def last_factor(h=1e-5):
+    """What stands between layers 4 and 3 on the formula's path: dz_1^(4) / dz_2^(3), as a central difference."""
+    z = []
+    for step in (h, -h):
+        net = figure_2_36().copy()
+        net.layers[2].b[1] += step
+        z.append(net.forward(X)[3].z.item())
+    factor = figure_2_36().layers[3].W[0, 1] * slopes()[2][1]
+    return named((z[0] - z[1]) / (2 * h), {"dw_21^(4) / dw_22^(3)": 0.0, "w_21^(4) f'(z_2^(3))": factor})
 
 
 def local_gradients(net, x, y):
@@ -70,14 +86,6 @@ def local_gradients(net, x, y):
     for layer, step in zip(net.layers, trace, strict=True):
         local += [layer.W.item(), layer.activation.derivative(step.z, step.a).item()]
     return [*local, refnet.MSE().gradient(trace.output, np.array(y)).item()]
-
-
-def weight_by_weight(h=0.5):
-    """dw_21 of layer 4 / dw_22 of layer 3: by how much the one changes when the other does."""
-    net = figure_2_36().copy()
-    above = net.layers[3].W[0, 1].item()
-    net.layers[2].W[1, 1] += h
-    return (net.layers[3].W[0, 1].item() - above) / h
 
 
 def by_difference(h=1e-5):
@@ -130,8 +138,10 @@ def chain_rule():
     whole, inside = central(squared_three, 2), central(lambda x: 3 * x, 2)
     outside = central(lambda g: g**2, 3 * 2)
     yield f"\nf the square, g(x) = 3 x: at x = 2 the chain rule f'(g(x)) g'(x) is {outside} * {inside}."
-    yield Printed("§2.7.1", "(f(g(x)))', as f'(g(x)) g'(x)", f"{outside * inside}", whole)
-    yield Printed("§2.7.1", "the same, as d/dx f(g(x)) d/dx g(x)", f"{whole * inside}", whole, erratum="elgendy-outside-function")
+    right = named(whole, {"f'(g(x)) g'(x)": outside * inside, "d/dx f(g(x)) d/dx g(x)": whole * inside})
+    yield Printed("§2.7.1", "d/dx f(g(x)), the rule", "f'(g(x)) g'(x)", right)
+    yield Printed("§2.7.1", "d/dx f(g(x)), written out", "d/dx f(g(x)) d/dx g(x)", right, erratum="elgendy-outside-function")
+    yield f"The derivative of (3 x)^2 at 2 is {whole}, by a difference; by the rule as written out, {whole} * {inside} = {whole * inside}."
 
 
 def one_weight_after_another():
@@ -145,9 +155,10 @@ def one_weight_after_another():
     local = local_gradients(net, [[0.5]], [[1.0]])
     for gate, upstream, slope, downstream in reversed(list(zip(chain.gates, flow[1:], local, flow, strict=False))):
         yield f"  {gate!s:<20} upstream {upstream:>9.6f}  local {slope:>9.6f}  downstream {downstream:>9.6f}"
-    yield Printed("§2.7.1", "dE/dx, all local gradients multiplied", f"{np.prod(local):.6f}", dx)
+    yield Printed("§2.7.1", "dE/dx, all local gradients multiplied", f"{np.prod(local):.6f}", dx, whose="expected")
     x = net.loss_and_gradients([[0.5]], [[1.0]], "mse")[1].wrt_input(net).item()
-    yield f"dE/dx is {dx:.6f}; BP1 and BP2 make it {x:.6f}. There is one path here, and its product is the whole gradient."
+    yield Printed("§2.7.1", "dE/dx, by BP1 and BP2", f"{x:.6f}", dx, whose="expected")
+    yield "There is one path here, and its product is the whole gradient."
 
 
 def all_paths():
@@ -160,12 +171,14 @@ def all_paths():
         mark = "  the formula's path" if nodes == formula_path() else ""
         yield f"  x1 > {' > '.join(str(node + 1) for node in nodes[:-1])} > output  {effect:>10.6f}{mark}"
     yield f"  the sum             {whole:>10.6f}  BP4: {dW:.6f}, central difference: {by_difference():.6f}"
-    yield Printed(WHERE, "dE/dw_13, the formula's path alone", f"{one:.6f}", dW, erratum="elgendy-one-path")
+    sums = {"the formula's path": one, "the sum of all paths": whole}
+    yield Printed(WHERE, "dE/dw_13 is", "the formula's path", named(dW, sums), erratum="elgendy-one-path")
     yield Printed(WHERE, "paths from w_13 to the output", "1", len(effects), erratum="elgendy-one-path")
-    yield Printed(WHERE, "dE/dw_13, all paths", f"{whole:.6f}", dW)
-    yield Printed(WHERE, "dw_21^(4) / dw_22^(3)", "not 0", "not 0" if weight_by_weight() else "0", erratum="elgendy-weights-by-weights")
+    yield Printed(WHERE, "a path's factor, layer 4 to 3", "dw_21^(4) / dw_22^(3)", last_factor(), erratum="elgendy-weights-by-weights")
     yield Printed(WHERE, "w_13 by the rule of §2.4: indices", "to, from", order_of_indices(), erratum="elgendy-weight-index")
-    yield "The factors that exist are weights times slopes, w f'(z): weights do not depend on one another. BP2 sums over all paths at once."
+    yield Printed(WHERE, "dE/dw_13, all paths", f"{whole:.6f}", dW, whose="expected")
+    yield "Weights do not depend on one another: dw_21^(4) / dw_22^(3) is 0, and so is any product with it."
+    yield "The factors of a path are weights times slopes, w f'(z), and BP2 sums over all paths at once."
 
 
 def what_is_propagated():
@@ -174,17 +187,11 @@ def what_is_propagated():
     first, second = net.loss_and_gradients([[1.0, -1.0]], [[1.0]], "half_squared_error")[1]
     above, below = -lr * second.dW, -lr * first.dW
     yield "A 2-2-1 tanh network whose hidden values are all 0, learning rate 0.1:"
-    yield f"  layer 2: delta {second.delta[0]}, change of the weights {listed(above)}"
-    yield f"  layer 1: delta {first.delta[0]}, change of the weights {listed(below)}"
-    made = f"{abs(below).max():g}"
-    carried = made if above.any() else "0"
-    yield Printed("§2.7.1", "largest change in layer 1, if propagated", carried, made, erratum="elgendy-changes-propagated")
+    yield f"  layer 2: delta {second.delta[0]}, change of the weights {side_by_side(above + 0.0, 1)}"
+    yield f"  layer 1: delta {first.delta[0]}, change of the weights {side_by_side(below, 1)}"
+    made = f"up to {abs(below).max():g}" if below.any() and not above.any() else "none"
+    yield Printed("§2.7.1", "changes in layer 1 where layer 2 has none", "none", made, erratum="elgendy-changes-propagated")
     yield "What goes back is delta = dE/dz (BP2). Each layer makes its own change of that and of its inputs (BP4)."
-
-
-def listed(values):
-    """Numbers side by side; -0 is 0."""
-    return " ".join(f"{value + 0.0:g}" for value in np.ravel(values))
 
 
 def cycle():
@@ -215,6 +222,7 @@ def draw_network(axes):
     """Fig. 2.36: all paths of w_13, and the one of the formula."""
     from matplotlib.lines import Line2D
 
+    from elgendy_feedforward import height
     from pictures import BLUE, RED
 
     sizes = figure_2_36().sizes
@@ -234,11 +242,6 @@ def draw_network(axes):
     kinds = [Line2D([], [], color=RED, lw=3.5), Line2D([], [], color=BLUE, ls="--"), Line2D([], [], color="lightgray", ls="--")]
     names = ["the formula's path", "the other seven", "carries nothing of it"]
     axes.legend(kinds, names, loc="upper right", fontsize="small", frameon=False)
-
-
-def height(size, j):
-    """Where the j-th node of a column stands."""
-    return (size - 1) / 2 - j
 
 
 def draw_effects(axes):

@@ -8,10 +8,11 @@ from fractions import Fraction
 import numpy as np
 
 import refnet
-from printed import Printed, run
+from printed import Printed, run, side_by_side
 
 WHERE = "§2.6.2"
 TERMS = {5: 10, 7: 4, 1: 12}  # f(x) = 10 x^5 + 4 x^7 + 12 x: power and factor, in the text's order
+POINTS = np.array([-1.5, 0.0, 2.0])  # where the lines of the sigmoid's derivation are compared
 
 
 def f(x):
@@ -34,7 +35,7 @@ def difference(g, x, h=Fraction(1, 10**6)):
     return round((g(x + h) - g(x - h)) / (2 * h))
 
 
-def polynomial():
+def derived():
     """f' by the power rule n x^(n-1), the constant multiple rule and the sum rule, written out."""
     powers = {power - 1: factor * power for power, factor in TERMS.items()}
     return " + ".join(f"{factor}x^{power}" if power else f"{factor}" for power, factor in powers.items())
@@ -53,23 +54,43 @@ def power_rule_alone(x):
     return -((1.0 + np.exp(-x)) ** -2.0)
 
 
+def with_chain_rule(x):
+    """The same times the slope of y = 1 + e^-x."""
+    return power_rule_alone(x) * -np.exp(-x)
+
+
 def slope(x):
     """sigma'(x) as refnet has it."""
     sigmoid, x = refnet.Sigmoid(), np.asarray(x, dtype=float)
     return sigmoid.derivative(x, sigmoid.value(x))
 
 
-def right_lines(points=(-1.5, 0.0, 2.0)):
+def right_lines():
     """The numbers of the lines that are sigma'(x), to nine decimals, at each of some points."""
-    lines = np.array([sigmoid_derivation(x) for x in points]).T
-    want = [f"{value:.9f}" for value in slope(points)]
-    return [number for number, line in enumerate(lines, 1) if [f"{value:.9f}" for value in line] == want]
+    lines = np.array([sigmoid_derivation(x) for x in POINTS]).T
+    return [number for number, line in enumerate(lines, 1) if side_by_side(line, 9) == side_by_side(slope(POINTS), 9)]
+
+
+def rules_of_the_sigmoid():
+    """The rules that make sigma'(x), to nine decimals at each of some points."""
+    made = {"the power rule": power_rule_alone(POINTS), "power and chain rule": with_chain_rule(POINTS)}
+    return named(side_by_side(slope(POINTS), 9), {rules: side_by_side(values, 9) for rules, values in made.items()})
+
+
+def named(found, candidates):
+    """The name of the candidate that is what was found."""
+    return next((name for name, candidate in candidates.items() if candidate == found), "neither")
+
+
+def power_rule(n=5, x=2):
+    """What the derivative of x^n is."""
+    return named(difference(lambda t: t**n, x), {"x^(n-1)": x ** (n - 1), "n x^(n-1)": n * x ** (n - 1)})
 
 
 def sum_rule(x=2):
     """How (u + v)' is made of u' and v'."""
-    whole, parts = difference(lambda t: u(t) + v(t), x), (difference(u, x), difference(v, x))
-    return next(f"f'(x) {sign} g'(x)" for sign, value in (("-", parts[0] - parts[1]), ("+", sum(parts))) if value == whole)
+    du, dv = difference(u, x), difference(v, x)
+    return named(difference(lambda t: u(t) + v(t), x), {"f'(x) - g'(x)": du - dv, "f'(x) + g'(x)": du + dv})
 
 
 def story():
@@ -81,31 +102,36 @@ def story():
 def slopes():
     """The example of the refresher."""
     yield "\nf(x) = 10x^5 + 4x^7 + 12x. Its slope at 2 and at 6, from the text's f'(x), beside a central difference of fractions:"
-    yield Printed(WHERE, "f'(x)", "50x^4 + 28x^6 + 12", polynomial())
-    yield Printed(WHERE, "f'(2)", f"{50 * 2**4 + 28 * 2**6 + 12}", difference(f, 2))
-    yield Printed(WHERE, "f'(6)", f"{50 * 6**4 + 28 * 6**6 + 12}", difference(f, 6))
+    yield Printed(WHERE, "f'(x)", "50x^4 + 28x^6 + 12", derived())
+    for x in (2, 6):
+        yield Printed(WHERE, f"f'({x})", f"{50 * x**4 + 28 * x**6 + 12}", difference(f, x), whose="expected")
 
 
 def rules():
     """The list of rules; the chain rule, its last, is in section 2.7.1."""
     du, dv = 28 * 2**6, 12
-    yield "The rules at x = 2, for f(x) = 4x^7 and g(x) = 12x: beside what each gives, a central difference of what it is a rule for."
-    yield Printed(WHERE, "constant: 7", "0", difference(lambda _: 7, 2))
-    yield Printed(WHERE, "constant multiple: 10 f(x)", f"{10 * du}", difference(lambda x: 10 * u(x), 2))
-    yield Printed(WHERE, "power: x^5, by x^(n-1) as printed", f"{2**4}", difference(lambda x: x**5, 2), erratum="elgendy-power-rule")
-    yield Printed(WHERE, "difference: f(x) - g(x)", f"{du - dv}", difference(lambda x: u(x) - v(x), 2))
-    yield Printed(WHERE, "product: f(x) g(x)", f"{u(2) * dv + v(2) * du}", difference(lambda x: u(x) * v(x), 2))
+    yield "The rules at x = 2, for f(x) = 4x^7 and g(x) = 12x. A rule gives what is expected; a central difference is what is so:"
     quotient = (v(2) * du - u(2) * dv) // v(2) ** 2
-    yield Printed(WHERE, "quotient: f(x) / g(x)", f"{quotient}", difference(lambda x: Fraction(u(x)) / v(x), 2))
-    yield Printed(WHERE, "sum: f(x), g(x) have", "f'(x) - g'(x)", sum_rule(), erratum="elgendy-sum-rule")
+    made = (  # rule, what it gives, a central difference of what it is a rule for
+        ("constant multiple: 10 f(x)", 10 * du, difference(lambda x: 10 * u(x), 2)),
+        ("difference: f(x) - g(x)", du - dv, difference(lambda x: u(x) - v(x), 2)),
+        ("product: f(x) g(x)", u(2) * dv + v(2) * du, difference(lambda x: u(x) * v(x), 2)),
+        ("quotient: f(x) / g(x)", quotient, difference(lambda x: Fraction(u(x)) / v(x), 2)),
+    )
+    for rule, given, got in made:
+        yield Printed(WHERE, rule, f"{given}", got, whose="expected")
+    yield Printed(WHERE, "constant: 7", "0", difference(lambda _: 7, 2))
+    yield Printed(WHERE, "power: x^n, for n = 5", "x^(n-1)", power_rule(), erratum="elgendy-power-rule")
+    yield Printed(WHERE, "sum: f(x) + g(x)", "f'(x) - g'(x)", sum_rule(), erratum="elgendy-sum-rule")
 
 
 def sigmoid():
     """The derivation of sigma', and the rules that it takes."""
+    yield f"x^(n-1) alone makes {2**4} of x^5 at 2; the derivative is {difference(lambda x: x**5, 2)}."
     lines = " ".join(map(str, right_lines()))
     yield Printed(WHERE, "lines of sigma' that are equal", "1 2 3 4 5 6", lines, erratum="elgendy-sigmoid-derivation")
+    yield Printed(WHERE, "what makes sigma'", "the power rule", rules_of_the_sigmoid(), erratum="elgendy-power-rule-alone")
     alone = power_rule_alone(0.0)
-    yield Printed(WHERE, "sigma'(0), by the power rule", f"{alone:.2f}", slope(0.0), erratum="elgendy-power-rule-alone")
     second, last = sigmoid_derivation(0.0)[1::4]
     yield f"At 0 the second line is {second:.2f}, the derivative of 1 + e^-x; with an exponent -1 on it, {last:.2f} like the others."
     yield f"The power rule gives {alone:.2f} there. The other factor, {last / alone:.0f}, is the slope of 1 + e^-x: the chain rule."

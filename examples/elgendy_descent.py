@@ -14,7 +14,7 @@ from printed import Printed, run
 
 YEAR = {"365.25 days": Fraction(36525 * 864), "365 days": Fraction(36500 * 864)}  # in seconds
 RATES = {5: "descends", 10: "oscillates, descends", Fraction(100, 9): "oscillates for ever", 12: "climbs"}
-CHANCE = 0.1  # deviation of the made-up prices from what makes them
+NOISE = 0.1  # deviation of the made-up prices from what makes them
 STARTS = np.random.default_rng(263).uniform(0.0, 6.0, 200)  # first weights
 WAYS = {"batch": (None, 150), "mini-batch 256": (256, 40), "mini-batch 32": (32, 5), "stochastic": (1, 1)}  # batch size, epochs
 
@@ -28,10 +28,10 @@ def story():
 
 @cache
 def prices():
-    """Four features of 200 made-up houses, scaled, and their prices in hundred thousands: a smooth function of them, and some chance."""
+    """Four features of 200 made-up houses, scaled, and their prices in hundred thousands: a smooth function of them, and noise."""
     rng = np.random.default_rng(261)
     x = rng.uniform(-1.0, 1.0, (200, 4))
-    y = 3.0 + x @ [1.0, 0.6, -0.4, 0.3] + x[:, 0] * x[:, 2] + rng.normal(0.0, CHANCE, 200)
+    y = 3.0 + x @ [1.0, 0.6, -0.4, 0.3] + x[:, 0] * x[:, 2] + rng.normal(0.0, NOISE, 200)
     return x, y[:, None]
 
 
@@ -62,13 +62,9 @@ def brute_force():
     """What brute force would take, and what descent takes."""
     net = price_network()
     edges = [layer.W.size for layer in net.layers]
-    bend = error(2, 1) - 2 * error(1, 1) + error(0, 1)
-    yield "\nE = (0.3 w1 + 0.5 w2 - 0.8)^2, the squared error of a perceptron with two weights; its second difference along w1:"
-    graph = f"curved, by {float(bend):g}" if bend else "a plane"
-    yield Printed("§2.6.1", "graph of the error over two weights", "a plane", graph, erratum="elgendy-error-plane")
     seconds = Fraction(10**75, 93 * 10**15)
     years = [f"{float(s / year):.3g}" for s in (seconds, Fraction(108 * 10**56)) for year in YEAR.values()]
-    yield "The 4-5-1 network of fig. 2.28, and 1,000 values tried for each weight."
+    yield "\nThe 4-5-1 network of fig. 2.28, and 1,000 values tried for each weight."
     yield Printed("§2.6.1", "edges into the hidden layer, and out of it", "20, 5", edges)
     yield Printed("§2.6.1", "weights", "25", sum(edges))
     yield Printed("§2.6.1", "weight variables, counted as in §2.2.3", "25", net.parameters.size, erratum="elgendy-biases-left-out")
@@ -79,7 +75,7 @@ def brute_force():
     yield f"With its biases it is 10^{len(str(1000**net.parameters.size)) - 1} combinations, and one costs more than one operation."
     better = int(np.argmax(descended() < guessed()[-1]))
     yield f"Made-up prices, MSE: {len(guessed())} random draws find {guessed()[-1]:.4f}, descent passes that after {better} steps"
-    yield f"and is at {descended()[-1]:.4f} after {len(descended()) - 1}. The chance in the prices alone makes about {CHANCE**2:g}."
+    yield f"and is at {descended()[-1]:.4f} after {len(descended()) - 1}. The noise in the prices alone has a variance of {NOISE**2:g}."
 
 
 def dE(w):
@@ -95,9 +91,9 @@ def descend(lr, steps=8, w=Fraction(0)):
     return path
 
 
-def error(w, w2=0):
-    """E(w); with a second weight, on an input of 0.5, E(w, w2)."""
-    return (Fraction(3, 10) * w + Fraction(5, 10) * w2 - Fraction(8, 10)) ** 2
+def error(w):
+    """E(w)."""
+    return (Fraction(3, 10) * w - Fraction(8, 10)) ** 2
 
 
 def behaviour(path):
@@ -124,7 +120,7 @@ def one_step():
 
 @cache
 def waves():
-    """30 points of a sine with chance in them. The model is sin(w x): its MSE has a valley for many w."""
+    """30 points of a sine with noise. The model is sin(w x): its MSE has a valley for many w."""
     rng = np.random.default_rng(233)
     x = rng.uniform(0.0, 4.0, 30)
     return x, np.sin(2.0 * x) + 0.3 * rng.normal(size=30)
@@ -170,8 +166,8 @@ def inside(w):
     return int(np.sum((left < w) & (w < right)))
 
 
-def compared(first, then):
-    """What became of a count."""
+def more_or(first, then):
+    """"more", or what became of a count."""
     return "more" if then > first else f"{first}, then {then}"
 
 
@@ -183,14 +179,14 @@ def minima():
     one_row = [reached(lr, steps, True) for lr, steps in ((0.1, 3000), (0.01, 30000))]
     yield f"A curve like fig. 2.33: the MSE of sin(w x) on 30 points, lowest at w = {best:.3f}."
     yield f"{began} of {len(STARTS)} random starts lie in its valley. How many end there? (Ten times the steps at a tenth of the rate.)"
-    every = f"{len(STARTS)} of {len(STARTS)}"
-    yield Printed("§2.6.3", "stochastic descent at lr 0.01", every, f"{one_row[1]} of {len(STARTS)}", erratum="elgendy-many-starts")
+    found = "from every start" if one_row[1] == len(STARTS) else f"from {one_row[1]} of {len(STARTS)} starts"
+    yield Printed("§2.6.3", "global minimum, stochastic, lr 0.01", "from every start", found, erratum="elgendy-many-starts")
     yield Printed("§2.6.3", "starting points of one run of it", "many", count_of_starts(), erratum="elgendy-many-starts")
-    yield Printed("§2.6.5", "batch descent at lr 0.1, at lr 0.01", "more", compared(*batch), erratum="elgendy-small-rate")
-    yield Printed("§2.6.5", "stochastic descent at lr 0.1, at lr 0.01", "more", compared(*one_row), erratum="elgendy-small-rate")
+    yield Printed("§2.6.5", "batch descent at lr 0.1, at lr 0.01", "more", more_or(*batch), erratum="elgendy-small-rate")
+    yield Printed("§2.6.5", "stochastic descent at lr 0.1, at lr 0.01", "more", more_or(*one_row), erratum="elgendy-small-rate")
     drawn = [one_row[0], *(reached(0.1, 3000, True, seed) for seed in (1, 2, 3))]
     yield f"Stochastic descent at 0.1 over four draws of the rows: {min(drawn)} to {max(drawn)} of {len(STARTS)}."
-    yield "One run is one path. Chance carries it out of a valley where the steps are large; a low rate keeps it where it started."
+    yield "One run is one path. The random rows carry it out of a valley where the steps are large; a low rate keeps it where it started."
     yield "Many starts with the best of them kept are a method of its own, random restarts, and do it for batch descent as well."
 
 
@@ -204,17 +200,18 @@ def line():
 
 @cache
 def trajectory(way, seed=1):
-    """The weight and bias of one linear neuron before and after every step, at learning rate 0.05: (steps, 2) each."""
+    """The weight and bias of one linear neuron before and after every step, at learning rate 0.05: (steps, 2) each; and its rows."""
     net = refnet.Network([refnet.Dense([[-1.0]], [3.5], "identity")])
-    before, after = [], []
+    before, after, rows = [], [], []
 
     def keep(step):
         before.append(step.before.copy())
         after.append(net.parameters.copy())
+        rows.append(len(step.x))
 
     size, epochs = WAYS[way]
     refnet.fit(net, *line(), loss="mse", optimizer=refnet.SGD(lr=0.05), epochs=epochs, batch_size=size, seed=seed, on_step=keep)
-    return np.array(before), np.array(after)
+    return np.array(before), np.array(after), rows
 
 
 def line_error(parameters):
@@ -243,15 +240,19 @@ def detour(way):
 
 def count_of_starts():
     """In how many places stochastic descent begins: each step that does not go on from where the last one ended is another."""
-    before, after = trajectory("stochastic")
+    before, after, _ = trajectory("stochastic")
     places = 1 + int(np.sum(np.any(before[1:] != after[:-1], axis=1)))
     return "one" if places == 1 else "many"
 
 
+def how_many(rows):
+    """In a word, the number of rows that each of some steps took."""
+    return {(1,): "one", (len(line()[0]),): "all"}.get(tuple(set(rows)), "others")
+
+
 def three_ways():
     """The three paths on one cost surface."""
-    all_rows = next(refnet.minibatches(100_000_000, None, None))
-    sizes = [rows.stop - rows.start for rows in refnet.minibatches(1000, 256, None)]
+    rows = {way: trajectory(way)[2] for way in WAYS}
     away = np.linalg.norm(trajectory("stochastic")[1][-500:] - solution(), axis=1)
     counts = [updates(way, seed) for way in ("mini-batch 256", "mini-batch 32") for seed in range(1, 11)]
     yield "One linear neuron on 1,000 points along a line, MSE, learning rate 0.05, from w = -1, b = 3.5. To within 1 % of the lowest MSE:"
@@ -259,10 +260,9 @@ def three_ways():
         count, in_epoch = updates(way), len(list(refnet.minibatches(1000, size, None)))
         yield f"  {way:<15}{count:>4} updates, {count / in_epoch:>6.2f} epochs; whole path {detour(way):>5.2f} times the straight way"
     yield f"Stochastic descent does not settle: in its last 500 steps it is {away.min():.4f} to {away.max():.4f} from the minimum."
-    yield Printed("§2.6.2", "rows that one step sums over", "100,000,000", f"{all_rows.stop - all_rows.start:,}")
-    one = next(refnet.minibatches(1000, WAYS["stochastic"][0], None))
-    yield Printed("§2.6.3", "rows that one stochastic step sums over", "one", {1: "one"}.get(one.stop - one.start, "more"))
-    yield Printed("§2.6.5", "1,000 samples in batches of 256", "256, 256, 256, 232", sizes)
+    yield Printed("§2.6.2", "rows that each batch step sums over", "all", how_many(rows["batch"]))
+    yield Printed("§2.6.3", "rows that each stochastic step sums over", "one", how_many(rows["stochastic"]))
+    yield Printed("§2.6.5", "1,000 samples in batches of 256", "256, 256, 256, 232", rows["mini-batch 256"][:4])
     got = "fewer" if max(counts) < updates("batch") else f"{min(counts)} to {max(counts)} against {updates('batch')}"
     yield Printed("§2.6.4", "iterations of mini-batch against batch", "fewer", got, erratum="elgendy-iterations")
     smaller = ("stochastic", "mini-batch 32", "mini-batch 256", "batch")
@@ -318,11 +318,11 @@ def draw_minima():
     curve.plot(best, wave_error(best), "*", ms=14, color=GREEN, label="global minimum")
     curve.set(title="MSE of sin(w x) (as fig. 2.33)", xlabel="weight w", ylabel="error")
     curve.legend(loc="lower right", fontsize="small")
-    kinds = {"batch, lr 0.01": (0.01, 2000, False), "stochastic, lr 0.1": (0.1, 3000, True)}
+    kinds = {"batch": (0.1, 200, False), "stochastic": (0.1, 3000, True)}
     labels = [f"{name}: {reached(*kind)} of {len(STARTS)} in the lowest valley" for name, kind in kinds.items()]
     bins = np.arange(-0.625, 6.7, 0.25)
     counts.hist([ends(*kind) for kind in kinds.values()], bins, color=[BLUE, RED], hatch=["", "///"], edgecolor="white", label=labels)
-    counts.set(title="Where 200 random starts end", xlabel="weight w", ylabel="number of starts")
+    counts.set(title="Where 200 random starts end, lr 0.1", xlabel="weight w", ylabel="number of starts")
     counts.legend(fontsize="small")
     return figure
 
@@ -337,7 +337,7 @@ def draw_ways():
     axes.contour(w, b, levels, np.geomspace(levels.min() * 1.05, levels.max(), 14), colors="silver", linewidths=0.8)
     looks = {"stochastic": (RED, "-", 0.6, "s"), "mini-batch 32": (GREEN, "--", 1.3, "^"), "batch": (BLUE, "-", 2.0, "o")}
     for way, (colour, dashes, width, marker) in looks.items():
-        before, after = trajectory(way)
+        before, after, _ = trajectory(way)
         points = np.vstack([before[:1], after[:150]])
         label = f"{way}: {updates(way)} updates to within 1 %"
         axes.plot(*points.T, dashes, lw=width, marker=marker, markevery=10, ms=5, color=colour, label=label)

@@ -9,10 +9,9 @@ from functools import cache
 import numpy as np
 
 import refnet
-from printed import Printed, run
+from printed import Printed, run, side_by_side
 
 DOG = np.array([[0.0, 1.0, 0.0]])  # the true distribution over cat, dog and fish
-LISTED = ("dogs", "cats", "fish")  # the classes in the order of the text's list
 GUESSES = {"first": [0.2, 0.3, 0.5], "later": [0.3, 0.5, 0.2], "ideal": [0.0, 1.0, 0.0]}
 PRICES = np.array([210.0, 230.0, 250.0, 260.0, 300.0, 310.0, 2400.0])  # of seven houses, in thousands: the last is a palace
 
@@ -63,32 +62,24 @@ def cancelling():
     yield "\nTwo predictions, 10 too high and 10 too low."
     yield Printed("§2.5.3", "their average error", "zero", "zero" if errors.mean() == 0 else f"{errors.mean()}")
     yield Printed("§2.5.3", "how far off each of them is", "10", absolute)
-    perfect = refnet.MSE().value(right, right)
-    sign = "positive" if perfect > 0 else f"{perfect:g}"
-    yield Printed("§2.5.3", "MSE of a perfect prediction", "positive", sign, erratum="elgendy-always-positive")
-    yield f"MAE {absolute:g} and MSE {squared:g} see both. An error is never negative."
+    yield f"Neither MAE, {absolute:g}, nor MSE, {squared:g}, lets the two cancel."
 
 
 def mean_and_median():
     """What an outlier does to MSE and MAE (section 2.5.4)."""
     palace = [loss.value(np.full((len(PRICES), 1), 260.0), PRICES[:, None]) for loss in (refnet.MSE(), refnet.MAE())]
     rest = [loss.value(np.full((len(PRICES) - 1, 1), 260.0), PRICES[:-1, None]) for loss in (refnet.MSE(), refnet.MAE())]
-    yield f"House prices {listed(PRICES)} (thousands; one palace): which one number predicts them best?"
+    yield f"House prices {side_by_side(PRICES, 0)} (thousands; one palace): which one number predicts them best?"
     yield Printed("§2.5.4", "the best number under MSE", "mean", which_average(best_constant(refnet.MSE())))
     yield Printed("§2.5.4", "the best number under MAE", "median", which_average(best_constant(refnet.MAE())))
     yield f"{best_constant(refnet.MSE())} under MSE, {best_constant(refnet.MAE())} under MAE. Guess 260 for all: the palace makes"
     yield f"the MSE {palace[0] / rest[0]:.0f} times and the MAE {palace[1] / rest[1]:.0f} times what it is without it."
 
 
-def listed(values):
-    """Numbers side by side."""
-    return ", ".join(f"{value:g}" for value in values)
-
-
 def which_average(best):
     """Which average of the prices, rounded to thousands, a number is."""
     averages = {"mean": np.mean(PRICES), "median": np.median(PRICES)}
-    return next(name for name, average in averages.items() if round(average) == best)
+    return next((name for name, average in averages.items() if round(average) == best), "neither")
 
 
 def distributions():
@@ -96,7 +87,6 @@ def distributions():
     first, later, ideal = (cross_entropy(guess) for guess in GUESSES.values())
     of_each_j = inner_sum_over_rows(np.repeat(DOG, 3, axis=0), list(GUESSES.values()))
     yield "A dog, three predictions over cat, dog and fish. log is the natural logarithm; 0 log p is 0."
-    yield Printed("§2.5.5", "class B, which has the 100 %", "dogs", LISTED[DOG.argmax()], erratum="elgendy-class-order")
     yield Printed("§2.5.5", "dog 30 % likely", "1.2", first)
     yield Printed("§2.5.5", "dog 50 % likely", "0.69", later)
     yield Printed("§2.5.5", "dog 100 % likely", "0", ideal)
@@ -117,13 +107,23 @@ def accuracy():
     error, share = falls(*losses), falls(*shares)
     yield Printed("§2.5.6", f"accuracy where the error {error}", "does not fall", share, erratum="elgendy-lower-error-higher-accuracy")
     yield f"Cross-entropy {losses[0]:.4f} to {losses[1]:.4f}, accuracy {shares[0]:.0%} to {shares[1]:.0%}."
-    yield f"One wrong image of n costs at least (log 2) / n: below that, {np.log(2) / len(labels):.4f} here, an error promises 100 %."
+    least = f"{np.log(2) / len(labels):.4f}"
+    yield Printed("§2.5.6", "least error with one of the four wrong", least, least_with_one_wrong(labels), whose="expected")
+    yield "A dog that is predicted wrong has a probability of 1/2 or less, and so adds (log 2) / 4 or more to the mean."
+    yield f"Only an error below {least} shows that all four are right."
 
 
 def loss_and_accuracy(chances, labels):
     """Cross-entropy, and the share of rows whose larger probability is at the label, for two classes."""
     p = np.column_stack([1.0 - np.array(chances), chances])
     return refnet.CrossEntropy().value(p, labels), np.mean(p.argmax(axis=1) == labels)
+
+
+def least_with_one_wrong(labels):
+    """The smallest cross-entropy with an accuracy below 100 %, where all images but the last are certain, and that has every percentage."""
+    certain = [1.0] * (len(labels) - 1)
+    tried = [loss_and_accuracy([*certain, percent / 100], labels) for percent in range(1, 101)]
+    return min(loss for loss, share in tried if share < 1)
 
 
 def falls(before, after):
@@ -138,9 +138,12 @@ def one_weight():
     slope = y - neuron_error(1.0)
     yield "One perceptron, x = 0.3 and y = 0.8:"
     yield Printed("§2.5.6", "its error", "|w*0.3 - 0.8|", f"|w*{slope:.1f} - {y:.1f}|")
-    beside = [float(neuron_error(best + step)) for step in (-1, 1)]
     lowest = neuron_error(best)
-    yield f"Two lines, meeting at w = {best} = {float(best):.4f}, error {lowest}; one to either side, {beside[0]:g} and {beside[1]:g}."
+    least = min((Fraction(k, 30) for k in range(200)), key=neuron_error)
+    yield Printed("fig. 2.25", "weight with the least error, in 30ths", f"{best}", f"{least}", whose="expected")
+    beside = [float(neuron_error(best + step)) for step in (-1, 1)]
+    yield f"Against w the error is a V of two straight lines. They meet at w = {best} = {float(best):.4f}, where it is {lowest};"
+    yield f"where w is 1 smaller it is {beside[0]:g}, where w is 1 larger {beside[1]:g}."
 
 
 def drawings():

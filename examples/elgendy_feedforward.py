@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 import refnet
-from printed import Printed, run
+from printed import Printed, run, side_by_side
 from refnet.forms import loops
 
 SIGMOID = refnet.Sigmoid()
@@ -93,7 +93,7 @@ def the_network():
     net = figure_2_20()
     upper, lower = ends_of_w23()
     house = refnet.mlp([3, 4, 1]).forward(houses()[:1])
-    features = next(number for number, layer in enumerate(house, 1) if layer.a.shape == (1, 4))
+    features = next((number for number, layer in enumerate(house, 1) if layer.a.shape == (1, 4)), "none")
     yield f"\nThe network of fig. 2.20: {net!r}. The input is no layer of it: it computes nothing."
     yield Printed("§2.4", "neurons in each layer", "3, 4, 1", net.sizes[1:])
     yield Printed("fig. 2.20", "layers", "three-layer", f"{CARDINALS[len(net.layers)]}-layer")
@@ -112,19 +112,21 @@ def the_equations():
     hidden, output = trace[0].a[0], trace.output.item()
     looped = loops.feed_forward(net, X).item()
     literal, transposed = (layer_1_as_printed(W, X[0]) for W in (matrices[0], matrices[0].T))
-    yield f"x = {X[0]} gives {output:.6f} by matrices, {looped:.6f} node by node ({sum(net.sizes[1:])} equations): {apart(looped, output)}."
+    yield f"x = {X[0]} gives {output:.6f} by matrices and {looped:.6f} node by node, by {sum(net.sizes[1:])} equations."
     yield "W_ab leads to a from b, as the section says: then its matrices and its equation for layer 3 are right, and layer 1 needs w_ba."
     yield Printed("§2.4.1", "the input as a column", "(3, 1)", x.shape)
     yield Printed("§2.4.1", "layer 1: equations and matrices", "the same", same(literal, hidden), erratum="elgendy-weight-index")
     yield Printed("§2.4.1", "layer 1: equations with w_ba for w_ab", "the same", same(transposed, hidden))
     yield Printed("§2.4.1", "layer 3: equation and matrices", "the same", same(layer_3_as_printed(), output))
     biased = with_biases().predict(X).item()
-    yield Printed("§2.4.1", "the output by matrices, and with biases", f"{output:.3f}", biased, erratum="elgendy-equations-without-biases")
+    got = "the same" if same(biased, output) == "the same" else f"{output:.3f} and {biased:.3f}"
+    yield Printed("§2.4.1", "output by matrices, and with biases", "the same", got, erratum="elgendy-equations-without-biases")
     yield Printed("§2.4.1", "the output", "a_1^(2)", name_of(output, trace), erratum="elgendy-output-node")
     orders = {"right to left": right_to_left(matrices, x), "left to right": left_to_right(matrices, x)}
-    yield Printed("§2.4.1", "how the matrix equation is read", "right to left", reading(orders, output))
-    caption = reading(orders, output)
-    yield Printed("fig. 2.21", "how the matrix equation is read", "left to right", caption, erratum="elgendy-reading-direction")
+    right = reading(orders, output)
+    yield Printed("§2.4.1", "how the matrix equation is read", "right to left", right)
+    yield Printed("fig. 2.21", "how the matrix equation is read", "left to right", right, erratum="elgendy-reading-direction")
+    yield Printed("§2.4.1", "the output, node by node and by matrices", "the same", same(looped, output), whose="expected")
     yield f"From left to right the product is {orders['left to right']:.4f}, which no sigmoid puts out."
 
 
@@ -135,25 +137,21 @@ def layer_3_as_printed():
     return SIGMOID.value(np.asarray(sum(W[0, i] * a[i] for i in range(4)))).item()
 
 
-def apart(got, want):
-    """How far two results are apart, in words."""
-    return f"up to {np.max(np.abs(np.subtract(got, want))):.1g} apart"
-
-
 def same(got, want):
     """"the same" where two results have the same nine decimals, else how far they are apart."""
-    alike = [f"{value:.9f}" for value in np.ravel(got)] == [f"{value:.9f}" for value in np.ravel(want)]
-    return "the same" if alike else apart(got, want)
+    alike = side_by_side(got, 9) == side_by_side(want, 9)
+    return "the same" if alike else f"up to {np.max(np.abs(np.subtract(got, want))):.1g} apart"
 
 
 def name_of(output, trace):
     """The node that has the output's value, as the section writes nodes."""
-    return next(f"a_{m}^({n})" for n, layer in enumerate(trace, 1) for m, a in enumerate(layer.a[0], 1) if a == output)
+    nodes = (f"a_{m}^({n})" for n, layer in enumerate(trace, 1) for m, a in enumerate(layer.a[0], 1) if a == output)
+    return next(nodes, "none")
 
 
 def reading(orders, output):
     """The order of multiplication that gives the network's output, to nine decimals."""
-    return next(name for name, value in orders.items() if f"{value:.9f}" == f"{output:.9f}")
+    return next((name for name, value in orders.items() if f"{value:.9f}" == f"{output:.9f}"), "neither")
 
 
 def the_house():
@@ -162,13 +160,9 @@ def the_house():
     yield "The house of fig. 2.22 (3 bedrooms, size 2000, neighbourhood 1), its four features from random weights:"
     for name, z in (("as it is", raw), ("scaled", scaled)):
         a = SIGMOID.value(z)
-        yield f"  {name:<9} z = {listed(z, '8.2f')}   a = {listed(a, '.4f')}   sigma'(z) = {listed(SIGMOID.derivative(z, a), '.1e')}"
+        slope = SIGMOID.derivative(z, a).max()
+        yield f"  {name:<9} z = {side_by_side(z, 2):<28} a = {side_by_side(a, 4)}   sigma'(z) up to {slope:.2g}"
     yield "2000 saturates every sigmoid: the features are 0 or 1 and no gradient passes. Scale inputs first; the section does not say so."
-
-
-def listed(values, form):
-    """Numbers side by side."""
-    return " ".join(f"{value:{form}}" for value in values)
 
 
 def the_matrices():
@@ -207,7 +201,7 @@ def drawings():
 
 
 def draw_network():
-    """Fig. 2.20 with numbers: each node's value, each edge's weight as its width."""
+    """Fig. 2.20 with numbers: each node's value; an edge is wider for a larger weight, and hollow for one below 0."""
     from matplotlib.lines import Line2D
 
     from pictures import BLUE, RED, sheet
@@ -216,24 +210,26 @@ def draw_network():
     columns = [X[0], *(layer.a[0] for layer in net.forward(X))]
     figure, axes = sheet(width=7.6, height=4.4)
     axes.axis("off")
-    axes.set(title="Fig. 2.20 computed: the value of each node, width of an edge = |w|", xlim=(-0.45, 3.45), ylim=(-2.3, 2.1))
+    axes.set(title="Fig. 2.20 computed: the value of each node; the larger |w|, the wider the edge", xlim=(-0.45, 3.45), ylim=(-2.3, 2.1))
     for l, layer in enumerate(net.layers):
         for (j, k), w in np.ndenumerate(layer.W):
-            ends = (height(columns[l], k), height(columns[l + 1], j))
-            axes.plot((l, l + 1), ends, color=BLUE if w > 0 else RED, ls="-" if w > 0 else "--", lw=0.3 + 1.8 * abs(w), zorder=1)
+            ends = (height(len(columns[l]), k), height(len(columns[l + 1]), j))
+            axes.plot((l, l + 1), ends, color=BLUE if w > 0 else RED, lw=1.0 + 2.4 * abs(w), zorder=1)
+            if w < 0:
+                axes.plot((l, l + 1), ends, color="white", lw=0.4 + 1.2 * abs(w), zorder=1)
     for l, column in enumerate(columns):
         for k, value in enumerate(column):
-            axes.scatter(l, height(column, k), s=1500, c="white", edgecolors="black", zorder=2)
-            axes.text(l, height(column, k), f"{value:.2f}", ha="center", va="center", zorder=3)
+            axes.scatter(l, height(len(column), k), s=1500, c="white", edgecolors="black", zorder=2)
+            axes.text(l, height(len(column), k), f"{value:.2f}", ha="center", va="center", zorder=3)
         axes.text(l, -2.15, f"layer {l}: $a^{{({l})}}$" if l else "input: $x$", ha="center")
-    edges = [Line2D([], [], color=BLUE, ls="-"), Line2D([], [], color=RED, ls="--")]
-    axes.legend(edges, ["w > 0", "w < 0"], loc="upper right", frameon=False)
+    hollow = Line2D([], [], color=RED, lw=4.5), Line2D([], [], color="white", lw=2.0)
+    axes.legend([Line2D([], [], color=BLUE, lw=4.5), hollow], ["w > 0", "w < 0: hollow"], loc="upper right", frameon=False)
     return figure
 
 
-def height(column, k):
-    """Where the k-th node of a column stands."""
-    return (len(column) - 1) / 2 - k
+def height(size, k):
+    """Where the k-th of so many nodes stands in its column."""
+    return (size - 1) / 2 - k
 
 
 def draw_house():

@@ -5,6 +5,7 @@
 The text shows its data only in figures; the points here are drawn from seeds, and are of the same kind.
 """
 
+import re
 from functools import cache
 from itertools import pairwise
 
@@ -19,7 +20,7 @@ EDGES = np.array([[0, 5], [-4, -3], [4, -3]])  # normals, of length 5, of the tr
 INSIDE = 200  # a point p lies inside where EDGES p + INSIDE > 0, in every row
 NUMBER = ("no", "one", "two", "three")
 NEW = (150, 12)  # the player to be judged
-THIN = 16  # kg/m^2: below it the World Health Organization calls an adult's thinness severe
+EQUATION = "z = height w1 + age w2 + b"  # as the text prints it, below a sentence that says height and weight
 
 
 @cache
@@ -225,12 +226,11 @@ def one_perceptron():
         f"z = {w1:g} height + {w2:g} age - {-b:g}. On height and age as they are it still makes {raw.mistakes[-1]} in epoch {raw.epochs}."
     )
     verdict = ("not accepted", "accepted")[int(learned().predict(np.array([NEW]) - MIDDLE)[0])]
-    separable = "linearly separable" if learned().separable else "not known to be"
+    separable = "linearly separable" if learned().separable else "not linearly separable"
     different = lines_of_orders()
     line = "the best line" if different == 1 else f"{different} different lines"
-    build = NEW[1] / (NEW[0] / 100) ** 2
-    words = "height and weight" if build >= THIN else f"{build:.1f} kg/m^2, thin below {THIN}"
-    yield Printed("§2.1.3", "the player of 150 and 12, in words", "height and weight", words, "elgendy-height-weight")
+    features = " and ".join(re.findall(r"[a-z]{2,}", EQUATION))
+    yield Printed("§2.1.3", "the features, by the equation", "height and weight", features, "elgendy-height-weight")
     yield Printed("§2.1.3", "the player of 150 cm and 12 years", "not accepted", verdict)
     yield Printed("fig. 2.7", "the players", "linearly separable", separable)
     at = perceptron.step_function([-1, 1, 3])
@@ -243,7 +243,13 @@ def more_perceptrons():
     """Section 2.1.3 and figures 2.8 and 2.9: data that need more than one line; what section 2.4.2 sees in figure 2.9."""
     x, dark = triangle()
     found = perceptron.learn(x, dark)
-    yield f"24 dark dots in a triangle, 24 light ones around it. The rule stops:\n{found.why}."
+    yield (
+        f"24 dark dots in a triangle, 24 light ones around it. The learning rule stops in epoch {found.epochs} with a proof that no line\n"
+        "separates them. Write a dot as (x1, x2, 1) if it is dark, as (-x1, -x2, -1) if it is light. With a line w1, w2, b that separates\n"
+        f"them each would have a product with (w1, w2, b) above 0. But the last {found.counts.sum()} mistakes, written so, add up to 0:"
+    )
+    signed = np.where(dark == 1, 1, -1)[:, None] * np.column_stack([x, np.ones(len(x))])
+    yield Printed("fig. 2.8", "the sum of these mistakes", "(0, 0, 0)", (found.counts @ signed).astype(int), whose="expected")
     never = f"{best_line()[0]} mistakes or more" if best_line()[0] and found.separable is False else "close to zero"
     yield Printed("§2.1.2", "the error in the end", "close to zero", never, "elgendy-error-close-to-zero")
     counts = [mistakes_of(joined(lines)) for lines in (1, 2, 3)]

@@ -112,8 +112,8 @@ def story():
 def features():
     """Figure 2.10 and section 2.2.2."""
     tried = [(), (9,), (9, 9)]
-    counts = ", ".join(f"{wrong(trained(hidden))} with {'-'.join(map(str, (2, *hidden, 1)))}" for hidden in tried)
-    yield f"Of the {len(figure_2_10()[0])} points of the spirals the other class is given to: {counts}."
+    counts = ", ".join(f"{wrong(trained(hidden))} by {'-'.join(map(str, (2, *hidden, 1)))}" for hidden in tried)
+    yield f"How many of the {len(figure_2_10()[0])} points are put on the wrong spiral: {counts}."
     fewest = min(sum((*hidden, 1)) for hidden in tried if wrong(trained(hidden)) == 0)
     yield Printed("§2.2.1", "neurons that fit the spirals", "tens", "tens" if fewest >= 10 else f"{fewest}")
     first, second, _ = trained((9, 9)).forward(PLANE)
@@ -121,8 +121,8 @@ def features():
     yield Printed("§2.2.2", "what neurons of the first layer draw", "straight lines", drawn[0])
     yield Printed("§2.2.2", "what neurons of the second layer draw", "shapes", drawn[1])
     yield (
-        f"1, x1, x2 and the z of layer 1 span {dimensions(first.z)} dimensions: each z is a slope, zero along a straight line.\n"
-        f"With those of layer 2 it is {dimensions(second.z)}."
+        f"As functions on the plane, 1, x1, x2 and the nine z of layer 1 span {dimensions(first.z)} dimensions: each z is made of 1, x1\n"
+        f"and x2 alone, so it is 0 along a straight line. 1, x1, x2 and the nine z of layer 2 span {dimensions(second.z)}: they are curved."
     )
 
 

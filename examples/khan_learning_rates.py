@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 
 import refnet
-from khan_or_gate import LOSS, X, Y, neuron, rounded, trained
-from printed import Printed, run
+from khan_or_gate import LOSS, X, Y, neuron, trained, worked
+from printed import Printed, run, side_by_side
 
 CURVATURE = 0.125  # L = CURVATURE b^2 / 2: descent comes nearer for learning rates below 2 / CURVATURE = 16
 RATES = (0.5, 5.0, 5e-10, 50.0)
@@ -40,6 +40,7 @@ def steps_to_minimum(lr):
 
 
 def story():
+    yield "Sections: Learn. Rate is Learning Rate, Loss is Loss Function, Cost is Cost Function."
     yield from on_the_parabola()
     yield from on_the_or_gate()
     yield from the_curve()
@@ -48,19 +49,23 @@ def story():
 def on_the_parabola():
     """The four learning rates on the stated parabola, and annealing."""
     slow, fast, tiny = (steps_to_minimum(lr) for lr in (0.5, 5.0, 5e-10))
+    first = worked(1)[1].db.item()
+    yield "L = b^2 / 16 from b = 1: its slope there is to be the text's first gradient, dL/db of (0, 0) at b = 0:"
+    yield Printed("Learn. Rate", "slope at the start", f"{first:g}", -np.diff(descend(1.0, 1)), whose="expected")
     walked = [int(np.argmax(np.abs(descend(lr, 200)) < NEAR)) for lr in (0.5, 5.0)]
-    yield f"L = b^2 / 16 from b = 1. Steps until |b| < {NEAR}: {walked[0]} at 0.5, {walked[1]} at 5, {tiny:.1e} at 5e-10."
-    yield Printed("rate", "many steps at 0.5, fewer at 5", "fewer", "fewer" if walked == [slow, fast] and fast < slow else "not fewer")
+    yield f"Steps until |b| < {NEAR}: {walked[0]} at 0.5, {walked[1]} at 5, {tiny:.1e} at 5e-10."
+    fewer = "fewer" if walked == [slow, fast] and fast < slow else "not fewer"
+    yield Printed("Learn. Rate", "many steps at 0.5, fewer at 5", "fewer", fewer)
     steps = np.abs(np.diff(descend(5.0, 5)))
     smaller = "smaller" if (np.diff(steps) < 0).all() else "not smaller"
-    yield Printed("rate", "steps, nearer and nearer to the minimum", "smaller", smaller)
-    first = descend(5e-10, 1)
-    yield Printed("rate", "step at alpha 5e-10, over the gradient", "5e-10", (first[0] - first[1]) / CURVATURE)
+    yield Printed("Learn. Rate", "steps, nearer and nearer to the minimum", "smaller", smaller)
+    step = -np.diff(descend(5e-10, 1))
+    yield Printed("Learn. Rate", "step at alpha 5e-10, over the gradient", "5e-10", step / first)
     wild = descend(50.0, 20)
     over = (wild[1:] * wild[:-1] < 0).all()
-    yield Printed("rate", "alpha 50", "overshoots each time", "overshoots each time" if over else "does not overshoot each time")
+    yield Printed("Learn. Rate", "alpha 50", "overshoots each time", "overshoots each time" if over else "does not overshoot each time")
     grows = (np.diff(loss_at(wild)) > 0).all()
-    yield Printed("rate", "loss after each cycle at alpha 50", "increase", "increase" if grows else "decrease")
+    yield Printed("Learn. Rate", "loss after each cycle at alpha 50", "increase", "increase" if grows else "decrease")
     annealed = descend(50.0, 60, refnet.ExponentialLR(0.9))
     out, end = np.abs(annealed).max(), abs(annealed[-1])
     yield f"Annealed, from 50 down by a tenth in each step, b goes out to {out:.0f}, and is {end:.0e} after 60."
@@ -70,14 +75,17 @@ def on_the_or_gate():
     """The large learning rate on the text's own example."""
     net, cost = trained(50.0)
     rises = int((np.diff(cost) > 0).sum())
-    better = f"falls to {cost[-1]:.1e}, {rises} rise in {len(cost) - 1}" if rises < len(cost) - 1 else "loss increases each cycle"
-    yield Printed("rate", "alpha 50 on the OR gate", "loss increases each cycle", better, "khan-alpha-50")
+    often = "once" if rises == 1 else f"{rises} times"
+    better = f"falls to {cost[-1]:.1e}, rises {often}" if rises < len(cost) - 1 else "loss increases each cycle"
+    yield Printed("Learn. Rate", "alpha 50 on the OR gate", "loss increases each cycle", better, "khan-alpha-50")
     plain = trained()[1][-1]
     right = net.accuracy(X, Y[:, 0])
     yield f"Accuracy {right:.0%}; at alpha 1 the cost is {plain:.1e}. Outputs in (0, 1) keep it below 1/2: it cannot diverge."
     stuck, cost = trained(500.0, 200)
-    yield f"Too much is another thing here: at 500 one step takes all outputs to {rounded(stuck.predict(X))}, where the sigmoid"
-    yield f"is flat. After {len(cost) - 1} epochs the cost is still {cost[-1]:.3f}: the gradient there is {largest_gradient(stuck):.0e}."
+    yield f"Too much is another thing here: at 500 one step takes all outputs to {side_by_side(stuck.predict(X))}, where the sigmoid"
+    yield f"is flat: the largest gradient there is {largest_gradient(stuck):.0e}. One row of the four is wrong by 1, and stays so:"
+    what = f"alpha 500, cost after {len(cost) - 1} epochs: (1/2) / 4"
+    yield Printed("Learn. Rate", what, f"{0.5 / len(X):.3f}", cost[-1], whose="expected")
 
 
 def largest_gradient(net):
@@ -94,10 +102,14 @@ def by_bias():
 
 
 def shape(curve):
-    """The form of a curve, by how often its slope and its curvature change their signs."""
+    """The form of a curve, by how often its slope changes its sign (turns) and how often its curvature does (bends)."""
     turns, bends = (int((np.diff(np.sign(np.diff(curve, order))) != 0).sum()) for order in (1, 2))
-    forms = {(1, 0): "U", (0, 1): "S, no minimum", (1, 2): "valley with flat ends", (0, 0): "falls, no minimum"}
-    return forms.get((turns, bends), f"{turns} turns, {bends} bends")
+    if turns > 1 or bends > 2:
+        return f"{turns} turns, {bends} bends"
+    if turns == 1:
+        return ("U", "U with a flat end", "valley with flat ends")[bends]
+    way = "falls" if curve[-1] < curve[0] else "rises"
+    return f"{'S that ' * (bends == 1)}{way}, no minimum"
 
 
 def costs(parameters):
@@ -121,18 +133,22 @@ def the_curve():
     """What the loss curve of a sigmoid neuron looks like."""
     yield "The loss for (0, 0), label 0, against b, is sigma(b)^2 / 2, no parabola: z carries a sigmoid before it is squared."
     b, out, loss, slope = by_bias()
-    yield Printed("loss", "shape of the loss curve", "U", shape(loss), "khan-u-shape")
+    yield Printed("Loss", "shape of the loss curve", "U", shape(loss), "khan-u-shape")
     steepest = slope.argmax()
     worst = "the most incorrect" if steepest == len(out) - 1 else f"{out[steepest]:.2f}; at {out[-1]:.5f} it is {slope[-1]:.0e}"
-    yield Printed("loss", "output with the steepest slope", "the most incorrect", worst, "khan-steepest")
+    yield Printed("Loss", "output with the steepest slope", "the most incorrect", worst, "khan-steepest")
     yield f"The largest slope is {slope.max():.3f}; dL/d output is steepest where the output is worst, but dL/dw is that times sigma'."
     valley = costs(np.stack([np.full_like(b, 0.1), np.full_like(b, 0.6), b], axis=1))
-    yield f"The cost of all four rows against b, at w = 0.1, 0.6, is a {shape(valley)}: {valley[0]:.3f}, {valley.min():.4f} at"
-    yield f"b = {b[valley.argmin()]:.2f}, {valley[-1]:.3f}. In all three parameters there is no minimum: it falls as the trained ones grow."
-    yield Printed("cost", "its shape, trained w and b times 0 to 3", "U", shape(grown()), "khan-u-shape")
+    yield "The cost of all four rows against b alone, with the weights at 0.1 and 0.6:"
+    yield Printed("Cost", "its shape", "valley with flat ends", shape(valley), whose="expected")
+    far = f"{Y.mean() / 2:.3f} {(1 - Y).mean() / 2:.3f}"  # half the share of the rows that outputs of 0, and of 1, have wrong
+    yield Printed("Cost", f"at b = {b[0]:g}, where all outputs are 0, and {b[-1]:g}", far, valley[[0, -1]], whose="expected")
+    yield f"Its minimum is {valley.min():.4f}, at b = {b[valley.argmin()]:.2f}."
+    yield "In all three parameters there is no minimum: the cost falls as the trained ones are scaled up."
+    yield Printed("Cost", "its shape, trained w and b times 0 to 3", "U", shape(grown()), "khan-u-shape")
     line, output = distances()
     fate = f"grows, {line[0]:.2f} to {line[1]:.1f}" if line[1] > line[0] else "minimized"
-    yield Printed("cost", "distance of z from the labels", "minimized", fate, "khan-distance-to-line")
+    yield Printed("Cost", "distance of z from the labels", "minimized", fate, "khan-distance-to-line")
     yield f"(mean squares, alpha 1, 5000 epochs.) What falls is the distance of sigma(z): {output[0]:.3f} to {output[1]:.4f}."
 
 
@@ -168,6 +184,22 @@ def draw_descent(axes, path, lr):
     axes.plot(path[-1], loss_at(path[-1]), "D", color="black", markersize=6, label=f"{len(path) - 1} steps on, L = {loss_at(path[-1]):.3g}")
     axes.set(title=rf"$\alpha$ = {lr:g}: b times {1 - lr * CURVATURE:.12g} in each step", xlabel="b", ylabel="L")
     axes.legend(loc="upper center")
+    if reach > 100:
+        draw_first_steps(axes.inset_axes([0.43, 0.37, 0.3, 0.36]), path[:3])
+
+
+def draw_first_steps(axes, path):
+    """Those that the whole path is too wide to show."""
+    from pictures import BLUE, GREEN, RED
+
+    line = np.linspace(-12, 31, 100)
+    axes.plot(line, loss_at(line), color=BLUE)
+    for start, end in pairwise(path):
+        axes.annotate("", (end, loss_at(end)), (start, loss_at(start)), arrowprops={"arrowstyle": "->", "color": GREEN, "lw": 1.4})
+    axes.plot(path, loss_at(path), "o", color=GREEN, markersize=4)
+    axes.plot(path[0], loss_at(path[0]), "s", color=RED, markersize=5)
+    axes.set_title("the first two steps", fontsize=8)
+    axes.tick_params(labelsize=7)
 
 
 def draw_or_gate():
@@ -187,9 +219,9 @@ def draw_loss_curve():
 
     figure, (left, right) = sheet(1, 2)
     b, out, loss, slope = by_bias()
-    left.plot(b, loss, color=BLUE, label="sigma(b)$^2$/2")
+    left.plot(b, loss, color=BLUE, label=r"$\sigma(b)^2/2$")
     left.plot(0, 0.125, "o", color="black", label="b = 0, L = 0.125")
-    left.set(title="the loss for (0, 0) against b: S, not U", xlabel="b", ylabel="L")
+    left.set(title="the loss for (0, 0) against b: an S, not a U", xlabel="b", ylabel="L")
     right.plot(out, slope, color=BLUE, label="dL/db, of the neuron")
     right.plot(out, out, "--", color=RED, label="dL/d output")
     right.plot(out[slope.argmax()], slope.max(), "o", color="black", label=f"steepest, at output {out[slope.argmax()]:.2f}")

@@ -1,7 +1,7 @@
 """Khan, Nothing but NumPy: Understanding & Creating Neural Networks with Computational Graphs from Scratch, the OR gate.
 
-One sigmoid neuron: first one example by hand, gate by gate, then all four rows at once, then 5,000 epochs. Sections: "part I" is
-Understanding a Neural Network, "two ways" is There are two ways to perform batch gradient descent; the others are headings too.
+One sigmoid neuron: first one example by hand, gate by gate, then all four rows at once, then 5,000 epochs. Sections are its
+headings, shortened.
 
     python examples/khan_or_gate.py [--plot DIR]
 """
@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 import refnet
-from printed import Printed, run
+from printed import Printed, run, side_by_side
 from refnet.forms import accumulated, graph, perceptron
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -70,12 +70,9 @@ def evaluations(rows):
     return CountingSigmoid.count - before
 
 
-def rounded(values, digits=3):
-    """Numbers in a line of text."""
-    return " ".join(f"{value:.{digits}f}" for value in np.ravel(values))
-
-
 def story():
+    yield "Sections: Underst. is Understanding a Neural Network, Loss and Cost are Loss Function and Cost Function,"
+    yield "Two ways is There are two ways to perform batch gradient descent, with its parts 1 and 2, Dec. Bound. is Decision Boundary."
     yield from one_example()
     yield from all_four()
     yield from many_epochs()
@@ -85,32 +82,29 @@ def one_example():
     """(0, 0) by hand: forward, backward, one step of the bias."""
     sigmoid = refnet.Sigmoid()
     at = sigmoid.value(np.array([2.0, -2.0]))
-    yield Printed("part I", "sigma(z) for z > 2", "about 1", about(at[0], 1, "just above 2"), "khan-sigma-of-2")
-    yield Printed("part I", "sigma(z) for z < -2", "about 0", about(at[1], 0, "just below -2"), "khan-sigma-of-2")
+    yield Printed("Underst.", "sigma(z) for z > 2", "about 1", about(at[0], 1, "just above 2"), "khan-sigma-of-2")
+    yield Printed("Underst.", "sigma(z) for z < -2", "about 0", about(at[1], 0, "just below -2"), "khan-sigma-of-2")
     yield f"The sigmoid is within 0.01 of 1 or 0 from |z| = {np.log(0.99 / 0.01):.3f} on."
-    yield Printed("part I", "range of the sigmoid", "(0, 1)", sigmoid_range(sigmoid))
+    yield Printed("Underst.", "range of the sigmoid", "(0, 1)", sigmoid_range(sigmoid))
     separable = perceptron.learn(X, Y[:, 0]).separable
-    yield Printed("part I", "the OR gate", "linearly separable", "linearly separable" if separable else "no line separates it")
+    yield Printed("Underst.", "the OR gate", "linearly separable", "linearly separable" if separable else "no line separates it")
     (chain, linear), gate = worked(1), sigmoid.derivative(np.zeros((1, 1)), sigmoid.value(np.zeros((1, 1))))
     z, y, loss = chain.values
-    yield Printed("part I", "output for (0, 0)", "0.5", y)
-    yield Printed("loss", "loss for (0, 0)", "0.125", loss)
+    yield Printed("Underst.", "output for (0, 0)", "0.5", y)
+    yield Printed("Loss", "loss for (0, 0)", "0.125", loss)
     yield f"Forward, z = {z.item():g}. Backward, dL/dy = {chain.upstream[1].item():g} comes to the sigmoid from upstream, its local"
     yield f"gradient is {gate.item():g}, and the product {chain.upstream[0].item():g} = dL/dz goes on to the linear gate."
-    yield Printed("loss", "dL/dw1, dL/dw2", "ZERO", "ZERO" if not linear.dW.any() else rounded(linear.dW))
+    yield Printed("Loss", "dL/dw1, dL/dw2", "ZERO", "ZERO" if not linear.dW.any() else side_by_side(linear.dW))
     yield f"dL/dw = dL/dz x, and x is {X[0].tolist()}: such an example says nothing about weights. The local gradient of b is 1:"
-    yield Printed("bias", "a line without b passes through", "(0, 0)", (0, z.item()))
-    first = refnet.mlp((2, 1), init="torch_linear", seed=0).layers[0].b.item()
-    begins = f"{first:.3f}" if first else "always zero"
-    yield Printed("bias", "its first value, here by PyTorch's rule", "always zero", begins, "khan-bias-zero")
-    yield Printed("bias", "dL/db", "0.125", linear.db)
+    yield Printed("Bias", "a line without b passes through", "(0, 0)", (0, z.item()))
+    yield Printed("Bias", "dL/db", "0.125", linear.db)
     b, weights = stepped(linear)
     after = worked(1, b, weights)[0].values
-    yield Printed("bias", "b after one step, alpha = 1", "-0.125", b)
+    yield Printed("Bias", "b after one step, alpha = 1", "-0.125", b)
     others = ", ".join(f"{stepped(linear, alpha)[0]:g} at {alpha:g}" for alpha in (0.5, 0.9, 2.0, 3.0))
     yield f"The text's other steps would lead to b = {others}. From b = {b:g}, forward again:"
-    yield Printed("bias", "output", "0.469", after[1])
-    yield Printed("bias", "loss", "0.109", after[2], "khan-loss-cut-off")
+    yield Printed("Bias", "output", "0.469", after[1])
+    yield Printed("Bias", "loss", "0.109", after[2], "khan-loss-cut-off")
 
 
 def all_four():
@@ -120,45 +114,47 @@ def all_four():
     chain, linear = worked(4)
     b, weights = stepped(linear)
     second, again = worked(4, b, weights)
-    yield f"Z {rounded(chain.values[0])}, outputs {rounded(chain.values[1])},"
-    yield f"dCost/dW {rounded(linear.dW)}, dCost/db {rounded(linear.db)}."
-    yield Printed("cost", "average of the four losses", "0.089", np.mean([each_loss(i) for i in range(4)]))
+    yield f"Z {side_by_side(chain.values[0])}, outputs {side_by_side(chain.values[1])},"
+    yield f"dCost/dW {side_by_side(linear.dW)}, dCost/db {side_by_side(linear.db)}."
+    yield Printed("Cost", "average of the four losses", "0.089", np.mean([each_loss(i) for i in range(4)]))
     up = linear.dW[0] < 0, np.array(weights) > linear.W[0]
-    yield Printed("loss", "weights with a negative derivative", "increase", "increase" if np.array_equal(*up) else "decrease")
-    yield Printed("two ways", "cost", "0.089", chain.values[2])
-    yield Printed("two ways", "cost after the first step", "0.084", second.values[2])
-    yield Printed("two ways", "dCost/dW then", "[-0.044, -0.035]", again.dW)
-    yield Printed("two ways", "dCost/db then", "[-0.031]", again.db)
+    yield Printed("Loss", "weights with a negative derivative", "increase", "increase" if np.array_equal(*up) else "decrease")
+    yield Printed("Two ways, 2", "cost", "0.089", chain.values[2])
+    yield Printed("Two ways, 2", "cost after the first step", "0.084", second.values[2])
+    yield Printed("Two ways, 2", "dCost/dW then", "[-0.044, -0.035]", again.dW)
+    yield Printed("Two ways, 2", "dCost/db then", "[-0.031]", again.db)
     net = neuron()
-    yield Printed("two ways", "cost, accumulated", "0.089", accumulated.step(net, X, Y, LOSS, 1.0))
+    yield Printed("Two ways, 1", "cost, accumulated", "0.089", accumulated.step(net, X, Y, LOSS, 1.0))
     shown = accumulated.gradient(net, X, Y, LOSS)
-    yield Printed("two ways", "cost after the first step, accumulated", "0.084", shown.loss)
-    yield Printed("two ways", "dCost/dW then, accumulated", "[-0.044, -0.035]", shown.dW[0])
-    yield Printed("two ways", "dCost/db then, accumulated", "[-0.031]", shown.db[0])
+    yield Printed("Two ways, 1", "cost after the first step, accumulated", "0.084", shown.loss)
+    yield Printed("Two ways, 1", "dCost/dW then, accumulated", "[-0.044, -0.035]", shown.dW[0])
+    yield Printed("Two ways, 1", "dCost/db then, accumulated", "[-0.031]", shown.db[0])
     counts = [evaluations(rows) for rows in (10, 20, 40)]
     power = np.log2(counts[2] / counts[1])
-    yield Printed("two ways", "time of the accumulators", "O(n^2)", f"O(n^{power:g})", "khan-quadratic")
+    yield Printed("Two ways, 1", "time of the accumulators", "O(n^2)", f"O(n^{power:g})", "khan-quadratic")
     yield f"10, 20 and 40 rows take {', '.join(map(str, counts))} sigmoids: the work grows as the rows do, not as their square."
-    yield f"The gradients of the two ways differ by at most {np.abs(shown.dW[0] - again.dW).max():.2g}."
+    both = np.append(shown.dW[0], shown.db[0])
+    what = "dCost/dW, dCost/db, of way 1 as of way 2"
+    yield Printed("Two ways, 1", what, side_by_side(np.append(again.dW, again.db), 12), both, whose="expected")
 
 
 def many_epochs():
     """Cost curve and decision boundary."""
     net, cost = trained()
-    yield Printed("two ways", f"cost after {END} epochs", "0.0005", cost[END])
-    yield Printed("two ways", "the cost falls", "steadily", "steadily" if (np.diff(cost) < 0).all() else "not steadily")
-    yield Printed("two ways", "outputs, as classes", "0 1 1 1", net.classify(X))
+    yield Printed("Cost curve", f"cost after {END} epochs", "0.0005", cost[END])
+    yield Printed("Cost curve", "the cost falls", "steadily", "steadily" if (np.diff(cost) < 0).all() else "not steadily")
+    yield Printed("Dec. Bound.", "outputs, as classes", "0 1 1 1", net.classify(X))
     more = 1 - cost[END] / cost[FLAT]
     slight = f"the cost falls {more:.0%} more by {END}" if more > 0.1 else "slight improvement"
-    yield Printed("two ways", f"flat, converged after {FLAT}", "slight improvement", slight, "khan-converged")
+    yield Printed("Cost curve", f"flat, converged after {FLAT}", "slight improvement", slight, "khan-converged")
     away = far_from(trained(epochs=FLAT)[0].parameters, net.parameters)
-    yield Printed("two ways", f"weights after {FLAT}", "have converged", away, "khan-converged")
+    yield Printed("Cost curve", f"weights after {FLAT}", "have converged", away, "khan-converged")
     power = np.log(cost[END] / cost[FLAT]) / np.log(END / FLAT)
     yield f"From there on the cost falls as epochs^{power:.2f}: no weights are the best, larger ones are always a little better."
     below, above = sides(net)
-    yield Printed("two ways", "outputs below the boundary", "0", span(below, 0), "khan-outputs-0-and-1")
-    yield Printed("two ways", "outputs above the boundary", "1", span(above, 1), "khan-outputs-0-and-1")
-    yield f"At the four corners the outputs are {rounded(net.predict(X), 4)}: classes are 0 and 1, outputs lie between."
+    yield Printed("Dec. Bound.", "outputs below the boundary", "0", span(below, 0), "khan-outputs-0-and-1")
+    yield Printed("Dec. Bound.", "outputs above the boundary", "1", span(above, 1), "khan-outputs-0-and-1")
+    yield f"At the four corners the outputs are {side_by_side(net.predict(X), 4)}: classes are 0 and 1, outputs lie between."
 
 
 def far_from(old, new):
@@ -222,7 +218,8 @@ def draw_batch():
 
     figure, axes = sheet(width=11.5, height=4.2)
     chain, linear = worked(4)
-    leaves = [("X", "0 0 1 1\n0 1 0 1", "", ""), ("W", rounded(linear.W, 1), rounded(linear.dW), "X"), ("b", "0", rounded(linear.db), "1")]
+    leaves = [("X", "0 0 1 1\n0 1 0 1", "", "")]
+    leaves += [("W", side_by_side(linear.W, 1), side_by_side(linear.dW), "X"), ("b", "0", side_by_side(linear.db), "1")]
     draw_graph(axes, chain, leaves, "all four rows at once, a column each: W and b get the sum over the columns", "Cost")
     return figure
 
@@ -241,9 +238,9 @@ def draw_graph(axes, chain, leaves, title, cost):
         wire(axes, 0.9, 2.9, place, value, gradient)
         if gradient:
             axes.text(3.1, place, f"dz/d{name} = {local}", va="center", fontsize=9, color=RED)
-    wire(axes, 5.2, 7.8, y, f"z = {rounded(z)}", rounded(dz))
+    wire(axes, 5.2, 7.8, y, f"z = {side_by_side(z)}", side_by_side(dz))
     gate(axes, 7.8, 9.7, y, 2.2, "sigmoid", columns(out * (1 - out)))
-    wire(axes, 9.7, 12.3, y, f"$\\hat{{y}}$ = {rounded(out)}", rounded(dout))
+    wire(axes, 9.7, 12.3, y, f"$\\hat{{y}}$ = {side_by_side(out)}", side_by_side(dout))
     gate(axes, 12.3, 13.9, y, 2.2, "squared\nerror / 2", columns(dout))
     wire(axes, 13.9, 15.3, y, f"{cost} = {loss:.3f}", "1")
     axes.text(13.1, 4.3, f"label{'s' if out.size > 1 else ''} {' '.join(map(str, Y[: out.size, 0]))}", ha="center")
@@ -254,7 +251,7 @@ def draw_graph(axes, chain, leaves, title, cost):
 
 def columns(values):
     """A local gradient, two columns in a line."""
-    words = rounded(values).split()
+    words = side_by_side(values).split()
     return "local:\n" + "\n".join(" ".join(words[i : i + 2]) for i in range(0, len(words), 2))
 
 

@@ -1,7 +1,7 @@
 """mlfromscratch, Neural Networks: Feedforward and Backpropagation Explained: matrix form, and the gradient as chains.
 
 Its network is input-hidden-hidden-output, here 4-5-4-3 sigmoids on the iris measurements of scikit-learn. Layers count from 0, as in the
-text: the input is layer 0, and w^(1) leads to layer 1. Sections are its headings, in a word. Its optimizers: mlfromscratch_descent.py.
+text: the input is layer 0, and w^(1) leads to layer 1. Sections are its headings, shortened. Its optimizers: mlfromscratch_descent.py.
 
     python examples/mlfromscratch.py [--plot DIR]
 """
@@ -15,7 +15,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import MinMaxScaler
 
 import refnet
-from printed import Printed, run
+from printed import Printed, run, side_by_side
 from refnet.forms import accumulated
 
 LOSS = "half_squared_error"
@@ -51,12 +51,10 @@ def gradients(net, x, y):
     return net.loss_and_gradients(x, y, LOSS)
 
 
-def largest(difference):
-    """The largest entry of a difference, in words."""
-    return f"{np.abs(difference).max():.0e}" if np.any(difference) else "0"
-
-
 def story():
+    yield "Sections: Neurons is Neurons and Activation Functions, Notation is Notation: Linear Algebra, Calculus is Calculus Knowledge,"
+    yield "Three eq. is Three equations for calculating the gradient, Going Deep. is Example: Going Deeper, Steps is Putting Neural"
+    yield "Networks Into Steps. Where the text prints no figure, the one expected is refnet's, or a sentence says whose."
     yield from overview()
     yield from neurons()
     yield from notation()
@@ -73,7 +71,7 @@ def overview():
         cost = gradients(net, x, y)[0]
         for layer in net.layers:
             layer.W[...] -= 0.1 * cost
-    what = "overview", "100 times: every weight less 0.1 C", "optimizes"
+    what = "Overview", "100 times: every weight less 0.1 C", "optimizes"
     yield Printed(*what, risen(before, gradients(net, x, y)[0]), "mlfromscratch-cost-of-a-weight")
 
 
@@ -82,26 +80,22 @@ def neurons():
     x, x_test, _, _ = iris()
     low, high = x.min(axis=0), x.max(axis=0)
     by_formula, scaled = (x - low) / (high - low), training_rows()[0]
-    yield f"MinMax scaling is (x - min) / (max - min), column by column; MinMaxScaler differs by at most {largest(by_formula - scaled)}."
-    yield Printed("neurons", "range of the scaled data", "between 0 and 1", between(scaled))
+    yield "MinMax scaling, column by column, by hand; expected is what MinMaxScaler gives:"
+    yield Printed("Neurons", "(x - min) / (max - min)", side_by_side(scaled, 12), by_formula, whose="expected")
+    yield Printed("Neurons", "range of the scaled data", "between 0 and 1", between(scaled))
     least = ((x_test - low) / (high - low)).min()
     yield f"The test part, scaled with min and max of the training part, may leave it: here {least:.3f} is the least."
     a = network(4, 5, 4, 3).forward(scaled)
-    yield Printed("neurons", "activations of sigmoids", "between 0 and 1", between(np.concatenate([layer.a.ravel() for layer in a])))
+    yield Printed("Neurons", "activations of sigmoids", "between 0 and 1", between(np.concatenate([layer.a.ravel() for layer in a])))
     weights = np.array([2.2, -1.2, 0.4])
     one = refnet.Network([refnet.Dense([weights], [0.0], "sigmoid")]).predict(scaled[:1, :3]).item()
-    yield f"A neuron with the text's weights 2.2, -1.2, 0.4 on the activations {words(scaled[0, :3])} has the value {one:.3f}."
+    yield f"A neuron with the text's weights 2.2, -1.2, 0.4 on the activations {side_by_side(scaled[0, :3])} has the value {one:.3f}."
 
 
 def between(values):
     """Where the values lie, in words."""
     low, high = values.min(), values.max()
     return "between 0 and 1" if low >= 0 and high <= 1 else f"{low:.3f} to {high:.3f}"
-
-
-def words(values, digits=3):
-    """Numbers in a line of text."""
-    return " ".join(f"{value:.{digits}f}" for value in np.ravel(values))
 
 
 def notation():
@@ -111,13 +105,13 @@ def notation():
     nudged = net.copy()
     nudged.layers[0].b[2] += 1.0
     layer, neuron = first_change(a, activations(nudged, x))
-    yield Printed("notation", "a_2^(1)", "number three, second layer", f"number {COUNTED[neuron + 1]}, {ORDINAL[layer]} layer")
+    yield Printed("Notation", "a_2^(1)", "number three, second layer", f"number {COUNTED[neuron + 1]}, {ORDINAL[layer]} layer")
     (layer, to), (below, source) = reached_by(net, x, a)
-    yield Printed("notation", "w_2,3^(2), to", "third neuron, third layer", f"{ORDINAL[to]} neuron, {ORDINAL[layer]} layer")
-    yield Printed("notation", "w_2,3^(2), from", "neuron four, second layer", f"neuron {COUNTED[source + 1]}, {ORDINAL[below]} layer")
+    yield Printed("Notation", "w_2,3^(2), to", "third neuron, third layer", f"{ORDINAL[to]} neuron, {ORDINAL[layer]} layer")
+    yield Printed("Notation", "w_2,3^(2), from", "neuron four, second layer", f"neuron {COUNTED[source + 1]}, {ORDINAL[below]} layer")
     column = reduce(lambda a, layer: refnet.Sigmoid().value(layer.W @ a + layer.b[:, None]), net.layers, x[:, None])
-    off = largest(column.T - net.predict([x]))
-    yield f"a^(l) = sigma(W a^(l-1) + b), columns, three times: {words(column)}; refnet, in rows, differs by {off}."
+    by_refnet, what = side_by_side(net.predict([x]), 12), "a^(l) = sigma(W a^(l-1) + b), three times"
+    yield Printed("Notation", what, by_refnet, column, whose="expected")
 
 
 def activations(net, x):
@@ -142,53 +136,69 @@ def reached_by(net, x, a):
 
 
 def calculus():
-    """What the chain rule finds."""
-    sigmoid, w, at = refnet.Sigmoid(), 2.2, np.array([0.5 - 1e-5, 0.5, 0.5 + 1e-5])
-    out = sigmoid.value(w * at)
-    by_chain = w * out[1] * (1 - out[1])
-    means = {"the composite": out[1], "slope of the composite": (out[2] - out[0]) / (at[2] - at[0])}
-    nearest = min(means, key=lambda name: abs(means[name] - by_chain))
-    values = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
-    yield f"sigma(2.2 x) at x = 0.5, measured: {values}. By the chain rule sigma'(2.2 x) 2.2 = {by_chain:.4f}."
-    yield Printed("calculus", "what the chain rule finds", "the composite", nearest, "mlfromscratch-chain-rule")
+    """The chain rule, and the slope that it finds, measured."""
+    sigmoid, w, h = refnet.Sigmoid(), 2.2, 1e-5
+    left, middle, right = sigmoid.value(w * np.array([0.5 - h, 0.5, 0.5 + h]))
+    yield f"sigma(2.2 x) is {middle:.4f} at x = 0.5. Its slope, measured between two points near it, is expected of the chain rule:"
+    by_chain = w * middle * (1 - middle)
+    yield Printed("Calculus", "2.2 sigma'(2.2 x) at x = 0.5", f"{(right - left) / (2 * h):.6f}", by_chain, whose="expected")
 
 
 def equations():
     """The three gradient equations of the output layer, the gradient vector, and its average over a mini-batch."""
+    yield from output_layer()
+    yield from gradient_vector()
+    yield from mini_batch()
+    yield from directions()
+
+
+def output_layer():
+    """The three equations for one sample; what is expected are the gradients of the top layer alone, whose input is a^(L-1)."""
+    (x, y), net = training_rows(), network(4, 5, 4, 3)
+    top = refnet.Network(net.layers[-1:])
+    by_refnet = gradients(top, net.forward(x[:1])[-2].a, y[:1])[1]
+    expected = by_refnet[0].dW, by_refnet[0].db, by_refnet.wrt_input(top)
+    yield "The three equations multiply the factors of the output layer; dC/da carries on, to the layer below:"
+    for last, right, got in zip(("dz/dw", "dz/db", "dz/da, below"), expected, three_equations(net, x[0], y[0]), strict=True):
+        yield Printed("Three eq.", f"dC/da da/dz {last}", side_by_side(right, 12), got, whose="expected")
+
+
+def gradient_vector():
+    """As long as there are weights and biases; its largest entry is that of the one with most impact."""
+    (x, y), net = training_rows(), network(4, 5, 4, 3)
+    vector = gradients(net, x, y)[1].vector
+    count = sum(layer.W.size + layer.b.size for layer in net.layers)
+    size = "weights and biases" if vector.size == count else f"{vector.size}"
+    yield Printed("Three eq.", "dimensions of the gradient vector", "weights and biases", size)
+    impact = np.abs(nudges(net, x, y))
+    most = "largest ratio" if impact.argmax() == np.abs(vector).argmax() else "another"
+    yield Printed("Three eq.", f"of {count}, the one with most impact", "largest ratio", most)
+
+
+def mini_batch():
+    """The average of the gradients of its samples is the gradient of its average cost."""
+    (x, y), net = training_rows(), network(4, 5, 4, 3)
+    x, y = x[:BATCH], y[:BATCH]
+    each = [gradients(net, x[i : i + 1], y[i : i + 1])[1].vector for i in range(BATCH)]
+    summed = accumulated.gradient(net, x, y, LOSS)
+    looped = [array.ravel() for dW, db in zip(summed.dW, summed.db, strict=True) for array in (dW, db)]
+    of_the_mean = side_by_side(gradients(net, x, y)[1].vector, 12)
+    yield f"A mini-batch of {BATCH}; expected is the gradient of its average cost:"
+    yield Printed("Three eq.", "average of the samples' gradients", of_the_mean, np.mean(each, axis=0), whose="expected")
+    yield Printed("Three eq.", "summed in a loop over them, divided", of_the_mean, np.concatenate(looped), whose="expected")
+
+
+def directions():
+    """Steps along the gradient and against it, and steps that come too early."""
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     cost, grads = gradients(net, x, y)
-    dw, db, da = three_equations(net, x[0], y[0])
-    top = refnet.Network(net.layers[-1:])  # its input is a^(L-1)
-    deltas = gradients(top, net.forward(x[:1])[-2].a, y[:1])[1]
-    yield "The three equations multiply the factors of the output layer; dC/da carries on, to the layer below:"
-    yield Printed("equations", "dC/da da/dz dz/dw", "dC/dw", named("dC/dw", dw, deltas[0].dW, np.abs(dw), 3))
-    yield Printed("equations", "dC/da da/dz dz/db", "dC/db", named("dC/db", db, deltas[0].db, np.abs(db), 2))
-    spread = np.abs(db) @ np.abs(net.layers[-1].W)
-    yield Printed("equations", "dC/da da/dz dz/da, below", "dC/da", named("dC/da", da, deltas.wrt_input(top)[0], spread, 5))
-    count = sum(layer.W.size + layer.b.size for layer in net.layers)
-    size = "weights and biases" if grads.vector.size == count else f"{grads.vector.size}"
-    yield Printed("equations", "dimensions of the gradient vector", "weights and biases", size)
-    effect = np.abs(nudges(net, x, y))
-    most = "largest ratio" if effect.argmax() == np.abs(grads.vector).argmax() else "another"
-    yield Printed("equations", f"of {count}, the one with most impact", "largest ratio", most)
-    mean = np.mean([gradients(net, x[i : i + 1], y[i : i + 1])[1].vector for i in range(BATCH)], axis=0)
-    batch, form = gradients(net, x[:BATCH], y[:BATCH])[1], accumulated.gradient(net, x[:BATCH], y[:BATCH], LOSS)
-    off = largest(mean - batch.vector)
-    yield f"A mini-batch of {BATCH}: the average of the samples' gradients is the gradient of the average cost, to {off};"
-    yield f"summed in capital deltas and divided, the form that loops over samples, to {largest(form.dW[0] - batch[0].dW)}."
     small, some, large = (relative(updated_on_the_way(net, x, y, lr), grads[0].dW) for lr in (0.1, 1.0, LR))
     yield f"Weights that move before the delta goes through them give another dC/dw^(1): {small:.1%} off at eta = 0.1, {some:.0%} at 1."
     off = f"{large:.0%} off at eta = {LR:g}" if large > 1e-6 else "the gradient"
-    yield Printed("equations", "weights updated layer by layer going back", "the gradient", off, "mlfromscratch-update-going-back")
+    yield Printed("Three eq.", "weights updated layer by layer going back", "the gradient", off, "mlfromscratch-update-going-back")
     up, down = (moved(net, sign * grads.vector, x, y) for sign in (0.1, -0.1))
-    yield Printed("equations", "stepping in the direction of the gradient", "optimizes", risen(cost, up), "mlfromscratch-direction")
-    yield Printed("equations", "later: with a minus in front", "optimizes", risen(cost, down))
-
-
-def named(name, found, deltas, terms, operations):
-    """The name of a gradient where the chain and the deltas give the same, but for the rounding of sums of such terms on both sides."""
-    off = np.abs(found - deltas)
-    return name if (off <= operations * np.finfo(float).eps * terms).all() else f"{largest(off)} off"
+    yield Printed("Three eq.", "stepping in the direction of the gradient", "optimizes", risen(cost, up), "mlfromscratch-direction")
+    yield Printed("Three eq.", "later: with a minus in front", "optimizes", risen(cost, down))
 
 
 def three_equations(net, x, y):
@@ -241,13 +251,13 @@ def deeper():
     old = {*chain(2, 2, "w"), *chain(2, 2, "a")}
     new, pairs = [each for each in chain(1, 2, "w") if each not in old], zip(chain(1, 2, "w"), chain(1, 2, "b"), strict=True)
     shared = list(takewhile(lambda pair: pair[0] == pair[1], pairs))
-    yield Printed("deeper", f"new for dC/dw^(1): {', '.join(new)}", "two", COUNTED[len(new)])
-    yield Printed("deeper", "dC/dw^(1) and dC/db^(1) share the first", "4", len(shared))
+    yield Printed("Going Deep.", f"new for dC/dw^(1): {', '.join(new)}", "two", COUNTED[len(new)])
+    yield Printed("Going Deep.", "dC/dw^(1) and dC/db^(1) share the first", "4", len(shared))
     net, values, grads = scalar()
-    yield Printed("deeper", "layers of input-hidden-hidden-output", "four", COUNTED[len(net.sizes)])
+    yield Printed("Going Deep.", "layers of input-hidden-hidden-output", "four", COUNTED[len(net.sizes)])
     product = np.prod([values[factor] for factor in chain(1, 3, "w")])
-    yield f"The text's last formula on 1-1-1-1, {' '.join(chain(1, 3, 'w'))}, and the deltas:"
-    yield Printed("steps", f"product, {product:.6e}", "dC/dw^(1)", named("dC/dw^(1)", product, grads[0].dW.item(), abs(product), 7))
+    yield f"The text's last formula on 1-1-1-1, dC/dw1 = {' '.join(chain(1, 3, 'w'))}; expected is dC/dw^(1) from the deltas:"
+    yield Printed("Steps", "the product", f"{grads[0].dW.item():.12f}", product, whose="expected")
     yield from wide()
 
 
@@ -255,18 +265,20 @@ def wide():
     """The same where layers have several neurons: Jacobian matrices, or a sum over paths."""
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     dW = gradients(net, x[:1], y[:1])[1][0].dW
-    chained, sums = jacobians(net, x[0], y[0]), [[np.abs(paths(net, x[0], y[0], j, k)).sum() for k in range(4)] for j in range(5)]
-    yield Printed("steps", "the factors as Jacobian matrices, 4-5-4-3", "dC/dw^(1)", named("dC/dw^(1)", chained, dW, np.array(sums), 14))
+    chained = jacobians(net, x[0], y[0])
+    yield Printed("Steps", "the factors as Jacobian matrices, 4-5-4-3", side_by_side(dW, 12), chained, whose="expected")
     terms = paths(net, x[0], y[0], 2, 3)
-    yield f"For one weight, w_2,3^(1), it is the sum over {terms.size} paths, {terms.sum():.3e} (deltas {dW[2, 3]:.3e}):"
-    yield f"the largest of them alone has {terms.flat[np.abs(terms).argmax()]:.3e}, the smallest {terms.flat[np.abs(terms).argmin()]:.3e}."
+    yield f"For one weight, w_2,3^(1), it is the sum over {terms.size} paths:"
+    yield Printed("Going Deep.", f"sum of the {terms.size}", f"{dW[2, 3]:.12f}", terms.sum(), whose="expected")
+    size = np.abs(terms)
+    yield f"The largest of them alone has {terms.flat[size.argmax()]:.6f}, the smallest {terms.flat[size.argmin()]:.6f}."
     small = network(4, 5, 3)
     other = small.copy()
     other.layers[0].W[...] *= 2
     first, second = (gradients(each, x, y)[1][1].dW for each in (small, other))
     change = np.abs(second - first).max() / np.abs(first).max()
     only = f"and on w^(1): doubled, {change:.0%} off" if change else "only"
-    yield Printed("deeper", "dC/dw^(2) depends on C and layer 2", "only", only, "mlfromscratch-depends-only")
+    yield Printed("Going Deep.", "dC/dw^(2) depends on C and layer 2", "only", only, "mlfromscratch-depends-only")
 
 
 def jacobians(net, x, y):
@@ -281,9 +293,10 @@ def jacobians(net, x, y):
 def paths(net, x, y, j, k):
     """The chains from C to w_jk^(1), one for each neuron of layer 3 and of layer 2 on the way."""
     trace = net.forward([x])
-    slope = [(step.a * (1 - step.a))[0] for step in trace]
-    (_, W2, W3), end = (layer.W for layer in net.layers), trace.output[0] - y
-    return np.array([[end[i] * slope[2][i] * W3[i, h] * slope[1][h] * W2[h, j] * slope[0][j] * x[k] for h in range(4)] for i in range(3)])
+    first, second, third = ((step.a * (1 - step.a))[0] for step in trace)  # da/dz of the layers
+    (_, W2, W3), dC_da = (layer.W for layer in net.layers), trace.output[0] - y
+    to_layer_2 = (dC_da * third)[:, None] * W3  # row i, column h: from C over neuron i of layer 3 to neuron h of layer 2
+    return to_layer_2 * (second * W2[:, j]) * (first[j] * x[k])
 
 
 def relative(found, right):

@@ -1,7 +1,7 @@
 """mlfromscratch, Neural Networks: Feedforward and Backpropagation Explained, optimizers: the cost, and mini-batch descent.
 
-The network and the data are those of mlfromscratch.py: 4-5-4-3 sigmoids, iris scaled to [0, 1]. Sections: "cost" is Cost Function, "SGD"
-Stochastic Gradient Descent.
+The network and the data are those of mlfromscratch.py: 4-5-4-3 sigmoids, iris scaled to [0, 1]. Sections are headings of the
+text, shortened.
 
     python examples/mlfromscratch_descent.py [--plot DIR]
 """
@@ -18,28 +18,30 @@ BATCH, EPOCHS = 16, 80
 
 
 def story():
+    yield "Sections: Cost Funct. is Cost Function, Stochastic is Stochastic Gradient Descent."
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     total, mean = ((net.predict(x) - y) ** 2).sum(), refnet.MSE().value(net.predict(x), y)
     yield f"The sum of the squared differences is {total / mean:g} times their mean, {mean:.3f}, and so is its gradient. Down both for"
     yield f"{EPOCHS} steps with eta = {LR:g} over all rows; the mean at the end:"
     by_sum, by_mean = (down_the_squares(times) for times in (total / mean, 1.0))
     learns = "mean squared error" if by_sum == by_mean else f"{by_sum:.3f} against {by_mean:.3f}"
-    yield Printed("cost", "sum of the squared differences", "mean squared error", learns, "mlfromscratch-sum-or-mean")
+    yield Printed("Cost Funct.", "sum of the squared differences", "mean squared error", learns, "mlfromscratch-sum-or-mean")
     steps = 0.01 * np.random.default_rng(1).normal(size=(100, net.parameters.size))
     up = np.mean([moved(net, step, x, y) > gradients(net, x, y)[0] for step in steps])
     yield f"The text's first step goes in any direction: of 100 random ones, {up:.0%} raise the cost. Then the gradient leads."
     yield f"Mini-batches of {BATCH}, averaged gradients, eta = {LR:g}, {EPOCHS} epochs; weights at first normal, biases 0:"
     trained, once = descended()
-    yield Printed("SGD", "cost, weights initialised once", "decreases", fallen(once))
+    yield Printed("Stochastic", "cost, weights initialised once", "decreases", fallen(once))
     many = fallen(descended(again=True)[1])
-    yield Printed("SGD", "cost, weights anew for each mini-batch", "decreases", many, "mlfromscratch-weights-anew")
-    yield Printed("SGD", "a positive derivative moves a weight", "left", moves(net, x, y, 1))
-    yield Printed("SGD", "a negative one", "right", moves(net, x, y, -1))
-    yield Printed("SGD", "stopped before a minimum", "diverged", state(*descended(epochs=12)), "mlfromscratch-diverged")
+    yield Printed("Stochastic", "cost, weights anew for each mini-batch", "decreases", many, "mlfromscratch-weights-anew")
+    yield Printed("Stochastic", "a positive derivative moves a weight", "left", moves(net, x, y, 1))
+    yield Printed("Stochastic", "a negative one", "right", moves(net, x, y, -1))
     yield f"Trained, {trained.accuracy(x, iris()[2]):.0%} of the training rows are right."
     equal = descended(init=refnet.Constant(0.1))[0].layers[0].W
     small = descended(init=refnet.Uniform(-0.1, 0.1))[1]
-    yield f"Were all weights 0.1 at first, and not random, hidden neurons would stay equal: they differ by {np.ptp(equal, axis=0).max():g}."
+    yield "Were all weights 0.1 at first, and not random, hidden neurons would stay equal:"
+    apart = np.ptp(equal, axis=0).max()
+    yield Printed("Stochastic", "how far apart their weights are at the end", "0.00000000", apart, whose="expected")
     yield f"Random within 0.1, the cost is still {small[-1]:.2f} at the end; from the wider weights it is {once[-1]:.2f}."
 
 
@@ -66,7 +68,7 @@ def down_the_squares(times):
 
 def fallen(costs):
     """What the costs did, in words."""
-    return "decreases" if costs[-1] < costs[0] / 2 else f"stays from {costs.min():.2f} to {costs.max():.2f}"
+    return "decreases" if costs[-1] < costs[0] / 2 else f"stays between {costs.min():.2f} and {costs.max():.2f}"
 
 
 def moves(net, x, y, sign):
@@ -75,14 +77,6 @@ def moves(net, x, y, sign):
     refnet.SGD(lr=LR).step(other, grads)
     way = set(np.sign(other.parameters - net.parameters)[np.sign(grads.vector) == sign].tolist())
     return {(-1.0,): "left", (1.0,): "right"}.get(tuple(way), "both ways")
-
-
-def state(net, costs):
-    """Whether a training has converged or diverged, or neither."""
-    slope = np.linalg.norm(gradients(net, *training_rows())[1].vector)
-    if slope < 1e-6:
-        return "converged"
-    return f"neither: cost {costs[0]:.2f}, then {costs[-1]:.2f}" if costs[-1] < costs[0] else "diverged"
 
 
 def drawings():

@@ -24,7 +24,8 @@ PLACE, WHAT, WIDEST = 12, 43, 28  # columns of the table
 class Printed:
     """A figure as a text prints it, and what is computed here: a number, an array, or a word.
 
-    `erratum` is the name in ERRATA.md where the text is off, and `chance` the reason where the text's figure is one draw of many.
+    `erratum` is the name in ERRATA.md where the text is off, and `chance` the reason where the text's figure is one draw of many. `whose`
+    heads the column of a figure that no text prints: "expected".
     """
 
     section: str
@@ -33,6 +34,7 @@ class Printed:
     got: Any
     erratum: str = ""
     chance: str = ""
+    whose: str = ""
 
     @property
     def here(self) -> str:
@@ -59,7 +61,9 @@ class Printed:
         note = f"erratum {self.erratum}" if self.erratum else self.chance
         mark = "" if self.expected else "  <- NOT EXPECTED"
         place = f"{self.section:<{PLACE - 1}} {self.what}"
-        return f"  {place:<{PLACE + WHAT}}  {short(self.printed):<{WIDEST}}  {short(self.shown):<{WIDEST}}  {note}{mark}".rstrip()
+        both = (self.printed, self.shown) if isinstance(self.got, str) else map(short, (self.printed, self.shown))
+        given, here = (f"{text:<{WIDEST}}" for text in both)
+        return f"  {place:<{PLACE + WHAT}}  {given}  {here}  {note}{mark}".rstrip()
 
     def _written(self, more: int) -> str:
         if isinstance(self.got, str):
@@ -88,30 +92,29 @@ def as_written(value: float, printed: str, more: int = 0) -> str:
     return f"+{text}" if printed[0] == "+" and text[0] != "-" else text
 
 
+def side_by_side(values: Any, digits: int = 3) -> str:
+    """Numbers in a line of text, with so many digits after the point."""
+    return " ".join(f"{value:.{digits}f}" for value in np.ravel(values))
+
+
 def short(text: str) -> str:
-    """A long list by its ends."""
+    """A long list of numbers by its ends."""
     return text if len(text) <= WIDEST else f"{text[: WIDEST // 2 - 2]} .. {text[2 - WIDEST // 2 :]}"
 
 
 def tell(told: Iterable[str | Printed], column: str = "the text") -> bool:
     """Print the sentences, and the figures in tables between them. Whether every figure is as expected."""
-    rows: list[Printed] = []
-    right = True
-
-    def table() -> None:
-        if rows:
-            print(f"\n  {'':<{PLACE + WHAT}}  {column:<{WIDEST}}  here")
-            print(*(row.row() for row in rows), "", sep="\n")
-        rows.clear()
-
+    right, head = True, ""
     for item in told:
-        if isinstance(item, Printed):
-            rows.append(item)
-            right &= item.expected
-        else:
-            table()
-            print(item)
-    table()
+        if isinstance(item, str):
+            print(f"\n{item}" if head else item)
+            head = ""
+            continue
+        if head != (item.whose or column):
+            head = item.whose or column
+            print(f"\n  {'':<{PLACE + WHAT}}  {head:<{WIDEST}}  here")
+        print(item.row())
+        right &= item.expected
     return right
 
 

@@ -11,9 +11,9 @@ from string import ascii_lowercase
 import numpy as np
 
 import refnet
-from printed import Printed, run
+from printed import Printed, run, side_by_side
 from refnet.forms import accumulated, loops
-from thomas_forward import X, compared, three_three_one, ulps
+from thomas_forward import X, claim_or_both, three_three_one
 
 START, GAMMA, PRECISION = 6.0, 0.01, 1e-5
 MINIMUM, CURVATURE = 9 / 4, 12 * (9 / 4) ** 2 - 18 * (9 / 4)  # where x^2 (4 x - 9) changes its sign, and f'' there
@@ -86,7 +86,7 @@ def story():
 def errors():
     """Section 4: an error, a target, and a step that is too large."""
     net, x, y = refnet.Network([refnet.Dense([[2.0]], [0.0], "identity")]), 1.0, 2.0
-    error_of = compared("of the input", f"{abs(net.predict([[x]]).item() - y):g}", f"{abs(x - y):g}")
+    error_of = claim_or_both("of the input", f"{abs(net.predict([[x]]).item() - y):g}", f"{abs(x - y):g}")
     yield Printed("§4", "2 x wanted and put out for x = 1: the error", "of the input", error_of, erratum="thomas-input-error")
     yield Printed("§4", "abs(2 - 5), the L1 norm of the error", "3", np.linalg.norm([2.0 - 5.0], ord=1))
     b = refnet.one_hot([ascii_lowercase.index("b")], len(ascii_lowercase))[0]
@@ -99,8 +99,9 @@ def errors():
 
 def one_dimension():
     """Section 4.1: x^4 - 3 x^3 + 2 from 6."""
-    xs, derivative = descent(), np.poly1d([1, -3, 0, 0, 2]).deriv()
-    yield Printed("§4.1", "f'(x)", "4x^3 - 9x^2", polynomial(derivative))
+    xs, derivative, at = descent(), np.poly1d([1, -3, 0, 0, 2]).deriv(), np.arange(-5.0, 6.0)
+    same = np.array_equal(slope(at), derivative(at))  # whole numbers: both are exact
+    yield Printed("§4.1", "f'(x)", "4x^3 - 9x^2", "4x^3 - 9x^2" if same else "another")
     yield Printed("§4.1", "where the minimum is", "2.25", max(derivative.roots.real))
     yield Printed("§4.1", "where the descent ends", "2.249965", xs[-1])
     yield Printed("§4.1", "how far off it may be, and is", "0.00001", MINIMUM - xs[-1], erratum="thomas-precision")
@@ -113,12 +114,6 @@ def one_dimension():
     yield f"{steps(START, 1 / 90, 1)[1]:g} and be the last: the slope is 0 there too, though the curve falls on."
 
 
-def polynomial(p):
-    """A polynomial as the text writes it."""
-    terms = " ".join(f"{p.coeffs[at]:+g}x^{p.order - at}" for at in np.flatnonzero(p.coeffs))
-    return terms.removeprefix("+").replace(" +", " + ").replace(" -", " - ")
-
-
 def precision():
     """Section 4.1: the precision is the length of the last step."""
     xs = descent()
@@ -126,7 +121,8 @@ def precision():
     ratio = kept / (1 - kept)
     yield "The precision is what the last step must not exceed; it is no bound of the error. Near the minimum"
     yield f"every step leaves 1 - gamma f'' = {kept:.4f} of the distance and takes {1 - kept:.4f} of it,"
-    yield f"so a last step of {last:.3g} leaves {ratio:.3f} times as much: {last * ratio:.3g}. It is {off:.3g}."
+    yield f"so a last step of {last:.3g} leaves {ratio:.3f} times as much:"
+    yield Printed("§4.1", "distance left by such a step", f"{last * ratio:.7f}", off, whose="expected")
     longer = descent(PRECISION / ratio)
     more = len(longer) - len(xs)
     yield f"To end within 0.00001 the precision has to be {PRECISION / ratio:.2g}: {more} more steps, and {MINIMUM - longer[-1]:.2g} off."
@@ -140,17 +136,17 @@ def cost():
     yield "J, the mean over the samples of 1/2 ||y - h||^2, is refnet.HalfSquaredError: with one output half of the mean squared error."
     yield f"With ten outputs it is {ten:g} times refnet.MSE, which takes the mean over the outputs too."
     e = np.array([3.0, 4.0])
-    named = compared("the same", f"{np.linalg.norm(e):g}", f"{sum(e**2):g}")
+    named = claim_or_both("the same", f"{np.linalg.norm(e):g}", f"{sum(e**2):g}")
     yield Printed("§4.2", "L2 norm and sum of squares of (3, 4)", "the same", named, erratum="thomas-norm")
-    squared = compared("mean squared error", f"{J:.4f}", f"{mean_square:.4f}")
+    squared = claim_or_both("mean squared error", f"{J:.4f}", f"{mean_square:.4f}")
     yield Printed("§4.2", "J of four samples, one output", "mean squared error", squared, erratum="thomas-half-mse")
     costs = np.square(y - a).sum(axis=1) / 2
     last = len(costs) - 1
-    average = compared("the mean", f"{costs.sum() / last:.4f}", f"{costs.mean():.4f}")
+    average = claim_or_both("the mean", f"{costs.sum() / last:.4f}", f"{costs.mean():.4f}")
     yield Printed("§4.2", f"costs from z = 0 to m = {last}, summed, by m", "the mean", average, erratum="thomas-sum-from-0")
     net, (x, y) = three_three_one(), SAMPLES
     one, mean = (net.loss_and_gradients(x[:n], y[:n], COST)[1][1].db[0] for n in (1, 2))
-    whose = compared("one sample's", f"{one:.4f}", f"{mean:.4f}")
+    whose = claim_or_both("one sample's", f"{one:.4f}", f"{mean:.4f}")
     yield Printed("§4.3", "the derivative in a step, by b_1^(2)", "one sample's", whose, erratum="thomas-one-sample")
 
 
@@ -171,20 +167,17 @@ def chain():
     factors = -(y - h[3][0]), h[3][0] * (1 - h[3][0]), h[2][1]
     dW = net.loss_and_gradients([X], [[y]], COST)[1][1].dW
     yield f"3-3-1 with target y = {y:g}: dJ/dw_12^(2) = dJ/dh_1^(3) dh_1^(3)/dz_1^(3) dz_1^(3)/dw_12^(2)"
-    yield f"  = {factors[0]:.5f} * {factors[1]:.5f} * {factors[2]:.5f} = {np.prod(factors):.6f}; refnet's dW^2[0, 1]: {dW[0, 1]:.6f}."
-    yield Printed("§4.5", "2/5 5/2", "1", 2 / 5 * (5 / 2))
+    yield f"  = {factors[0]:.5f} * {factors[1]:.5f} * {factors[2]:.5f}. What is expected is refnet's dW^2[0, 1]:"
+    yield Printed("§4.5", "product of the three", f"{dW[0, 1]:.12f}", np.prod(factors), whose="expected")
     its_name = f"z_1^({min(z, key=lambda l: abs(z[l][0] - weighted(net, 2, h)))})"
     yield Printed("§4.5", "by §3.4: sum of w_1j^(2) h_j^(2), + b_1^(2)", "z_1^(2)", its_name, erratum="thomas-z-3")
     grown = net.copy()
     grown.layers[1].W[0, 1] += 1
-    by_1, by_2 = (compared("h_2^(2)", f"{weighted(grown, l, h) - weighted(net, l, h):.4f}", f"{h[2][1]:.4f}") for l in (1, 2))
+    by_1, by_2 = (claim_or_both("h_2^(2)", f"{weighted(grown, l, h) - weighted(net, l, h):.4f}", f"{h[2][1]:.4f}") for l in (1, 2))
     yield Printed("§4.5", "by w_12^(2): sum of w_1j^(1) h_j^(2)", "h_2^(2)", by_1, erratum="thomas-w-2")
     yield Printed("§4.5", "by w_12^(2): sum of w_1j^(2) h_j^(2)", "h_2^(2)", by_2)
     constant = np.poly1d(net.layers[1].b)
     yield Printed("§4.5", "derivative of a constant", "1", constant.deriv()(1.0), erratum="thomas-constant")
-    nodes = loops.gradient(three_outputs(), [X], [[1.0, 0.0, 0.0]], COST).delta[-1].shape[1]
-    always = "1 always" if nodes == 1 else f"1 to {nodes}"
-    yield Printed("§4.5", "i in the one output layer of 3-3-3", "1 always", always, erratum="thomas-one-layer")
 
 
 def weighted(net, l, h):
@@ -199,11 +192,12 @@ def hidden():
         worked, gradients = loops.gradient(net, [X], y, COST), net.loss_and_gradients([X], y, COST)[1]
         above, W = worked.delta[1][0], net.layers[1].W
         terms = " + ".join(f"{w:g} * {d:.4f}" for w, d in zip(W[:, 0], above, strict=True))
-        f_z, there = worked.a[0][0, 0] * (1 - worked.a[0][0, 0]), gradients[0].delta[0, 0]
-        yield f"3-3-{len(above)}: delta_1^(2) = ({terms}) * f'(z_1^(2))"
-        yield f"  = {W[:, 0].dot(above):.5f} * {f_z:.5f} = {worked.delta[0][0, 0]:.6f}; refnet's delta^1[0]: {there:.6f}."
-        apart = max(ulps(got, layer.dW) for got, layer in zip(worked.dW, gradients, strict=True))
-        yield f"  Every dJ/dw_ij^(l) = h_j^(l) delta_i^(l+1), in loops, is refnet's dW to {apart:g} ulp."
+        yield f"3-3-{len(above)}: delta_1^(2) = ({terms}) * f'(z_1^(2)); expected, as below, is what refnet has:"
+        one = W[:, 0].dot(above) * worked.a[0][0, 0] * (1 - worked.a[0][0, 0])
+        yield Printed("§4.6", "delta_1^(2)", f"{gradients[0].delta[0, 0]:.12f}", one, whose="expected")
+        every, by_refnet = (np.concatenate([dW.ravel() for dW in found]) for found in (worked.dW, [layer.dW for layer in gradients]))
+        what = "every h_j^(l) delta_i^(l+1), in loops: dJ/dw"
+        yield Printed("§4.6", what, side_by_side(by_refnet, 12), every, whose="expected")
 
 
 def one_term():
@@ -211,7 +205,7 @@ def one_term():
     deep = refnet.Network([*three_outputs().layers, refnet.Dense([[0.5, 0.5, 0.5]], [0.2], "sigmoid")])
     worked, w = loops.gradient(deep, [X], [[1.0]], COST), deep.layers[1].W[:, 0]
     a, above = worked.a[0][0, 0], worked.delta[1][0]
-    return compared("delta_1^(2)", f"{above[0] * w[0] * a * (1 - a):.2e}", f"{worked.delta[0][0, 0]:.2e}")
+    return claim_or_both("delta_1^(2)", f"{above[0] * w[0] * a * (1 - a):.2e}", f"{worked.delta[0][0, 0]:.2e}")
 
 
 def over_samples():
@@ -220,17 +214,18 @@ def over_samples():
     first, second = samples = list(accumulated.samples(net.layers, x, y, 1.0))
     h, delta = ({l: vector[:, np.newaxis] for l, vector in numbered.items()} for numbered in (first.h, first.delta))
     yield Printed("§4.7", "h^(1) delta^(2), without transpose", "cannot be multiplied", product(h[1], delta[2]))
-    without = product(h[2], delta[3])
-    yield Printed("§4.7", "h^(2) delta^(3), without transpose", "cannot be multiplied", without, erratum="thomas-naive-product")
     _, tri_W, tri_b = accumulated.accumulate(net.layers, samples)
     yield Printed("§4.8", "shape of Delta b^(2), from Delta b^(1)", "(1,)", (tri_b[0] + second.delta[3]).shape, erratum="thomas-delta-b")
     yield f"delta^(l+1) (h^(l))^T has the shape of W^(l): {product(delta[2], h[1].T)} for l = 1, {product(delta[3], h[2].T)} for l = 2."
-    yield f"Two samples: Delta w_12^(2) = {tri_W[1][0, 1]:.6f}, 1/2 of it is dJ/dw_12^(2) = {tri_W[1][0, 1] / 2:.6f}."
     stepped = net.copy()
-    refnet.SGD(lr=0.25).step(stepped, stepped.loss_and_gradients(x, y, COST)[1])
-    J = accumulated.step(net, x, y, COST, 0.25)
-    apart = ulps(net.parameters, stepped.parameters)
-    yield f"One step with alpha = 0.25 from J = {J:.6f}, summed sample by sample: the weights are refnet's to {apart:g} ulp."
+    gradients = stepped.loss_and_gradients(x, y, COST)[1]
+    refnet.SGD(lr=0.25).step(stepped, gradients)
+    yield f"Two samples: Delta w_12^(2) = {tri_W[1][0, 1]:.6f}; the mean, and a step with alpha = 0.25, are refnet's:"
+    half, what = tri_W[1][0, 1] / len(samples), "half of it: dJ/dw_12^(2)"
+    yield Printed("§4.8", what, f"{gradients[1].dW[0, 1]:.12f}", half, whose="expected")
+    accumulated.step(net, x, y, COST, 0.25)
+    what = "weights after a step, summed by samples"
+    yield Printed("§4.9", what, side_by_side(stepped.parameters, 12), net.parameters, whose="expected")
 
 
 def product(left, right):
@@ -254,16 +249,16 @@ def draw_descent():
     figure, (curve, fall) = sheet(1, 2)
     grid = np.linspace(-0.6, 3.1, 200)
     curve.plot(grid, error(grid), color=BLUE)
-    curve.plot(xs[1:], error(xs[1:]), "o", color=RED, markersize=5, label=f"steps 1 to {len(xs) - 1}, the first from x = 6")
-    curve.plot(MINIMUM, error(MINIMUM), "+", color=BLACK, markersize=14, markeredgewidth=2, label="minimum, x = 2.25")
+    curve.plot(xs[1:], error(xs[1:]), "o", color=RED, markersize=5, label=f"steps 1 to {len(xs) - 1}, the first from $x$ = 6")
+    curve.plot(MINIMUM, error(MINIMUM), "+", color=BLACK, markersize=14, markeredgewidth=2, label="minimum, $x$ = 2.25")
     curve.annotate(f"from ({START:g}, {error(START):g})", (xs[1], error(xs[1])), (1.1, 3.2), arrowprops={"arrowstyle": "->"})
-    curve.set(title="descent on x^4 - 3 x^3 + 2, step size 0.01", xlabel="x", ylabel="f(x)", ylim=(-7.5, 8))
+    curve.set(title="descent on $x^4 - 3x^3 + 2$, step size 0.01", xlabel="$x$", ylabel="$f(x)$", ylim=(-7.5, 8))
     curve.legend(loc="upper center")
     counted = np.arange(1, len(xs))
     fall.semilogy(counted, abs(xs[1:] - MINIMUM), color=BLUE, label="distance from 2.25")
     fall.semilogy(counted, abs(np.diff(xs)), "--", color=RED, label="length of the step")
     fall.axhline(PRECISION, color=ORANGE, linestyle=":", linewidth=2, label="precision 0.00001")
-    fall.set(title="the step falls below the precision, the distance not", xlabel="step", ylabel="in units of x")
+    fall.set(title="the step falls below the precision, the distance not", xlabel="step", ylabel="in units of $x$")
     fall.legend()
     return figure
 
@@ -276,37 +271,42 @@ def draw_contours():
     figure, axes = sheet(width=6.2, height=4.4)
     one, two = np.meshgrid(np.linspace(-1.0, 3.6, 120), np.linspace(-1.0, 2.8, 120))
     heights = bowl(np.stack([one, two], axis=-1))
-    levels = sorted([*bowl(path[:4]), 0.04, 2.2, 5.0])
-    axes.clabel(axes.contour(one, two, heights, levels=levels, colors=BLUE), fmt="%.2f", fontsize=8)
+    levels = np.sort([*bowl(path[:4]), 0.04, 2.2])
+    lines = axes.contour(one, two, heights, levels=levels, colors=BLUE)
+    below = -np.minimum(0.6, np.sqrt(levels / 0.7))  # where no path is
+    axes.clabel(lines, fmt="%.2f", fontsize=8, manual=list(zip(np.sqrt((levels - 0.175 * below**2) / 0.35), below, strict=True)))
     for k, (here, there) in enumerate(pairwise(path), start=1):
         axes.annotate("", there, here, arrowprops={"arrowstyle": "-|>", "color": RED, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0})
-        if k < 5:
-            axes.text(here[0] + 0.06, here[1] + 0.1, f"p{k}", color=BLACK, fontweight="bold")
+        if k < 4:
+            axes.text(here[0] + 0.06, here[1] + 0.1, f"$p_{k}$", color=BLACK, fontweight="bold")
     axes.plot(*path.T, "o", color=RED, markersize=4)
     axes.plot(0, 0, "+", color=BLACK, markersize=14, markeredgewidth=2)
-    axes.set(title="0.35 x_1^2 + 0.175 x_2^2: slope [2.1, 0.7] at p1, step size 0.8", xlabel="x_1", ylabel="x_2", aspect="equal")
+    axes.set(title="$0.35 x_1^2 + 0.175 x_2^2$: slope [2.1, 0.7] at $p_1$, step size 0.8")
+    axes.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
     return figure
 
 
 def draw_deltas():
     """Section 4.6: three output deltas go back to one hidden node, each through its weight."""
-    from pictures import BLACK, BLUE, RED, sheet
+    from pictures import BLUE, RED, sheet
 
     net = three_outputs()
     worked, W = loops.gradient(net, [X], [[1.0, 0.0, 0.0]], COST), net.layers[1].W
-    figure, axes = sheet(width=7.4, height=4.2)
-    node = {"boxstyle": "circle,pad=0.55", "facecolor": "white", "edgecolor": BLUE, "linewidth": 1.6}
-    axes.text(0, 0, "1", ha="center", va="center", bbox=node, zorder=3)
-    told = f"delta_1^(2) = {worked.delta[0][0, 0]:.5f}\n= {W[:, 0].dot(worked.delta[1][0]):.5f} * f'(z_1^(2))"
-    axes.text(0, -0.42, told, ha="center", va="top")
+    figure, axes = sheet(width=7.4, height=3.4)
+    box = {"ha": "center", "va": "center", "zorder": 3, "fontsize": 11}
+    frame = {"boxstyle": "round,pad=0.6", "facecolor": "white", "edgecolor": BLUE, "linewidth": 1.6}
+    total, got = W[:, 0].dot(worked.delta[1][0]), worked.delta[0][0, 0]
+    lines = ("hidden node 1", f"sum: {total:.5f}", rf"times $f'(z_1^{{(2)}})$ = {got / total:.5f}", rf"$\delta_1^{{(2)}}$ = {got:.5f}")
+    axes.text(0, 0, "\n".join(lines), bbox=frame, linespacing=1.6, **box)
     for i, y in enumerate((1.0, 0.0, -1.0)):
-        delta = worked.delta[1][0, i]
-        axes.annotate("", (0.17, 0.13 * y), (2.85, y), arrowprops={"arrowstyle": "-|>", "color": RED, "linewidth": 1.8})
-        label = f"{W[i, 0]:g} * {delta:.4f} = {W[i, 0] * delta:.5f}"
-        axes.text(1.7, 0.57 * y, label, ha="center", va="center", color=BLACK, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})
-        axes.text(3, y, f"{i + 1}", ha="center", va="center", bbox=node, zorder=3)
-        axes.text(3.25, y, f"delta_{i + 1}^(3) = {delta:.4f}", va="center")
-    axes.set(xlim=(-0.8, 4.6), ylim=(-1.35, 1.35), title="hidden node 1: w_i1^(2) delta_i^(3) from each output i, summed, times f'")
+        delta, start, end = worked.delta[1][0, i], np.array([2.6, y]), np.array([0.63, 0.2 * y])
+        axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": RED, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0})
+        turn = np.degrees(np.arctan2(*(start - end)[::-1]))
+        label = rf"$w_{{{i + 1}1}}^{{(2)}}\, \delta_{i + 1}^{{(3)}}$ = {W[i, 0]:g} ({delta:.4f}) = {W[i, 0] * delta:.5f}"
+        along = {"rotation": turn, "transform_rotates_text": True, "rotation_mode": "anchor", "ha": "center", "va": "bottom"}
+        axes.text(*(start + end) / 2 + np.array([0, 0.04]), label, fontsize=9, **along)
+        axes.text(3.05, y, f"output {i + 1}\n" + rf"$\delta_{i + 1}^{{(3)}}$ = {delta:.4f}", bbox=frame, **box)
+    axes.set(xlim=(-0.85, 3.5), ylim=(-1.4, 1.4), title="Each output sends its delta back through its weight; the hidden node adds them up")
     axes.axis("off")
     return figure
 

@@ -10,7 +10,7 @@ from timeit import repeat
 import numpy as np
 
 import refnet
-from printed import Printed, run
+from printed import Printed, run, side_by_side
 from refnet.forms import accumulated, loops
 
 X = np.array([1.5, 2.0, 3.0])
@@ -33,14 +33,9 @@ def half_on(w, b):
     return float(np.interp(0.5, SIGMOID.value(w * GRID + b), GRID))
 
 
-def compared(claim, one, other):
+def claim_or_both(claim, one, other):
     """The claim where two figures, written out, are the same; else the two."""
     return claim if one == other else f"{one} against {other}"
-
-
-def ulps(got, expected):
-    """The largest difference of two arrays, in units of the last place (ulp)."""
-    return float(np.max(np.abs(got - expected) / np.spacing(np.abs(expected))))
 
 
 def stuck():
@@ -104,8 +99,8 @@ def vectorised():
     line = f"{z[2][0]:.4g}"
     yield "z^(l+1) = W^(l) h^(l) + b^(l), h^(l+1) = f(z^(l+1)): each row of W times the column h, element j with element j, then summed."
     x_i, x_j = (f"{sum(W[0] * x) + b[0]:.4g}" for x in (X[0], X))
-    yield Printed("§3.4", "z_1^(2) and sum of w_1j x_1, + b_1", "the same", compared("the same", x_i, line), erratum="thomas-x-i")
-    yield Printed("§3.4", "z_1^(2) and sum of w_1j x_j, + b_1", "the same", compared("the same", x_j, line))
+    yield Printed("§3.4", "z_1^(2) and sum of w_1j x_1, + b_1", "the same", claim_or_both("the same", x_i, line), erratum="thomas-x-i")
+    yield Printed("§3.4", "z_1^(2) and sum of w_1j x_j, + b_1", "the same", claim_or_both("the same", x_j, line))
     yield Printed("§3.5", "shape of W^(1) x, a column", "(3 x 1)", W.dot(X[:, np.newaxis]).shape)
     yield Printed("§3.5", "what f is applied to first, by §3.4", "z^(1)", f"z^({min(z)})", erratum="thomas-z-1")
     yield Printed("§3.5", "output, in matrix form", "0.8354", net.predict([X])[0, 0], erratum="thomas-truncated")
@@ -116,10 +111,8 @@ def timed():
     net = refnet.mlp([100, 100, 50, 10], hidden="sigmoid", output="sigmoid", seed=0)
     x = np.random.default_rng(0).random(100)
     slow, fast = seconds(lambda: loops.feed_forward(net, [x]), 1), seconds(lambda: accumulated.propagate(net.layers, x), 100)
-    yield Printed("§3.5", "70 us less 46 us, in us", "24", 70 - 46)
-    yield Printed("§3.5", "41 ms over 84 us, to one digit", "500", float(f"{41e-3 / 84e-6:.0e}"))
-    apart = ulps(loops.feed_forward(net, [x]), net.predict([x]))
-    yield f"100-100-50-10: loops and refnet sum in another order; their outputs are up to {apart:g} ulp apart."
+    by_refnet, what = side_by_side(net.predict([x]), 12), "100-100-50-10: all outputs, in loops"
+    yield Printed("§3.5", what, by_refnet, loops.feed_forward(net, [x]), whose="expected")
     yield (
         f"On this machine: {slow * 1e3:.1f} ms in loops, {fast * 1e6:.0f} us in matrices, {slow / fast:.0f} times faster "
         "(in the text 41 ms, 84 us and 500 times)."
@@ -137,13 +130,14 @@ def draw_node():
     figure, axes = sheet(1, 3, width=4.2, sharey=True)
     axes[0].plot(GRID, SIGMOID.value(GRID))
     for k, w in enumerate(WEIGHTS):
-        axes[1].plot(GRID, SIGMOID.value(w * GRID), color=COLOURS[k], linestyle=LINES[k], label=f"w = {w:g}")
+        axes[1].plot(GRID, SIGMOID.value(w * GRID), color=COLOURS[k], linestyle=LINES[k], label=f"$w$ = {w:g}")
     for k, b in enumerate(BIASES):
-        axes[2].plot(GRID, SIGMOID.value(5 * GRID + b), color=COLOURS[k], linestyle=LINES[k], label=f"b = {b:g}")
+        axes[2].plot(GRID, SIGMOID.value(5 * GRID + b), color=COLOURS[k], linestyle=LINES[k], label=f"$b$ = {b:g}")
         axes[2].plot(half_on(5.0, b), 0.5, "o", color=COLOURS[k])
-    titles = ("sigmoid: f(x) = 1 / (1 + exp(-x))", "the weight sets how steep: f(w x)", "the bias sets where: f(5 x + b) is 1/2 at -b / 5")
+    titles = ["sigmoid: $f(x) = 1 / (1 + e^{-x})$", "the weight sets how steep: $f(wx)$"]
+    titles.append("the bias sets where: $f(5x + b)$ is 1/2 at $-b/5$")
     for a, title in zip(axes, titles, strict=True):
-        a.set(title=title, xlabel="x", ylabel="h")
+        a.set(title=title, xlabel="$x$", ylabel="$h$")
     axes[1].legend(loc="upper left")
     axes[2].legend(loc="center right")
     return figure

@@ -221,17 +221,26 @@ def story(seeds=5):
 
 def made():
     """Figure: a row to train on, and its eight copies."""
+    from matplotlib.patches import Rectangle
+
     from pictures import sheet
 
     part, _ = divided(0)
     images = copies(Part(part.x[:1], part.labels[:1]), CHOSEN, np.random.default_rng(0)).x
-    figure, axes = sheet(1, 9, 1.05, 1.6)
+    figure, axes = sheet(1, 9, 1.1, 1.7)
     for ax, image, shift in zip(axes, images, [(0, 0), *AROUND], strict=True):
         ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
         ax.axis("off")
-        ax.set_title(", ".join(f"{CHOSEN.shift * by:+g}" if by else "0" for by in shift), fontsize=9)
-    figure.suptitle("A row to train on, and its copies: pixels down, pixels right", fontsize=10)
+        ax.add_patch(Rectangle((-0.5, -0.5), 8, 8, fill=False, edgecolor="0.5", clip_on=False))
+        ax.set_title(direction(*shift), fontsize=9)
+    figure.suptitle(f"A row to train on, and its copies, moved by {CHOSEN.shift:g} pixels", fontsize=10)
     return figure
+
+
+def direction(down, right):
+    """Where a copy is moved, in words."""
+    words = [word for word in (("", "down", "up")[down], ("", "right", "left")[right]) if word]
+    return ",\n".join(words) or "the row"
 
 
 def curves():
@@ -252,6 +261,8 @@ def curves():
 
 def wrong(shown=10):
     """Figure: test images of split 0 that are labelled wrong, the surest mistakes first, with the probabilities of all digits."""
+    from matplotlib.lines import Line2D
+
     from pictures import BLUE, ORANGE, sheet
 
     _, test = split(0)
@@ -264,11 +275,13 @@ def wrong(shown=10):
         image.imshow(test.x[row].reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
         image.axis("off")
         image.set_title(f"is {label}, taken\nfor {guess}", fontsize=9)
-        colours = [BLUE if digit == label else ORANGE for digit in range(10)]
-        bars.barh(range(10), probabilities[row], color=colours, hatch=["//" if digit == label else "" for digit in range(10)])
+        bars.barh(range(10), probabilities[row], color=[BLUE if digit == label else ORANGE for digit in range(10)])
+        bars.plot(probabilities[row, label] + 0.1, label, "*", color=BLUE, markersize=9)
         bars.set(xlim=(0, 1), yticks=range(10), xlabel="probability", ylabel="digit" if row == misses[0] else " ")
         bars.tick_params(labelsize=7)
-    axes[1, 0].set_title("hatched: right", fontsize=8)
+    figure.suptitle("Test images of split 0 that the network labels wrong, and its probabilities", fontsize=10)
+    star = Line2D([], [], color=BLUE, marker="*", markersize=9, linestyle="")
+    figure.legend([star], ["the right digit"], loc="outside lower center", fontsize=9, frameon=False)
     return figure
 
 
