@@ -248,15 +248,11 @@ def climbing():
     yield "To pass 97 %, rung by rung, as many steps as the text takes. Each rung keeps what the one above it has, but for what it"
     yield "names: the first has other starting weights, too, and does not measure mini-batches alone. Accuracy on these test rows, mean of"
     yield f"{len(SEEDS)} seeds of the weights. The settings are round numbers, none chosen by the test rows."
-    expected = ["below 97 %"] * 4 + ["passes 97 %"] * 3
-    for verdict, (change, right) in zip(expected, [("the text: full batch, one start", before), *found], strict=True):
-        yield Printed("§5.5", f"{change}: {np.mean(right):.2%}", verdict, passing(right), whose="expected")
-    yield f"The best and the worst seed of a rung are up to {max(np.ptp(right) for _, right in found):.2%} apart."
-
-
-def passing(accuracies):
-    """Where their mean is."""
-    return "passes 97 %" if np.mean(accuracies) > 0.97 else "below 97 %"
+    expected = ("89 %", "87 %", "87 %", "96 %", "97 %", "97 %", "98 %")  # whole percents, as another BLAS may label a row otherwise
+    for percent, (change, right) in zip(expected, [("the text: full batch, one start", before), *found], strict=True):
+        yield Printed("§5.5", change, percent, 100 * np.mean(right), whose="expected")
+    apart = max(np.ptp(right) for _, right in found)
+    yield f"The last one has {np.mean(found[-1][1]):.2%}; the best and the worst seed of a rung are up to {apart:.2%} apart."
 
 
 def drawings():
