@@ -6,23 +6,19 @@ The two round differently, and so agree up to rounding, not to the bit. parity k
 so needs no tolerance. Needs PyTorch.
 """
 
-import sys
 from functools import cache
 
 import numpy as np
 
 import parity
 import refnet
-from printed import Printed, run
+from printed import Printed, run, wanted
 
-try:
+with wanted("parity"):
     import torch
     from torch import nn
 
     from parity.torch_twin import one_thread
-except ModuleNotFoundError:
-    print('against_torch: PyTorch is missing, expected python -m pip install "refnet[parity]"', file=sys.stderr)
-    raise SystemExit(2) from None
 
 ROWS, SIZES, BATCH, EPOCHS = 320, (8, 16, 3), 32, 15
 DTYPES = ("float64", "float32")

@@ -10,13 +10,15 @@ from functools import cache, reduce
 from itertools import pairwise, takewhile
 
 import numpy as np
-from sklearn.datasets import load_iris
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import MinMaxScaler
 
 import refnet
-from printed import Printed, run, side_by_side
+from printed import Printed, run, side_by_side, wanted
 from refnet.forms import accumulated
+
+with wanted("parity"):
+    from sklearn.datasets import load_iris
+    from sklearn.model_selection import train_test_split
+    from sklearn.preprocessing import MinMaxScaler
 
 LOSS = "half_squared_error"
 LR, BATCH = 3.0, 16

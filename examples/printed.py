@@ -7,7 +7,8 @@ functions that draw. `run(__doc__, story, drawings)` is its command line.
 import argparse
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -125,18 +126,27 @@ def command(about: str) -> argparse.ArgumentParser:
     return parser
 
 
+@contextmanager
+def wanted(extra: str) -> Iterator[None]:
+    """Around imports that not everybody has installed: where one is missing, a sentence with what installs it, and exit status 2."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        name = {"sklearn": "scikit-learn", "torch": "PyTorch"}.get(package, package)
+        print(f'{Path(sys.argv[0]).name}: {name} is missing, expected python -m pip install "refnet[{extra}]"', file=sys.stderr)
+        raise SystemExit(2) from None
+
+
 def perform(
     about: str, told: Iterable[str | Printed], drawings: Drawings | None = None, folder: Path | None = None, column: str = "the text"
 ) -> int:
-    """Tell the story and draw the pictures. Exit status 0 where every figure is as expected, 1 where not, 2 without matplotlib."""
+    """Tell the story and draw the pictures. Exit status 0 where every figure is as expected, else 1."""
     print(about.partition("\n\n")[0])
     right = tell(told, column)
     if drawings is not None and folder is not None:
-        try:
+        with wanted("plot"):
             from pictures import save
-        except ModuleNotFoundError:
-            print('--plot: matplotlib is missing, expected python -m pip install "refnet[plot]"', file=sys.stderr)
-            return 2
         for name, draw in drawings():
             print(f"wrote {save(draw(), folder, name)}")
     return 0 if right else 1

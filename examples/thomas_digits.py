@@ -9,14 +9,16 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
 
 import refnet
-from printed import Printed, run, side_by_side
+from printed import Printed, run, side_by_side, wanted
 from refnet.forms import accumulated
 from thomas_forward import claim_or_both
+
+with wanted("parity"):
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+    from sklearn.preprocessing import StandardScaler
 
 COST, ALPHA, ITERATIONS, LONGER = "half_squared_error", 0.25, 3000, 4000
 EPOCHS, BATCH = 88, 32  # 34 mini-batches of the 1078 rows an epoch, 2992 steps: as many as the text takes

@@ -12,7 +12,6 @@ The mean test accuracy is then 98.58 %. But the rows to test on in one split are
 splits has seen them all. The cleaner figure is that where each split chooses for itself, with which `--search` ends: 98.50 %.
 """
 
-import sys
 from collections import Counter
 from functools import cache
 from itertools import product
@@ -21,14 +20,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import refnet
-from printed import Printed, command, perform
+from printed import Printed, command, perform, wanted
 
-try:
+with wanted("parity"):
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
-except ModuleNotFoundError:
-    print('train_digits: scikit-learn is missing, expected python -m pip install "refnet[parity]"', file=sys.stderr)
-    raise SystemExit(2) from None
 
 GOAL = 0.98
 FIFTHS = 5  # of the training part; one of them validates

@@ -220,6 +220,24 @@ def test_a_script_is_a_command(script):
 
 
 @every_script
+def test_what_is_not_installed_everywhere_is_asked_for(script):
+    """A script imports scikit-learn and PyTorch where their absence ends in a sentence, and matplotlib where it draws."""
+    tree = ast.parse(text_of(f"{script}.py"))
+    top = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
+    top |= {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in top} <= {*sys.stdlib_module_names, "numpy", "parity", "refnet", "printed", *FIGURES}
+
+
+def test_what_is_not_installed_ends_in_a_sentence(monkeypatch, capsys):
+    """With the command that installs it, and exit status 2."""
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setattr(sys, "argv", ["folder/it.py"])
+    with pytest.raises(SystemExit, match="2"), module("printed").wanted("parity"):
+        import sklearn.datasets  # noqa: F401 - it is not there
+    assert capsys.readouterr().err == 'it.py: scikit-learn is missing, expected python -m pip install "refnet[parity]"\n'
+
+
+@every_script
 def test_every_picture_can_be_read(script, tmp_path, monkeypatch):
     """It is drawn to a file that is not blank; each of its axes has a title, something drawn, and says along what."""
     from matplotlib.image import imread
