@@ -321,7 +321,7 @@ def test_a_vector_of_the_state_is_told_whole(name):
         state = {other: vector for other, vector in ours.after.state.items() if other != key}
         wrongs = [("not shown", state), *((kind, {**state, key: wrong}) for kind, wrong in (
             ("shape", vector[:-1]), ("shape", vector[None]), ("dtype", vector.astype("float16")),
-        ))]  # fmt: skip
+        ))]
         for kind, changed in wrongs:
             wrong = certify(replace(ours, after=replace(ours.after, state=changed)))
             for agreement in (agree(wrong, theirs), agree(theirs, wrong)):

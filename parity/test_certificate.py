@@ -1036,7 +1036,7 @@ def test_a_step_of_another_network_is_no_previous_step():
     wider, _ = two_steps(sizes=(5, 4, 3, 3))
     assert set(wiring_of(second, wider)) == {
         "sizes", "W before", "b before", "exp_avg before", "exp_avg_sq before", "max_exp_avg_sq before"
-    }  # fmt: skip
+    }
     shallow, _ = two_steps(sizes=(5, 4, 2), hidden=("tanh",))
     assert not certify(second, shallow).passed
     deeper, _ = two_steps(sizes=(5, 4, 3, 2, 2), hidden=("tanh",) * 3)
@@ -1264,7 +1264,7 @@ def unusable():
             replace(record, after=replace(record.after, W=record.after.W[:2])),
             "certify: record has 2 W after the step, expected 3 as its sizes (5, 4, 3, 2)",
         ),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("what", unusable())

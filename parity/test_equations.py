@@ -746,7 +746,7 @@ MISTAKES = {  # what is done: (case, equations exchanged, the equation that brea
         with_rule("adagrad", lr=0.1, lr_decay=0.1),
         {"rule": lambda theta, g, state, h, t, weights: adagrad(theta, g, state, h, t + 1, weights)}, "step", "W", 1,
     ),
-}  # fmt: skip
+}
 
 
 @in_both_dtypes
@@ -1044,7 +1044,7 @@ def test_the_table_of_entries_is_whole():
             "rmsprop square_avg", "rmsprop grad_avg", "rmsprop momentum_buffer", "rmsprop",
             *(f"{rule}{vector}" for rule in ("adam", "adamw") for vector in (" exp_avg", " exp_avg_sq", " max_exp_avg_sq", "")),
         ],
-    }  # fmt: skip
+    }
     for entry in found:
         assert "dC/dz_j = sum over i" not in entry.derivation  # what an abstract method says is no derivation
         assert entry.derivation

@@ -45,7 +45,7 @@ def test_a_format_says_what_rounding_does(dtype):
     fmt = FORMATS[dtype]
     assert (
         fmt.unit, fmt.tiny, fmt.largest, fmt.scalar, fmt.exp, fmt.log, fmt.tanh, fmt.sqrt, fmt.sigmoid
-    ) == DOCUMENTED[dtype]  # fmt: skip
+    ) == DOCUMENTED[dtype]
     assert fmt.dtype == np.dtype(dtype)
     one = fmt.dtype.type(1.0)
     assert one + fmt.dtype.type(fmt.unit) == one != one + fmt.dtype.type(2.0 * fmt.unit)

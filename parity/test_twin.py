@@ -294,7 +294,7 @@ REFUSED += [
         "optimizer has a tensor for lr, expected a number: torch would round it to float32"),
     ({"x": np.ones((2, 4))}, "x has shape (2, 4), expected (n, 3)"),
     ({"x": np.full((2, 3), np.nan)}, "x has nan at row 0, column 0, expected finite values"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("changed", "text"), REFUSED, ids=[text[:30] for _, text in REFUSED])

@@ -158,7 +158,7 @@ def test_place_in_words():
     """An index is told as row and column, the third axis as axis, and a scalar has only one entry."""
     assert [checks.place(index) for index in ((4,), (4, 0), (4, 0, 2), ())] == [
         "row 4", "row 4, column 0", "row 4, column 0, axis 2", "its only entry",
-    ]  # fmt: skip
+    ]
 
 
 @given(st.integers(0, 40), st.integers(0, 5), st.integers(1, 12))

@@ -1,6 +1,6 @@
 """The formulas that docstrings state, and numbers in the place of their letters.
 
-Nobody writes them a second time: they are read from the first line of the docstring of an activation or a loss, such as
+Nobody writes them a second time: they are read from the first paragraph of the docstring of an activation or a loss, such as
 "f(z) = tanh(z), f' = 1 - a^2." Where one cannot be read, nothing is stated and nothing is substituted.
 """
 
@@ -20,9 +20,9 @@ _CLAUSE = re.compile(r"[;:] |\.$|, (?=f'|dC/d|along|from|with|so )")
 
 
 def clause(thing: object, start: str) -> str:
-    """The formula that starts so in the first line of the docstring, such as "f'" in "f(z) = tanh(z), f' = 1 - a^2."; else ""."""
-    line = _docstring(thing).partition("\n")[0]
-    return next((part for part in _CLAUSE.split(line) if re.match(rf"{re.escape(start)}(_j|\(z\))?\S* = ", part)), "")
+    """The formula that starts so in the first paragraph of the docstring, such as "f'" in "f(z) = tanh(z), f' = 1 - a^2."; else ""."""
+    opening = " ".join(_docstring(thing).partition("\n\n")[0].split())
+    return next((part for part in _CLAUSE.split(opening) if re.match(rf"{re.escape(start)}(_j|\(z\))?\S* = ", part)), "")
 
 
 def source(thing: object) -> str:
