@@ -1,9 +1,11 @@
-"""Mazur, A Step by Step Backpropagation Example (2015): every number of his 2-2-2 network, computed by refnet.
+"""Mazur, A Step by Step Backpropagation Example (2015): every number of his 2-2-2
+network, computed by refnet.
 
     python examples/by_hand.py [--plot DIR]
 
-Inputs .05 and .10, targets .01 and .99, sigmoids, half the squared error, learning rate .5. The weights w1 to w8 learn, the biases stay.
-w1, w2 lead to h1, w3, w4 to h2, w5, w6 to o1 and w7, w8 to o2, so that W1 = [[w1, w2], [w3, w4]] and W2 = [[w5, w6], [w7, w8]].
+Inputs .05 and .10, targets .01 and .99, sigmoids, half the squared error, learning rate
+.5. The weights w1 to w8 learn, the biases stay. w1, w2 lead to h1, w3, w4 to h2, w5, w6
+to o1 and w7, w8 to o2, so that W1 = [[w1, w2], [w3, w4]] and W2 = [[w5, w6], [w7, w8]].
 """
 
 from dataclasses import replace
@@ -17,7 +19,13 @@ from refnet.backprop import backward, forward
 
 X, Y = np.array([[0.05, 0.10]]), np.array([[0.01, 0.99]])
 LOSS, SIGMOID, LR = refnet.HalfSquaredError(), refnet.Sigmoid(), 0.5
-FORWARD, ERROR, OUTPUT, HIDDEN, AFTER = "forward pass", "total error", "output layer", "hidden layer", "after the update"
+FORWARD, ERROR, OUTPUT, HIDDEN, AFTER = (
+    "forward pass",
+    "total error",
+    "output layer",
+    "hidden layer",
+    "after the update",
+)
 FIXTURES, ROUNDS = "backprop-trace", 10_000
 UPDATED, TWICE, SLIPPED = "mazur-updated-weights", "mazur-rounded-twice", "mazur-slipped-digit"
 
@@ -33,7 +41,8 @@ def network():
 def learned(rounds, *, late=False):
     """The network after so many rounds on its weights alone, and the error before each.
 
-    `late` takes the deltas of the hidden layer back through a W2 that has been updated already: a mistake.
+    `late` takes the deltas of the hidden layer back through a W2 that has been updated
+    already: a mistake.
     """
     net, errors = network(), []
     hidden, output = net.layers
@@ -64,7 +73,9 @@ def forward_rows(net):
     yield Printed(FORWARD, "net_o1 = w5 out_h1 + w6 out_h2 + b2", "1.105905967", z2[0, 0])
     yield Printed(FORWARD, "out_o1", "0.75136507", a2[0, 0])
     yield Printed(FORWARD, "out_o2", "0.772928465", a2[0, 1])
-    yield Printed(ERROR, "E_o1 = (target - out)^2 / 2", "0.274811083", LOSS.value(a2[:, :1], Y[:, :1]))
+    yield Printed(
+        ERROR, "E_o1 = (target - out)^2 / 2", "0.274811083", LOSS.value(a2[:, :1], Y[:, :1])
+    )
     yield Printed(ERROR, "E_o2", "0.023560026", LOSS.value(a2[:, 1:], Y[:, 1:]))
     yield Printed(ERROR, "E_total = E_o1 + E_o2", "0.298371109", LOSS.value(a2, Y))
 
@@ -73,14 +84,25 @@ def output_rows(net):
     """The chain of w5, and the new W2."""
     trace, (_, second) = net.forward(X), net.backward(net.forward(X), LOSS, Y)
     _, z, a = trace[1]
-    to_out, to_net, to_w5 = LOSS.gradient(a, Y)[0, 0], SIGMOID.derivative(z, a)[0, 0], trace[0].a[0, 0]
+    to_out, to_net, to_w5 = (
+        LOSS.gradient(a, Y)[0, 0],
+        SIGMOID.derivative(z, a)[0, 0],
+        trace[0].a[0, 0],
+    )
     yield Printed(OUTPUT, "dE_total/dout_o1 = out_o1 - target_o1", "0.74136507", to_out)
     yield Printed(OUTPUT, "dout_o1/dnet_o1 = out_o1 (1 - out_o1)", "0.186815602", to_net)
     yield Printed(OUTPUT, "dnet_o1/dw5 = out_h1", "0.593269992", to_w5)
-    yield Printed(OUTPUT, "dE_total/dw5, the three multiplied", "0.082167041", to_out * to_net * to_w5)
+    yield Printed(
+        OUTPUT, "dE_total/dw5, the three multiplied", "0.082167041", to_out * to_net * to_w5
+    )
     yield Printed(OUTPUT, "dE_total/dw5, BP4", "0.082167041", second.dW[0, 0])
     yield Printed(OUTPUT, "delta_o1 = dE_total/dnet_o1, BP1", "0.138498562", second.delta[0, 0])
-    for name, printed, new in zip("5678", ("0.35891648", "0.408666186", "0.511301270", "0.561370121"), stepped(net, 1), strict=True):
+    for name, printed, new in zip(
+        "5678",
+        ("0.35891648", "0.408666186", "0.511301270", "0.561370121"),
+        stepped(net, 1),
+        strict=True,
+    ):
         yield Printed(OUTPUT, f"new w{name}", printed, new)
 
 
@@ -94,13 +116,25 @@ def hidden_rows(net):
     yield Printed(HIDDEN, "dnet_o1/dout_h1 = w5", "0.40", net.layers[1].W[0, 0])
     yield Printed(HIDDEN, "dE_o1/dout_h1, the path by o1", "0.055399425", by_o1)
     yield Printed(HIDDEN, "dE_o2/dout_h1, the path by o2", "-0.019049119", by_o2, erratum=TWICE)
-    yield Printed(HIDDEN, "the same, delta_o2 rounded before", "-0.019049119", rounded_twice(second.delta[0, 1], net.layers[1].W[1, 0]))
+    yield Printed(
+        HIDDEN,
+        "the same, delta_o2 rounded before",
+        "-0.019049119",
+        rounded_twice(second.delta[0, 1], net.layers[1].W[1, 0]),
+    )
     yield Printed(HIDDEN, "dE_total/dout_h1, the sum of both", "0.036350306", by_o1 + by_o2)
     yield Printed(HIDDEN, "dout_h1/dnet_h1 = out_h1 (1 - out_h1)", "0.241300709", to_net)
     yield Printed(HIDDEN, "dnet_h1/dw1 = i1", "0.05", to_w1)
-    yield Printed(HIDDEN, "dE_total/dw1, sum and factors", "0.000438568", (by_o1 + by_o2) * to_net * to_w1)
+    yield Printed(
+        HIDDEN, "dE_total/dw1, sum and factors", "0.000438568", (by_o1 + by_o2) * to_net * to_w1
+    )
     yield Printed(HIDDEN, "dE_total/dw1, BP4", "0.000438568", first.dW[0, 0])
-    for name, printed, new in zip("1234", ("0.149780716", "0.19956143", "0.24975114", "0.29950229"), stepped(net, 0), strict=True):
+    for name, printed, new in zip(
+        "1234",
+        ("0.149780716", "0.19956143", "0.24975114", "0.29950229"),
+        stepped(net, 0),
+        strict=True,
+    ):
         yield Printed(HIDDEN, f"new w{name}", printed, new)
 
 
@@ -112,7 +146,9 @@ def stepped(net, layer):
 
 
 def rounded_twice(delta, w):
-    """delta w, with delta rounded to nine decimals first and the product half up, as by hand: -.038098237 / 2 lies on a tie."""
+    """delta w, with delta rounded to nine decimals first and the product half up, as by
+    hand: -.038098237 / 2 lies on a tie.
+    """
     billionths = abs(round(delta * 1e9)) * w
     return np.copysign(np.floor(billionths + 0.5) / 1e9, delta)
 
@@ -121,19 +157,32 @@ def after_rows():
     """Where the right update leads, and where one leads that takes W2 too early."""
     (_, error), (outputs, last) = outcome(1), outcome(ROUNDS)
     yield Printed(AFTER, "error after 1 round", "0.291027924", error, erratum=UPDATED)
-    yield Printed(AFTER, "error after 10,000 rounds, first print", "0.000035085", last, erratum=UPDATED)
+    yield Printed(
+        AFTER, "error after 10,000 rounds, first print", "0.000035085", last, erratum=UPDATED
+    )
     yield Printed(AFTER, "the same, as it reads today", "0.0000351085", last, erratum=SLIPPED)
-    yield Printed(AFTER, "outputs after 10,000 rounds", "0.015912196 0.984065734", outputs, erratum=UPDATED)
-    yield "With the hidden deltas taken back through the W2 that has just been updated, his figures come out:"
+    yield Printed(
+        AFTER, "outputs after 10,000 rounds", "0.015912196 0.984065734", outputs, erratum=UPDATED
+    )
+    yield (
+        "With the hidden deltas taken back through the W2 that has just been updated, his "
+        "figures come out:"
+    )
     (_, error), (outputs, last) = outcome(1, late=True), outcome(ROUNDS, late=True)
     yield Printed(AFTER, "error after 1 round, mistaken", "0.291027924", error)
     yield Printed(AFTER, "error after 10,000 rounds, mistaken", "0.000035085", last)
-    yield Printed(AFTER, "the same, as it reads today, mistaken", "0.0000351085", last, erratum=SLIPPED)
-    yield Printed(AFTER, "outputs after 10,000 rounds, mistaken", "0.015912196 0.984065734", outputs)
+    yield Printed(
+        AFTER, "the same, as it reads today, mistaken", "0.0000351085", last, erratum=SLIPPED
+    )
+    yield Printed(
+        AFTER, "outputs after 10,000 rounds, mistaken", "0.015912196 0.984065734", outputs
+    )
 
 
 def fixture_rows(net):
-    """What backprop-trace prints of the same step, in nine significant digits and as the direction of descent, -dE/d..."""
+    """What backprop-trace prints of the same step, in nine significant digits and as
+    the direction of descent, -dE/d...
+    """
     trace, (first, second) = net.forward(X), net.backward(net.forward(X), LOSS, Y)
     after = learned(1)[0].forward(X)
     yield Printed(FIXTURES, "net_o1 and net_o2", "1.10590597 1.22492140", trace[1].z)
@@ -160,16 +209,31 @@ def story():
     """His numbers in his order, and the chain of w1 once more by refnet.explain."""
     net = network()
     yield from forward_rows(net)
-    yield "One weight of the output layer lies on one path, w5 -> o1 -> E_o1; its derivative is one product."
+    yield (
+        "One weight of the output layer lies on one path, w5 -> o1 -> E_o1; its derivative is "
+        "one product."
+    )
     yield from output_rows(net)
-    yield "w1 lies on two, by o1 and by o2; the derivative sums them. The old w5 and w7 belong there, as all gradients belong to one point."
+    yield (
+        "w1 lies on two, by o1 and by o2; the derivative sums them. The old w5 and w7 belong "
+        "there, as all gradients belong to one point."
+    )
     yield from hidden_rows(net)
     yield from after_rows()
-    yield "Others have computed his step before, with the same result (mcp-tool-shop-org/backprop-trace, fixtures/mazur.golden.jsonl):"
+    yield (
+        "Others have computed his step before, with the same result "
+        "(mcp-tool-shop-org/backprop-trace, fixtures/mazur.golden.jsonl):"
+    )
     yield from fixture_rows(net)
-    yield f"He leaves the biases as they are. Where they learn too, the error after one round is {error_with_biases():.9f}."
+    yield (
+        f"He leaves the biases as they are. Where they learn too, the error after one round is "
+        f"{error_with_biases():.9f}."
+    )
     told = refnet.explain(net, X, Y, "half_squared_error", lr=LR, weight=(1, 0, 0), digits=9)
-    yield "\nThe chain of w1 by refnet.explain, whose last section follows one weight (print the whole for all equations of the step):\n"
+    yield (
+        "\nThe chain of w1 by refnet.explain, whose last section follows one weight (print the "
+        "whole for all equations of the step):\n"
+    )
     yield str(replace(told, sections=told.sections[-1:]))
 
 
@@ -183,14 +247,26 @@ def paths():
     trace, gradients = net.forward(X), net.backward(net.forward(X), LOSS, Y)
     figure, ax = sheet(width=8.6, height=4.3)
     ax.axis("off")
-    small, box = {"ha": "center", "va": "center", "fontsize": 8}, {"fc": "white", "ec": "0.8", "pad": 1.5}
+    small, box = (
+        {"ha": "center", "va": "center", "fontsize": 8},
+        {"fc": "white", "ec": "0.8", "pad": 1.5},
+    )
     units = [X[0], trace[0].a[0], trace[1].a[0]]
     for layer, dense in enumerate(net.layers):
         for j, k in np.ndindex(dense.W.shape):
             on = (layer, j, k) in {(0, 0, 0), (1, 0, 0), (1, 1, 0)}
-            ax.plot([layer, layer + 1], [-k, -j], color=RED if on else "0.75", linewidth=3 if on else 1, zorder=1)
+            ax.plot(
+                [layer, layer + 1],
+                [-k, -j],
+                color=RED if on else "0.75",
+                linewidth=3 if on else 1,
+                zorder=1,
+            )
             at = 0.5 if j == k else 0.36
-            text = f"w{4 * layer + 2 * j + k + 1} {dense.W[j, k]:.2f}\ndE/dw {gradients[layer].dW[j, k]:+.6f}"
+            text = (
+                f"w{4 * layer + 2 * j + k + 1} {dense.W[j, k]:.2f}\ndE/dw "
+                f"{gradients[layer].dW[j, k]:+.6f}"
+            )
             ax.text(layer + at, -k - (j - k) * at, text, **small, bbox=box)
     for layer, (letter, values) in enumerate(zip("iho", units, strict=True)):
         for k, value in enumerate(values):
@@ -203,7 +279,13 @@ def paths():
     ax.scatter(2.7, -0.5, s=4600, color="white", edgecolors=BLUE, linewidths=1.5, zorder=2)
     ax.text(2.7, -0.5, f"E_total\n{LOSS.value(trace[1].a, Y):.4f}", **small, zorder=3)
     ax.set(xlim=(-0.3, 3.0), ylim=(-1.35, 0.35))
-    ax.legend([Line2D([], [], color=RED, linewidth=3)], ["the two paths from w1 to the error"], loc="lower left", fontsize=8, frameon=False)
+    ax.legend(
+        [Line2D([], [], color=RED, linewidth=3)],
+        ["the two paths from w1 to the error"],
+        loc="lower left",
+        fontsize=8,
+        frameon=False,
+    )
     ax.set_title("dE/dw1 sums over both paths")
     return figure
 
@@ -216,10 +298,16 @@ def error_curve():
     errors, mistaken = (np.array(learned(ROUNDS, late=late)[1]) for late in (False, True))
     figure, (left, right) = sheet(1, 2)
     left.loglog(rounds + 1, errors)
-    left.set(xlabel="round", ylabel="E_total before the round", title="One example, learned by heart")
+    left.set(
+        xlabel="round", ylabel="E_total before the round", title="One example, learned by heart"
+    )
     right.semilogx(rounds + 1, 100 * (mistaken / errors - 1), color=RED)
     right.axhline(0, color="0.6", linewidth=0.8)
-    right.set(xlabel="round", ylabel="E_total, % above or below the right one", title="The same, hidden deltas through the updated W2")
+    right.set(
+        xlabel="round",
+        ylabel="E_total, % above or below the right one",
+        title="The same, hidden deltas through the updated W2",
+    )
     return figure
 
 

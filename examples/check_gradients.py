@@ -1,10 +1,13 @@
-"""Checking gradients: differences of the cost, how far off they are themselves, and mistakes that a rule of thumb lets pass.
+"""Checking gradients: differences of the cost, how far off they are themselves, and
+mistakes that a rule of thumb lets pass.
 
     python examples/check_gradients.py [--plot DIR]
 
-A difference quotient is off by its truncation, which grows with its step h, and by rounding, which grows with 1/h. refnet.gradient_check
-estimates both and judges each entry by that. The rule of thumb compares norms, |g - n| / (|g| + |n|), with 1e-7, whatever the network.
-Sources: Squire and Trapp, Using complex variables to estimate derivatives of real functions (1998), for the complex step.
+A difference quotient is off by its truncation, which grows with its step h, and by
+rounding, which grows with 1/h. refnet.gradient_check estimates both and judges each
+entry by that. The rule of thumb compares norms, |g - n| / (|g| + |n|), with 1e-7,
+whatever the network. Sources: Squire and Trapp, Using complex variables to estimate
+derivatives of real functions (1998), for the complex step.
 """
 
 from functools import cache, partial
@@ -30,7 +33,9 @@ class TanhWithoutSquare(refnet.Tanh):
 
 
 class ForgotHalf(refnet.HalfSquaredError):
-    """A mistake: the gradient of the whole squared error, beside the value of half of it."""
+    """A mistake: the gradient of the whole squared error, beside the value of half of
+    it.
+    """
 
     def gradient(self, a, y):
         """Twice too large."""
@@ -47,7 +52,9 @@ class WithEpsilon(refnet.HalfSquaredError):
 
 @cache
 def data():
-    """x (20, 4), and targets (20, 3) from 0 to 1, at random, so that some cost is left after training."""
+    """x (20, 4), and targets (20, 3) from 0 to 1, at random, so that some cost is left
+    after training.
+    """
     rng = np.random.default_rng(0)
     return rng.standard_normal((ROWS, SIZES[0])), rng.uniform(size=(ROWS, SIZES[2]))
 
@@ -59,9 +66,18 @@ def network(hidden="tanh"):
 
 @cache
 def trained():
-    """The same network after 2,000 epochs with a falling learning rate, where the gradient is small."""
+    """The same network after 2,000 epochs with a falling learning rate, where the
+    gradient is small.
+    """
     net, schedule = network(), refnet.CosineLR(2000)
-    refnet.fit(net, *data(), loss="half_squared_error", optimizer=refnet.Adam(lr=0.05), epochs=2000, schedule=schedule)
+    refnet.fit(
+        net,
+        *data(),
+        loss="half_squared_error",
+        optimizer=refnet.Adam(lr=0.05),
+        epochs=2000,
+        schedule=schedule,
+    )
     return net
 
 
@@ -85,7 +101,9 @@ def cost(net, loss, theta):
     for layer in net.layers:
         W = theta[at : at + layer.W.size].reshape(layer.W.shape)
         at += layer.W.size + layer.b.size
-        layers.append(SimpleNamespace(W=W, b=theta[at - layer.b.size : at], activation=layer.activation))
+        layers.append(
+            SimpleNamespace(W=W, b=theta[at - layer.b.size : at], activation=layer.activation)
+        )
     return loss.value(forward(layers, x)[-1].a, y)
 
 
@@ -114,7 +132,10 @@ def errors():
     net, loss = network(), refnet.HalfSquaredError()
     _, gradients = net.loss_and_gradients(*data(), loss)
     g = gradients.vector
-    off = {method: [np.linalg.norm(quotients(net, loss, h, method) - g) for h in STEPS] for method in METHODS}
+    off = {
+        method: [np.linalg.norm(quotients(net, loss, h, method) - g) for h in STEPS]
+        for method in METHODS
+    }
     return {method: np.array(norms) / np.linalg.norm(g) for method, norms in off.items()}
 
 
@@ -127,7 +148,10 @@ def order(method):
 @cache
 def checks():
     """refnet.gradient_check of each subject, central and complex."""
-    return [[refnet.gradient_check(net, *data(), loss, method) for method in METHODS[1:]] for *_, net, loss in subjects()]
+    return [
+        [refnet.gradient_check(net, *data(), loss, method) for method in METHODS[1:]]
+        for *_, net, loss in subjects()
+    ]
 
 
 def story():
@@ -143,14 +167,25 @@ def verdicts():
     for (name, _, net, loss), pair in zip(subjects(), checks(), strict=True):
         thumb = measure(net, loss)
         central, complex_step = (max(array.share for array in check.arrays) for check in pair)
-        yield f"{name:<28}{thumb:>14.1e} {'passed' if thumb < THUMB else 'FAILED':<10}{central:>38.1e}{complex_step:>12.1e}"
+        yield (
+            f"{name:<28}{thumb:>14.1e} "
+            f"{'passed' if thumb < THUMB else 'FAILED':<10}{central:>38.1e}{complex_step:>12.1e}"
+        )
     for (name, right, *_), pair in zip(subjects(), checks(), strict=True):
         for check in pair:
-            yield Printed("planted", f"{name}, {check.method}", right, "passed" if check.passed else "failed")
+            yield Printed(
+                "planted", f"{name}, {check.method}", right, "passed" if check.passed else "failed"
+            )
     _, gradients = trained().loss_and_gradients(*data(), "half_squared_error")
     norm = np.linalg.norm(gradients.vector)
-    yield f"The rule of thumb does not know rounding: |g| of the trained network is {norm:.0e}, and beside it the rounding of C, divided by"
-    yield "2 h, is not small. Nor does it know how exact a difference can be, and so passes a mistake that is smaller than 1e-7."
+    yield (
+        f"The rule of thumb does not know rounding: |g| of the trained network is {norm:.0e}, "
+        f"and beside it the rounding of C, divided by"
+    )
+    yield (
+        "2 h, is not small. Nor does it know how exact a difference can be, and so passes a "
+        "mistake that is smaller than 1e-7."
+    )
 
 
 def steps():
@@ -158,7 +193,10 @@ def steps():
     yield "\nThe error |n - g| / |g| by the step h:"
     for method in METHODS:
         error, best = errors()[method], errors()[method].argmin()
-        yield f"  {method:<8} least {error[best]:.0e} at h = {STEPS[best]:.0e}; {error[0]:.0e} at h = {STEPS[0]:.0e}"
+        yield (
+            f"  {method:<8} least {error[best]:.0e} at h = {STEPS[best]:.0e}; {error[0]:.0e} at "
+            f"h = {STEPS[0]:.0e}"
+        )
     for method, power in zip(METHODS, ("1", "2", "2"), strict=True):
         yield Printed("theory", f"{method}: error for large h, power of h", power, order(method))
 
@@ -169,10 +207,16 @@ def valley():
 
     figure, ax = sheet(width=6.8, height=4.3)
     for method, line, marker in zip(METHODS, LINES, MARKERS, strict=False):
-        ax.loglog(STEPS, errors()[method], linestyle=line, marker=marker, markersize=3.5, label=method)
+        ax.loglog(
+            STEPS, errors()[method], linestyle=line, marker=marker, markersize=3.5, label=method
+        )
     ax.axhline(THUMB, color="0.5", linewidth=0.8)
     ax.text(STEPS[-1], THUMB * 1.3, "rule of thumb", ha="right", fontsize=8, color="0.35")
-    ax.set(xlabel="step h", ylabel="error of the differences, |n - g| / |g|", title="Rounding on the left, truncation on the right")
+    ax.set(
+        xlabel="step h",
+        ylabel="error of the differences, |n - g| / |g|",
+        title="Rounding on the left, truncation on the right",
+    )
     ax.legend()
     return figure
 

@@ -1,4 +1,5 @@
-"""Elgendy, Deep Learning for Vision Systems, section 2.3: seven activation functions, their slopes, and what the text says of them.
+"""Elgendy, Deep Learning for Vision Systems, section 2.3: seven activation functions,
+their slopes, and what the text says of them.
 
     python examples/elgendy_activations.py [--plot DIR]
 """
@@ -14,8 +15,18 @@ TABLE = (  # of table 2.1: name, activation, its equation, the equation computed
     ("identity", refnet.Identity(), "x", lambda x: x),
     ("step", refnet.Heaviside(), "0 if x <= 0, 1 if x > 0", lambda x: np.where(x <= 0, 0.0, 1.0)),
     ("sigmoid", refnet.Sigmoid(), "1 / (1 + e^-x)", lambda x: 1 / (1 + np.exp(-x))),
-    ("softmax of (x, 0)", refnet.Softmax(), "e^xj / sum of e^xi", lambda x: np.exp(x) / (np.exp(x) + np.exp(0))),
-    ("tanh", refnet.Tanh(), "(e^x - e^-x) / (e^x + e^-x)", lambda x: (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x))),
+    (
+        "softmax of (x, 0)",
+        refnet.Softmax(),
+        "e^xj / sum of e^xi",
+        lambda x: np.exp(x) / (np.exp(x) + np.exp(0)),
+    ),
+    (
+        "tanh",
+        refnet.Tanh(),
+        "(e^x - e^-x) / (e^x + e^-x)",
+        lambda x: (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x)),
+    ),
     ("ReLU", refnet.ReLU(), "max(0, x)", lambda x: np.maximum(0, x)),
     ("leaky ReLU", refnet.LeakyReLU(0.01), "max(0.01 x, x)", lambda x: np.maximum(0.01 * x, x)),
 )
@@ -26,7 +37,11 @@ AGES = (25.0, 43.0)  # where the text's straight line for diabetes crosses 0 and
 def value(activation, z):
     """f(z) for a vector z; of a softmax, the first of the two outputs for (z, 0)."""
     z = np.atleast_1d(np.asarray(z, dtype=float))
-    return activation.value(np.column_stack([z, np.zeros_like(z)]))[:, 0] if activation.name == "softmax" else activation.value(z)
+    return (
+        activation.value(np.column_stack([z, np.zeros_like(z)]))[:, 0]
+        if activation.name == "softmax"
+        else activation.value(z)
+    )
 
 
 def slope(activation, z):
@@ -36,7 +51,9 @@ def slope(activation, z):
         return np.where(z == 0, np.nan, 0.0)
     if activation.name == "softmax":
         pair = np.column_stack([z, np.zeros_like(z)])
-        return activation.pullback(np.tile([1.0, 0.0], (len(z), 1)), pair, activation.value(pair))[:, 0]
+        return activation.pullback(np.tile([1.0, 0.0], (len(z), 1)), pair, activation.value(pair))[
+            :, 0
+        ]
     return activation.derivative(z, activation.value(z))
 
 
@@ -46,22 +63,34 @@ def alike(a, b):
 
 
 def integer_layers():
-    """Two layers without activation whose weights are integers, and the one layer that is the same."""
-    first, second = refnet.Dense([[2, -1], [3, 5], [-4, 1]], [1, -2, 3]), refnet.Dense([[1, -3, 2], [4, 0, -1]], [5, -6])
+    """Two layers without activation whose weights are integers, and the one layer that
+    is the same.
+    """
+    first, second = (
+        refnet.Dense([[2, -1], [3, 5], [-4, 1]], [1, -2, 3]),
+        refnet.Dense([[1, -3, 2], [4, 0, -1]], [5, -6]),
+    )
     one = refnet.Dense(second.W @ first.W, second.W @ first.b + second.b)
     return refnet.Network([first, second]), refnet.Network([one])
 
 
 @cache
 def linear_learning():
-    """Two layers without activation descend on y = 4 x1 - x2 + 3: cost and norm of the gradient before and after 100 steps."""
+    """Two layers without activation descend on y = 4 x1 - x2 + 3: cost and norm of the
+    gradient before and after 100 steps.
+    """
     rng = np.random.default_rng(0)
     x = rng.normal(size=(50, 2))
     y = x @ [[4.0], [-1.0]] + 3.0
     net = refnet.mlp([2, 3, 1], hidden="identity", output="identity", seed=0)
     steps = []
     refnet.fit(
-        net, x, y, loss="mse", optimizer=refnet.SGD(lr=0.02), epochs=101,
+        net,
+        x,
+        y,
+        loss="mse",
+        optimizer=refnet.SGD(lr=0.02),
+        epochs=101,
         on_step=lambda step: steps.append((step.loss, np.linalg.norm(step.gradients.vector))),
     )
     return np.transpose(steps)
@@ -91,7 +120,13 @@ def cheat_sheet():
     far = np.array([-1e6, 1e6])
     finite = sum(bool((np.abs(value(activation, far)) <= 1).all()) for _, activation, _, _ in TABLE)
     do = "what they are needed for" if finite == len(TABLE) else f"{finite} of {len(TABLE)} do"
-    yield Printed("§2.3", "restricting the output to a finite value", "what they are needed for", do, "elgendy-finite-value")
+    yield Printed(
+        "§2.3",
+        "restricting the output to a finite value",
+        "what they are needed for",
+        do,
+        "elgendy-finite-value",
+    )
     step = next(formula for name, *_, formula in TABLE if name == "step")
     yield Printed("table 2.1", "step at 0 (§2.1 and fig. 2.5 have 1)", "0", int(step(0.0)))
 
@@ -100,40 +135,78 @@ def linear():
     """Section 2.3.1: layers without an activation function."""
     line = refnet.Network([refnet.Dense([[4]], [0])])
     trace = line.forward([[-2.0], [0.5], [3.0]])
-    f_prime = line.backward(trace, "mse", trace.output - 1.5).wrt_input(line).ravel()  # y so chosen that dC/da = 2 1.5 / 3 = 1
+    # y so chosen that dC/da = 2 1.5 / 3 = 1
+    f_prime = line.backward(trace, "mse", trace.output - 1.5).wrt_input(line).ravel()
     yield Printed("fig. 2.13", "derivative of 4 x at -2, 0.5, 3", "4, 4, 4", f_prime)
     two, one = integer_layers()
     x = np.random.default_rng(0).integers(-9, 10, (100, 2))
     same = np.array_equal(two.predict(x), one.predict(x))
-    yield Printed("§2.3.1", "composition of linear functions", "linear", "linear" if same else "not linear")
+    yield Printed(
+        "§2.3.1", "composition of linear functions", "linear", "linear" if same else "not linear"
+    )
     cost, norm = linear_learning()
     falls = f"{cost[0]:.1f} to {cost[-1]:.0e}" if cost[-1] < cost[0] else "no learning"
-    shrinks = f"{norm[0]:.1f} to {norm[-1]:.0e}" if f"{norm[-1]:.1f}" != f"{norm[0]:.1f}" else "the same"
-    yield Printed("§2.3.1", f"cost of a linear 2-3-1 network, {len(cost) - 1} steps", "no learning", falls, "elgendy-no-learning")
-    yield Printed("§2.3.1", "norm of its gradient", "the same", shrinks, "elgendy-gradient-the-same")
-    yield "W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2), here to the last bit; a linear target (4 x1 - x2 + 3) is learned all the same."
-    yield "What is constant is dz/dx = w. The step needs dC/dw = (dC/dz) x, which has the error and the input in it."
+    shrinks = (
+        f"{norm[0]:.1f} to {norm[-1]:.0e}" if f"{norm[-1]:.1f}" != f"{norm[0]:.1f}" else "the same"
+    )
+    yield Printed(
+        "§2.3.1",
+        f"cost of a linear 2-3-1 network, {len(cost) - 1} steps",
+        "no learning",
+        falls,
+        "elgendy-no-learning",
+    )
+    yield Printed(
+        "§2.3.1", "norm of its gradient", "the same", shrinks, "elgendy-gradient-the-same"
+    )
+    yield (
+        "W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2), here to the last bit; a linear target "
+        "(4 x1 - x2 + 3) is learned all the same."
+    )
+    yield (
+        "What is constant is dz/dx = w. The step needs dC/dw = (dC/dz) x, which has the error "
+        "and the input in it."
+    )
 
 
 def sigmoid():
     """Section 2.3.3: from a straight line to the sigmoid."""
     at = value(refnet.Sigmoid(), [0.0, 1.0])
     yield (
-        f"A straight line is 0 at the age of {AGES[0]:g} and 1 at {AGES[1]:g}. The sigmoid of that line is {at[0]:.2f} and {at[1]:.2f} "
+        f"A straight line is 0 at the age of {AGES[0]:g} and 1 at {AGES[1]:g}. The sigmoid of "
+        f"that line is {at[0]:.2f} and {at[1]:.2f} "
         "at these ages, not 0 and 1:\nbeta0 and beta1 have to be fitted anew for the sigmoid."
     )
     z = np.linspace(-6, 6, 1201)
     squeezed = probability(z, 1.0)
-    bounds = "0 < probability < 1" if (squeezed > 0).all() and (squeezed < 1).all() else "beyond 0 or 1"
+    bounds = (
+        "0 < probability < 1" if (squeezed > 0).all() and (squeezed < 1).all() else "beyond 0 or 1"
+    )
     yield Printed("§2.3.3", "exp(z) / (exp(z) + 1)", "0 < probability < 1", bounds)
     for epsilon, erratum in ((1.0, ""), (0.01, "elgendy-epsilon")):
         shifts = {"sigmoid(z)": 0.0, f"sigmoid(z + {-np.log(epsilon):.3f})": -np.log(epsilon)}
-        found = [name for name, shift in shifts.items() if alike(probability(z, epsilon), value(refnet.Sigmoid(), z + shift))]
-        yield Printed("§2.3.3", f"exp(z) / (exp(z) + {epsilon:g})", "sigmoid(z)", found[0] if found else "no sigmoid", erratum)
+        found = [
+            name
+            for name, shift in shifts.items()
+            if alike(probability(z, epsilon), value(refnet.Sigmoid(), z + shift))
+        ]
+        yield Printed(
+            "§2.3.3",
+            f"exp(z) / (exp(z) + {epsilon:g})",
+            "sigmoid(z)",
+            found[0] if found else "no sigmoid",
+            erratum,
+        )
     at_zero = probability(0.0, 0.01)
-    yield f"With 0.01 for epsilon p(z = 0) is {at_zero:.4f} instead of 0.5: a small epsilon is a shift of z by -log epsilon."
+    yield (
+        f"With 0.01 for epsilon p(z = 0) is {at_zero:.4f} instead of 0.5: a small epsilon is a "
+        f"shift of z by -log epsilon."
+    )
     first = next(z for z in range(100) if value(refnet.Sigmoid(), z)[0] == 1.0)
-    yield f"In exact arithmetic p never reaches 0 or 1; in double precision the sigmoid rounds to 1 from z = {first} on."
+    yield (
+        f"In exact arithmetic p never reaches 0 or 1; in double precision the sigmoid rounds to "
+        f"1 from z = {first} on."
+    )
 
 
 def softmax_and_tanh():
@@ -143,19 +216,33 @@ def softmax_and_tanh():
     same = alike(softmax[:, 0], value(refnet.Sigmoid(), z[:, 0] - z[:, 1]))
     total = refnet.Softmax().value(np.array([[1.0, 2.0, 3.0]])).sum()
     yield Printed("§2.3.4", "sum of the outputs for (1, 2, 3)", "1", total)
-    yield Printed("§2.3.4", "softmax of two classes", "like a sigmoid", "like a sigmoid" if same else "unlike")
+    yield Printed(
+        "§2.3.4", "softmax of two classes", "like a sigmoid", "like a sigmoid" if same else "unlike"
+    )
     t = np.linspace(-40, 40, 8001)
     tanh, sigma = value(refnet.Tanh(), t), value(refnet.Sigmoid(), t)
-    forms = {"shifted": sigma + (tanh - sigma).mean(), "scaled both ways, shifted": 2 * value(refnet.Sigmoid(), 2 * t) - 1}
+    forms = {
+        "shifted": sigma + (tanh - sigma).mean(),
+        "scaled both ways, shifted": 2 * value(refnet.Sigmoid(), 2 * t) - 1,
+    }
     found = [name for name, form in forms.items() if alike(tanh, form)]
     yield Printed("§2.3.5", "range of the sigmoid", "0 and 1", [sigma.min(), sigma.max()])
     yield Printed("§2.3.5", "range of tanh", "-1 to 1", [tanh.min(), tanh.max()])
-    yield Printed("§2.3.5", "tanh from the sigmoid", "shifted", found[0] if found else "another", "elgendy-tanh-shifted")
+    yield Printed(
+        "§2.3.5",
+        "tanh from the sigmoid",
+        "shifted",
+        found[0] if found else "another",
+        "elgendy-tanh-shifted",
+    )
     yield Printed("§2.3.5", "mean of the sigmoid, z from -40 to 40", "0.5", sigma.mean())
     yield Printed("§2.3.5", "mean of tanh", "0", tanh.mean())
     left = np.ptp(tanh - sigma) / 2
     yield "Of two classes: softmax(z1, z2) = (s, 1 - s) with s = sigmoid(z1 - z2)."
-    yield f"tanh(z) = 2 sigmoid(2 z) - 1. Whatever shift up or down is taken, sigmoid + shift is off by {left:.2f} or more somewhere."
+    yield (
+        f"tanh(z) = 2 sigmoid(2 z) - 1. Whatever shift up or down is taken, sigmoid + shift is "
+        f"off by {left:.2f} or more somewhere."
+    )
 
 
 def saturation():
@@ -163,7 +250,10 @@ def saturation():
     high = [value(activation, 20.0)[0] for name, activation, _, _ in TABLE if name in FINITE]
     low = [value(activation, -20.0)[0] for name, activation, _, _ in TABLE if name in FINITE]
     yield Printed("§2.3.7", "where sigmoid and tanh saturate", "~ 1, ~ 1", high)
-    yield f"The text names only the upper ends. For very negative z the sigmoid saturates at {low[0]:.0f} and tanh at {low[1]:.0f}."
+    yield (
+        f"The text names only the upper ends. For very negative z the sigmoid saturates at "
+        f"{low[0]:.0f} and tanh at {low[1]:.0f}."
+    )
     at = np.array([0, 1, 2, 5, 10, 20])
     yield f"{'Slope at z':<16}" + "".join(f"{z:>10}" for z in at)
     for name, activation, _, _ in TABLE:
@@ -181,17 +271,28 @@ def rectifiers():
     tried = [slope(refnet.LeakyReLU(s), -1.0)[0] for s in slopes]
     yield Printed("§2.3.7", "leaky ReLU below zero: the slope", "0.01", tried[1])
     yield Printed("§2.3.7", "slopes below zero to try", "0.1, 0.01, 0.002", tried)
-    forms = [f"{s:g}: {np.array_equal(value(refnet.LeakyReLU(s), z), np.maximum(s * z, z))}" for s in (*slopes, 2)]
-    yield f"max(slope x, x) is the leaky ReLU for slopes up to 1. Slope and whether they are equal: {', '.join(forms)}."
+    forms = [
+        f"{s:g}: {np.array_equal(value(refnet.LeakyReLU(s), z), np.maximum(s * z, z))}"
+        for s in (*slopes, 2)
+    ]
+    yield (
+        f"max(slope x, x) is the leaky ReLU for slopes up to 1. Slope and whether they are "
+        f"equal: {', '.join(forms)}."
+    )
     try:
         max(0, z)
     except ValueError as error:
         why = str(error).partition(".")[0]
-        yield f"A ReLU that asks whether x < 0, as Python's max(0, x) does, takes one number, not the array of a layer:\n{why}."
+        yield (
+            f"A ReLU that asks whether x < 0, as Python's max(0, x) does, takes one number, not "
+            f"the array of a layer:\n{why}."
+        )
 
 
 def drawings():
-    """Table 2.1 and figures 2.12 to 2.19; what a linear network learns; the sigmoid as a probability and as tanh."""
+    """Table 2.1 and figures 2.12 to 2.19; what a linear network learns; the sigmoid as
+    a probability and as tanh.
+    """
     yield "elgendy_activations", draw_activations
     yield "elgendy_linear", draw_linear
     yield "elgendy_sigmoid", draw_sigmoid
@@ -204,19 +305,33 @@ def draw_activations():
     z = np.linspace(-6, 6, 601)
     figure, panels = sheet(2, 4, width=3.5, height=3.2)
     for axes, (name, activation, equation, _) in zip(panels.flat, TABLE, strict=False):
-        for part in (np.ones(z.shape, bool),) if activation.analytic else (z < 0, z > 0):  # f or f' jumps at 0
+        # f or f' jumps at 0
+        for part in (np.ones(z.shape, bool),) if activation.analytic else (z < 0, z > 0):
             axes.plot(z[part], value(activation, z[part]), color=BLUE)
             axes.plot(z[part], slope(activation, z[part]), color=RED, linestyle="--")
-        low, high = {"identity": (-2, 3), "ReLU": (-1, 3), "leaky ReLU": (-1, 3), "tanh": (-1.15, 1.25)}.get(name, (-0.25, 1.25))
+        low, high = {
+            "identity": (-2, 3),
+            "ReLU": (-1, 3),
+            "leaky ReLU": (-1, 3),
+            "tanh": (-1.15, 1.25),
+        }.get(name, (-0.25, 1.25))
         axes.axhline(0, color=BLACK, linewidth=0.5)
         axes.set(title=f"{name}\n{equation}", xlabel="x", ylabel="f, f'", ylim=(low, high))
-        axes.legend(axes.lines[:2], ("f(x)", "f'(x)"), loc="lower right" if name == "identity" else "upper left")
+        axes.legend(
+            axes.lines[:2],
+            ("f(x)", "f'(x)"),
+            loc="lower right" if name == "identity" else "upper left",
+        )
     last = panels.flat[-1]
     far = np.linspace(-12, 12, 241)
-    for (name, activation, _, _), style in zip((row for row in TABLE if row[0] in (*FINITE, "ReLU")), LINES, strict=False):
+    for (name, activation, _, _), style in zip(
+        (row for row in TABLE if row[0] in (*FINITE, "ReLU")), LINES, strict=False
+    ):
         found = slope(activation, far)
         last.semilogy(far[found > 0], found[found > 0], linestyle=style, label=name)
-    last.set(title="slope far from zero\n(of ReLU below zero: 0)", xlabel="x", ylabel="f', logarithmic")
+    last.set(
+        title="slope far from zero\n(of ReLU below zero: 0)", xlabel="x", ylabel="f', logarithmic"
+    )
     last.legend(loc="lower center")
     return figure
 
@@ -229,7 +344,11 @@ def draw_linear():
     figure, axes = sheet(width=6.4)
     axes.semilogy(cost, color=BLUE, label="cost C")
     axes.semilogy(norm, color=RED, linestyle="--", label="norm of the gradient")
-    axes.set(title="without activations, on $y = 4 x_1 - x_2 + 3$, a network learns", xlabel="step", ylabel="cost, norm (logarithmic)")
+    axes.set(
+        title="without activations, on $y = 4 x_1 - x_2 + 3$, a network learns",
+        xlabel="step",
+        ylabel="cost, norm (logarithmic)",
+    )
     axes.legend()
     return figure
 
@@ -244,17 +363,36 @@ def draw_sigmoid():
     z = 8 * p - 4  # steep enough for 0.02 and 0.98 where the line has 0 and 1
     left.plot(ages, p, linestyle=LINES[0], label="straight line")
     for epsilon, style in ((1.0, LINES[1]), (0.01, LINES[2])):
-        left.plot(ages, probability(z, epsilon), linestyle=style, label=f"exp(z) / (exp(z) + {epsilon:g})")
+        left.plot(
+            ages, probability(z, epsilon), linestyle=style, label=f"exp(z) / (exp(z) + {epsilon:g})"
+        )
     left.axhspan(0, 1, color="0.93", zorder=0)
-    left.set(title="a line is no probability; epsilon shifts", xlabel="age in years", ylabel="p", ylim=(-0.6, 2.2))
+    left.set(
+        title="a line is no probability; epsilon shifts",
+        xlabel="age in years",
+        ylabel="p",
+        ylim=(-0.6, 2.2),
+    )
     left.legend(loc="upper left")
     t = np.linspace(-6, 6, 401)
     tanh, sigma = value(refnet.Tanh(), t), value(refnet.Sigmoid(), t)
     right.plot(t, tanh, label="tanh(z)")
     right.plot(t, sigma, linestyle="--", label="sigmoid(z)")
     right.plot(t, sigma - 0.5, linestyle="-.", label="sigmoid(z) - 0.5: shifted")
-    right.plot(t[::20], 2 * value(refnet.Sigmoid(), 2 * t[::20]) - 1, "o", color=BLACK, markersize=4, label="2 sigmoid(2z) - 1")
-    right.set(title="tanh is the sigmoid scaled and shifted", xlabel="z", ylabel="f(z)", ylim=(-1.15, 1.15))
+    right.plot(
+        t[::20],
+        2 * value(refnet.Sigmoid(), 2 * t[::20]) - 1,
+        "o",
+        color=BLACK,
+        markersize=4,
+        label="2 sigmoid(2z) - 1",
+    )
+    right.set(
+        title="tanh is the sigmoid scaled and shifted",
+        xlabel="z",
+        ylabel="f(z)",
+        ylim=(-1.15, 1.15),
+    )
     right.legend(loc="lower right")
     return figure
 

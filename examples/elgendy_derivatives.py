@@ -1,4 +1,5 @@
-"""Elgendy, Deep Learning for Vision Systems, section 2.6.2: the rules of its calculus refresher, on 10x^5 + 4x^7 + 12x and the sigmoid.
+"""Elgendy, Deep Learning for Vision Systems, section 2.6.2: the rules of its calculus
+refresher, on 10x^5 + 4x^7 + 12x and the sigmoid.
 
     python examples/elgendy_derivatives.py [--plot DIR]
 """
@@ -31,22 +32,36 @@ def v(x):
 
 
 def difference(g, x, h=Fraction(1, 10**6)):
-    """The central difference of g at an integer, rounded to an integer: of what is used here less than 1e-6 off the derivative."""
+    """The central difference of g at an integer, rounded to an integer: of what is used
+    here less than 1e-6 off the derivative.
+    """
     return round((g(x + h) - g(x - h)) / (2 * h))
 
 
 def derived():
-    """f' by the power rule n x^(n-1), the constant multiple rule and the sum rule, written out."""
+    """f' by the power rule n x^(n-1), the constant multiple rule and the sum rule,
+    written out.
+    """
     powers = {power - 1: factor * power for power, factor in TERMS.items()}
-    return " + ".join(f"{factor}x^{power}" if power else f"{factor}" for power, factor in powers.items())
+    return " + ".join(
+        f"{factor}x^{power}" if power else f"{factor}" for power, factor in powers.items()
+    )
 
 
 def sigmoid_derivation(x):
-    """The six lines of the derivation as printed, each at x; the two with d/dx in them by a complex step, which subtracts nothing."""
+    """The six lines of the derivation as printed, each at x; the two with d/dx in them
+    by a complex step, which subtracts nothing.
+    """
     e, below = np.exp(-x), 1.0 + np.exp(-(x + 1e-30j))
     s = 1.0 / (1.0 + e)
     operators = [(1.0 / below).imag / 1e-30, below.imag / 1e-30]
-    return [*operators, -((1.0 + e) ** -2.0) * -e, e / (1.0 + e) ** 2, s * (e / (1.0 + e)), s * (1.0 - s)]
+    return [
+        *operators,
+        -((1.0 + e) ** -2.0) * -e,
+        e / (1.0 + e) ** 2,
+        s * (e / (1.0 + e)),
+        s * (1.0 - s),
+    ]
 
 
 def power_rule_alone(x):
@@ -66,15 +81,27 @@ def slope(x):
 
 
 def right_lines():
-    """The numbers of the lines that are sigma'(x), to nine decimals, at each of some points."""
+    """The numbers of the lines that are sigma'(x), to nine decimals, at each of some
+    points.
+    """
     lines = np.array([sigmoid_derivation(x) for x in POINTS]).T
-    return [number for number, line in enumerate(lines, 1) if side_by_side(line, 9) == side_by_side(slope(POINTS), 9)]
+    return [
+        number
+        for number, line in enumerate(lines, 1)
+        if side_by_side(line, 9) == side_by_side(slope(POINTS), 9)
+    ]
 
 
 def rules_of_the_sigmoid():
     """The rules that make sigma'(x), to nine decimals at each of some points."""
-    made = {"the power rule": power_rule_alone(POINTS), "power and chain rule": with_chain_rule(POINTS)}
-    return named(side_by_side(slope(POINTS), 9), {rules: side_by_side(values, 9) for rules, values in made.items()})
+    made = {
+        "the power rule": power_rule_alone(POINTS),
+        "power and chain rule": with_chain_rule(POINTS),
+    }
+    return named(
+        side_by_side(slope(POINTS), 9),
+        {rules: side_by_side(values, 9) for rules, values in made.items()},
+    )
 
 
 def named(found, candidates):
@@ -84,13 +111,17 @@ def named(found, candidates):
 
 def power_rule(n=5, x=2):
     """What the derivative of x^n is."""
-    return named(difference(lambda t: t**n, x), {"x^(n-1)": x ** (n - 1), "n x^(n-1)": n * x ** (n - 1)})
+    return named(
+        difference(lambda t: t**n, x), {"x^(n-1)": x ** (n - 1), "n x^(n-1)": n * x ** (n - 1)}
+    )
 
 
 def sum_rule(x=2):
     """How (u + v)' is made of u' and v'."""
     du, dv = difference(u, x), difference(v, x)
-    return named(difference(lambda t: u(t) + v(t), x), {"f'(x) - g'(x)": du - dv, "f'(x) + g'(x)": du + dv})
+    return named(
+        difference(lambda t: u(t) + v(t), x), {"f'(x) - g'(x)": du - dv, "f'(x) + g'(x)": du + dv}
+    )
 
 
 def story():
@@ -101,16 +132,24 @@ def story():
 
 def slopes():
     """The example of the refresher."""
-    yield "\nf(x) = 10x^5 + 4x^7 + 12x. Its slope at 2 and at 6, from the text's f'(x), beside a central difference of fractions:"
+    yield (
+        "\nf(x) = 10x^5 + 4x^7 + 12x. Its slope at 2 and at 6, from the text's f'(x), beside a "
+        "central difference of fractions:"
+    )
     yield Printed(WHERE, "f'(x)", "50x^4 + 28x^6 + 12", derived())
     for x in (2, 6):
-        yield Printed(WHERE, f"f'({x})", f"{50 * x**4 + 28 * x**6 + 12}", difference(f, x), whose="expected")
+        yield Printed(
+            WHERE, f"f'({x})", f"{50 * x**4 + 28 * x**6 + 12}", difference(f, x), whose="expected"
+        )
 
 
 def rules():
     """The list of rules; the chain rule, its last, is in section 2.7.1."""
     du, dv = 28 * 2**6, 12
-    yield "The rules at x = 2, for f(x) = 4x^7 and g(x) = 12x. A rule gives what is expected; a central difference is what is so:"
+    yield (
+        "The rules at x = 2, for f(x) = 4x^7 and g(x) = 12x. A rule gives what is expected; a "
+        "central difference is what is so:"
+    )
     quotient = (v(2) * du - u(2) * dv) // v(2) ** 2
     made = (  # rule, what it gives, a central difference of what it is a rule for
         ("constant multiple: 10 f(x)", 10 * du, difference(lambda x: 10 * u(x), 2)),
@@ -121,20 +160,45 @@ def rules():
     for rule, given, got in made:
         yield Printed(WHERE, rule, f"{given}", got, whose="expected")
     yield Printed(WHERE, "constant: 7", "0", difference(lambda _: 7, 2))
-    yield Printed(WHERE, "power: x^n, for n = 5", "x^(n-1)", power_rule(), erratum="elgendy-power-rule")
-    yield Printed(WHERE, "sum: f(x) + g(x)", "f'(x) - g'(x)", sum_rule(), erratum="elgendy-sum-rule")
+    yield Printed(
+        WHERE, "power: x^n, for n = 5", "x^(n-1)", power_rule(), erratum="elgendy-power-rule"
+    )
+    yield Printed(
+        WHERE, "sum: f(x) + g(x)", "f'(x) - g'(x)", sum_rule(), erratum="elgendy-sum-rule"
+    )
 
 
 def sigmoid():
     """The derivation of sigma', and the rules that it takes."""
-    yield f"x^(n-1) alone makes {2**4} of x^5 at 2; the derivative is {difference(lambda x: x**5, 2)}."
+    yield (
+        f"x^(n-1) alone makes {2**4} of x^5 at 2; the derivative is "
+        f"{difference(lambda x: x**5, 2)}."
+    )
     lines = " ".join(map(str, right_lines()))
-    yield Printed(WHERE, "lines of sigma' that are equal", "1 2 3 4 5 6", lines, erratum="elgendy-sigmoid-derivation")
-    yield Printed(WHERE, "what makes sigma'", "the power rule", rules_of_the_sigmoid(), erratum="elgendy-power-rule-alone")
+    yield Printed(
+        WHERE,
+        "lines of sigma' that are equal",
+        "1 2 3 4 5 6",
+        lines,
+        erratum="elgendy-sigmoid-derivation",
+    )
+    yield Printed(
+        WHERE,
+        "what makes sigma'",
+        "the power rule",
+        rules_of_the_sigmoid(),
+        erratum="elgendy-power-rule-alone",
+    )
     alone = power_rule_alone(0.0)
     second, last = sigmoid_derivation(0.0)[1::4]
-    yield f"At 0 the second line is {second:.2f}, the derivative of 1 + e^-x; with an exponent -1 on it, {last:.2f} like the others."
-    yield f"The power rule gives {alone:.2f} there. The other factor, {last / alone:.0f}, is the slope of 1 + e^-x: the chain rule."
+    yield (
+        f"At 0 the second line is {second:.2f}, the derivative of 1 + e^-x; with an exponent -1 "
+        f"on it, {last:.2f} like the others."
+    )
+    yield (
+        f"The power rule gives {alone:.2f} there. The other factor, {last / alone:.0f}, is the "
+        f"slope of 1 + e^-x: the chain rule."
+    )
 
 
 def drawings():
@@ -142,7 +206,9 @@ def drawings():
 
 
 def draw():
-    """The sidebar's curve with its slopes at 2 and 6, and the derivative of the sigmoid with and without the chain rule's factor."""
+    """The sidebar's curve with its slopes at 2 and 6, and the derivative of the sigmoid
+    with and without the chain rule's factor.
+    """
     from pictures import sheet
 
     figure, axes = sheet(1, 3, width=4.4)
@@ -162,7 +228,12 @@ def draw_slope(axes, at, end):
 
     x, near = np.linspace(0.0, end, 200), np.linspace(at - 0.25 * at, end, 2)
     axes.plot(x, f(x), label="f(x)")
-    axes.plot(near, f(at) + difference(f, at) * (near - at), "--", label=f"slope f'({at}) = {difference(f, at)}")
+    axes.plot(
+        near,
+        f(at) + difference(f, at) * (near - at),
+        "--",
+        label=f"slope f'({at}) = {difference(f, at)}",
+    )
     axes.plot(at, f(at), "o", color=BLACK, zorder=3)
     axes.set(title=f"$f(x) = 10x^5 + 4x^7 + 12x$ at {at}", xlabel="x", ylabel="f(x)")
     axes.legend(loc="upper left")

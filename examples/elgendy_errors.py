@@ -1,4 +1,5 @@
-"""Elgendy, Deep Learning for Vision Systems, section 2.5: what squared, absolute and cross-entropy errors say of a prediction.
+"""Elgendy, Deep Learning for Vision Systems, section 2.5: what squared, absolute and
+cross-entropy errors say of a prediction.
 
     python examples/elgendy_errors.py [--plot DIR]
 """
@@ -13,7 +14,8 @@ from printed import Printed, run, side_by_side
 
 DOG = np.array([[0.0, 1.0, 0.0]])  # the true distribution over cat, dog and fish
 GUESSES = {"first": [0.2, 0.3, 0.5], "later": [0.3, 0.5, 0.2], "ideal": [0.0, 1.0, 0.0]}
-PRICES = np.array([210.0, 230.0, 250.0, 260.0, 300.0, 310.0, 2400.0])  # of seven houses, in thousands: the last is a palace
+# of seven houses, in thousands: the last is a palace
+PRICES = np.array([210.0, 230.0, 250.0, 260.0, 300.0, 310.0, 2400.0])
 
 
 def cross_entropy(guess, target=DOG):
@@ -22,24 +24,41 @@ def cross_entropy(guess, target=DOG):
 
 
 def as_printed(guess):
-    """-sum yhat log p, where yhat is the prediction as it is everywhere else in the chapter, so that yhat = p."""
+    """-sum yhat log p, where yhat is the prediction as it is everywhere else in the
+    chapter, so that yhat = p.
+    """
     return cross_entropy(guess, np.array([guess]))
 
 
 def inner_sum_over_rows(targets, guesses):
-    """The double sum with i bound twice, as printed: the inner sum runs over rows, n times, and j is left over. One value for each j."""
-    terms = [[0.0 if y == 0.0 else -y * np.log(p) for y, p in zip(*pair, strict=True)] for pair in zip(targets, guesses, strict=True)]
-    return [sum(sum(terms[i][j] for i in range(len(terms))) for _ in terms) for j in range(len(terms[0]))]
+    """The double sum with i bound twice, as printed: the inner sum runs over rows, n
+    times, and j is left over. One value for each j.
+    """
+    terms = [
+        [0.0 if y == 0.0 else -y * np.log(p) for y, p in zip(*pair, strict=True)]
+        for pair in zip(targets, guesses, strict=True)
+    ]
+    return [
+        sum(sum(terms[i][j] for i in range(len(terms))) for _ in terms)
+        for j in range(len(terms[0]))
+    ]
 
 
 @cache
 def best_constant(loss):
-    """The one price, in whole thousands, with the smallest error against all of them."""
-    return min(range(2500), key=lambda price: loss.value(np.full((len(PRICES), 1), float(price)), PRICES[:, None]))
+    """The one price, in whole thousands, with the smallest error against all of
+    them.
+    """
+    return min(
+        range(2500),
+        key=lambda price: loss.value(np.full((len(PRICES), 1), float(price)), PRICES[:, None]),
+    )
 
 
 def neuron_error(w, x=Fraction(3, 10), y=Fraction(8, 10)):
-    """|w x - y| of a perceptron, by refnet where they are floats and exactly where they are fractions."""
+    """|w x - y| of a perceptron, by refnet where they are floats and exactly where they
+    are fractions.
+    """
     if isinstance(w, Fraction):
         return abs(w * x - y)
     neuron = refnet.Network([refnet.Dense([[w]], [0.0], "identity")])
@@ -60,20 +79,44 @@ def cancelling():
     right = np.zeros_like(errors)
     squared, absolute = refnet.MSE().value(errors, right), refnet.MAE().value(errors, right)
     yield "\nTwo predictions, 10 too high and 10 too low."
-    yield Printed("§2.5.3", "their average error", "zero", "zero" if errors.mean() == 0 else f"{errors.mean()}")
+    yield Printed(
+        "§2.5.3",
+        "their average error",
+        "zero",
+        "zero" if errors.mean() == 0 else f"{errors.mean()}",
+    )
     yield Printed("§2.5.3", "how far off each of them is", "10", absolute)
     yield f"Neither MAE, {absolute:g}, nor MSE, {squared:g}, lets the two cancel."
 
 
 def mean_and_median():
     """What an outlier does to MSE and MAE (section 2.5.4)."""
-    palace = [loss.value(np.full((len(PRICES), 1), 260.0), PRICES[:, None]) for loss in (refnet.MSE(), refnet.MAE())]
-    rest = [loss.value(np.full((len(PRICES) - 1, 1), 260.0), PRICES[:-1, None]) for loss in (refnet.MSE(), refnet.MAE())]
-    yield f"House prices {side_by_side(PRICES, 0)} (thousands; one palace): which one number predicts them best?"
-    yield Printed("§2.5.4", "the best number under MSE", "mean", which_average(best_constant(refnet.MSE())))
-    yield Printed("§2.5.4", "the best number under MAE", "median", which_average(best_constant(refnet.MAE())))
-    yield f"{best_constant(refnet.MSE())} under MSE, {best_constant(refnet.MAE())} under MAE. Guess 260 for all: the palace makes"
-    yield f"the MSE {palace[0] / rest[0]:.0f} times and the MAE {palace[1] / rest[1]:.0f} times what it is without it."
+    palace = [
+        loss.value(np.full((len(PRICES), 1), 260.0), PRICES[:, None])
+        for loss in (refnet.MSE(), refnet.MAE())
+    ]
+    rest = [
+        loss.value(np.full((len(PRICES) - 1, 1), 260.0), PRICES[:-1, None])
+        for loss in (refnet.MSE(), refnet.MAE())
+    ]
+    yield (
+        f"House prices {side_by_side(PRICES, 0)} (thousands; one palace): which one number "
+        f"predicts them best?"
+    )
+    yield Printed(
+        "§2.5.4", "the best number under MSE", "mean", which_average(best_constant(refnet.MSE()))
+    )
+    yield Printed(
+        "§2.5.4", "the best number under MAE", "median", which_average(best_constant(refnet.MAE()))
+    )
+    yield (
+        f"{best_constant(refnet.MSE())} under MSE, {best_constant(refnet.MAE())} under MAE. "
+        f"Guess 260 for all: the palace makes"
+    )
+    yield (
+        f"the MSE {palace[0] / rest[0]:.0f} times and the MAE {palace[1] / rest[1]:.0f} times "
+        f"what it is without it."
+    )
 
 
 def which_average(best):
@@ -86,16 +129,38 @@ def distributions():
     """Cross-entropy of the dog (section 2.5.5)."""
     first, later, ideal = (cross_entropy(guess) for guess in GUESSES.values())
     of_each_j = inner_sum_over_rows(np.repeat(DOG, 3, axis=0), list(GUESSES.values()))
-    yield "A dog, three predictions over cat, dog and fish. log is the natural logarithm; 0 log p is 0."
+    yield (
+        "A dog, three predictions over cat, dog and fish. log is the natural logarithm; 0 log p "
+        "is 0."
+    )
     yield Printed("§2.5.5", "dog 30 % likely", "1.2", first)
     yield Printed("§2.5.5", "dog 50 % likely", "0.69", later)
     yield Printed("§2.5.5", "dog 100 % likely", "0", ideal)
     literal = as_printed(GUESSES["first"])
-    yield Printed("§2.5.5", "30 %, with yhat for y as the formula has it", "1.2", literal, erratum="elgendy-target-or-prediction")
-    got = "one number" if len(set(of_each_j)) == 1 else ", ".join(f"{value:.2f}" for value in of_each_j) + " for j = 1, 2, 3"
-    yield Printed("§2.5.5", "all three images, i in both sums", "one number", got, erratum="elgendy-cross-entropy-indices")
+    yield Printed(
+        "§2.5.5",
+        "30 %, with yhat for y as the formula has it",
+        "1.2",
+        literal,
+        erratum="elgendy-target-or-prediction",
+    )
+    got = (
+        "one number"
+        if len(set(of_each_j)) == 1
+        else ", ".join(f"{value:.2f}" for value in of_each_j) + " for j = 1, 2, 3"
+    )
+    yield Printed(
+        "§2.5.5",
+        "all three images, i in both sums",
+        "one number",
+        got,
+        erratum="elgendy-cross-entropy-indices",
+    )
     mean = refnet.CrossEntropy().value(np.array(list(GUESSES.values())), np.repeat(DOG, 3, axis=0))
-    yield f"With rows i and classes j the sum over the three images is {first + later + ideal:.4f}; refnet takes its mean, {mean:.4f}."
+    yield (
+        f"With rows i and classes j the sum over the three images is "
+        f"{first + later + ideal:.4f}; refnet takes its mean, {mean:.4f}."
+    )
 
 
 def accuracy():
@@ -103,24 +168,48 @@ def accuracy():
     labels = np.array([1, 1, 1, 1])
     timid, bold = [0.55, 0.55, 0.55, 0.55], [0.99, 0.99, 0.99, 0.45]
     yield f"Four images of dogs, predicted dog with {timid}, then with {bold}:"
-    losses, shares = zip(*(loss_and_accuracy(chances, labels) for chances in (timid, bold)), strict=True)
+    losses, shares = zip(
+        *(loss_and_accuracy(chances, labels) for chances in (timid, bold)), strict=True
+    )
     error, share = falls(*losses), falls(*shares)
-    yield Printed("§2.5.6", f"accuracy where the error {error}", "does not fall", share, erratum="elgendy-lower-error-higher-accuracy")
-    yield f"Cross-entropy {losses[0]:.4f} to {losses[1]:.4f}, accuracy {shares[0]:.0%} to {shares[1]:.0%}."
+    yield Printed(
+        "§2.5.6",
+        f"accuracy where the error {error}",
+        "does not fall",
+        share,
+        erratum="elgendy-lower-error-higher-accuracy",
+    )
+    yield (
+        f"Cross-entropy {losses[0]:.4f} to {losses[1]:.4f}, accuracy {shares[0]:.0%} to "
+        f"{shares[1]:.0%}."
+    )
     least = f"{np.log(2) / len(labels):.4f}"
-    yield Printed("§2.5.6", "least error with one of the four wrong", least, least_with_one_wrong(labels), whose="expected")
-    yield "A dog that is predicted wrong has a probability of 1/2 or less, and so adds (log 2) / 4 or more to the mean."
+    yield Printed(
+        "§2.5.6",
+        "least error with one of the four wrong",
+        least,
+        least_with_one_wrong(labels),
+        whose="expected",
+    )
+    yield (
+        "A dog that is predicted wrong has a probability of 1/2 or less, and so adds (log 2) / 4 "
+        "or more to the mean."
+    )
     yield f"Only an error below {least} shows that all four are right."
 
 
 def loss_and_accuracy(chances, labels):
-    """Cross-entropy, and the share of rows whose larger probability is at the label, for two classes."""
+    """Cross-entropy, and the share of rows whose larger probability is at the label,
+    for two classes.
+    """
     p = np.column_stack([1.0 - np.array(chances), chances])
     return refnet.CrossEntropy().value(p, labels), np.mean(p.argmax(axis=1) == labels)
 
 
 def least_with_one_wrong(labels):
-    """The smallest cross-entropy with an accuracy below 100 %, where all images but the last are certain, and that has every percentage."""
+    """The smallest cross-entropy with an accuracy below 100 %, where all images but the
+    last are certain, and that has every percentage.
+    """
     certain = [1.0] * (len(labels) - 1)
     tried = [loss_and_accuracy([*certain, percent / 100], labels) for percent in range(1, 101)]
     return min(loss for loss, share in tried if share < 1)
@@ -140,9 +229,18 @@ def one_weight():
     yield Printed("§2.5.6", "its error", "|w*0.3 - 0.8|", f"|w*{slope:.1f} - {y:.1f}|")
     lowest = neuron_error(best)
     least = min((Fraction(k, 30) for k in range(200)), key=neuron_error)
-    yield Printed("fig. 2.25", "weight with the least error, in 30ths", f"{best}", f"{least}", whose="expected")
+    yield Printed(
+        "fig. 2.25",
+        "weight with the least error, in 30ths",
+        f"{best}",
+        f"{least}",
+        whose="expected",
+    )
     beside = [float(neuron_error(best + step)) for step in (-1, 1)]
-    yield f"Against w the error is a V of two straight lines. They meet at w = {best} = {float(best):.4f}, where it is {lowest};"
+    yield (
+        f"Against w the error is a V of two straight lines. They meet at w = {best} = "
+        f"{float(best):.4f}, where it is {lowest};"
+    )
     yield f"where w is 1 smaller it is {beside[0]:g}, where w is 1 larger {beside[1]:g}."
 
 
@@ -167,25 +265,47 @@ def draw_weight(axes):
     axes.plot(w, np.abs(0.3 * w - 0.8), label="|0.3 w - 0.8|")
     axes.plot(w, (0.3 * w - 0.8) ** 2, "--", label="its square")
     axes.plot(8 / 3, 0.0, "ko", clip_on=False, zorder=3)
-    axes.annotate("w = 8/3", (8 / 3, 0.0), (8 / 3, 0.17), ha="center", arrowprops={"arrowstyle": "->"})
-    axes.set(title="Error of one perceptron (fig. 2.25)", xlabel="weight w", ylabel="error", ylim=(0.0, None))
+    axes.annotate(
+        "w = 8/3", (8 / 3, 0.0), (8 / 3, 0.17), ha="center", arrowprops={"arrowstyle": "->"}
+    )
+    axes.set(
+        title="Error of one perceptron (fig. 2.25)",
+        xlabel="weight w",
+        ylabel="error",
+        ylim=(0.0, None),
+    )
     axes.legend()
 
 
 def draw_averages(axes):
-    """MSE and MAE of one prediction for all prices, each as a share of its largest value."""
+    """MSE and MAE of one prediction for all prices, each as a share of its largest
+    value.
+    """
     from pictures import BLUE, RED
 
     guesses = np.linspace(100.0, 1000.0, 300)
     for loss, colour, line in ((refnet.MSE(), BLUE, "-"), (refnet.MAE(), RED, "--")):
-        errors = np.array([loss.value(np.full((len(PRICES), 1), guess), PRICES[:, None]) for guess in guesses])
+        errors = np.array(
+            [loss.value(np.full((len(PRICES), 1), guess), PRICES[:, None]) for guess in guesses]
+        )
         errors /= errors.max()
         best = errors.argmin()
         name = f"{loss!r}: best at the {'mean' if line == '-' else 'median'}, {best_constant(loss)}"
         axes.plot(guesses, errors, line, color=colour, label=name)
         axes.plot(guesses[best], errors[best], "o" if line == "-" else "^", color=colour, ms=8)
-    axes.plot(PRICES[:-1], np.full(len(PRICES) - 1, 0.32), "k|", ms=12, label="the prices (one more at 2400)")
-    axes.set(title="One outlier (§2.5.4)", xlabel="the one price predicted", ylabel="error / its largest here", ylim=(0.28, 1.35))
+    axes.plot(
+        PRICES[:-1],
+        np.full(len(PRICES) - 1, 0.32),
+        "k|",
+        ms=12,
+        label="the prices (one more at 2400)",
+    )
+    axes.set(
+        title="One outlier (§2.5.4)",
+        xlabel="the one price predicted",
+        ylabel="error / its largest here",
+        ylim=(0.28, 1.35),
+    )
     axes.legend(fontsize="small", loc="upper left")
 
 
@@ -196,8 +316,19 @@ def draw_cross_entropy(axes):
     for guess in GUESSES.values():
         error = cross_entropy(guess)
         axes.plot(guess[1], error, "ko", clip_on=False, zorder=3)
-        axes.annotate(f"{abs(error):.2f}", (guess[1], error), (7, 7), textcoords="offset points", ha="right" if error == 0 else "left")
-    axes.set(title="Cross-entropy of the dog (§2.5.5)", xlabel="p, the probability given to dog", ylabel="error", ylim=(0.0, 4.0))
+        axes.annotate(
+            f"{abs(error):.2f}",
+            (guess[1], error),
+            (7, 7),
+            textcoords="offset points",
+            ha="right" if error == 0 else "left",
+        )
+    axes.set(
+        title="Cross-entropy of the dog (§2.5.5)",
+        xlabel="p, the probability given to dog",
+        ylabel="error",
+        ylim=(0.0, 4.0),
+    )
     axes.legend()
 
 

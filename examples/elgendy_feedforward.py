@@ -1,4 +1,5 @@
-"""Elgendy, Deep Learning for Vision Systems, section 2.4: the 3-3-4-1 network of fig. 2.20 node by node and with matrices.
+"""Elgendy, Deep Learning for Vision Systems, section 2.4: the 3-3-4-1 network of fig.
+2.20 node by node and with matrices.
 
     python examples/elgendy_feedforward.py [--plot DIR]
 """
@@ -19,8 +20,12 @@ X = np.array([[0.5, -1.0, 2.0]])
 
 @cache
 def figure_2_20():
-    """Three inputs and sigmoid layers of 3, 4 and 1 neurons, random weights; without biases, as the section's equations are."""
-    net = refnet.mlp([3, 3, 4, 1], hidden="sigmoid", output="sigmoid", init=refnet.Normal(0.0, 1.0), seed=220)
+    """Three inputs and sigmoid layers of 3, 4 and 1 neurons, random weights; without
+    biases, as the section's equations are.
+    """
+    net = refnet.mlp(
+        [3, 3, 4, 1], hidden="sigmoid", output="sigmoid", init=refnet.Normal(0.0, 1.0), seed=220
+    )
     for layer in net.layers:
         layer.b[:] = 0.0
     return net
@@ -28,7 +33,9 @@ def figure_2_20():
 
 @cache
 def with_biases():
-    """The same weights, and biases drawn like them: the section says that they are, and learned too."""
+    """The same weights, and biases drawn like them: the section says that they are, and
+    learned too.
+    """
     net, rng = figure_2_20().copy(), np.random.default_rng(1)
     for layer in net.layers:
         layer.b[:] = rng.normal(size=layer.b.shape)
@@ -37,27 +44,39 @@ def with_biases():
 
 @cache
 def houses():
-    """Bedrooms, size and neighbourhood of 200 made-up houses; the first is the one in fig. 2.22."""
+    """Bedrooms, size and neighbourhood of 200 made-up houses; the first is the one in
+    fig. 2.22.
+    """
     rng = np.random.default_rng(222)
-    rows = np.column_stack([rng.integers(1, 6, 200), rng.uniform(600, 4000, 200), rng.integers(0, 3, 200)])
+    rows = np.column_stack(
+        [rng.integers(1, 6, 200), rng.uniform(600, 4000, 200), rng.integers(0, 3, 200)]
+    )
     rows[0] = 3, 2000, 1
     return rows
 
 
 def house_features():
-    """z of the four hidden nodes of fig. 2.22 for its house: from the inputs as they are, and scaled to mean 0 and deviation 1."""
+    """z of the four hidden nodes of fig. 2.22 for its house: from the inputs as they
+    are, and scaled to mean 0 and deviation 1.
+    """
     net = refnet.mlp([3, 4, 1], hidden="sigmoid", output="identity", seed=222)
     scaled = (houses() - houses().mean(axis=0)) / houses().std(axis=0)
     return net.forward(houses()[:1])[0].z[0], net.forward(scaled[:1])[0].z[0]
 
 
 def layer_1_as_printed(W, x):
-    """The three equations as the section has them, w_11 x_1 + w_21 x_2 + w_31 x_3 the first of them: the first index is the input's."""
-    return [SIGMOID.value(np.asarray(sum(W[i, j] * x[i] for i in range(3)))).item() for j in range(3)]
+    """The three equations as the section has them, w_11 x_1 + w_21 x_2 + w_31 x_3 the
+    first of them: the first index is the input's.
+    """
+    return [
+        SIGMOID.value(np.asarray(sum(W[i, j] * x[i] for i in range(3)))).item() for j in range(3)
+    ]
 
 
 def ends_of_w23():
-    """The nodes that w_23 of layer 2 joins: whose z moves when it grows by 1, and by whose a."""
+    """The nodes that w_23 of layer 2 joins: whose z moves when it grows by 1, and by
+    whose a.
+    """
     net = figure_2_20()
     changed = net.copy()
     changed.layers[1].W[1, 2] += 1.0
@@ -93,15 +112,46 @@ def the_network():
     net = figure_2_20()
     upper, lower = ends_of_w23()
     house = refnet.mlp([3, 4, 1]).forward(houses()[:1])
-    features = next((number for number, layer in enumerate(house, 1) if layer.a.shape == (1, 4)), "none")
+    features = next(
+        (number for number, layer in enumerate(house, 1) if layer.a.shape == (1, 4)), "none"
+    )
     yield f"\nThe network of fig. 2.20: {net!r}. The input is no layer of it: it computes nothing."
     yield Printed("§2.4", "neurons in each layer", "3, 4, 1", net.sizes[1:])
     yield Printed("fig. 2.20", "layers", "three-layer", f"{CARDINALS[len(net.layers)]}-layer")
-    yield Printed("§2.4", "hidden layers", "three", CARDINALS[len(net.layers) - 1], erratum="elgendy-layer-count")
-    yield Printed("§2.4.1", "layers", "two-layer", f"{CARDINALS[len(net.layers)]}-layer", erratum="elgendy-layer-count")
-    yield Printed("§2.4", "w_23 of layer 2 joins node", "second to third", f"{ORDINALS[upper - 1]} to {ORDINALS[lower - 1]}")
-    yield Printed("§2.4", "the same, as nodes", "a_2^2 to a_1^3", f"a_{upper}^2 to a_{lower}^1", erratum="elgendy-node-notation")
-    yield Printed("§2.4.2", "the first layer's features, fig. 2.22", "a^(2)", f"a^({features})", erratum="elgendy-node-notation")
+    yield Printed(
+        "§2.4",
+        "hidden layers",
+        "three",
+        CARDINALS[len(net.layers) - 1],
+        erratum="elgendy-layer-count",
+    )
+    yield Printed(
+        "§2.4.1",
+        "layers",
+        "two-layer",
+        f"{CARDINALS[len(net.layers)]}-layer",
+        erratum="elgendy-layer-count",
+    )
+    yield Printed(
+        "§2.4",
+        "w_23 of layer 2 joins node",
+        "second to third",
+        f"{ORDINALS[upper - 1]} to {ORDINALS[lower - 1]}",
+    )
+    yield Printed(
+        "§2.4",
+        "the same, as nodes",
+        "a_2^2 to a_1^3",
+        f"a_{upper}^2 to a_{lower}^1",
+        erratum="elgendy-node-notation",
+    )
+    yield Printed(
+        "§2.4.2",
+        "the first layer's features, fig. 2.22",
+        "a^(2)",
+        f"a^({features})",
+        erratum="elgendy-node-notation",
+    )
 
 
 def the_equations():
@@ -112,22 +162,64 @@ def the_equations():
     hidden, output = trace[0].a[0], trace.output.item()
     looped = loops.feed_forward(net, X).item()
     literal, transposed = (layer_1_as_printed(W, X[0]) for W in (matrices[0], matrices[0].T))
-    yield f"x = {X[0]} gives {output:.6f} by matrices and {looped:.6f} node by node, by {sum(net.sizes[1:])} equations."
-    yield "W_ab leads to a from b, as the section says: then its matrices and its equation for layer 3 are right, and layer 1 needs w_ba."
+    yield (
+        f"x = {X[0]} gives {output:.6f} by matrices and {looped:.6f} node by node, by "
+        f"{sum(net.sizes[1:])} equations."
+    )
+    yield (
+        "W_ab leads to a from b, as the section says: then its matrices and its equation for "
+        "layer 3 are right, and layer 1 needs w_ba."
+    )
     yield Printed("§2.4.1", "the input as a column", "(3, 1)", x.shape)
-    yield Printed("§2.4.1", "layer 1: equations and matrices", "the same", same(literal, hidden), erratum="elgendy-weight-index")
-    yield Printed("§2.4.1", "layer 1: equations with w_ba for w_ab", "the same", same(transposed, hidden))
-    yield Printed("§2.4.1", "layer 3: equation and matrices", "the same", same(layer_3_as_printed(), output))
+    yield Printed(
+        "§2.4.1",
+        "layer 1: equations and matrices",
+        "the same",
+        same(literal, hidden),
+        erratum="elgendy-weight-index",
+    )
+    yield Printed(
+        "§2.4.1", "layer 1: equations with w_ba for w_ab", "the same", same(transposed, hidden)
+    )
+    yield Printed(
+        "§2.4.1", "layer 3: equation and matrices", "the same", same(layer_3_as_printed(), output)
+    )
     biased = with_biases().predict(X).item()
     got = "the same" if same(biased, output) == "the same" else f"{output:.3f} and {biased:.3f}"
-    yield Printed("§2.4.1", "output by matrices, and with biases", "the same", got, erratum="elgendy-equations-without-biases")
-    yield Printed("§2.4.1", "the output", "a_1^(2)", name_of(output, trace), erratum="elgendy-output-node")
-    orders = {"right to left": right_to_left(matrices, x), "left to right": left_to_right(matrices, x)}
+    yield Printed(
+        "§2.4.1",
+        "output by matrices, and with biases",
+        "the same",
+        got,
+        erratum="elgendy-equations-without-biases",
+    )
+    yield Printed(
+        "§2.4.1", "the output", "a_1^(2)", name_of(output, trace), erratum="elgendy-output-node"
+    )
+    orders = {
+        "right to left": right_to_left(matrices, x),
+        "left to right": left_to_right(matrices, x),
+    }
     right = reading(orders, output)
     yield Printed("§2.4.1", "how the matrix equation is read", "right to left", right)
-    yield Printed("fig. 2.21", "how the matrix equation is read", "left to right", right, erratum="elgendy-reading-direction")
-    yield Printed("§2.4.1", "the output, node by node and by matrices", "the same", same(looped, output), whose="expected")
-    yield f"From left to right the product is {orders['left to right']:.4f}, which no sigmoid puts out."
+    yield Printed(
+        "fig. 2.21",
+        "how the matrix equation is read",
+        "left to right",
+        right,
+        erratum="elgendy-reading-direction",
+    )
+    yield Printed(
+        "§2.4.1",
+        "the output, node by node and by matrices",
+        "the same",
+        same(looped, output),
+        whose="expected",
+    )
+    yield (
+        f"From left to right the product is {orders['left to right']:.4f}, which no sigmoid puts "
+        f"out."
+    )
 
 
 def layer_3_as_printed():
@@ -138,50 +230,89 @@ def layer_3_as_printed():
 
 
 def same(got, want):
-    """"the same" where two results have the same nine decimals, else how far they are apart."""
+    """ "the same" where two results have the same nine decimals, else how far they are
+    apart.
+    """
     alike = side_by_side(got, 9) == side_by_side(want, 9)
     return "the same" if alike else f"up to {np.max(np.abs(np.subtract(got, want))):.1g} apart"
 
 
 def name_of(output, trace):
     """The node that has the output's value, as the section writes nodes."""
-    nodes = (f"a_{m}^({n})" for n, layer in enumerate(trace, 1) for m, a in enumerate(layer.a[0], 1) if a == output)
+    nodes = (
+        f"a_{m}^({n})"
+        for n, layer in enumerate(trace, 1)
+        for m, a in enumerate(layer.a[0], 1)
+        if a == output
+    )
     return next(nodes, "none")
 
 
 def reading(orders, output):
     """The order of multiplication that gives the network's output, to nine decimals."""
-    return next((name for name, value in orders.items() if f"{value:.9f}" == f"{output:.9f}"), "neither")
+    return next(
+        (name for name, value in orders.items() if f"{value:.9f}" == f"{output:.9f}"), "neither"
+    )
 
 
 def the_house():
     """Why the house of fig. 2.22 has to be scaled."""
     raw, scaled = house_features()
-    yield "The house of fig. 2.22 (3 bedrooms, size 2000, neighbourhood 1), its four features from random weights:"
+    yield (
+        "The house of fig. 2.22 (3 bedrooms, size 2000, neighbourhood 1), its four features from "
+        "random weights:"
+    )
     for name, z in (("as it is", raw), ("scaled", scaled)):
         a = SIGMOID.value(z)
         slope = SIGMOID.derivative(z, a).max()
-        yield f"  {name:<9} z = {side_by_side(z, 2):<28} a = {side_by_side(a, 4)}   sigma'(z) up to {slope:.2g}"
-    yield "2000 saturates every sigmoid: the features are 0 or 1 and no gradient passes. Scale inputs first; the section does not say so."
+        yield (
+            f"  {name:<9} z = {side_by_side(z, 2):<28} a = {side_by_side(a, 4)}   sigma'(z) up "
+            f"to {slope:.2g}"
+        )
+    yield (
+        "2000 saturates every sigmoid: the features are 0 or 1 and no gradient passes. Scale "
+        "inputs first; the section does not say so."
+    )
 
 
 def the_matrices():
     """The refresher on vectors and matrices."""
-    A, row, M = np.array([[10, 6], [4, 3]]), np.array([[3, 4, 2]]), np.array([[13, 9, 7], [8, 7, 4], [6, 4, 0]])
+    A, row, M = (
+        np.array([[10, 6], [4, 3]]),
+        np.array([[3, 4, 2]]),
+        np.array([[13, 9, 7], [8, 7, 4], [6, 4, 0]]),
+    )
     where = "§2.4.2"
     yield f"The refresher. The shapes of fig. 2.21, left to the reader: {shapes()}."
     tensor = np.array([[[1, 2], [3, 2]], [[1, 7], [5, 4]]])
     names = {0: "a single number", 1: "an array of numbers"}
     yield Printed(where, "the scalar 1", "a single number", names.get(np.ndim(1), "more"))
-    yield Printed(where, "the vector [1 2]", "an array of numbers", names.get(np.ndim([1, 2]), "more"))
+    yield Printed(
+        where, "the vector [1 2]", "an array of numbers", names.get(np.ndim([1, 2]), "more")
+    )
     yield Printed(where, "the matrix [1 2; 3 4]", "2D", f"{np.ndim([[1, 2], [3, 4]])}D")
-    yield Printed(where, "a tensor has n dimensions", "n > 2", "n > 2" if tensor.ndim > 2 else f"n = {tensor.ndim}")
+    yield Printed(
+        where,
+        "a tensor has n dimensions",
+        "n > 2",
+        "n > 2" if tensor.ndim > 2 else f"n = {tensor.ndim}",
+    )
     yield Printed(where, "2 times [10 6; 4 3]", f"{2 * 10} {2 * 6} {2 * 4} {2 * 3}", 2 * A)
     yield Printed(where, "[3 4 2] times a 3x3 matrix, its shape", "1 x 3", (row @ M).shape)
     yield Printed(where, "[3 4 2] times a 3x3 matrix", "83, 63, 37", row @ M)
     yield Printed(where, "transposed [2; 8]", "[2 8]", np.array([[2], [8]]).T)
-    yield Printed(where, "transposed [1 2 3; 4 5 6; 7 8 9]", "[1 4 7; 2 5 8; 3 6 9]", np.arange(1, 10).reshape(3, 3).T)
-    yield Printed(where, "transposed [0 1; 2 4; 1 -1]", "[0 2 1; 1 4 -1]", np.array([[0, 1], [2, 4], [1, -1]]).T)
+    yield Printed(
+        where,
+        "transposed [1 2 3; 4 5 6; 7 8 9]",
+        "[1 4 7; 2 5 8; 3 6 9]",
+        np.arange(1, 10).reshape(3, 3).T,
+    )
+    yield Printed(
+        where,
+        "transposed [0 1; 2 4; 1 -1]",
+        "[0 2 1; 1 4 -1]",
+        np.array([[0, 1], [2, 4], [1, -1]]).T,
+    )
 
 
 def shapes():
@@ -201,7 +332,9 @@ def drawings():
 
 
 def draw_network():
-    """Fig. 2.20 with numbers: each node's value; an edge is wider for a larger weight, and hollow for one below 0."""
+    """Fig. 2.20 with numbers: each node's value; an edge is wider for a larger weight,
+    and hollow for one below 0.
+    """
     from matplotlib.lines import Line2D
 
     from pictures import BLUE, RED, sheet
@@ -210,11 +343,17 @@ def draw_network():
     columns = [X[0], *(layer.a[0] for layer in net.forward(X))]
     figure, axes = sheet(width=7.6, height=4.4)
     axes.axis("off")
-    axes.set(title="Fig. 2.20 computed: the value of each node; the larger |w|, the wider the edge", xlim=(-0.45, 3.45), ylim=(-2.3, 2.1))
+    axes.set(
+        title="Fig. 2.20 computed: the value of each node; the larger |w|, the wider the edge",
+        xlim=(-0.45, 3.45),
+        ylim=(-2.3, 2.1),
+    )
     for l, layer in enumerate(net.layers):
         for (j, k), w in np.ndenumerate(layer.W):
             ends = (height(len(columns[l]), k), height(len(columns[l + 1]), j))
-            axes.plot((l, l + 1), ends, color=BLUE if w > 0 else RED, lw=1.0 + 2.4 * abs(w), zorder=1)
+            axes.plot(
+                (l, l + 1), ends, color=BLUE if w > 0 else RED, lw=1.0 + 2.4 * abs(w), zorder=1
+            )
             if w < 0:
                 axes.plot((l, l + 1), ends, color="white", lw=0.4 + 1.2 * abs(w), zorder=1)
     for l, column in enumerate(columns):
@@ -223,7 +362,12 @@ def draw_network():
             axes.text(l, height(len(column), k), f"{value:.2f}", ha="center", va="center", zorder=3)
         axes.text(l, -2.15, f"layer {l}: $a^{{({l})}}$" if l else "input: $x$", ha="center")
     hollow = Line2D([], [], color=RED, lw=4.5), Line2D([], [], color="white", lw=2.0)
-    axes.legend([Line2D([], [], color=BLUE, lw=4.5), hollow], ["w > 0", "w < 0: hollow"], loc="upper right", frameon=False)
+    axes.legend(
+        [Line2D([], [], color=BLUE, lw=4.5), hollow],
+        ["w > 0", "w < 0: hollow"],
+        loc="upper right",
+        frameon=False,
+    )
     return figure
 
 
@@ -233,7 +377,9 @@ def height(size, k):
 
 
 def draw_house():
-    """The four hidden nodes of fig. 2.22 on the sigmoid, from raw and from scaled inputs."""
+    """The four hidden nodes of fig. 2.22 on the sigmoid, from raw and from scaled
+    inputs.
+    """
     from pictures import BLUE, RED, sheet
 
     raw, scaled = house_features()
@@ -241,10 +387,16 @@ def draw_house():
     z = np.concatenate([-np.geomspace(2000, 1e-2, 300), np.geomspace(1e-2, 2000, 300)])
     axes.plot(z, SIGMOID.value(z), color="gray", label="sigmoid")
     axes.plot(raw, SIGMOID.value(raw), "^", ms=11, color=RED, label="raw inputs: no slope")
-    axes.plot(scaled, SIGMOID.value(scaled), "o", ms=8, color=BLUE, label="scaled inputs: on the slope")
+    axes.plot(
+        scaled, SIGMOID.value(scaled), "o", ms=8, color=BLUE, label="scaled inputs: on the slope"
+    )
     axes.set_xscale("symlog", linthresh=10, linscale=2)
     axes.set_xticks(ticks := [-1000, -100, -10, -5, 0, 5, 10, 100, 1000], ticks)
-    axes.set(title="The features of one house (fig. 2.22)", xlabel="z (from -10 to 10 linear, beyond logarithmic)", ylabel="a")
+    axes.set(
+        title="The features of one house (fig. 2.22)",
+        xlabel="z (from -10 to 10 linear, beyond logarithmic)",
+        ylabel="a",
+    )
     axes.legend(loc="lower right")
     return figure
 

@@ -1,4 +1,5 @@
-"""Elgendy, Deep Learning for Vision Systems, section 2.2: two spirals, what hidden layers make of them, 73 parameters, when to stop.
+"""Elgendy, Deep Learning for Vision Systems, section 2.2: two spirals, what hidden
+layers make of them, 73 parameters, when to stop.
 
     python examples/elgendy_spirals.py [--plot DIR]
 """
@@ -17,7 +18,9 @@ CROSS_ENTROPY = "binary_cross_entropy"
 
 
 def spirals(seed, rows, turns, noise, mislabelled=0.0):
-    """Two spirals around each other, half of the rows on each, with normal noise and a share of wrong labels: points, labels."""
+    """Two spirals around each other, half of the rows on each, with normal noise and a
+    share of wrong labels: points, labels.
+    """
     rng = np.random.default_rng(seed)
     way = np.arange(1, rows // 2 + 1)[:, None] / (rows // 2)
     arm = 2.5 * way * np.hstack([np.sin(2 * np.pi * turns * way), np.cos(2 * np.pi * turns * way)])
@@ -37,7 +40,15 @@ def trained(hidden):
     """A network with these hidden layers, all tanh, trained on the spirals."""
     x, y = figure_2_10()
     net = refnet.mlp([2, *hidden, 1], hidden="tanh", output="sigmoid", seed=0)
-    refnet.fit(net, x, y[:, None], loss=CROSS_ENTROPY, optimizer=refnet.Adam(lr=0.02), epochs=600, batch_size=50)
+    refnet.fit(
+        net,
+        x,
+        y[:, None],
+        loss=CROSS_ENTROPY,
+        optimizer=refnet.Adam(lr=0.02),
+        epochs=600,
+        batch_size=50,
+    )
     return net
 
 
@@ -48,30 +59,49 @@ def wrong(net):
 
 
 def dimensions(features):
-    """Of how many kinds functions on the plane are, with the constant, x1 and x2 among them: 3 where every one is a straight slope."""
+    """Of how many kinds functions on the plane are, with the constant, x1 and x2 among
+    them: 3 where every one is a straight slope.
+    """
     return int(np.linalg.matrix_rank(np.column_stack([np.ones(len(PLANE)), PLANE, features])))
 
 
 @cache
 def counted():
-    """The network of section 2.2.3, whose layers have no activation function: 4 inputs, 5 and 5 neurons, 3 outputs."""
+    """The network of section 2.2.3, whose layers have no activation function: 4 inputs,
+    5 and 5 neurons, 3 outputs.
+    """
     return refnet.mlp([4, 5, 5, 3], hidden="identity", output="identity", seed=0)
 
 
 @cache
 def noisy():
-    """Spirals that are easier, but of which every fifth label is wrong: 160 rows to train with, 400 to validate with."""
-    return tuple(spirals(seed, rows, turns=1.0, noise=0.15, mislabelled=0.2) for seed, rows in ((1, 160), (2, 400)))
+    """Spirals that are easier, but of which every fifth label is wrong: 160 rows to
+    train with, 400 to validate with.
+    """
+    return tuple(
+        spirals(seed, rows, turns=1.0, noise=0.15, mislabelled=0.2)
+        for seed, rows in ((1, 160), (2, 400))
+    )
 
 
 def overfit(rule=None):
-    """A network that is large for 160 rows, trained until the rule stops it: its training accuracy in each epoch, and the history."""
+    """A network that is large for 160 rows, trained until the rule stops it: its
+    training accuracy in each epoch, and the history.
+    """
     (x, y), (x_validation, y_validation) = noisy()
     net = refnet.mlp([2, 32, 32, 1], hidden="tanh", output="sigmoid", seed=0)
     accuracy = []
     history = refnet.fit(
-        net, x, y[:, None], loss=CROSS_ENTROPY, optimizer=refnet.Adam(lr=0.01), epochs=400, batch_size=32,
-        validation=(x_validation, y_validation[:, None]), stop=rule, on_epoch=lambda epoch: accuracy.append(net.accuracy(x, y)),
+        net,
+        x,
+        y[:, None],
+        loss=CROSS_ENTROPY,
+        optimizer=refnet.Adam(lr=0.01),
+        epochs=400,
+        batch_size=32,
+        validation=(x_validation, y_validation[:, None]),
+        stop=rule,
+        on_epoch=lambda epoch: accuracy.append(net.accuracy(x, y)),
     )
     return accuracy, history
 
@@ -91,7 +121,9 @@ def stopped_early():
 
 
 def small_steps(x, lr=0.001, steps=20_000):
-    """Gradient descent on f(x) = x^4 - 3 x^2 + x, which has two valleys: where it ends."""
+    """Gradient descent on f(x) = x^4 - 3 x^2 + x, which has two valleys: where it
+    ends.
+    """
     for _ in range(steps):
         x -= lr * (4 * x**3 - 6 * x + 1)
     return x
@@ -112,17 +144,26 @@ def story():
 def features():
     """Figure 2.10 and section 2.2.2."""
     tried = [(), (9,), (9, 9)]
-    counts = ", ".join(f"{wrong(trained(hidden))} by {'-'.join(map(str, (2, *hidden, 1)))}" for hidden in tried)
+    counts = ", ".join(
+        f"{wrong(trained(hidden))} by {'-'.join(map(str, (2, *hidden, 1)))}" for hidden in tried
+    )
     yield f"How many of the {len(figure_2_10()[0])} points are put on the wrong spiral: {counts}."
     fewest = min(sum((*hidden, 1)) for hidden in tried if wrong(trained(hidden)) == 0)
-    yield Printed("§2.2.1", "neurons that fit the spirals", "tens", "tens" if fewest >= 10 else f"{fewest}")
+    yield Printed(
+        "§2.2.1", "neurons that fit the spirals", "tens", "tens" if fewest >= 10 else f"{fewest}"
+    )
     first, second, _ = trained((9, 9)).forward(PLANE)
-    drawn = ["straight lines" if dimensions(layer.z) == dimensions(PLANE) else "shapes" for layer in (first, second)]
+    drawn = [
+        "straight lines" if dimensions(layer.z) == dimensions(PLANE) else "shapes"
+        for layer in (first, second)
+    ]
     yield Printed("§2.2.2", "what neurons of the first layer draw", "straight lines", drawn[0])
     yield Printed("§2.2.2", "what neurons of the second layer draw", "shapes", drawn[1])
     yield (
-        f"As functions on the plane, 1, x1, x2 and the nine z of layer 1 span {dimensions(first.z)} dimensions: each z is made of 1, x1\n"
-        f"and x2 alone, so it is 0 along a straight line. 1, x1, x2 and the nine z of layer 2 span {dimensions(second.z)}: they are curved."
+        f"As functions on the plane, 1, x1, x2 and the nine z of layer 1 span "
+        f"{dimensions(first.z)} dimensions: each z is made of 1, x1\n"
+        f"and x2 alone, so it is 0 along a straight line. 1, x1, x2 and the nine z of layer 2 "
+        f"span {dimensions(second.z)}: they are curved."
     )
 
 
@@ -137,15 +178,25 @@ def parameters():
     yield Printed("§2.2.3", "5 x 5 nodes + 5 biases", "30", by_hand[1])
     yield Printed("§2.2.3", "5 x 3 nodes + 3 biases", "18", by_hand[2])
     yield Printed("§2.2.3", "edges (weights) in this network", "73", sum(by_hand))
-    yield Printed("§2.2.3", "summary: output shapes", "(None, 5) (None, 5) (None, 3)", net.sizes[1:])
+    yield Printed(
+        "§2.2.3", "summary: output shapes", "(None, 5) (None, 5) (None, 3)", net.sizes[1:]
+    )
     yield Printed("§2.2.3", "summary: Param #", "25, 30, 18", held)
     yield Printed("§2.2.3", "summary: total params", "73", net.parameters.size)
     yield Printed("§2.2.3", "summary: trainable params", "73", gradients.vector.size)
-    yield Printed("§2.2.3", "summary: non-trainable params", "0", net.parameters.size - gradients.vector.size)
+    yield Printed(
+        "§2.2.3", "summary: non-trainable params", "0", net.parameters.size - gradients.vector.size
+    )
     weights = sum(layer.W.size for layer in net.layers)
-    yield f"{weights} are weights between nodes and {net.parameters.size - weights} biases; the text counts a bias as a weight, too."
+    yield (
+        f"{weights} are weights between nodes and {net.parameters.size - weights} biases; the "
+        f"text counts a bias as a weight, too."
+    )
     first, last = net.sizes[0], net.sizes[-1]
-    yield f"The text's layers have no activation: together they are one layer with {first * last + last} parameters (section 2.3.1)."
+    yield (
+        f"The text's layers have no activation: together they are one layer with "
+        f"{first * last + last} parameters (section 2.3.1)."
+    )
 
 
 def when_to_stop():
@@ -158,16 +209,28 @@ def when_to_stop():
     rises = "increases" if accuracy[-1] > accuracy[best - 1] else "does not increase"
     yield f"A 2-32-32-1 network on 160 rows with every fifth label wrong. Early stopping: {why}."
     yield (
-        f"From epoch {best} to {len(accuracy)} validation accuracy goes from {judged[best - 1]:.3f} to {judged[-1]:.3f}, "
+        f"From epoch {best} to {len(accuracy)} validation accuracy goes from "
+        f"{judged[best - 1]:.3f} to {judged[-1]:.3f}, "
         f"training accuracy from {accuracy[best - 1]:.3f} to {accuracy[-1]:.3f}."
     )
     yield Printed("§2.2.4", "too many epochs: validation accuracy", "decreases", falls)
     yield Printed("§2.2.4", "too many epochs: training accuracy", "increases", rises)
-    yield f"It takes patience: validation accuracy falls first in epoch {fell}, long before the best."
+    yield (
+        f"It takes patience: validation accuracy falls first in epoch {fell}, long before the best."
+    )
     end, least = f"{np.polyval([1, 0, -3, 1, 0], small_steps(2.0)):.3f}", f"{lowest():.3f}"
     reached = "reaches the minimum error" if end == least else f"{end}, minimum {least}"
-    yield Printed("§2.2.4", "a very small learning rate", "reaches the minimum error", reached, "elgendy-small-rate")
-    yield "(f(x) = x^4 - 3 x^2 + x from x = 2, rate 0.001, 20,000 steps: it stays in the valley where it starts.)"
+    yield Printed(
+        "§2.2.4",
+        "a very small learning rate",
+        "reaches the minimum error",
+        reached,
+        "elgendy-small-rate",
+    )
+    yield (
+        "(f(x) = x^4 - 3 x^2 + x from x = 2, rate 0.001, 20,000 steps: it stays in the valley "
+        "where it starts.)"
+    )
 
 
 def drawings():
@@ -177,28 +240,48 @@ def drawings():
 
 
 def draw_spirals():
-    """What the neurons of each layer make of the plane, from the inputs to the output."""
+    """What the neurons of each layer make of the plane, from the inputs to the
+    output.
+    """
     from pictures import SHADES, SURFACE, classes, sheet
 
     x, y = figure_2_10()
     net = trained((9, 9))
     first, second, output = net.forward(PLANE)
     figure, (left, middle, right) = sheet(1, 3, width=4.4, height=5.3)
-    for axes, layer, title in ((left, first, "layer 1: straight edges"), (middle, second, "layer 2: shapes")):
+    for axes, layer, title in (
+        (left, first, "layer 1: straight edges"),
+        (middle, second, "layer 2: shapes"),
+    ):
         axes.imshow(tiles(layer.a), cmap=SURFACE, vmin=-1, vmax=1, origin="lower")
         axes.contour(tiles(layer.z), [0.0], colors="white", linewidths=1.2)
         axes.set_title(f"{title}\nyellow: a = 1, blue: a = -1, line: z = 0")
         axes.axis("off")
     figure.get_layout_engine().set(w_pad=0.12)
-    right.pcolormesh(GRID, GRID, output.z.reshape(len(GRID), -1) > 0, cmap=SHADES, vmin=0, vmax=1, rasterized=True)
+    right.pcolormesh(
+        GRID,
+        GRID,
+        output.z.reshape(len(GRID), -1) > 0,
+        cmap=SHADES,
+        vmin=0,
+        vmax=1,
+        rasterized=True,
+    )
     classes(right, x, y, ("spiral 0", "spiral 1"), s=22)
-    right.set(title=f"output\n{wrong(net)} of {len(x)} wrong", xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    right.set(
+        title=f"output\n{wrong(net)} of {len(x)} wrong",
+        xlabel="$x_1$",
+        ylabel="$x_2$",
+        aspect="equal",
+    )
     right.legend(loc="lower right", framealpha=1)
     return figure
 
 
 def tiles(layer, gap=6):
-    """Nine functions on the grid as one image of three by three, with gaps of NaN between them."""
+    """Nine functions on the grid as one image of three by three, with gaps of NaN
+    between them.
+    """
     side = len(GRID)
     whole = np.full((3 * side + 2 * gap, 3 * side + 2 * gap), np.nan)
     for k, feature in enumerate(layer.T):
@@ -208,7 +291,9 @@ def tiles(layer, gap=6):
 
 
 def draw_epochs():
-    """Accuracy and loss of the network that is too large, on the rows it learns from and on others."""
+    """Accuracy and loss of the network that is too large, on the rows it learns from
+    and on others.
+    """
     from pictures import BLACK, BLUE, RED, sheet
 
     accuracy, history = not_stopped()
@@ -216,7 +301,9 @@ def draw_epochs():
     epochs = range(1, len(accuracy) + 1)
     figure, (left, right) = sheet(1, 2)
     left.plot(epochs, accuracy, color=BLUE, label="training rows")
-    left.plot(epochs, history.validation_accuracy, color=RED, linestyle="--", label="validation rows")
+    left.plot(
+        epochs, history.validation_accuracy, color=RED, linestyle="--", label="validation rows"
+    )
     right.plot(epochs, history.loss, color=BLUE, label="training rows")
     right.plot(epochs, history.validation_loss, color=RED, linestyle="--", label="validation rows")
     for axes, name in ((left, "accuracy"), (right, "loss")):

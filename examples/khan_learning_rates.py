@@ -1,7 +1,9 @@
-"""Khan, Nothing but NumPy: Understanding & Creating Neural Networks with Computational Graphs from Scratch, learning rates and loss curves.
+"""Khan, Nothing but NumPy: Understanding & Creating Neural Networks with Computational
+Graphs from Scratch, learning rates and loss curves.
 
-The text draws descent at four learning rates on a curve that it does not state. Here it is the parabola L = b^2 / 16, whose slope at
-the start b = 1 is the text's first gradient, 0.125; then the OR gate itself, whose curve is another one.
+The text draws descent at four learning rates on a curve that it does not state. Here it
+is the parabola L = b^2 / 16, whose slope at the start b = 1 is the text's first
+gradient, 0.125; then the OR gate itself, whose curve is another one.
 
     python examples/khan_learning_rates.py [--plot DIR]
 """
@@ -15,7 +17,9 @@ import refnet
 from khan_or_gate import LOSS, X, Y, neuron, trained, worked
 from printed import Printed, run, side_by_side
 
-CURVATURE = 0.125  # L = CURVATURE b^2 / 2: descent comes nearer for learning rates below 2 / CURVATURE = 16
+# L = CURVATURE b^2 / 2: descent comes nearer for learning rates below
+# 2 / CURVATURE = 16
+CURVATURE = 0.125
 RATES = (0.5, 5.0, 5e-10, 50.0)
 NEAR = 0.01  # "at the minimum": |b| below this
 
@@ -35,7 +39,9 @@ def loss_at(b):
 
 
 def steps_to_minimum(lr):
-    """How many steps until |b| < NEAR: b shrinks by the factor 1 - lr CURVATURE in each."""
+    """How many steps until |b| < NEAR: b shrinks by the factor 1 - lr CURVATURE in
+    each.
+    """
     return int(np.ceil(np.log(NEAR) / np.log1p(-lr * CURVATURE)))
 
 
@@ -50,8 +56,17 @@ def on_the_parabola():
     """The four learning rates on the stated parabola, and annealing."""
     slow, fast, tiny = (steps_to_minimum(lr) for lr in (0.5, 5.0, 5e-10))
     first = worked(1)[1].db.item()
-    yield "L = b^2 / 16 from b = 1: its slope there is to be the text's first gradient, dL/db of (0, 0) at b = 0:"
-    yield Printed("Learn. Rate", "slope at the start", f"{first:g}", -np.diff(descend(1.0, 1)), whose="expected")
+    yield (
+        "L = b^2 / 16 from b = 1: its slope there is to be the text's first gradient, dL/db of "
+        "(0, 0) at b = 0:"
+    )
+    yield Printed(
+        "Learn. Rate",
+        "slope at the start",
+        f"{first:g}",
+        -np.diff(descend(1.0, 1)),
+        whose="expected",
+    )
     walked = [int(np.argmax(np.abs(descend(lr, 200)) < NEAR)) for lr in (0.5, 5.0)]
     yield f"Steps until |b| < {NEAR}: {walked[0]} at 0.5, {walked[1]} at 5, {tiny:.1e} at 5e-10."
     fewer = "fewer" if walked == [slow, fast] and fast < slow else "not fewer"
@@ -63,12 +78,25 @@ def on_the_parabola():
     yield Printed("Learn. Rate", "step at alpha 5e-10, over the gradient", "5e-10", step / first)
     wild = descend(50.0, 20)
     over = (wild[1:] * wild[:-1] < 0).all()
-    yield Printed("Learn. Rate", "alpha 50", "overshoots each time", "overshoots each time" if over else "does not overshoot each time")
+    yield Printed(
+        "Learn. Rate",
+        "alpha 50",
+        "overshoots each time",
+        "overshoots each time" if over else "does not overshoot each time",
+    )
     grows = (np.diff(loss_at(wild)) > 0).all()
-    yield Printed("Learn. Rate", "loss after each cycle at alpha 50", "increase", "increase" if grows else "decrease")
+    yield Printed(
+        "Learn. Rate",
+        "loss after each cycle at alpha 50",
+        "increase",
+        "increase" if grows else "decrease",
+    )
     annealed = descend(50.0, 60, refnet.ExponentialLR(0.9))
     out, end = np.abs(annealed).max(), abs(annealed[-1])
-    yield f"Annealed, from 50 down by a tenth in each step, b goes out to {out:.0f}, and is {end:.0e} after 60."
+    yield (
+        f"Annealed, from 50 down by a tenth in each step, b goes out to {out:.0f}, and is "
+        f"{end:.0e} after 60."
+    )
 
 
 def on_the_or_gate():
@@ -76,14 +104,33 @@ def on_the_or_gate():
     net, cost = trained(50.0)
     rises = int((np.diff(cost) > 0).sum())
     often = "once" if rises == 1 else f"{rises} times"
-    better = f"falls to {cost[-1]:.1e}, rises {often}" if rises < len(cost) - 1 else "loss increases each cycle"
-    yield Printed("Learn. Rate", "alpha 50 on the OR gate", "loss increases each cycle", better, "khan-alpha-50")
+    better = (
+        f"falls to {cost[-1]:.1e}, rises {often}"
+        if rises < len(cost) - 1
+        else "loss increases each cycle"
+    )
+    yield Printed(
+        "Learn. Rate",
+        "alpha 50 on the OR gate",
+        "loss increases each cycle",
+        better,
+        "khan-alpha-50",
+    )
     plain = trained()[1][-1]
     right = net.accuracy(X, Y[:, 0])
-    yield f"Accuracy {right:.0%}; at alpha 1 the cost is {plain:.1e}. Outputs in (0, 1) keep it below 1/2: it cannot diverge."
+    yield (
+        f"Accuracy {right:.0%}; at alpha 1 the cost is {plain:.1e}. Outputs in (0, 1) keep it "
+        f"below 1/2: it cannot diverge."
+    )
     stuck, cost = trained(500.0, 200)
-    yield f"Too much is another thing here: at 500 one step takes all outputs to {side_by_side(stuck.predict(X))}, where the sigmoid"
-    yield f"is flat: the largest gradient there is {largest_gradient(stuck):.0e}. One row of the four is wrong by 1, and stays so:"
+    yield (
+        f"Too much is another thing here: at 500 one step takes all outputs to "
+        f"{side_by_side(stuck.predict(X))}, where the sigmoid"
+    )
+    yield (
+        f"is flat: the largest gradient there is {largest_gradient(stuck):.0e}. One row of the "
+        f"four is wrong by 1, and stays so:"
+    )
     what = f"alpha 500, cost after {len(cost) - 1} epochs: (1/2) / 4"
     yield Printed("Learn. Rate", what, f"{0.5 / len(X):.3f}", cost[-1], whose="expected")
 
@@ -95,14 +142,18 @@ def largest_gradient(net):
 
 @cache
 def by_bias():
-    """b, the loss for (0, 0) and its slope in b: the first example by hand, for biases on a line."""
+    """b, the loss for (0, 0) and its slope in b: the first example by hand, for biases
+    on a line.
+    """
     b = np.linspace(-10, 10, 2001)
     out = refnet.Sigmoid().value(b)
     return b, out, out**2 / 2, out * out * (1 - out)
 
 
 def shape(curve):
-    """The form of a curve, by how often its slope changes its sign (turns) and how often its curvature does (bends)."""
+    """The form of a curve, by how often its slope changes its sign (turns) and how
+    often its curvature does (bends).
+    """
     turns, bends = (int((np.diff(np.sign(np.diff(curve, order))) != 0).sum()) for order in (1, 2))
     if turns > 1 or bends > 2:
         return f"{turns} turns, {bends} bends"
@@ -124,32 +175,65 @@ def grown():
 
 
 def distances(lr=1.0):
-    """Mean squared distance of the labels from z, and from the output, before and after training."""
+    """Mean squared distance of the labels from z, and from the output, before and after
+    training.
+    """
     trace = [net.forward(X)[-1] for net in (neuron(), trained(lr)[0])]
-    return [np.mean((step.z - Y) ** 2) for step in trace], [np.mean((step.a - Y) ** 2) for step in trace]
+    return [np.mean((step.z - Y) ** 2) for step in trace], [
+        np.mean((step.a - Y) ** 2) for step in trace
+    ]
 
 
 def the_curve():
     """What the loss curve of a sigmoid neuron looks like."""
-    yield "The loss for (0, 0), label 0, against b, is sigma(b)^2 / 2, no parabola: z carries a sigmoid before it is squared."
+    yield (
+        "The loss for (0, 0), label 0, against b, is sigma(b)^2 / 2, no parabola: z carries a "
+        "sigmoid before it is squared."
+    )
     b, out, loss, slope = by_bias()
     yield Printed("Loss", "shape of the loss curve", "U", shape(loss), "khan-u-shape")
     steepest = slope.argmax()
-    worst = "the most incorrect" if steepest == len(out) - 1 else f"{out[steepest]:.2f}; at {out[-1]:.5f} it is {slope[-1]:.0e}"
-    yield Printed("Loss", "output with the steepest slope", "the most incorrect", worst, "khan-steepest")
-    yield f"The largest slope is {slope.max():.3f}; dL/d output is steepest where the output is worst, but dL/dw is that times sigma'."
+    worst = (
+        "the most incorrect"
+        if steepest == len(out) - 1
+        else f"{out[steepest]:.2f}; at {out[-1]:.5f} it is {slope[-1]:.0e}"
+    )
+    yield Printed(
+        "Loss", "output with the steepest slope", "the most incorrect", worst, "khan-steepest"
+    )
+    yield (
+        f"The largest slope is {slope.max():.3f}; dL/d output is steepest where the output is "
+        f"worst, but dL/dw is that times sigma'."
+    )
     valley = costs(np.stack([np.full_like(b, 0.1), np.full_like(b, 0.6), b], axis=1))
     yield "The cost of all four rows against b alone, with the weights at 0.1 and 0.6:"
     yield Printed("Cost", "its shape", "valley with flat ends", shape(valley), whose="expected")
-    far = f"{Y.mean() / 2:.3f} {(1 - Y).mean() / 2:.3f}"  # half the share of the rows that outputs of 0, and of 1, have wrong
-    yield Printed("Cost", f"at b = {b[0]:g}, where all outputs are 0, and {b[-1]:g}", far, valley[[0, -1]], whose="expected")
+    # half the share of the rows that outputs of 0, and of 1, have wrong
+    far = f"{Y.mean() / 2:.3f} {(1 - Y).mean() / 2:.3f}"
+    yield Printed(
+        "Cost",
+        f"at b = {b[0]:g}, where all outputs are 0, and {b[-1]:g}",
+        far,
+        valley[[0, -1]],
+        whose="expected",
+    )
     yield f"Its minimum is {valley.min():.4f}, at b = {b[valley.argmin()]:.2f}."
-    yield "In all three parameters there is no minimum: the cost falls as the trained ones are scaled up."
-    yield Printed("Cost", "its shape, trained w and b times 0 to 3", "U", shape(grown()), "khan-u-shape")
+    yield (
+        "In all three parameters there is no minimum: the cost falls as the trained ones are "
+        "scaled up."
+    )
+    yield Printed(
+        "Cost", "its shape, trained w and b times 0 to 3", "U", shape(grown()), "khan-u-shape"
+    )
     line, output = distances()
     fate = f"grows, {line[0]:.2f} to {line[1]:.1f}" if line[1] > line[0] else "minimized"
-    yield Printed("Cost", "distance of z from the labels", "minimized", fate, "khan-distance-to-line")
-    yield f"(mean squares, alpha 1, 5000 epochs.) What falls is the distance of sigma(z): {output[0]:.3f} to {output[1]:.4f}."
+    yield Printed(
+        "Cost", "distance of z from the labels", "minimized", fate, "khan-distance-to-line"
+    )
+    yield (
+        f"(mean squares, alpha 1, 5000 epochs.) What falls is the distance of sigma(z): "
+        f"{output[0]:.3f} to {output[1]:.4f}."
+    )
 
 
 def drawings():
@@ -178,11 +262,34 @@ def draw_descent(axes, path, lr):
     for start, end in pairwise(path):
         if abs(end - start) < reach / 1000:
             continue  # too short for an arrow
-        axes.annotate("", (end, loss_at(end)), (start, loss_at(start)), arrowprops={"arrowstyle": "->", "color": GREEN, "lw": 1.4})
+        axes.annotate(
+            "",
+            (end, loss_at(end)),
+            (start, loss_at(start)),
+            arrowprops={"arrowstyle": "->", "color": GREEN, "lw": 1.4},
+        )
     axes.plot(path, loss_at(path), "o", color=GREEN, markersize=4)
-    axes.plot(path[0], loss_at(path[0]), "s", color=RED, markersize=8, label=f"start, L = {loss_at(path[0])}")
-    axes.plot(path[-1], loss_at(path[-1]), "D", color="black", markersize=6, label=f"{len(path) - 1} steps on, L = {loss_at(path[-1]):.3g}")
-    axes.set(title=rf"$\alpha$ = {lr:g}: b times {1 - lr * CURVATURE:.12g} in each step", xlabel="b", ylabel="L")
+    axes.plot(
+        path[0],
+        loss_at(path[0]),
+        "s",
+        color=RED,
+        markersize=8,
+        label=f"start, L = {loss_at(path[0])}",
+    )
+    axes.plot(
+        path[-1],
+        loss_at(path[-1]),
+        "D",
+        color="black",
+        markersize=6,
+        label=f"{len(path) - 1} steps on, L = {loss_at(path[-1]):.3g}",
+    )
+    axes.set(
+        title=rf"$\alpha$ = {lr:g}: b times {1 - lr * CURVATURE:.12g} in each step",
+        xlabel="b",
+        ylabel="L",
+    )
     axes.legend(loc="upper center")
     if reach > 100:
         draw_first_steps(axes.inset_axes([0.43, 0.37, 0.3, 0.36]), path[:3])
@@ -195,7 +302,12 @@ def draw_first_steps(axes, path):
     line = np.linspace(-12, 31, 100)
     axes.plot(line, loss_at(line), color=BLUE)
     for start, end in pairwise(path):
-        axes.annotate("", (end, loss_at(end)), (start, loss_at(start)), arrowprops={"arrowstyle": "->", "color": GREEN, "lw": 1.4})
+        axes.annotate(
+            "",
+            (end, loss_at(end)),
+            (start, loss_at(start)),
+            arrowprops={"arrowstyle": "->", "color": GREEN, "lw": 1.4},
+        )
     axes.plot(path, loss_at(path), "o", color=GREEN, markersize=4)
     axes.plot(path[0], loss_at(path[0]), "s", color=RED, markersize=5)
     axes.set_title("the first two steps", fontsize=8)
@@ -209,7 +321,13 @@ def draw_or_gate():
     for lr, style in zip((0.5, 1.0, 5.0, 50.0, 500.0), LINES, strict=False):
         cost = trained(lr, 1000)[1]
         axes.plot(np.arange(1, len(cost)), cost[1:], linestyle=style, label=f"{lr:g}")
-    axes.set(title=r"OR gate: $\alpha$ = 50 does not diverge, 500 gets stuck", xlabel="epoch", ylabel="cost", xscale="log", yscale="log")
+    axes.set(
+        title=r"OR gate: $\alpha$ = 50 does not diverge, 500 gets stuck",
+        xlabel="epoch",
+        ylabel="cost",
+        xscale="log",
+        yscale="log",
+    )
     axes.legend(title=r"$\alpha$")
     return figure
 
@@ -224,8 +342,18 @@ def draw_loss_curve():
     left.set(title="the loss for (0, 0) against b: an S, not a U", xlabel="b", ylabel="L")
     right.plot(out, slope, color=BLUE, label="dL/db, of the neuron")
     right.plot(out, out, "--", color=RED, label="dL/d output")
-    right.plot(out[slope.argmax()], slope.max(), "o", color="black", label=f"steepest, at output {out[slope.argmax()]:.2f}")
-    right.set(title="label 0: the slope against the output", xlabel="output (0 is right, 1 most incorrect)", ylabel="slope")
+    right.plot(
+        out[slope.argmax()],
+        slope.max(),
+        "o",
+        color="black",
+        label=f"steepest, at output {out[slope.argmax()]:.2f}",
+    )
+    right.set(
+        title="label 0: the slope against the output",
+        xlabel="output (0 is right, 1 most incorrect)",
+        ylabel="slope",
+    )
     for axes in (left, right):
         axes.legend(loc="upper left")
     return figure

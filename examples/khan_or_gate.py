@@ -1,7 +1,8 @@
-"""Khan, Nothing but NumPy: Understanding & Creating Neural Networks with Computational Graphs from Scratch, the OR gate.
+"""Khan, Nothing but NumPy: Understanding & Creating Neural Networks with Computational
+Graphs from Scratch, the OR gate.
 
-One sigmoid neuron: first one example by hand, gate by gate, then all four rows at once, then 5,000 epochs. Sections are its
-headings, shortened.
+One sigmoid neuron: first one example by hand, gate by gate, then all four rows at once,
+then 5,000 epochs. Sections are its headings, shortened.
 
     python examples/khan_or_gate.py [--plot DIR]
 """
@@ -37,7 +38,9 @@ def neuron(b=0.0, activation="sigmoid"):
 
 @cache
 def worked(rows, b=0.0, weights=(0.1, 0.6)):
-    """The text's graph on its first rows, after a forward and a backward pass: the chain and its linear gate."""
+    """The text's graph on its first rows, after a forward and a backward pass: the
+    chain and its linear gate.
+    """
     linear = graph.Linear([list(weights)], [b])
     chain = graph.Chain([linear, graph.Activate("sigmoid"), graph.Cost(LOSS, Y[:rows].T)])
     chain.forward(X[:rows].T)
@@ -66,13 +69,21 @@ def each_loss(i):
 def evaluations(rows):
     """How many sigmoids the accumulated gradient of so many rows computes."""
     before = CountingSigmoid.count
-    accumulated.gradient(neuron(activation=CountingSigmoid()), np.resize(X, (rows, 2)), np.resize(Y, (rows, 1)), LOSS)
+    accumulated.gradient(
+        neuron(activation=CountingSigmoid()), np.resize(X, (rows, 2)), np.resize(Y, (rows, 1)), LOSS
+    )
     return CountingSigmoid.count - before
 
 
 def story():
-    yield "Sections: Underst. is Understanding a Neural Network, Loss and Cost are Loss Function and Cost Function,"
-    yield "Two ways is There are two ways to perform batch gradient descent, with its parts 1 and 2, Dec. Bound. is Decision Boundary."
+    yield (
+        "Sections: Underst. is Understanding a Neural Network, Loss and Cost are Loss Function "
+        "and Cost Function,"
+    )
+    yield (
+        "Two ways is There are two ways to perform batch gradient descent, with its parts 1 and "
+        "2, Dec. Bound. is Decision Boundary."
+    )
     yield from one_example()
     yield from all_four()
     yield from many_epochs()
@@ -82,79 +93,157 @@ def one_example():
     """(0, 0) by hand: forward, backward, one step of the bias."""
     sigmoid = refnet.Sigmoid()
     at = sigmoid.value(np.array([2.0, -2.0]))
-    yield Printed("Underst.", "sigma(z) for z > 2", "about 1", about(at[0], 1, "just above 2"), "khan-sigma-of-2")
-    yield Printed("Underst.", "sigma(z) for z < -2", "about 0", about(at[1], 0, "just below -2"), "khan-sigma-of-2")
+    yield Printed(
+        "Underst.",
+        "sigma(z) for z > 2",
+        "about 1",
+        about(at[0], 1, "just above 2"),
+        "khan-sigma-of-2",
+    )
+    yield Printed(
+        "Underst.",
+        "sigma(z) for z < -2",
+        "about 0",
+        about(at[1], 0, "just below -2"),
+        "khan-sigma-of-2",
+    )
     yield f"The sigmoid is within 0.01 of 1 or 0 from |z| = {np.log(0.99 / 0.01):.3f} on."
     yield Printed("Underst.", "range of the sigmoid", "(0, 1)", sigmoid_range(sigmoid))
     separable = perceptron.learn(X, Y[:, 0]).separable
-    yield Printed("Underst.", "the OR gate", "linearly separable", "linearly separable" if separable else "no line separates it")
-    (chain, linear), gate = worked(1), sigmoid.derivative(np.zeros((1, 1)), sigmoid.value(np.zeros((1, 1))))
+    yield Printed(
+        "Underst.",
+        "the OR gate",
+        "linearly separable",
+        "linearly separable" if separable else "no line separates it",
+    )
+    (chain, linear), gate = (
+        worked(1),
+        sigmoid.derivative(np.zeros((1, 1)), sigmoid.value(np.zeros((1, 1)))),
+    )
     z, y, loss = chain.values
     yield Printed("Underst.", "output for (0, 0)", "0.5", y)
     yield Printed("Loss", "loss for (0, 0)", "0.125", loss)
-    yield f"Forward, z = {z.item():g}. Backward, dL/dy = {chain.upstream[1].item():g} comes to the sigmoid from upstream, its local"
-    yield f"gradient is {gate.item():g}, and the product {chain.upstream[0].item():g} = dL/dz goes on to the linear gate."
-    yield Printed("Loss", "dL/dw1, dL/dw2", "ZERO", "ZERO" if not linear.dW.any() else side_by_side(linear.dW))
-    yield f"dL/dw = dL/dz x, and x is {X[0].tolist()}: such an example says nothing about weights. The local gradient of b is 1:"
+    yield (
+        f"Forward, z = {z.item():g}. Backward, dL/dy = {chain.upstream[1].item():g} comes to the "
+        f"sigmoid from upstream, its local"
+    )
+    yield (
+        f"gradient is {gate.item():g}, and the product {chain.upstream[0].item():g} = dL/dz goes "
+        f"on to the linear gate."
+    )
+    yield Printed(
+        "Loss", "dL/dw1, dL/dw2", "ZERO", "ZERO" if not linear.dW.any() else side_by_side(linear.dW)
+    )
+    yield (
+        f"dL/dw = dL/dz x, and x is {X[0].tolist()}: such an example says nothing about weights. "
+        f"The local gradient of b is 1:"
+    )
     yield Printed("Bias", "a line without b passes through", "(0, 0)", (0, z.item()))
     yield Printed("Bias", "dL/db", "0.125", linear.db)
     b, weights = stepped(linear)
     after = worked(1, b, weights)[0].values
     yield Printed("Bias", "b after one step, alpha = 1", "-0.125", b)
-    others = ", ".join(f"{stepped(linear, alpha)[0]:g} at {alpha:g}" for alpha in (0.5, 0.9, 2.0, 3.0))
+    others = ", ".join(
+        f"{stepped(linear, alpha)[0]:g} at {alpha:g}" for alpha in (0.5, 0.9, 2.0, 3.0)
+    )
     yield f"The text's other steps would lead to b = {others}. From b = {b:g}, forward again:"
     yield Printed("Bias", "output", "0.469", after[1])
     yield Printed("Bias", "loss", "0.109", after[2], "khan-loss-cut-off")
 
 
 def all_four():
-    """Batch gradient descent in both ways: gates with a column per example, and capital deltas."""
-    yield "The batch starts from b = 0 again: from b = -0.125, where the example by hand ended, its cost would be"
-    yield f"{worked(4, -0.125)[0].values[2]:.3f}. By the gates with one column per example, then again by capital deltas:"
+    """Batch gradient descent in both ways: gates with a column per example, and capital
+    deltas.
+    """
+    yield (
+        "The batch starts from b = 0 again: from b = -0.125, where the example by hand ended, "
+        "its cost would be"
+    )
+    yield (
+        f"{worked(4, -0.125)[0].values[2]:.3f}. By the gates with one column per example, then "
+        f"again by capital deltas:"
+    )
     chain, linear = worked(4)
     b, weights = stepped(linear)
     second, again = worked(4, b, weights)
     yield f"Z {side_by_side(chain.values[0])}, outputs {side_by_side(chain.values[1])},"
     yield f"dCost/dW {side_by_side(linear.dW)}, dCost/db {side_by_side(linear.db)}."
-    yield Printed("Cost", "average of the four losses", "0.089", np.mean([each_loss(i) for i in range(4)]))
+    yield Printed(
+        "Cost", "average of the four losses", "0.089", np.mean([each_loss(i) for i in range(4)])
+    )
     up = linear.dW[0] < 0, np.array(weights) > linear.W[0]
-    yield Printed("Loss", "weights with a negative derivative", "increase", "increase" if np.array_equal(*up) else "decrease")
+    yield Printed(
+        "Loss",
+        "weights with a negative derivative",
+        "increase",
+        "increase" if np.array_equal(*up) else "decrease",
+    )
     yield Printed("Two ways, 2", "cost", "0.089", chain.values[2])
     yield Printed("Two ways, 2", "cost after the first step", "0.084", second.values[2])
     yield Printed("Two ways, 2", "dCost/dW then", "[-0.044, -0.035]", again.dW)
     yield Printed("Two ways, 2", "dCost/db then", "[-0.031]", again.db)
     net = neuron()
-    yield Printed("Two ways, 1", "cost, accumulated", "0.089", accumulated.step(net, X, Y, LOSS, 1.0))
+    yield Printed(
+        "Two ways, 1", "cost, accumulated", "0.089", accumulated.step(net, X, Y, LOSS, 1.0)
+    )
     shown = accumulated.gradient(net, X, Y, LOSS)
     yield Printed("Two ways, 1", "cost after the first step, accumulated", "0.084", shown.loss)
     yield Printed("Two ways, 1", "dCost/dW then, accumulated", "[-0.044, -0.035]", shown.dW[0])
     yield Printed("Two ways, 1", "dCost/db then, accumulated", "[-0.031]", shown.db[0])
     counts = [evaluations(rows) for rows in (10, 20, 40)]
     power = np.log2(counts[2] / counts[1])
-    yield Printed("Two ways, 1", "time of the accumulators", "O(n^2)", f"O(n^{power:g})", "khan-quadratic")
-    yield f"10, 20 and 40 rows take {', '.join(map(str, counts))} sigmoids: the work grows as the rows do, not as their square."
+    yield Printed(
+        "Two ways, 1", "time of the accumulators", "O(n^2)", f"O(n^{power:g})", "khan-quadratic"
+    )
+    yield (
+        f"10, 20 and 40 rows take {', '.join(map(str, counts))} sigmoids: the work grows as the "
+        f"rows do, not as their square."
+    )
     both = np.append(shown.dW[0], shown.db[0])
     what = "dCost/dW, dCost/db, of way 1 as of way 2"
-    yield Printed("Two ways, 1", what, side_by_side(np.append(again.dW, again.db), 12), both, whose="expected")
+    yield Printed(
+        "Two ways, 1", what, side_by_side(np.append(again.dW, again.db), 12), both, whose="expected"
+    )
 
 
 def many_epochs():
     """Cost curve and decision boundary."""
     net, cost = trained()
     yield Printed("Cost curve", f"cost after {END} epochs", "0.0005", cost[END])
-    yield Printed("Cost curve", "the cost falls", "steadily", "steadily" if (np.diff(cost) < 0).all() else "not steadily")
+    yield Printed(
+        "Cost curve",
+        "the cost falls",
+        "steadily",
+        "steadily" if (np.diff(cost) < 0).all() else "not steadily",
+    )
     yield Printed("Dec. Bound.", "outputs, as classes", "0 1 1 1", net.classify(X))
     more = 1 - cost[END] / cost[FLAT]
     slight = f"the cost falls {more:.0%} more by {END}" if more > 0.1 else "slight improvement"
-    yield Printed("Cost curve", f"flat, converged after {FLAT}", "slight improvement", slight, "khan-converged")
+    yield Printed(
+        "Cost curve",
+        f"flat, converged after {FLAT}",
+        "slight improvement",
+        slight,
+        "khan-converged",
+    )
     away = far_from(trained(epochs=FLAT)[0].parameters, net.parameters)
     yield Printed("Cost curve", f"weights after {FLAT}", "have converged", away, "khan-converged")
     power = np.log(cost[END] / cost[FLAT]) / np.log(END / FLAT)
-    yield f"From there on the cost falls as epochs^{power:.2f}: no weights are the best, larger ones are always a little better."
+    yield (
+        f"From there on the cost falls as epochs^{power:.2f}: no weights are the best, larger "
+        f"ones are always a little better."
+    )
     below, above = sides(net)
-    yield Printed("Dec. Bound.", "outputs below the boundary", "0", span(below, 0), "khan-outputs-0-and-1")
-    yield Printed("Dec. Bound.", "outputs above the boundary", "1", span(above, 1), "khan-outputs-0-and-1")
-    yield f"At the four corners the outputs are {side_by_side(net.predict(X), 4)}: classes are 0 and 1, outputs lie between."
+    yield Printed(
+        "Dec. Bound.", "outputs below the boundary", "0", span(below, 0), "khan-outputs-0-and-1"
+    )
+    yield Printed(
+        "Dec. Bound.", "outputs above the boundary", "1", span(above, 1), "khan-outputs-0-and-1"
+    )
+    yield (
+        f"At the four corners the outputs are {side_by_side(net.predict(X), 4)}: classes are 0 "
+        f"and 1, outputs lie between."
+    )
 
 
 def far_from(old, new):
@@ -166,23 +255,36 @@ def far_from(old, new):
 def plane(net, points=201):
     """The outputs over the square of the pictures."""
     line = np.linspace(-0.5, 1.5, points)
-    return line, net.predict(np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)).reshape(points, points)
+    return line, net.predict(np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)).reshape(
+        points, points
+    )
 
 
 def sides(net):
-    """The outputs at the points of the square below the decision boundary, and above it."""
+    """The outputs at the points of the square below the decision boundary, and above
+    it.
+    """
     outputs = plane(net)[1]
     return outputs[outputs < 0.5], outputs[outputs > 0.5]
 
 
 def span(outputs, claimed):
     """The one value they all have, to a digit, or from the least to the largest."""
-    return str(claimed) if (outputs.round(1) == claimed).all() else f"{outputs.min():.3f} to {outputs.max():.3f}"
+    return (
+        str(claimed)
+        if (outputs.round(1) == claimed).all()
+        else f"{outputs.min():.3f} to {outputs.max():.3f}"
+    )
 
 
 def sigmoid_range(sigmoid):
-    """The values far out on both sides, in round brackets where none on the way is one of them."""
-    (low, high), inside = sigmoid.value(np.array([-800.0, 800.0])), sigmoid.value(np.linspace(-30, 30, 61))
+    """The values far out on both sides, in round brackets where none on the way is one
+    of them.
+    """
+    (low, high), inside = (
+        sigmoid.value(np.array([-800.0, 800.0])),
+        sigmoid.value(np.linspace(-30, 30, 61)),
+    )
     left, right = "(" if inside.min() > low else "[", ")" if inside.max() < high else "]"
     return f"{left}{low:g}, {high:g}{right}"
 
@@ -204,7 +306,10 @@ def draw_by_hand():
     figure, panels = sheet(2, 1, width=11.5, height=4.2)
     first = worked(1)
     passes = (first, worked(1, *stepped(first[1])))
-    titles = ("x = (0, 0), label 0: the weights get no gradient, the bias does", "after one step, b := b - dL/db: output and loss fall")
+    titles = (
+        "x = (0, 0), label 0: the weights get no gradient, the bias does",
+        "after one step, b := b - dL/db: output and loss fall",
+    )
     for axes, (chain, linear), title in zip(panels, passes, titles, strict=True):
         (w1, w2), (dw1, dw2), b, db = linear.W[0], linear.dW[0], linear.b.item(), linear.db.item()
         leaves = [("x1", "0", "", ""), ("w1", f"{w1:g}", f"{dw1:g}", "x1 = 0"), ("x2", "0", "", "")]
@@ -219,13 +324,24 @@ def draw_batch():
     figure, axes = sheet(width=11.5, height=4.2)
     chain, linear = worked(4)
     leaves = [("X", "0 0 1 1\n0 1 0 1", "", "")]
-    leaves += [("W", side_by_side(linear.W, 1), side_by_side(linear.dW), "X"), ("b", "0", side_by_side(linear.db), "1")]
-    draw_graph(axes, chain, leaves, "all four rows at once, a column each: W and b get the sum over the columns", "Cost")
+    leaves += [
+        ("W", side_by_side(linear.W, 1), side_by_side(linear.dW), "X"),
+        ("b", "0", side_by_side(linear.db), "1"),
+    ]
+    draw_graph(
+        axes,
+        chain,
+        leaves,
+        "all four rows at once, a column each: W and b get the sum over the columns",
+        "Cost",
+    )
     return figure
 
 
 def draw_graph(axes, chain, leaves, title, cost):
-    """The graph: values above the arrows to the right, gradients below those to the left, local gradients in the gates."""
+    """The graph: values above the arrows to the right, gradients below those to the
+    left, local gradients in the gates.
+    """
     from pictures import BLUE, RED
 
     axes.set(title=title, xlim=(0, 15.4), ylim=(-0.2, 5.4))
@@ -233,8 +349,17 @@ def draw_graph(axes, chain, leaves, title, cost):
     (z, out, loss), (dz, dout, _), y = chain.values, chain.upstream, 2.6
     gate(axes, 2.9, 5.2, y, 5.5, "", "")
     axes.text(4.05, 4.75, "linear\nz = Wx + b", ha="center", va="center", weight="bold", fontsize=9)
-    for place, (name, value, gradient, local) in zip(np.linspace(4.7, 0.4, len(leaves)), leaves, strict=True):
-        axes.text(0.5, place, name, ha="center", va="center_baseline", bbox={"boxstyle": "circle", "fc": "white", "ec": BLUE})
+    for place, (name, value, gradient, local) in zip(
+        np.linspace(4.7, 0.4, len(leaves)), leaves, strict=True
+    ):
+        axes.text(
+            0.5,
+            place,
+            name,
+            ha="center",
+            va="center_baseline",
+            bbox={"boxstyle": "circle", "fc": "white", "ec": BLUE},
+        )
         wire(axes, 0.9, 2.9, place, value, gradient)
         if gradient:
             axes.text(3.1, place, f"dz/d{name} = {local}", va="center", fontsize=9, color=RED)
@@ -243,7 +368,12 @@ def draw_graph(axes, chain, leaves, title, cost):
     wire(axes, 9.7, 12.3, y, f"$\\hat{{y}}$ = {side_by_side(out)}", side_by_side(dout))
     gate(axes, 12.3, 13.9, y, 2.2, "squared\nerror / 2", columns(dout))
     wire(axes, 13.9, 15.3, y, f"{cost} = {loss:.3f}", "1")
-    axes.text(13.1, 4.3, f"label{'s' if out.size > 1 else ''} {' '.join(map(str, Y[: out.size, 0]))}", ha="center")
+    axes.text(
+        13.1,
+        4.3,
+        f"label{'s' if out.size > 1 else ''} {' '.join(map(str, Y[: out.size, 0]))}",
+        ha="center",
+    )
     axes.annotate("", (13.1, 3.7), (13.1, 4.25), arrowprops={"arrowstyle": "-|>", "color": BLUE})
     axes.text(7.8, 0.55, "blue, solid: the values, forward", color=BLUE)
     axes.text(7.8, 0.1, "red, dashed: the gradients, backward: upstream times local", color=RED)
@@ -261,22 +391,38 @@ def gate(axes, left, right, y, height, name, local):
 
     from pictures import RED
 
-    style = {"boxstyle": "round,pad=0,rounding_size=0.2", "fc": "#F3F3F3", "ec": "black", "zorder": 0}
+    style = {
+        "boxstyle": "round,pad=0,rounding_size=0.2",
+        "fc": "#F3F3F3",
+        "ec": "black",
+        "zorder": 0,
+    }
     axes.add_patch(FancyBboxPatch((left, y - height / 2), right - left, height, **style))
-    axes.text((left + right) / 2, y + 0.55, name, ha="center", va="center", weight="bold", fontsize=9)
+    axes.text(
+        (left + right) / 2, y + 0.55, name, ha="center", va="center", weight="bold", fontsize=9
+    )
     axes.text((left + right) / 2, y - 0.45, local, ha="center", va="center", fontsize=9, color=RED)
 
 
 def wire(axes, left, right, y, value, gradient):
-    """Two arrows: the value forward, and below it the gradient backward where there is one."""
+    """Two arrows: the value forward, and below it the gradient backward where there is
+    one.
+    """
     from pictures import BLUE, RED
 
-    axes.annotate("", (right, y + 0.07), (left, y + 0.07), arrowprops={"arrowstyle": "-|>", "color": BLUE, "lw": 1.6})
+    axes.annotate(
+        "",
+        (right, y + 0.07),
+        (left, y + 0.07),
+        arrowprops={"arrowstyle": "-|>", "color": BLUE, "lw": 1.6},
+    )
     axes.text((left + right) / 2, y + 0.16, value, ha="center", va="bottom", color=BLUE, fontsize=9)
     if gradient:
         back = {"arrowstyle": "-|>", "color": RED, "lw": 1.4, "ls": "--"}
         axes.annotate("", (left, y - 0.07), (right, y - 0.07), arrowprops=back)
-        axes.text((left + right) / 2, y - 0.18, gradient, ha="center", va="top", color=RED, fontsize=9)
+        axes.text(
+            (left + right) / 2, y - 0.18, gradient, ha="center", va="top", color=RED, fontsize=9
+        )
 
 
 def draw_training():
@@ -287,8 +433,12 @@ def draw_training():
     for axes, scale in ((plain, "linear"), (logs, "log")):
         axes.plot(np.arange(1, END + 1), cost[1:], color=BLUE)
         for epoch, marker in ((FLAT, "s"), (END, "o")):
-            axes.plot(epoch, cost[epoch], marker, color="black", label=f"epoch {epoch}: {cost[epoch]:.5f}")
-        axes.set(title=f"cost, {scale} axes", xlabel="epoch", ylabel="cost", xscale=scale, yscale=scale)
+            axes.plot(
+                epoch, cost[epoch], marker, color="black", label=f"epoch {epoch}: {cost[epoch]:.5f}"
+            )
+        axes.set(
+            title=f"cost, {scale} axes", xlabel="epoch", ylabel="cost", xscale=scale, yscale=scale
+        )
         axes.legend(loc="upper right" if scale == "linear" else "lower left")
     draw_boundary(first, neuron(), "decision boundary before training")
     draw_boundary(last, net, f"after {END} epochs: outputs are\n.1 to .9 between the dashed lines")
@@ -302,7 +452,9 @@ def draw_boundary(axes, net, title):
 
     line, outputs = plane(net)
     axes.contourf(line, line, outputs, levels=[0, 0.5, 1], colors=SHADES.colors)
-    axes.contour(line, line, outputs, levels=[0.1, 0.5, 0.9], colors="black", linestyles=["--", "-", "--"])
+    axes.contour(
+        line, line, outputs, levels=[0.1, 0.5, 0.9], colors="black", linestyles=["--", "-", "--"]
+    )
     classes(axes, X, Y[:, 0], s=90)
     axes.set(title=title, xlabel="x1", ylabel="x2", aspect="equal")
 

@@ -1,7 +1,10 @@
-"""mlfromscratch, Neural Networks: Feedforward and Backpropagation Explained: matrix form, and the gradient as chains.
+"""mlfromscratch, Neural Networks: Feedforward and Backpropagation Explained: matrix
+form, and the gradient as chains.
 
-Its network is input-hidden-hidden-output, here 4-5-4-3 sigmoids on the iris measurements of scikit-learn. Layers count from 0, as in the
-text: the input is layer 0, and w^(1) leads to layer 1. Sections are its headings, shortened. Its optimizers: mlfromscratch_descent.py.
+Its network is input-hidden-hidden-output, here 4-5-4-3 sigmoids on the iris
+measurements of scikit-learn. Layers count from 0, as in the text: the input is layer 0,
+and w^(1) leads to layer 1. Sections are its headings, shortened. Its optimizers:
+mlfromscratch_descent.py.
 
     python examples/mlfromscratch.py [--plot DIR]
 """
@@ -28,7 +31,9 @@ ORDINAL = ("first", "second", "third", "fourth")
 
 @cache
 def iris():
-    """Measurements and species, a part for training and one for the test, as they come."""
+    """Measurements and species, a part for training and one for the test, as they
+    come.
+    """
     x, labels = load_iris(return_X_y=True)
     return train_test_split(x, labels, random_state=0)
 
@@ -42,7 +47,9 @@ def training_rows():
 
 def network(*sizes, seed=0, init=None):
     """A network of sigmoids whose biases start at 0."""
-    net = refnet.mlp(sizes, hidden="sigmoid", output="sigmoid", init=init or refnet.Normal(std=1.0), seed=seed)
+    net = refnet.mlp(
+        sizes, hidden="sigmoid", output="sigmoid", init=init or refnet.Normal(std=1.0), seed=seed
+    )
     for layer in net.layers:
         layer.b[...] = 0
     return net
@@ -54,9 +61,18 @@ def gradients(net, x, y):
 
 
 def story():
-    yield "Sections: Neurons is Neurons and Activation Functions, Notation is Notation: Linear Algebra, Calculus is Calculus Knowledge,"
-    yield "Three eq. is Three equations for calculating the gradient, Going Deep. is Example: Going Deeper, Steps is Putting Neural"
-    yield "Networks Into Steps. Where the text prints no figure, the one expected is refnet's, or a sentence says whose."
+    yield (
+        "Sections: Neurons is Neurons and Activation Functions, Notation is Notation: Linear "
+        "Algebra, Calculus is Calculus Knowledge,"
+    )
+    yield (
+        "Three eq. is Three equations for calculating the gradient, Going Deep. is Example: "
+        "Going Deeper, Steps is Putting Neural"
+    )
+    yield (
+        "Networks Into Steps. Where the text prints no figure, the one expected is refnet's, or "
+        "a sentence says whose."
+    )
     yield from overview()
     yield from neurons()
     yield from notation()
@@ -66,7 +82,9 @@ def story():
 
 
 def overview():
-    """What is subtracted from a weight: the cost, as this section has it, or the gradient."""
+    """What is subtracted from a weight: the cost, as this section has it, or the
+    gradient.
+    """
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     before = gradients(net, x, y)[0]
     for _ in range(100):
@@ -83,15 +101,28 @@ def neurons():
     low, high = x.min(axis=0), x.max(axis=0)
     by_formula, scaled = (x - low) / (high - low), training_rows()[0]
     yield "MinMax scaling, column by column, by hand; expected is what MinMaxScaler gives:"
-    yield Printed("Neurons", "(x - min) / (max - min)", side_by_side(scaled, 12), by_formula, whose="expected")
+    yield Printed(
+        "Neurons", "(x - min) / (max - min)", side_by_side(scaled, 12), by_formula, whose="expected"
+    )
     yield Printed("Neurons", "range of the scaled data", "between 0 and 1", between(scaled))
     least = ((x_test - low) / (high - low)).min()
-    yield f"The test part, scaled with min and max of the training part, may leave it: here {least:.3f} is the least."
+    yield (
+        f"The test part, scaled with min and max of the training part, may leave it: here "
+        f"{least:.3f} is the least."
+    )
     a = network(4, 5, 4, 3).forward(scaled)
-    yield Printed("Neurons", "activations of sigmoids", "between 0 and 1", between(np.concatenate([layer.a.ravel() for layer in a])))
+    yield Printed(
+        "Neurons",
+        "activations of sigmoids",
+        "between 0 and 1",
+        between(np.concatenate([layer.a.ravel() for layer in a])),
+    )
     weights = np.array([2.2, -1.2, 0.4])
     one = refnet.Network([refnet.Dense([weights], [0.0], "sigmoid")]).predict(scaled[:1, :3]).item()
-    yield f"A neuron with the text's weights 2.2, -1.2, 0.4 on the activations {side_by_side(scaled[0, :3])} has the value {one:.3f}."
+    yield (
+        f"A neuron with the text's weights 2.2, -1.2, 0.4 on the activations "
+        f"{side_by_side(scaled[0, :3])} has the value {one:.3f}."
+    )
 
 
 def between(values):
@@ -107,12 +138,34 @@ def notation():
     nudged = net.copy()
     nudged.layers[0].b[2] += 1.0
     layer, neuron = first_change(a, activations(nudged, x))
-    yield Printed("Notation", "a_2^(1)", "number three, second layer", f"number {COUNTED[neuron + 1]}, {ORDINAL[layer]} layer")
+    yield Printed(
+        "Notation",
+        "a_2^(1)",
+        "number three, second layer",
+        f"number {COUNTED[neuron + 1]}, {ORDINAL[layer]} layer",
+    )
     (layer, to), (below, source) = reached_by(net, x, a)
-    yield Printed("Notation", "w_2,3^(2), to", "third neuron, third layer", f"{ORDINAL[to]} neuron, {ORDINAL[layer]} layer")
-    yield Printed("Notation", "w_2,3^(2), from", "neuron four, second layer", f"neuron {COUNTED[source + 1]}, {ORDINAL[below]} layer")
-    column = reduce(lambda a, layer: refnet.Sigmoid().value(layer.W @ a + layer.b[:, None]), net.layers, x[:, None])
-    by_refnet, what = side_by_side(net.predict([x]), 12), "a^(l) = sigma(W a^(l-1) + b), three times"
+    yield Printed(
+        "Notation",
+        "w_2,3^(2), to",
+        "third neuron, third layer",
+        f"{ORDINAL[to]} neuron, {ORDINAL[layer]} layer",
+    )
+    yield Printed(
+        "Notation",
+        "w_2,3^(2), from",
+        "neuron four, second layer",
+        f"neuron {COUNTED[source + 1]}, {ORDINAL[below]} layer",
+    )
+    column = reduce(
+        lambda a, layer: refnet.Sigmoid().value(layer.W @ a + layer.b[:, None]),
+        net.layers,
+        x[:, None],
+    )
+    by_refnet, what = (
+        side_by_side(net.predict([x]), 12),
+        "a^(l) = sigma(W a^(l-1) + b), three times",
+    )
     yield Printed("Notation", what, by_refnet, column, whose="expected")
 
 
@@ -123,12 +176,18 @@ def activations(net, x):
 
 def first_change(before, after):
     """Layer and neuron, from 0, of the first activation that is another one."""
-    layer = next(l for l, (old, new) in enumerate(zip(before, after, strict=True)) if not np.array_equal(old, new))
+    layer = next(
+        l
+        for l, (old, new) in enumerate(zip(before, after, strict=True))
+        if not np.array_equal(old, new)
+    )
     return layer, int(np.abs(after[layer] - before[layer]).argmax())
 
 
 def reached_by(net, x, a):
-    """Layer and neuron that answer first when w_2,3^(2) is 1 larger, and those whose activation is by how much z grows there."""
+    """Layer and neuron that answer first when w_2,3^(2) is 1 larger, and those whose
+    activation is by how much z grows there.
+    """
     nudged = net.copy()
     nudged.layers[1].W[2, 3] += 1.0
     layer, to = first_change(a, activations(nudged, x))
@@ -141,13 +200,24 @@ def calculus():
     """The chain rule, and the slope that it finds, measured."""
     sigmoid, w, h = refnet.Sigmoid(), 2.2, 1e-5
     left, middle, right = sigmoid.value(w * np.array([0.5 - h, 0.5, 0.5 + h]))
-    yield f"sigma(2.2 x) is {middle:.4f} at x = 0.5. Its slope, measured between two points near it, is expected of the chain rule:"
+    yield (
+        f"sigma(2.2 x) is {middle:.4f} at x = 0.5. Its slope, measured between two points near "
+        f"it, is expected of the chain rule:"
+    )
     by_chain = w * middle * (1 - middle)
-    yield Printed("Calculus", "2.2 sigma'(2.2 x) at x = 0.5", f"{(right - left) / (2 * h):.6f}", by_chain, whose="expected")
+    yield Printed(
+        "Calculus",
+        "2.2 sigma'(2.2 x) at x = 0.5",
+        f"{(right - left) / (2 * h):.6f}",
+        by_chain,
+        whose="expected",
+    )
 
 
 def equations():
-    """The three gradient equations of the output layer, the gradient vector, and its average over a mini-batch."""
+    """The three gradient equations of the output layer, the gradient vector, and its
+    average over a mini-batch.
+    """
     yield from output_layer()
     yield from gradient_vector()
     yield from mini_batch()
@@ -155,18 +225,29 @@ def equations():
 
 
 def output_layer():
-    """The three equations for one sample; what is expected are the gradients of the top layer alone, whose input is a^(L-1)."""
+    """The three equations for one sample; what is expected are the gradients of the top
+    layer alone, whose input is a^(L-1).
+    """
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     top = refnet.Network(net.layers[-1:])
     by_refnet = gradients(top, net.forward(x[:1])[-2].a, y[:1])[1]
     expected = by_refnet[0].dW, by_refnet[0].db, by_refnet.wrt_input(top)
-    yield "The three equations multiply the factors of the output layer; dC/da carries on, to the layer below:"
-    for last, right, got in zip(("dz/dw", "dz/db", "dz/da, below"), expected, three_equations(net, x[0], y[0]), strict=True):
-        yield Printed("Three eq.", f"dC/da da/dz {last}", side_by_side(right, 12), got, whose="expected")
+    yield (
+        "The three equations multiply the factors of the output layer; dC/da carries on, to the "
+        "layer below:"
+    )
+    for last, right, got in zip(
+        ("dz/dw", "dz/db", "dz/da, below"), expected, three_equations(net, x[0], y[0]), strict=True
+    ):
+        yield Printed(
+            "Three eq.", f"dC/da da/dz {last}", side_by_side(right, 12), got, whose="expected"
+        )
 
 
 def gradient_vector():
-    """As long as there are weights and biases; its largest entry is that of the one with most impact."""
+    """As long as there are weights and biases; its largest entry is that of the one
+    with most impact.
+    """
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     vector = gradients(net, x, y)[1].vector
     count = sum(layer.W.size + layer.b.size for layer in net.layers)
@@ -178,33 +259,68 @@ def gradient_vector():
 
 
 def mini_batch():
-    """The average of the gradients of its samples is the gradient of its average cost."""
+    """The average of the gradients of its samples is the gradient of its average
+    cost.
+    """
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     x, y = x[:BATCH], y[:BATCH]
     each = [gradients(net, x[i : i + 1], y[i : i + 1])[1].vector for i in range(BATCH)]
     summed = accumulated.gradient(net, x, y, LOSS)
-    looped = [array.ravel() for dW, db in zip(summed.dW, summed.db, strict=True) for array in (dW, db)]
+    looped = [
+        array.ravel() for dW, db in zip(summed.dW, summed.db, strict=True) for array in (dW, db)
+    ]
     of_the_mean = side_by_side(gradients(net, x, y)[1].vector, 12)
     yield f"A mini-batch of {BATCH}; expected is the gradient of its average cost:"
-    yield Printed("Three eq.", "average of the samples' gradients", of_the_mean, np.mean(each, axis=0), whose="expected")
-    yield Printed("Three eq.", "summed in a loop over them, divided", of_the_mean, np.concatenate(looped), whose="expected")
+    yield Printed(
+        "Three eq.",
+        "average of the samples' gradients",
+        of_the_mean,
+        np.mean(each, axis=0),
+        whose="expected",
+    )
+    yield Printed(
+        "Three eq.",
+        "summed in a loop over them, divided",
+        of_the_mean,
+        np.concatenate(looped),
+        whose="expected",
+    )
 
 
 def directions():
     """Steps along the gradient and against it, and steps that come too early."""
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     cost, grads = gradients(net, x, y)
-    small, some, large = (relative(updated_on_the_way(net, x, y, lr), grads[0].dW) for lr in (0.1, 1.0, LR))
-    yield f"Weights that move before the delta goes through them give another dC/dw^(1): {small:.1%} off at eta = 0.1, {some:.0%} at 1."
+    small, some, large = (
+        relative(updated_on_the_way(net, x, y, lr), grads[0].dW) for lr in (0.1, 1.0, LR)
+    )
+    yield (
+        f"Weights that move before the delta goes through them give another dC/dw^(1): "
+        f"{small:.1%} off at eta = 0.1, {some:.0%} at 1."
+    )
     off = f"{large:.0%} off at eta = {LR:g}" if large > 1e-6 else "the gradient"
-    yield Printed("Three eq.", "weights updated layer by layer going back", "the gradient", off, "mlfromscratch-update-going-back")
+    yield Printed(
+        "Three eq.",
+        "weights updated layer by layer going back",
+        "the gradient",
+        off,
+        "mlfromscratch-update-going-back",
+    )
     up, down = (moved(net, sign * grads.vector, x, y) for sign in (0.1, -0.1))
-    yield Printed("Three eq.", "stepping in the direction of the gradient", "optimizes", risen(cost, up), "mlfromscratch-direction")
+    yield Printed(
+        "Three eq.",
+        "stepping in the direction of the gradient",
+        "optimizes",
+        risen(cost, up),
+        "mlfromscratch-direction",
+    )
     yield Printed("Three eq.", "later: with a minus in front", "optimizes", risen(cost, down))
 
 
 def three_equations(net, x, y):
-    """dC/dw = dz/dw da/dz dC/da, dC/db and dC/da^(L-1) of the output layer, for one sample."""
+    """dC/dw = dz/dw da/dz dC/da, dC/db and dC/da^(L-1) of the output layer, for one
+    sample.
+    """
     below, top = net.forward([x])[-1].a_prev[0], net.predict([x])[0]
     dC_da, da_dz = top - y, top * (1 - top)
     return np.outer(dC_da * da_dz, below), dC_da * da_dz, net.layers[-1].W.T @ (da_dz * dC_da)
@@ -229,7 +345,9 @@ def risen(before, after):
 
 
 def chain(layer, last, of):
-    """The partial derivatives whose product is dC/dw or dC/db of a layer, or dC/da of the one below."""
+    """The partial derivatives whose product is dC/dw or dC/db of a layer, or dC/da of
+    the one below.
+    """
     factors = [f"dC/da{last}"]
     for l in range(last, layer, -1):
         factors += [f"da{l}/dz{l}", f"dz{l}/da{l - 1}"]
@@ -238,12 +356,18 @@ def chain(layer, last, of):
 
 @cache
 def scalar():
-    """A 1-1-1-1 network on one number: the network, and the values of all factors of its chains."""
+    """A 1-1-1-1 network on one number: the network, and the values of all factors of
+    its chains.
+    """
     net = network(1, 1, 1, 1, seed=3)
     trace = net.forward([[0.8]])
     values = {"dC/da3": trace.output.item() - 1.0}
     for l, (layer, step) in enumerate(zip(net.layers, trace, strict=True), start=1):
-        values |= {f"da{l}/dz{l}": (step.a * (1 - step.a)).item(), f"dz{l}/dw{l}": step.a_prev.item(), f"dz{l}/db{l}": 1.0}
+        values |= {
+            f"da{l}/dz{l}": (step.a * (1 - step.a)).item(),
+            f"dz{l}/dw{l}": step.a_prev.item(),
+            f"dz{l}/db{l}": 1.0,
+        }
         values[f"dz{l}/da{l - 1}"] = layer.W.item()
     return net, values, gradients(net, [[0.8]], [[1.0]])[1]
 
@@ -251,40 +375,69 @@ def scalar():
 def deeper():
     """The chains of partial derivatives, and which of them are shared."""
     old = {*chain(2, 2, "w"), *chain(2, 2, "a")}
-    new, pairs = [each for each in chain(1, 2, "w") if each not in old], zip(chain(1, 2, "w"), chain(1, 2, "b"), strict=True)
+    new, pairs = (
+        [each for each in chain(1, 2, "w") if each not in old],
+        zip(chain(1, 2, "w"), chain(1, 2, "b"), strict=True),
+    )
     shared = list(takewhile(lambda pair: pair[0] == pair[1], pairs))
     yield Printed("Going Deep.", f"new for dC/dw^(1): {', '.join(new)}", "two", COUNTED[len(new)])
     yield Printed("Going Deep.", "dC/dw^(1) and dC/db^(1) share the first", "4", len(shared))
     net, values, grads = scalar()
-    yield Printed("Going Deep.", "layers of input-hidden-hidden-output", "four", COUNTED[len(net.sizes)])
+    yield Printed(
+        "Going Deep.", "layers of input-hidden-hidden-output", "four", COUNTED[len(net.sizes)]
+    )
     product = np.prod([values[factor] for factor in chain(1, 3, "w")])
-    yield f"The text's last formula on 1-1-1-1, dC/dw1 = {' '.join(chain(1, 3, 'w'))}; expected is dC/dw^(1) from the deltas:"
+    yield (
+        f"The text's last formula on 1-1-1-1, dC/dw1 = {' '.join(chain(1, 3, 'w'))}; expected is "
+        f"dC/dw^(1) from the deltas:"
+    )
     yield Printed("Steps", "the product", f"{grads[0].dW.item():.12f}", product, whose="expected")
     yield from wide()
 
 
 def wide():
-    """The same where layers have several neurons: Jacobian matrices, or a sum over paths."""
+    """The same where layers have several neurons: Jacobian matrices, or a sum over
+    paths.
+    """
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     dW = gradients(net, x[:1], y[:1])[1][0].dW
     chained = jacobians(net, x[0], y[0])
-    yield Printed("Steps", "the factors as Jacobian matrices, 4-5-4-3", side_by_side(dW, 12), chained, whose="expected")
+    yield Printed(
+        "Steps",
+        "the factors as Jacobian matrices, 4-5-4-3",
+        side_by_side(dW, 12),
+        chained,
+        whose="expected",
+    )
     terms = paths(net, x[0], y[0], 2, 3)
     yield f"For one weight, w_2,3^(1), it is the sum over {terms.size} paths:"
-    yield Printed("Going Deep.", f"sum of the {terms.size}", f"{dW[2, 3]:.12f}", terms.sum(), whose="expected")
+    yield Printed(
+        "Going Deep.", f"sum of the {terms.size}", f"{dW[2, 3]:.12f}", terms.sum(), whose="expected"
+    )
     size = np.abs(terms)
-    yield f"The largest of them alone has {terms.flat[size.argmax()]:.6f}, the smallest {terms.flat[size.argmin()]:.6f}."
+    yield (
+        f"The largest of them alone has {terms.flat[size.argmax()]:.6f}, the smallest "
+        f"{terms.flat[size.argmin()]:.6f}."
+    )
     small = network(4, 5, 3)
     other = small.copy()
     other.layers[0].W[...] *= 2
     first, second = (gradients(each, x, y)[1][1].dW for each in (small, other))
     change = np.abs(second - first).max() / np.abs(first).max()
     only = f"and on w^(1): doubled, {change:.0%} off" if change else "only"
-    yield Printed("Going Deep.", "dC/dw^(2) depends on C and layer 2", "only", only, "mlfromscratch-depends-only")
+    yield Printed(
+        "Going Deep.",
+        "dC/dw^(2) depends on C and layer 2",
+        "only",
+        only,
+        "mlfromscratch-depends-only",
+    )
 
 
 def jacobians(net, x, y):
-    """dC/da3 da3/dz3 dz3/da2 da2/dz2 dz2/da1 da1/dz1 dz1/dw1, in this order, each factor a matrix (the last one by its rule)."""
+    """dC/da3 da3/dz3 dz3/da2 da2/dz2 dz2/da1 da1/dz1 dz1/dw1, in this order, each
+    factor a matrix (the last one by its rule).
+    """
     trace = net.forward([x])
     row = trace.output - y
     for layer, step in zip(net.layers[:0:-1], trace[:0:-1], strict=True):
@@ -293,11 +446,14 @@ def jacobians(net, x, y):
 
 
 def paths(net, x, y, j, k):
-    """The chains from C to w_jk^(1), one for each neuron of layer 3 and of layer 2 on the way."""
+    """The chains from C to w_jk^(1), one for each neuron of layer 3 and of layer 2 on
+    the way.
+    """
     trace = net.forward([x])
     first, second, third = ((step.a * (1 - step.a))[0] for step in trace)  # da/dz of the layers
     (_, W2, W3), dC_da = (layer.W for layer in net.layers), trace.output[0] - y
-    to_layer_2 = (dC_da * third)[:, None] * W3  # row i, column h: from C over neuron i of layer 3 to neuron h of layer 2
+    # row i, column h: from C over neuron i of layer 3 to neuron h of layer 2
+    to_layer_2 = (dC_da * third)[:, None] * W3
     return to_layer_2 * (second * W2[:, j]) * (first[j] * x[k])
 
 
@@ -307,10 +463,14 @@ def relative(found, right):
 
 
 def updated_on_the_way(net, x, y, lr):
-    """dW of the first layer, when each layer takes its step before the delta goes through it: wrong."""
+    """dW of the first layer, when each layer takes its step before the delta goes
+    through it: wrong.
+    """
     trace = net.forward(x)
     delta = net.backward(trace, LOSS, y)[-1].delta
-    for layer, above, step, step_above in zip(net.layers[-2::-1], net.layers[:0:-1], trace[-2::-1], trace[:0:-1], strict=True):
+    for layer, above, step, step_above in zip(
+        net.layers[-2::-1], net.layers[:0:-1], trace[-2::-1], trace[:0:-1], strict=True
+    ):
         W = above.W - lr * delta.T @ step_above.a_prev
         delta = layer.activation.pullback(delta @ W, step.z, step.a)
     return delta.T @ x
@@ -325,7 +485,11 @@ def draw_chain():
 
     net, values, grads = scalar()
     names = ["a0", "z1", "a1", "z2", "a2", "z3", "a3", "C"]
-    numbers = [0.8, *(value.item() for layer in net.forward([[0.8]]) for value in (layer.z, layer.a)), values["dC/da3"] ** 2 / 2]
+    numbers = [
+        0.8,
+        *(value.item() for layer in net.forward([[0.8]]) for value in (layer.z, layer.a)),
+        values["dC/da3"] ** 2 / 2,
+    ]
     at = {name: 0.6 + 1.9 * i for i, name in enumerate(names)}
     figure, axes = sheet(width=12, height=4.2)
     factor = {"ha": "center", "va": "bottom", "color": RED, "fontsize": 9}
@@ -343,11 +507,31 @@ def draw_chain():
         arrow(axes, (z - 0.1, 0.9), (z - 0.1, 1.9), BLUE, "-")
         arrow(axes, (z + 0.1, 1.9), (z + 0.1, 0.9), RED, "--")
         axes.text(z + 0.85, 1.15, f"dz{l}/dw{l}\n{values[f'dz{l}/dw{l}']:.3f}", **factor)
-        axes.text(z + 0.55, 0.4, f"dC/dw{l} =\n{grads[l - 1].dW.item():.5f}", va="center", weight="bold", fontsize=9)
-    for left, right, text in (("z3", "C", "computed for w3, used again"), ("z2", "z3", "for w2, used again"), ("z1", "z2", "new for w1")):
-        axes.annotate("", (at[left] + 0.1, 3.75), (at[right] - 0.1, 3.75), arrowprops={"arrowstyle": "|-|,widthA=0.3,widthB=0.3"})
+        axes.text(
+            z + 0.55,
+            0.4,
+            f"dC/dw{l} =\n{grads[l - 1].dW.item():.5f}",
+            va="center",
+            weight="bold",
+            fontsize=9,
+        )
+    for left, right, text in (
+        ("z3", "C", "computed for w3, used again"),
+        ("z2", "z3", "for w2, used again"),
+        ("z1", "z2", "new for w1"),
+    ):
+        axes.annotate(
+            "",
+            (at[left] + 0.1, 3.75),
+            (at[right] - 0.1, 3.75),
+            arrowprops={"arrowstyle": "|-|,widthA=0.3,widthB=0.3"},
+        )
         axes.text((at[left] + at[right]) / 2, 3.87, text, ha="center", va="bottom")
-    axes.set(title="1-1-1-1: each gradient is the product of the red factors on the way back from C", xlim=(-0.1, 14.5), ylim=(-0.2, 4.4))
+    axes.set(
+        title="1-1-1-1: each gradient is the product of the red factors on the way back from C",
+        xlim=(-0.1, 14.5),
+        ylim=(-0.2, 4.4),
+    )
     axes.text(at["a0"], 1.15, "blue: forward\nred, dashed: back", fontsize=9, ha="center")
     axes.axis("off")
     return figure
@@ -361,7 +545,19 @@ def node(axes, x, y, text):
 
 def arrow(axes, start, end, colour, line):
     """An arrow from start to end."""
-    axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": colour, "ls": line, "lw": 1.5, "shrinkA": 0, "shrinkB": 0})
+    axes.annotate(
+        "",
+        end,
+        start,
+        arrowprops={
+            "arrowstyle": "-|>",
+            "color": colour,
+            "ls": line,
+            "lw": 1.5,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        },
+    )
 
 
 if __name__ == "__main__":

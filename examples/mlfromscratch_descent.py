@@ -1,7 +1,8 @@
-"""mlfromscratch, Neural Networks: Feedforward and Backpropagation Explained, optimizers: the cost, and mini-batch descent.
+"""mlfromscratch, Neural Networks: Feedforward and Backpropagation Explained,
+optimizers: the cost, and mini-batch descent.
 
-The network and the data are those of mlfromscratch.py: 4-5-4-3 sigmoids, iris scaled to [0, 1]. Sections are headings of the
-text, shortened.
+The network and the data are those of mlfromscratch.py: 4-5-4-3 sigmoids, iris scaled to
+[0, 1]. Sections are headings of the text, shortened.
 
     python examples/mlfromscratch_descent.py [--plot DIR]
 """
@@ -21,19 +22,40 @@ def story():
     yield "Sections: Cost Funct. is Cost Function, Stochastic is Stochastic Gradient Descent."
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     total, mean = ((net.predict(x) - y) ** 2).sum(), refnet.MSE().value(net.predict(x), y)
-    yield f"The sum of the squared differences is {total / mean:g} times their mean, {mean:.3f}, and so is its gradient. Down both for"
+    yield (
+        f"The sum of the squared differences is {total / mean:g} times their mean, {mean:.3f}, "
+        f"and so is its gradient. Down both for"
+    )
     yield f"{EPOCHS} steps with eta = {LR:g} over all rows; the mean at the end:"
     by_sum, by_mean = (down_the_squares(times) for times in (total / mean, 1.0))
     learns = "mean squared error" if by_sum == by_mean else f"{by_sum:.3f} against {by_mean:.3f}"
-    yield Printed("Cost Funct.", "sum of the squared differences", "mean squared error", learns, "mlfromscratch-sum-or-mean")
+    yield Printed(
+        "Cost Funct.",
+        "sum of the squared differences",
+        "mean squared error",
+        learns,
+        "mlfromscratch-sum-or-mean",
+    )
     steps = 0.01 * np.random.default_rng(1).normal(size=(100, net.parameters.size))
     up = np.mean([moved(net, step, x, y) > gradients(net, x, y)[0] for step in steps])
-    yield f"The text's first step goes in any direction: of 100 random ones, {up:.0%} raise the cost. Then the gradient leads."
-    yield f"Mini-batches of {BATCH}, averaged gradients, eta = {LR:g}, {EPOCHS} epochs; weights at first normal, biases 0:"
+    yield (
+        f"The text's first step goes in any direction: of 100 random ones, {up:.0%} raise the "
+        f"cost. Then the gradient leads."
+    )
+    yield (
+        f"Mini-batches of {BATCH}, averaged gradients, eta = {LR:g}, {EPOCHS} epochs; weights at "
+        f"first normal, biases 0:"
+    )
     trained, once = descended()
     yield Printed("Stochastic", "cost, weights initialised once", "decreases", fallen(once))
     many = fallen(descended(again=True)[1])
-    yield Printed("Stochastic", "cost, weights anew for each mini-batch", "decreases", many, "mlfromscratch-weights-anew")
+    yield Printed(
+        "Stochastic",
+        "cost, weights anew for each mini-batch",
+        "decreases",
+        many,
+        "mlfromscratch-weights-anew",
+    )
     yield Printed("Stochastic", "a positive derivative moves a weight", "left", moves(net, x, y, 1))
     yield Printed("Stochastic", "a negative one", "right", moves(net, x, y, -1))
     yield f"Trained, {trained.accuracy(x, iris()[2]):.0%} of the training rows are right."
@@ -41,13 +63,24 @@ def story():
     small = descended(init=refnet.Uniform(-0.1, 0.1))[1]
     yield "Were all weights 0.1 at first, and not random, hidden neurons would stay equal:"
     apart = np.ptp(equal, axis=0).max()
-    yield Printed("Stochastic", "how far apart their weights are at the end", "0.00000000", apart, whose="expected")
-    yield f"Random within 0.1, the cost is still {small[-1]:.2f} at the end; from the wider weights it is {once[-1]:.2f}."
+    yield Printed(
+        "Stochastic",
+        "how far apart their weights are at the end",
+        "0.00000000",
+        apart,
+        whose="expected",
+    )
+    yield (
+        f"Random within 0.1, the cost is still {small[-1]:.2f} at the end; from the wider "
+        f"weights it is {once[-1]:.2f}."
+    )
 
 
 @cache
 def descended(epochs=EPOCHS, init=None, again=False):
-    """Mini-batch descent, with new weights for each mini-batch or not: the last network, and the cost of all rows after each batch."""
+    """Mini-batch descent, with new weights for each mini-batch or not: the last
+    network, and the cost of all rows after each batch.
+    """
     x, y = training_rows()
     rng, net, costs = np.random.default_rng(0), network(4, 5, 4, 3, init=init), []
     for _ in range(epochs):
@@ -68,7 +101,11 @@ def down_the_squares(times):
 
 def fallen(costs):
     """What the costs did, in words."""
-    return "decreases" if costs[-1] < costs[0] / 2 else f"stays between {costs.min():.2f} and {costs.max():.2f}"
+    return (
+        "decreases"
+        if costs[-1] < costs[0] / 2
+        else f"stays between {costs.min():.2f} and {costs.max():.2f}"
+    )
 
 
 def moves(net, x, y, sign):
@@ -88,7 +125,13 @@ def draw_minibatches():
     from pictures import BLUE, RED, sheet
 
     figure, axes = sheet(width=6.4, height=4.2)
-    axes.plot(descended(again=True)[1], ":", color=RED, linewidth=1, label="initialised anew for each mini-batch")
+    axes.plot(
+        descended(again=True)[1],
+        ":",
+        color=RED,
+        linewidth=1,
+        label="initialised anew for each mini-batch",
+    )
     axes.plot(descended()[1], color=BLUE, label="initialised once")
     axes.set(title="Weights that start anew for each mini-batch never learn", ylim=(0, 0.8))
     axes.set(xlabel="mini-batch", ylabel="cost of all training rows")
@@ -97,12 +140,23 @@ def draw_minibatches():
 
 
 def one_neuron(batch_size, epochs, lr=8.0):
-    """The way of w and b of one neuron, which tells virginica by the length of the petal."""
+    """The way of w and b of one neuron, which tells virginica by the length of the
+    petal.
+    """
     x, y = training_rows()
     net = refnet.Network([refnet.Dense([[-4.0]], [2.0], "sigmoid")])
     way = [net.parameters.copy()]
     rule, keep = refnet.SGD(lr=lr), lambda step: way.append(net.parameters.copy())
-    refnet.fit(net, x[:, 2:3], y[:, 2:], loss=LOSS, optimizer=rule, epochs=epochs, batch_size=batch_size, on_step=keep)
+    refnet.fit(
+        net,
+        x[:, 2:3],
+        y[:, 2:],
+        loss=LOSS,
+        optimizer=rule,
+        epochs=epochs,
+        batch_size=batch_size,
+        on_step=keep,
+    )
     return np.array(way)
 
 
@@ -114,12 +168,25 @@ def draw_paths():
     x, y = training_rows()
     w, b = np.linspace(-5, 11, 81), np.linspace(-8, 4, 61)
     outputs = refnet.Sigmoid().value(w[:, None] * x[:, 2] + b[:, None, None])
-    lines = axes.contourf(w, b, np.mean((outputs - y[:, 2]) ** 2, axis=-1) / 2, levels=16, cmap=SURFACE)
+    lines = axes.contourf(
+        w, b, np.mean((outputs - y[:, 2]) ** 2, axis=-1) / 2, levels=16, cmap=SURFACE
+    )
     figure.colorbar(lines, label="cost of all training rows")
-    axes.plot(*stochastic.T, ".-", color=RED, linewidth=0.8, markersize=3, label=f"mini-batches of 4: {len(stochastic) - 1} steps")
+    axes.plot(
+        *stochastic.T,
+        ".-",
+        color=RED,
+        linewidth=0.8,
+        markersize=3,
+        label=f"mini-batches of 4: {len(stochastic) - 1} steps",
+    )
     axes.plot(*batch.T, "--", color="white", linewidth=2, label=f"all rows: {len(batch) - 1} steps")
     axes.plot(*stochastic[0], "s", color="white", markeredgecolor=BLUE, markersize=9, label="start")
-    axes.set(title="One neuron, two weights: each mini-batch has its own downhill", xlabel="w", ylabel="b")
+    axes.set(
+        title="One neuron, two weights: each mini-batch has its own downhill",
+        xlabel="w",
+        ylabel="b",
+    )
     axes.legend(loc="lower left", facecolor="0.7")
     return figure
 

@@ -1,4 +1,5 @@
-"""How the pictures of the examples look: colours that everybody can tell apart, and shapes that tell the same once more.
+"""How the pictures of the examples look: colours that everybody can tell apart, and
+shapes that tell the same once more.
 
 The colours are those of Okabe and Ito, Color Universal Design (2008).
 """
@@ -28,20 +29,36 @@ SURFACE = "cividis"
 DPI = 110
 
 
-def sheet(rows: int = 1, columns: int = 1, width: float = 5.2, height: float = 3.9, **kinds: Any) -> tuple[Figure, Any]:
-    """A figure, and its axes as `Figure.subplots` gives them; width and height of one of them in inches."""
+def sheet(
+    rows: int = 1, columns: int = 1, width: float = 5.2, height: float = 3.9, **kinds: Any
+) -> tuple[Figure, Any]:
+    """A figure, and its axes as `Figure.subplots` gives them; width and height of one
+    of them in inches.
+    """
     with mpl.rc_context({"axes.prop_cycle": mpl.cycler(color=COLOURS)}):
         figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
         axes = figure.subplots(rows, columns, **kinds)
     return figure, axes
 
 
-def classes(axes: Any, x: Any, labels: Any, names: tuple[str, ...] = ("0", "1"), **style: Any) -> None:
+def classes(
+    axes: Any, x: Any, labels: Any, names: tuple[str, ...] = ("0", "1"), **style: Any
+) -> None:
     """Points in two dimensions, a colour and a shape for each class."""
     for label, name in enumerate(names):
         of_it = x[labels == label]
         colour, marker = (RED, BLUE, GREEN, ORANGE)[label], MARKERS[label]
-        axes.scatter(of_it[:, 0], of_it[:, 1], c=colour, marker=marker, edgecolors="white", linewidths=0.6, label=name, zorder=3, **style)
+        axes.scatter(
+            of_it[:, 0],
+            of_it[:, 1],
+            c=colour,
+            marker=marker,
+            edgecolors="white",
+            linewidths=0.6,
+            label=name,
+            zorder=3,
+            **style,
+        )
 
 
 def save(figure: Figure, folder: Path, name: str) -> Path:

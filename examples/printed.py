@@ -1,7 +1,9 @@
-"""What a text prints, beside the same figure computed here: the table that every tutorial's script ends in.
+"""What a text prints, beside the same figure computed here: the table that every
+tutorial's script ends in.
 
-A script has two functions. `story` yields, in the order of its text, sentences (str) and figures (`Printed`); `drawings` yields names and
-functions that draw. `run(__doc__, story, drawings)` is its command line.
+A script has two functions. `story` yields, in the order of its text, sentences (str)
+and figures (`Printed`); `drawings` yields names and functions that draw. `run(__doc__,
+story, drawings)` is its command line.
 """
 
 import argparse
@@ -23,10 +25,12 @@ PLACE, WHAT, WIDEST = 12, 43, 28  # columns of the table
 
 @dataclass(frozen=True)
 class Printed:
-    """A figure as a text prints it, and what is computed here: a number, an array, or a word.
+    """A figure as a text prints it, and what is computed here: a number, an array, or a
+    word.
 
-    `erratum` is the name in ERRATA.md where the text is off, and `chance` the reason where the text's figure is one draw of many. `whose`
-    heads the column of a figure that no text prints: "expected".
+    `erratum` is the name in ERRATA.md where the text is off, and `chance` the reason
+    where the text's figure is one draw of many. `whose` heads the column of a figure
+    that no text prints: "expected".
     """
 
     section: str
@@ -39,7 +43,9 @@ class Printed:
 
     @property
     def here(self) -> str:
-        """What is computed here, written as the text writes it: the same number of digits, the same punctuation."""
+        """What is computed here, written as the text writes it: the same number of
+        digits, the same punctuation.
+        """
         return self._written(0)
 
     @property
@@ -49,12 +55,16 @@ class Printed:
 
     @property
     def expected(self) -> bool:
-        """Whether it agrees where the text is right, and does not where the text is said to be off."""
+        """Whether it agrees where the text is right, and does not where the text is
+        said to be off.
+        """
         return bool(self.chance) or self.agrees is not bool(self.erratum)
 
     @property
     def shown(self) -> str:
-        """What stands in the table: `here`, with three more digits where the text has another figure."""
+        """What stands in the table: `here`, with three more digits where the text has
+        another figure.
+        """
         return self.here if self.agrees else self._written(3)
 
     def row(self) -> str:
@@ -62,7 +72,11 @@ class Printed:
         note = f"erratum {self.erratum}" if self.erratum else self.chance
         mark = "" if self.expected else "  <- NOT EXPECTED"
         place = f"{self.section:<{PLACE - 1}} {self.what}"
-        both = (self.printed, self.shown) if isinstance(self.got, str) else map(short, (self.printed, self.shown))
+        both = (
+            (self.printed, self.shown)
+            if isinstance(self.got, str)
+            else map(short, (self.printed, self.shown))
+        )
         given, here = (f"{text:<{WIDEST}}" for text in both)
         return f"  {place:<{PLACE + WHAT}}  {given}  {here}  {note}{mark}".rstrip()
 
@@ -72,16 +86,25 @@ class Printed:
         values = iter(np.ravel(self.got).tolist())
         count = len(NUMBER.findall(self.printed))
         if count != np.size(self.got):
-            raise ValueError(f"{self.section} {self.what}: got has {np.size(self.got)} numbers, expected {count} as in {self.printed!r}")
+            raise ValueError(
+                f"{self.section} {self.what}: got has {np.size(self.got)} numbers, expected "
+                f"{count} as in {self.printed!r}"
+            )
         return NUMBER.sub(lambda found: as_written(next(values), found[0], more), self.printed)
 
 
 def as_written(value: float, printed: str, more: int = 0) -> str:
-    """The value in the notation of a printed number, with as many digits after the point, or some more."""
+    """The value in the notation of a printed number, with as many digits after the
+    point, or some more.
+    """
     mantissa, power, _ = printed.partition("e")
     whole, point, decimals = mantissa.partition(".")
     digits = len(decimals) + more * (not float(value).is_integer())
-    text = f"{value:.{digits}{'e' if power else 'f'}}" if digits or power or isinstance(value, float) else str(value)
+    text = (
+        f"{value:.{digits}{'e' if power else 'f'}}"
+        if digits or power or isinstance(value, float)
+        else str(value)
+    )
     if not float(text):
         text = text.removeprefix("-")
     if power:
@@ -100,11 +123,16 @@ def side_by_side(values: Any, digits: int = 3) -> str:
 
 def short(text: str) -> str:
     """A long list of numbers by its ends."""
-    return text if len(text) <= WIDEST else f"{text[: WIDEST // 2 - 2]} .. {text[2 - WIDEST // 2 :]}"
+    return (
+        text if len(text) <= WIDEST else f"{text[: WIDEST // 2 - 2]} .. {text[2 - WIDEST // 2 :]}"
+    )
 
 
 def tell(told: Iterable[str | Printed], column: str = "the text") -> bool:
-    """Print the sentences, and the figures in tables between them. Whether every figure is as expected."""
+    """Print the sentences, and the figures in tables between them.
+
+    Whether every figure is as expected.
+    """
     right, head = True, ""
     for item in told:
         if isinstance(item, str):
@@ -121,27 +149,44 @@ def tell(told: Iterable[str | Printed], column: str = "the text") -> bool:
 
 def command(about: str) -> argparse.ArgumentParser:
     """The arguments that every script takes."""
-    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plot", metavar="DIR", type=Path, help="draw the pictures into this folder")
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--plot", metavar="DIR", type=Path, help="draw the pictures into this folder"
+    )
     return parser
 
 
 @contextmanager
 def wanted(extra: str) -> Iterator[None]:
-    """Around imports that not everybody has installed: where one is missing, a sentence with what installs it, and exit status 2."""
+    """Around imports that not everybody has installed: where one is missing, a sentence
+    with what installs it, and exit status 2.
+    """
     try:
         yield
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
         name = {"sklearn": "scikit-learn", "torch": "PyTorch"}.get(package, package)
-        print(f'{Path(sys.argv[0]).name}: {name} is missing, expected python -m pip install "refnet[{extra}]"', file=sys.stderr)
+        print(
+            f"{Path(sys.argv[0]).name}: {name} is missing, expected python -m pip install "
+            f'"refnet[{extra}]"',
+            file=sys.stderr,
+        )
         raise SystemExit(2) from None
 
 
 def perform(
-    about: str, told: Iterable[str | Printed], drawings: Drawings | None = None, folder: Path | None = None, column: str = "the text"
+    about: str,
+    told: Iterable[str | Printed],
+    drawings: Drawings | None = None,
+    folder: Path | None = None,
+    column: str = "the text",
 ) -> int:
-    """Tell the story and draw the pictures. Exit status 0 where every figure is as expected, else 1."""
+    """Tell the story and draw the pictures.
+
+    Exit status 0 where every figure is as expected, else 1.
+    """
     print(about.partition("\n\n")[0])
     right = tell(told, column)
     if drawings is not None and folder is not None:
@@ -153,5 +198,8 @@ def perform(
 
 
 def run(about: str, story: Story, drawings: Drawings, column: str = "the text") -> int:
-    """The command line of a script: `--plot DIR`, and what `perform` does. `column` is whose figures stand beside ours."""
+    """The command line of a script: `--plot DIR`, and what `perform` does.
+
+    `column` is whose figures stand beside ours.
+    """
     return perform(about, story(), drawings, command(about).parse_args().plot, column)

@@ -1,5 +1,7 @@
-"""Thomas, Neural Networks Tutorial - A Pathway to Deep Learning (adventuresinmachinelearning), section 5: the 64-30-10 network on
-scikit-learn's digits as the text trains it, what its cost curve shows, and what it takes to pass 97 % on the same test rows.
+"""Thomas, Neural Networks Tutorial - A Pathway to Deep Learning
+(adventuresinmachinelearning), section 5: the 64-30-10 network on scikit-learn's digits
+as the text trains it, what its cost curve shows, and what it takes to pass 97 % on the
+same test rows.
 
     python examples/thomas_digits.py [--plot DIR]
 """
@@ -21,22 +23,32 @@ with wanted("parity"):
     from sklearn.preprocessing import StandardScaler
 
 COST, ALPHA, ITERATIONS, LONGER = "half_squared_error", 0.25, 3000, 4000
-EPOCHS, BATCH = 88, 32  # 34 mini-batches of the 1078 rows an epoch, 2992 steps: as many as the text takes
+# 34 mini-batches of the 1078 rows an epoch, 2992 steps: as many as the text takes
+EPOCHS, BATCH = 88, 32
 SEEDS = (0, 1, 2)
 
 FIRST_IMAGE = (
-    "[ 0., 0., 5., 13., 9., 1., 0., 0., 0., 0., 13., 15., 10., 15., 5., 0., 0., 3., 15., 2., 0., 11., 8., 0., 0., "
-    "4., 12., 0., 0., 8., 8., 0., 0., 5., 8., 0., 0., 9., 8., 0., 0., 4., 11., 0., 1., 12., 7., 0., 0., 2., 14., "
+    "[ 0., 0., 5., 13., 9., 1., 0., 0., 0., 0., 13., 15., 10., 15., 5., 0., 0., 3., 15., 2., 0., "
+    "11., 8., 0., 0., "
+    "4., 12., 0., 0., 8., 8., 0., 0., 5., 8., 0., 0., 9., 8., 0., 0., 4., 11., 0., 1., 12., 7., "
+    "0., 0., 2., 14., "
     "5., 10., 12., 0., 0., 0., 0., 6., 13., 10., 0., 0., 0.]"
 )
 FIRST_SCALED = (
-    "[ 0. , -0.33501649, -0.04308102, 0.27407152, -0.66447751, -0.84412939, -0.40972392, -0.12502292, -0.05907756, "
-    "-0.62400926, 0.4829745 , 0.75962245, -0.05842586, 1.12772113, 0.87958306, -0.13043338, -0.04462507, "
-    "0.11144272, 0.89588044, -0.86066632, -1.14964846, 0.51547187, 1.90596347, -0.11422184, -0.03337973, "
-    "0.48648928, 0.46988512, -1.49990136, -1.61406277, 0.07639777, 1.54181413, -0.04723238, 0. , 0.76465553, "
-    "0.05263019, -1.44763006, -1.73666443, 0.04361588, 1.43955804, 0. , -0.06134367, 0.8105536 , 0.63011714, "
-    "-1.12245711, -1.06623158, 0.66096475, 0.81845076, -0.08874162, -0.03543326, 0.74211893, 1.15065212, "
-    "-0.86867056, 0.11012973, 0.53761116, -0.75743581, -0.20978513, -0.02359646, -0.29908135, 0.08671869, "
+    "[ 0. , -0.33501649, -0.04308102, 0.27407152, -0.66447751, -0.84412939, -0.40972392, "
+    "-0.12502292, -0.05907756, "
+    "-0.62400926, 0.4829745 , 0.75962245, -0.05842586, 1.12772113, 0.87958306, -0.13043338, "
+    "-0.04462507, "
+    "0.11144272, 0.89588044, -0.86066632, -1.14964846, 0.51547187, 1.90596347, -0.11422184, "
+    "-0.03337973, "
+    "0.48648928, 0.46988512, -1.49990136, -1.61406277, 0.07639777, 1.54181413, -0.04723238, 0. , "
+    "0.76465553, "
+    "0.05263019, -1.44763006, -1.73666443, 0.04361588, 1.43955804, 0. , -0.06134367, 0.8105536 , "
+    "0.63011714, "
+    "-1.12245711, -1.06623158, 0.66096475, 0.81845076, -0.08874162, -0.03543326, 0.74211893, "
+    "1.15065212, "
+    "-0.86867056, 0.11012973, 0.53761116, -0.75743581, -0.20978513, -0.02359646, -0.29908135, "
+    "0.08671869, "
     "0.20829258, -0.36677122, -1.14664746, -0.5056698 , -0.19600752]"
 )
 
@@ -51,7 +63,9 @@ class Rows(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """The network after the text's iterations and after more of them, and both curves: J, and the mean norm that the text plots."""
+    """The network after the text's iterations and after more of them, and both curves:
+    J, and the mean norm that the text plots.
+    """
 
     net: refnet.Network
     longer: refnet.Network
@@ -67,7 +81,9 @@ def digits():
 
 def split(x):
     """40 % of the rows for testing; the text gives no random_state, here it is 0."""
-    x, test_x, labels, test_labels = train_test_split(x, digits().target, test_size=0.4, random_state=0)
+    x, test_x, labels, test_labels = train_test_split(
+        x, digits().target, test_size=0.4, random_state=0
+    )
     return Rows(x, labels, test_x, test_labels)
 
 
@@ -92,15 +108,21 @@ def scaled_on_training_rows():
 
 
 def start():
-    """64-30-10 with W1, b1, W2, b2 drawn from [0, 1) in this order, from RandomState(0): random_sample as the text calls it, seeded."""
+    """64-30-10 with W1, b1, W2, b2 drawn from [0, 1) in this order, from
+    RandomState(0): random_sample as the text calls it, seeded.
+    """
     draw = np.random.RandomState(0).random_sample
     shapes = (30, 64), (10, 30)
-    return refnet.Network([refnet.Dense(draw(shape), draw(shape[:1]), "sigmoid") for shape in shapes])
+    return refnet.Network(
+        [refnet.Dense(draw(shape), draw(shape[:1]), "sigmoid") for shape in shapes]
+    )
 
 
 @cache
 def trained():
-    """Full-batch descent on J with alpha 0.25, the text's 3,000 iterations and 1,000 more."""
+    """Full-batch descent on J with alpha 0.25, the text's 3,000 iterations and 1,000
+    more.
+    """
     rows, net, norms, kept = as_in_the_text(), start(), [], []
 
     def watch(step):
@@ -110,12 +132,16 @@ def trained():
 
     optimizer = refnet.SGD(lr=ALPHA)
     y = refnet.one_hot(rows.labels, 10)
-    history = refnet.fit(net, rows.x, y, loss=COST, optimizer=optimizer, epochs=LONGER, on_step=watch)
+    history = refnet.fit(
+        net, rows.x, y, loss=COST, optimizer=optimizer, epochs=LONGER, on_step=watch
+    )
     return Trained(kept[0], net, history.loss, norms)
 
 
 class Rung(NamedTuple):
-    """One way to train: what it changes against the rung before, where its rows come from, network, loss and learning rate."""
+    """One way to train: what it changes against the rung before, where its rows come
+    from, network, loss and learning rate.
+    """
 
     change: str
     rows: Callable[[], Rows]
@@ -127,16 +153,38 @@ class Rung(NamedTuple):
         """The network that a seed of the weights and of the mini-batches leads to."""
         net, rows = refnet.mlp(seed=seed, **self.net), self.rows()
         y, optimizer = refnet.one_hot(rows.labels, 10), refnet.SGD(lr=self.lr)
-        refnet.fit(net, rows.x, y, loss=self.loss, optimizer=optimizer, epochs=EPOCHS, batch_size=BATCH, seed=seed)
+        refnet.fit(
+            net,
+            rows.x,
+            y,
+            loss=self.loss,
+            optimizer=optimizer,
+            epochs=EPOCHS,
+            batch_size=BATCH,
+            seed=seed,
+        )
         return net
 
 
 @cache
 def ladder():
-    """What each rung changes, and its accuracy from each seed; on the last one the networks of the rung before it put out their mean."""
-    text = {"sizes": (64, 30, 10), "hidden": "sigmoid", "output": "sigmoid", "init": refnet.Uniform(0.0, 1.0)}
-    small, softmax = text | {"init": "torch_linear"}, text | {"init": "torch_linear", "output": "softmax"}
-    wide, apart = softmax | {"sizes": (64, 100, 10), "hidden": "relu", "init": "he_normal"}, scaled_on_training_rows
+    """What each rung changes, and its accuracy from each seed; on the last one the
+    networks of the rung before it put out their mean.
+    """
+    text = {
+        "sizes": (64, 30, 10),
+        "hidden": "sigmoid",
+        "output": "sigmoid",
+        "init": refnet.Uniform(0.0, 1.0),
+    }
+    small, softmax = (
+        text | {"init": "torch_linear"},
+        text | {"init": "torch_linear", "output": "softmax"},
+    )
+    wide, apart = (
+        softmax | {"sizes": (64, 100, 10), "hidden": "relu", "init": "he_normal"},
+        scaled_on_training_rows,
+    )
     rungs = (
         Rung(f"mini-batches of {BATCH}, other starts", as_in_the_text, text, COST, ALPHA),
         Rung("scaled by the training rows", apart, text, COST, ALPHA),
@@ -149,7 +197,10 @@ def ladder():
         rows, nets = rung.rows(), [rung.trained(seed) for seed in SEEDS]
         found.append((rung.change, [net.accuracy(rows.test_x, rows.test_labels) for net in nets]))
     together = np.mean([net.predict(rows.test_x) for net in nets], axis=0).argmax(axis=1)
-    return [*found, (f"mean output of these {len(nets)} networks", [np.mean(together == rows.test_labels)])]
+    return [
+        *found,
+        (f"mean output of these {len(nets)} networks", [np.mean(together == rows.test_labels)]),
+    ]
 
 
 def story():
@@ -168,7 +219,9 @@ def the_data():
     yield Printed("§5", "pixels of an image", "8 x 8", digits().images[1].shape)
     yield Printed("§5", "data points of an image", "64", digits().data[1].size)
     yield Printed("§5", "label of images[1]", "1", digits().target[1])
-    yield Printed("§5", "the data set, in its own words", "MNIST", described, erratum="thomas-mnist")
+    yield Printed(
+        "§5", "the data set, in its own words", "MNIST", described, erratum="thomas-mnist"
+    )
     yield Printed("§5.1", "digits.data[0]", FIRST_IMAGE, digits().data[0])
     ends = [(x.min(), x.max()) for x in (digits().data[0], digits().data)]
     yield Printed("§5.1", "range of digits.data[0]", "0 up to 15", ends[0])
@@ -180,9 +233,17 @@ def scaling():
     x = scaler().transform(digits().data)
     yield Printed("§5.1", "X[0] after scaling", FIRST_SCALED, x[0])
     share = np.mean(abs(x) <= 2)
-    yield Printed("§5.1", "how much of it is within -2 and 2", "most", "most" if share > 0.5 else "less than half")
+    yield Printed(
+        "§5.1",
+        "how much of it is within -2 and 2",
+        "most",
+        "most" if share > 0.5 else "less than half",
+    )
     used = np.count_nonzero(digits().data[:, x.max(axis=0).argmax()])
-    yield f"{share:.1%} are within -2 and 2; the largest is {x.max():.1f}, in a pixel that is 0 in all images but {used}."
+    yield (
+        f"{share:.1%} are within -2 and 2; the largest is {x.max():.1f}, in a pixel that is 0 in "
+        f"all images but {used}."
+    )
 
 
 def splitting():
@@ -190,20 +251,34 @@ def splitting():
     rows, raw = as_in_the_text(), split(digits().data)
     n = len(digits().data)
     share = round(100 * len(rows.x) / n)
-    yield Printed("§5.2", f"test part, {len(rows.test_x)} of {n} rows", "40%", 100 * len(rows.test_x) / n)
+    yield Printed(
+        "§5.2", f"test part, {len(rows.test_x)} of {n} rows", "40%", 100 * len(rows.test_x) / n
+    )
     yield Printed("§5.2", f"training part, {len(rows.x)} of {n} rows", "60%", 100 * len(rows.x) / n)
-    yield Printed("§5.2", "which is as usual", "60-80%", "60-80%" if 60 <= share <= 80 else f"{share}%")
+    yield Printed(
+        "§5.2", "which is as usual", "60-80%", "60-80%" if 60 <= share <= 80 else f"{share}%"
+    )
     known = int(scaler().n_samples_seen_) - len(raw.x)
     seen = f"{known} of {len(raw.test_x)} in the scaler" if known else "not seen"
     yield Printed("§5.2", "test rows, before the test", "not seen", seen, erratum="thomas-scaler")
     training = raw.x.mean(axis=0)
     pixel = np.argmax(abs(scaler().mean_ - training))
-    yield f"They move the mean of pixel {pixel} most: {scaler().mean_[pixel]:.3f}, of the training rows alone {training[pixel]:.3f}."
-    yield Printed("§5.3", "target of a 5", "[0, 0, 0, 0, 0, 1, 0, 0, 0, 0]", refnet.one_hot([5], 10)[0])
+    yield (
+        f"They move the mean of pixel {pixel} most: {scaler().mean_[pixel]:.3f}, of the training "
+        f"rows alone {training[pixel]:.3f}."
+    )
+    yield Printed(
+        "§5.3", "target of a 5", "[0, 0, 0, 0, 0, 1, 0, 0, 0, 0]", refnet.one_hot([5], 10)[0]
+    )
     settled = [0.01, 0.1, 0.2, 0.05, 0.3, 0.8, 0.4, 0.03, 0.25, 0.02]
     yield Printed("§5.3", "digit of the output 0.01, 0.1, 0.2, ...", "5", np.argmax(settled))
     yield Printed("§5.3", "y_train[0]", "1", rows.labels[0], chance="unseeded")
-    yield Printed("§5.3", "target of a 1", "[ 0., 1., 0., 0., 0., 0., 0., 0., 0., 0.]", refnet.one_hot([1], 10)[0])
+    yield Printed(
+        "§5.3",
+        "target of a 1",
+        "[ 0., 1., 0., 0., 0., 0., 0., 0., 0., 0.]",
+        refnet.one_hot([1], 10)[0],
+    )
 
 
 def training():
@@ -212,19 +287,48 @@ def training():
     y, (inputs, hidden, outputs) = refnet.one_hot(rows.labels, 10), net.sizes
     yield Printed("§5.4", "nn_structure", "[64, 30, 10]", net.sizes)
     ends = {"layers, 1 and 1": (1, 1), f"nodes, {outputs} and {inputs}": (outputs, inputs)}
-    between = next((numbers for numbers, (low, high) in ends.items() if low <= hidden <= high), "none")
-    yield Printed("§5.4", f"in and out: {hidden} hidden nodes lie between", "layers, 1 and 1", between, erratum="thomas-between-layers")
-    yield f"Weights in [0, 1) are all positive: at the start every output is near 1 ({net.predict(rows.x).mean():.4f} on average)."
+    between = next(
+        (numbers for numbers, (low, high) in ends.items() if low <= hidden <= high), "none"
+    )
+    yield Printed(
+        "§5.4",
+        f"in and out: {hidden} hidden nodes lie between",
+        "layers, 1 and 1",
+        between,
+        erratum="thomas-between-layers",
+    )
+    yield (
+        f"Weights in [0, 1) are all positive: at the start every output is near 1 "
+        f"({net.predict(rows.x).mean():.4f} on average)."
+    )
     summed = net.copy()
     J = [accumulated.step(summed, rows.x, y, COST, ALPHA) for _ in range(3)]
     refnet.fit(net, rows.x, y, loss=COST, optimizer=refnet.SGD(lr=ALPHA), epochs=3)
-    yield "Three iterations sample by sample, as the text has them, and refnet.fit, which takes all rows at once:"
-    yield Printed("§5.4", "J in the first three iterations", side_by_side(trained().J[:3], 10), J, whose="expected")
+    yield (
+        "Three iterations sample by sample, as the text has them, and refnet.fit, which takes "
+        "all rows at once:"
+    )
+    yield Printed(
+        "§5.4",
+        "J in the first three iterations",
+        side_by_side(trained().J[:3], 10),
+        J,
+        whose="expected",
+    )
     after = side_by_side(net.parameters, 8)
-    yield Printed("§5.4", f"the {net.parameters.size} weights and biases after them", after, summed.parameters, whose="expected")
+    yield Printed(
+        "§5.4",
+        f"the {net.parameters.size} weights and biases after them",
+        after,
+        summed.parameters,
+        whose="expected",
+    )
     found = trained().net.accuracy(rows.test_x, rows.test_labels)
     yield Printed("§5.5", "accuracy on the test part", "86%", 100 * found, chance="unseeded")
-    yield f"That is with random_state=0 and weights from RandomState(0), after {ITERATIONS} iterations."
+    yield (
+        f"That is with random_state=0 and weights from RandomState(0), after {ITERATIONS} "
+        f"iterations."
+    )
 
 
 def curves():
@@ -232,29 +336,65 @@ def curves():
     done, rows = trained(), as_in_the_text()
     at = ITERATIONS - 1
     plotted = claim_or_both("average J", f"{done.norms[at]:.4f}", f"{done.J[at]:.4f}")
-    yield Printed("§5.4", f"curve and J in iteration {ITERATIONS}", "average J", plotted, erratum="thomas-mean-norm")
-    yield "The curve is the mean of ||y - h||, not of 1/2 ||y - h||^2, which is what the steps go down on."
-    wrong = [round(len(rows.test_x) * (1 - net.accuracy(rows.test_x, rows.test_labels))) for net in (done.net, done.longer)]
+    yield Printed(
+        "§5.4",
+        f"curve and J in iteration {ITERATIONS}",
+        "average J",
+        plotted,
+        erratum="thomas-mean-norm",
+    )
+    yield (
+        "The curve is the mean of ||y - h||, not of 1/2 ||y - h||^2, which is what the steps go "
+        "down on."
+    )
+    wrong = [
+        round(len(rows.test_x) * (1 - net.accuracy(rows.test_x, rows.test_labels)))
+        for net in (done.net, done.longer)
+    ]
     right = 1 - wrong[1] / len(rows.test_x)
-    yield f"{LONGER - ITERATIONS} more iterations lower J by {1 - done.J[-1] / done.J[at]:.0%}, and the accuracy becomes {right:.2%}."
+    yield (
+        f"{LONGER - ITERATIONS} more iterations lower J by {1 - done.J[-1] / done.J[at]:.0%}, "
+        f"and the accuracy becomes {right:.2%}."
+    )
     yield "Call it much where more than a tenth of the errors go away:"
     gained = "by much" if wrong[1] < 0.9 * wrong[0] else "not by much"
     gained = f"{gained}, {wrong[0]} to {wrong[1]} wrong" if gained == "by much" else gained
-    yield Printed("§5.4", f"test rows, {ITERATIONS} to {LONGER} iterations: better", "not by much", gained, erratum="thomas-plateau")
+    yield Printed(
+        "§5.4",
+        f"test rows, {ITERATIONS} to {LONGER} iterations: better",
+        "not by much",
+        gained,
+        erratum="thomas-plateau",
+    )
 
 
 def climbing():
     """What it takes to pass 97 %."""
     rows, found = as_in_the_text(), ladder()
     before = [trained().net.accuracy(rows.test_x, rows.test_labels)]
-    yield "To pass 97 %, rung by rung, as many steps as the text takes. Each rung keeps what the one above it has, but for what it"
-    yield "names: the first has other starting weights, too, and does not measure mini-batches alone. Accuracy on these test rows, mean of"
-    yield f"{len(SEEDS)} seeds of the weights. The settings are round numbers, none chosen by the test rows."
-    expected = ("89 %", "87 %", "87 %", "96 %", "97 %", "97 %", "98 %")  # whole percents, as another BLAS may label a row otherwise
-    for percent, (change, right) in zip(expected, [("the text: full batch, one start", before), *found], strict=True):
+    yield (
+        "To pass 97 %, rung by rung, as many steps as the text takes. Each rung keeps what the "
+        "one above it has, but for what it"
+    )
+    yield (
+        "names: the first has other starting weights, too, and does not measure mini-batches "
+        "alone. Accuracy on these test rows, mean of"
+    )
+    yield (
+        f"{len(SEEDS)} seeds of the weights. The settings are round numbers, none chosen by the "
+        f"test rows."
+    )
+    # whole percents, as another BLAS may label a row otherwise
+    expected = ("89 %", "87 %", "87 %", "96 %", "97 %", "97 %", "98 %")
+    for percent, (change, right) in zip(
+        expected, [("the text: full batch, one start", before), *found], strict=True
+    ):
         yield Printed("§5.5", change, percent, 100 * np.mean(right), whose="expected")
     apart = max(np.ptp(right) for _, right in found)
-    yield f"The last one has {np.mean(found[-1][1]):.2%}; the best and the worst seed of a rung are up to {apart:.2%} apart."
+    yield (
+        f"The last one has {np.mean(found[-1][1]):.2%}; the best and the worst seed of a rung "
+        f"are up to {apart:.2%} apart."
+    )
 
 
 def drawings():
@@ -275,7 +415,12 @@ def draw_digit():
     values.hist(x, bins=np.arange(-3.5, 43), color=BLUE)
     for edge in (-2, 2):
         values.axvline(edge, color=RED, linestyle="--", label="-2 and 2" if edge == 2 else None)
-    values.set(title=f"scaled pixels: {np.mean(abs(x) <= 2):.1%} within -2 and 2", xlabel="value", ylabel="how many", yscale="log")
+    values.set(
+        title=f"scaled pixels: {np.mean(abs(x) <= 2):.1%} within -2 and 2",
+        xlabel="value",
+        ylabel="how many",
+        yscale="log",
+    )
     values.legend()
     return figure
 
@@ -286,8 +431,12 @@ def draw_cost():
 
     done = trained()
     figure, axes = sheet(width=6.4, height=4.2)
-    axes.semilogy(done.norms, color=RED, linestyle="--", label=r"mean of $\|y - h\|$, which the text plots")
-    axes.semilogy(done.J, color=BLUE, label=r"$J$ = mean of $\frac{1}{2}\|y - h\|^2$, which descends")
+    axes.semilogy(
+        done.norms, color=RED, linestyle="--", label=r"mean of $\|y - h\|$, which the text plots"
+    )
+    axes.semilogy(
+        done.J, color=BLUE, label=r"$J$ = mean of $\frac{1}{2}\|y - h\|^2$, which descends"
+    )
     axes.axvline(ITERATIONS, color=BLACK, linestyle=":", label="the text stops at 3,000")
     axes.set(title="digits, 64-30-10: $J$ still falls where the text stops", ylim=(0.03, 6))
     axes.set(xlabel="iteration", ylabel="cost of the training rows")
@@ -300,15 +449,44 @@ def draw_ladder():
     from pictures import BLACK, BLUE, ORANGE, sheet
 
     rows = as_in_the_text()
-    rungs = [("the text: full batch, 3,000 iterations", [trained().net.accuracy(rows.test_x, rows.test_labels)]), *ladder()]
+    rungs = [
+        (
+            "the text: full batch, 3,000 iterations",
+            [trained().net.accuracy(rows.test_x, rows.test_labels)],
+        ),
+        *ladder(),
+    ]
     figure, axes = sheet(width=7.4, height=3.6)
     for k, (_, found) in enumerate(rungs):
-        axes.plot(100 * np.array(found), [k] * len(found), "o", color=BLUE, alpha=0.5, label="one seed" if k == 1 else None)
-        axes.plot(100 * np.mean(found), k, "|", color=BLACK, markersize=16, markeredgewidth=2, label="mean" if k == 1 else None)
+        axes.plot(
+            100 * np.array(found),
+            [k] * len(found),
+            "o",
+            color=BLUE,
+            alpha=0.5,
+            label="one seed" if k == 1 else None,
+        )
+        axes.plot(
+            100 * np.mean(found),
+            k,
+            "|",
+            color=BLACK,
+            markersize=16,
+            markeredgewidth=2,
+            label="mean" if k == 1 else None,
+        )
     axes.axvline(97, color=ORANGE, linestyle="--", label="97 %")
-    names = [change.replace("1/sqrt(fan_in)", r"$1/\sqrt{\mathrm{fan\_in}}$") for change, _ in rungs]
-    axes.set_yticks(range(len(rungs)), [name if k == 0 else f"+ {name}" for k, name in enumerate(names)])
-    axes.set(title="rung by rung, same test rows", xlabel="accuracy on the 719 test rows, %", ylabel="what a rung changes")
+    names = [
+        change.replace("1/sqrt(fan_in)", r"$1/\sqrt{\mathrm{fan\_in}}$") for change, _ in rungs
+    ]
+    axes.set_yticks(
+        range(len(rungs)), [name if k == 0 else f"+ {name}" for k, name in enumerate(names)]
+    )
+    axes.set(
+        title="rung by rung, same test rows",
+        xlabel="accuracy on the 719 test rows, %",
+        ylabel="what a rung changes",
+    )
     axes.invert_yaxis()
     axes.legend(loc="lower left")
     return figure

@@ -1,5 +1,6 @@
-"""Thomas, Neural Networks Tutorial - A Pathway to Deep Learning (adventuresinmachinelearning), sections 1 to 3: what weight and bias
-do to one sigmoid node, and the forward pass of the 3-3-1 network, index by index and with matrices.
+"""Thomas, Neural Networks Tutorial - A Pathway to Deep Learning
+(adventuresinmachinelearning), sections 1 to 3: what weight and bias do to one sigmoid
+node, and the forward pass of the 3-3-1 network, index by index and with matrices.
 
     python examples/thomas_forward.py [--plot DIR]
 """
@@ -22,10 +23,14 @@ SIGMOID = refnet.Sigmoid()
 
 @cache
 def three_three_one():
-    """The network of section 3.1: rows of W are the nodes of the layer above, entry w_ij stands in row i and column j."""
+    """The network of section 3.1: rows of W are the nodes of the layer above, entry
+    w_ij stands in row i and column j.
+    """
     W1 = np.array([[0.2] * 3, [0.4] * 3, [0.6] * 3])
     W2 = np.array([[0.5, 0.5, 0.5]])
-    return refnet.Network([refnet.Dense(W1, np.full(3, 0.8), "sigmoid"), refnet.Dense(W2, np.array([0.2]), "sigmoid")])
+    return refnet.Network(
+        [refnet.Dense(W1, np.full(3, 0.8), "sigmoid"), refnet.Dense(W2, np.array([0.2]), "sigmoid")]
+    )
 
 
 def half_on(w, b):
@@ -45,9 +50,14 @@ def stuck():
 
 
 def index_order():
-    """The name of the weight from node 1 to node 2: the entry of W that z_2 grows by where x_1 grows by 1."""
+    """The name of the weight from node 1 to node 2: the entry of W that z_2 grows by
+    where x_1 grows by 1.
+    """
     net = three_three_one()
-    growth = accumulated.propagate(net.layers, X + np.eye(3)[0])[1][2][1] - accumulated.propagate(net.layers, X)[1][2][1]
+    growth = (
+        accumulated.propagate(net.layers, X + np.eye(3)[0])[1][2][1]
+        - accumulated.propagate(net.layers, X)[1][2][1]
+    )
     W = net.layers[0].W
     named = {"w_21^(1)": W[1, 0], "w_12^(1)": W[0, 1]}
     return min(named, key=lambda name: abs(named[name] - growth))
@@ -71,7 +81,10 @@ def one_node():
     yield f"One node, h = f(w x + b). The slope of f(w x) at 0 is w / 4: {slopes}."
     yield Printed("§2.3", "where f(w x) passes 1/2, without b", "x = 0, whatever w", stuck())
     turns = ", ".join(f"{half_on(5.0, b):.1f} for b = {b:g}" for b in BIASES)
-    yield f"The bias moves the place where the node turns on to x = -b / w: with w = 5, {turns}; from 1 on wants b = -5."
+    yield (
+        f"The bias moves the place where the node turns on to x = -b / w: with w = 5, {turns}; "
+        f"from 1 on wants b = -5."
+    )
     yield Printed("§2.5", "weight from node 1, layer 1, to node 2", "w_21^(1)", index_order())
 
 
@@ -80,15 +93,31 @@ def looped():
     net = three_three_one()
     h = accumulated.propagate(net.layers, X)[0]
     yield "3-3-1, x = (1.5, 2, 3): every node is f of its weighted inputs plus its bias."
-    yield Printed("§3.2", "output, in nested loops", "0.8354", loops.feed_forward(net, [X])[0, 0], erratum="thomas-truncated")
+    yield Printed(
+        "§3.2",
+        "output, in nested loops",
+        "0.8354",
+        loops.feed_forward(net, [X])[0, 0],
+        erratum="thomas-truncated",
+    )
     for i, printed in enumerate(("0.8909", "0.9677", "0.9909")):
-        yield Printed("§3.2", f"h_{i + 1}^(2)", printed, h[2][i], erratum="thomas-truncated" if i == 2 else "")
+        yield Printed(
+            "§3.2", f"h_{i + 1}^(2)", printed, h[2][i], erratum="thomas-truncated" if i == 2 else ""
+        )
     cut = np.floor(1e4 * np.append(h[2], h[3])) / 1e4
-    yield Printed("§3.2", "all four, cut off after four digits", "0.8909, 0.9677, 0.9909, 0.8354", cut)
+    yield Printed(
+        "§3.2", "all four, cut off after four digits", "0.8909, 0.9677, 0.9909, 0.8354", cut
+    )
     rounded = SIGMOID.value(np.array(0.5 * 0.8909 + 0.5 * 0.9677 + 0.5 * 0.9909 + 0.2))
     yield Printed("§3.2", "last line, from the h^(2) as printed", "0.8354", float(rounded))
-    yield f"To four digits h_3^(2) is {h[2][2]:.4f} and the output {h[3][0]:.4f}. The last line is right as it stands:"
-    yield f"it starts from the shortened h^(2), which give {rounded:.7f}. The loops do not, and their output rounds up."
+    yield (
+        f"To four digits h_3^(2) is {h[2][2]:.4f} and the output {h[3][0]:.4f}. The last line is "
+        f"right as it stands:"
+    )
+    yield (
+        f"it starts from the shortened h^(2), which give {rounded:.7f}. The loops do not, and "
+        f"their output rounds up."
+    )
 
 
 def vectorised():
@@ -97,24 +126,57 @@ def vectorised():
     W, b = net.layers[0].W, net.layers[0].b
     z = accumulated.propagate(net.layers, X)[1]
     line = f"{z[2][0]:.4g}"
-    yield "z^(l+1) = W^(l) h^(l) + b^(l), h^(l+1) = f(z^(l+1)): each row of W times the column h, element j with element j, then summed."
+    yield (
+        "z^(l+1) = W^(l) h^(l) + b^(l), h^(l+1) = f(z^(l+1)): each row of W times the column h, "
+        "element j with element j, then summed."
+    )
     x_i, x_j = (f"{sum(W[0] * x) + b[0]:.4g}" for x in (X[0], X))
-    yield Printed("§3.4", "z_1^(2) and sum of w_1j x_1, + b_1", "the same", claim_or_both("the same", x_i, line), erratum="thomas-x-i")
-    yield Printed("§3.4", "z_1^(2) and sum of w_1j x_j, + b_1", "the same", claim_or_both("the same", x_j, line))
+    yield Printed(
+        "§3.4",
+        "z_1^(2) and sum of w_1j x_1, + b_1",
+        "the same",
+        claim_or_both("the same", x_i, line),
+        erratum="thomas-x-i",
+    )
+    yield Printed(
+        "§3.4",
+        "z_1^(2) and sum of w_1j x_j, + b_1",
+        "the same",
+        claim_or_both("the same", x_j, line),
+    )
     yield Printed("§3.5", "shape of W^(1) x, a column", "(3 x 1)", W.dot(X[:, np.newaxis]).shape)
-    yield Printed("§3.5", "what f is applied to first, by §3.4", "z^(1)", f"z^({min(z)})", erratum="thomas-z-1")
-    yield Printed("§3.5", "output, in matrix form", "0.8354", net.predict([X])[0, 0], erratum="thomas-truncated")
+    yield Printed(
+        "§3.5",
+        "what f is applied to first, by §3.4",
+        "z^(1)",
+        f"z^({min(z)})",
+        erratum="thomas-z-1",
+    )
+    yield Printed(
+        "§3.5",
+        "output, in matrix form",
+        "0.8354",
+        net.predict([X])[0, 0],
+        erratum="thomas-truncated",
+    )
 
 
 def timed():
-    """Sections 3.3 and 3.5: what the loops cost. The times are this machine's, and differ from run to run."""
+    """Sections 3.3 and 3.5: what the loops cost.
+
+    The times are this machine's, and differ from run to run.
+    """
     net = refnet.mlp([100, 100, 50, 10], hidden="sigmoid", output="sigmoid", seed=0)
     x = np.random.default_rng(0).random(100)
-    slow, fast = seconds(lambda: loops.feed_forward(net, [x]), 1), seconds(lambda: accumulated.propagate(net.layers, x), 100)
+    slow, fast = (
+        seconds(lambda: loops.feed_forward(net, [x]), 1),
+        seconds(lambda: accumulated.propagate(net.layers, x), 100),
+    )
     by_refnet, what = side_by_side(net.predict([x]), 12), "100-100-50-10: all outputs, in loops"
     yield Printed("§3.5", what, by_refnet, loops.feed_forward(net, [x]), whose="expected")
     yield (
-        f"On this machine: {slow * 1e3:.1f} ms in loops, {fast * 1e6:.0f} us in matrices, {slow / fast:.0f} times faster "
+        f"On this machine: {slow * 1e3:.1f} ms in loops, {fast * 1e6:.0f} us in matrices, "
+        f"{slow / fast:.0f} times faster "
         "(in the text 41 ms, 84 us and 500 times)."
     )
 
@@ -130,9 +192,21 @@ def draw_node():
     figure, axes = sheet(1, 3, width=4.2, sharey=True)
     axes[0].plot(GRID, SIGMOID.value(GRID))
     for k, w in enumerate(WEIGHTS):
-        axes[1].plot(GRID, SIGMOID.value(w * GRID), color=COLOURS[k], linestyle=LINES[k], label=f"$w$ = {w:g}")
+        axes[1].plot(
+            GRID,
+            SIGMOID.value(w * GRID),
+            color=COLOURS[k],
+            linestyle=LINES[k],
+            label=f"$w$ = {w:g}",
+        )
     for k, b in enumerate(BIASES):
-        axes[2].plot(GRID, SIGMOID.value(5 * GRID + b), color=COLOURS[k], linestyle=LINES[k], label=f"$b$ = {b:g}")
+        axes[2].plot(
+            GRID,
+            SIGMOID.value(5 * GRID + b),
+            color=COLOURS[k],
+            linestyle=LINES[k],
+            label=f"$b$ = {b:g}",
+        )
         axes[2].plot(half_on(5.0, b), 0.5, "o", color=COLOURS[k])
     titles = ["sigmoid: $f(x) = 1 / (1 + e^{-x})$", "the weight sets how steep: $f(wx)$"]
     titles.append("the bias sets where: $f(5x + b)$ is 1/2 at $-b/5$")

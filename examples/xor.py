@@ -1,10 +1,13 @@
-"""XOR by the smallest networks: what one perceptron cannot do, and how often 2-2-1, 2-3-1 and 2-4-1 learn it from 100 seeded starts.
+"""XOR by the smallest networks: what one perceptron cannot do, and how often 2-2-1,
+2-3-1 and 2-4-1 learn it from 100 seeded starts.
 
     python examples/xor.py [--plot DIR]
 
-Batch gradient descent on the four rows: tanh, a sigmoid output, binary cross-entropy, learning rate 2. Sources: Minsky and Papert,
-Perceptrons (1969), for what one perceptron cannot do; Rumelhart, Hinton and Williams, Learning internal representations by error
-propagation (1986), for hidden units that can, and for starts from which they do not get there.
+Batch gradient descent on the four rows: tanh, a sigmoid output, binary cross-entropy,
+learning rate 2. Sources: Minsky and Papert, Perceptrons (1969), for what one perceptron
+cannot do; Rumelhart, Hinton and Williams, Learning internal representations by error
+propagation (1986), for hidden units that can, and for starts from which they do not get
+there.
 """
 
 from functools import cache
@@ -21,8 +24,11 @@ XOR, OR, AND = np.array([0, 1, 1, 0]), np.array([0, 1, 1, 1]), np.array([0, 0, 0
 STARTS, EPOCHS, LEARNED = 100, 300, 0.1
 LOSS, LR = refnet.BinaryCrossEntropy(), 2.0
 WIDTHS = (2, 3, 4)
-LEARNING = (64, 98, 100)  # starts of each width that learn it; as many where the first weights are off by 1e-8 of themselves
-STUCK = np.log(2) / 2  # the loss where two rows are right for certain, and the other two get probability 1/2
+# starts of each width that learn it; as many where the first weights are off by 1e-8 of
+# themselves
+LEARNING = (64, 98, 100)
+# the loss where two rows are right for certain, and the other two get probability 1/2
+STUCK = np.log(2) / 2
 
 
 class Reached:
@@ -43,7 +49,9 @@ class Reached:
 
 
 class Start(NamedTuple):
-    """A network trained from one seed, how many of the four rows it has right, and its loss epoch by epoch."""
+    """A network trained from one seed, how many of the four rows it has right, and its
+    loss epoch by epoch.
+    """
 
     net: refnet.Network
     right: int
@@ -53,7 +61,15 @@ class Start(NamedTuple):
 def train(units, seed, epochs=EPOCHS):
     """2-units-1 from one start, until it is learned or the epochs are over."""
     net = refnet.mlp([2, units, 1], hidden="tanh", output="sigmoid", seed=seed)
-    history = refnet.fit(net, X, XOR[:, None], loss=LOSS, optimizer=refnet.SGD(lr=LR), epochs=epochs, stop=Reached(LEARNED))
+    history = refnet.fit(
+        net,
+        X,
+        XOR[:, None],
+        loss=LOSS,
+        optimizer=refnet.SGD(lr=LR),
+        epochs=epochs,
+        stop=Reached(LEARNED),
+    )
     return Start(net, int((net.classify(X) == XOR).sum()), history.loss)
 
 
@@ -61,7 +77,9 @@ def train(units, seed, epochs=EPOCHS):
 def starts(units):
     """All seeded starts of a width: those that learn all four rows, and the others."""
     found = [train(units, seed) for seed in range(STARTS)]
-    return [start for start in found if start.right == len(X)], [start for start in found if start.right < len(X)]
+    return [start for start in found if start.right == len(X)], [
+        start for start in found if start.right < len(X)
+    ]
 
 
 @cache
@@ -72,7 +90,9 @@ def longer():
 
 
 def built():
-    """XOR of perceptrons whose weights are set by hand: one says OR, one says AND, and the last one OR but not AND."""
+    """XOR of perceptrons whose weights are set by hand: one says OR, one says AND, and
+    the last one OR but not AND.
+    """
     hidden = refnet.Dense([[1.0, 1.0], [1.0, 1.0]], [-0.5, -1.5], "heaviside")
     return refnet.Network([hidden, refnet.Dense([[1.0, -1.0]], [-0.5], "heaviside")])
 
@@ -81,12 +101,23 @@ def one_perceptron():
     """What the learning rule says of OR, AND and XOR."""
     yield "One perceptron, trained by its own rule:"
     verdicts = {True: "separable", False: "not separable"}
-    for name, labels, printed in (("OR", OR, "separable"), ("AND", AND, "separable"), ("XOR", XOR, "not separable")):
+    for name, labels, printed in (
+        ("OR", OR, "separable"),
+        ("AND", AND, "separable"),
+        ("XOR", XOR, "not separable"),
+    ):
         yield Printed("rule", name, printed, verdicts[perceptron.learn(X, labels).separable])
     signed = np.where(XOR == 1, 1, -1)[:, None] * np.column_stack([X, np.ones(len(X))])
     counts = perceptron.learn(X, XOR).counts
-    yield "The proof for XOR: a line w1, w2, b would give each row (x1, x2, 1), signed by its label, a product with (w1, w2, b) above 0."
-    yield f"But {' + '.join(f'{n} {tuple(row.astype(int).tolist())}' for n, row in zip(counts, signed, strict=True))} ="
+    yield (
+        "The proof for XOR: a line w1, w2, b would give each row (x1, x2, 1), signed by its "
+        "label, a product with (w1, w2, b) above 0."
+    )
+    yield (
+        f"But "
+        f"{' + '.join(f'{n} {tuple(row.astype(int).tolist())}' for n, row in zip(counts, signed, strict=True))} "
+        f"="
+    )
     yield f"{tuple((counts @ signed).astype(int).tolist())}, and the product with that is 0."
     yield Printed("rule", "the sum of the signed rows", "(0, 0, 0)", (counts @ signed).astype(int))
     yield Printed("by hand", "OR but not AND, three perceptrons", "0 1 1 0", built().classify(X))
@@ -95,11 +126,22 @@ def one_perceptron():
 def story():
     """One perceptron, hidden units, and the starts that do not learn."""
     yield from one_perceptron()
-    yield f"Hidden units find it by gradient descent, but not from every start. {STARTS} seeded starts, {EPOCHS} epochs each:"
+    yield (
+        f"Hidden units find it by gradient descent, but not from every start. {STARTS} seeded "
+        f"starts, {EPOCHS} epochs each:"
+    )
     for units, printed in zip(WIDTHS, LEARNING, strict=True):
-        yield Printed("starts", f"2-{units}-1: how many learn all four rows", f"{printed}", len(starts(units)[0]))
+        yield Printed(
+            "starts",
+            f"2-{units}-1: how many learn all four rows",
+            f"{printed}",
+            len(starts(units)[0]),
+        )
     epochs = (np.median([len(start.loss) for start in starts(units)[0]]) for units in WIDTHS)
-    yield f"Those that learn it take {', '.join(f'{count:.0f}' for count in epochs)} epochs in the median."
+    yield (
+        f"Those that learn it take {', '.join(f'{count:.0f}' for count in epochs)} epochs in the "
+        f"median."
+    )
     yield from plateau()
 
 
@@ -109,27 +151,53 @@ def plateau():
     right, losses = sorted({start.right for start in stuck}), [start.loss[-1] for start in stuck]
     after, outputs = longer().loss[-1], ", ".join(f"{p:.3f}" for p in longer().net.predict(X)[:, 0])
     norms = [np.linalg.norm(net.parameters) for net in (stuck[0].net, longer().net)]
-    yield f"The {len(stuck)} that are stuck have {', '.join(map(str, right))} rows right, loss {min(losses):.4f} to {max(losses):.4f}."
-    yield f"One of them, {10 * EPOCHS} epochs on, has {after:.4f} and the outputs {outputs}: two rows are learned, the"
-    yield f"other two get even odds, which costs ln 2 / 2 = {STUCK:.4f}. The weights' norm grew from {norms[0]:.1f} to {norms[1]:.1f}:"
+    yield (
+        f"The {len(stuck)} that are stuck have {', '.join(map(str, right))} rows right, loss "
+        f"{min(losses):.4f} to {max(losses):.4f}."
+    )
+    yield (
+        f"One of them, {10 * EPOCHS} epochs on, has {after:.4f} and the outputs {outputs}: two "
+        f"rows are learned, the"
+    )
+    yield (
+        f"other two get even odds, which costs ln 2 / 2 = {STUCK:.4f}. The weights' norm grew "
+        f"from {norms[0]:.1f} to {norms[1]:.1f}:"
+    )
     yield "it is on its way along a plateau that still falls, not at a minimum."
-    yield Printed("plateau", "the stuck loss, ten times the epochs", f"{STUCK:.3f}", longer().loss[-1])
+    yield Printed(
+        "plateau", "the stuck loss, ten times the epochs", f"{STUCK:.3f}", longer().loss[-1]
+    )
     falls = bool((np.diff(longer().loss) < 0).all())
-    yield Printed("plateau", "its loss, epoch by epoch", "falls each time", "falls each time" if falls else "rises at times")
+    yield Printed(
+        "plateau",
+        "its loss, epoch by epoch",
+        "falls each time",
+        "falls each time" if falls else "rises at times",
+    )
 
 
 def regions():
     """Figure: what a learned and a stuck network say of the plane."""
     from pictures import SHADES, classes, sheet
 
-    named = {f"2-{units}-1, learned": starts(units)[0][0].net for units in WIDTHS[:2]} | {"2-2-1, stuck": longer().net}
+    named = {f"2-{units}-1, learned": starts(units)[0][0].net for units in WIDTHS[:2]} | {
+        "2-2-1, stuck": longer().net
+    }
     side = np.linspace(-0.5, 1.5, 121)
     plane = np.stack(np.meshgrid(side, side), axis=-1)
     figure, axes = sheet(1, 3, 3.7, 4.0, sharey=True)
     for ax, (title, net) in zip(axes, named.items(), strict=True):
         p = net.predict(plane.reshape(-1, 2)).reshape(len(side), -1)
         ax.contourf(side, side, p, levels=[0, 0.5, 1], cmap=SHADES)
-        lines = ax.contour(side, side, p, levels=[0.1, 0.5, 0.9], colors="black", linestyles=[":", "-", "--"], linewidths=1)
+        lines = ax.contour(
+            side,
+            side,
+            p,
+            levels=[0.1, 0.5, 0.9],
+            colors="black",
+            linestyles=[":", "-", "--"],
+            linewidths=1,
+        )
         ax.clabel(lines, fontsize=7)
         classes(ax, X, XOR, s=70)
         ax.set(title=title, xlabel="x1", ylabel="x2", aspect="equal")
@@ -149,11 +217,25 @@ def losses():
         learned, stuck = starts(units)
         for group, colour, line in ((learned, BLUE, "-"), (stuck, RED, "--")):
             for start in group:
-                ax.plot(range(1, len(start.loss) + 1), start.loss, color=colour, linestyle=line, linewidth=0.7, alpha=0.6)
+                ax.plot(
+                    range(1, len(start.loss) + 1),
+                    start.loss,
+                    color=colour,
+                    linestyle=line,
+                    linewidth=0.7,
+                    alpha=0.6,
+                )
         ax.axhline(STUCK, color=BLACK, linestyle=":", linewidth=1)
-        ax.set(title=f"2-{units}-1: {len(learned)} of {STARTS} starts learn it", xlabel="epoch", ylabel="loss")
+        ax.set(
+            title=f"2-{units}-1: {len(learned)} of {STARTS} starts learn it",
+            xlabel="epoch",
+            ylabel="loss",
+        )
         ax.set(xlim=(0, EPOCHS), ylim=(0, None))
-        keys = [Line2D([], [], color=colour, linestyle=line) for colour, line in ((BLUE, "-"), (RED, "--"), (BLACK, ":"))]
+        keys = [
+            Line2D([], [], color=colour, linestyle=line)
+            for colour, line in ((BLUE, "-"), (RED, "--"), (BLACK, ":"))
+        ]
         ax.legend(keys, [f"learned, to {LEARNED}", "stuck", "ln 2 / 2"], loc="upper right")
     return figure
 

@@ -1,7 +1,9 @@
 """parity: the proof that a backpropagation is right.
 
-It judges every equation of every layer of a training step from the step's own numbers, against a bound that follows from rounding; it
-builds the PyTorch twin of a refnet network, copies the weights, and shows that both hold and agree. On the command line: `parity`.
+It judges every equation of every layer of a training step from the step's own numbers,
+against a bound that follows from rounding; it builds the PyTorch twin of a refnet
+network, copies the weights, and shows that both hold and agree. On the command line:
+`parity`.
 
     record        StepRecord: all that one training step did        cases        the case table
     exact         the wider format that exact values are in         claim        an exact value and its bound
@@ -41,9 +43,27 @@ from parity.sandbox import from_gradient, from_step
 from parity.task import Task, TaskStep
 
 if TYPE_CHECKING:
-    from parity.torch_twin import copy_from_torch, copy_to_torch, record_torch, restart, restate, twin, twin_loss, twin_optimizer
+    from parity.torch_twin import (
+        copy_from_torch,
+        copy_to_torch,
+        record_torch,
+        restart,
+        restate,
+        twin,
+        twin_loss,
+        twin_optimizer,
+    )
 
-_TORCH = ("copy_from_torch", "copy_to_torch", "record_torch", "restart", "restate", "twin", "twin_loss", "twin_optimizer")
+_TORCH = (
+    "copy_from_torch",
+    "copy_to_torch",
+    "record_torch",
+    "restart",
+    "restate",
+    "twin",
+    "twin_loss",
+    "twin_optimizer",
+)
 
 __all__ = [
     "CASES",
@@ -84,7 +104,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The names that need PyTorch, which is imported when the first of them is asked for."""
+    """The names that need PyTorch, which is imported when the first of them is asked
+    for.
+    """
     if name not in _TORCH:
         raise AttributeError(f"module 'parity' has no attribute {name!r}")
     try:
@@ -92,4 +114,6 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise ModuleNotFoundError(f'parity.{name} needs PyTorch: python -m pip install "refnet[parity]"', name="torch") from None
+        raise ModuleNotFoundError(
+            f'parity.{name} needs PyTorch: python -m pip install "refnet[parity]"', name="torch"
+        ) from None

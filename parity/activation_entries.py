@@ -1,10 +1,13 @@
-"""Equation a, and how a gradient comes back through f in BP1 and BP2: for each activation the exact value and its bound.
+"""Equation a, and how a gradient comes back through f in BP1 and BP2: for each
+activation the exact value and its bound.
 
-Notation: u is the unit of the dtype, lam its smallest normal number, E the error of an elementary function in units of u, r the
-roundings of a hyper-parameter. Bounds are counts of roundings (Higham 2002, section 3.1).
+Notation: u is the unit of the dtype, lam its smallest normal number, E the error of an
+elementary function in units of u, r the roundings of a hyper-parameter. Bounds are
+counts of roundings (Higham 2002, section 3.1).
 
-f' is centred on the recorded a, for that is what most programs read. A program that forms f' from z once more has another rounding of
-a in it, which the term with kappa = 2 E admits. At a kink the recorded z is exact, so its side is known.
+f' is centred on the recorded a, for that is what most programs read. A program that
+forms f' from z once more has another rounding of a in it, which the term with kappa = 2
+E admits. At a kink the recorded z is exact, so its side is known.
 """
 
 from abc import ABC, abstractmethod
@@ -21,9 +24,11 @@ from refnet.checks import Array
 
 @dataclass(frozen=True)
 class Cotangent:
-    """dC/da as it comes to an activation: its exact value, and what a program may have made of it.
+    """dC/da as it comes to an activation: its exact value, and what a program may have
+    made of it.
 
-    Its sum of |terms| is `terms`, on which it did `roundings` roundings and as many underflows as `underflows` says.
+    Its sum of |terms| is `terms`, on which it did `roundings` roundings and as many
+    underflows as `underflows` says.
     """
 
     value: Array
@@ -65,8 +70,10 @@ class ActivationEntry(ABC):
 class _Elementwise(ActivationEntry):
     """delta = g f'. The product of a computed g and a computed f':
 
-    |delta - g f'| <= [error(g) |f'| + (|g| + error(g)) u (|f'| + e)] (1 + 20 u) + lam (2 (|g| + error(g)) + 1), where u e is the error of
-    f'; the product with an f' of 0 or 1 is exact. error(g) is a bound to all orders, so that only products of u and e are left to 20 u.
+    |delta - g f'| <= [error(g) |f'| + (|g| + error(g)) u (|f'| + e)] (1 + 20 u) + lam
+    (2 (|g| + error(g)) + 1), where u e is the error of f'; the product with an f' of 0
+    or 1 is exact. error(g) is a bound to all orders, so that only products of u and e
+    are left to 20 u.
     """
 
     rounds: ClassVar[bool] = True  # the product with f' is rounded
@@ -92,8 +99,18 @@ class _Elementwise(ActivationEntry):
             found = []
             for value, where in self.kinks(z):
                 at_kink = np.full_like(g.value, value)
-                fits = near(fmt, np.where(where, g.value * at_kink, exact), np.where(where, self._bound(fmt, g, size(at_kink), off), bound))
-                found.append(Other(CONVENTION, f"{self.name}'(0) = {value:g} instead of {float(slope[where].flat[0]):g}", fits))
+                fits = near(
+                    fmt,
+                    np.where(where, g.value * at_kink, exact),
+                    np.where(where, self._bound(fmt, g, size(at_kink), off), bound),
+                )
+                found.append(
+                    Other(
+                        CONVENTION,
+                        f"{self.name}'(0) = {value:g} instead of {float(slope[where].flat[0]):g}",
+                        fits,
+                    )
+                )
             return found
 
         return claim(fmt, exact, bound, g.judged, others)
@@ -134,7 +151,11 @@ class Heaviside(_Elementwise):
 
         def others() -> list[Other]:
             return [
-                Other(CONVENTION, f"heaviside(0) = {value:g} instead of 0", near(fmt, np.where(z == 0.0, value, exact), 0.0))
+                Other(
+                    CONVENTION,
+                    f"heaviside(0) = {value:g} instead of 0",
+                    near(fmt, np.where(z == 0.0, value, exact), 0.0),
+                )
                 for value in (0.5, 1.0)
             ]
 
@@ -170,7 +191,10 @@ class LeakyReLU(_Elementwise):
     """f(z) = slope z for z <= 0: one product, and r roundings of the slope."""
 
     name = "leaky_relu"
-    source = "Maas, Hannun and Ng, Rectifier nonlinearities improve neural network acoustic models (2013)"
+    source = (
+        "Maas, Hannun and Ng, Rectifier nonlinearities improve neural network acoustic models "
+        "(2013)"
+    )
 
     @property
     def slope(self) -> float:
@@ -196,44 +220,69 @@ class LeakyReLU(_Elementwise):
 
 
 class Sigmoid(_Elementwise):
-    """f(z) = 1 / (1 + exp(-z)), as 1 / (1 + e^-z) or e^z / (1 + e^z): E_exp + 2 roundings of a positive number.
+    """f(z) = 1 / (1 + exp(-z)), as 1 / (1 + e^-z) or e^z / (1 + e^z): E_exp + 2
+    roundings of a positive number.
 
     exp(-z) overflowing gives 0 where less than lam is right.
     """
 
     name = "sigmoid"
-    source = "Higham 2002, section 3.1; Nielsen, Neural Networks and Deep Learning, chapter 1, equation 3"
+    source = (
+        "Higham 2002, section 3.1; Nielsen, Neural Networks and Deep Learning, chapter 1, "
+        "equation 3"
+    )
 
     def value(self, fmt: Format, z: Array) -> Claim:
         """a within (E_exp + 2) u a + lam."""
         exact = sigmoid(fmt.widen(z))
 
         def others() -> list[Other]:
-            through_tanh = near(fmt, exact, fmt.unit * (fmt.tanh + 4.0))  # (1 + tanh(z / 2)) / 2 is off by so much of 1, not of a
-            return [Other(INACCURATE, "sigmoid through tanh, (1 + tanh(z / 2)) / 2, cancels where z is far below 0", through_tanh)]
+            # (1 + tanh(z / 2)) / 2 is off by so much of 1, not of a
+            through_tanh = near(fmt, exact, fmt.unit * (fmt.tanh + 4.0))
+            return [
+                Other(
+                    INACCURATE,
+                    "sigmoid through tanh, (1 + tanh(z / 2)) / 2, cancels where z is far below 0",
+                    through_tanh,
+                )
+            ]
 
         return claim(fmt, exact, fmt.sigmoid * fmt.unit * size(exact) + fmt.tiny, others=others)
 
     def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
-        """f' = a (1 - a), off by 4 f' + kappa a |1 - 2 a| + kappa^2 u a^2, kappa = 2 E."""
+        """f' = a (1 - a), off by 4 f' + kappa a |1 - 2 a| + kappa^2 u a^2,
+        kappa = 2 E.
+        """
         wide, at = fmt.widen(a), size(a)
         slope, kappa = wide * (1.0 - wide), 2.0 * fmt.sigmoid
-        return slope, 4.0 * size(slope) + kappa * at * np.abs(1.0 - 2.0 * at) + kappa**2 * fmt.unit * at**2
+        return slope, 4.0 * size(slope) + kappa * at * np.abs(
+            1.0 - 2.0 * at
+        ) + kappa**2 * fmt.unit * at**2
 
 
 class Tanh(_Elementwise):
     """f(z) = tanh(z) as vector libraries promise it: E_tanh u |a|."""
 
     name = "tanh"
-    source = "Higham 2002, section 3.1; LeCun, Bottou, Orr and Mueller, Efficient BackProp (1998), section 4.4"
+    source = (
+        "Higham 2002, section 3.1; LeCun, Bottou, Orr and Mueller, Efficient BackProp (1998), "
+        "section 4.4"
+    )
 
     def value(self, fmt: Format, z: Array) -> Claim:
         """a within E_tanh u |a| + lam."""
         exact = np.tanh(fmt.widen(z))
 
         def others() -> list[Other]:
-            through_exp = near(fmt, exact, fmt.unit * (2.0 * fmt.sigmoid + 4.0))  # off by so much of 1, not of a
-            return [Other(INACCURATE, "tanh through exp, such as (e^2z - 1) / (e^2z + 1), cancels where z is near 0", through_exp)]
+            # off by so much of 1, not of a
+            through_exp = near(fmt, exact, fmt.unit * (2.0 * fmt.sigmoid + 4.0))
+            return [
+                Other(
+                    INACCURATE,
+                    "tanh through exp, such as (e^2z - 1) / (e^2z + 1), cancels where z is near 0",
+                    through_exp,
+                )
+            ]
 
         return claim(fmt, exact, fmt.tanh * fmt.unit * size(exact) + fmt.tiny, others=others)
 
@@ -247,12 +296,16 @@ class Tanh(_Elementwise):
 class Softmax(ActivationEntry):
     """f(z)_j = e^s_j / sum e^s, s = z - max z, along each row of k.
 
-    s_j is off by u |s_j|, which exp turns into a relative error; the sum of positive terms by k - 1 roundings and the mean of what its
-    terms are off, Sbar = sum_i a_i |s_i| <= log k.
+    s_j is off by u |s_j|, which exp turns into a relative error; the sum of positive
+    terms by k - 1 roundings and the mean of what its terms are off, Sbar = sum_i a_i
+    |s_i| <= log k.
     """
 
     name = "softmax"
-    source = "Higham 2002, sections 3.1 and 4.2; Bridle, Probabilistic interpretation of feedforward classification outputs (1990)"
+    source = (
+        "Higham 2002, sections 3.1 and 4.2; Bridle, Probabilistic interpretation of feedforward "
+        "classification outputs (1990)"
+    )
 
     def value(self, fmt: Format, z: Array) -> Claim:
         """a within u a_j (|s_j| + Sbar + 2 E_exp + k + 2) + lam."""
@@ -262,20 +315,40 @@ class Softmax(ActivationEntry):
 
         def others() -> list[Other]:
             lse = np.abs(z.max(axis=1, keepdims=True) + np.log(total))
-            worse = relative + 4.0 * lse + 2.0 * np.abs(s - np.log(total)) + fmt.log * np.log(total) + 4.0
+            worse = (
+                relative
+                + 4.0 * lse
+                + 2.0 * np.abs(s - np.log(total))
+                + fmt.log * np.log(total)
+                + 4.0
+            )
             through_lse = near(fmt, exact, fmt.unit * size(exact * worse) + fmt.tiny)
-            return [Other(INACCURATE, "softmax as exp(z - log sum exp z), off by |log sum exp z| roundings", through_lse)]
+            return [
+                Other(
+                    INACCURATE,
+                    "softmax as exp(z - log sum exp z), off by |log sum exp z| roundings",
+                    through_lse,
+                )
+            ]
 
         return claim(fmt, exact, bound, others=others)
 
     def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
-        """delta_j = a_j (g_j - sum_i g_i a_i), within (roundings of g + k + 6) u a_j (G_j + sum G a) + lam (4 + m + 2 G_j + 2 sum G)."""
+        """delta_j = a_j (g_j - sum_i g_i a_i), within (roundings of g + k + 6) u a_j
+        (G_j + sum G a) + lam (4 + m + 2 G_j + 2 sum G).
+        """
         wide, at = fmt.widen(a), size(a)
         exact = wide * (g.value - (g.value * wide).sum(axis=1, keepdims=True))
         mixed = g.terms + (g.terms * at).sum(axis=1, keepdims=True)
         underflow = 4.0 + g.underflows + 2.0 * g.terms + 2.0 * g.terms.sum(axis=1, keepdims=True)
-        judged = np.broadcast_to(g.judged, a.shape).all(axis=1, keepdims=True)  # what overflows in one column is in the sum of all
-        return claim(fmt, exact, (g.roundings + a.shape[1] + 6.0) * fmt.unit * at * mixed + fmt.tiny * underflow, judged)
+        # what overflows in one column is in the sum of all
+        judged = np.broadcast_to(g.judged, a.shape).all(axis=1, keepdims=True)
+        return claim(
+            fmt,
+            exact,
+            (g.roundings + a.shape[1] + 6.0) * fmt.unit * at * mixed + fmt.tiny * underflow,
+            judged,
+        )
 
 
 def sigmoid(z: Array) -> Array:
@@ -294,7 +367,9 @@ def softmax(z: Array) -> tuple[Array, Array, Array]:
 
 
 def softmax_error(fmt: Format, a: Array, s: Array) -> Array:
-    """The relative error of a softmax: |s_j| + Sbar + 2 E_exp + k + 2, in units of u."""
+    """The relative error of a softmax: |s_j| + Sbar + 2 E_exp + k + 2, in units of
+    u.
+    """
     return np.abs(s) + (a * np.abs(s)).sum(axis=1, keepdims=True) + 2.0 * fmt.exp + a.shape[1] + 2.0
 
 

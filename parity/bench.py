@@ -1,15 +1,21 @@
-"""The benchmark: how long a training step takes, refnet's beside PyTorch's, JAX's and the matrix products alone, and what comes of it.
+"""The benchmark: how long a training step takes, refnet's beside PyTorch's, JAX's and
+the matrix products alone, and what comes of it.
 
-A *step* is: the batch ready in place, forward, the value of the loss, backward, update. refnet's step, `Workspace` and `step_into`, checks
-besides that the update is finite. PyTorch's is eager mode: zero_grad, forward, loss, backward, optimizer step, loss.item(), with the
-optimizer's implementation that is fastest here. JAX's is one compiled function, in the form that is fastest here, and the loss as a
-number. *products* are the matrix products of forward and backward alone, by NumPy, into arrays that are there, as refnet asks for
-them. *fit* is `refnet.fit` for one step: checks of x and y, shuffling, gathering, history; *loop* the plain PyTorch loop that does the
-same, without the checks. Neither validates.
+A *step* is: the batch ready in place, forward, the value of the loss, backward, update.
+refnet's step, `Workspace` and `step_into`, checks besides that the update is finite.
+PyTorch's is eager mode: zero_grad, forward, loss, backward, optimizer step,
+loss.item(), with the optimizer's implementation that is fastest here. JAX's is one
+compiled function, in the form that is fastest here, and the loss as a number.
+*products* are the matrix products of forward and backward alone, by NumPy, into arrays
+that are there, as refnet asks for them. *fit* is `refnet.fit` for one step: checks of x
+and y, shuffling, gathering, history; *loop* the plain PyTorch loop that does the same,
+without the checks. Neither validates.
 
-All sides run on one thread, in turns, within one run; a figure is the median of the repeats. How many cores a side really kept busy is
-measured. In every row of the tables of steps the sides have to take the right step: three steps of each are judged as `parity check`
-judges a program; so are Thomas' loops. Of whole trainings the steps are counted.
+All sides run on one thread, in turns, within one run; a figure is the median of the
+repeats. How many cores a side really kept busy is measured. In every row of the tables
+of steps the sides have to take the right step: three steps of each are judged as
+`parity check` judges a program; so are Thomas' loops. Of whole trainings the steps are
+counted.
 """
 
 import os
@@ -43,13 +49,19 @@ NETS = (
 OTHERS = tuple(
     replace(net, hidden=hidden, rule=rule)
     for net in (NETS[2], NETS[6])
-    for hidden, rule in (("relu", "momentum"), ("relu", "Adam"), ("tanh", "SGD"), ("sigmoid", "SGD"))
+    for hidden, rule in (
+        ("relu", "momentum"),
+        ("relu", "Adam"),
+        ("tanh", "SGD"),
+        ("sigmoid", "SGD"),
+    )
 )
 POOLED = (
     NETS[2],
     Setting((64, 30, 10), 1797, batches=1),
     NETS[5],
-    Setting((784, 160, 10), 128, batches=4),  # the largest product is just below what `fit` takes for small
+    # the largest product is just below what `fit` takes for small
+    Setting((784, 160, 10), 128, batches=4),
     NETS[7],
 )
 
@@ -74,12 +86,18 @@ class Plan:
     @property
     def rows(self) -> int:
         """How many measurements there are."""
-        return len(self.dtypes) * (len(self.nets) + len(self.others) + 1) + 1 + len(self.axes) + len(self.pooled)
+        return (
+            len(self.dtypes) * (len(self.nets) + len(self.others) + 1)
+            + 1
+            + len(self.axes)
+            + len(self.pooled)
+        )
 
 
 FULL = Plan("the whole benchmark", repeats=9, seconds=0.025)
 QUICK = Plan(
-    "--quick: shorter repeats, float32 alone, fewer epochs, smaller sizes of what grows, fewer nets of the other rules and of threads",
+    "--quick: shorter repeats, float32 alone, fewer epochs, smaller sizes of what grows, fewer "
+    "nets of the other rules and of threads",
     repeats=7,
     seconds=0.005,
     others=OTHERS[:4],
@@ -92,7 +110,8 @@ QUICK = Plan(
 )
 
 
-PLANNED = ("told", "repeats", "seconds", "epochs", "images", "iterations", "busy_repeats")  # the numbers among it
+# the numbers among it
+PLANNED = ("told", "repeats", "seconds", "epochs", "images", "iterations", "busy_repeats")
 
 
 @dataclass
@@ -112,7 +131,12 @@ class Report:
     @property
     def problems(self) -> list[str]:
         """What is wrong, in words."""
-        judged: list[Any] = [*self.rows, *self.others, *self.digits, *([self.loops] if self.loops else [])]
+        judged: list[Any] = [
+            *self.rows,
+            *self.others,
+            *self.digits,
+            *([self.loops] if self.loops else []),
+        ]
         return [each.problem for each in judged if each.problem]
 
     @property
@@ -129,12 +153,21 @@ class Report:
         if any("JAX" in row.timings for row in self.rows):
             told.append(f"JAX / refnet {self._span('JAX')}")
         told.append(f"refnet / products {self._span('refnet', 'products')}")
-        told += [f"digits: scikit-learn / fit {self._least('scikit-learn'):.1f}, PyTorch / fit {self._least('PyTorch'):.1f}"]
+        told += [
+            (
+                f"digits: scikit-learn / fit {self._least('scikit-learn'):.1f}, PyTorch / fit "
+                f"{self._least('PyTorch'):.1f}"
+            )
+        ]
         told += [f"loops / fit {self.loops.factor:.0f}"] if self.loops else []
         return f"Measured. {'; '.join(told)}"
 
     def _span(self, side: str, to: str = "refnet") -> str:
-        ratios = [ratio for row in (*self.rows, *self.others) if (ratio := row.ratio(side, to)) is not None]
+        ratios = [
+            ratio
+            for row in (*self.rows, *self.others)
+            if (ratio := row.ratio(side, to)) is not None
+        ]
         return f"{min(ratios):.2f} to {max(ratios):.2f}"
 
     def _least(self, side: str) -> float:
@@ -148,25 +181,45 @@ class Report:
                 yield f"WARNING: {title} used {used:.2f} cores, expected one thread"
         shared = [title for title, used in cores if used < LEAST_CORES]
         if shared:
-            yield f"WARNING: the machine was busy: {len(shared)} of {len(cores)} timings got less than {LEAST_CORES} of a core; {shared[0]}"
+            yield (
+                f"WARNING: the machine was busy: {len(shared)} of {len(cores)} timings got less "
+                f"than {LEAST_CORES} of a core; {shared[0]}"
+            )
 
-        together = max((row.idle["step, pool"].cores / row.threads for row in self.threads), default=1.0)
+        together = max(
+            (row.idle["step, pool"].cores / row.threads for row in self.threads), default=1.0
+        )
         if together < LEAST_CORES:
-            yield f"WARNING: the machine was not idle: a pool of threads had {together:.0%} of its cores; the table of threads shows that"
+            yield (
+                f"WARNING: the machine was not idle: a pool of threads had {together:.0%} of its "
+                f"cores; the table of threads shows that"
+            )
 
     def cores(self) -> str:
         """The most cores that each side kept busy in any row."""
         most: dict[str, float] = {}
         for row in (*self.rows, *self.others):
-            most |= {name: max(most.get(name, 0.0), timing.cores) for name, timing in row.timings.items()}
-        return f"Cores kept busy in a row of the tables above, at most: {', '.join(f'{name} {cores:.2f}' for name, cores in most.items())}"
+            most |= {
+                name: max(most.get(name, 0.0), timing.cores) for name, timing in row.timings.items()
+            }
+        return (
+            f"Cores kept busy in a row of the tables above, at most: "
+            f"{', '.join(f'{name} {cores:.2f}' for name, cores in most.items())}"
+        )
 
     def judgements(self) -> str:
         """How much of what was shown could be judged."""
         found = [judged for row in (*self.rows, *self.others) for judged in row.judged.values()]
         arrays, vague = sum(each.arrays for each in found), sum(each.vague for each in found)
-        small = dict.fromkeys(f"{r.setting.net_name} on {r.judged_as}" for r in self.rows if r.judged_as != r.setting.net_name)
-        told = f"Judged: {arrays:,} arrays of {len(found)} trainings; of {vague:,} of them rounding leaves half of the digits or less"
+        small = dict.fromkeys(
+            f"{r.setting.net_name} on {r.judged_as}"
+            for r in self.rows
+            if r.judged_as != r.setting.net_name
+        )
+        told = (
+            f"Judged: {arrays:,} arrays of {len(found)} trainings; of {vague:,} of them rounding "
+            f"leaves half of the digits or less"
+        )
         return told + "".join(f"; {each}" for each in small)
 
     def as_json(self) -> dict[str, Any]:
@@ -212,7 +265,10 @@ def _header(plan: Plan, jax: str) -> Iterator[str]:
     yield f"Medians of {plan.repeats}, {plan.told}"
     kernel = os.environ.get("OPENBLAS_CORETYPE")
     if kernel:
-        yield f"WARNING: OPENBLAS_CORETYPE={kernel}: the kernel of NumPy's BLAS is not the one it would choose for this processor"
+        yield (
+            f"WARNING: OPENBLAS_CORETYPE={kernel}: the kernel of NumPy's BLAS is not the one it "
+            f"would choose for this processor"
+        )
 
 
 def _steps(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
@@ -225,7 +281,9 @@ def _steps(screen: Screen, report: Report, seed: int, advance: Callable[[], None
         screen.line(title)
         screen.line(bench_steps.HEAD, "bold")
         for net, dtype in product(nets, plan.dtypes):
-            row = bench_steps.measure(replace(net, dtype=dtype, seed=seed), plan.repeats, plan.seconds)
+            row = bench_steps.measure(
+                replace(net, dtype=dtype, seed=seed), plan.repeats, plan.seconds
+            )
             rows.append(row)
             screen.line(row.line())
             if row.problem:
@@ -236,10 +294,17 @@ def _steps(screen: Screen, report: Report, seed: int, advance: Callable[[], None
 def _digits(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
     plan = report.plan
     screen.line()
-    screen.line(f"Training on handwritten digits, 64-30-10, ReLU, {plan.epochs} epochs of mini-batches of 32, SGD, lr {bench_digits.LR}")
+    screen.line(
+        f"Training on handwritten digits, 64-30-10, ReLU, {plan.epochs} epochs of mini-batches "
+        f"of 32, SGD, lr {bench_digits.LR}"
+    )
     screen.line(bench_digits.HEAD, "bold")
     for dtype in plan.dtypes:
-        report.digits.append(bench_digits.trainings(dtype, plan.epochs, plan.repeats, plan.seconds, seed, plan.images))
+        report.digits.append(
+            bench_digits.trainings(
+                dtype, plan.epochs, plan.repeats, plan.seconds, seed, plan.images
+            )
+        )
         for line in report.digits[-1].lines():
             screen.line(line)
         advance()
@@ -247,7 +312,9 @@ def _digits(screen: Screen, report: Report, seed: int, advance: Callable[[], Non
 
 def _loops(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
     plan = report.plan
-    report.loops = bench_loops.headlines(plan.repeats, plan.seconds, plan.iterations, seed, plan.images)
+    report.loops = bench_loops.headlines(
+        plan.repeats, plan.seconds, plan.iterations, seed, plan.images
+    )
     screen.line()
     for line in report.loops.lines():
         screen.line(line)
@@ -258,7 +325,9 @@ def _growth(screen: Screen, report: Report, seed: int, advance: Callable[[], Non
     screen.line()
     screen.line("How fit grows, float32: time, and peak memory beyond x, y and the network", "bold")
     for axis in report.plan.axes:
-        report.growth.append(bench_growth.grow(axis, report.plan.repeats, report.plan.seconds, seed))
+        report.growth.append(
+            bench_growth.grow(axis, report.plan.repeats, report.plan.seconds, seed)
+        )
         for line in report.growth[-1].lines():
             screen.line(line)
         advance()
@@ -268,10 +337,15 @@ def _threads(screen: Screen, report: Report, seed: int, advance: Callable[[], No
     plan, cores = report.plan, bench_threads.usable_cores()
     screen.line()
     told = f"idle, and beside {cores} busy processes (medians of {plan.busy_repeats})"
-    screen.line(f"A step with one BLAS thread, with a pool of {cores}, and by fit in that pool, float32, microseconds: {told}")
+    screen.line(
+        f"A step with one BLAS thread, with a pool of {cores}, and by fit in that pool, float32, "
+        f"microseconds: {told}"
+    )
     screen.line(bench_threads.HEAD, "bold")
     for setting in plan.pooled:
         given = replace(setting, seed=seed)
-        report.threads.append(bench_threads.thread_row(given, cores, plan.repeats, plan.seconds, plan.busy_repeats))
+        report.threads.append(
+            bench_threads.thread_row(given, cores, plan.repeats, plan.seconds, plan.busy_repeats)
+        )
         screen.line(report.threads[-1].line())
         advance()

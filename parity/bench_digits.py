@@ -1,5 +1,7 @@
-"""Whole training of the handwritten digits: `fit`, PyTorch's loop, scikit-learn's MLPClassifier, and JAX where it is installed, each epoch
-compiled as a whole beforehand. All take as many steps of the same rule, and tell their last loss and their accuracy afterwards.
+"""Whole training of the handwritten digits: `fit`, PyTorch's loop, scikit-learn's
+MLPClassifier, and JAX where it is installed, each epoch compiled as a whole beforehand.
+All take as many steps of the same rule, and tell their last loss and their accuracy
+afterwards.
 """
 
 import math
@@ -50,7 +52,11 @@ class Trainings(NamedTuple):
     def problem(self) -> str:
         """Another number of steps than asked for."""
         want = self.epochs * math.ceil(self.images / BATCH)
-        wrong = [f"{name} took {end.steps} steps, expected {want}" for name, end in self.ends.items() if end.steps != want]
+        wrong = [
+            f"{name} took {end.steps} steps, expected {want}"
+            for name, end in self.ends.items()
+            if end.steps != want
+        ]
         return f"digits, {self.dtype}: {wrong[0]}" if wrong else ""
 
     def ratio(self, name: str) -> float:
@@ -60,7 +66,8 @@ class Trainings(NamedTuple):
     def lines(self) -> list[str]:
         """A line for each."""
         return [
-            f"{name:<16}{self.dtype.removeprefix('float'):>3}{timing.median * 1e3:>10.1f} ms{self.ratio(name):>8.2f}"
+            f"{name:<16}{self.dtype.removeprefix('float'):>3}{timing.median * 1e3:>10.1f} "
+            f"ms{self.ratio(name):>8.2f}"
             f"{self.ends[name].loss:>12.6f}{self.ends[name].accuracy:>12.2%}{self.ends[name].steps:>8}"
             f"{f'   {self.form}' if name == 'PyTorch' else ''}"
             for name, timing in self.timings.items()
@@ -68,19 +75,40 @@ class Trainings(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
-        sides = {name: {**timing.as_json(), **self.ends[name]._asdict()} for name, timing in self.timings.items()}
-        return {"dtype": self.dtype, "epochs": self.epochs, "images": self.images, "form": self.form, "sides": sides}
+        sides = {
+            name: {**timing.as_json(), **self.ends[name]._asdict()}
+            for name, timing in self.timings.items()
+        }
+        return {
+            "dtype": self.dtype,
+            "epochs": self.epochs,
+            "images": self.images,
+            "form": self.form,
+            "sides": sides,
+        }
 
 
 HEAD = f"{'':<16}{'':>3}{'time':>13}{'/ fit':>8}{'last loss':>12}{'test':>12}{'steps':>8}"
 
 
-def trainings(dtype: str, epochs: int, repeats: int, seconds: float, seed: int, images: int | None = None) -> Trainings:
-    """Time them in turns; each repeat starts anew, from drawing the weights on. `images` are the first so many."""
+def trainings(
+    dtype: str, epochs: int, repeats: int, seconds: float, seed: int, images: int | None = None
+) -> Trainings:
+    """Time them in turns; each repeat starts anew, from drawing the weights on.
+
+    `images` are the first so many.
+    """
     split = load(seed)
-    split = Split(split.x[:images].astype(dtype), split.labels[:images], split.x_test.astype(dtype), split.labels_test)
+    split = Split(
+        split.x[:images].astype(dtype),
+        split.labels[:images],
+        split.x_test.astype(dtype),
+        split.labels_test,
+    )
     setting = Setting(SIZES, BATCH, dtype, lr=LR, seed=seed)
-    form = fastest([bench_torch.torch_step(setting, form) for form in bench_torch.FORMS], seconds).form
+    form = fastest(
+        [bench_torch.torch_step(setting, form) for form in bench_torch.FORMS], seconds
+    ).form
     ends: dict[str, End] = {}
 
     def keeping(name: str, train: Trainer) -> Callable[[], object]:
@@ -89,17 +117,34 @@ def trainings(dtype: str, epochs: int, repeats: int, seconds: float, seed: int, 
 
         return side
 
-    known: dict[str, Trainer] = {"fit": _refnet, "PyTorch": partial(_torch, form=form), "scikit-learn": _sklearn}
+    known: dict[str, Trainer] = {
+        "fit": _refnet,
+        "PyTorch": partial(_torch, form=form),
+        "scikit-learn": _sklearn,
+    }
     if bench_jax.jax() is not None:
         known[COMPILED] = partial(_jax, train=bench_jax.jax_trainer(setting, split.x, split.labels))
-    timings = interleaved({name: keeping(name, train) for name, train in known.items()}, repeats, seconds)
+    timings = interleaved(
+        {name: keeping(name, train) for name, train in known.items()}, repeats, seconds
+    )
     return Trainings(dtype, epochs, len(split.x), form, timings, ends)
 
 
 def _refnet(setting: Setting, split: Split, epochs: int) -> End:
     net, optimizer = setting.network(), setting.optimizer()
-    history = fit(net, split.x, split.labels, loss=setting.loss(), optimizer=optimizer, epochs=epochs, batch_size=BATCH, seed=setting.seed)
-    return End(history.loss[-1], net.accuracy(split.x_test, split.labels_test), optimizer.state["steps"])
+    history = fit(
+        net,
+        split.x,
+        split.labels,
+        loss=setting.loss(),
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=BATCH,
+        seed=setting.seed,
+    )
+    return End(
+        history.loss[-1], net.accuracy(split.x_test, split.labels_test), optimizer.state["steps"]
+    )
 
 
 def _torch(setting: Setting, split: Split, epochs: int, form: str) -> End:
@@ -108,16 +153,28 @@ def _torch(setting: Setting, split: Split, epochs: int, form: str) -> End:
     return End(losses[-1], float(np.mean(right)), len(losses) * math.ceil(len(split.x) / BATCH))
 
 
-def _jax(setting: Setting, split: Split, epochs: int, train: Callable[[int], tuple[list[float], list[tuple[Array, Array]]]]) -> End:
+def _jax(
+    setting: Setting,
+    split: Split,
+    epochs: int,
+    train: Callable[[int], tuple[list[float], list[tuple[Array, Array]]]],
+) -> End:
     losses, layers = train(epochs)
     net = setting.network()
     for layer, (W, b) in zip(net.layers, layers, strict=True):
         layer.W[:], layer.b[:] = W, b
-    return End(losses[-1], net.accuracy(split.x_test, split.labels_test), len(losses) * math.ceil(len(split.x) / BATCH))
+    return End(
+        losses[-1],
+        net.accuracy(split.x_test, split.labels_test),
+        len(losses) * math.ceil(len(split.x) / BATCH),
+    )
 
 
 def _sklearn(setting: Setting, split: Split, epochs: int) -> End:
-    """Without momentum, weight decay or early stopping. It counts the rows it has seen, in batches of the same size."""
+    """Without momentum, weight decay or early stopping.
+
+    It counts the rows it has seen, in batches of the same size.
+    """
     model = MLPClassifier(
         hidden_layer_sizes=SIZES[1:-1],
         activation="relu",
@@ -133,8 +190,11 @@ def _sklearn(setting: Setting, split: Split, epochs: int) -> End:
         n_iter_no_change=epochs + 1,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it ends after as many epochs as it is told
+        # it ends after as many epochs as it is told
+        warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(split.x, split.labels)
     whole = model.t_ == model.n_iter_ * len(split.x)
     steps = model.n_iter_ * math.ceil(len(split.x) / BATCH) if whole else model.t_
-    return End(float(model.loss_curve_[-1]), float(model.score(split.x_test, split.labels_test)), steps)
+    return End(
+        float(model.loss_curve_[-1]), float(model.score(split.x_test, split.labels_test)), steps
+    )

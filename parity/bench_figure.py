@@ -18,46 +18,99 @@ SIDES = (
 
 
 def draw(found: Report, path: Path) -> None:
-    """Draw the steps of each dtype, the time and the memory of what grows. Errors: ValueError for an unknown format."""
+    """Draw the steps of each dtype, the time and the memory of what grows.
+    Errors: ValueError for an unknown format.
+    """
     from matplotlib.figure import Figure  # noqa: PLC0415 - an optional extra
 
-    by_dtype = [list(rows) for _, rows in groupby(sorted(found.rows, key=lambda row: row.setting.dtype), key=lambda row: row.setting.dtype)]
+    by_dtype = [
+        list(rows)
+        for _, rows in groupby(
+            sorted(found.rows, key=lambda row: row.setting.dtype), key=lambda row: row.setting.dtype
+        )
+    ]
     figure: Any = Figure(figsize=(13.0, 9.0), layout="constrained")
     top, bottom = figure.subfigures(2, 1)
     for axes, rows in zip(top.subplots(1, len(by_dtype), squeeze=False)[0], by_dtype, strict=True):
         _steps(axes, rows)
     left, right = bottom.subplots(1, 2)
-    _growth(left, found.growth, [(g, [t.median * 1e3 for t in g.timings], g.time) for g in found.growth])
+    _growth(
+        left, found.growth, [(g, [t.median * 1e3 for t in g.timings], g.time) for g in found.growth]
+    )
     left.set(title="Time of fit", ylabel="milliseconds")
-    _growth(right, found.growth, [(g, [peak / 1024 for peak in g.peaks], g.memory) for g in found.growth if g.memory is not None])
+    _growth(
+        right,
+        found.growth,
+        [
+            (g, [peak / 1024 for peak in g.peaks], g.memory)
+            for g in found.growth
+            if g.memory is not None
+        ],
+    )
     right.set(title="Peak memory of fit beyond x, y and the network", ylabel="KiB")
     figure.savefig(path, dpi=150)
 
 
 def _steps(axes: Any, rows: Sequence[StepRow]) -> None:
-    """A row of dots for each net, on a logarithmic axis, with how many times as long PyTorch takes."""
+    """A row of dots for each net, on a logarithmic axis, with how many times as long
+    PyTorch takes.
+    """
     at = range(len(rows), 0, -1)
     for name, label, colour, marker in SIDES:
-        shown = {y: row.timings[name].median * 1e6 for row, y in zip(rows, at, strict=True) if name in row.timings}
+        shown = {
+            y: row.timings[name].median * 1e6
+            for row, y in zip(rows, at, strict=True)
+            if name in row.timings
+        }
         if shown:
-            axes.plot(list(shown.values()), list(shown), marker, color=colour, markersize=9, markeredgewidth=1.5, alpha=0.8, label=label)
+            axes.plot(
+                list(shown.values()),
+                list(shown),
+                marker,
+                color=colour,
+                markersize=9,
+                markeredgewidth=1.5,
+                alpha=0.8,
+                label=label,
+            )
     for row, y in zip(rows, at, strict=True):
-        ends = [timing.median * 1e6 for name, timing in row.timings.items() if name in ("refnet", "PyTorch")]
+        ends = [
+            timing.median * 1e6
+            for name, timing in row.timings.items()
+            if name in ("refnet", "PyTorch")
+        ]
         axes.plot(ends, [y] * 2, "-", color="lightgray", zorder=0)
-        axes.annotate(f"{row.ratio('PyTorch'):.1f}x", (max(ends), y), xytext=(8, -3), textcoords="offset points", fontsize=8)
+        axes.annotate(
+            f"{row.ratio('PyTorch'):.1f}x",
+            (max(ends), y),
+            xytext=(8, -3),
+            textcoords="offset points",
+            fontsize=8,
+        )
     axes.set_xscale("log")
     axes.set_yticks(list(at), [row.setting.net_name for row in rows])
     axes.margins(x=0.12, y=0.08)
-    axes.set(title=f"One training step, {rows[0].setting.dtype} (numbers: PyTorch / refnet)", xlabel="microseconds")
+    axes.set(
+        title=f"One training step, {rows[0].setting.dtype} (numbers: PyTorch / refnet)",
+        xlabel="microseconds",
+    )
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower left" if len(rows) < 3 else "upper right", fontsize=8)
 
 
-def _growth(axes: Any, growth: Sequence[Growth], lines: Sequence[tuple[Growth, list[float], float | None]]) -> None:
+def _growth(
+    axes: Any, growth: Sequence[Growth], lines: Sequence[tuple[Growth, list[float], float | None]]
+) -> None:
     """A line for each, over its sizes relative to the smallest."""
     for found, figures, exponent in lines:
         sizes = [size / found.axis.sizes[0] for size in found.axis.sizes]
-        axes.plot(sizes, figures, "o-", color=f"C{growth.index(found)}", label=f"{found.axis.name}: exponent {exponent:.2f}")
+        axes.plot(
+            sizes,
+            figures,
+            "o-",
+            color=f"C{growth.index(found)}",
+            label=f"{found.axis.name}: exponent {exponent:.2f}",
+        )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set(xlabel="size, relative to the smallest")

@@ -1,4 +1,6 @@
-"""How time and memory of `fit` grow with width, depth, batch, rows and steps: a few sizes of each, and the exponent through them."""
+"""How time and memory of `fit` grow with width, depth, batch, rows and steps: a few
+sizes of each, and the exponent through them.
+"""
 
 import tracemalloc
 from collections.abc import Callable
@@ -14,7 +16,9 @@ Made: TypeAlias = tuple[Setting, int]  # the setting and the epochs
 
 
 class Axis(NamedTuple):
-    """What grows, from size to size, everything else fixed; `memory` where the arrays grow, too."""
+    """What grows, from size to size, everything else fixed; `memory` where the arrays
+    grow, too.
+    """
 
     name: str
     fixed: str
@@ -24,7 +28,9 @@ class Axis(NamedTuple):
 
     def scaled(self, share: float) -> "Axis":
         """The same with smaller sizes."""
-        return self._replace(sizes=tuple(dict.fromkeys(max(1, round(size * share)) for size in self.sizes)))
+        return self._replace(
+            sizes=tuple(dict.fromkeys(max(1, round(size * share)) for size in self.sizes))
+        )
 
 
 def _width(n: int) -> Made:
@@ -52,7 +58,9 @@ AXES = (
     Axis("depth", "layers of 128, batch 64, 4 steps", _depth, (4, 8, 16, 32, 64)),
     Axis("batch", "256-256-10, 4 steps", _batch, (128, 256, 512, 1024, 2048)),
     Axis("rows", "64-64-10, batch 64, 1 epoch", _rows, (4096, 8192, 16384, 32768, 65536)),
-    Axis("steps", "64-64-10, batch 64, 1,024 rows", _steps, (128, 256, 512, 1024, 2048), memory=False),
+    Axis(
+        "steps", "64-64-10, batch 64, 1,024 rows", _steps, (128, 256, 512, 1024, 2048), memory=False
+    ),
 )
 
 
@@ -77,11 +85,16 @@ class Growth(NamedTuple):
         """What is printed."""
         sizes, times = self.axis.sizes, [timing.median * 1e3 for timing in self.timings]
         lines = [
-            f"{self.axis.name:<8}{''.join(f'{size:>10}' for size in sizes)}   exponent   ({self.axis.fixed})",
+            (
+                f"{self.axis.name:<8}{''.join(f'{size:>10}' for size in sizes)}   exponent   "
+                f"({self.axis.fixed})"
+            ),
             f"{'  ms':<8}{''.join(f'{took:>10.2f}' for took in times)}{self.time:>11.2f}",
         ]
         if self.memory is not None:
-            lines.append(f"{'  KiB':<8}{''.join(f'{peak / 1024:>10.1f}' for peak in self.peaks)}{self.memory:>11.2f}")
+            lines.append(
+                f"{'  KiB':<8}{''.join(f'{peak / 1024:>10.1f}' for peak in self.peaks)}{self.memory:>11.2f}"
+            )
         return lines
 
     def as_json(self) -> dict[str, Any]:
@@ -102,13 +115,21 @@ def grow(axis: Axis, repeats: int, seconds: float, seed: int) -> Growth:
     made = {size: axis.make(size) for size in axis.sizes}
     made = {size: (replace(setting, seed=seed), epochs) for size, (setting, epochs) in made.items()}
     data = {size: setting.data(setting.batches) for size, (setting, _) in made.items()}
-    timings = interleaved({str(size): _training(*made[size], *data[size]) for size in axis.sizes}, repeats, seconds)
-    peaks = tuple(peak(_training(*made[size], *data[size])) for size in axis.sizes) if axis.memory else ()
+    timings = interleaved(
+        {str(size): _training(*made[size], *data[size]) for size in axis.sizes}, repeats, seconds
+    )
+    peaks = (
+        tuple(peak(_training(*made[size], *data[size])) for size in axis.sizes)
+        if axis.memory
+        else ()
+    )
     return Growth(axis, tuple(timings[str(size)] for size in axis.sizes), peaks)
 
 
 def peak(call: Callable[[], object]) -> int:
-    """The most bytes that are held at once while it runs: what was there before is not traced."""
+    """The most bytes that are held at once while it runs: what was there before is not
+    traced.
+    """
     tracemalloc.start()
     try:
         call()
@@ -119,4 +140,13 @@ def peak(call: Callable[[], object]) -> int:
 
 def _training(setting: Setting, epochs: int, x: Array, y: Array) -> Callable[[], object]:
     net, loss, optimizer = setting.network(), setting.loss(), setting.optimizer()
-    return lambda: fit(net, x, y, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=setting.rows, seed=setting.seed)
+    return lambda: fit(
+        net,
+        x,
+        y,
+        loss=loss,
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=setting.rows,
+        seed=setting.seed,
+    )

@@ -1,4 +1,6 @@
-"""JAX's side, where it is installed: the whole step compiled as one function, on one thread."""
+"""JAX's side, where it is installed: the whole step compiled as one function, on one
+thread.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,14 +15,22 @@ from parity.bench_setting import Setting, Side
 from refnet.checks import Array
 from refnet.network import views
 
-FORMS = ("copied", "donated", "one vector")  # whether the step may write over what it is given, and with all parameters as one vector
-ONE_THREAD = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", "NPROC": "1"}
-Rule = Callable[[Any, Any, Any], tuple[Any, Any]]  # parameters, gradients, state -> parameters, state
+# whether the step may write over what it is given, and with all parameters as one
+# vector
+FORMS = ("copied", "donated", "one vector")
+ONE_THREAD = {
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "NPROC": "1",
+}
+# parameters, gradients, state -> parameters, state
+Rule = Callable[[Any, Any, Any], tuple[Any, Any]]
 
 
 @cache
 def jax() -> Any:
-    """The module, or None where it is not installed: on one thread, with float64, and without a thread of its own for each call."""
+    """The module, or None where it is not installed: on one thread, with float64, and
+    without a thread of its own for each call.
+    """
     try:
         with _environment(**ONE_THREAD):  # which XLA reads when the first device is asked for
             module = import_module("jax")
@@ -36,7 +46,9 @@ def jax() -> Any:
 
 
 def jax_step(setting: Setting, form: str = "donated") -> Side:
-    """Value and gradient, update, and the loss as a number; the batch is ready, on JAX's side."""
+    """Value and gradient, update, and the loss as a number; the batch is ready, on
+    JAX's side.
+    """
     parameters, state, whole, layers = _made(setting, form)
     x, y = _given(*setting.data())
     compiled = jax().jit(whole, donate_argnums=() if form == "copied" else (0, 1))
@@ -46,11 +58,19 @@ def jax_step(setting: Setting, form: str = "donated") -> Side:
         value, parameters, state = compiled(parameters, state, x, y)
         return float(value)
 
-    return Side(step, lambda: [(np.asarray(W).copy(), np.asarray(b).copy()) for W, b in layers(parameters)], form)
+    return Side(
+        step,
+        lambda: [(np.asarray(W).copy(), np.asarray(b).copy()) for W, b in layers(parameters)],
+        form,
+    )
 
 
-def jax_trainer(setting: Setting, x: Array, labels: Array) -> Callable[[int], tuple[list[float], list[tuple[Array, Array]]]]:
-    """The function (epochs) that trains from the setting's weights, each epoch compiled as a whole: the losses, W and b."""
+def jax_trainer(
+    setting: Setting, x: Array, labels: Array
+) -> Callable[[int], tuple[list[float], list[tuple[Array, Array]]]]:
+    """The function (epochs) that trains from the setting's weights, each epoch compiled
+    as a whole: the losses, W and b.
+    """
     module = jax()
     first, start, whole, layers = _made(setting, "one vector")
     x, y = _given(x, labels)
@@ -62,10 +82,14 @@ def jax_trainer(setting: Setting, x: Array, labels: Array) -> Callable[[int], tu
             value, *carry = whole(*carry, x[picked[0]], y[picked[0]])
             return tuple(carry), value
 
-        (parameters, state), values = module.lax.scan(step, (parameters, state), (order[: rows * each].reshape(each, rows),))
+        (parameters, state), values = module.lax.scan(
+            step, (parameters, state), (order[: rows * each].reshape(each, rows),)
+        )
         total = rows * values.sum()
         if tail:
-            value, parameters, state = whole(parameters, state, x[order[rows * each :]], y[order[rows * each :]])
+            value, parameters, state = whole(
+                parameters, state, x[order[rows * each :]], y[order[rows * each :]]
+            )
             total = total + tail * value
         return total / len(x), parameters, state
 
@@ -74,7 +98,9 @@ def jax_trainer(setting: Setting, x: Array, labels: Array) -> Callable[[int], tu
     def train(epochs: int) -> tuple[list[float], list[tuple[Array, Array]]]:
         rng, parameters, state, losses = np.random.default_rng(setting.seed), first, start, []
         for _ in range(epochs):
-            value, parameters, state = compiled(parameters, state, module.numpy.asarray(rng.permutation(len(x))))
+            value, parameters, state = compiled(
+                parameters, state, module.numpy.asarray(rng.permutation(len(x)))
+            )
             losses.append(float(value))
         return losses, [(np.asarray(W), np.asarray(b)) for W, b in layers(parameters)]
 
@@ -87,13 +113,18 @@ def _given(x: Array, labels: Array) -> tuple[Any, Any]:
 
 
 def _made(setting: Setting, form: str) -> tuple[Any, Any, Callable[..., Any], Callable[[Any], Any]]:
-    """Parameters, state, the step as a function of them and the batch, and the function that finds W and b in the parameters."""
+    """Parameters, state, the step as a function of them and the batch, and the function
+    that finds W and b in the parameters.
+    """
     module, net = jax(), setting.network()
     jnp, shapes = module.numpy, [layer.W.shape for layer in net.layers]
     if form == "one vector":
         parameters, layers = jnp.asarray(net.parameters), lambda vector: list(views(vector, shapes))
     else:
-        parameters, layers = [(jnp.asarray(layer.W), jnp.asarray(layer.b)) for layer in net.layers], list
+        parameters, layers = (
+            [(jnp.asarray(layer.W), jnp.asarray(layer.b)) for layer in net.layers],
+            list,
+        )
     state, update = _rule(module, setting, parameters, jnp.asarray(net.parameters).dtype)
     cost = _cost(module, setting.hidden, layers)
 
@@ -142,14 +173,17 @@ def _rule(module: Any, setting: Setting, parameters: Any, dtype: Any) -> tuple[A
         moved = each(lambda p, m, v: p - size * m / (jnp.sqrt(v) / root + h["eps"]), p, m, v)
         return moved, (m, v, t)
 
-    fresh = each(jnp.zeros_like, parameters)  # not `zeros`: an array that is donated can be given away once
+    # not `zeros`: an array that is donated can be given away once
+    fresh = each(jnp.zeros_like, parameters)
     moments = zeros, fresh, jnp.zeros((), dtype)
     return {"SGD": ((), sgd), "momentum": (zeros, momentum), "Adam": (moments, adam)}[setting.rule]
 
 
 @contextmanager
 def _environment(**given: str) -> Iterator[None]:
-    """These variables while the block runs; XLA_FLAGS are added to those that are set."""
+    """These variables while the block runs; XLA_FLAGS are added to those that are
+    set.
+    """
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
     if before.get("XLA_FLAGS"):

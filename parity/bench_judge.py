@@ -1,4 +1,6 @@
-"""Is it the right step that is timed: three steps of a side are judged, from what it shows, as `parity check` judges a program."""
+"""Is it the right step that is timed: three steps of a side are judged, from what it
+shows, as `parity check` judges a program.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -19,24 +21,42 @@ JUDGED_LR = 0.1  # at the timed one the step could not be seen
 
 
 class Judgement(NamedTuple):
-    """What is wrong, in words, "" where nothing is; the arrays shown, and those of which rounding leaves too little to judge."""
+    """What is wrong, in words, "" where nothing is; the arrays shown, and those of
+    which rounding leaves too little to judge.
+    """
 
     problem: str
     arrays: int
     vague: int
 
 
-def judge(side: Side, net: Network, batch: tuple[Array, Array], loss: Loss, optimizer: Optimizer) -> Judgement:
-    """Take three steps with the side, which starts from the network's weights, on the same batch; it shows loss, W and b."""
+def judge(
+    side: Side, net: Network, batch: tuple[Array, Array], loss: Loss, optimizer: Optimizer
+) -> Judgement:
+    """Take three steps with the side, which starts from the network's weights, on the
+    same batch; it shows loss, W and b.
+    """
     optimizer.bind(net)
     start = snapshot(net, optimizer)
-    activations = tuple((layer.activation.name, layer.activation.parameters) for layer in net.layers)
+    activations = tuple(
+        (layer.activation.name, layer.activation.parameters) for layer in net.layers
+    )
     x, y = batch
     shown = []
     for t in range(1, STEPS + 1):
-        spec = Spec(net.sizes, activations, loss.name, optimizer.name, optimizer.hyperparameters, t, str(net.dtype))
+        spec = Spec(
+            net.sizes,
+            activations,
+            loss.name,
+            optimizer.name,
+            optimizer.hyperparameters,
+            t,
+            str(net.dtype),
+        )
         value = side.step()
-        shown.append(Shown(spec, x, net.check_targets(loss, y, len(x)), _arrays(value, side.layers())))
+        shown.append(
+            Shown(spec, x, net.check_targets(loss, y, len(x)), _arrays(value, side.layers()))
+        )
     return judgement([Run(start.W, start.b, dict(start.state), tuple(shown))])
 
 
@@ -45,8 +65,12 @@ def judgement(runs: Sequence[Run]) -> Judgement:
     found, unjudged = diagnose_runs(runs), vague(runs)
     arrays = sum(len(step.arrays) for run in runs for step in run.steps)
     problem = found[0].sentence if found else ""
-    if unjudged == arrays and runs[0].spec.dtype == "float64":  # in float32, what the same code does in float64 is judged besides
-        problem = problem or f"not judged: rounding leaves half of the digits or less of all {arrays} arrays"
+    # in float32, what the same code does in float64 is judged besides
+    if unjudged == arrays and runs[0].spec.dtype == "float64":
+        problem = (
+            problem
+            or f"not judged: rounding leaves half of the digits or less of all {arrays} arrays"
+        )
     return Judgement(problem, arrays, unjudged)
 
 

@@ -1,9 +1,12 @@
-"""The headlines of a tutorial: descent by loops over the samples against `fit`, and a forward pass by loops over the weights.
+"""The headlines of a tutorial: descent by loops over the samples against `fit`, and a
+forward pass by loops over the weights.
 
-The loops are refnet.forms, which follow Thomas, Neural Networks Tutorial - A Pathway to Deep Learning (adventuresinmachinelearning):
-section 5.4 trains 64-30-10 sigmoids on the digits by full-batch gradient descent, one sample after the other, 3,000 times (`accumulated`,
-with f'(z) from h, which he computes from z once more); sections 3.2 and 3.5 compute a forward pass weight by weight (`loops`) and by
-matrix products, and report a factor of 500 for 100-100-50-10. Inputs are not checked within what is timed.
+The loops are refnet.forms, which follow Thomas, Neural Networks Tutorial - A Pathway to
+Deep Learning (adventuresinmachinelearning): section 5.4 trains 64-30-10 sigmoids on the
+digits by full-batch gradient descent, one sample after the other, 3,000 times
+(`accumulated`, with f'(z) from h, which he computes from z once more); sections 3.2 and
+3.5 compute a forward pass weight by weight (`loops`) and by matrix products, and report
+a factor of 500 for 100-100-50-10. Inputs are not checked within what is timed.
 """
 
 from collections.abc import Callable
@@ -34,7 +37,9 @@ FORWARD = (100, 100, 50, 10)
 
 
 def iterate(net: Network, x: Array, y: Array) -> float:
-    """One iteration: the deltas of one sample after the other in capital deltas, then one step. Half the squared error before it."""
+    """One iteration: the deltas of one sample after the other in capital deltas, then
+    one step. Half the squared error before it.
+    """
     return accumulated.step_into(net, x, y, CURVATURE, ALPHA)
 
 
@@ -51,7 +56,9 @@ def matrix(net: Network, x: Array) -> Array:
 
 
 class Headlines(NamedTuple):
-    """Seconds of an iteration and of a forward pass, how far the two cost curves are apart, and whether all of it is right."""
+    """Seconds of an iteration and of a forward pass, how far the two cost curves are
+    apart, and whether all of it is right.
+    """
 
     images: int
     descent: dict[str, Timing]
@@ -68,7 +75,9 @@ class Headlines(NamedTuple):
     @property
     def problem(self) -> str:
         """What is wrong with which side."""
-        return next((f"{name}: {found.problem}" for name, found in self.judged.items() if found.problem), "")
+        return next(
+            (f"{name}: {found.problem}" for name, found in self.judged.items() if found.problem), ""
+        )
 
     @property
     def factor(self) -> float:
@@ -78,18 +87,39 @@ class Headlines(NamedTuple):
     def lines(self) -> list[str]:
         """What is printed."""
         sampled, ours = (self.descent[name].median for name in ("loops", "fit"))
-        indexed, products, predict = (self.forward[name].median for name in ("looped", "matrix", "refnet"))
-        each = f"loops {sampled * 1e3:.2f} ms an iteration, fit {ours * 1e3:.3f} ms: {self.factor:.1f} times"
-        all_of_them = f"at that, {ITERATIONS:,} iterations would take {sampled * ITERATIONS:.0f} s and {ours * ITERATIONS:.1f} s"
+        indexed, products, predict = (
+            self.forward[name].median for name in ("looped", "matrix", "refnet")
+        )
+        each = (
+            f"loops {sampled * 1e3:.2f} ms an iteration, fit {ours * 1e3:.3f} ms: "
+            f"{self.factor:.1f} times"
+        )
+        all_of_them = (
+            f"at that, {ITERATIONS:,} iterations would take {sampled * ITERATIONS:.0f} s and "
+            f"{ours * ITERATIONS:.1f} s"
+        )
         count, first, last = len(self.curve[0]), self.curve[0][0], self.curve[0][-1]
-        curves = f"half squared error {first:.6f} to {last:.6f}, largest relative difference of the two curves {self.apart:.1e}"
+        curves = (
+            f"half squared error {first:.6f} to {last:.6f}, largest relative difference of the "
+            f"two curves {self.apart:.1e}"
+        )
         checked = f"Network.predict, with its checks, {predict * 1e6:.1f} us"
         return [
-            f"Full-batch descent on {self.images:,} digits, 64-30-10 sigmoids, float64, as Thomas' tutorial loops over the samples:",
+            (
+                f"Full-batch descent on {self.images:,} digits, 64-30-10 sigmoids, float64, as "
+                f"Thomas' tutorial loops over the samples:"
+            ),
             f"  {each}; {all_of_them}",
             f"  {count} iterations from equal weights: {curves}",
-            f"Forward pass of {'-'.join(map(str, FORWARD))}, one sample (he reports a factor of {REPORTED}):",
-            f"  weight by weight {indexed * 1e3:.2f} ms, by matrices {products * 1e6:.1f} us: {indexed / products:.0f} times; {checked}",
+            (
+                f"Forward pass of {'-'.join(map(str, FORWARD))}, one sample (he reports a factor "
+                f"of "
+                f"{REPORTED}):"
+            ),
+            (
+                f"  weight by weight {indexed * 1e3:.2f} ms, by matrices {products * 1e6:.1f} us: "
+                f"{indexed / products:.0f} times; {checked}"
+            ),
         ]
 
     def as_json(self) -> dict[str, Any]:
@@ -98,35 +128,50 @@ class Headlines(NamedTuple):
             "images": self.images,
             "descent": {name: timing.as_json() for name, timing in self.descent.items()},
             "factor": self.factor,
-            "projected": {name: timing.median * ITERATIONS for name, timing in self.descent.items()},
+            "projected": {
+                name: timing.median * ITERATIONS for name, timing in self.descent.items()
+            },
             "curve": {"loops": self.curve[0], "fit": self.curve[1], "apart": self.apart},
             "forward": {name: timing.as_json() for name, timing in self.forward.items()},
             "judged": {name: found._asdict() for name, found in self.judged.items()},
         }
 
 
-def headlines(repeats: int, seconds: float, iterations: int, seed: int, images: int | None = None) -> Headlines:
-    """Judge and measure both. `iterations` are those of a repeat of the loops, a tenth of a repeat of fit's, a thirtieth of the curve's."""
+def headlines(
+    repeats: int, seconds: float, iterations: int, seed: int, images: int | None = None
+) -> Headlines:
+    """Judge and measure both.
+
+    `iterations` are those of a repeat of the loops, a tenth of a repeat of fit's, a
+    thirtieth of the curve's.
+    """
     split = load(seed)
     x, y = np.ascontiguousarray(split.x[:images]), one_hot(split.labels[:images], SIZES[-1])
     net = mlp(SIZES, hidden="sigmoid", output="sigmoid", init=Uniform(), seed=seed)
     sampled, trained = net.copy(), net.copy()
     judged = _judged(net, x, y)
     longer, curve_length = 10 * iterations, 30 * iterations
-    curve = [iterate(sampled, x, y) for _ in range(curve_length)], _fitted(trained, x, y, curve_length)
+    curve = (
+        [iterate(sampled, x, y) for _ in range(curve_length)],
+        _fitted(trained, x, y, curve_length),
+    )
 
     def some() -> None:
         for _ in range(iterations):
             iterate(sampled, x, y)
 
-    timed = interleaved({"loops": some, "fit": lambda: _fitted(trained, x, y, longer)}, repeats, seconds)
+    timed = interleaved(
+        {"loops": some, "fit": lambda: _fitted(trained, x, y, longer)}, repeats, seconds
+    )
     descent = {"loops": timed["loops"].over(iterations), "fit": timed["fit"].over(longer)}
     forward, right = _forward(repeats, seconds, seed)
     return Headlines(len(x), descent, curve, forward, {**judged, **right})
 
 
 def _fitted(net: Network, x: Array, y: Array, iterations: int) -> list[float]:
-    return fit(net, x, y, loss="half_squared_error", optimizer=SGD(lr=ALPHA), epochs=iterations).loss
+    return fit(
+        net, x, y, loss="half_squared_error", optimizer=SGD(lr=ALPHA), epochs=iterations
+    ).loss
 
 
 def _judged(net: Network, x: Array, y: Array) -> dict[str, Judgement]:
@@ -135,10 +180,15 @@ def _judged(net: Network, x: Array, y: Array) -> dict[str, Judgement]:
         "loops over samples": Side(lambda: iterate(sampled, x, y), lambda: layers_of(sampled)),
         "fit, full batch": Side(lambda: _fitted(trained, x, y, 1)[0], lambda: layers_of(trained)),
     }
-    return {name: judge(side, net.copy(), (x, y), HalfSquaredError(), SGD(lr=ALPHA)) for name, side in sides.items()}
+    return {
+        name: judge(side, net.copy(), (x, y), HalfSquaredError(), SGD(lr=ALPHA))
+        for name, side in sides.items()
+    }
 
 
-def _forward(repeats: int, seconds: float, seed: int) -> tuple[dict[str, Timing], dict[str, Judgement]]:
+def _forward(
+    repeats: int, seconds: float, seed: int
+) -> tuple[dict[str, Timing], dict[str, Judgement]]:
     """The timings, and whether each gives the right output."""
     net = mlp(FORWARD, hidden="sigmoid", output="sigmoid", init=Uniform(-0.5, 0.5), seed=seed)
     x = np.random.default_rng(seed).standard_normal(FORWARD[0])
@@ -148,13 +198,23 @@ def _forward(repeats: int, seconds: float, seed: int) -> tuple[dict[str, Timing]
 
 
 def _forward_sides(net: Network, x: Array) -> dict[str, Callable[[], Array]]:
-    return {"looped": lambda: looped(net, x), "matrix": lambda: matrix(net, x), "refnet": lambda: net.predict(x[np.newaxis])[0]}
+    return {
+        "looped": lambda: looped(net, x),
+        "matrix": lambda: matrix(net, x),
+        "refnet": lambda: net.predict(x[np.newaxis])[0],
+    }
 
 
 def _output(net: Network, x: Array, output: Array) -> Judgement:
     depth, rule = len(net.layers), SGD(lr=ALPHA)
-    activations = tuple((layer.activation.name, layer.activation.parameters) for layer in net.layers)
-    spec = Spec(net.sizes, activations, "half_squared_error", rule.name, rule.hyperparameters, 1, "float64")
-    shown = Shown(spec, x[np.newaxis], np.zeros((1, net.sizes[-1])), {("a", depth): output[np.newaxis]})
+    activations = tuple(
+        (layer.activation.name, layer.activation.parameters) for layer in net.layers
+    )
+    spec = Spec(
+        net.sizes, activations, "half_squared_error", rule.name, rule.hyperparameters, 1, "float64"
+    )
+    shown = Shown(
+        spec, x[np.newaxis], np.zeros((1, net.sizes[-1])), {("a", depth): output[np.newaxis]}
+    )
     W, b = zip(*layers_of(net), strict=True)
     return judgement([Run(W, b, {}, (shown,))])

@@ -1,4 +1,6 @@
-"""The sides that are NumPy: refnet's step, `fit`, and the products that no way to write the step can do without."""
+"""The sides that are NumPy: refnet's step, `fit`, and the products that no way to write
+the step can do without.
+"""
 
 from typing import NamedTuple
 
@@ -20,7 +22,9 @@ class Product(NamedTuple):
 
 
 def refnet_step(setting: Setting) -> Side:
-    """The step that `fit` takes: the batch is ready, the update is checked to be finite."""
+    """The step that `fit` takes: the batch is ready, the update is checked to be
+    finite.
+    """
     net, loss, optimizer = setting.network(), setting.loss(), setting.optimizer()
     x, labels = setting.data()
     y = net.check_targets(loss, labels, len(x))
@@ -36,30 +40,49 @@ def refnet_step(setting: Setting) -> Side:
 
 
 def refnet_fit(setting: Setting, batches: int, epochs: int) -> Side:
-    """`fit` on that many batches: checks of x and y, shuffling, gathering, history. The value is the last epoch's loss."""
+    """`fit` on that many batches: checks of x and y, shuffling, gathering, history.
+
+    The value is the last epoch's loss.
+    """
     net, loss, optimizer = setting.network(), setting.loss(), setting.optimizer()
     x, y = setting.data(batches)
 
     def step() -> float:
-        history = fit(net, x, y, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=setting.rows, seed=setting.seed)
+        history = fit(
+            net,
+            x,
+            y,
+            loss=loss,
+            optimizer=optimizer,
+            epochs=epochs,
+            batch_size=setting.rows,
+            seed=setting.seed,
+        )
         return history.loss[-1]
 
     return Side(step, lambda: layers_of(net))
 
 
 def products(setting: Setting) -> list[Product]:
-    """Every matrix product of the step, in order: z without b, delta without f', dW; of the layer below x there is no delta.
+    """Every matrix product of the step, in order: z without b, delta without f', dW; of
+    the layer below x there is no delta.
 
-    The factors are those of a real step, so that no product is spared by zeros that would not be there.
+    The factors are those of a real step, so that no product is spared by zeros that
+    would not be there.
     """
     net, loss = setting.network(), setting.loss()
     x, y = setting.data()
     trace = net.forward(x)
     gradients = net.backward(trace, loss, y)
-    found = [Product(t.a_prev, layer.W.T, np.empty_like(t.z)) for t, layer in zip(trace, net.layers, strict=True)]
+    found = [
+        Product(t.a_prev, layer.W.T, np.empty_like(t.z))
+        for t, layer in zip(trace, net.layers, strict=True)
+    ]
     outs = [product.out for product in found]
     for i in reversed(range(len(net.layers))):
-        if i < len(net.layers) - 1:  # z is done with: its array takes delta, and no more memory is touched than a step touches
+        # z is done with: its array takes delta, and no more memory is touched than a
+        # step touches
+        if i < len(net.layers) - 1:
             found.append(Product(gradients[i + 1].delta, net.layers[i + 1].W, outs[i]))
         found.append(Product(gradients[i].delta.T, trace[i].a_prev, np.empty_like(net.layers[i].W)))
     return found

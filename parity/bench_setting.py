@@ -1,4 +1,6 @@
-"""What is timed: a network, a batch and a rule, the same for every side; and what a side is."""
+"""What is timed: a network, a batch and a rule, the same for every side; and what a
+side is.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +15,16 @@ from refnet.network import Network, mlp
 from refnet.optimizers import SGD, Adam, Optimizer
 
 TIMED_LR = 1e-6  # nothing diverges, and no number underflows, however often the step is taken
-RULES: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {"SGD": (SGD, {}), "momentum": (SGD, {"momentum": 0.9}), "Adam": (Adam, {})}
+RULES: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
+    "SGD": (SGD, {}),
+    "momentum": (SGD, {"momentum": 0.9}),
+    "Adam": (Adam, {}),
+}
 
 
 class Side(NamedTuple):
-    """Somebody's training: `step` takes one step (or `steps` of them) and returns its loss; `layers` are W and b as they are now.
+    """Somebody's training: `step` takes one step (or `steps` of them) and returns its
+    loss; `layers` are W and b as they are now.
 
     `form` says which of several ways to write it this is.
     """
@@ -29,7 +36,9 @@ class Side(NamedTuple):
 
 @dataclass(frozen=True)
 class Setting:
-    """Layer sizes, rows of a batch, hidden activation, rule and dtype; softmax cross-entropy on labels, on normal random inputs."""
+    """Layer sizes, rows of a batch, hidden activation, rule and dtype; softmax
+    cross-entropy on labels, on normal random inputs.
+    """
 
     sizes: tuple[int, ...]
     rows: int
@@ -44,12 +53,17 @@ class Setting:
     def net_name(self) -> str:
         """The sizes and the rows: 64-64x8-10 n32."""
         runs = [(size, len(list(group))) for size, group in groupby(self.sizes[1:-1])]
-        hidden = [f"{size}x{count}" if count > 2 else "-".join([str(size)] * count) for size, count in runs]
+        hidden = [
+            f"{size}x{count}" if count > 2 else "-".join([str(size)] * count)
+            for size, count in runs
+        ]
         return f"{'-'.join(map(str, (self.sizes[0], *hidden, self.sizes[-1])))} n{self.rows}"
 
     def network(self) -> Network:
         """The network that every side starts from; its output are logits."""
-        return mlp(self.sizes, hidden=self.hidden, output="identity", seed=self.seed, dtype=self.dtype)
+        return mlp(
+            self.sizes, hidden=self.hidden, output="identity", seed=self.seed, dtype=self.dtype
+        )
 
     def data(self, batches: int = 1) -> tuple[Array, Array]:
         """x and labels of that many batches."""

@@ -1,4 +1,6 @@
-"""One row of the steps' table: the sides shown to take the right step, then timed in turns, a step alone and inside a training."""
+"""One row of the steps' table: the sides shown to take the right step, then timed in
+turns, a step alone and inside a training.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +16,17 @@ from parity.timing import Timing, interleaved
 
 EPOCHS = 2  # of the data set in one call of `fit` and of the loop
 CHOOSING = 3  # repeats in which the fastest form of a side is found
-JUDGED_WORK = 1e7  # parameters times rows: beyond that a smaller network is judged, which goes the same way through the code
+# parameters times rows: beyond that a smaller network is judged, which goes the same
+# way through the code
+JUDGED_WORK = 1e7
 Makers = dict[str, Callable[[Setting], Side]]
 
 
 @dataclass(frozen=True)
 class StepRow:
-    """The timings by side: refnet, PyTorch, JAX where it is installed, products; fit, loop. `forms` are the fastest of PyTorch and JAX."""
+    """The timings by side: refnet, PyTorch, JAX where it is installed, products; fit,
+    loop. `forms` are the fastest of PyTorch and JAX.
+    """
 
     setting: Setting
     timings: dict[str, Timing]
@@ -31,12 +37,23 @@ class StepRow:
     @property
     def problem(self) -> str:
         """Which side takes a wrong step, and what is wrong with it."""
-        return next((f"{name}, {self.title}: {found.problem}" for name, found in self.judged.items() if found.problem), "")
+        return next(
+            (
+                f"{name}, {self.title}: {found.problem}"
+                for name, found in self.judged.items()
+                if found.problem
+            ),
+            "",
+        )
 
     @property
     def name(self) -> str:
         """The network, with what is neither ReLU nor SGD."""
-        more = [word for word, usual in ((self.setting.hidden, "relu"), (self.setting.rule, "SGD")) if word != usual]
+        more = [
+            word
+            for word, usual in ((self.setting.hidden, "relu"), (self.setting.rule, "SGD"))
+            if word != usual
+        ]
         return " ".join([self.setting.net_name, *more])
 
     @property
@@ -46,11 +63,17 @@ class StepRow:
 
     def ratio(self, side: str, to: str = "refnet") -> float | None:
         """How many times as long a side takes as another."""
-        return self.timings[side].median / self.timings[to].median if side in self.timings and to in self.timings else None
+        return (
+            self.timings[side].median / self.timings[to].median
+            if side in self.timings and to in self.timings
+            else None
+        )
 
     def busy(self) -> Iterator[tuple[str, float]]:
         """The cores that each side kept busy."""
-        yield from ((f"{name}, {self.title}", timing.cores) for name, timing in self.timings.items())
+        yield from (
+            (f"{name}, {self.title}", timing.cores) for name, timing in self.timings.items()
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Plain data, with every repeat."""
@@ -74,27 +97,38 @@ class StepRow:
 
     def line(self) -> str:
         """The row of the table."""
-        shown = [f"{self.timings[name].median * 1e6:>10.1f}" if name in self.timings else f"{'-':>10}" for name in SHOWN]
+        shown = [
+            f"{self.timings[name].median * 1e6:>10.1f}" if name in self.timings else f"{'-':>10}"
+            for name in SHOWN
+        ]
         ratios = [self.ratio("PyTorch"), self.ratio("JAX"), self.ratio("refnet", "products")]
         told = "".join(f"{'-':>7}" if ratio is None else f"{ratio:>7.2f}" for ratio in ratios)
         inside = "".join(f"{self.timings[name].median * 1e6:>10.1f}" for name in ("fit", "loop"))
         bits, forms = self.setting.dtype.removeprefix("float"), ", ".join(self.forms.values())
-        return f"{self.name:<30}{bits:>3}{''.join(shown)}{told}{inside}{self.ratio('loop', 'fit') or 0.0:>7.2f}   {forms}"
+        return (
+            f"{self.name:<30}{bits:>3}{''.join(shown)}{told}{inside}{self.ratio('loop', 'fit') or 0.0:>7.2f}   "
+            f"{forms}"
+        )
 
 
 SHOWN = ("refnet", "PyTorch", "JAX", "products")
 HEAD = (
     f"{'net, else ReLU and SGD':<30}{'':>3}{'refnet':>10}{'PyTorch':>10}{'JAX':>10}{'products':>10}"
-    f"{'PyT/r':>7}{'JAX/r':>7}{'r/prod':>7}{'fit':>10}{'loop':>10}{'l/fit':>7}   forms of PyTorch and JAX"
+    f"{'PyT/r':>7}{'JAX/r':>7}{'r/prod':>7}{'fit':>10}{'loop':>10}{'l/fit':>7}   forms of "
+    f"PyTorch and JAX"
 )
 
 
 def measure(setting: Setting, repeats: int, seconds: float) -> StepRow:
-    """Judge the sides, choose the fastest form of PyTorch and JAX, and time all of them in turns."""
+    """Judge the sides, choose the fastest form of PyTorch and JAX, and time all of them
+    in turns.
+    """
     sides, forms = _chosen(setting, seconds)
     small = judged_as(setting)
     judged = {
-        name if dtype == setting.dtype else f"{name} in float64": _judged(replace(small, dtype=dtype), name, forms.get(name, ""))
+        name if dtype == setting.dtype else f"{name} in float64": _judged(
+            replace(small, dtype=dtype), name, forms.get(name, "")
+        )
         for dtype in dict.fromkeys((setting.dtype, "float64"))
         for name in _makers(forms)
     }
@@ -111,7 +145,9 @@ def measure(setting: Setting, repeats: int, seconds: float) -> StepRow:
 
 
 def judged_as(setting: Setting) -> Setting:
-    """The same where it is small enough to be judged in a second, else with narrower layers and fewer rows."""
+    """The same where it is small enough to be judged in a second, else with narrower
+    layers and fewer rows.
+    """
     sizes, rows = setting.sizes, setting.rows
     while rows * sum(a * b for a, b in pairwise(sizes)) > JUDGED_WORK:
         sizes, rows = (sizes[0], *(size // 2 for size in sizes[1:-1]), sizes[-1]), rows // 2
@@ -131,13 +167,17 @@ def _chosen(setting: Setting, seconds: float) -> tuple[dict[str, Side], dict[str
 
 
 def fastest(sides: Sequence[Side], seconds: float) -> Side:
-    """Which of several ways to write a side takes the least time, by a few shorter repeats."""
+    """Which of several ways to write a side takes the least time, by a few shorter
+    repeats.
+    """
     found = interleaved({side.form: side.step for side in sides}, CHOOSING, seconds / CHOOSING)
     return min(sides, key=lambda side: found[side.form].median)
 
 
 def _makers(forms: dict[str, str]) -> Makers:
-    """What is judged: each side's step, and what `fit` and the loop come to on a single batch, which is a step."""
+    """What is judged: each side's step, and what `fit` and the loop come to on a single
+    batch, which is a step.
+    """
     made: Makers = {
         "refnet": refnet_step,
         "PyTorch": lambda setting: bench_torch.torch_step(setting, forms["PyTorch"]),

@@ -1,4 +1,6 @@
-"""Threads: a step with one BLAS thread and with a pool of them, and `fit` in that pool; on the idle machine and beside busy processes."""
+"""Threads: a step with one BLAS thread and with a pool of them, and `fit` in that pool;
+on the idle machine and beside busy processes.
+"""
 
 import os
 import subprocess
@@ -17,14 +19,22 @@ from parity.timing import Timing, alone
 from refnet.threads import DECIDED
 
 # It ends by itself where the process that started it is gone.
-BUSY = "import os, sys\nprint('.', flush=True)\nwhile os.getppid() == int(sys.argv[1]):\n    for _ in range(10**6): pass"
-BUSY_SECONDS = 0.3  # of a repeat beside busy processes, which take turns of several milliseconds with us
-QUIET = 0.1  # seconds: for a while after its last product, the pool's threads keep a core busy with waiting
+BUSY = (
+    "import os, sys\nprint('.', flush=True)\nwhile os.getppid() == int(sys.argv[1]):\n    for _ "
+    "in range(10**6): pass"
+)
+# of a repeat beside busy processes, which take turns of several milliseconds with us
+BUSY_SECONDS = 0.3
+# seconds: for a while after its last product, the pool's threads keep a core busy with
+# waiting
+QUIET = 0.1
 SIDES = ("step, one", "step, pool", "fit, one", "fit, pool")
 
 
 class ThreadRow(NamedTuple):
-    """The seconds of a step by who takes it with how many threads, on the idle and on the busy machine."""
+    """The seconds of a step by who takes it with how many threads, on the idle and on
+    the busy machine.
+    """
 
     setting: Setting
     threads: int
@@ -32,18 +42,27 @@ class ThreadRow(NamedTuple):
     busy: dict[str, Timing]
 
     def line(self) -> str:
-        """The row of the table. Beside busy processes, the worst repeat is told, too: the scheduler goes from one way to another."""
+        """The row of the table.
+
+        Beside busy processes, the worst repeat is told, too: the scheduler goes from
+        one way to another.
+        """
         shown = []
         for found in (self.idle, self.busy):
             for one, pool in (SIDES[:2], SIDES[2:]):
                 a, b, worst = found[one].median, found[pool].median, max(found[pool].seconds)
-                shown.append(f"{a * 1e6:>12.0f}{b * 1e6:>8.0f}{b / a:>6.2f}{f'{worst / a:>7.2f}' if found is self.busy else ''}")
+                shown.append(
+                    f"{a * 1e6:>12.0f}{b * 1e6:>8.0f}{b / a:>6.2f}{f'{worst / a:>7.2f}' if found is self.busy else ''}"
+                )
         return f"{self.setting.net_name:<21}{''.join(shown)}"
 
     def as_json(self) -> dict[str, Any]:
         """Plain data, with every repeat."""
         both = {"idle": self.idle, "busy": self.busy}
-        sides = {when: {name: timing.as_json() for name, timing in found.items()} for when, found in both.items()}
+        sides = {
+            when: {name: timing.as_json() for name, timing in found.items()}
+            for when, found in both.items()
+        }
         return {"net": self.setting.net_name, "threads": self.threads, **sides}
 
 
@@ -59,15 +78,24 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def thread_row(setting: Setting, threads: int, repeats: int, seconds: float, busy_repeats: int) -> ThreadRow:
+def thread_row(
+    setting: Setting, threads: int, repeats: int, seconds: float, busy_repeats: int
+) -> ThreadRow:
     """Measure idle, then busy; a busy process for each core runs beside the second."""
     idle = _measured(setting, threads, repeats, seconds)
     with busy_processes(usable_cores()):
-        return ThreadRow(setting, threads, idle, _measured(setting, threads, busy_repeats, max(seconds, BUSY_SECONDS)))
+        return ThreadRow(
+            setting,
+            threads,
+            idle,
+            _measured(setting, threads, busy_repeats, max(seconds, BUSY_SECONDS)),
+        )
 
 
 def _measured(setting: Setting, threads: int, repeats: int, seconds: float) -> dict[str, Timing]:
-    """One side after the other, with a pause between them: in turns, a pool that still waits would disturb who comes next."""
+    """One side after the other, with a pause between them: in turns, a pool that still
+    waits would disturb who comes next.
+    """
     limit = partial(ThreadpoolController().limit, user_api="blas")
     step, inside = refnet_step(setting).step, refnet_fit(setting, setting.batches, 1).step
     found: dict[str, Timing] = {}
@@ -75,12 +103,17 @@ def _measured(setting: Setting, threads: int, repeats: int, seconds: float) -> d
         time.sleep(QUIET)
         with limit(limits=threads if name.endswith("pool") else 1), _undecided():
             found[name] = alone(step if name.startswith("step") else inside, repeats, seconds)
-    return {name: timing.over(setting.batches) if name.startswith("fit") else timing for name, timing in found.items()}
+    return {
+        name: timing.over(setting.batches) if name.startswith("fit") else timing
+        for name, timing in found.items()
+    }
 
 
 @contextmanager
 def _undecided() -> Iterator[None]:
-    """No environment variable says how many threads there are to be, so that `fit` decides."""
+    """No environment variable says how many threads there are to be, so that `fit`
+    decides.
+    """
     given = {name: os.environ.pop(name) for name in DECIDED if name in os.environ}
     try:
         yield
@@ -90,11 +123,15 @@ def _undecided() -> Iterator[None]:
 
 @contextmanager
 def busy_processes(count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """As many processes that do nothing but keep a core busy; they are ended when the block is left, however it is left."""
+    """As many processes that do nothing but keep a core busy; they are ended when the
+    block is left, however it is left.
+    """
     with ExitStack() as stack:
         started = []
         for _ in range(count):
-            process = subprocess.Popen([sys.executable, "-c", BUSY, str(os.getpid())], stdout=subprocess.PIPE)  # noqa: S603 - our own words
+            process = subprocess.Popen(
+                [sys.executable, "-c", BUSY, str(os.getpid())], stdout=subprocess.PIPE
+            )  # noqa: S603 - our own words
             stack.callback(_end, process)
             started.append(process)
         for process in started:

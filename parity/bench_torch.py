@@ -1,4 +1,6 @@
-"""PyTorch's side, in eager mode: the step as it is taught, in the ways to set it up that may be fastest, and the plain loop around it."""
+"""PyTorch's side, in eager mode: the step as it is taught, in the ways to set it up
+that may be fastest, and the plain loop around it.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -10,27 +12,44 @@ from parity.bench_setting import Setting, Side
 from parity.torch_twin import twin, twin_loss
 from refnet.checks import Array
 
-FORMS: dict[str, dict[str, Any]] = {"default": {}, "foreach": {"foreach": True}, "fused": {"fused": True}}  # the optimizer's options
-OPTIMIZERS: dict[str, Any] = {"SGD": torch.optim.SGD, "momentum": torch.optim.SGD, "Adam": torch.optim.Adam}
+# the optimizer's options
+FORMS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "foreach": {"foreach": True},
+    "fused": {"fused": True},
+}
+OPTIMIZERS: dict[str, Any] = {
+    "SGD": torch.optim.SGD,
+    "momentum": torch.optim.SGD,
+    "Adam": torch.optim.Adam,
+}
 Step: TypeAlias = Callable[[Tensor, Tensor], float]
 
 
 def torch_step(setting: Setting, form: str = "default") -> Side:
-    """zero_grad, forward, loss, backward, optimizer step, and the loss as a number; the batch is ready."""
+    """zero_grad, forward, loss, backward, optimizer step, and the loss as a number; the
+    batch is ready.
+    """
     model, take = _made(setting, form)
     x, y = map(torch.from_numpy, setting.data())
     return Side(lambda: take(x, y), lambda: _layers(model), form)
 
 
 def torch_loop(setting: Setting, batches: int, epochs: int, form: str = "default") -> Side:
-    """The plain loop that does what `fit` does: shuffle, gather, step, mean loss of each epoch. The value is the last epoch's."""
+    """The plain loop that does what `fit` does: shuffle, gather, step, mean loss of
+    each epoch. The value is the last epoch's.
+    """
     model, take = _made(setting, form)
     x, y = map(torch.from_numpy, setting.data(batches))
     generator = torch.Generator().manual_seed(setting.seed)
-    return Side(lambda: loop(take, x, y, epochs, setting.rows, generator)[-1], lambda: _layers(model), form)
+    return Side(
+        lambda: loop(take, x, y, epochs, setting.rows, generator)[-1], lambda: _layers(model), form
+    )
 
 
-def loop(take: Step, x: Tensor, y: Tensor, epochs: int, rows: int, generator: torch.Generator) -> list[float]:
+def loop(
+    take: Step, x: Tensor, y: Tensor, epochs: int, rows: int, generator: torch.Generator
+) -> list[float]:
     """The mean loss of each epoch."""
     history = []
     for _ in range(epochs):
@@ -41,15 +60,21 @@ def loop(take: Step, x: Tensor, y: Tensor, epochs: int, rows: int, generator: to
     return history
 
 
-def train(setting: Setting, x: Array, labels: Array, epochs: int, form: str = "default") -> tuple[list[float], nn.Module]:
+def train(
+    setting: Setting, x: Array, labels: Array, epochs: int, form: str = "default"
+) -> tuple[list[float], nn.Module]:
     """A whole training from the setting's weights: the losses and the model."""
     model, take = _made(setting, form)
     generator = torch.Generator().manual_seed(setting.seed)
-    return loop(take, torch.from_numpy(x), torch.from_numpy(labels), epochs, setting.rows, generator), model
+    return loop(
+        take, torch.from_numpy(x), torch.from_numpy(labels), epochs, setting.rows, generator
+    ), model
 
 
 def _made(setting: Setting, form: str) -> tuple[nn.Sequential, Step]:
-    model = nn.Sequential(*(module for module in twin(setting.network()) if not isinstance(module, nn.Identity)))
+    model = nn.Sequential(
+        *(module for module in twin(setting.network()) if not isinstance(module, nn.Identity))
+    )
     rule = setting.optimizer().hyperparameters
     made = {key: value for key, value in rule.items() if key in ("lr", "momentum", "betas", "eps")}
     optimizer = OPTIMIZERS[setting.rule](model.parameters(), **made, **FORMS[form])
@@ -66,4 +91,8 @@ def _made(setting: Setting, form: str) -> tuple[nn.Sequential, Step]:
 
 
 def _layers(model: nn.Sequential) -> list[tuple[Array, Array]]:
-    return [(m.weight.detach().numpy().copy(), m.bias.detach().numpy().copy()) for m in model if isinstance(m, nn.Linear)]
+    return [
+        (m.weight.detach().numpy().copy(), m.bias.detach().numpy().copy())
+        for m in model
+        if isinstance(m, nn.Linear)
+    ]

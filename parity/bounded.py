@@ -1,8 +1,11 @@
-"""Arrays that carry an error bound: a formula written once gets the bound of every number that it may rightly give.
+"""Arrays that carry an error bound: a formula written once gets the bound of every
+number that it may rightly give.
 
-Two uses. *Propagation*: what is known of x to within an error is known of f(x) to within the error that f makes of it; so the errors of
-one equation are carried through the equations above it, with the magnitudes that occurred. *Rounding*: each operation adds, besides,
-what a float program of the dtype may lose in it; so a variant of an equation, right or wrong, is judged by the bound of its own formula.
+Two uses. *Propagation*: what is known of x to within an error is known of f(x) to
+within the error that f makes of it; so the errors of one equation are carried through
+the equations above it, with the magnitudes that occurred. *Rounding*: each operation
+adds, besides, what a float program of the dtype may lose in it; so a variant of an
+equation, right or wrong, is judged by the bound of its own formula.
 """
 
 from dataclasses import dataclass
@@ -18,14 +21,16 @@ Operand: TypeAlias = "Bounded | Array | float | np.floating[Any]"
 Axis: TypeAlias = int | tuple[int, ...] | None
 
 FLOAT64 = np.finfo(np.float64)
-quietly = np.errstate(all="ignore")  # what overflows or leaves its domain gets an infinite error, not a warning
+# what overflows or leaves its domain gets an infinite error, not a warning
+quietly = np.errstate(all="ignore")
 
 
 @dataclass(frozen=True, eq=False)
 class Bounded:
     """Every number x with |x - value| <= error, entry by entry.
 
-    An operation on such numbers gives |f(x) - f(value)| for every x admitted, second order included, and adds, in units of u:
+    An operation on such numbers gives |f(x) - f(value)| for every x admitted, second
+    order included, and adds, in units of u:
 
         + -              |result|
         * /              |result|, and tiny
@@ -34,21 +39,29 @@ class Bounded:
         exp log log1p tanh sigmoid sqrt    E_f |f|, and tiny where f can underflow; E_f is the format's
         - abs max maximum positive .T [] reshape    nothing
 
-    each at the largest magnitudes that the errors admit. `tiny` pays for underflow and for flushing to zero, so it is not added where a
-    factor is exactly 0: a dead unit stays exactly dead. In propagation u is the unit of the wider format, in which `value` itself is
-    computed; with `rounded` it is that and the dtype's.
+    each at the largest magnitudes that the errors admit. `tiny` pays for underflow and
+    for flushing to zero, so it is not added where a factor is exactly 0: a dead unit
+    stays exactly dead. In propagation u is the unit of the wider format, in which
+    `value` itself is computed; with `rounded` it is that and the dtype's.
 
-    `value` is always finite and `error` never NaN. A number that is not finite is 0 with an infinite error, one that the dtype may not
-    hold has an infinite error, and so has what is computed from either, unless it is the branch not taken. Bounds are themselves rounded,
-    so each is widened by more roundings of the wider format than went into it, which is nothing beside the bound.
+    `value` is always finite and `error` never NaN. A number that is not finite is 0
+    with an infinite error, one that the dtype may not hold has an infinite error, and
+    so has what is computed from either, unless it is the branch not taken. Bounds are
+    themselves rounded, so each is widened by more roundings of the wider format than
+    went into it, which is nothing beside the bound.
 
-    An array or a Python float is the exact number it is. With `rounded` the program reads it rounded once into the dtype, and both
-    numbers are admitted: 0.1 costs |0.1 - float32(0.1)| in float32; 2.0, and any array of the dtype, costs nothing.
+    An array or a Python float is the exact number it is. With `rounded` the program
+    reads it rounded once into the dtype, and both numbers are admitted: 0.1 costs
+    |0.1 - float32(0.1)| in float32; 2.0, and any array of the dtype, costs nothing.
 
-    Shapes: value any, error as value or broadcast to it; both are stored in the wider format.
-    Errors: ValueError for a negative error, for operands of different formats, and for a product of what are no matrices.
-    Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), sections 2.2 and 3.1; Jeannerod and Rump, Improved error bounds
-        for inner products in floating-point arithmetic (2013), for k u where the textbooks have k u / (1 - k u).
+    Shapes: value any, error as value or broadcast to it; both are stored in the wider
+        format.
+    Errors: ValueError for a negative error, for operands of different formats, and for
+        a product of what are no matrices.
+    Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), sections 2.2
+        and 3.1; Jeannerod and Rump, Improved error bounds for inner products in
+        floating-point arithmetic (2013), for k u where the textbooks have k u / (1 - k
+        u).
     """
 
     value: Array
@@ -77,12 +90,16 @@ class Bounded:
 
     @property
     def unit(self) -> Any:
-        """What one rounding costs, relative to its result; a number of the wider format, in which 1 + unit is not 1."""
+        """What one rounding costs, relative to its result; a number of the wider
+        format, in which 1 + unit is not 1.
+        """
         return self.format.units[self.rounded]
 
     @property
     def tiny(self) -> float:
-        """What underflow costs at most: here, where errors are multiplied in float64, and in a program of the dtype."""
+        """What underflow costs at most: here, where errors are multiplied in float64,
+        and in a program of the dtype.
+        """
         return float(FLOAT64.tiny) + self.format.tiny * self.rounded
 
     @property
@@ -96,11 +113,16 @@ class Bounded:
 
     @quietly
     def lift(self, other: Operand) -> "Bounded":
-        """The other operand in the same arithmetic: an array or a Python float as the exact number it is."""
+        """The other operand in the same arithmetic: an array or a Python float as the
+        exact number it is.
+        """
         if isinstance(other, Bounded):
-            same = other.format is self.format or other.format == self.format  # the first is quick, and nearly always enough
+            # the first is quick, and nearly always enough
+            same = other.format is self.format or other.format == self.format
             if not same or other.rounded != self.rounded:
-                raise ValueError(f"Bounded: operand has {other.arithmetic}, expected {self.arithmetic}")
+                raise ValueError(
+                    f"Bounded: operand has {other.arithmetic}, expected {self.arithmetic}"
+                )
             return other
         value = self.format.widen(other)
         read = value.astype(self.format.dtype) if self.rounded else value
@@ -113,18 +135,35 @@ class Bounded:
 
     def like(self, value: Array, error: Array | None = None) -> "Bounded":
         """Other numbers in the same arithmetic; by default with the same error."""
-        made = object.__new__(Bounded)  # of arrays in the wider format and of one shape, with errors that are not negative
+        # of arrays in the wider format and of one shape, with errors that are not
+        # negative
+        made = object.__new__(Bounded)
         object.__setattr__(made, "format", self.format)
         object.__setattr__(made, "rounded", self.rounded)
         made._keep(value, self.error if error is None else error)
         return made
 
-    def _computed(self, value: Array, error: Array, roundings: float = 1, size: Array | None = None, underflow: Any = 0.0) -> "Bounded":
-        """What an operation gives: the error it inherits, its roundings of terms of this size, and the bound's own roundings."""
+    def _computed(
+        self,
+        value: Array,
+        error: Array,
+        roundings: float = 1,
+        size: Array | None = None,
+        underflow: Any = 0.0,
+    ) -> "Bounded":
+        """What an operation gives: the error it inherits, its roundings of terms of
+        this size, and the bound's own roundings.
+        """
         size = np.abs(value) + error if size is None else size
-        error = (error + roundings * self.unit * size + underflow) * (1 + (roundings + 32) * self._wide_unit)
-        overflows = size * (1 + roundings * self.unit) > (self.format.largest if self.rounded else np.inf)
-        return self.like(value=value, error=np.where(overflows, np.inf, error) if overflows.any() else error)
+        error = (error + roundings * self.unit * size + underflow) * (
+            1 + (roundings + 32) * self._wide_unit
+        )
+        overflows = size * (1 + roundings * self.unit) > (
+            self.format.largest if self.rounded else np.inf
+        )
+        return self.like(
+            value=value, error=np.where(overflows, np.inf, error) if overflows.any() else error
+        )
 
     @quietly
     def __add__(self, other: Operand) -> "Bounded":
@@ -135,23 +174,31 @@ class Bounded:
     def __mul__(self, other: Operand) -> "Bounded":
         x, y = self, self.lift(other)
         error = np.abs(x.value) * y.error + x.error * y.reach
-        return self._computed(x.value * y.value, error, underflow=self.tiny * ((x.reach > 0) & (y.reach > 0)))
+        return self._computed(
+            x.value * y.value, error, underflow=self.tiny * ((x.reach > 0) & (y.reach > 0))
+        )
 
     @quietly
     def __truediv__(self, other: Operand) -> "Bounded":
         x, y = self, self.lift(other)
         q, room, underflow = x.value / y.value, np.abs(y.value) - y.error, self.tiny * (x.reach > 0)
-        error = x.error / room + np.abs(q) * (y.error / room)  # x'/y' - q = (dx - q dy) / y'; q dy may underflow where this does not
+        # x'/y' - q = (dx - q dy) / y'; q dy may underflow where this does not
+        error = x.error / room + np.abs(q) * (y.error / room)
         return self._computed(q, np.where(room > 0, error, np.inf), underflow=underflow)
 
     @quietly
     def __matmul__(self, other: Operand) -> "Bounded":
         A, B = self, self.lift(other)
         if A.value.ndim != 2 or B.value.ndim != 2 or A.shape[1] != B.shape[0]:
-            raise ValueError(f"Bounded @: operands have shapes {A.shape} and {B.shape}, expected (n, k) and (k, m)")
+            raise ValueError(
+                f"Bounded @: operands have shapes {A.shape} and {B.shape}, expected (n, k) and "
+                f"(k, m)"
+            )
         error = _product(np.abs(A.value), B.error) + _product(A.error, B.reach)
         underflow = self.tiny * _product(A.reach > 0, B.reach > 0)
-        return self._computed(A.value @ B.value, error, A.shape[1], _product(A.reach, B.reach), underflow)
+        return self._computed(
+            A.value @ B.value, error, A.shape[1], _product(A.reach, B.reach), underflow
+        )
 
     def __neg__(self) -> "Bounded":
         return self.like(value=-self.value)
@@ -186,7 +233,9 @@ class Bounded:
 
     @quietly
     def log(self) -> "Bounded":
-        """log x: moves by at most log(x / (x - error)); infinite where x may not be positive."""
+        """log x: moves by at most log(x / (x - error)); infinite where x may not be
+        positive.
+        """
         room = self.value - self.error
         error = np.where(room > 0, np.log1p(self.error / room), np.inf)
         return self._computed(np.log(self.value), error, self.format.log)
@@ -194,21 +243,30 @@ class Bounded:
     @quietly
     def log1p(self) -> "Bounded":
         """log(1 + x): as log of 1 + x; infinite where that may not be positive."""
-        room = (1 + self.value) * (1 - 4 * self._wide_unit) - self.error  # no more than is left after 1 + x is rounded
+        # no more than is left after 1 + x is rounded
+        room = (1 + self.value) * (1 - 4 * self._wide_unit) - self.error
         error = np.where(room > 0, np.log1p(self.error / room), np.inf)
-        return self._computed(np.log1p(self.value), error, self.format.log, underflow=self.tiny * (self.reach > 0))
+        return self._computed(
+            np.log1p(self.value), error, self.format.log, underflow=self.tiny * (self.reach > 0)
+        )
 
     @quietly
     def tanh(self) -> "Bounded":
         """tanh x: moves by at most error / cosh^2, its steepest slope."""
         error = self.error / np.cosh(self._nearest_zero) ** 2
-        return self._computed(np.tanh(self.value), error, self.format.tanh, underflow=self.tiny * (self.reach > 0))
+        return self._computed(
+            np.tanh(self.value), error, self.format.tanh, underflow=self.tiny * (self.reach > 0)
+        )
 
     @quietly
     def sigmoid(self) -> "Bounded":
-        """1 / (1 + e^-x), from whichever formula: moves by at most error / (4 cosh^2(x / 2)), its steepest slope."""
+        """1 / (1 + e^-x), from whichever formula: moves by at most error / (4
+        cosh^2(x / 2)), its steepest slope.
+        """
         error = self.error / (2 * np.cosh(self._nearest_zero / 2)) ** 2
-        return self._computed(1 / (1 + np.exp(-self.value)), error, self.format.sigmoid, underflow=self.tiny)
+        return self._computed(
+            1 / (1 + np.exp(-self.value)), error, self.format.sigmoid, underflow=self.tiny
+        )
 
     @property
     def _nearest_zero(self) -> Array:
@@ -217,35 +275,55 @@ class Bounded:
 
     @quietly
     def sqrt(self) -> "Bounded":
-        """The root of x: moves by at most sqrt x - sqrt(x - error), also down to 0; infinite where x may be negative."""
+        """The root of x: moves by at most sqrt x - sqrt(x - error), also down to 0;
+        infinite where x may be negative.
+        """
         room = self.value - self.error
         error = np.where(self.error > 0, self.error / (np.sqrt(self.value) + np.sqrt(room)), 0)
-        return self._computed(np.sqrt(self.value), np.where(room >= 0, error, np.inf), self.format.sqrt)
+        return self._computed(
+            np.sqrt(self.value), np.where(room >= 0, error, np.inf), self.format.sqrt
+        )
 
     @quietly
     def sum(self, axis: Axis = None, keepdims: bool = False) -> "Bounded":
         """The sum over an axis, or over all."""
-        value, error, size = (np.asarray(x.sum(axis, keepdims=keepdims)) for x in (self.value, self.error, self.reach))
+        value, error, size = (
+            np.asarray(x.sum(axis, keepdims=keepdims)) for x in (self.value, self.error, self.reach)
+        )
         return self._computed(value, error, self.value.size // max(value.size, 1) - 1, size)
 
     @quietly
     def max(self, axis: Axis = None, keepdims: bool = False) -> "Bounded":
-        """The maximum over an axis, or over all: off by what the largest entry is, or by as much as another one may exceed it."""
+        """The maximum over an axis, or over all: off by what the largest entry is, or
+        by as much as another one may exceed it.
+        """
         largest = self.value.max(axis, keepdims=True)
         below, inflation = largest - self.value, 4 * self._wide_unit
-        error = ((self.error - below * (1 - inflation)) * (1 + inflation)).max(axis, keepdims=keepdims)
+        error = ((self.error - below * (1 - inflation)) * (1 + inflation)).max(
+            axis, keepdims=keepdims
+        )
         return self.like(value=largest.max(axis, keepdims=keepdims), error=error)
 
     @quietly
     def maximum(self, floor: float) -> "Bounded":
-        """max(x, floor). Where x may lie on either side, what is left above the floor is admitted, and nothing below it."""
+        """max(x, floor).
+
+        Where x may lie on either side, what is left above the floor is admitted, and
+        nothing below it.
+        """
         c = self.lift(floor)
         high = np.nextafter(self.value + self.error, np.inf)
         straddles = (self.value - self.error < c.value) & (c.value < high)
         half = (high - c.value) / 2
-        slop = 4 * self._wide_unit * (np.abs(c.value) + half) * (c.value != 0)  # c + half is exact at a floor of 0
-        error = np.where(straddles, half + slop, np.where(self.value >= c.value, self.error, 0)) + c.error
-        return self.like(value=np.where(straddles, c.value + half, np.maximum(self.value, c.value)), error=error)
+        # c + half is exact at a floor of 0
+        slop = 4 * self._wide_unit * (np.abs(c.value) + half) * (c.value != 0)
+        error = (
+            np.where(straddles, half + slop, np.where(self.value >= c.value, self.error, 0))
+            + c.error
+        )
+        return self.like(
+            value=np.where(straddles, c.value + half, np.maximum(self.value, c.value)), error=error
+        )
 
     @quietly
     def where_positive(self, a: Operand, b: Operand) -> "Bounded":
@@ -253,8 +331,12 @@ class Bounded:
         a, b = self.lift(a), self.lift(b)
         above, either = self.value > 0, (self.error > 0) & (np.abs(self.value) <= self.error)
         value = np.where(above, a.value, b.value)
-        farther = np.maximum(a.error + np.abs(a.value - value), b.error + np.abs(b.value - value)) * (1 + 4 * self.unit)
-        return self.like(value=value, error=np.where(either, farther, np.where(above, a.error, b.error)))
+        farther = np.maximum(
+            a.error + np.abs(a.value - value), b.error + np.abs(b.value - value)
+        ) * (1 + 4 * self.unit)
+        return self.like(
+            value=value, error=np.where(either, farther, np.where(above, a.error, b.error))
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -275,7 +357,9 @@ class Bounded:
 
 
 def positive(z: Any, a: Any, b: Any) -> Any:
-    """a where z > 0, else b. Where z may have either sign, the value follows z.value and the error covers both.
+    """a where z > 0, else b.
+
+    Where z may have either sign, the value follows z.value and the error covers both.
 
     Where z has no error, z = 0 is not positive. Shapes: z, a, b broadcast.
     """
@@ -283,7 +367,9 @@ def positive(z: Any, a: Any, b: Any) -> Any:
 
 
 def _product(A: Array, B: Array) -> Array:
-    """No less than A B of nonnegative A (n, k) and B (k, m), but for underflow: float64's products of operands rounded up."""
+    """No less than A B of nonnegative A (n, k) and B (k, m), but for underflow:
+    float64's products of operands rounded up.
+    """
     return _up(A) @ _up(B) * (1 + (A.shape[1] + 1) * float(FLOAT64.eps))
 
 

@@ -1,4 +1,6 @@
-"""The catalogue of backprop mistakes: every wrong form that the mutation score injects and the diagnosis knows."""
+"""The catalogue of backprop mistakes: every wrong form that the mutation score injects
+and the diagnosis knows.
+"""
 
 from collections.abc import Callable
 
@@ -13,7 +15,8 @@ from parity.program import Numbers, Step
 from parity.published import PUBLISHED
 from parity.update_bugs import UPDATE
 
-# what one rule alone can have comes before what any rule can: where a diagnosis cannot tell them apart, it names the first
+# what one rule alone can have comes before what any rule can: where a diagnosis cannot
+# tell them apart, it names the first
 FILES = (FORWARD, DELTA, GRADIENT, ADAPTIVE, MOMENTUM, UPDATE, CONVENTIONS)
 CATALOGUE: tuple[Mistake, ...] = tuple(mistake for file in FILES for mistake in file.mistakes)
 BY_ID = {mistake.id: mistake for mistake in CATALOGUE}
@@ -56,11 +59,15 @@ def _factor(slot: str, name: str, constant: Callable[[Step], float]) -> Mistake:
         f"factor {name} in {quantity}",
         slot,
         f"{quantity} = {name} times the right one",
-        f"Every entry of {quantity} is {name} times what it should be, with n samples and k outputs.",
-        "The directions are right and the lengths are not: look for an average, a factor or a sign that is missing or there twice.",
+        f"Every entry of {quantity} is {name} times what it should be, with n samples and k "
+        f"outputs.",
+        "The directions are right and the lengths are not: look for an average, a factor or a "
+        "sign that is missing or there twice.",
         {slot: scaled},
         lambda spec, l: only is None or (l == len(spec.sizes) - 1) == (only == "last"),
     )
 
 
-FACTORS = tuple(_factor(slot, name, constant) for slot in SCALED for name, constant in NAMED.items())
+FACTORS = tuple(
+    _factor(slot, name, constant) for slot in SCALED for name, constant in NAMED.items()
+)

@@ -1,7 +1,9 @@
-"""The case table: architecture x activation x loss x optimizer x dtype x batch. A case makes its own network and data from its seed.
+"""The case table: architecture x activation x loss x optimizer x dtype x batch.
 
-Layer sizes are distinct primes, so that a transposed or misplaced array cannot fit, beside the sizes where mistakes hide: width 1,
-batch 1, one layer, square layers.
+A case makes its own network and data from its seed.
+
+Layer sizes are distinct primes, so that a transposed or misplaced array cannot fit,
+beside the sizes where mistakes hide: width 1, batch 1, one layer, square layers.
 """
 
 from collections.abc import Iterator
@@ -17,7 +19,9 @@ from refnet.losses import LOSSES, Loss
 from refnet.network import Network, mlp
 from refnet.optimizers import OPTIMIZERS, Optimizer
 
-RATES = (1.0, 0.5, 2.0, 0.25, 1.5)  # the learning rate of each step, as a multiple of the first: dialects part where it changes
+# the learning rate of each step, as a multiple of the first: dialects part where it
+# changes
+RATES = (1.0, 0.5, 2.0, 0.25, 1.5)
 TRAINABLE = tuple(name for name, kind in ACTIVATIONS.items() if kind.trainable)
 DTYPES = ("float64", "float32")
 
@@ -42,27 +46,49 @@ class Case:
 
     @property
     def id(self) -> str:
-        """A readable name: 7-5-3 tanh identity, softmax_cross_entropy on labels, sgd(momentum=0.9), n 11, float64."""
+        """A readable name: 7-5-3 tanh identity, softmax_cross_entropy on labels,
+        sgd(momentum=0.9), n 11, float64.
+        """
         seed = f", seed {self.seed}" if self.seed else ""
-        return f"{self._net}, {self.loss} on {self.targets}, {self._rule}, n {self.batch}, {self.dtype}{seed}"
+        return (
+            f"{self._net}, {self.loss} on {self.targets}, {self._rule}, n {self.batch}, "
+            f"{self.dtype}{seed}"
+        )
 
     @property
     def row(self) -> str:
         """The row of the printed table that it belongs to."""
-        return {"pair": f"{self.output} x {self.loss}", "optimizer": self._rule}.get(self.group, self._net)
+        return {"pair": f"{self.output} x {self.loss}", "optimizer": self._rule}.get(
+            self.group, self._net
+        )
 
     @property
     def _net(self) -> str:
-        return f"{'-'.join(map(str, self.sizes))} {'-'.join((*dict.fromkeys(self.hidden), self.output))}"
+        return (
+            f"{'-'.join(map(str, self.sizes))} "
+            f"{'-'.join((*dict.fromkeys(self.hidden), self.output))}"
+        )
 
     @property
     def _rule(self) -> str:
         return f"{self.optimizer}({', '.join(f'{name}={value}' for name, value in self.settings.items())})"
 
     def network(self) -> Network:
-        """The network, with weights and biases normal of the case's deviation: asymmetric and never zero."""
-        *hidden, output = (LeakyReLU(self.slope) if name == "leaky_relu" else name for name in (*self.hidden, self.output))
-        return mlp(self.sizes, hidden, output, init=Normal(std=self.deviation), seed=self.seed + sum(self.sizes), dtype=self.dtype)
+        """The network, with weights and biases normal of the case's deviation:
+        asymmetric and never zero.
+        """
+        *hidden, output = (
+            LeakyReLU(self.slope) if name == "leaky_relu" else name
+            for name in (*self.hidden, self.output)
+        )
+        return mlp(
+            self.sizes,
+            hidden,
+            output,
+            init=Normal(std=self.deviation),
+            seed=self.seed + sum(self.sizes),
+            dtype=self.dtype,
+        )
 
     def make_loss(self) -> Loss:
         """The loss."""
@@ -74,7 +100,9 @@ class Case:
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """The learning rate of each step over the first: five where an optimizer is tried, three in a probe, else two."""
+        """The learning rate of each step over the first: five where an optimizer is
+        tried, three in a probe, else two.
+        """
         return RATES[: {"optimizer": 5, "probe": 3}.get(self.group, 2)]
 
     def steps(self) -> Iterator[tuple[Array, Array, float]]:
@@ -82,7 +110,11 @@ class Case:
         rng = np.random.default_rng([self.seed, self.batch, *self.sizes])
         lr = self.make_optimizer().lr
         for rate in self.rates:
-            yield rng.normal(size=(self.batch, self.sizes[0])).astype(self.dtype), self._targets(rng).astype(_target_dtype(self)), lr * rate
+            yield (
+                rng.normal(size=(self.batch, self.sizes[0])).astype(self.dtype),
+                self._targets(rng).astype(_target_dtype(self)),
+                lr * rate,
+            )
 
     def _targets(self, rng: np.random.Generator) -> Array:
         shape = (self.batch, self.sizes[-1])
@@ -103,7 +135,11 @@ def targets_of(loss: str) -> tuple[str, ...]:
     """The kinds of targets that a loss takes."""
     if loss in ("cross_entropy", "softmax_cross_entropy"):
         return ("labels", "distributions")
-    return ("probabilities",) if loss in ("binary_cross_entropy", "sigmoid_cross_entropy") else ("values",)
+    return (
+        ("probabilities",)
+        if loss in ("binary_cross_entropy", "sigmoid_cross_entropy")
+        else ("values",)
+    )
 
 
 def outputs_of(loss: str) -> tuple[str, ...]:
@@ -126,7 +162,10 @@ _RULES: list[tuple[str, dict[str, Any]]] = [
     ("sgd", {"momentum": 0.9, "nesterov": True}),
     ("sgd", {"momentum": 0.9, "weight_decay": 0.1}),
     ("adagrad", {"lr": 0.1}),
-    ("adagrad", {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.1, "weight_decay": 0.1}),
+    (
+        "adagrad",
+        {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.1, "weight_decay": 0.1},
+    ),
     ("rmsprop", {}),
     ("rmsprop", {"momentum": 0.9, "weight_decay": 0.1}),
     ("rmsprop", {"centered": True}),
@@ -142,8 +181,18 @@ RULES = [
     for name, settings in _RULES
     for case in (
         Case("", (3, 7, 2), hidden=("sigmoid",), output="identity", loss="mse", targets="values"),
-        Case("", (5, 7, 2, 3), hidden=("leaky_relu", "tanh"), output="softmax", loss="cross_entropy"),
-        Case("", (2, 3), hidden=(), output="sigmoid", loss="binary_cross_entropy", targets="probabilities", batch=1),
+        Case(
+            "", (5, 7, 2, 3), hidden=("leaky_relu", "tanh"), output="softmax", loss="cross_entropy"
+        ),
+        Case(
+            "",
+            (2, 3),
+            hidden=(),
+            output="sigmoid",
+            loss="binary_cross_entropy",
+            targets="probabilities",
+            batch=1,
+        ),
     )
 ]
 
@@ -160,4 +209,6 @@ ARCHITECTURES = [
     for batch in (1, 2, 32)
 ]
 
-CASES = tuple(replace(case, dtype=dtype) for case in (*PAIRS, *RULES, *ARCHITECTURES) for dtype in DTYPES)
+CASES = tuple(
+    replace(case, dtype=dtype) for case in (*PAIRS, *RULES, *ARCHITECTURES) for dtype in DTYPES
+)

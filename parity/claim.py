@@ -1,4 +1,6 @@
-"""A claim: what an equation says one array must be, and how far rounding may have taken a correct program from it."""
+"""A claim: what an equation says one array must be, and how far rounding may have taken
+a correct program from it.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +17,11 @@ PASSED, WRONG, CONVENTION, INACCURATE = "passed", "wrong", "convention", "inaccu
 
 @dataclass(frozen=True)
 class Other:
-    """Something else that people write in this place: entries that are off the claim but `fits` here have a name.
+    """Something else that people write in this place: entries that are off the claim
+    but `fits` here have a name.
 
-    `status` is what that makes of them, `deviation` the name under which PyTorch itself does it.
+    `status` is what that makes of them, `deviation` the name under which PyTorch itself
+    does it.
     """
 
     status: str
@@ -28,9 +32,11 @@ class Other:
 
 @dataclass(frozen=True)
 class Claim:
-    """got is right where |got - exact| <= bound; `judged` is False where rounding bounds say nothing, for the given `reason`.
+    """got is right where |got - exact| <= bound; `judged` is False where rounding
+    bounds say nothing, for the given `reason`.
 
-    Shapes: exact (in the wider format), bound (float64) and judged have the shape of the array that is judged.
+    Shapes: exact (in the wider format), bound (float64) and judged have the shape of
+        the array that is judged.
     """
 
     exact: Array
@@ -41,7 +47,9 @@ class Claim:
     others: Callable[[], Sequence[Other]] = field(default=tuple)
 
     def share(self, got: Array) -> Array:
-        """|got - exact| as a share of what is allowed: above 1 is off; inf where got is not finite; 0 where nothing is judged."""
+        """|got - exact| as a share of what is allowed: above 1 is off; inf where got is
+        not finite; 0 where nothing is judged.
+        """
         with np.errstate(all="ignore"):
             gap = np.abs(got - self.exact).astype(np.float64)
             allowed = self.bound * (1.0 + self.slack)
@@ -57,7 +65,9 @@ def claim(
     others: Callable[[], Sequence[Other]] = tuple,
     reason: str = OVERFLOW,
 ) -> Claim:
-    """A claim, not judged where exact + bound reaches the largest number of the dtype, nor where an input is not finite."""
+    """A claim, not judged where exact + bound reaches the largest number of the dtype,
+    nor where an input is not finite.
+    """
     exact = np.asarray(exact, fmt.wide)
     bound = np.asarray(bound, np.float64)
     if bound.shape != exact.shape:
@@ -68,7 +78,9 @@ def claim(
 
 
 def near(fmt: Format, exact: Any, bound: Any) -> Callable[[Array], Array]:
-    """Whether an entry is as near to another exact value as rounding allows there; near to an infinite one is that one alone."""
+    """Whether an entry is as near to another exact value as rounding allows there; near
+    to an infinite one is that one alone.
+    """
     exact, bound = np.asarray(exact, fmt.wide), np.asarray(bound)
 
     def fits(got: Array) -> Array:
@@ -79,5 +91,7 @@ def near(fmt: Format, exact: Any, bound: Any) -> Callable[[Array], Array]:
 
 
 def size(array: Any) -> Array:
-    """|array| in float64, in which bounds are computed; their own rounding is far below `slack`."""
+    """|array| in float64, in which bounds are computed; their own rounding is far below
+    `slack`.
+    """
     return np.abs(np.asarray(array, np.float64))

@@ -1,4 +1,7 @@
-"""The command line: `parity` runs the main job. Exit status 0: right. 1: wrong. 2: unusable input."""
+"""The command line: `parity` runs the main job.
+
+Exit status 0: right. 1: wrong. 2: unusable input.
+"""
 
 import argparse
 import json
@@ -17,7 +20,11 @@ from parity.report import Screen, environment, header
 from parity.sandbox import Unusable
 
 RIGHT, WRONG, UNUSABLE = 0, 1, 2
-NEEDED = {"torch": ("PyTorch", "parity"), "sklearn": ("scikit-learn", "parity"), "matplotlib": ("matplotlib", "plot")}
+NEEDED = {
+    "torch": ("PyTorch", "parity"),
+    "sklearn": ("scikit-learn", "parity"),
+    "matplotlib": ("matplotlib", "plot"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if package not in NEEDED:
             raise
         name, extra = NEEDED[package]
-        return _unusable(f'parity {arguments.command} needs {name}: python -m pip install "refnet[{extra}]"')
+        return _unusable(
+            f'parity {arguments.command} needs {name}: python -m pip install "refnet[{extra}]"'
+        )
     except BrokenPipeError:  # nobody reads on, as in `parity | head`
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the interpreter's last flush
         return UNUSABLE
@@ -44,7 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _perform(arguments: argparse.Namespace) -> int:
-    """Print the environment, do what the command says, print its verdict and write what it found."""
+    """Print the environment, do what the command says, print its verdict and write what
+    it found.
+    """
     twins = import_module("parity.torch_twin") if arguments.torch else None
     import_module(arguments.room)  # what is missing is said before anything is printed
     if getattr(arguments, "init", None) is not None:
@@ -53,7 +64,9 @@ def _perform(arguments: argparse.Namespace) -> int:
     if plot is not None:
         formats = import_module("parity.figure").formats()
         if plot.suffix.lower() not in formats:
-            return _unusable(f"{plot}: format has {plot.suffix!r}, expected one of {', '.join(formats)}")
+            return _unusable(
+                f"{plot}: format has {plot.suffix!r}, expected one of {', '.join(formats)}"
+            )
     for file in (arguments.json, plot):
         if file:
             _check_writable(file)
@@ -66,12 +79,16 @@ def _perform(arguments: argparse.Namespace) -> int:
         screen.verdict(text, passed=passed)
     if arguments.json:
         found = {"passed": passed, "verdict": text, "environment": environment(), **found}
-        arguments.json.write_text(json.dumps(_finite(found), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        arguments.json.write_text(
+            json.dumps(_finite(found), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
     return RIGHT if passed else WRONG
 
 
 def _check_writable(file: Path) -> None:
-    """Better refused now than after the work; nothing is left behind. Errors: OSError."""
+    """Better refused now than after the work; nothing is left behind. Errors:
+    OSError.
+    """
     new = not file.exists()
     file.open("a", encoding="utf-8").close()
     if new:
@@ -93,14 +110,20 @@ def run(screen: Screen, arguments: argparse.Namespace) -> Performed:
 
 
 def soundness(screen: Screen, arguments: argparse.Namespace) -> Performed:
-    """Random runs of both sides: how many bounds are broken, and how much of them is used."""
+    """Random runs of both sides: how many bounds are broken, and how much of them is
+    used.
+    """
     with screen.progress("runs", arguments.cases) as advance:
-        report = import_module("parity.soundness").soundness(arguments.cases, arguments.seed, advance)
+        report = import_module("parity.soundness").soundness(
+            arguments.cases, arguments.seed, advance
+        )
     return _told(screen, report)
 
 
 def power(screen: Screen, arguments: argparse.Namespace) -> Performed:
-    """Injected scale errors: the smallest that is noticed, by these bounds and by others' tolerances."""
+    """Injected scale errors: the smallest that is noticed, by these bounds and by
+    others' tolerances.
+    """
     with screen.progress("nets", arguments.nets) as advance:
         report = import_module("parity.power").power(arguments.nets, arguments.seed, advance)
     return _told(screen, report)
@@ -108,7 +131,11 @@ def power(screen: Screen, arguments: argparse.Namespace) -> Performed:
 
 def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
     """Somebody's backpropagation: is it right, and if not, which mistake is it."""
-    options = {"hard": arguments.hard, "timeout": arguments.timeout, "conventions": arguments.conventions}
+    options = {
+        "hard": arguments.hard,
+        "timeout": arguments.timeout,
+        "conventions": arguments.conventions,
+    }
     found = import_module("parity.implementation").check_command(arguments.target, **options)
     text, _, data = _told(screen, found)
     passed = found.strictly_passed if arguments.strict else found.passed
@@ -119,17 +146,25 @@ def _begin(file: Path) -> int:
     """Write an adapter to start from, where there is no file yet. Errors: OSError."""
     with file.open("x", encoding="utf-8") as new:
         new.write(Path(__file__).with_name("adapter.py.txt").read_text(encoding="utf-8"))
-    print(f"{file} is written, with a network that is right. Put yours in its place, then: parity check {file}")
+    print(
+        f"{file} is written, with a network that is right. Put yours in its place, then: parity "
+        f"check {file}"
+    )
     return RIGHT
 
 
 def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
-    """The mutation score of the catalogue, or of some of its mistakes, which are then explained."""
+    """The mutation score of the catalogue, or of some of its mistakes, which are then
+    explained.
+    """
     catalogue = import_module("parity.bugs").BY_ID
     for name in arguments.ids:
         if name not in catalogue:
             near = get_close_matches(name, catalogue, cutoff=0.0)
-            raise Unusable(f"bugs: ID has {name!r}, expected a name of the catalogue, such as {', '.join(near)}")
+            raise Unusable(
+                f"bugs: ID has {name!r}, expected a name of the catalogue, such as "
+                f"{', '.join(near)}"
+            )
         for line in catalogue[name].lines():
             screen.line(line)
         screen.line()
@@ -140,7 +175,9 @@ def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
 
 
 def bench(screen: Screen, arguments: argparse.Namespace) -> Performed:
-    """How long a step and a training take, beside PyTorch, JAX, scikit-learn and loops."""
+    """How long a step and a training take, beside PyTorch, JAX, scikit-learn and
+    loops.
+    """
     room = import_module("parity.bench")
     try:
         found = room.run(screen, room.QUICK if arguments.quick else room.FULL, arguments.seed)
@@ -179,18 +216,52 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     told = "train digits side by side and go through the case table (the default)"
     job = _command(commands, "run", run, told, "of split, weights and batches")
-    job.add_argument("--epochs", type=_integer(1, 10**6), default=30, metavar="N", help="of the digits (default 30)")
-    job.add_argument("--plot", type=Path, metavar="FILE", help="draw the growth curve and the shares of bounds into FILE (png, svg, pdf)")
+    job.add_argument(
+        "--epochs",
+        type=_integer(1, 10**6),
+        default=30,
+        metavar="N",
+        help="of the digits (default 30)",
+    )
+    job.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw the growth curve and the shares of bounds into FILE (png, svg, pdf)",
+    )
     told = "certify random training runs of refnet and PyTorch and count broken bounds"
     sound = _command(commands, "soundness", soundness, told, "of the runs")
-    sound.add_argument("--cases", type=_integer(1, 10**9), default=2000, metavar="N", help="how many runs (default 2000)")
-    strong = _command(commands, "power", power, "find the smallest error that is noticed, beside others' tolerances", "of the networks")
-    strong.add_argument("--nets", type=_integer(1, 10**6), default=200, metavar="N", help="how many networks (default 200)")
+    sound.add_argument(
+        "--cases",
+        type=_integer(1, 10**9),
+        default=2000,
+        metavar="N",
+        help="how many runs (default 2000)",
+    )
+    strong = _command(
+        commands,
+        "power",
+        power,
+        "find the smallest error that is noticed, beside others' tolerances",
+        "of the networks",
+    )
+    strong.add_argument(
+        "--nets",
+        type=_integer(1, 10**6),
+        default=200,
+        metavar="N",
+        help="how many networks (default 200)",
+    )
     _bench_options(commands)
     told = "put every catalogued mistake into a right program and measure who notices it"
     score = _command(commands, "bugs", bugs, told)
     score.set_defaults(torch=False, room="parity.score")
-    score.add_argument("ids", nargs="*", metavar="ID", help="measure and explain these mistakes alone (default the whole catalogue)")
+    score.add_argument(
+        "ids",
+        nargs="*",
+        metavar="ID",
+        help="measure and explain these mistakes alone (default the whole catalogue)",
+    )
     _check_options(commands)
     parser.epilog = f"`parity` alone is `parity run`:\n\n{job.format_help()}"
     return parser
@@ -213,26 +284,61 @@ A step is: batch ready, forward, value of the loss, backward, update. It takes a
 
 def _bench_options(commands: Any) -> None:
     """The command that measures time."""
-    parser = _command(commands, "bench", bench, "measure time and memory beside PyTorch, JAX and scikit-learn", "of data and weights")
+    parser = _command(
+        commands,
+        "bench",
+        bench,
+        "measure time and memory beside PyTorch, JAX and scikit-learn",
+        "of data and weights",
+    )
     parser.description, parser.formatter_class = MEASURED, argparse.RawDescriptionHelpFormatter
     parser.add_argument("--quick", action="store_true", help="measure less, and more coarsely")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the steps and what grows into FILE (png, svg, pdf)")
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw the steps and what grows into FILE (png, svg, pdf)",
+    )
 
 
 def _check_options(commands: Any) -> None:
-    """The command that judges somebody else's program: it needs neither PyTorch nor a seed."""
-    told = "find out whether somebody's backpropagation is right, and which mistake it has where it is not"
+    """The command that judges somebody else's program: it needs neither PyTorch nor a
+    seed.
+    """
+    told = (
+        "find out whether somebody's backpropagation is right, and which mistake it has where it "
+        "is not"
+    )
     parser = _command(commands, "check", check, told)
     parser.set_defaults(torch=False, room="parity.implementation")
     which = parser.add_mutually_exclusive_group(required=True)
-    target = "a Python file or a module, and the function in it (default run, else gradient or step)"
+    target = (
+        "a Python file or a module, and the function in it (default run, else gradient or step)"
+    )
     which.add_argument("target", nargs="?", metavar="FILE_OR_MODULE[:NAME]", help=target)
-    which.add_argument("--init", type=Path, metavar="FILE", help="write a commented adapter into FILE, to start from")
-    parser.add_argument("--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="when to end it (default 60)")
+    which.add_argument(
+        "--init",
+        type=Path,
+        metavar="FILE",
+        help="write a commented adapter into FILE, to start from",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="when to end it (default 60)",
+    )
     told = "what it does on purpose in another way than PyTorch, by names of the catalogue"
-    parser.add_argument("--conventions", type=lambda text: tuple(text.split(",")), metavar="ID[,ID]", help=told)
-    parser.add_argument("--hard", action="store_true", help="add tasks at the edge of what floats can hold")
-    parser.add_argument("--strict", action="store_true", help="let other conventions and lost digits count as wrong")
+    parser.add_argument(
+        "--conventions", type=lambda text: tuple(text.split(",")), metavar="ID[,ID]", help=told
+    )
+    parser.add_argument(
+        "--hard", action="store_true", help="add tasks at the edge of what floats can hold"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="let other conventions and lost digits count as wrong"
+    )
 
 
 def _seconds(text: str) -> float:
@@ -242,12 +348,24 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _command(commands: Any, name: str, perform: Callable[..., Performed], told: str, seeds: str = "") -> argparse.ArgumentParser:
+def _command(
+    commands: Any, name: str, perform: Callable[..., Performed], told: str, seeds: str = ""
+) -> argparse.ArgumentParser:
     """A command, with what all of them take, and a seed where it draws anything."""
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=told, description=f"{told[0].upper()}{told[1:]}.")
-    parser.set_defaults(perform=perform, torch=True, room="parity.job" if name == "run" else f"parity.{name}")
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=told, description=f"{told[0].upper()}{told[1:]}."
+    )
+    parser.set_defaults(
+        perform=perform, torch=True, room="parity.job" if name == "run" else f"parity.{name}"
+    )
     if seeds:
-        parser.add_argument("--seed", type=_integer(0, 2**32 - 1), default=0, metavar="N", help=f"{seeds} (default 0)")
+        parser.add_argument(
+            "--seed",
+            type=_integer(0, 2**32 - 1),
+            default=0,
+            metavar="N",
+            help=f"{seeds} (default 0)",
+        )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found to FILE")
     parser.add_argument("--quiet", action="store_true", help="print the verdict alone")
     return parser
@@ -259,7 +377,9 @@ def _integer(low: int, high: int) -> Any:
     def parse(text: str) -> int:
         value = int(text)
         if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"has {value}, expected an integer from {low} to {high}")
+            raise argparse.ArgumentTypeError(
+                f"has {value}, expected an integer from {low} to {high}"
+            )
         return value
 
     parse.__name__ = "integer"
@@ -267,7 +387,9 @@ def _integer(low: int, high: int) -> Any:
 
 
 def _one_blas_thread() -> Any:
-    """Two pools of threads on two cores are slower than one thread each, at these sizes."""
+    """Two pools of threads on two cores are slower than one thread each, at these
+    sizes.
+    """
     try:
         return import_module("threadpoolctl").threadpool_limits(limits=1)
     except ModuleNotFoundError:

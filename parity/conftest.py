@@ -1,4 +1,6 @@
-"""One thread for BLAS and PyTorch, and hypothesis without a clock: the machine may be busy. In CI every run draws the same examples."""
+"""One thread for BLAS and PyTorch, and hypothesis without a clock: the machine may be
+busy. In CI every run draws the same examples.
+"""
 
 import gc
 import os
@@ -23,14 +25,18 @@ def _one_thread():
 
 @pytest.fixture(autouse=True, scope="session")
 def _imports_are_no_garbage():
-    """What PyTorch and the others left in memory when they were imported is not gone through again and again in search of garbage."""
+    """What PyTorch and the others left in memory when they were imported is not gone
+    through again and again in search of garbage.
+    """
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(scope="session")
 def trained():
-    """Three epochs of the main job: 102 free-running steps of plain gradient descent, compared from equal weights in the first 10."""
+    """Three epochs of the main job: 102 free-running steps of plain gradient descent,
+    compared from equal weights in the first 10.
+    """
     from parity import digits
 
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,6 @@
-"""Right programs that keep a sign or an average in another place than PyTorch does: conventions, each of which alone would be a mistake."""
+"""Right programs that keep a sign or an average in another place than PyTorch does:
+conventions, each of which alone would be a mistake.
+"""
 
 from parity.mistake import CONVENTION, Catalogue
 from parity.program import Numbers, Part, Step
@@ -10,10 +12,14 @@ def _divided(s: Step, where: int | Part, right: Numbers) -> Numbers:
     return right() / s.n
 
 
-@CONVENTIONS.add("BP1", "delta^L = y - a and theta = theta + lr dW", "BP1", "gradient", verdict=CONVENTION)
+@CONVENTIONS.add(
+    "BP1", "delta^L = y - a and theta = theta + lr dW", "BP1", "gradient", verdict=CONVENTION
+)
 def gradients_negated_and_added(s: Step, where: int | Part, right: Numbers) -> Numbers:
-    """The error is the target minus the output, so every gradient has the opposite sign, and the update adds where others subtract. The two
-    signs cancel: to climb -C is to descend C."""
+    """The error is the target minus the output, so every gradient has the opposite
+    sign, and the update adds where others subtract. The two signs cancel: to climb -C
+    is to descend C.
+    """
     return -right()
 
 
@@ -25,8 +31,10 @@ def gradients_negated_and_added(s: Step, where: int | Part, right: Numbers) -> N
     also={"BP3": _divided, "BP4": _divided},
 )
 def averaged_in_the_gradients(s: Step, l: int, right: Numbers) -> Numbers:
-    """The deltas are those of the single samples, and the average is taken in dW and db. The 1/n of the loss may stand anywhere on the way:
-    dW and db are the same, each delta is n times PyTorch's."""
+    """The deltas are those of the single samples, and the average is taken in dW and
+    db. The 1/n of the loss may stand anywhere on the way: dW and db are the same, each
+    delta is n times PyTorch's.
+    """
     return right() * s.n
 
 
@@ -38,6 +46,8 @@ def averaged_in_the_gradients(s: Step, l: int, right: Numbers) -> Numbers:
     also={"gradient": _divided},
 )
 def averaged_in_the_update(s: Step, l: int, right: Numbers) -> Numbers:
-    """The gradients are summed over the samples, and the update divides by their number. The 1/n of the loss may stand anywhere on the way:
-    the weights are the same, the deltas and gradients are n times PyTorch's."""
+    """The gradients are summed over the samples, and the update divides by their
+    number. The 1/n of the loss may stand anywhere on the way: the weights are the same,
+    the deltas and gradients are n times PyTorch's.
+    """
     return right() * s.n

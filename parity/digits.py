@@ -1,8 +1,10 @@
-"""The main job's first half: refnet and its twin train the same network on real handwritten digits, on the same mini-batches, side by side.
+"""The main job's first half: refnet and its twin train the same network on real
+handwritten digits, on the same mini-batches, side by side.
 
-`fit` trains refnet; its `on_step` hook hands every mini-batch to the twin. Neither is ever corrected towards the other, and every step of
-both is certified. In the first steps a second twin, brought to refnet's weights before each, shows that the two agree step by step, while
-the difference of the free-running ones is the growth curve.
+`fit` trains refnet; its `on_step` hook hands every mini-batch to the twin. Neither is
+ever corrected towards the other, and every step of both is certified. In the first
+steps a second twin, brought to refnet's weights before each, shows that the two agree
+step by step, while the difference of the free-running ones is the growth curve.
 """
 
 from collections.abc import Callable
@@ -31,7 +33,9 @@ GROWTH = 100  # steps of the growth curve, and of the comparison from equal weig
 
 
 class Split(NamedTuple):
-    """The digits, 60 % to train on and 40 % to test on, scaled to mean 0 and variance 1 on the training part."""
+    """The digits, 60 % to train on and 40 % to test on, scaled to mean 0 and variance 1
+    on the training part.
+    """
 
     x: Array
     labels: Array
@@ -48,24 +52,34 @@ class Trained:
     model: Any
     epochs: list["EpochPair"] = field(default_factory=list)
     steps: list[StepOutcome] = field(default_factory=list)
-    growth: list[float] = field(default_factory=list)  # the largest weight difference of the free-running two after each step
+    # the largest weight difference of the free-running two after each step
+    growth: list[float] = field(default_factory=list)
 
     @property
     def first(self) -> tuple[int, str] | None:
         """The first step, from 1 on, where something is wrong, and what."""
-        return next(((i, step.problem) for i, step in enumerate(self.steps, start=1) if step.problem), None)
+        return next(
+            ((i, step.problem) for i, step in enumerate(self.steps, start=1) if step.problem), None
+        )
 
     @property
     def weight_difference(self) -> float:
         """The largest difference of any weight or bias after training."""
         pairs = zip(self.net.layers, list(self.model.children())[::2], strict=True)
-        gaps = [(layer.W - linear.weight.detach().numpy(), layer.b - linear.bias.detach().numpy()) for layer, linear in pairs]
+        gaps = [
+            (layer.W - linear.weight.detach().numpy(), layer.b - linear.bias.detach().numpy())
+            for layer, linear in pairs
+        ]
         return max(float(np.abs(gap).max()) for pair in gaps for gap in pair)
 
     @property
     def same_labels(self) -> bool:
         """Whether both give every test image the same label."""
-        return bool(np.array_equal(self.net.classify(self.split.x_test), _labels(self.model, self.split.x_test)))
+        return bool(
+            np.array_equal(
+                self.net.classify(self.split.x_test), _labels(self.model, self.split.x_test)
+            )
+        )
 
     @property
     def accuracy(self) -> float:
@@ -74,7 +88,9 @@ class Trained:
 
 
 class EpochPair(NamedTuple):
-    """One epoch of both: the mean training loss, and the accuracy on the test part afterwards."""
+    """One epoch of both: the mean training loss, and the accuracy on the test part
+    afterwards.
+    """
 
     number: int
     of: int
@@ -85,9 +101,11 @@ class EpochPair(NamedTuple):
 
 
 def load(seed: int = 0) -> Split:
-    """scikit-learn's 1,797 digits of 8x8 pixels, split at random by the seed, scaled by the training part's mean and deviation.
+    """scikit-learn's 1,797 digits of 8x8 pixels, split at random by the seed, scaled by
+    the training part's mean and deviation.
 
-    Source: Alpaydin and Kaynak, Optical recognition of handwritten digits, UCI machine learning repository (1998).
+    Source: Alpaydin and Kaynak, Optical recognition of handwritten digits, UCI machine
+        learning repository (1998).
     """
     x, labels = load_digits(return_X_y=True)
     x, x_test, labels, labels_test = train_test_split(x, labels, test_size=0.4, random_state=seed)
@@ -102,7 +120,8 @@ def train(
     dtype: str = "float64",
     optimizer: Optimizer | None = None,
 ) -> Trained:
-    """Train both from the same weights on the same mini-batches, certifying every equation of every step.
+    """Train both from the same weights on the same mini-batches, certifying every
+    equation of every step.
 
     Shapes: 64 inputs, 30 tanh units, 10 logits; mini-batches of 32.
     """
@@ -142,7 +161,9 @@ def train(
 
 
 class _Lockstep:
-    """Gives the twin each mini-batch that refnet has just taken, and certifies the two steps."""
+    """Gives the twin each mini-batch that refnet has just taken, and certifies the two
+    steps.
+    """
 
     def __init__(self, trained: Trained, loss: Any, optimizer: Any) -> None:
         self._trained, self._loss, self._optimizer = trained, loss, optimizer
@@ -152,11 +173,16 @@ class _Lockstep:
     def __call__(self, ours: StepRecord) -> None:
         self._optimizer.param_groups[0]["lr"] = ours.spec.hyperparameters["lr"]
         theirs = record_torch(self._trained.model, ours.x, ours.y, self._loss, self._optimizer)
-        mine, other = (certify(record, previous) for record, previous in zip((ours, theirs), self._previous, strict=True))
+        mine, other = (
+            certify(record, previous)
+            for record, previous in zip((ours, theirs), self._previous, strict=True)
+        )
         outcome = outcome_of(mine, other, equal_start=False)
         if len(self._trained.steps) < GROWTH:
             again = outcome_of(mine, certify(restart(ours)))
-            outcome = replace(outcome, theirs=outcome.theirs + again.theirs, agreement=again.agreement)
+            outcome = replace(
+                outcome, theirs=outcome.theirs + again.theirs, agreement=again.agreement
+            )
             self._trained.growth.append(self._trained.weight_difference)
         self._trained.steps.append(outcome)
         self._previous = (ours, theirs)

@@ -1,17 +1,22 @@
-"""The eight equations of a training step restated for their proof: for each its exact value in a wider format and a derived bound.
+"""The eight equations of a training step restated for their proof: for each its exact
+value in a wider format and a derived bound.
 
-Every equation is judged from the record's *own* inputs: z from its a_prev, W and b; delta from its delta above; the new weights from its
-dW and new state. One equation does few roundings, so its bound is a short theorem that does not grow with depth or with steps. If every
-equation of every layer of every step holds, and each step starts from the weights that the last one wrote, the run is backpropagation up
-to rounding; the first equation that does not hold is the place of the mistake.
+Every equation is judged from the record's *own* inputs: z from its a_prev, W and b;
+delta from its delta above; the new weights from its dW and new state. One equation does
+few roundings, so its bound is a short theorem that does not grow with depth or with
+steps. If every equation of every layer of every step holds, and each step starts from
+the weights that the last one wrote, the run is backpropagation up to rounding; the
+first equation that does not hold is the place of the mistake.
 
     z, BP3, BP4     sums of products, here               a, BP1, BP2   per activation: activation_entries
     C, BP1          per loss and output: loss_entries    step          per update rule and vector of its state: update_entries
 
-Sums of products: |fl(x . y) - x . y| <= k u |x| . |y| for k terms in any order, blocked or not, with FMA or without, and for any k; a sum
-of n terms (n - 1) u sum |x|. Each product may underflow by lam more.
+Sums of products: |fl(x . y) - x . y| <= k u |x| . |y| for k terms in any order, blocked
+or not, with FMA or without, and for any k; a sum of n terms (n - 1) u sum |x|. Each
+product may underflow by lam more.
 
-Source: Jeannerod and Rump, Improved error bounds for inner products in floating-point arithmetic, SIAM J. Matrix Anal. Appl. 34(2), 2013.
+Source: Jeannerod and Rump, Improved error bounds for inner products in floating-point
+    arithmetic, SIAM J. Matrix Anal. Appl. 34(2), 2013.
 """
 
 from dataclasses import dataclass
@@ -29,7 +34,9 @@ from refnet.losses import LOSSES
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of an equation: its label (the key of refnet.EQUATIONS), what it reads and writes, its derivation and its source."""
+    """One entry of an equation: its label (the key of refnet.EQUATIONS), what it reads
+    and writes, its derivation and its source.
+    """
 
     label: str
     name: str
@@ -40,52 +47,118 @@ class Entry:
 
 
 def weighted_input(fmt: Format, a_prev: Array, W: Array, b: Array) -> Claim:
-    """z = a_prev W^T + b: k products and the bias, within (k + 1) (u (|a_prev| |W|^T + |b|) + lam)."""
+    """z = a_prev W^T + b: k products and the bias, within (k + 1) (u (|a_prev|
+    |W|^T + |b|) + lam).
+    """
     terms, k = size(a_prev) @ size(W).T + size(b), W.shape[1]
-    return claim(fmt, fmt.dot(a_prev, W.T) + fmt.widen(b), (k + 1.0) * (fmt.unit * terms + fmt.tiny), terms < fmt.largest)
+    return claim(
+        fmt,
+        fmt.dot(a_prev, W.T) + fmt.widen(b),
+        (k + 1.0) * (fmt.unit * terms + fmt.tiny),
+        terms < fmt.largest,
+    )
 
 
-def hidden_delta(fmt: Format, f: ActivationEntry, delta_above: Array, W_above: Array, z: Array, a: Array) -> Claim:
-    """BP2: g = delta_above W_above, of m terms whose sizes add up to T = |delta_above| |W_above|, pulled back through f."""
+def hidden_delta(
+    fmt: Format, f: ActivationEntry, delta_above: Array, W_above: Array, z: Array, a: Array
+) -> Claim:
+    """BP2: g = delta_above W_above, of m terms whose sizes add up to T = |delta_above|
+    |W_above|, pulled back through f.
+    """
     terms, m = size(delta_above) @ size(W_above), float(len(W_above))
-    return f.pullback(fmt, Cotangent(fmt.dot(delta_above, W_above), terms, m, m, 2.0 * terms < fmt.largest), z, a)
+    return f.pullback(
+        fmt, Cotangent(fmt.dot(delta_above, W_above), terms, m, m, 2.0 * terms < fmt.largest), z, a
+    )
 
 
 def bias_gradient(fmt: Format, delta: Array) -> Claim:
-    """BP3: db = sum of delta over n rows, within (n - 1) u sum |delta|; sums do not underflow, and one row is exact."""
+    """BP3: db = sum of delta over n rows, within (n - 1) u sum |delta|; sums do not
+    underflow, and one row is exact.
+    """
     terms = size(delta).sum(axis=0)
-    return claim(fmt, fmt.widen(delta).sum(axis=0), (len(delta) - 1.0) * fmt.unit * terms, terms < fmt.largest)
+    return claim(
+        fmt,
+        fmt.widen(delta).sum(axis=0),
+        (len(delta) - 1.0) * fmt.unit * terms,
+        terms < fmt.largest,
+    )
 
 
 def weight_gradient(fmt: Format, delta: Array, a_prev: Array) -> Claim:
     """BP4: dW = delta^T a_prev, within n (u |delta|^T |a_prev| + lam)."""
     terms, n = size(delta).T @ size(a_prev), float(len(delta))
-    return claim(fmt, fmt.dot(delta.T, a_prev), n * (fmt.unit * terms + fmt.tiny), terms < fmt.largest)
+    return claim(
+        fmt, fmt.dot(delta.T, a_prev), n * (fmt.unit * terms + fmt.tiny), terms < fmt.largest
+    )
 
 
 def entries() -> list[Entry]:
-    """Every entry of every equation, in order of computation, by the names that results have: what the proof rests on, to be read."""
+    """Every entry of every equation, in order of computation, by the names that results
+    have: what the proof rests on, to be read.
+    """
     activations = [kind() for kind in ACTIVATION_ENTRIES.values()]
     losses = [kind() for kind in LOSS_ENTRIES.values()]
     found = [_entry("z", "", ("a_prev", "W", "b"), ("z",), JEANNEROD_RUMP, weighted_input)]
-    found += [_entry("a", f.name, f.reads, (f.writes,), f.source, type(f), f.value) for f in activations]
-    found += [_entry("C", loss.name, loss.reads, (loss.writes,), loss.source, type(loss), loss.value) for loss in losses]
+    found += [
+        _entry("a", f.name, f.reads, (f.writes,), f.source, type(f), f.value) for f in activations
+    ]
+    found += [
+        _entry("C", loss.name, loss.reads, (loss.writes,), loss.source, type(loss), loss.value)
+        for loss in losses
+    ]
     for loss in losses:
         for f in activations:
-            if ACTIVATIONS[f.name].trainable and isinstance(ACTIVATIONS[f.name](), LOSSES[loss.name].outputs or Activation):
+            if ACTIVATIONS[f.name].trainable and isinstance(
+                ACTIVATIONS[f.name](), LOSSES[loss.name].outputs or Activation
+            ):
                 reads = ("a", "y", "z")
-                found.append(_entry("BP1", f"{loss.name} + {f.name}", reads, ("delta",), loss.source, *loss.output_delta_told(f)))
-    found += [_entry("BP2", f.name, ("delta", "W", "z", "a"), ("delta",), f.source, hidden_delta, *f.pullback_told()) for f in activations]
+                found.append(
+                    _entry(
+                        "BP1",
+                        f"{loss.name} + {f.name}",
+                        reads,
+                        ("delta",),
+                        loss.source,
+                        *loss.output_delta_told(f),
+                    )
+                )
+    found += [
+        _entry(
+            "BP2",
+            f.name,
+            ("delta", "W", "z", "a"),
+            ("delta",),
+            f.source,
+            hidden_delta,
+            *f.pullback_told(),
+        )
+        for f in activations
+    ]
     found.append(_entry("BP3", "", ("delta",), ("db",), JEANNEROD_RUMP, bias_gradient))
     found.append(_entry("BP4", "", ("delta", "a_prev"), ("dW",), JEANNEROD_RUMP, weight_gradient))
     for rule in (kind() for kind in RULE_ENTRIES.values()):
         for vector in rule.keeps({"momentum": 0.9, "centered": True, "amsgrad": True}):
             told = (type(rule), rule.vector, *rule.vector_told(vector))
-            found.append(_entry("step", f"{rule.name} {vector}", rule.reads, rule.writes, rule.source, *told))
-        found.append(_entry("step", rule.name, rule.reads, rule.writes, rule.source, type(rule), rule.parameters))
+            found.append(
+                _entry("step", f"{rule.name} {vector}", rule.reads, rule.writes, rule.source, *told)
+            )
+        found.append(
+            _entry(
+                "step", rule.name, rule.reads, rule.writes, rule.source, type(rule), rule.parameters
+            )
+        )
     return found
 
 
-def _entry(label: str, name: str, reads: tuple[str, ...], writes: tuple[str, ...], source: str, *told: Any) -> Entry:
+def _entry(
+    label: str, name: str, reads: tuple[str, ...], writes: tuple[str, ...], source: str, *told: Any
+) -> Entry:
     """An entry whose derivation is what the docstrings of these say."""
-    return Entry(label, name, reads, writes, " ".join(" ".join((each.__doc__ or "").split()) for each in told), source)
+    return Entry(
+        label,
+        name,
+        reads,
+        writes,
+        " ".join(" ".join((each.__doc__ or "").split()) for each in told),
+        source,
+    )

@@ -1,8 +1,11 @@
-"""The wider format: what each equation's exact value is computed in, and what rounding does in the dtype that is judged.
+"""The wider format: what each equation's exact value is computed in, and what rounding
+does in the dtype that is judged.
 
-A float32 record is judged in float64. A float64 record is judged in numpy.longdouble, its matrix products by Dot2, which is as good as
-twice float64's precision whatever the entries. Where longdouble is no wider than float64 (Windows, ARM macOS) an exact value is off by
-as much as a program of the dtype may be, and `slack` doubles every bound: sound everywhere, sharper where the hardware allows.
+A float32 record is judged in float64. A float64 record is judged in numpy.longdouble,
+its matrix products by Dot2, which is as good as twice float64's precision whatever the
+entries. Where longdouble is no wider than float64 (Windows, ARM macOS) an exact value
+is off by as much as a program of the dtype may be, and `slack` doubles every bound:
+sound everywhere, sharper where the hardware allows.
 """
 
 from collections.abc import Sequence
@@ -19,12 +22,15 @@ SPLITTER = 2.0**27 + 1.0  # Veltkamp's constant for a 53-bit significand
 
 @dataclass(frozen=True)
 class Format:
-    """What rounding does in one dtype: |fl(x op y) - (x op y)| <= unit |x op y|, and at most `tiny` more where the result underflows.
+    """What rounding does in one dtype: |fl(x op y) - (x op y)| <= unit |x op y|, and at
+    most `tiny` more where the result underflows.
 
-    The errors of elementary functions are in units of `unit`: what vector libraries document, not what one machine was seen to do.
+    The errors of elementary functions are in units of `unit`: what vector libraries
+    document, not what one machine was seen to do.
 
-    Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), sections 2.1 and 2.2; NumPy's documented 2.52 ulp for exp
-        and 3.83 ulp for log in float32; 4 ulp for tanh, as vector libraries promise.
+    Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), sections 2.1
+        and 2.2; NumPy's documented 2.52 ulp for exp and 3.83 ulp for log in float32; 4
+        ulp for tanh, as vector libraries promise.
     """
 
     dtype: np.dtype[Any]
@@ -32,7 +38,9 @@ class Format:
     unit: float
     tiny: float  # the smallest normal number: flushing to zero and underflow cost no more
     largest: float
-    scalar: int  # roundings that a hyper-parameter costs: it is a Python float, rounded once into float32
+    # roundings that a hyper-parameter costs: it is a Python float, rounded once into
+    # float32
+    scalar: int
     exp: float
     log: float  # and log1p
     tanh: float
@@ -45,34 +53,53 @@ class Format:
 
     @cached_property
     def slack(self) -> float:
-        """How far the exact value may itself be off, as a share of the bound: the same roundings, with the wider format's unit."""
+        """How far the exact value may itself be off, as a share of the bound: the same
+        roundings, with the wider format's unit.
+        """
         return float(np.finfo(self.wide).eps) / 2.0 / self.unit
 
     @cached_property
     def units(self) -> tuple[Any, Any]:
-        """A rounding in the wider format, and with one in the dtype besides, as numbers of the wider format."""
-        return self.wide.type(self.unit * self.slack), self.wide.type(self.unit * (self.slack + 1.0))
+        """A rounding in the wider format, and with one in the dtype besides, as numbers
+        of the wider format.
+        """
+        return self.wide.type(self.unit * self.slack), self.wide.type(
+            self.unit * (self.slack + 1.0)
+        )
 
     def widen(self, array: Any) -> Array:
         """The same numbers in the wider format. Shapes: any."""
         return np.asarray(array).astype(self.wide, copy=False)
 
     def dot(self, A: Array, B: Array) -> Array:
-        """A B in the wider format. Shapes: A (n, k), B (k, m) in the dtype to (n, m)."""
+        """A B in the wider format. Shapes: A (n, k), B (k, m) in the dtype to (n,
+        m).
+        """
         if self.dtype == np.float32:
             return np.dot(A.astype(self.wide), B.astype(self.wide))
         high, low = dot2(A, B)
         return self.widen(high) + low
 
     def less_square(self, v: Array, m: Array) -> Array:
-        """v - m^2 in the wider format, with m^2 unrounded, so that little is lost where the two nearly cancel. Shapes: any, equal."""
-        square, rest = two_product(m, m) if self.dtype == np.float64 else (m.astype(self.wide) ** 2, 0.0)
+        """v - m^2 in the wider format, with m^2 unrounded, so that little is lost where
+        the two nearly cancel. Shapes: any, equal.
+        """
+        square, rest = (
+            two_product(m, m) if self.dtype == np.float64 else (m.astype(self.wide) ** 2, 0.0)
+        )
         return (self.widen(v) - square) - rest
 
 
 def _format(dtype: type[Any], wide: type[Any], **errors: Any) -> Format:
     info = np.finfo(dtype)
-    return Format(np.dtype(dtype), np.dtype(wide), float(info.eps) / 2.0, float(info.tiny), float(info.max), **errors)
+    return Format(
+        np.dtype(dtype),
+        np.dtype(wide),
+        float(info.eps) / 2.0,
+        float(info.tiny),
+        float(info.max),
+        **errors,
+    )
 
 
 FORMATS = {
@@ -82,18 +109,23 @@ FORMATS = {
 
 
 def dot2(A: Array, B: Array) -> tuple[Array, Array]:
-    """A B of float64 matrices as an unevaluated sum high + low, which is off by about k^2 u^2 |A| |B|.
+    """A B of float64 matrices as an unevaluated sum high + low, which is off by about
+    k^2 u^2 |A| |B|.
 
-    Each product and each sum is split into what float64 keeps and the exact rest; the rests are added up beside.
+    Each product and each sum is split into what float64 keeps and the exact rest; the
+    rests are added up beside.
 
     Shapes: A (n, k), B (k, m) to two of (n, m).
-    Source: Ogita, Rump and Oishi, Accurate sum and dot product (2005), algorithm 5.3 (Dot2); Dekker's TwoProduct, Knuth's TwoSum.
+    Source: Ogita, Rump and Oishi, Accurate sum and dot product (2005), algorithm 5.3
+        (Dot2); Dekker's TwoProduct, Knuth's TwoSum.
     """
     with np.errstate(all="ignore"):  # what overflows is not finite, and is not judged
         A_parts, B_parts = (A, *_split(A)), (B, *_split(B))
         high, low = np.zeros((A.shape[0], B.shape[1])), np.zeros((A.shape[0], B.shape[1]))
         for i in range(A.shape[1]):
-            product, rest = _product_of([part[:, i, None] for part in A_parts], [part[None, i, :] for part in B_parts])
+            product, rest = _product_of(
+                [part[:, i, None] for part in A_parts], [part[None, i, :] for part in B_parts]
+            )
             total = high + product
             other = total - high
             low += ((high - (total - other)) + (product - other)) + rest
@@ -102,7 +134,9 @@ def dot2(A: Array, B: Array) -> tuple[Array, Array]:
 
 
 def two_product(a: Array, b: Array) -> tuple[Array, Array]:
-    """a b of float64 arrays, entry by entry, as product + rest exactly (Dekker's TwoProduct). Shapes: a and b broadcast."""
+    """a b of float64 arrays, entry by entry, as product + rest exactly (Dekker's
+    TwoProduct). Shapes: a and b broadcast.
+    """
     with np.errstate(all="ignore"):
         return _product_of((a, *_split(a)), (b, *_split(b)))
 
@@ -114,7 +148,9 @@ def _product_of(a: Sequence[Array], b: Sequence[Array]) -> tuple[Array, Array]:
 
 
 def _split(A: Array) -> tuple[Array, Array]:
-    """Two halves of 26 bits that add up to A exactly (Veltkamp); products of halves are exact."""
+    """Two halves of 26 bits that add up to A exactly (Veltkamp); products of halves are
+    exact.
+    """
     scaled = SPLITTER * A
     high = scaled - (scaled - A)
     return high, A - high

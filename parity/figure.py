@@ -1,4 +1,6 @@
-"""The picture of the main job: how far two free-running trainings part, and how much of its bound each equation used."""
+"""The picture of the main job: how far two free-running trainings part, and how much of
+its bound each equation used.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +15,19 @@ SIDES = (("refnet", "ours", "tab:blue", -0.17), ("PyTorch", "theirs", "tab:orang
 
 
 def formats() -> list[str]:
-    """The endings of the files that can be drawn: .png, .svg, .pdf and more. Errors: ModuleNotFoundError without matplotlib."""
+    """The endings of the files that can be drawn: .png, .svg, .pdf and more.
+    Errors: ModuleNotFoundError without matplotlib.
+    """
     from matplotlib.figure import Figure  # noqa: PLC0415 - an optional extra
 
     return sorted(f".{ending}" for ending in Figure().canvas.get_supported_filetypes())
 
 
 def draw(found: Found, path: Path) -> None:
-    """Draw the growth curve on the digits, and every array's share of its bound by equation. Errors: ValueError for an unknown format."""
+    """Draw the growth curve on the digits, and every array's share of its bound by
+    equation.
+    Errors: ValueError for an unknown format.
+    """
     from matplotlib.figure import Figure  # noqa: PLC0415 - an optional extra
 
     figure = Figure(figsize=(11.0, 4.5), layout="constrained")
@@ -35,12 +42,18 @@ def _growth(axes: Any, growth: Sequence[float]) -> None:
     axes.plot(steps, growth, ".-", label="largest weight difference, running freely")
     axes.axhline(ULP, color="gray", linestyle=":", label="one last place of 1.0")
     axes.set_yscale("log")
-    axes.set(title=f"refnet and PyTorch on digits, the first {len(growth)} steps", xlabel="step", ylabel="largest difference of a weight")
+    axes.set(
+        title=f"refnet and PyTorch on digits, the first {len(growth)} steps",
+        xlabel="step",
+        ylabel="largest difference of a weight",
+    )
     axes.legend()
 
 
 def _shares(axes: Any, found: Found) -> None:
-    """A dash for each array of the last step of each case; above 1 a bound is broken, by however much."""
+    """A dash for each array of the last step of each case; above 1 a bound is broken,
+    by however much.
+    """
     labels = list(EQUATIONS)
     for name, side, colour, shift in SIDES:
         at: list[float] = []
@@ -53,7 +66,11 @@ def _shares(axes: Any, found: Found) -> None:
         axes.plot(at, used, "_", color=colour, alpha=0.3, markersize=12, label=name)
     axes.axhline(1.0, color="tab:red", label="the bound")
     axes.set_xticks(range(len(labels)), labels)
-    axes.set(title="Share of its derived bound that each array used", xlabel="equation", ylim=(0.0, 1.02 * TOP))
+    axes.set(
+        title="Share of its derived bound that each array used",
+        xlabel="equation",
+        ylim=(0.0, 1.02 * TOP),
+    )
     legend = axes.legend(loc="center left", bbox_to_anchor=(0.22, 0.7))
     for handle in legend.legend_handles:
         handle.set_alpha(1.0)

@@ -1,7 +1,9 @@
-"""The formulas of one training step over bounded arrays: what is known of the inputs to within an error, and so of the results.
+"""The formulas of one training step over bounded arrays: what is known of the inputs to
+within an error, and so of the results.
 
-Written once for every activation, loss and rule, in the simplified form whose pole has cancelled. `Bounded` supplies the arithmetic, or
-`Plain`, where what a program computes is wanted instead of what is known of it.
+Written once for every activation, loss and rule, in the simplified form whose pole has
+cancelled. `Bounded` supplies the arithmetic, or `Plain`, where what a program computes
+is wanted instead of what is known of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -73,7 +75,9 @@ def cost(loss: str, a: Bounded, y: Array) -> Bounded:
         "cross_entropy": lambda: expected_log(a, distribution(y, a.value)) / n,
         "softmax_cross_entropy": lambda: (log_softmax(a) * -distribution(y, a.value)).sum() / n,
         "binary_cross_entropy": lambda: (expected_log(a, y) + expected_log(1.0 - a, 1.0 - y)) / N,
-        "sigmoid_cross_entropy": lambda: (positive(a, a * (1.0 - y), a * -y) + (-abs(a)).exp().log1p()).sum() / N,
+        "sigmoid_cross_entropy": lambda: (
+            (positive(a, a * (1.0 - y), a * -y) + (-abs(a)).exp().log1p()).sum() / N
+        ),
     }
     return makers[loss]()
 
@@ -95,7 +99,9 @@ FUSED = {
 
 
 def is_fused(loss: str, activation: str) -> bool:
-    """Whether the pole of dC/da cancels against f', so that delta has a formula of its own."""
+    """Whether the pole of dC/da cancels against f', so that delta has a formula of its
+    own.
+    """
     return (loss, activation) in FUSED
 
 
@@ -126,7 +132,10 @@ def loss_gradient(loss: str, a: Bounded, y: Array) -> Bounded:
 
 
 def divisor(v: Bounded, eps: float) -> Bounded:
-    """What a step is divided by, from the mean or the sum of the squares. Shapes: as theta."""
+    """What a step is divided by, from the mean or the sum of the squares.
+
+    Shapes: as theta.
+    """
     return root(v) + eps
 
 
@@ -146,21 +155,29 @@ def new_state(
     new: Mapping[str, Bounded],
     divide: Divisor = divisor,
 ) -> Bounded:
-    """A vector of the state after the step, from the old state and, where it is made of them, new vectors. Shapes: as theta."""
+    """A vector of the state after the step, from the old state and, where it is made of
+    them, new vectors. Shapes: as theta.
+    """
     d = _decayed(rule, h, theta, g)
 
     def mean(of: Bounded, keep: float) -> Bounded:
         return d.lift(old[name]) * keep + of * (ONE - keep)
 
     makers: Makers = {
-        ("sgd", "momentum_buffer"): lambda: d.lift(old[name]) * h["momentum"] + d * (ONE - h["dampening"]) if name in old else d,
+        ("sgd", "momentum_buffer"): lambda: (
+            d.lift(old[name]) * h["momentum"] + d * (ONE - h["dampening"]) if name in old else d
+        ),
         ("adagrad", "sum"): lambda: d.lift(old[name]) + d * d,
         ("rmsprop", "square_avg"): lambda: mean(d * d, h["alpha"]),
         ("rmsprop", "grad_avg"): lambda: mean(d, h["alpha"]),
-        ("rmsprop", "momentum_buffer"): lambda: d.lift(old[name]) * h["momentum"] + quotient(h, d, new, divide),
+        ("rmsprop", "momentum_buffer"): lambda: (
+            d.lift(old[name]) * h["momentum"] + quotient(h, d, new, divide)
+        ),
         ("adam", "exp_avg"): lambda: mean(d, h["betas"][0]),
         ("adam", "exp_avg_sq"): lambda: mean(d * d, h["betas"][1]),
-        ("adam", "max_exp_avg_sq"): lambda: positive(new["exp_avg_sq"] - old[name], new["exp_avg_sq"], old[name]),
+        ("adam", "max_exp_avg_sq"): lambda: positive(
+            new["exp_avg_sq"] - old[name], new["exp_avg_sq"], old[name]
+        ),
     }
     return makers["adam" if rule == "adamw" else rule, name]()
 
@@ -179,8 +196,12 @@ def new_parameters(
     d = _decayed(rule, h, theta, g)
     steps: Makers = {
         "sgd": lambda: direction(h, d, new) * h["lr"],
-        "adagrad": lambda: d / divide(new["sum"], h["eps"]) * (h["lr"] / (ONE + (t - 1) * ONE * h["lr_decay"])),
-        "rmsprop": lambda: (new["momentum_buffer"] if h["momentum"] else quotient(h, d, new, divide)) * h["lr"],
+        "adagrad": lambda: (
+            d / divide(new["sum"], h["eps"]) * (h["lr"] / (ONE + (t - 1) * ONE * h["lr_decay"]))
+        ),
+        "rmsprop": lambda: (
+            (new["momentum_buffer"] if h["momentum"] else quotient(h, d, new, divide)) * h["lr"]
+        ),
         "adam": lambda: adam_step(h, t, new, divide, correct),
         "adamw": lambda: adam_step(h, t, new, divide, correct),
     }
@@ -188,7 +209,9 @@ def new_parameters(
 
 
 def kept(rule: str, h: Mapping[str, Any], theta: Bounded) -> Bounded:
-    """What is left of theta before the step: AdamW's decay is not coupled with the gradient. Shapes: as theta."""
+    """What is left of theta before the step: AdamW's decay is not coupled with the
+    gradient. Shapes: as theta.
+    """
     return theta * (ONE - ONE * h["lr"] * h["weight_decay"]) if rule == "adamw" else theta
 
 
@@ -202,16 +225,26 @@ def direction(h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded]) -> B
     return d + new["momentum_buffer"] * h["momentum"] if h["nesterov"] else new["momentum_buffer"]
 
 
-def quotient(h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded], divide: Divisor = divisor) -> Bounded:
+def quotient(
+    h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded], divide: Divisor = divisor
+) -> Bounded:
     v = new["square_avg"]
     return d / divide(v - new["grad_avg"] * new["grad_avg"] if h["centered"] else v, h["eps"])
 
 
 def adam_step(
-    h: Mapping[str, Any], t: int, new: Mapping[str, Bounded], divide: Divisor = divisor, correct: Corrections = corrections
+    h: Mapping[str, Any],
+    t: int,
+    new: Mapping[str, Bounded],
+    divide: Divisor = divisor,
+    correct: Corrections = corrections,
 ) -> Bounded:
     bc1, bc2 = correct(h, t)
-    return new["exp_avg"] / divide(new["max_exp_avg_sq" if h["amsgrad"] else "exp_avg_sq"] / bc2, h["eps"]) * (h["lr"] / bc1)
+    return (
+        new["exp_avg"]
+        / divide(new["max_exp_avg_sq" if h["amsgrad"] else "exp_avg_sq"] / bc2, h["eps"])
+        * (h["lr"] / bc1)
+    )
 
 
 def root(v: Bounded) -> Bounded:

@@ -7,7 +7,18 @@ import numpy as np
 from parity import formulas
 from parity.bounded import positive
 from parity.mistake import Catalogue
-from parity.places import BY_ENTRIES, BY_SAMPLES, LOGITS, both, has, is_curved, is_last, is_square, terms, trained_by
+from parity.places import (
+    BY_ENTRIES,
+    BY_SAMPLES,
+    LOGITS,
+    both,
+    has,
+    is_curved,
+    is_last,
+    is_square,
+    terms,
+    trained_by,
+)
 from parity.program import Numbers, Step
 from parity.record import Spec
 from refnet.checks import Array
@@ -17,6 +28,7 @@ bug = FORWARD.add
 
 LOGARITHMS = ("cross_entropy", LOGITS, "binary_cross_entropy", "sigmoid_cross_entropy")
 
+
 def _has_softmax(spec: Spec, l: int) -> bool:
     return has("softmax")(spec, l) or (is_last(spec, l) and spec.loss == LOGITS)
 
@@ -25,7 +37,11 @@ def _in_the_loss(softmax: Callable[[Numbers], Numbers]) -> dict[str, Callable[..
     """The slots of a loss that makes its softmax of logits in this way."""
 
     def loss(s: Step, l: int, right: Numbers) -> Numbers:
-        return formulas.expected_log(softmax(s.a(l)), s.targets) / s.n if s.spec.loss == LOGITS else right()
+        return (
+            formulas.expected_log(softmax(s.a(l)), s.targets) / s.n
+            if s.spec.loss == LOGITS
+            else right()
+        )
 
     def delta(s: Step, l: int, right: Numbers) -> Numbers:
         return formulas.excess(softmax(s.z(l)), s.y) / s.n if s.spec.loss == LOGITS else right()
@@ -50,7 +66,9 @@ def _over_batch(z: Numbers) -> Numbers:
 
 def _twice_delta(s: Step, l: int, right: Numbers) -> Numbers:
     p = formulas.softmax(s.z(l))
-    return formulas.pull_back("softmax", {}, formulas.excess(formulas.softmax(p), s.y) / s.n, s.z(l), p)
+    return formulas.pull_back(
+        "softmax", {}, formulas.excess(formulas.softmax(p), s.y) / s.n, s.z(l), p
+    )
 
 
 def _shifted(s: Step) -> Array:
@@ -79,29 +97,39 @@ def _clipped_gradient(s: Step, l: int, right: Numbers) -> Numbers:
 
 @bug("z", "z = a_prev W^T", hidden=("zero biases",))
 def bias_forgotten(s: Step, l: int, right: Numbers) -> Numbers:
-    """The weighted input leaves the bias out. Every unit's threshold then stays at 0, so the layer can only draw boundaries through the
-    origin, however well b is trained."""
+    """The weighted input leaves the bias out.
+
+    Every unit's threshold then stays at 0, so the layer can only draw boundaries
+    through the origin, however well b is trained.
+    """
     return s.a(l - 1) @ s.W(l).T
 
 
 @bug("z", "z = a_prev W + b", where=is_square)
 def weights_transposed_forward(s: Step, l: int, right: Numbers) -> Numbers:
-    """The inputs are multiplied by W where its transpose is due, which only a square W lets pass. Row j of W holds the weights of unit j,
-    so this reads for each unit one weight of every other unit."""
+    """The inputs are multiplied by W where its transpose is due, which only a square W
+    lets pass. Row j of W holds the weights of unit j, so this reads for each unit one
+    weight of every other unit.
+    """
     return s.a(l - 1) @ s.W(l) + s.b(l)
 
 
 @bug("z", "z = a_prev W^T + 2 b", hidden=("zero biases",))
 def bias_added_twice(s: Step, l: int, right: Numbers) -> Numbers:
-    """The bias is added twice, as when the matrix product already contains it. The unit then works with twice its threshold, while db is
-    that of a bias added once."""
+    """The bias is added twice, as when the matrix product already contains it.
+
+    The unit then works with twice its threshold, while db is that of a bias added once.
+    """
     return right() + s.b(l)
 
 
 @bug("z", "z = a_prev W^T - b", hidden=("zero biases",))
 def bias_subtracted(s: Step, l: int, right: Numbers) -> Numbers:
-    """The bias is subtracted like a threshold. With that sign its gradient is minus the sum of delta, so with the usual db each step moves
-    it the wrong way."""
+    """The bias is subtracted like a threshold.
+
+    With that sign its gradient is minus the sum of delta, so with the usual db each
+    step moves it the wrong way.
+    """
     return s.a(l - 1) @ s.W(l).T - s.b(l)
 
 
@@ -110,72 +138,123 @@ def bias_subtracted(s: Step, l: int, right: Numbers) -> Numbers:
 
 @bug("a", "a = z", where=is_curved)
 def activation_forgotten(s: Step, l: int, right: Numbers) -> Numbers:
-    """The weighted input is passed on without its activation. Layers without one collapse into a single linear map, and the f' in the
-    backward pass belongs to a function that is not there."""
+    """The weighted input is passed on without its activation.
+
+    Layers without one collapse into a single linear map, and the f' in the backward
+    pass belongs to a function that is not there.
+    """
     return s.z(l)
 
 
 @bug("a", "a = f(f(z))", where=has("sigmoid", "tanh", "softmax"))
 def activation_twice(s: Step, l: int, right: Numbers) -> Numbers:
-    """The activation is applied to what has already been through it. The outputs are squeezed into a part of their range, and the backward
-    pass has f' once where the chain rule now asks for two of them."""
+    """The activation is applied to what has already been through it.
+
+    The outputs are squeezed into a part of their range, and the backward pass has f'
+    once where the chain rule now asks for two of them.
+    """
     return formulas.activate(*s.f(l), right())
 
 
 @bug("a", "a = 1 / (1 + e^z)", where=has("sigmoid"))
 def sigmoid_without_minus(s: Step, l: int, right: Numbers) -> Numbers:
-    """The sigmoid has e^z where it should have e^-z. That is 1 minus the sigmoid: it falls where it should rise, and its derivative is
-    -a (1 - a)."""
+    """The sigmoid has e^z where it should have e^-z.
+
+    That is 1 minus the sigmoid: it falls where it should rise, and its derivative is -a
+    (1 - a).
+    """
     return (-s.z(l)).sigmoid()
 
 
 @bug("a", "a = tanh(z / 2) = (1 - e^-z) / (1 + e^-z)", where=has("tanh"))
 def tanh_of_half(s: Step, l: int, right: Numbers) -> Numbers:
-    """The formula of tanh is written with e^-z in place of e^(-2z), which is tanh of z/2. A gradient check that uses the same function for
-    both sides can still pass, but the function is not tanh."""
+    """The formula of tanh is written with e^-z in place of e^(-2z), which is tanh of
+    z/2. A gradient check that uses the same function for both sides can still pass, but
+    the function is not tanh.
+    """
     return (s.z(l) * 0.5).tanh()
 
 
 @bug("a", "a = (e^z + e^-z) / (e^z - e^-z)", where=has("tanh"))
 def tanh_upside_down(s: Step, l: int, right: Numbers) -> Numbers:
-    """Numerator and denominator of tanh are exchanged, which gives coth. Its values lie outside of -1 and 1 instead of between them, and
-    it has a pole at z = 0."""
+    """Numerator and denominator of tanh are exchanged, which gives coth.
+
+    Its values lie outside of -1 and 1 instead of between them, and it has a pole at
+    z = 0.
+    """
     e, inverse = s.z(l).exp(), (-s.z(l)).exp()
     return (e + inverse) / (e - inverse)
 
 
 @bug("a", "a = max(z, 0)", where=has("leaky_relu"), hidden=("positive weighted inputs",))
 def leaky_forward_is_relu(s: Step, l: int, right: Numbers) -> Numbers:
-    """The leaky ReLU cuts negative weighted inputs to 0. The slope that should let a little through for z < 0 is then never used, and such
-    units are as dead as those of a ReLU."""
+    """The leaky ReLU cuts negative weighted inputs to 0.
+
+    The slope that should let a little through for z < 0 is then never used, and such
+    units are as dead as those of a ReLU.
+    """
     return positive(s.z(l), s.z(l), 0.0)
 
 
-@bug("a", "a = z if z > 0, else 0.01 z", where=has("leaky_relu"), hidden=("default slope", "positive weighted inputs"))
+@bug(
+    "a",
+    "a = z if z > 0, else 0.01 z",
+    where=has("leaky_relu"),
+    hidden=("default slope", "positive weighted inputs"),
+)
 def leaky_forward_default_slope(s: Step, l: int, right: Numbers) -> Numbers:
-    """The leaky ReLU uses 0.01 as its slope, whatever slope was asked for. The parameter then has no effect on the outputs, though it may
-    have one on the gradients."""
+    """The leaky ReLU uses 0.01 as its slope, whatever slope was asked for.
+
+    The parameter then has no effect on the outputs, though it may have one on the
+    gradients.
+    """
     return positive(s.z(l), s.z(l), s.z(l) * 0.01)
 
 
-@bug("a", "p = e^z / (sum of e^z over all samples and classes)", where=_has_softmax, hidden=("one sample",), also=_in_the_loss(_over_all))
+@bug(
+    "a",
+    "p = e^z / (sum of e^z over all samples and classes)",
+    where=_has_softmax,
+    hidden=("one sample",),
+    also=_in_the_loss(_over_all),
+)
 def softmax_over_all(s: Step, l: int, right: Numbers) -> Numbers:
-    """The softmax divides by the sum over the whole array. Each sample has a distribution of its own, whose probabilities sum to 1; here
-    all samples of a batch share one."""
+    """The softmax divides by the sum over the whole array.
+
+    Each sample has a distribution of its own, whose probabilities sum to 1; here all
+    samples of a batch share one.
+    """
     return _over_all(s.z(l)) if s.f(l)[0] == "softmax" else right()
 
 
-@bug("a", "p = e^z / (sum of e^z over the samples)", where=_has_softmax, also=_in_the_loss(_over_batch))
+@bug(
+    "a",
+    "p = e^z / (sum of e^z over the samples)",
+    where=_has_softmax,
+    also=_in_the_loss(_over_batch),
+)
 def softmax_over_batch(s: Step, l: int, right: Numbers) -> Numbers:
-    """The softmax normalises each class over the samples of the batch. The classes of one sample compete for its probability, so the sum
-    is to be taken along the other axis."""
+    """The softmax normalises each class over the samples of the batch.
+
+    The classes of one sample compete for its probability, so the sum is to be taken
+    along the other axis.
+    """
     return _over_batch(s.z(l)) if s.f(l)[0] == "softmax" else right()
 
 
-@bug("a", "p = e^z / sum e^z", where=_has_softmax, hidden=("moderate weighted inputs",), also=_in_the_loss(_overflowing))
+@bug(
+    "a",
+    "p = e^z / sum e^z",
+    where=_has_softmax,
+    hidden=("moderate weighted inputs",),
+    also=_in_the_loss(_overflowing),
+)
 def softmax_overflow(s: Step, l: int, right: Numbers) -> Numbers:
-    """The softmax takes e^z without subtracting the largest z first. The formula is right on paper, but e^z overflows for large z (beyond
-    88 in float32, 709 in float64), and inf/inf is not a number."""
+    """The softmax takes e^z without subtracting the largest z first.
+
+    The formula is right on paper, but e^z overflows for large z (beyond 88 in float32,
+    709 in float64), and inf/inf is not a number.
+    """
     return _overflowing(s.z(l)) if s.f(l)[0] == "softmax" else right()
 
 
@@ -184,100 +263,151 @@ def softmax_overflow(s: Step, l: int, right: Numbers) -> Numbers:
 
 @bug("C", "C = sum of the errors, and delta^L to match", "C", "BP1")
 def loss_summed(s: Step, l: int, right: Numbers) -> Numbers:
-    """The loss is a sum where it should be a mean, and so is its gradient. Every step is then as many times too long as there are terms in
-    the mean, and the learning rate means something else for each batch size."""
+    """The loss is a sum where it should be a mean, and so is its gradient.
+
+    Every step is then as many times too long as there are terms in the mean, and the
+    learning rate means something else for each batch size.
+    """
     return right() * terms(s)
 
 
 @bug("C", "C = (mean of the errors) / n, and delta^L to match", "C", "BP1", hidden=("one sample",))
 def loss_averaged_twice(s: Step, l: int, right: Numbers) -> Numbers:
-    """The loss is divided by the number of samples after it has been averaged over them, and its gradient with it. A mean divides once;
-    with the second division, loss and steps shrink as the batch grows."""
+    """The loss is divided by the number of samples after it has been averaged over
+    them, and its gradient with it. A mean divides once; with the second division, loss
+    and steps shrink as the batch grows.
+    """
     return right() / s.n
 
 
 @bug("C", "C = n times the mean", hidden=("one sample",))
 def loss_not_averaged(s: Step, l: int, right: Numbers) -> Numbers:
-    """The loss that is reported is not divided by the number of samples. It grows with the batch size and no longer belongs to the
-    gradient, which is that of the mean."""
+    """The loss that is reported is not divided by the number of samples.
+
+    It grows with the batch size and no longer belongs to the gradient, which is that of
+    the mean.
+    """
     return right() * s.n
 
 
 @bug("C", "C = k times the mean", where=trained_by(*BY_ENTRIES), hidden=("one output",))
 def loss_summed_over_outputs(s: Step, l: int, right: Numbers) -> Numbers:
-    """The loss that is reported adds up the outputs of a sample and averages over the samples alone. Some books define it so, but the
-    gradient must then be k times as large too, and PyTorch's mean is over samples and outputs."""
+    """The loss that is reported adds up the outputs of a sample and averages over the
+    samples alone. Some books define it so, but the gradient must then be k times as
+    large too, and PyTorch's mean is over samples and outputs.
+    """
     return right() * s.k
 
 
 @bug("C", "C = (sum over the samples) / k", where=trained_by(*BY_SAMPLES))
 def loss_divided_by_outputs(s: Step, l: int, right: Numbers) -> Numbers:
-    """The sum over the samples is divided by the number of outputs instead of the number of samples. The mean over a batch has as many
-    terms as there are samples; len() of an array the other way round gives the wrong one."""
+    """The sum over the samples is divided by the number of outputs instead of the
+    number of samples. The mean over a batch has as many terms as there are samples;
+    len() of an array the other way round gives the wrong one.
+    """
     return right() * (s.n / s.k)
 
 
 @bug("C", "C = 1/2 mean (a - y)^2", where=trained_by("mse"))
 def loss_halved(s: Step, l: int, right: Numbers) -> Numbers:
-    """The mean squared error that is reported carries a factor 1/2. Textbooks put it there to cancel the 2 of the derivative, but then the
-    gradient has no 2 either."""
+    """The mean squared error that is reported carries a factor 1/2.
+
+    Textbooks put it there to cancel the 2 of the derivative, but then the gradient has
+    no 2 either.
+    """
     return right() * 0.5
 
 
 @bug("C", "C = sum (a - y)^2 / n", where=trained_by("half_squared_error"))
 def half_forgotten(s: Step, l: int, right: Numbers) -> Numbers:
-    """The factor 1/2 of the loss is left out. Its gradient is then 2 (a - y), so that the reported loss and the delta a - y belong to
-    different functions."""
+    """The factor 1/2 of the loss is left out.
+
+    Its gradient is then 2 (a - y), so that the reported loss and the delta a - y belong
+    to different functions.
+    """
     return right() * 2.0
 
 
 @bug("C", "C = sqrt(mean (a - y)^2)", where=trained_by("mse"))
 def loss_rooted(s: Step, l: int, right: Numbers) -> Numbers:
-    """The square root of the mean squared error is reported. That is another function, whose gradient is that of the mean squared error
-    divided by twice the root."""
+    """The square root of the mean squared error is reported.
+
+    That is another function, whose gradient is that of the mean squared error divided
+    by twice the root.
+    """
     return right().sqrt()
 
 
 @bug("C", "C = mean of y log a", where=trained_by(*LOGARITHMS))
 def loss_negated(s: Step, l: int, right: Numbers) -> Numbers:
-    """The minus sign in front of the logarithms is missing. Logarithms of probabilities are negative, so this loss would have to be
-    maximised, and it does not belong to the gradient."""
+    """The minus sign in front of the logarithms is missing.
+
+    Logarithms of probabilities are negative, so this loss would have to be maximised,
+    and it does not belong to the gradient.
+    """
     return -right()
 
 
 @bug("C", "C = -mean of y log2 a", where=trained_by(*LOGARITHMS))
 def loss_in_bits(s: Step, l: int, right: Numbers) -> Numbers:
-    """The loss takes logarithms to base 2. The derivative of log2 is 1 / (a ln 2), so the loss is 1.44 times the one whose gradient is
-    p - y."""
+    """The loss takes logarithms to base 2.
+
+    The derivative of log2 is 1 / (a ln 2), so the loss is 1.44 times the one whose
+    gradient is p - y.
+    """
     return right() / float(np.log(2.0))
 
 
 @bug("C", "C = -mean of y log a", where=trained_by("binary_cross_entropy", "sigmoid_cross_entropy"))
 def negative_class_forgotten(s: Step, l: int, right: Numbers) -> Numbers:
-    """The binary cross-entropy has only the term of the class 1. Where y is 0 it is 0 whatever the network says, while the right one has
-    (1 - y) log(1 - a) for this case."""
+    """The binary cross-entropy has only the term of the class 1.
+
+    Where y is 0 it is 0 whatever the network says, while the right one has (1 - y)
+    log(1 - a) for this case.
+    """
     log_a = s.a(l).log() if s.f(l)[0] == "sigmoid" else -((-s.a(l)).exp().log1p())
     return (log_a * -s.y).sum() / terms(s)
 
 
-@bug("C", "C = -mean log softmax(softmax(z)), and delta^L to match", where=trained_by(LOGITS), also={"BP1": _twice_delta})
+@bug(
+    "C",
+    "C = -mean log softmax(softmax(z)), and delta^L to match",
+    where=trained_by(LOGITS),
+    also={"BP1": _twice_delta},
+)
 def softmax_twice(s: Step, l: int, right: Numbers) -> Numbers:
-    """The network ends in a softmax, and the loss, which expects logits, applies its own to the result. The predicted class stays the
-    same, but probabilities taken for logits lie within 1 of each other, so the loss cannot come near 0 and learns slowly."""
+    """The network ends in a softmax, and the loss, which expects logits, applies its
+    own to the result. The predicted class stays the same, but probabilities taken for
+    logits lie within 1 of each other, so the loss cannot come near 0 and learns slowly.
+    """
     return formulas.cost(LOGITS, formulas.softmax(s.a(l)), s.y)
 
 
-@bug("C", "C = loss(a, y - 1), and delta^L to match", where=trained_by("cross_entropy", LOGITS), also={"BP1": _shifted_delta})
+@bug(
+    "C",
+    "C = loss(a, y - 1), and delta^L to match",
+    where=trained_by("cross_entropy", LOGITS),
+    also={"BP1": _shifted_delta},
+)
 def labels_off_by_one(s: Step, l: int, right: Numbers) -> Numbers:
-    """The labels are shifted by one class, as when 1 is subtracted from labels that count from 0. NumPy takes the label -1 for the last
-    class without a word, and the network learns the wrong class for each sample."""
+    """The labels are shifted by one class, as when 1 is subtracted from labels that
+    count from 0. NumPy takes the label -1 for the last class without a word, and the
+    network learns the wrong class for each sample.
+    """
     return formulas.cost(s.spec.loss, s.a(l), _shifted(s))
 
 
-@bug("a", "a^L = softmax(z), then C = -mean log softmax(a)", where=both(trained_by(LOGITS), is_last), also={"BP1": _twice_delta})
+@bug(
+    "a",
+    "a^L = softmax(z), then C = -mean log softmax(a)",
+    where=both(trained_by(LOGITS), is_last),
+    also={"BP1": _twice_delta},
+)
 def softmax_before_the_loss(s: Step, l: int, right: Numbers) -> Numbers:
-    """The output layer already has a softmax, and the loss, which expects logits, applies its own to the probabilities. They lie within 1
-    of each other, so as logits they can never make a sure prediction: the loss cannot come near 0."""
+    """The output layer already has a softmax, and the loss, which expects logits,
+    applies its own to the probabilities. They lie within 1 of each other, so as logits
+    they can never make a sure prediction: the loss cannot come near 0.
+    """
     return formulas.softmax(s.z(l))
 
 
@@ -289,8 +419,10 @@ def softmax_before_the_loss(s: Step, l: int, right: Numbers) -> Numbers:
     also={"cotangent": _broadcast_gradient},
 )
 def targets_broadcast(s: Step, l: int, right: Numbers) -> Numbers:
-    """Predictions of shape (n, 1) meet targets of shape (n,), which NumPy broadcasts to all n x n differences. Each prediction is so
-    compared with every target, and the network learns their mean."""
+    """Predictions of shape (n, 1) meet targets of shape (n,), which NumPy broadcasts to
+    all n x n differences. Each prediction is so compared with every target, and the
+    network learns their mean.
+    """
     e = s.a(l) - s.y.T
     return (e * e).sum() / (s.n * s.n)
 
@@ -303,8 +435,11 @@ def targets_broadcast(s: Step, l: int, right: Numbers) -> Numbers:
     also={"BP1": _unfused_gradient},
 )
 def log_of_zero(s: Step, l: int, right: Numbers) -> Numbers:
-    """The binary cross-entropy and its gradient are computed as they stand in the book. Where the sigmoid has rounded to exactly 0 or 1,
-    that is 0 times log 0, and 0/0 in the gradient, and neither is a number."""
+    """The binary cross-entropy and its gradient are computed as they stand in the book.
+
+    Where the sigmoid has rounded to exactly 0 or 1, that is 0 times log 0, and 0/0 in
+    the gradient, and neither is a number.
+    """
     a = s.a(l)
     return (a.log() * -s.y - (1.0 - a).log() * (1.0 - s.y)).sum() / terms(s)
 
@@ -317,7 +452,10 @@ def log_of_zero(s: Step, l: int, right: Numbers) -> Numbers:
     also={"cotangent": _clipped_gradient},
 )
 def error_clipped(s: Step, l: int, right: Numbers) -> Numbers:
-    """The error is clipped to between -1 and 1 before it is squared. Beyond 1 the loss is then flat and its gradient 0, so nothing is
-    learned from the worst predictions."""
+    """The error is clipped to between -1 and 1 before it is squared.
+
+    Beyond 1 the loss is then flat and its gradient 0, so nothing is learned from the
+    worst predictions.
+    """
     e = -(-(s.a(l) - s.y).maximum(-1.0)).maximum(-1.0)
     return (e * e).sum() / terms(s)

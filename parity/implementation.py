@@ -1,8 +1,9 @@
 """check: is somebody's backpropagation right, and where it is not, which mistake is it.
 
-`run(case)` is given a small training, a `Task`: names, plain arrays, a few steps of x, y and a learning rate that changes. It returns one
-dict per step with whatever it has: "output", "loss", "dW", "db", "W", "b" (after the step), and if it can "z", "a" and "delta". The less
-it shows, the more is inferred.
+`run(case)` is given a small training, a `Task`: names, plain arrays, a few steps of x,
+y and a learning rate that changes. It returns one dict per step with whatever it has:
+"output", "loss", "dW", "db", "W", "b" (after the step), and if it can "z", "a" and
+"delta". The less it shows, the more is inferred.
 
 >>> import parity
 >>> parity.assert_correct(run)  # in a test suite, or: @pytest.mark.parametrize("case", parity.cases_for(run), ids=str)
@@ -29,9 +30,11 @@ Cases = Task | Case | str | Iterable[Task | Case | str]
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found: findings in the order in which they are best read, and what they rest on.
+    """What a check found: findings in the order in which they are best read, and what
+    they rest on.
 
-    `tasks` are the names of what ran, `unsupported` of what raised NotImplementedError, `shown` the quantities that were judged.
+    `tasks` are the names of what ran, `unsupported` of what raised NotImplementedError,
+    `shown` the quantities that were judged.
     """
 
     name: str
@@ -40,11 +43,15 @@ class CheckReport:
     unsupported: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     arrays: int = 0
-    unjudged: int = 0  # arrays of which nothing could be said: rounding alone may take half of their digits
+    # arrays of which nothing could be said: rounding alone may take half of their
+    # digits
+    unjudged: int = 0
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong; other conventions, lost digits and notes are said, but pass."""
+        """Whether nothing is wrong; other conventions, lost digits and notes are said,
+        but pass.
+        """
         return not any(finding.verdict == WRONG for finding in self.findings)
 
     @property
@@ -63,12 +70,23 @@ class CheckReport:
         rest = [finding.verdict for finding in self.findings if finding.verdict != WRONG]
         others = [_count(rest.count(kind), each) for kind, each in _OTHERS.items() if kind in rest]
         if self.unjudged and self.unjudged == self.arrays:
-            return f"NOT JUDGED. {self.name}: {_count(self.arrays, 'array')} of {_count(len(self.tasks), 'task')}, too little to judge by"
+            return (
+                f"NOT JUDGED. {self.name}: {_count(self.arrays, 'array')} of "
+                f"{_count(len(self.tasks), 'task')}, too little to judge by"
+            )
         if not self.passed:
             wrong = _count(sum(finding.verdict == WRONG for finding in self.findings), "finding")
-            return f"WRONG. {self.name}: {', '.join([wrong, *others])}, in {_count(len(self.tasks), 'task')}"
-        judged = f"{_count(self.arrays - self.unjudged, 'array')} of {_count(len(self.tasks), 'task')}"
-        return f"RIGHT. {self.name}: {judged}, each within what rounding allows{''.join(f', {each}' for each in others)}"
+            return (
+                f"WRONG. {self.name}: {', '.join([wrong, *others])}, in "
+                f"{_count(len(self.tasks), 'task')}"
+            )
+        judged = (
+            f"{_count(self.arrays - self.unjudged, 'array')} of {_count(len(self.tasks), 'task')}"
+        )
+        return (
+            f"RIGHT. {self.name}: {judged}, each within what rounding "
+            f"allows{''.join(f', {each}' for each in others)}"
+        )
 
     def lines(self) -> Iterator[str]:
         """The verdict, and what it rests on."""
@@ -77,10 +95,15 @@ class CheckReport:
             yield f"{number}. {_SAID.get(finding.verdict, '')}{finding.sentence}"
             yield from (f"   {line}" for line in _details(finding))
         if self.unjudged:
-            told = "rounding alone may take half of the digits; show more of each step, or check in float64"
+            told = (
+                "rounding alone may take half of the digits; show more of each step, or check in "
+                "float64"
+            )
             yield f"Not judged: {_count(self.unjudged, 'array')}, where {told}"
         if self.unsupported:
-            yield f"Not supported (NotImplementedError), and so not tried: {_some(self.unsupported)}"
+            yield (
+                f"Not supported (NotImplementedError), and so not tried: {_some(self.unsupported)}"
+            )
         hidden = [name for name in KEYS[1:] if name not in self.shown]
         if hidden:
             yield f"Not shown, and so judged by what comes of it alone: {', '.join(hidden)}"
@@ -94,7 +117,11 @@ class CheckReport:
 
 
 _OTHERS = {CONVENTION: "other convention", "imprecise": "loss of digits", NOTE: "note"}
-_SAID = {CONVENTION: "Another convention, which is not wrong: ", "imprecise": "Digits are lost: ", NOTE: "Note: "}
+_SAID = {
+    CONVENTION: "Another convention, which is not wrong: ",
+    "imprecise": "Digits are lost: ",
+    NOTE: "Note: ",
+}
 
 
 def _count(number: int, noun: str) -> str:
@@ -119,11 +146,16 @@ def _details(finding: Finding) -> Iterator[str]:
         yield f"{where}: {finding.bug}"
 
 
-def check(run: Program, cases: Cases | None = None, *, hard: bool = False, **declared: Any) -> CheckReport:
-    """Run the program on the tasks in this process, and judge what it shows. An endless loop is not ended: `parity check` does that.
+def check(
+    run: Program, cases: Cases | None = None, *, hard: bool = False, **declared: Any
+) -> CheckReport:
+    """Run the program on the tasks in this process, and judge what it shows.
 
-    `cases` are tasks, cases of the table or names of probes; `hard` adds tasks at the edge of what floats can hold. What the program
-    supports and how it lays out its arrays is given by keyword, or as attributes of `run`, or as names in its module.
+    An endless loop is not ended: `parity check` does that.
+
+    `cases` are tasks, cases of the table or names of probes; `hard` adds tasks at the
+    edge of what floats can hold. What the program supports and how it lays out its
+    arrays is given by keyword, or as attributes of `run`, or as names in its module.
 
     Errors: ValueError for an unknown name, TypeError where `run` cannot be called.
     """
@@ -136,27 +168,47 @@ def check(run: Program, cases: Cases | None = None, *, hard: bool = False, **dec
     return report(getattr(run, "__name__", type(run).__name__), said, fits, tasks, found)
 
 
-def assert_correct(run: Program, cases: Cases | None = None, *, hard: bool = False, **declared: Any) -> None:
-    """`check` for a test suite. Errors: AssertionError with the report where something is wrong."""
+def assert_correct(
+    run: Program, cases: Cases | None = None, *, hard: bool = False, **declared: Any
+) -> None:
+    """`check` for a test suite.
+    Errors: AssertionError with the report where something is wrong.
+    """
     found = check(run, cases, hard=hard, **declared)
     if not found.passed:
         raise AssertionError(str(found))
 
 
 def cases_for(run: Callable[..., Any], *, hard: bool = False, **declared: Any) -> list[Task]:
-    """The tasks of `check`, to parametrise a test with: pass each of them to `assert_correct`."""
+    """The tasks of `check`, to parametrise a test with: pass each of them to
+    `assert_correct`.
+    """
     return tasks_for(declaration_of(run, **declared), hard=hard)
 
 
-def check_command(target: str, *, hard: bool = False, timeout: float = 60.0, **declared: Any) -> CheckReport:
-    """`check` of FILE_OR_MODULE[:NAME] in a process of its own, which is ended when its time is up.
+def check_command(
+    target: str, *, hard: bool = False, timeout: float = 60.0, **declared: Any
+) -> CheckReport:
+    """`check` of FILE_OR_MODULE[:NAME] in a process of its own, which is ended when its
+    time is up.
 
     Errors: sandbox.Unusable where there is no such program.
     """
     done = sandbox.perform(target, declared, hard=hard, timeout=timeout)
-    came = [(task, found) for task, found in zip(done.tasks, done.outcomes, strict=True) if found is not None]
+    came = [
+        (task, found)
+        for task, found in zip(done.tasks, done.outcomes, strict=True)
+        if found is not None
+    ]
     ended = [Problem(WRONG, done.ended)] if done.ended else []
-    return report(target, done.declared, done.fits, [task for task, _ in came], [found for _, found in came], ended)
+    return report(
+        target,
+        done.declared,
+        done.fits,
+        [task for task, _ in came],
+        [found for _, found in came],
+        ended,
+    )
 
 
 def report(
@@ -174,13 +226,20 @@ def report(
     problems += [(problem, task.name) for task, found in both for problem in found.problems]
     runs, misfits = fitted([task for task, _ in tried], [found.arrays for _, found in tried], fits)
     shown = {key[1] for _, found in tried for key in found.arrays}
-    problems += [(problem, "") for problem in (*misfits, *_nothing(shown, problems), *_other_dtype(tried))]
+    problems += [
+        (problem, "") for problem in (*misfits, *_nothing(shown, problems), *_other_dtype(tried))
+    ]
     findings = [*_grouped(problems), *_diagnosed(runs, declared)]
-    findings += _undeclared(declared) if any(finding.verdict == WRONG for finding in findings) else ()
+    findings += (
+        _undeclared(declared) if any(finding.verdict == WRONG for finding in findings) else ()
+    )
     names = tuple(task.name for task, _ in tried)
     unsupported = tuple(task.name for task, found in both if not found.supported)
     judged = tuple(name for name in KEYS if name in shown or (name == "a" and "output" in shown))
-    counts = sum(len(found.arrays) for _, found in tried), vague(runs, declared.conventions) if not findings else 0
+    counts = (
+        sum(len(found.arrays) for _, found in tried),
+        vague(runs, declared.conventions) if not findings else 0,
+    )
     if counts[0] and counts[0] == counts[1]:
         findings = list(_grouped((problem, "") for problem in _nothing(set(), ())))
     return CheckReport(name, _in_order(findings), names, unsupported, judged, *counts)
@@ -188,12 +247,16 @@ def report(
 
 def _undeclared(declared: Declaration) -> Iterator[Finding]:
     """What fails may be what nobody said that it can do."""
-    names = [name for name in ("activations", "losses", "optimizers") if getattr(declared, name) is None]
+    names = [
+        name for name in ("activations", "losses", "optimizers") if getattr(declared, name) is None
+    ]
     if names:
         *most, last = names
         what = f"{', '.join(most)} and {last}" if most else last
         told = f"declaration: says nothing of {what}, so run was given all of them"
-        yield Finding("", NOTE, f"{told}; if it knows only some, say which, as in optimizers = ('sgd',)")
+        yield Finding(
+            "", NOTE, f"{told}; if it knows only some, say which, as in optimizers = ('sgd',)"
+        )
 
 
 def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -204,22 +267,40 @@ def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def _other_layout(declared: Declaration, fits: Declaration) -> Iterator[Problem]:
     if fits != declared:
-        has, want = (f"layout = {each.layout!r}, samples = {each.samples!r}" for each in (declared, fits))
-        yield Problem(WRONG, f"run: raises an exception with {has}, as declared or by default, but none with {want}: declare that")
+        has, want = (
+            f"layout = {each.layout!r}, samples = {each.samples!r}" for each in (declared, fits)
+        )
+        yield Problem(
+            WRONG,
+            f"run: raises an exception with {has}, as declared or by default, but none with "
+            f"{want}: declare that",
+        )
 
 
 def _nothing(shown: set[str], problems: Sequence[tuple[Problem, str]]) -> Iterator[Problem]:
     if not shown and not any(problem.verdict == WRONG for problem, _ in problems):
-        yield Problem(WRONG, f"run: shows nothing that can be judged, expected dicts with keys among {', '.join(KEYS)}")
+        yield Problem(
+            WRONG,
+            f"run: shows nothing that can be judged, expected dicts with keys among "
+            f"{', '.join(KEYS)}",
+        )
 
 
 def _other_dtype(tried: Sequence[tuple[Task, Outcome]]) -> Iterator[Problem]:
     """A dtype that is not the declared one."""
-    pairs = {(task.dtype, str(a.dtype), key[1]) for task, found in tried for key, a in found.arrays.items() if key[1] != "loss"}
+    pairs = {
+        (task.dtype, str(a.dtype), key[1])
+        for task, found in tried
+        for key, a in found.arrays.items()
+        if key[1] != "loss"
+    }
     for want in sorted({want for want, _, _ in pairs}):
         for has in sorted({has for declared, has, _ in pairs if declared == want != has}):
             names = ", ".join(name for name in KEYS if (want, has, name) in pairs)
-            yield Problem(NOTE, f"run: {names}: dtype is {has}, expected {want}, by whose precision it is judged")
+            yield Problem(
+                NOTE,
+                f"run: {names}: dtype is {has}, expected {want}, by whose precision it is judged",
+            )
 
 
 def _grouped(problems: Iterable[tuple[Problem, str]]) -> Iterator[Finding]:
@@ -230,11 +311,15 @@ def _grouped(problems: Iterable[tuple[Problem, str]]) -> Iterator[Finding]:
     for (verdict, sentence), found in groups.items():
         tasks = list(dict.fromkeys(task for task, _ in found if task))
         detail = f": {found[0][1]}" if found[0][1] else ""
-        yield Finding("", verdict, sentence, evidence=(f"In {_some(tasks)}{detail}",) if tasks else ())
+        yield Finding(
+            "", verdict, sentence, evidence=(f"In {_some(tasks)}{detail}",) if tasks else ()
+        )
 
 
 def _diagnosed(runs: Sequence[Run], declared: Declaration) -> list[Finding]:
-    """The diagnosis, without the declared conventions that it is better without; those are named."""
+    """The diagnosis, without the declared conventions that it is better without; those
+    are named.
+    """
     kept, unused = list(declared.conventions), []
     found = diagnose_runs(runs, kept) if runs else []
     for name in declared.conventions if found else ():
@@ -242,5 +327,9 @@ def _diagnosed(runs: Sequence[Run], declared: Declaration) -> list[Finding]:
         if len(without) < len(found):
             kept.remove(name)
             found = without
-            unused.append(Finding(name, NOTE, f"declaration: conventions has {name!r}, which run does not follow"))
+            unused.append(
+                Finding(
+                    name, NOTE, f"declaration: conventions has {name!r}, which run does not follow"
+                )
+            )
     return [*found, *unused]

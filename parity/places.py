@@ -1,4 +1,6 @@
-"""Where in a network a mistake can stand: conditions on its spec and a layer, and what several of them say together."""
+"""Where in a network a mistake can stand: conditions on its spec and a layer, and what
+several of them say together.
+"""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -10,8 +12,10 @@ from parity.record import Spec
 Place: TypeAlias = Callable[[Spec, int], bool]
 
 LOGITS = "softmax_cross_entropy"
-BY_SAMPLES = ("half_squared_error", "cross_entropy", LOGITS)  # the losses that average over the samples alone
-BY_ENTRIES = ("mse", "mae", "binary_cross_entropy", "sigmoid_cross_entropy")  # and those over samples and outputs
+# the losses that average over the samples alone
+BY_SAMPLES = ("half_squared_error", "cross_entropy", LOGITS)
+# and those over samples and outputs
+BY_ENTRIES = ("mse", "mae", "binary_cross_entropy", "sigmoid_cross_entropy")
 
 
 def terms(s: Step) -> float:
@@ -55,12 +59,16 @@ def is_curved(spec: Spec, l: int) -> bool:
 
 
 def is_pulled(spec: Spec, l: int) -> bool:
-    """A layer whose delta is made with f': not one whose loss and activation have a delta of their own."""
+    """A layer whose delta is made with f': not one whose loss and activation have a
+    delta of their own.
+    """
     return is_hidden(spec, l) or not formulas.is_fused(spec.loss, spec.activations[l - 1][0])
 
 
 def is_fused(spec: Spec, l: int) -> bool:
-    """An output layer whose loss and activation have a delta of their own, without f'."""
+    """An output layer whose loss and activation have a delta of their own, without
+    f'.
+    """
     return not is_pulled(spec, l)
 
 

@@ -1,6 +1,8 @@
-"""Plain numbers with the operations of `Bounded`, so that one formula serves both: what a program of the dtype really computes.
+"""Plain numbers with the operations of `Bounded`, so that one formula serves both: what
+a program of the dtype really computes.
 
-No error is carried, every operation is rounded by NumPy in the dtype of the array on the left, and scalars are rounded into it first.
+No error is carried, every operation is rounded by NumPy in the dtype of the array on
+the left, and scalars are rounded into it first.
 """
 
 from typing import Any, ClassVar, TypeAlias
@@ -14,7 +16,10 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 
 
 class Plain:
-    """An array of one dtype that a formula over bounded arrays can be run on. Shapes: any."""
+    """An array of one dtype that a formula over bounded arrays can be run on.
+
+    Shapes: any.
+    """
 
     __slots__ = ("value",)
     __array_ufunc__: ClassVar[None] = None  # an ndarray on the left leaves the operation to us
@@ -24,7 +29,9 @@ class Plain:
 
     @property
     def format(self) -> "Plain":
-        """Whoever widens a constant for the formula asks here: it stays in the dtype."""
+        """Whoever widens a constant for the formula asks here: it stays in the
+        dtype.
+        """
         return self
 
     def widen(self, array: Any) -> Array:

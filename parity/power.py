@@ -1,11 +1,15 @@
-"""The power of the proof: how small an error is noticed, measured by putting the error in; beside it, what other tools notice.
+"""The power of the proof: how small an error is noticed, measured by putting the error
+in; beside it, what other tools notice.
 
-A quantity q of a right record is replaced by q (1 + eps), computed in the wider format and rounded into the record's dtype, so that
-an eps below the unit of rounding changes some entries only. The *smallest eps noticed* is the first of 2^-60, 2^(-60 + 1/64), ..., 2^4
-(1.1 % apart) at which the array is refused; inf where none is; 0 for a false alarm: the right array itself is refused. What accepts an
-array accepts an interval of each entry, and q (1 + eps) only moves on as eps grows, so bisection finds the first. Scale errors are
-positive; of the negative ones eps = -1, an array of zeros, is tried beside. The bounds of this proof are tried on all eight equations,
-other tools, by the tolerances in their source, on dW of the first layer.
+A quantity q of a right record is replaced by q (1 + eps), computed in the wider format
+and rounded into the record's dtype, so that an eps below the unit of rounding changes
+some entries only. The *smallest eps noticed* is the first of 2^-60, 2^(-60 + 1/64),
+..., 2^4 (1.1 % apart) at which the array is refused; inf where none is; 0 for a false
+alarm: the right array itself is refused. What accepts an array accepts an interval of
+each entry, and q (1 + eps) only moves on as eps grows, so bisection finds the first.
+Scale errors are positive; of the negative ones eps = -1, an array of zeros, is tried
+beside. The bounds of this proof are tried on all eight equations, other tools, by the
+tolerances in their source, on dW of the first layer.
 """
 
 import zlib
@@ -45,7 +49,9 @@ PLACES = {  # equation: the quantity that is scaled, and its name in words
 
 @dataclass(frozen=True)
 class Tool:
-    """How others compare a gradient: with PyTorch's, or with central differences, which need float64."""
+    """How others compare a gradient: with PyTorch's, or with central differences, which
+    need float64.
+    """
 
     name: str
     source: str
@@ -65,11 +71,13 @@ def _passes(check: Callable[..., object], got: Array, expected: Array, **setting
 
 
 def _assert_close(got: Array, expected: Array) -> bool:
-    return _passes(import_module("torch.testing").assert_close, got, expected)  # by name: torch is imported in torch_twin alone
+    # by name: torch is imported in torch_twin alone
+    return _passes(import_module("torch.testing").assert_close, got, expected)
 
 
 def _check_grads(got: Array, expected: Array) -> bool:
-    rng = np.random.default_rng(zlib.crc32(expected.tobytes()))  # another direction for each gradient, the same one for each eps
+    # another direction for each gradient, the same one for each eps
+    rng = np.random.default_rng(zlib.crc32(expected.tobytes()))
     direction, weight = rng.standard_normal(got.shape), rng.standard_normal()
     a, b = (weight * np.vdot(direction, gradient) for gradient in (got, expected))
     return bool(abs(a - b) < 1e-6 or abs(a - b) < 1e-6 * abs(a + b))
@@ -79,19 +87,48 @@ _numpy_ml = partial(_passes, np.testing.assert_almost_equal, decimal=3)
 _tinygrad = partial(_passes, np.testing.assert_allclose, atol=1e-4, rtol=1e-3)
 _gradcheck = partial(np.allclose, atol=1e-5, rtol=1e-3)
 TOOLS = (
-    Tool("llm.c", "test_gpt2.c, check_tensor: |got - expected| <= 2e-2", lambda got, want: bool((abs(got - want) <= 2e-2).all())),
-    Tool("numpy-ml", "numpy_ml/tests/test_nn.py, test_FullyConnected: assert_almost_equal, decimal=3", _numpy_ml),
-    Tool("tinygrad", "test/test_ops.py, helper_test_op: assert_allclose, atol=1e-4, rtol=1e-3", _tinygrad),
-    Tool("torch.autograd.gradcheck", "defaults: central differences with eps=1e-6, atol=1e-5, rtol=1e-3", _gradcheck, differences=True),
-    Tool("autograd check_grads", "autograd/test_util.py: along one random direction, 1e-6", _check_grads, differences=True),
-    Tool("torch.testing.assert_close", "defaults: atol=1e-7, rtol=1e-7 in float64, 1e-5, 1.3e-6 in float32", _assert_close),
+    Tool(
+        "llm.c",
+        "test_gpt2.c, check_tensor: |got - expected| <= 2e-2",
+        lambda got, want: bool((abs(got - want) <= 2e-2).all()),
+    ),
+    Tool(
+        "numpy-ml",
+        "numpy_ml/tests/test_nn.py, test_FullyConnected: assert_almost_equal, decimal=3",
+        _numpy_ml,
+    ),
+    Tool(
+        "tinygrad",
+        "test/test_ops.py, helper_test_op: assert_allclose, atol=1e-4, rtol=1e-3",
+        _tinygrad,
+    ),
+    Tool(
+        "torch.autograd.gradcheck",
+        "defaults: central differences with eps=1e-6, atol=1e-5, rtol=1e-3",
+        _gradcheck,
+        differences=True,
+    ),
+    Tool(
+        "autograd check_grads",
+        "autograd/test_util.py: along one random direction, 1e-6",
+        _check_grads,
+        differences=True,
+    ),
+    Tool(
+        "torch.testing.assert_close",
+        "defaults: atol=1e-7, rtol=1e-7 in float64, 1e-5, 1.3e-6 in float32",
+        _assert_close,
+    ),
     Tool("numpy.allclose", "defaults: atol=1e-8, rtol=1e-5", np.allclose),
 )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A right array, and what accepts or refuses another in its place. `name` is an equation's label or a tool's name."""
+    """A right array, and what accepts or refuses another in its place.
+
+    `name` is an equation's label or a tool's name.
+    """
 
     name: str
     right: Array
@@ -106,14 +143,19 @@ class Comparison:
 
 
 def scaled(q: Array, eps: float) -> Array:
-    """q (1 + eps), computed in the wider format and rounded into q's dtype. Shapes: any."""
+    """q (1 + eps), computed in the wider format and rounded into q's dtype.
+
+    Shapes: any.
+    """
     wide = FORMATS[q.dtype.name].widen(q)
     return (wide + wide * eps).astype(q.dtype)
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one comparison noticed in one dtype: the smallest eps of each net, and in how many nets an array of zeros passes."""
+    """What one comparison noticed in one dtype: the smallest eps of each net, and in
+    how many nets an array of zeros passes.
+    """
 
     name: str
     dtype: str
@@ -121,7 +163,9 @@ class Row:
     zeros_pass: int
 
     def noticed_in(self, share: float) -> float:
-        """The smallest scale error that is noticed in at least this share of the nets."""
+        """The smallest scale error that is noticed in at least this share of the
+        nets.
+        """
         return float(np.quantile(self.smallest, share, method="inverted_cdf"))
 
     @property
@@ -138,11 +182,20 @@ class Row:
         """Plain data; null for what is never noticed."""
         figures = {name: self.noticed_in(share) for name, share in SHARES.items()}
         finite = {name: eps if np.isfinite(eps) else None for name, eps in figures.items()}
-        return {"name": self.name, "dtype": self.dtype, **finite, "zeros_pass": self.zeros_pass, "false_alarms": self.false_alarms}
+        return {
+            "name": self.name,
+            "dtype": self.dtype,
+            **finite,
+            "zeros_pass": self.zeros_pass,
+            "false_alarms": self.false_alarms,
+        }
 
     def __str__(self) -> str:
         name = f"{self.name}, {PLACES[self.name][1]}" if self.name in PLACES else self.name
-        figures = "".join(f"{eps:>9.1e}" if np.isfinite(eps) else f"{'never':>9}" for eps in map(self.noticed_in, SHARES.values()))
+        figures = "".join(
+            f"{eps:>9.1e}" if np.isfinite(eps) else f"{'never':>9}"
+            for eps in map(self.noticed_in, SHARES.values())
+        )
         return f"  {self.dtype}  {name:<34}{figures}{self.zeros_pass:>13}{self.false_alarms:>14}"
 
 
@@ -160,13 +213,23 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether no right quantity was refused by the bounds: what is measured is then their power."""
+        """Whether no right quantity was refused by the bounds: what is measured is then
+        their power.
+        """
         return all(row.false_alarms == 0 for row in self.rows if row.name in PLACES)
 
     def lines(self) -> Iterator[str]:
-        """What was found in one sentence, then the table, then where the other tools' tolerances stand."""
-        ours, theirs = (" and ".join(f"{self.row(name, dtype).median:.1e}" for dtype in DTYPES) for name in ("BP4", "numpy.allclose"))
-        where = f"Smallest scale error noticed in dW of layer 1, median over {self.nets} random nets, {' and '.join(DTYPES)}"
+        """What was found in one sentence, then the table, then where the other tools'
+        tolerances stand.
+        """
+        ours, theirs = (
+            " and ".join(f"{self.row(name, dtype).median:.1e}" for dtype in DTYPES)
+            for name in ("BP4", "numpy.allclose")
+        )
+        where = (
+            f"Smallest scale error noticed in dW of layer 1, median over {self.nets} random "
+            f"nets, {' and '.join(DTYPES)}"
+        )
         yield f"{where}: ours {ours}; numpy.allclose {theirs}"
         yield f"{'':<45}{'median':>9}{'in 90 %':>9}{'worst':>9}{'zeros pass':>13}{'false alarms':>14}"
         yield "ours, by equation"
@@ -180,37 +243,61 @@ class Report:
         return {"nets": self.nets, "seed": self.seed, "rows": [row.as_json() for row in self.rows]}
 
 
-def power(nets: int = 200, seed: int = 0, on_progress: Callable[[], object] = lambda: None) -> Report:
-    """Measure on so many random networks, the same in both dtypes; `on_progress` is called after each. Errors: ValueError for nets < 1."""
+def power(
+    nets: int = 200, seed: int = 0, on_progress: Callable[[], object] = lambda: None
+) -> Report:
+    """Measure on so many random networks, the same in both dtypes; `on_progress` is
+    called after each.
+    Errors: ValueError for nets < 1.
+    """
     if nets < 1:
         raise ValueError(f"power: nets has {nets}, expected 1 or more")
     found: dict[tuple[str, str], list[tuple[float, bool]]] = {}
     for number in range(nets):
         for dtype in DTYPES:
             for each in comparisons(*random_net(seed, number, dtype)):
-                found.setdefault((each.name, dtype), []).append((each.smallest(), each.accepts(np.zeros_like(each.right))))
+                found.setdefault((each.name, dtype), []).append(
+                    (each.smallest(), each.accepts(np.zeros_like(each.right)))
+                )
         on_progress()
-    rows = (Row(*key, tuple(eps for eps, _ in each), sum(passes for _, passes in each)) for key, each in found.items())
+    rows = (
+        Row(*key, tuple(eps for eps, _ in each), sum(passes for _, passes in each))
+        for key, each in found.items()
+    )
     return Report(nets, seed, tuple(rows))
 
 
 def random_net(seed: int, number: int, dtype: str) -> tuple[Network, Array, Array, Loss]:
-    """Network `number`, with x, y and a loss: 2 or 3 layers, widths 3 to 39, n 2 to 32, weights as torch initialises them.
+    """Network `number`, with x, y and a loss: 2 or 3 layers, widths 3 to 39, n 2 to 32,
+    weights as torch initialises them.
 
-    Activations, loss and the kind of its targets: any that go together. Both dtypes get the same numbers, rounded.
+    Activations, loss and the kind of its targets: any that go together. Both dtypes get
+    the same numbers, rounded.
     """
     rng = np.random.default_rng([seed, number])
     sizes = tuple(map(int, rng.integers(3, 40, size=rng.integers(3, 5))))
     hidden = tuple(map(str, rng.choice(TRAINABLE, len(sizes) - 2)))
     loss = str(rng.choice([*LOSSES]))
     output, targets = str(rng.choice(outputs_of(loss))), str(rng.choice(targets_of(loss)))
-    case = Case("power", sizes, hidden, output, loss, targets, batch=int(rng.integers(2, 33)), dtype=dtype, seed=int(rng.integers(2**32)))
+    case = Case(
+        "power",
+        sizes,
+        hidden,
+        output,
+        loss,
+        targets,
+        batch=int(rng.integers(2, 33)),
+        dtype=dtype,
+        seed=int(rng.integers(2**32)),
+    )
     x, y, _ = next(case.steps())
     return mlp(sizes, hidden, output, seed=case.seed, dtype=dtype), x, y, case.make_loss()
 
 
 def comparisons(net: Network, x: Array, y: Array, loss: Loss) -> Iterator[Comparison]:
-    """All of them on one step: refnet's arrays are the right ones, the other tools expect PyTorch's or the central differences."""
+    """All of them on one step: refnet's arrays are the right ones, the other tools
+    expect PyTorch's or the central differences.
+    """
     model = twin(net)
     expected = record_torch(model, x, y, twin_loss(loss), twin_optimizer(SGD(), model)).layers[0].dW
     numeric = central_differences(net, x, y, loss) if net.dtype == np.float64 else None
@@ -224,9 +311,14 @@ def comparisons(net: Network, x: Array, y: Array, loss: Loss) -> Iterator[Compar
 
 
 def scaled_statements(record: StepRecord) -> dict[str, Statement]:
-    """Of each equation the statement whose quantity is scaled: on the first layer, BP1's on the last."""
+    """Of each equation the statement whose quantity is scaled: on the first layer,
+    BP1's on the last.
+    """
     made = [s for s in statements(record) if s.layer in (None, 1) or s.equation == "BP1"]
-    return {label: next(s for s in made if (s.equation, s.quantity) == (label, quantity)) for label, (quantity, _) in PLACES.items()}
+    return {
+        label: next(s for s in made if (s.equation, s.quantity) == (label, quantity))
+        for label, (quantity, _) in PLACES.items()
+    }
 
 
 def certified(statement: Statement) -> Callable[[Array], bool]:
@@ -235,7 +327,10 @@ def certified(statement: Statement) -> Callable[[Array], bool]:
 
 
 def central_differences(net: Network, x: Array, y: Array, loss: Loss, step: float = 1e-6) -> Array:
-    """dC/dW of layer 1, entry by entry, as torch.autograd.gradcheck takes it. Shapes: (fan_out, fan_in)."""
+    """dC/dW of layer 1, entry by entry, as torch.autograd.gradcheck takes it.
+
+    Shapes: (fan_out, fan_in).
+    """
     net = net.copy()
     W = net.layers[0].W
     dW = np.empty_like(W)

@@ -1,8 +1,11 @@
-"""The probes: small runs, chosen so that no catalogued mistake stays hidden in all of them.
+"""The probes: small runs, chosen so that no catalogued mistake stays hidden in all of
+them.
 
-They have what mistakes hide without: several samples and several outputs, biases, another activation in each layer, square layers with an
-asymmetric W beside layers of distinct widths, dead units, more than one step, a learning rate that changes, settings far from their
-defaults. Some are what a mistake needs to be seen at all: one sample, one output, logits beyond the range of exp, sure predictions.
+They have what mistakes hide without: several samples and several outputs, biases,
+another activation in each layer, square layers with an asymmetric W beside layers of
+distinct widths, dead units, more than one step, a learning rate that changes, settings
+far from their defaults. Some are what a mistake needs to be seen at all: one sample,
+one output, logits beyond the range of exp, sure predictions.
 """
 
 from collections.abc import Callable
@@ -29,13 +32,27 @@ class Probe:
 
 
 def sure(run: Run) -> Run:
-    """Targets that the network is already sure of: its outputs are exactly 0 or 1, and right."""
+    """Targets that the network is already sure of: its outputs are exactly 0 or 1, and
+    right.
+    """
     W, b = tuple(np.abs(W) for W in run.W), tuple(np.abs(b) + b.dtype.type(60) for b in run.b)
-    return replace(run, W=W, b=b, steps=tuple(replace(step, x=np.abs(step.x), y=np.ones_like(step.y)) for step in run.steps))
+    return replace(
+        run,
+        W=W,
+        b=b,
+        steps=tuple(replace(step, x=np.abs(step.x), y=np.ones_like(step.y)) for step in run.steps),
+    )
 
 
 def _probe(name: str, *edits: Callable[[Run], Run], **what: Any) -> Probe:
-    case = Case("probe", sizes=(3, 4, 4, 2), hidden=("sigmoid", "tanh"), loss="mse", targets="values", batch=5)
+    case = Case(
+        "probe",
+        sizes=(3, 4, 4, 2),
+        hidden=("sigmoid", "tanh"),
+        loss="mse",
+        targets="values",
+        batch=5,
+    )
     return Probe(name, replace(case, **what), *edits)
 
 
@@ -43,36 +60,109 @@ def _rule(optimizer: str, **settings: Any) -> dict[str, Any]:
     return {"optimizer": optimizer, "settings": settings}
 
 
-_CLASSES: dict[str, Any] = {"sizes": (3, 4, 3), "hidden": ("tanh",), "loss": "softmax_cross_entropy", "targets": "labels"}
-_BINARY: dict[str, Any] = {"sizes": (3, 4, 2), "hidden": ("tanh",), "loss": "sigmoid_cross_entropy", "targets": "probabilities"}
+_CLASSES: dict[str, Any] = {
+    "sizes": (3, 4, 3),
+    "hidden": ("tanh",),
+    "loss": "softmax_cross_entropy",
+    "targets": "labels",
+}
+_BINARY: dict[str, Any] = {
+    "sizes": (3, 4, 2),
+    "hidden": ("tanh",),
+    "loss": "sigmoid_cross_entropy",
+    "targets": "probabilities",
+}
 
 PROBES = (
     _probe("mixed activations"),
-    _probe("square layers", sizes=(3, 3, 3, 3), hidden=("tanh", "sigmoid"), output="sigmoid", loss="half_squared_error"),
-    _probe("rectifiers", sizes=(3, 5, 5, 2), hidden=("relu", "leaky_relu"), output="tanh", slope=0.2),
-    _probe("softmax and squares", sizes=(3, 4, 3), hidden=("relu",), output="softmax", loss="half_squared_error"),
+    _probe(
+        "square layers",
+        sizes=(3, 3, 3, 3),
+        hidden=("tanh", "sigmoid"),
+        output="sigmoid",
+        loss="half_squared_error",
+    ),
+    _probe(
+        "rectifiers", sizes=(3, 5, 5, 2), hidden=("relu", "leaky_relu"), output="tanh", slope=0.2
+    ),
+    _probe(
+        "softmax and squares",
+        sizes=(3, 4, 3),
+        hidden=("relu",),
+        output="softmax",
+        loss="half_squared_error",
+    ),
     _probe("classes", **_CLASSES),
-    _probe("classes as probabilities", **{**_CLASSES, "output": "softmax", "loss": "cross_entropy", "targets": "distributions"}),
+    _probe(
+        "classes as probabilities",
+        **{**_CLASSES, "output": "softmax", "loss": "cross_entropy", "targets": "distributions"},
+    ),
     _probe("binary", **_BINARY),
-    _probe("binary as probabilities", **{**_BINARY, "output": "sigmoid", "loss": "binary_cross_entropy"}),
-    _probe("absolute error", sizes=(3, 4, 2), hidden=("leaky_relu",), output="sigmoid", loss="mae", slope=0.3),
+    _probe(
+        "binary as probabilities",
+        **{**_BINARY, "output": "sigmoid", "loss": "binary_cross_entropy"},
+    ),
+    _probe(
+        "absolute error",
+        sizes=(3, 4, 2),
+        hidden=("leaky_relu",),
+        output="sigmoid",
+        loss="mae",
+        slope=0.3,
+    ),
     _probe("one sample", sizes=(4, 5, 3), hidden=("sigmoid",), batch=1),
     _probe("one output", sizes=(3, 4, 1), hidden=("tanh",)),
     _probe("one layer", sizes=(3, 3), hidden=(), output="sigmoid", loss="half_squared_error"),
     _probe("huge logits", **{**_CLASSES, "deviation": 2000.0}),
-    _probe("huge logits as probabilities", sizes=(3, 4, 3), hidden=("identity",), output="softmax", loss="mse", deviation=2000.0),
+    _probe(
+        "huge logits as probabilities",
+        sizes=(3, 4, 3),
+        hidden=("identity",),
+        output="softmax",
+        loss="mse",
+        deviation=2000.0,
+    ),
     _probe("sure of it", sure, **{**_BINARY, "output": "sigmoid", "loss": "binary_cross_entropy"}),
     _probe("momentum", **_rule("sgd", lr=0.5, momentum=0.7)),
     _probe("momentum with dampening", **_rule("sgd", lr=0.5, momentum=0.7, dampening=0.3)),
     _probe("Nesterov momentum", **_rule("sgd", lr=0.5, momentum=0.7, nesterov=True)),
     _probe("weight decay", **_rule("sgd", lr=0.5, momentum=0.7, weight_decay=0.3)),
-    _probe("Adagrad", **_rule("adagrad", lr=0.1, lr_decay=0.2, weight_decay=0.3, initial_accumulator_value=0.1, eps=0.01)),
+    _probe(
+        "Adagrad",
+        **_rule(
+            "adagrad",
+            lr=0.1,
+            lr_decay=0.2,
+            weight_decay=0.3,
+            initial_accumulator_value=0.1,
+            eps=0.01,
+        ),
+    ),
     _probe("RMSprop", **_rule("rmsprop", lr=0.1, alpha=0.8, eps=0.01, weight_decay=0.3)),
-    _probe("RMSprop with momentum", **_rule("rmsprop", lr=0.1, alpha=0.8, eps=0.01, momentum=0.7, centered=True)),
+    _probe(
+        "RMSprop with momentum",
+        **_rule("rmsprop", lr=0.1, alpha=0.8, eps=0.01, momentum=0.7, centered=True),
+    ),
     _probe("Adam", **_rule("adam", lr=0.1, betas=(0.7, 0.9), eps=0.01)),
-    _probe("Adam on square layers", sizes=(3, 3, 3), hidden=("tanh",), **_rule("adam", lr=0.1, betas=(0.7, 0.9), eps=0.01)),
-    _probe("AMSGrad with weight decay", **_rule("adam", lr=0.1, betas=(0.7, 0.4), eps=0.01, amsgrad=True, weight_decay=0.3)),
+    _probe(
+        "Adam on square layers",
+        sizes=(3, 3, 3),
+        hidden=("tanh",),
+        **_rule("adam", lr=0.1, betas=(0.7, 0.9), eps=0.01),
+    ),
+    _probe(
+        "AMSGrad with weight decay",
+        **_rule("adam", lr=0.1, betas=(0.7, 0.4), eps=0.01, amsgrad=True, weight_decay=0.3),
+    ),
     _probe("AdamW", **_rule("adamw", lr=0.1, betas=(0.7, 0.9), eps=0.01, weight_decay=0.3)),
-    _probe("more samples than inputs, more inputs than classes", **{**_CLASSES, "sizes": (4, 5, 3), "batch": 7}),
-    _probe("three hidden layers", sizes=(3, 4, 2, 4, 2), hidden=("tanh", "softmax", "leaky_relu"), slope=0.2),
+    _probe(
+        "more samples than inputs, more inputs than classes",
+        **{**_CLASSES, "sizes": (4, 5, 3), "batch": 7},
+    ),
+    _probe(
+        "three hidden layers",
+        sizes=(3, 4, 2, 4, 2),
+        hidden=("tanh", "softmax", "leaky_relu"),
+        slope=0.2,
+    ),
 )

@@ -1,9 +1,11 @@
-"""One training step as a program: a slot for each equation, so that any of them can be exchanged for another form, or for a mistake.
+"""One training step as a program: a slot for each equation, so that any of them can be
+exchanged for another form, or for a mistake.
 
-The same program runs on plain numbers, which is what somebody's code computes, and on bounded ones, which is what may be said of it. A
-step is lazy: each array is made when it is first asked for, by the function in its slot, and made once. What is `known` is not made at
-all; and who looks on through `observe` may put another array in the place of one that was made: what somebody's record shows instead of
-what the program predicts.
+The same program runs on plain numbers, which is what somebody's code computes, and on
+bounded ones, which is what may be said of it. A step is lazy: each array is made when
+it is first asked for, by the function in its slot, and made once. What is `known` is
+not made at all; and who looks on through `observe` may put another array in the place
+of one that was made: what somebody's record shows instead of what the program predicts.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -37,7 +39,8 @@ class Slot(NamedTuple):
 class Step:
     """One training step by the functions of its slots; layers count from 1, a(0) is x.
 
-    Slots, each a function of the step and of where it stands, that return what is named:
+    Slots, each a function of the step and of where it stands, that return what is
+    named:
 
         read(s, part)              the W or b that the step works with     (as `start`)
         z(s, l), a(s, l)           weighted input and activation           (n, fan_out)
@@ -64,13 +67,26 @@ class Step:
         observe: Callable[[Quantity, Numbers], Numbers] = lambda quantity, predicted: predicted,
         known: Callable[[Quantity], Numbers | None] = lambda quantity: None,
     ) -> None:
-        """A step of a run that starts from these weights and this state, or after the step before it."""
+        """A step of a run that starts from these weights and this state, or after the
+        step before it.
+        """
         self.spec, self.x, self.y, self.previous = spec, x, y, previous
-        self.h, self.t, self.n, self.L = spec.hyperparameters, spec.step, float(x.shape[0]), len(spec.sizes) - 1
+        self.h, self.t, self.n, self.L = (
+            spec.hyperparameters,
+            spec.step,
+            float(x.shape[0]),
+            len(spec.sizes) - 1,
+        )
         self.k, self.lr = float(spec.sizes[-1]), float(spec.hyperparameters["lr"])
         self.rule = RULE_ENTRIES[spec.optimizer]()
         self.keeps = self.rule.keeps(self.h)
-        self._start, self._state, self._exchanged, self._observe, self._known = start, state, exchanged or {}, observe, known
+        self._start, self._state, self._exchanged, self._observe, self._known = (
+            start,
+            state,
+            exchanged or {},
+            observe,
+            known,
+        )
         self._made: dict[Any, Numbers] = {}
 
     # what is there
@@ -80,8 +96,14 @@ class Step:
         return self._start[part] if self.previous is None else self.previous.new(part)
 
     def old(self, key: str, part: Part) -> Numbers | None:
-        """A vector of the state before the step; None where the rule has not made it yet."""
-        return self._state.get((key, part)) if self.previous is None else self.previous.state(key, part)
+        """A vector of the state before the step; None where the rule has not made it
+        yet.
+        """
+        return (
+            self._state.get((key, part))
+            if self.previous is None
+            else self.previous.state(key, part)
+        )
 
     def f(self, l: int) -> tuple[str, Mapping[str, float]]:
         """Name and parameters of a layer's activation."""
@@ -162,13 +184,22 @@ class Step:
         yield ("loss", self.L)
         for l in range(self.L, 0, -1):
             yield from (("delta", l), ("db", l), ("dW", l))
-        yield from ((f"{key} of {part.name}", part.layer) for part in self.parts for key in self.keeps)
+        yield from (
+            (f"{key} of {part.name}", part.layer) for part in self.parts for key in self.keeps
+        )
         yield from ((part.name, part.layer) for part in self.parts)
 
     def make(self, quantity: Quantity) -> Numbers:
         """One of the arrays that a record may show."""
         name, l = quantity
-        made = {"z": self.z, "a": self.a, "loss": lambda _: self.cost(), "delta": self.delta, "db": self.db, "dW": self.dW}.get(name)
+        made = {
+            "z": self.z,
+            "a": self.a,
+            "loss": lambda _: self.cost(),
+            "delta": self.delta,
+            "db": self.db,
+            "dW": self.dW,
+        }.get(name)
         if made is not None:
             return made(l)
         key, _, part = name.rpartition(" of ")
@@ -199,7 +230,11 @@ def _weighted_input(s: Step, l: int) -> Numbers:
 
 
 def _cotangent(s: Step, l: int) -> Numbers:
-    return formulas.loss_gradient(s.spec.loss, s.a(l), s.y) if l == s.L else s.delta(l + 1) @ s.W(l + 1)
+    return (
+        formulas.loss_gradient(s.spec.loss, s.a(l), s.y)
+        if l == s.L
+        else s.delta(l + 1) @ s.W(l + 1)
+    )
 
 
 def _output_delta(s: Step, l: int) -> Numbers:
@@ -222,14 +257,18 @@ def _kept(key: str) -> Callable[[Step, Part], Numbers]:
     def new_state(s: Step, part: Part) -> Numbers:
         new = {name: s.state(name, part) for name in s.rule.inputs(key, s.h)}
         old = {} if s.old(key, part) is None else {key: s.old(key, part)}
-        return formulas.new_state(s.spec.optimizer, key, _rule_of(s), s.start(part), s.decayed(part), old, new)
+        return formulas.new_state(
+            s.spec.optimizer, key, _rule_of(s), s.start(part), s.decayed(part), old, new
+        )
 
     return new_state
 
 
 def _step(s: Step, part: Part) -> Numbers:
     new = {key: s.state(key, part) for key in s.keeps}
-    return formulas.new_parameters(s.spec.optimizer, _rule_of(s), s.t, s.start(part), s.decayed(part), new)
+    return formulas.new_parameters(
+        s.spec.optimizer, _rule_of(s), s.t, s.start(part), s.decayed(part), new
+    )
 
 
 RIGHT: dict[str, Callable[..., Numbers]] = {

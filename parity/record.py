@@ -16,7 +16,9 @@ from refnet.training import Step
 
 @dataclass(frozen=True)
 class Spec:
-    """What was asked for: plain data, names as in refnet, hyper-parameters by torch's names with this step's lr."""
+    """What was asked for: plain data, names as in refnet, hyper-parameters by torch's
+    names with this step's lr.
+    """
 
     sizes: tuple[int, ...]
     activations: tuple[tuple[str, dict[str, float]], ...]
@@ -29,7 +31,9 @@ class Spec:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Every W and b, and the optimizer's vectors, each flat in the order W1, b1, W2, ..."""
+    """Every W and b, and the optimizer's vectors, each flat in the order W1, b1, W2,
+    ...
+    """
 
     W: tuple[Array, ...]
     b: tuple[Array, ...]
@@ -38,7 +42,9 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class LayerRecord:
-    """What one layer did: z, a and delta (n, fan_out), dW (fan_out, fan_in), db (fan_out,). None is *not shown*."""
+    """What one layer did: z, a and delta (n, fan_out), dW (fan_out, fan_in), db
+    (fan_out,). None is *not shown*.
+    """
 
     z: Array | None = None
     a: Array | None = None
@@ -49,7 +55,11 @@ class LayerRecord:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One training step. Everything but spec, x, y and before may be absent: None is *not shown*, never *passed*."""
+    """One training step.
+
+    Everything but spec, x, y and before may be absent: None is *not shown*, never
+    *passed*.
+    """
 
     spec: Spec
     x: Array
@@ -60,17 +70,23 @@ class StepRecord:
     after: Snapshot | None
 
 
-def record_refnet(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, optimizer: str | Optimizer) -> StepRecord:
-    """Take one training step with refnet, by the teaching path, and record it. Network and optimizer advance.
+def record_refnet(
+    net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, optimizer: str | Optimizer
+) -> StepRecord:
+    """Take one training step with refnet, by the teaching path, and record it.
+
+    Network and optimizer advance.
 
     Shapes: x (n, fan_in), y as the loss wants it.
-    Errors: ValueError or TypeError for unusable input, FloatingPointError for a step that would not be finite.
+    Errors: ValueError or TypeError for unusable input, FloatingPointError for a step
+        that would not be finite.
     """
     loss, optimizer = net.trainable_with(loss), named("optimizer", Optimizer, OPTIMIZERS, optimizer)
     with np.errstate(over="ignore", invalid="ignore"):  # the step refuses what comes of it, by name
         trace = net.forward(x)
         targets = net.check_targets(loss, y, len(trace.output))
-        x_given, y_given = trace[0].a_prev.copy(), targets.copy()  # before anything could write into them
+        # before anything could write into them
+        x_given, y_given = trace[0].a_prev.copy(), targets.copy()
         gradients = net.backward(trace, loss, targets)
         value = loss.value(trace.output, targets)
     optimizer.bind(net)
@@ -80,26 +96,57 @@ def record_refnet(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, op
 
 
 class FitRecorder:
-    """Records the steps that `fit` really takes: pass it as `on_step`, and get each StepRecord in `keep`.
+    """Records the steps that `fit` really takes: pass it as `on_step`, and get each
+    StepRecord in `keep`.
 
     Loss and optimizer are those given to `fit`, the optimizer as the same object.
     """
 
-    def __init__(self, net: Network, loss: str | Loss, optimizer: Optimizer, keep: Callable[[StepRecord], object]) -> None:
+    def __init__(
+        self,
+        net: Network,
+        loss: str | Loss,
+        optimizer: Optimizer,
+        keep: Callable[[StepRecord], object],
+    ) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"FitRecorder: optimizer has type {type(optimizer).__name__}, expected the object given to fit")
-        self._net, self._loss, self._optimizer, self._keep = net, net.trainable_with(loss), optimizer, keep
+            raise TypeError(
+                f"FitRecorder: optimizer has type {type(optimizer).__name__}, expected the "
+                f"object given to fit"
+            )
+        self._net, self._loss, self._optimizer, self._keep = (
+            net,
+            net.trainable_with(loss),
+            optimizer,
+            keep,
+        )
         optimizer.bind(net)
         self._state, self._steps = snapshot(net, optimizer).state, optimizer.state["steps"]
 
     def __call__(self, step: Step) -> None:
-        """Record one step. Errors: ValueError where another optimizer than the recorder's took it."""
+        """Record one step.
+        Errors: ValueError where another optimizer than the recorder's took it.
+        """
         self._steps += 1
         if self._optimizer.state["steps"] != self._steps:
             counts = f"has taken {self._optimizer.state['steps']} steps, expected {self._steps}"
-            raise ValueError(f"FitRecorder: {self._optimizer} {counts}; it wants the optimizer of fit")
-        before = replace(snapshot(_over(self._net, step.before), self._optimizer), state=self._state)
-        record = _record(self._net, self._loss, self._optimizer, before, step.x, step.y, step.trace, step.gradients, step.loss)
+            raise ValueError(
+                f"FitRecorder: {self._optimizer} {counts}; it wants the optimizer of fit"
+            )
+        before = replace(
+            snapshot(_over(self._net, step.before), self._optimizer), state=self._state
+        )
+        record = _record(
+            self._net,
+            self._loss,
+            self._optimizer,
+            before,
+            step.x,
+            step.y,
+            step.trace,
+            step.gradients,
+            step.loss,
+        )
         self._state = snapshot(self._net, self._optimizer).state
         self._keep(record)
 
@@ -142,6 +189,7 @@ def _record(
         str(net.dtype),
     )
     layers = tuple(
-        LayerRecord(t.z.copy(), t.a.copy(), g.delta.copy(), g.dW.copy(), g.db.copy()) for t, g in zip(trace, gradients, strict=True)
+        LayerRecord(t.z.copy(), t.a.copy(), g.delta.copy(), g.dW.copy(), g.db.copy())
+        for t, g in zip(trace, gradients, strict=True)
     )
     return StepRecord(spec, x.copy(), y.copy(), before, layers, value, snapshot(net, optimizer))

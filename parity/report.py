@@ -1,4 +1,6 @@
-"""What is printed: the header, the tables, and progress: rich on a terminal, plain lines elsewhere, nothing when quiet."""
+"""What is printed: the header, the tables, and progress: rich on a terminal, plain
+lines elsewhere, nothing when quiet.
+"""
 
 import platform
 import sys
@@ -14,7 +16,11 @@ import refnet
 
 
 class Screen:
-    """Where lines go. On a terminal with rich installed there is colour and a progress bar; elsewhere plain text."""
+    """Where lines go.
+
+    On a terminal with rich installed there is colour and a progress bar; elsewhere
+    plain text.
+    """
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
@@ -23,7 +29,9 @@ class Screen:
     def line(self, text: str = "", style: str = "") -> None:
         """Print one line."""
         if self._rich is not None:
-            self._rich.print(text, style=style or None, highlight=False, markup=False, soft_wrap=True)
+            self._rich.print(
+                text, style=style or None, highlight=False, markup=False, soft_wrap=True
+            )
         elif not self._quiet:
             print(text, flush=True)
 
@@ -36,19 +44,32 @@ class Screen:
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Callable[[], None]]:
-        """A bar under the lines while the block runs; yields the function that moves it on by one."""
+        """A bar under the lines while the block runs; yields the function that moves it
+        on by one.
+        """
         if self._rich is None:
             yield lambda: None
             return
         bars = import_module("rich.progress")
-        with bars.Progress(*bars.Progress.get_default_columns(), bars.MofNCompleteColumn(), console=self._rich, transient=True) as bar:
+        with bars.Progress(
+            *bars.Progress.get_default_columns(),
+            bars.MofNCompleteColumn(),
+            console=self._rich,
+            transient=True,
+        ) as bar:
             task = bar.add_task(title, total=total)
             yield lambda: bar.advance(task)
 
 
 def environment() -> dict[str, str]:
-    """What the figures were made with: versions, the BLAS kernel of NumPy, and its threads now."""
-    found = {"refnet": refnet.__version__, "python": platform.python_version(), "numpy": np.__version__}
+    """What the figures were made with: versions, the BLAS kernel of NumPy, and its
+    threads now.
+    """
+    found = {
+        "refnet": refnet.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
     for package in ("torch", "scikit-learn"):
         try:
             found[package] = version(package)
@@ -58,7 +79,9 @@ def environment() -> dict[str, str]:
 
 
 def blas() -> dict[str, str]:
-    """The BLAS that NumPy calls: library, kernel and threads, as far as threadpoolctl can tell."""
+    """The BLAS that NumPy calls: library, kernel and threads, as far as threadpoolctl
+    can tell.
+    """
     try:
         pools = import_module("threadpoolctl").threadpool_info()
     except ModuleNotFoundError:
@@ -68,15 +91,22 @@ def blas() -> dict[str, str]:
     if pool is None:
         return {"blas": "unknown", "blas_threads": "unknown"}
     return {
-        "blas": f"{pool['internal_api']} {pool['version']}, kernel {pool.get('architecture', 'unknown')}",
+        "blas": f"{pool['internal_api']} {pool['version']}, kernel "
+        f"{pool.get('architecture', 'unknown')}",
         "blas_threads": str(pool["num_threads"]),
     }
 
 
 def header(torch_threads: int | None = None) -> list[str]:
-    """The environment in two lines; without PyTorch where it has no part in the work."""
+    """The environment in two lines; without PyTorch where it has no part in the
+    work.
+    """
     e = environment()
-    torch = "" if torch_threads is None else f"   PyTorch {e['torch']}   scikit-learn {e['scikit-learn']}"
+    torch = (
+        ""
+        if torch_threads is None
+        else f"   PyTorch {e['torch']}   scikit-learn {e['scikit-learn']}"
+    )
     threads = "" if torch_threads is None else f", PyTorch {torch_threads}"
     return [
         f"refnet {e['refnet']}   Python {e['python']}   NumPy {e['numpy']}{torch}",

@@ -1,7 +1,8 @@
-"""Where somebody's code runs: guarded in this process, or in one of its own that may hang or die. What comes back is arrays and sentences.
+"""Where somebody's code runs: guarded in this process, or in one of its own that may
+hang or die. What comes back is arrays and sentences.
 
-The command gives each program a process: it is killed when its time is up, and what it wrote is read without trusting it, arrays as
-numbers alone and the rest as JSON.
+The command gives each program a process: it is killed when its time is up, and what it
+wrote is read without trusting it, arrays as numbers alone and the rest as JSON.
 """
 
 import json
@@ -31,17 +32,25 @@ Program = Callable[[Task], Any]
 ADAPTED = ("gradient", "step")  # what a module may have instead of `run`
 HERE = Path(__file__).parent
 MINE = {str(HERE / name) for name in ("answer.py", "sandbox.py", "task.py")}
-FIND = "import sys; sys.path.insert(0, sys.argv[1]); from parity import sandbox; sys.path.append(sys.path.pop(0))"
-COMMAND = [sys.executable, "-P", "-c", f"{FIND}; sandbox.main(*sys.argv[2:])", str(HERE.parent)]  # this parity, wherever it lies
+FIND = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from parity import sandbox; "
+    "sys.path.append(sys.path.pop(0))"
+)
+# this parity, wherever it lies
+COMMAND = [sys.executable, "-P", "-c", f"{FIND}; sandbox.main(*sys.argv[2:])", str(HERE.parent)]
 
 
 class Unusable(Exception):
-    """There is no program to check: no such file, no such name, or an error when it was imported."""
+    """There is no program to check: no such file, no such name, or an error when it was
+    imported.
+    """
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one task: the arrays that it shows, and what is to be said of the call itself."""
+    """What became of one task: the arrays that it shows, and what is to be said of the
+    call itself.
+    """
 
     arrays: dict[Key, Array]
     problems: tuple[Problem, ...] = ()
@@ -52,22 +61,36 @@ class Outcome:
 
 
 def telling(tasks: Sequence[Task]) -> Task:
-    """The first task in which nothing fits when it is turned; the first of all where there is none."""
+    """The first task in which nothing fits when it is turned; the first of all where
+    there is none.
+    """
 
     def turns(task: Task) -> bool:
-        return any(into == out for into, out in pairwise(task.sizes)) or len(task.inputs.steps[0].x) in task.sizes
+        return (
+            any(into == out for into, out in pairwise(task.sizes))
+            or len(task.inputs.steps[0].x) in task.sizes
+        )
 
     return next((task for task in tasks if not turns(task)), tasks[0])
 
 
 def layout_of(run: Program, task: Task, declared: Declaration) -> Declaration:
-    """The declaration; where `run` raises an exception with it, the one of another layout in which it does not."""
-    others = [replace(declared, layout=layout, samples=way) for way in ("rows", "columns") for layout in ("out_in", "in_out")]
+    """The declaration; where `run` raises an exception with it, the one of another
+    layout in which it does not.
+    """
+    others = [
+        replace(declared, layout=layout, samples=way)
+        for way in ("rows", "columns")
+        for layout in ("out_in", "in_out")
+    ]
     return next((each for each in (declared, *others) if not _raises(run, task, each)), declared)
 
 
 def _raises(run: Program, task: Task, declared: Declaration) -> bool:
-    return any(" raised " in problem.sentence for problem in _call(run, task_of(task.name, task.inputs, declared)).problems)
+    return any(
+        " raised " in problem.sentence
+        for problem in _call(run, task_of(task.name, task.inputs, declared)).problems
+    )
 
 
 def outcome(run: Program, task: Task, declared: Declaration) -> Outcome:
@@ -94,15 +117,29 @@ def _call(run: Program, task: Task) -> Outcome:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - somebody's code may raise anything, sys.exit among it
-        problems = [Problem("wrong", f"run: raised {_where(error)}, expected one dict for each step", _message(error))]
+        problems = [
+            Problem(
+                "wrong",
+                f"run: raised {_where(error)}, expected one dict for each step",
+                _message(error),
+            )
+        ]
     return Outcome(arrays, (*problems, *_changed(inputs), *heard.problem()))
 
 
 def _where(error: BaseException) -> str:
     """Type and place of an exception: the innermost of somebody's own lines."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in MINE]
-    own = [frame for frame in frames if "site-packages" not in frame.filename and not frame.filename.startswith("<")] or frames
-    return type(error).__name__ + (f" in {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else "")
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in MINE
+    ]
+    own = [
+        frame
+        for frame in frames
+        if "site-packages" not in frame.filename and not frame.filename.startswith("<")
+    ] or frames
+    return type(error).__name__ + (
+        f" in {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
+    )
 
 
 def _message(error: BaseException) -> str:
@@ -119,16 +156,27 @@ def _told(error: BaseException) -> str:
 
 def _inputs(task: Task) -> dict[str, list[tuple[Array, bytes]]]:
     """The arrays that it is given, and what is in them."""
-    given = {"W": task.W, "b": task.b, "x": [step.x for step in task.steps], "y": [step.y for step in task.steps]}
+    given = {
+        "W": task.W,
+        "b": task.b,
+        "x": [step.x for step in task.steps],
+        "y": [step.y for step in task.steps],
+    }
     return {name: [(array, array.tobytes()) for array in arrays] for name, arrays in given.items()}
 
 
 def _changed(inputs: dict[str, list[tuple[Array, bytes]]]) -> Iterator[Problem]:
-    """Inputs that are no longer what they were: weights may be stepped in place, data may not."""
+    """Inputs that are no longer what they were: weights may be stepped in place, data
+    may not.
+    """
     for name, arrays in inputs.items():
         if any(array.tobytes() != before for array, before in arrays):
             verdict = "wrong" if name in ("x", "y") else "note"
-            yield Problem(verdict, f"run: {name} of the task has other numbers after the call, expected an input that is only read")
+            yield Problem(
+                verdict,
+                f"run: {name} of the task has other numbers after the call, expected an input "
+                f"that is only read",
+            )
 
 
 class _Heard(TextIOBase):
@@ -155,26 +203,38 @@ class _Heard(TextIOBase):
 
 
 def from_gradient(gradient: Callable[..., Any]) -> Program:
-    """`run` made of gradient(W, b, x, y) that returns (dW, db) or (loss, dW, db): parity takes the steps, by plain SGD."""
+    """`run` made of gradient(W, b, x, y) that returns (dW, db) or (loss, dW, db):
+    parity takes the steps, by plain SGD.
+    """
 
     def run(task: Task) -> Iterator[dict[str, Any]]:
         W, b = task.W, task.b
         for x, y, lr in task.steps:
-            *loss, dW, db = gradient([array.copy() for array in W], [array.copy() for array in b], x, y)
+            *loss, dW, db = gradient(
+                [array.copy() for array in W], [array.copy() for array in b], x, y
+            )
             W = [np.asarray(array) - lr * np.asarray(g) for array, g in zip(W, dW, strict=True)]
-            b = [np.asarray(array) - lr * np.reshape(g, np.shape(array)) for array, g in zip(b, db, strict=True)]
+            b = [
+                np.asarray(array) - lr * np.reshape(g, np.shape(array))
+                for array, g in zip(b, db, strict=True)
+            ]
             yield {"loss": loss[0] if loss else None, "dW": dW, "db": db, "W": W, "b": b}
 
     return _plain_sgd(run, gradient)
 
 
 def from_step(step: Callable[..., Any]) -> Program:
-    """`run` made of step(W, b, x, y, lr) that returns (W, b) after a step of plain SGD."""
+    """`run` made of step(W, b, x, y, lr) that returns (W, b) after a step of plain
+    SGD.
+    """
 
     def run(task: Task) -> Iterator[dict[str, Any]]:
         W, b = task.W, task.b
         for x, y, lr in task.steps:
-            W, b = map(list, step([np.array(array) for array in W], [np.array(array) for array in b], x, y, lr))
+            W, b = map(
+                list,
+                step([np.array(array) for array in W], [np.array(array) for array in b], x, y, lr),
+            )
             yield {"W": W, "b": b}
 
     return _plain_sgd(run, step)
@@ -194,17 +254,28 @@ def _plain_sgd(run: Any, program: Any) -> Program:
 
 
 def load(target: str) -> Program:
-    """The function FILE_OR_MODULE[:NAME]: `run`, else `gradient` or `step`, adapted. Errors: Unusable."""
+    """The function FILE_OR_MODULE[:NAME]: `run`, else `gradient` or `step`, adapted.
+    Errors: Unusable.
+    """
     place, name = split(target)
     module = _module(place)
     names = [name] if name else ["run", *ADAPTED]
     found = next((each for each in names if hasattr(module, each)), None)
     if found is None:
-        raise Unusable(f"{place}: has no {name or 'run'}, expected a function run(case){'' if name else ', gradient or step'}")
+        raise Unusable(
+            f"{place}: has no {name or 'run'}, expected a function "
+            f"run(case){'' if name else ', gradient or step'}"
+        )
     program = getattr(module, found)
     if not callable(program):
         raise Unusable(f"{place}: {found} has type {type(program).__name__}, expected a function")
-    return from_gradient(program) if found == "gradient" else from_step(program) if found == "step" else program
+    return (
+        from_gradient(program)
+        if found == "gradient"
+        else from_step(program)
+        if found == "step"
+        else program
+    )
 
 
 def split(target: str) -> tuple[str, str]:
@@ -240,7 +311,9 @@ def _of_file(path: Path) -> Any:
 
 
 def main(folder: str, target: str, given: str) -> None:
-    """The process of a program: everything that it finds goes into files of the folder, one set per task."""
+    """The process of a program: everything that it finds goes into files of the folder,
+    one set per task.
+    """
     place, options = Path(folder), json.loads(given)
     try:
         program = load(target)
@@ -269,7 +342,10 @@ def _write(file: Path, value: Any) -> None:
 
 
 def _save(folder: Path, number: int, found: Outcome) -> None:
-    np.savez(folder / f"{number}.npz", **{"/".join(map(str, key)): array for key, array in found.arrays.items()})  # type: ignore[arg-type]
+    np.savez(
+        folder / f"{number}.npz",
+        **{"/".join(map(str, key)): array for key, array in found.arrays.items()},
+    )  # type: ignore[arg-type]
     _write(folder / f"{number}.json", {"problems": found.problems, "supported": found.supported})
 
 
@@ -281,7 +357,11 @@ def _saved(folder: Path, number: int) -> Outcome | None:
         said = json.loads(file.read_text(encoding="utf-8"))
         with np.load(folder / f"{number}.npz", allow_pickle=False) as stored:
             arrays = {_key(text): stored[text] for text in stored.files}
-        return Outcome(arrays, tuple(Problem(*map(str, each)) for each in said["problems"]), bool(said["supported"]))
+        return Outcome(
+            arrays,
+            tuple(Problem(*map(str, each)) for each in said["problems"]),
+            bool(said["supported"]),
+        )
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise Unusable("the program has written over what parity keeps of it") from error
 
@@ -293,7 +373,9 @@ def _key(text: str) -> Key:
 
 @dataclass(frozen=True)
 class Performed:
-    """What a process did: tasks and outcomes, None for what was not finished, and how it ended, "" where it did as it should."""
+    """What a process did: tasks and outcomes, None for what was not finished, and how
+    it ended, "" where it did as it should.
+    """
 
     declared: Declaration
     fits: Declaration
@@ -302,24 +384,43 @@ class Performed:
     ended: str = ""
 
 
-def perform(target: str, given: dict[str, Any], *, hard: bool = False, timeout: float = 60.0) -> Performed:
-    """Run a target in a process of its own. Errors: Unusable where it never comes to the first task."""
+def perform(
+    target: str, given: dict[str, Any], *, hard: bool = False, timeout: float = 60.0
+) -> Performed:
+    """Run a target in a process of its own.
+    Errors: Unusable where it never comes to the first task.
+    """
     with TemporaryDirectory(prefix="parity-") as name:
         folder = Path(name)
-        ended = _process([*COMMAND, name, target, json.dumps({"declared": given, "hard": hard})], timeout)
-        said = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in folder.glob("*.json") if not file.stem.isdigit()}
+        ended = _process(
+            [*COMMAND, name, target, json.dumps({"declared": given, "hard": hard})], timeout
+        )
+        said = {
+            file.stem: json.loads(file.read_text(encoding="utf-8"))
+            for file in folder.glob("*.json")
+            if not file.stem.isdigit()
+        }
         if "unusable" in said or "declared" not in said:
-            raise Unusable(said.get("unusable") or f"{target}: importing it {ended or 'ended the process'}")
+            raise Unusable(
+                said.get("unusable") or f"{target}: importing it {ended or 'ended the process'}"
+            )
         declared = declaration(**said["declared"])
         tasks = tasks_for(declared, hard=hard)
         found = [_saved(folder, number) for number in range(len(tasks))]
         fits = declaration(**said.get("fits", said["declared"]))
-    over = "" if "done" in said else f"run: {ended or 'ended the process'} in the task {said['at']!r}, expected one dict for each step"
+    over = (
+        ""
+        if "done" in said
+        else f"run: {ended or 'ended the process'} in the task {said['at']!r}, expected one dict "
+        f"for each step"
+    )
     return Performed(declared, fits, tasks, found, over)
 
 
 def _process(command: list[str], timeout: float) -> str:
-    """Run it to its end, or to that of its time with all that it has started; how it ended otherwise than well."""
+    """Run it to its end, or to that of its time with all that it has started; how it
+    ended otherwise than well.
+    """
     environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **os.environ}
     quiet: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     with subprocess.Popen(command, env=environment, start_new_session=True, **quiet) as process:  # noqa: S603 - to run it is the task
@@ -338,5 +439,6 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
     """The process and those that it has started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    except (AttributeError, ProcessLookupError, PermissionError):  # no such thing on Windows; or it is gone
+    # no such thing on Windows; or it is gone
+    except (AttributeError, ProcessLookupError, PermissionError):
         process.kill()

@@ -1,7 +1,10 @@
-"""A run of somebody's program beside what the catalogue's programs would have done: what was shown takes the place of what is predicted.
+"""A run of somebody's program beside what the catalogue's programs would have done:
+what was shown takes the place of what is predicted.
 
-Where everything is shown, each equation is so judged from the record's own inputs, and a mistake is seen in its own place alone. Where
-only gradients or weights are shown, what is missing is carried along as bounded arrays, through every equation and every step.
+Where everything is shown, each equation is so judged from the record's own inputs, and
+a mistake is seen in its own place alone. Where only gradients or weights are shown,
+what is missing is carried along as bounded arrays, through every equation and every
+step.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,13 +26,19 @@ from refnet.checks import Array
 
 Placed: TypeAlias = tuple[Mistake, frozenset[int]]  # a mistake, and the layers in which it stands
 LAYER = ("z", "a", "delta", "dW", "db")
-SPELLED = 16.0  # the operations in which somebody may spell out one of ours, each rounded at the size of the array's largest entry
-LOOSE = {name: replace(fmt, wide=np.dtype(np.float64), unit=SPELLED * fmt.unit) for name, fmt in FORMATS.items()}
+# the operations in which somebody may spell out one of ours, each rounded at the size
+# of the array's largest entry
+SPELLED = 16.0
+LOOSE = {
+    name: replace(fmt, wide=np.dtype(np.float64), unit=SPELLED * fmt.unit)
+    for name, fmt in FORMATS.items()
+}
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What somebody shows of one training step, beside its inputs: arrays by quantity and layer, the loss as that of the last layer.
+    """What somebody shows of one training step, beside its inputs: arrays by quantity
+    and layer, the loss as that of the last layer.
 
     What is `taken` as it is, is not judged.
     """
@@ -57,7 +66,9 @@ class Run:
 
 
 class Station(NamedTuple):
-    """One array on the way: the largest share of its bound that it used, and that entry. inf where its shape or a NaN is wrong."""
+    """One array on the way: the largest share of its bound that it used, and that
+    entry. inf where its shape or a NaN is wrong.
+    """
 
     step: int  # from 0 on, in the run
     quantity: str
@@ -67,7 +78,8 @@ class Station(NamedTuple):
     got: float | None = None
     expected: float | None = None
     note: str = ""
-    vague: bool = False  # rounding alone may take half of the digits of an entry: nothing can be said
+    # rounding alone may take half of the digits of an entry: nothing can be said
+    vague: bool = False
     gap: float = np.inf  # the largest difference of an entry
 
     @property
@@ -84,14 +96,22 @@ class Station(NamedTuple):
 def run_of(records: Sequence[StepRecord]) -> Run:
     """The run that consecutive records show."""
     first = records[0].before
-    return Run(first.W, first.b, dict(first.state), tuple(Shown(r.spec, r.x, r.y, dict(_arrays(r))) for r in records))
+    return Run(
+        first.W,
+        first.b,
+        dict(first.state),
+        tuple(Shown(r.spec, r.x, r.y, dict(_arrays(r))) for r in records),
+    )
 
 
 def showing(run: Run, *quantities: str) -> Run:
     """The same run showing these quantities alone."""
 
     def reduced(step: Shown) -> Shown:
-        return replace(step, arrays={where: array for where, array in step.arrays.items() if where[0] in quantities})
+        return replace(
+            step,
+            arrays={where: array for where, array in step.arrays.items() if where[0] in quantities},
+        )
 
     return replace(run, steps=tuple(map(reduced, run.steps)))
 
@@ -105,21 +125,32 @@ def taking(run: Run, name: str) -> Run:
     """The same run with one quantity taken as it is, in every layer and step."""
 
     def taken(step: Shown) -> Shown:
-        return replace(step, taken=step.taken | {where for where in step.arrays if where[0] == name})
+        return replace(
+            step, taken=step.taken | {where for where in step.arrays if where[0] == name}
+        )
 
     return replace(run, steps=tuple(map(taken, run.steps)))
 
 
 def _arrays(record: StepRecord) -> Iterator[tuple[Quantity, Array]]:
     for l, layer in enumerate(record.layers, start=1):
-        yield from (((name, l), array) for name in LAYER if (array := getattr(layer, name)) is not None)
+        yield from (
+            ((name, l), array) for name in LAYER if (array := getattr(layer, name)) is not None
+        )
     if record.loss is not None:
         yield ("loss", len(record.layers)), np.asarray(record.loss)
     if record.after is not None:
         for name in ("W", "b"):
-            yield from (((name, l), array) for l, array in enumerate(getattr(record.after, name), start=1) if array is not None)
+            yield from (
+                ((name, l), array)
+                for l, array in enumerate(getattr(record.after, name), start=1)
+                if array is not None
+            )
         for key, vector in record.after.state.items():
-            yield from (((f"{key} of {part.name}", part.layer), piece) for part, piece in pieces(record.spec, vector).items())
+            yield from (
+                ((f"{key} of {part.name}", part.layer), piece)
+                for part, piece in pieces(record.spec, vector).items()
+            )
 
 
 def pieces(spec: Spec, vector: Array) -> dict[Part, Array]:
@@ -143,21 +174,48 @@ def steps(
     observe: Observe = lambda number, quantity, predicted: predicted,
     known: Known = lambda number, quantity: None,
 ) -> Iterator[Step]:
-    """The steps of a program with these mistakes on the run's inputs, each starting from what the one before it made."""
-    start = {Part(name, l): lift(array) for name in ("W", "b") for l, array in enumerate(getattr(run, name), start=1)}
-    state = {(key, part): lift(piece) for key, vector in run.state.items() for part, piece in pieces(run.spec, vector).items()}
+    """The steps of a program with these mistakes on the run's inputs, each starting
+    from what the one before it made.
+    """
+    start = {
+        Part(name, l): lift(array)
+        for name in ("W", "b")
+        for l, array in enumerate(getattr(run, name), start=1)
+    }
+    state = {
+        (key, part): lift(piece)
+        for key, vector in run.state.items()
+        for part, piece in pieces(run.spec, vector).items()
+    }
     placed = tuple(mistakes)
     step: Step | None = None
     for number, shown in enumerate(run.steps):
         look, know = partial(observe, number), partial(known, number)
-        step = Step(shown.spec, lift(shown.x), shown.y, start, state, step, exchanged(shown.spec, placed), look, know)
+        step = Step(
+            shown.spec,
+            lift(shown.x),
+            shown.y,
+            start,
+            state,
+            step,
+            exchanged(shown.spec, placed),
+            look,
+            know,
+        )
         yield step
 
 
 @np.errstate(all="ignore")
 def simulate(run: Run, mistakes: Iterable[Placed] = ()) -> list[StepRecord]:
-    """The records of a program with these mistakes, run in the dtype of the run on its inputs alone."""
-    return [_record(run, step) for step in steps(run, mistakes, lambda array: Plain(array.astype(run.spec.dtype, copy=False)))]
+    """The records of a program with these mistakes, run in the dtype of the run on its
+    inputs alone.
+    """
+    return [
+        _record(run, step)
+        for step in steps(
+            run, mistakes, lambda array: Plain(array.astype(run.spec.dtype, copy=False))
+        )
+    ]
 
 
 def _record(run: Run, step: Step) -> StepRecord:
@@ -165,7 +223,10 @@ def _record(run: Run, step: Step) -> StepRecord:
 
     def flat(of: Callable[[str, Part], Numbers]) -> dict[str, Array]:
         kept = [key for key in step.keeps if of(key, Part("W", 1)) is not None]
-        return {key: np.concatenate([of(key, part).value.ravel() for part in step.parts]) for key in kept}
+        return {
+            key: np.concatenate([of(key, part).value.ravel() for part in step.parts])
+            for key in kept
+        }
 
     def both(of: Callable[[Part], Numbers], name: str) -> tuple[Array, ...]:
         return tuple(of(Part(name, l)).value for l in layers)
@@ -173,37 +234,61 @@ def _record(run: Run, step: Step) -> StepRecord:
     made = tuple(LayerRecord(*(getattr(step, name)(l).value for name in LAYER)) for l in layers)
     before = Snapshot(both(step.start, "W"), both(step.start, "b"), flat(step.old))
     after = Snapshot(both(step.new, "W"), both(step.new, "b"), flat(step.state))
-    return StepRecord(step.spec, step.x.value, step.y, before, made, float(step.cost().value), after)
+    return StepRecord(
+        step.spec, step.x.value, step.y, before, made, float(step.cost().value), after
+    )
 
 
 @np.errstate(all="ignore")
 def distance(run: Run, mistakes: Iterable[Placed], station: "Station") -> float:
-    """How far one shown array is from a program's that has all the others as they are shown, as a share of its largest entry.
+    """How far one shown array is from a program's that has all the others as they are
+    shown, as a share of its largest entry.
 
     No judgement: it only decides in which order programs are judged.
     """
     got = run.steps[station.step].arrays[station.where]
-    dtype = float if np.isfinite(got).all() else run.spec.dtype  # what overflows does so in its own dtype
+    # what overflows does so in its own dtype
+    dtype = float if np.isfinite(got).all() else run.spec.dtype
     scale = abs(station.expected or 0.0)
-    lift, compare = lambda array: Plain(np.asarray(array, dtype)), lambda got, made: _apart(got, made.value, scale)
+    lift, compare = (
+        lambda array: Plain(np.asarray(array, dtype)),
+        lambda got, made: _apart(got, made.value, scale),
+    )
     return _at(run, mistakes, station, lift, compare, default=np.inf)
 
 
 def explains(run: Run, mistakes: Iterable[Placed], station: "Station") -> bool:
-    """Whether one shown array can come of a program that has all the others as they are shown."""
-    return _at(run, mistakes, station, _lift(run.spec.dtype), partial(_fits, station), default=False)
+    """Whether one shown array can come of a program that has all the others as they are
+    shown.
+    """
+    return _at(
+        run, mistakes, station, _lift(run.spec.dtype), partial(_fits, station), default=False
+    )
 
 
 def _fits(station: "Station", got: Array, made: Bounded) -> bool:
     return not _compare(station.step, station.where, got, _loosened(made, station.where)).off
 
 
-def _at(run: Run, mistakes: Iterable[Placed], station: "Station", lift: Callable[[Array], Numbers], compare: Any, default: Any) -> Any:
-    """What comparing gives at one station; the default where a wrong form does not fit these shapes."""
+def _at(
+    run: Run,
+    mistakes: Iterable[Placed],
+    station: "Station",
+    lift: Callable[[Array], Numbers],
+    compare: Any,
+    default: Any,
+) -> Any:
+    """What comparing gives at one station; the default where a wrong form does not fit
+    these shapes.
+    """
 
     def known(number: int, quantity: Quantity) -> Numbers | None:
         got = run.steps[number].arrays.get(quantity)
-        return None if got is None or (number, quantity) == (station.step, station.where) else _as_shown(quantity, got, lift)
+        return (
+            None
+            if got is None or (number, quantity) == (station.step, station.where)
+            else _as_shown(quantity, got, lift)
+        )
 
     try:
         with np.errstate(all="ignore"):
@@ -214,9 +299,15 @@ def _at(run: Run, mistakes: Iterable[Placed], station: "Station", lift: Callable
 
 
 def _as_shown(quantity: Quantity, got: Array, lift: Callable[[Array], Numbers]) -> Numbers:
-    """What is shown, as the numbers that a program goes on with; but f' may be made of z, of which a is the rounded value."""
+    """What is shown, as the numbers that a program goes on with; but f' may be made of
+    z, of which a is the rounded value.
+    """
     shown = lift(got)
-    return shown.like(shown.value, shown.unit * np.abs(shown.value)) if quantity[0] == "a" and isinstance(shown, Bounded) else shown
+    return (
+        shown.like(shown.value, shown.unit * np.abs(shown.value))
+        if quantity[0] == "a" and isinstance(shown, Bounded)
+        else shown
+    )
 
 
 def _lift(dtype: str) -> Callable[[Array], Bounded]:
@@ -225,11 +316,16 @@ def _lift(dtype: str) -> Callable[[Array], Bounded]:
 
 
 def _apart(got: Array, predicted: Array, scale: float) -> float:
-    """The largest difference as a share of the largest entry of either, or of what is expected here."""
+    """The largest difference as a share of the largest entry of either, or of what is
+    expected here.
+    """
     if got.shape != predicted.shape or (np.isfinite(got) != np.isfinite(predicted)).any():
         return np.inf
     known = np.isfinite(got)
-    gap, size = np.abs(got - predicted)[known], max(scale, *(np.abs(array[known]).max(initial=0.0) for array in (got, predicted)))
+    gap, size = (
+        np.abs(got - predicted)[known],
+        max(scale, *(np.abs(array[known]).max(initial=0.0) for array in (got, predicted))),
+    )
     return float(gap.max(initial=0.0) / size) if size else 0.0
 
 
@@ -242,12 +338,16 @@ def _shown(run: Run, number: int, step: Step) -> Iterator[Quantity]:
             yield quantity
 
 
-def judged(run: Run, mistakes: Iterable[Placed] = (), *, dtype: str | None = None, whole: bool = False) -> list[Station]:
-    """What a program with these mistakes says of each shown array, in order of computation: up to the first that is off, or the whole.
+def judged(
+    run: Run, mistakes: Iterable[Placed] = (), *, dtype: str | None = None, whole: bool = False
+) -> list[Station]:
+    """What a program with these mistakes says of each shown array, in order of
+    computation: up to the first that is off, or the whole.
 
     With a `dtype`, as if the program's arithmetic were in that one.
 
-    Every right way to write the program is allowed: a bound is that of its own formulas, with `SPELLED` roundings for each of theirs.
+    Every right way to write the program is allowed: a bound is that of its own
+    formulas, with `SPELLED` roundings for each of theirs.
 
     Errors: ValueError or IndexError where the mistake does not fit the shapes.
     """
@@ -261,8 +361,13 @@ def judged(run: Run, mistakes: Iterable[Placed] = (), *, dtype: str | None = Non
         if got is None:
             return allowed
         station = _compare(number, quantity, got, allowed)
-        if not np.isfinite(got).all() and not station.off and distance(run, mistakes, station) == np.inf:
-            station = station._replace(used=np.inf)  # the bound says nothing, but the program itself gives numbers there
+        if (
+            not np.isfinite(got).all()
+            and not station.off
+            and distance(run, mistakes, station) == np.inf
+        ):
+            # the bound says nothing, but the program itself gives numbers there
+            station = station._replace(used=np.inf)
         if quantity not in run.steps[number].taken:
             found[number, quantity] = station
         usable = got.shape == predicted.shape and np.isfinite(got).all() and station.note != "dtype"
@@ -279,7 +384,9 @@ def judged(run: Run, mistakes: Iterable[Placed] = (), *, dtype: str | None = Non
 
 
 def half_agrees(run: Run, station: Station) -> bool:
-    """Whether what is off is the second half of an array's digits alone, counted from the largest entry; of W and b, from their step's."""
+    """Whether what is off is the second half of an array's digits alone, counted from
+    the largest entry; of W and b, from their step's.
+    """
     got = run.steps[station.step].arrays.get(station.where)
     if got is None or station.note or not np.isfinite(got).all():
         return False
@@ -292,11 +399,16 @@ def half_agrees(run: Run, station: Station) -> bool:
 
 
 def _loosened(predicted: Bounded, quantity: Quantity) -> Bounded:
-    """With a rounding at the largest entry of the array; but an update's entries have nothing to do with each other."""
+    """With a rounding at the largest entry of the array; but an update's entries have
+    nothing to do with each other.
+    """
     if quantity[0] not in (*LAYER, "loss"):
         return predicted
     reach = predicted.reach
-    return predicted.like(predicted.value, predicted.error + predicted.unit * np.where(np.isfinite(reach), reach, 0).max(initial=0.0))
+    return predicted.like(
+        predicted.value,
+        predicted.error + predicted.unit * np.where(np.isfinite(reach), reach, 0).max(initial=0.0),
+    )
 
 
 def _compare(number: int, quantity: Quantity, got: Array, allowed: Bounded) -> Station:
@@ -308,8 +420,15 @@ def _compare(number: int, quantity: Quantity, got: Array, allowed: Bounded) -> S
         used = np.where(gap == 0, 0.0, np.where(np.isinf(allowed.error), 0.0, gap / allowed.error))
     used = np.where(np.isfinite(got), used, np.where(np.isinf(allowed.error), 0.0, np.inf))
     index = tuple(int(i) for i in np.unravel_index(int(used.argmax()), used.shape))
-    vague = bool((allowed.error > np.sqrt(np.finfo(allowed.format.dtype).eps) * np.abs(allowed.value).max(initial=0.0)).any())
-    station = Station(*where, float(used[index]), index, float(got[index]), float(allowed.value[index]))
+    vague = bool(
+        (
+            allowed.error
+            > np.sqrt(np.finfo(allowed.format.dtype).eps) * np.abs(allowed.value).max(initial=0.0)
+        ).any()
+    )
+    station = Station(
+        *where, float(used[index]), index, float(got[index]), float(allowed.value[index])
+    )
     return station._replace(vague=vague, gap=float(gap.max(initial=0.0)))
 
 
@@ -317,11 +436,26 @@ def run_of_case(case: Any, count: int | None = None) -> Run:
     """The inputs of a case as a run that shows nothing yet."""
     net, optimizer = case.network(), case.make_optimizer()
     optimizer.bind(net)
-    activations = tuple((layer.activation.name, layer.activation.parameters) for layer in net.layers)
+    activations = tuple(
+        (layer.activation.name, layer.activation.parameters) for layer in net.layers
+    )
     shown = []
     for t, (x, y, lr) in enumerate(case.steps(), start=1):
-        spec = Spec(case.sizes, activations, case.loss, case.optimizer, {**optimizer.hyperparameters, "lr": lr}, t, case.dtype)
+        spec = Spec(
+            case.sizes,
+            activations,
+            case.loss,
+            case.optimizer,
+            {**optimizer.hyperparameters, "lr": lr},
+            t,
+            case.dtype,
+        )
         shown.append(Shown(spec, x, y, {}))
     state = {name: vector.copy() for name, vector in optimizer.state.items() if name != "steps"}
     layers = net.layers
-    return Run(tuple(v.W.copy() for v in layers), tuple(v.b.copy() for v in layers), state, tuple(shown[:count]))
+    return Run(
+        tuple(v.W.copy() for v in layers),
+        tuple(v.b.copy() for v in layers),
+        state,
+        tuple(shown[:count]),
+    )

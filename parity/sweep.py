@@ -1,4 +1,6 @@
-"""The sweep: every case of the table, step by step; each side is certified, and from equal weights the two are compared."""
+"""The sweep: every case of the table, step by step; each side is certified, and from
+equal weights the two are compared.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +15,9 @@ from parity.torch_twin import restart
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """What one step came to: the results of either side's certificate, and their agreement where both started from equal weights."""
+    """What one step came to: the results of either side's certificate, and their
+    agreement where both started from equal weights.
+    """
 
     ours: tuple[Result, ...]
     theirs: tuple[Result, ...]
@@ -31,12 +35,22 @@ class StepOutcome:
             for result in results:
                 if result.status != PASSED:
                     return f"{side}: {result}"
-        return f"they part: {self.agreement}" if self.agreement is not None and not self.agreement.passed else None
+        return (
+            f"they part: {self.agreement}"
+            if self.agreement is not None and not self.agreement.passed
+            else None
+        )
 
     @property
     def worst(self) -> tuple[float, float, float]:
-        """The largest share of a bound that refnet used, that PyTorch used, and of the running bound that their difference did."""
-        return max(r.used for r in self.ours), max(r.used for r in self.theirs), self.agreement.worst if self.agreement else 0.0
+        """The largest share of a bound that refnet used, that PyTorch used, and of the
+        running bound that their difference did.
+        """
+        return (
+            max(r.used for r in self.ours),
+            max(r.used for r in self.theirs),
+            self.agreement.worst if self.agreement else 0.0,
+        )
 
 
 @dataclass(frozen=True)
@@ -54,20 +68,28 @@ class Outcome:
     @property
     def worst(self) -> tuple[float, float, float]:
         """The largest shares over all steps."""
-        ours, theirs, apart = (max(shares) for shares in zip(*(step.worst for step in self.steps), strict=True))
+        ours, theirs, apart = (
+            max(shares) for shares in zip(*(step.worst for step in self.steps), strict=True)
+        )
         return ours, theirs, apart
 
     @property
     def first(self) -> tuple[int, str] | None:
         """The first step, from 1 on, where something is wrong, and what."""
-        return next(((i, step.problem) for i, step in enumerate(self.steps, start=1) if step.problem), None)
+        return next(
+            ((i, step.problem) for i, step in enumerate(self.steps, start=1) if step.problem), None
+        )
 
     def __str__(self) -> str:
-        return f"{self.case.id}: " + (f"step {self.first[0]}, {self.first[1]}" if self.first else "every equation holds")
+        return f"{self.case.id}: " + (
+            f"step {self.first[0]}, {self.first[1]}" if self.first else "every equation holds"
+        )
 
 
 def sweep(cases: Iterable[Case]) -> Iterator[Outcome]:
-    """Run, certify and compare each case, one after the other; a case ends with its first wrong step, after which nothing can be said."""
+    """Run, certify and compare each case, one after the other; a case ends with its
+    first wrong step, after which nothing can be said.
+    """
     for case in cases:
         previous, steps = None, []
         for ours, theirs in side_by_side(case):
@@ -84,7 +106,9 @@ def outcome_of(ours: Certificate, theirs: Certificate, equal_start: bool = True)
 
 
 def side_by_side(case: Case) -> Iterator[tuple[StepRecord, StepRecord]]:
-    """The records of refnet, which goes on freely, and of its twin, which takes each step from refnet's weights and state."""
+    """The records of refnet, which goes on freely, and of its twin, which takes each
+    step from refnet's weights and state.
+    """
     net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
     for x, y, optimizer.lr in case.steps():
         ours = record_refnet(net, x, y, loss, optimizer)

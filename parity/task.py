@@ -1,4 +1,6 @@
-"""The tasks that somebody's program is given: small trainings, from the probes and from what the program declares that it supports."""
+"""The tasks that somebody's program is given: small trainings, from the probes and from
+what the program declares that it supports.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,10 +19,21 @@ from refnet.checks import Array
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS
 
-HARD = ("huge logits", "sure of it")  # in the name of a probe: what many a right program fails, for want of digits
+# in the name of a probe: what many a right program fails, for want of digits
+HARD = ("huge logits", "sure of it")
 FEWEST = 6  # tasks: where a declaration leaves fewer, there are some with other numbers
-USUAL = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}  # the output activation, where several will do
-SETTINGS = ("momentum", "dampening", "nesterov", "weight_decay", "amsgrad", "centered", "lr_decay", "initial_accumulator_value")
+# the output activation, where several will do
+USUAL = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
+SETTINGS = (
+    "momentum",
+    "dampening",
+    "nesterov",
+    "weight_decay",
+    "amsgrad",
+    "centered",
+    "lr_decay",
+    "initial_accumulator_value",
+)
 KNOWN = {
     "activations": TRAINABLE,
     "outputs": TRAINABLE,
@@ -36,10 +49,11 @@ KNOWN = {
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a program supports, None standing for everything, and how it lays out its arrays.
+    """What a program supports, None standing for everything, and how it lays out its
+    arrays.
 
-    `settings` are the optional hyper-parameters that its optimizers know, `conventions` the ids of what it does on purpose in another way
-    than PyTorch.
+    `settings` are the optional hyper-parameters that its optimizers know, `conventions`
+    the ids of what it does on purpose in another way than PyTorch.
     """
 
     activations: tuple[str, ...] | None = None
@@ -55,7 +69,9 @@ class Declaration:
     conventions: tuple[str, ...] = ()
 
     def outputs_behind(self, loss: str) -> tuple[str, ...]:
-        """The output activations that the loss allows: the declared ones, else those among its activations, else all."""
+        """The output activations that the loss allows: the declared ones, else those
+        among its activations, else all.
+        """
         allowed = outputs_of(loss)
         if self.outputs is not None:
             return tuple(name for name in self.outputs if name in allowed)
@@ -63,18 +79,28 @@ class Declaration:
 
     def kinds_of(self, loss: str) -> tuple[str, ...]:
         """The kinds of targets that a case of the loss may have."""
-        only = {"labels": "labels", "one_hot": "labels", "distributions": "distributions"}.get(self.targets or "")
-        return tuple(kind for kind in targets_of(loss) if kind == only or only not in targets_of(loss))
+        only = {"labels": "labels", "one_hot": "labels", "distributions": "distributions"}.get(
+            self.targets or ""
+        )
+        return tuple(
+            kind for kind in targets_of(loss) if kind == only or only not in targets_of(loss)
+        )
 
     def knows(self, case: Case) -> bool:
         """Whether it knows the update rule of a case."""
         asked = [name for name in case.settings if name in SETTINGS]
-        return case.optimizer in (self.optimizers or OPTIMIZERS) and (self.settings is None or set(asked) <= set(self.settings))
+        return case.optimizer in (self.optimizers or OPTIMIZERS) and (
+            self.settings is None or set(asked) <= set(self.settings)
+        )
 
     def fits(self, case: Case) -> bool:
         """Whether it supports a case."""
-        known = set(case.hidden) <= set(self.activations or TRAINABLE) and case.loss in (self.losses or LOSSES)
-        reads = case.output in self.outputs_behind(case.loss) and case.targets in self.kinds_of(case.loss)
+        known = set(case.hidden) <= set(self.activations or TRAINABLE) and case.loss in (
+            self.losses or LOSSES
+        )
+        reads = case.output in self.outputs_behind(case.loss) and case.targets in self.kinds_of(
+            case.loss
+        )
         return known and reads and self.knows(case) and self.sizes in (None, case.sizes)
 
 
@@ -85,12 +111,17 @@ def declaration(**given: Any) -> Declaration:
     """
     for name in given:
         if name not in NAMES:
-            raise ValueError(f"declaration: has the name {name!r}, expected one of {', '.join(NAMES)}")
-    return Declaration(**{name: _checked(name, value) for name, value in given.items() if value is not None})
+            raise ValueError(
+                f"declaration: has the name {name!r}, expected one of {', '.join(NAMES)}"
+            )
+    return Declaration(
+        **{name: _checked(name, value) for name, value in given.items() if value is not None}
+    )
 
 
 def declaration_of(program: Callable[..., Any], **given: Any) -> Declaration:
-    """What is given by keyword, else is an attribute of the function, else a name in its module.
+    """What is given by keyword, else is an attribute of the function, else a name in
+    its module.
 
     Errors: ValueError for an unknown name.
     """
@@ -116,7 +147,9 @@ def _checked(name: str, value: Any) -> Any:
 
 def _sizes(value: Iterable[Any]) -> tuple[int, ...]:
     sizes = tuple(value)
-    if len(sizes) < 2 or not all(isinstance(size, int | np.integer) and size >= 1 for size in sizes):
+    if len(sizes) < 2 or not all(
+        isinstance(size, int | np.integer) and size >= 1 for size in sizes
+    ):
         raise ValueError(f"declaration: sizes has {sizes}, expected at least two integers >= 1")
     return tuple(map(int, sizes))
 
@@ -140,7 +173,8 @@ class TaskStep(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One small training that `run` is given: names and plain arrays, in the declared layout, which are its own to keep.
+    """One small training that `run` is given: names and plain arrays, in the declared
+    layout, which are its own to keep.
 
     activations    one name per layer              slopes      of leaky_relu where a layer has it, else None
     settings       hyper-parameters but the lr     optimizer   their names and defaults are torch.optim's
@@ -169,11 +203,27 @@ def task_of(name: str, run: Run, declared: Declaration) -> Task:
     spec, columns = run.spec, declared.samples == "columns"
     slopes = tuple(parameters.get("slope") for _, parameters in spec.activations)
     settings = {name: value for name, value in spec.hyperparameters.items() if name != "lr"}
-    steps = [TaskStep(_turned(s.x, columns), _targets(s.y, run, declared), s.spec.hyperparameters["lr"]) for s in run.steps]
+    steps = [
+        TaskStep(_turned(s.x, columns), _targets(s.y, run, declared), s.spec.hyperparameters["lr"])
+        for s in run.steps
+    ]
     W = [_turned(array, declared.layout == "in_out") for array in run.W]
     b = [array.reshape(-1, 1).copy() if columns else array.copy() for array in run.b]
     names = tuple(name for name, _ in spec.activations)
-    return Task(name, spec.sizes, names, slopes, spec.loss, spec.optimizer, settings, W, b, steps, spec.dtype, run)
+    return Task(
+        name,
+        spec.sizes,
+        names,
+        slopes,
+        spec.loss,
+        spec.optimizer,
+        settings,
+        W,
+        b,
+        steps,
+        spec.dtype,
+        run,
+    )
 
 
 def _turned(array: Array, turn: bool) -> Array:
@@ -187,13 +237,21 @@ def _targets(y: Array, run: Run, declared: Declaration) -> Array:
 
 
 def tasks_for(declared: Declaration, cases: Any = None, *, hard: bool = False) -> list[Task]:
-    """The tasks for such a program; of `cases`, which are tasks, cases of the table or names of probes, where they are given.
+    """The tasks for such a program; of `cases`, which are tasks, cases of the table or
+    names of probes, where they are given.
 
     Errors: ValueError where there is none, or no probe of that name.
     """
-    runs = [each for dtype in declared.dtype for each in _runs(declared, dtype, hard)] if cases is None else [*_given(cases, declared)]
+    runs = (
+        [each for dtype in declared.dtype for each in _runs(declared, dtype, hard)]
+        if cases is None
+        else [*_given(cases, declared)]
+    )
     if not runs:
-        raise ValueError("declaration: leaves no task, expected a loss that some declared output activation stands before")
+        raise ValueError(
+            "declaration: leaves no task, expected a loss that some declared output activation "
+            "stands before"
+        )
     return [task_of(name, run, declared) for name, run in runs]
 
 
@@ -219,7 +277,9 @@ def _given(cases: Any, declared: Declaration) -> Iterator[tuple[str, Run]]:
         elif each in probes:
             yield each, probes[each].run(declared.dtype[0])
         else:
-            raise ValueError(f"cases: has {each!r}, expected a Task, a Case or one of {', '.join(probes)}")
+            raise ValueError(
+                f"cases: has {each!r}, expected a Task, a Case or one of {', '.join(probes)}"
+            )
 
 
 def _probes(declared: Declaration) -> list[Probe]:
@@ -243,7 +303,9 @@ def _rule(case: Case) -> str:
 
 
 def _typical(had: Sequence[Probe]) -> list[Case]:
-    """Those with hidden layers of another width than the inputs, if there are any, else all."""
+    """Those with hidden layers of another width than the inputs, if there are any, else
+    all.
+    """
     cases = [probe.case for probe in had]
     return [case for case in cases if case.hidden and len({*case.sizes}) > 1] or cases
 
@@ -254,19 +316,35 @@ def _combinations(declared: Declaration, had: Sequence[Probe], rules: Rules) -> 
     pairs = {(case.loss, case.output if declared.outputs else "") for case in met}
     for i, loss in enumerate(declared.losses or LOSSES):
         outputs = declared.outputs_behind(loss)
-        one = [name for name in outputs if name == USUAL.get(loss)] or outputs[i % max(len(outputs), 1) :][:1]
+        one = [name for name in outputs if name == USUAL.get(loss)] or outputs[
+            i % max(len(outputs), 1) :
+        ][:1]
         for output in outputs if declared.outputs else one:
             if rules and (loss, output if declared.outputs else "") not in pairs:
-                cases = [_case(declared, next(iter(rules.values())).case, loss, output, kind) for kind in declared.kinds_of(loss)]
-                yield from (Probe(f"{output} before {loss} on {case.targets}", case) for case in cases if _tells(case))
+                cases = [
+                    _case(declared, next(iter(rules.values())).case, loss, output, kind)
+                    for kind in declared.kinds_of(loss)
+                ]
+                yield from (
+                    Probe(f"{output} before {loss} on {case.targets}", case)
+                    for case in cases
+                    if _tells(case)
+                )
 
 
 def _activations(declared: Declaration, had: Sequence[Probe]) -> Iterator[Probe]:
     """The declared activations that no task has in its hidden layers."""
-    left = [name for name in declared.activations or () if not any(name in probe.case.hidden for probe in had)]
+    left = [
+        name
+        for name in declared.activations or ()
+        if not any(name in probe.case.hidden for probe in had)
+    ]
     for name, case in product(left, _typical(had)[:1]):
         if case.hidden:
-            yield Probe(f"{name} in hidden layers", replace(case, hidden=(name,) * len(case.hidden), slope=0.2))
+            yield Probe(
+                f"{name} in hidden layers",
+                replace(case, hidden=(name,) * len(case.hidden), slope=0.2),
+            )
 
 
 def _shapes(declared: Declaration, had: Sequence[Probe]) -> Iterator[Probe]:
@@ -275,7 +353,9 @@ def _shapes(declared: Declaration, had: Sequence[Probe]) -> Iterator[Probe]:
         if not any(probe.case.batch == 1 for probe in had):
             yield Probe("one sample", replace(case, batch=1))
         if not declared.sizes and not any(len({*p.case.sizes}) == 1 and p.case.hidden for p in had):
-            yield Probe("square layers, hidden ones too", replace(case, sizes=(3,) * len(case.sizes)))
+            yield Probe(
+                "square layers, hidden ones too", replace(case, sizes=(3,) * len(case.sizes))
+            )
 
 
 def _updates(had: Sequence[Probe], rules: Rules) -> Iterator[Probe]:
@@ -283,7 +363,10 @@ def _updates(had: Sequence[Probe], rules: Rules) -> Iterator[Probe]:
     met = {_rule(probe.case) for probe in had}
     for (rule, probe), case in product(rules.items(), _typical(had)[:1]):
         if rule not in met:
-            yield Probe(probe.name, replace(case, optimizer=probe.case.optimizer, settings=probe.case.settings))
+            yield Probe(
+                probe.name,
+                replace(case, optimizer=probe.case.optimizer, settings=probe.case.settings),
+            )
 
 
 def _more(had: Sequence[Probe]) -> Iterator[Probe]:
@@ -297,8 +380,19 @@ def _case(declared: Declaration, plain: Case, loss: str, output: str, kind: str)
     width = 2 if kind in ("values", "probabilities") else 3
     sizes = declared.sizes or ((3, 4, 4, width) if len(names) > 1 else (3, 4, width))
     hidden = tuple(names[l % len(names)] for l in range(len(sizes) - 2))
-    deviation = 0.6 * min(1.0, math.sqrt(4 / max(sizes[:-1])))  # or wide layers would saturate the next
-    return replace(plain, sizes=sizes, hidden=hidden, output=output, loss=loss, targets=kind, batch=5, slope=0.2, deviation=deviation)
+    # or wide layers would saturate the next
+    deviation = 0.6 * min(1.0, math.sqrt(4 / max(sizes[:-1])))
+    return replace(
+        plain,
+        sizes=sizes,
+        hidden=hidden,
+        output=output,
+        loss=loss,
+        targets=kind,
+        batch=5,
+        slope=0.2,
+        deviation=deviation,
+    )
 
 
 def _tells(case: Case) -> bool:

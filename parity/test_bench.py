@@ -1,4 +1,6 @@
-"""The benchmark: turns and medians on clocks of our own, right steps on every side and wrong ones caught, what is printed and written."""
+"""The benchmark: turns and medians on clocks of our own, right steps on every side and
+wrong ones caught, what is printed and written.
+"""
 
 import gc
 import io
@@ -20,7 +22,18 @@ import pytest
 import torch
 
 import refnet
-from parity import bench, bench_digits, bench_figure, bench_growth, bench_jax, bench_loops, bench_steps, bench_threads, bench_torch, cli
+from parity import (
+    bench,
+    bench_digits,
+    bench_figure,
+    bench_growth,
+    bench_jax,
+    bench_loops,
+    bench_steps,
+    bench_threads,
+    bench_torch,
+    cli,
+)
 from parity.bench_judge import JUDGED_LR, STEPS, Judgement, judge
 from parity.bench_numpy import layers_of, multiply, products, refnet_fit, refnet_step
 from parity.bench_setting import RULES, TIMED_LR, Setting, Side
@@ -37,7 +50,12 @@ LITTLE = bench.Plan(
     epochs=1,
     images=40,
     iterations=2,
-    axes=tuple(axis._replace(sizes=sizes) for axis, sizes in zip(bench.AXES, ((2, 3), (1, 2), (3, 5), (64, 128), (16, 32)), strict=True)),
+    axes=tuple(
+        axis._replace(sizes=sizes)
+        for axis, sizes in zip(
+            bench.AXES, ((2, 3), (1, 2), (3, 5), (64, 128), (16, 32)), strict=True
+        )
+    ),
     pooled=(Setting((3, 2), 4, batches=2),),
     busy_repeats=2,
 )
@@ -65,12 +83,23 @@ def make_little(patch):
 
 @pytest.fixture(scope="module")
 def little(tmp_path_factory):
-    """What `parity bench --quick` does with little to measure, the report and what it writes."""
+    """What `parity bench --quick` does with little to measure, the report and what it
+    writes.
+    """
     folder, reports, real = tmp_path_factory.mktemp("little"), [], bench.run
     with pytest.MonkeyPatch.context() as patch:
         make_little(patch)
         patch.setattr(bench, "run", lambda *given: reports.append(real(*given)) or reports[-1])
-        done = run("bench", "--quick", "--seed", "3", "--json", str(folder / "found.json"), "--plot", str(folder / "found.png"))
+        done = run(
+            "bench",
+            "--quick",
+            "--seed",
+            "3",
+            "--json",
+            str(folder / "found.json"),
+            "--plot",
+            str(folder / "found.png"),
+        )
     written = json.loads((folder / "found.json").read_text(encoding="utf-8"))
     return SimpleNamespace(done=done, report=reports[0], folder=folder, json=written)
 
@@ -101,7 +130,9 @@ class Clock:
 
 
 def test_sides_take_turns_in_ever_other_orders():
-    """After the calls that find out how many fit, every repeat times each side once, warmed up, and nobody always follows the same one."""
+    """After the calls that find out how many fit, every repeat times each side once,
+    warmed up, and nobody always follows the same one.
+    """
     clock = Clock()
     found = clock.time({name: clock.side(name, 1.0) for name in "abc"}, 12, 1.0)
     log = "".join(clock.log)
@@ -123,7 +154,9 @@ def test_the_first_calls_after_another_side_do_not_count():
 
 
 def test_the_first_call_does_not_count_and_the_calls_in_a_row_fill_the_time():
-    """A side that sets up at first is not taken for a slow one; a repeat is as many calls as take about the time wanted."""
+    """A side that sets up at first is not taken for a slow one; a repeat is as many
+    calls as take about the time wanted.
+    """
     clock = Clock()
     found = clock.time({"a": clock.side("a", 64.0, 0.125), "b": clock.side("b", 2.0)}, 3, 1.0)
     assert (found["a"].calls, found["b"].calls) == (8, 1)
@@ -132,16 +165,22 @@ def test_the_first_call_does_not_count_and_the_calls_in_a_row_fill_the_time():
 
 
 def test_the_figure_is_the_median_of_the_repeats():
-    """One slow repeat in three does not show; the cores are the CPU's seconds by the clock's."""
+    """One slow repeat in three does not show; the cores are the CPU's seconds by the
+    clock's.
+    """
     clock = Clock()
-    found = clock.time({"a": clock.side("a", 1.0, 1.0, 5.0, 1.0, 5.0, 9.0, 5.0, 2.0, cores=0.5)}, 3, 1.0)["a"]
+    found = clock.time(
+        {"a": clock.side("a", 1.0, 1.0, 5.0, 1.0, 5.0, 9.0, 5.0, 2.0, cores=0.5)}, 3, 1.0
+    )["a"]
     assert (found.seconds, found.median, found.cores) == ((1.0, 9.0, 2.0), 2.0, 0.5)
     assert found.over(4) == Timing((0.25, 2.25, 0.5), 4, 0.5)
     assert found.as_json() == {"median": 2.0, "seconds": [1.0, 9.0, 2.0], "calls": 1, "cores": 0.5}
 
 
 def test_a_side_alone_is_called_until_the_time_is_over():
-    """The first call does not count; what a repeat began is finished, and its mean is the repeat's figure."""
+    """The first call does not count; what a repeat began is finished, and its mean is
+    the repeat's figure.
+    """
     clock = Clock()
     side = clock.side("a", 64.0, *[0.25] * 4, 3.0, 0.5, cores=2.0)
     found = alone(side, 3, 1.0, lambda: clock.now, lambda: clock.busy)
@@ -164,16 +203,22 @@ def test_the_garbage_collector_waits_and_is_back_afterwards():
 
 @pytest.mark.parametrize("power", [-1.0, 0.0, 0.5, 1.0, 2.0])
 def test_the_exponent_of_a_power_law_is_its_power(power):
-    """Sizes and figures are powers of 2 or their products with 3: only logarithms round, each within a unit of its last place."""
+    """Sizes and figures are powers of 2 or their products with 3: only logarithms
+    round, each within a unit of its last place.
+    """
     sizes = [2.0, 6.0, 8.0, 48.0, 256.0]
-    assert exponent(sizes, [3.0 * size**power for size in sizes]) == pytest.approx(power, rel=0, abs=64 * np.finfo(float).eps)
+    assert exponent(sizes, [3.0 * size**power for size in sizes]) == pytest.approx(
+        power, rel=0, abs=64 * np.finfo(float).eps
+    )
     assert exponent([1, 2], [5, 40]) == pytest.approx(3.0, rel=0, abs=64 * np.finfo(float).eps)
 
 
 def test_the_exponent_is_the_least_squares_slope():
     """Points off the line pull as in np.polyfit, another way to solve the same."""
     sizes, figures = [1.0, 2.0, 4.0, 16.0], [1.0, 3.0, 2.0, 50.0]
-    (slope, _), residuals, _, _ = np.linalg.lstsq(np.c_[np.log(sizes), np.ones(4)], np.log(figures), rcond=None)
+    (slope, _), residuals, _, _ = np.linalg.lstsq(
+        np.c_[np.log(sizes), np.ones(4)], np.log(figures), rcond=None
+    )
     assert residuals > 0.1
     assert exponent(sizes, figures) == pytest.approx(slope, rel=1e-12)
 
@@ -182,7 +227,9 @@ def test_the_exponent_is_the_least_squares_slope():
 
 
 class Grad:
-    """Enough of JAX to run its side on: arrays are PyTorch's, so are the derivatives."""
+    """Enough of JAX to run its side on: arrays are PyTorch's, so are the
+    derivatives.
+    """
 
     def __init__(self):
         self.seen = {}
@@ -219,7 +266,10 @@ class Grad:
     def each(self, function, *trees):
         if isinstance(trees[0], torch.Tensor):
             return function(*trees)
-        return [tuple(function(*leaves) for leaves in zip(*layers, strict=True)) for layers in zip(*trees, strict=True)]
+        return [
+            tuple(function(*leaves) for leaves in zip(*layers, strict=True))
+            for layers in zip(*trees, strict=True)
+        ]
 
     def value_and_grad(self, cost):
         def both(parameters, *given):
@@ -242,7 +292,9 @@ def fake_jax(monkeypatch):
 MAKERS = {
     "refnet": refnet_step,
     "fit": lambda setting: refnet_fit(setting, 1, 1),
-    **{f"PyTorch, {form}": partial(bench_torch.torch_step, form=form) for form in bench_torch.FORMS},
+    **{
+        f"PyTorch, {form}": partial(bench_torch.torch_step, form=form) for form in bench_torch.FORMS
+    },
     "loop": lambda setting: bench_torch.torch_loop(setting, 1, 1),
     **{f"JAX, {form}": partial(bench_jax.jax_step, form=form) for form in bench_jax.FORMS},
 }
@@ -250,22 +302,35 @@ MAKERS = {
 
 def judged(make, setting):
     """What is said of a side."""
-    return judge(make(setting), setting.network(), setting.data(), setting.loss(), setting.optimizer())
+    return judge(
+        make(setting), setting.network(), setting.data(), setting.loss(), setting.optimizer()
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("hidden", "rule"), [*(("relu", rule) for rule in RULES), ("tanh", "SGD"), ("sigmoid", "SGD")])
+@pytest.mark.parametrize(
+    ("hidden", "rule"), [*(("relu", rule) for rule in RULES), ("tanh", "SGD"), ("sigmoid", "SGD")]
+)
 def test_every_side_takes_the_right_step(fake_jax, dtype, hidden, rule):
-    """Loss, W and b of three steps are what they must be, and in float64 they are judged, though not all that Adam divides by its root."""
+    """Loss, W and b of three steps are what they must be, and in float64 they are
+    judged, though not all that Adam divides by its root.
+    """
     setting = replace(SMALL, dtype=dtype, hidden=hidden, rule=rule)
     for make in MAKERS.values():
         found = judged(make, setting)
         assert (found.problem, found.arrays) == ("", 5 * STEPS)
-        assert found.vague < found.arrays if rule == "Adam" and dtype == "float64" else found.vague == 0 or dtype == "float32"
+        assert (
+            found.vague < found.arrays
+            if rule == "Adam" and dtype == "float64"
+            else found.vague == 0 or dtype == "float32"
+        )
         side = make(setting)
         before = side.layers()
         side.step()
-        assert all((W != V).any() and (b != c).any() for (W, b), (V, c) in zip(before, side.layers(), strict=True))
+        assert all(
+            (W != V).any() and (b != c).any()
+            for (W, b), (V, c) in zip(before, side.layers(), strict=True)
+        )
         assert {W.dtype for W, _ in side.layers()} == {np.dtype(dtype)}
 
 
@@ -279,7 +344,9 @@ def test_a_side_that_does_not_step_or_tells_another_loss_is_caught(fake_jax, nam
     """What is judged is what the side shows."""
     start = MAKERS[name](TINY).layers()
     assert judged(MAKERS[name], TINY).problem == ""
-    assert judged(lambda setting: MAKERS[name](setting)._replace(layers=lambda: start), TINY).problem
+    assert judged(
+        lambda setting: MAKERS[name](setting)._replace(layers=lambda: start), TINY
+    ).problem
     loud = judged(lambda setting: off(MAKERS[name](setting), lambda side: 2.0 * side.step()), TINY)
     assert loud.problem.startswith("C (cost)")
 
@@ -293,7 +360,9 @@ def test_what_is_shown_but_cannot_be_judged_in_float64_is_no_pass(monkeypatch):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_products_are_those_of_the_step_and_no_others(dtype):
-    """In order: z but for b, then delta below but for f' and dW, to the bit; nothing for dC/dx."""
+    """In order: z but for b, then delta below but for f' and dW, to the bit; nothing
+    for dC/dx.
+    """
     setting = replace(SMALL, sizes=(5, 4, 6, 3), dtype=dtype)
     net, loss, (x, y) = setting.network(), setting.loss(), setting.data()
     trace, given = net.forward(x), products(setting)
@@ -314,7 +383,10 @@ def test_the_products_are_those_of_the_step_and_no_others(dtype):
             assert np.array_equal(f.pullback(out(), trace[i].z, trace[i].a), gradients[i].delta)
         assert np.array_equal(out(), gradients[i].dW)
     assert next(left, None) is None
-    assert all(product.out.dtype == dtype and not np.shares_memory(product.out, product.a) for product in given)
+    assert all(
+        product.out.dtype == dtype and not np.shares_memory(product.out, product.a)
+        for product in given
+    )
 
 
 def test_all_products_are_multiplied():
@@ -329,9 +401,15 @@ def test_all_products_are_multiplied():
 
 @pytest.mark.parametrize("make", ["fit", "loop"])
 def test_fit_and_the_loop_take_as_many_steps_as_they_are_divided_by(monkeypatch, make):
-    """Every epoch takes each batch once, shuffled; the loop's mean loss is over the rows."""
+    """Every epoch takes each batch once, shuffled; the loop's mean loss is over the
+    rows.
+    """
     seen, real = [], refnet.optimizers.Optimizer.step_into
-    monkeypatch.setattr(refnet.optimizers.Optimizer, "step_into", lambda self, net, g: seen.append(1) or real(self, net, g))
+    monkeypatch.setattr(
+        refnet.optimizers.Optimizer,
+        "step_into",
+        lambda self, net, g: seen.append(1) or real(self, net, g),
+    )
     if make == "fit":
         refnet_fit(SMALL, 3, 2).step()
         assert len(seen) == 6
@@ -356,7 +434,12 @@ def test_only_the_timed_learning_rate_is_tiny():
 
 
 @pytest.mark.parametrize(
-    ("sizes", "rows", "name"), [((2, 2), 4, "2-2 n4"), ((64, *(64,) * 8, 10), 32, "64-64x8-10 n32"), ((7, 5, 5, 3), 1, "7-5-5-3 n1")]
+    ("sizes", "rows", "name"),
+    [
+        ((2, 2), 4, "2-2 n4"),
+        ((64, *(64,) * 8, 10), 32, "64-64x8-10 n32"),
+        ((7, 5, 5, 3), 1, "7-5-5-3 n1"),
+    ],
 )
 def test_nets_are_named_by_sizes_and_rows(sizes, rows, name):
     """Three or more hidden layers of a size are counted."""
@@ -366,14 +449,18 @@ def test_nets_are_named_by_sizes_and_rows(sizes, rows, name):
 def test_wide_nets_are_judged_on_narrower_ones():
     """The others are judged themselves; the row says on which."""
     assert bench_steps.judged_as(bench.NETS[-1]).net_name == "784-128-128-10 n32"
-    assert [bench_steps.judged_as(net).net_name for net in bench.NETS[:6]] == [net.net_name for net in bench.NETS[:6]]
+    assert [bench_steps.judged_as(net).net_name for net in bench.NETS[:6]] == [
+        net.net_name for net in bench.NETS[:6]
+    ]
     assert {bench_steps.judged_as(net).lr for net in bench.NETS} == {JUDGED_LR}
 
 
 def test_the_fastest_form_is_chosen(monkeypatch):
     """By the medians of the choosing."""
     sides = [SimpleNamespace(form=form, step=None) for form in "abc"]
-    found = {form: Timing((seconds,), 1, 1.0) for form, seconds in (("a", 2.0), ("b", 1.0), ("c", 3.0))}
+    found = {
+        form: Timing((seconds,), 1, 1.0) for form, seconds in (("a", 2.0), ("b", 1.0), ("c", 3.0))
+    }
     monkeypatch.setattr(bench_steps, "interleaved", lambda *_: found)
     assert bench_steps.fastest(sides, 1.0).form == "b"
 
@@ -382,7 +469,9 @@ def test_the_fastest_form_is_chosen(monkeypatch):
 
 
 def test_jax_is_asked_for_one_thread_and_the_environment_is_as_before(monkeypatch):
-    """The variables are set while it starts, beside what was set already, and neither afterwards."""
+    """The variables are set while it starts, beside what was set already, and neither
+    afterwards.
+    """
     fake = Grad()
     monkeypatch.setitem(sys.modules, "jax", fake)
     monkeypatch.setenv("XLA_FLAGS", "--mine")
@@ -395,7 +484,10 @@ def test_jax_is_asked_for_one_thread_and_the_environment_is_as_before(monkeypatc
     assert fake.seen["XLA_FLAGS"] == f"--mine {bench_jax.ONE_THREAD['XLA_FLAGS']}"
     assert fake.seen["NPROC"] == "1"
     assert (os.environ["XLA_FLAGS"], "NPROC" in os.environ) == ("--mine", False)
-    assert (fake.seen["jax_enable_x64"], fake.seen["jax_cpu_enable_async_dispatch"]) == (True, False)
+    assert (fake.seen["jax_enable_x64"], fake.seen["jax_cpu_enable_async_dispatch"]) == (
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize("installed", [True, False])
@@ -414,7 +506,9 @@ def test_without_jax_its_column_is_empty_and_the_header_says_so(monkeypatch, ins
     assert (row.ratio("JAX") is None) is not installed
     assert row.line()[30:].split()[3].startswith("-") is not installed
     told = next(bench._header(LITTLE, fake.__version__ if installed else "not installed"))
-    assert told.startswith("JAX of the test, 1 thread   " if installed else "JAX not installed   usable")
+    assert told.startswith(
+        "JAX of the test, 1 thread   " if installed else "JAX not installed   usable"
+    )
     assert row.problem == ""
 
 
@@ -431,15 +525,25 @@ def doubled(self, x, y):
 REAL = refnet.workspace.Workspace.loss_and_gradients
 WRONG = {
     "refnet": ("refnet.workspace.Workspace.loss_and_gradients", doubled),
-    "PyTorch": ("parity.bench_torch.twin_loss", lambda loss: torch.nn.CrossEntropyLoss(reduction="sum")),
-    "JAX": ("parity.bench_jax._cost", lambda module, hidden, layers: lambda p, x, y: sum((W * W).sum() + b.sum() for W, b in layers(p))),
+    "PyTorch": (
+        "parity.bench_torch.twin_loss",
+        lambda loss: torch.nn.CrossEntropyLoss(reduction="sum"),
+    ),
+    "JAX": (
+        "parity.bench_jax._cost",
+        lambda module, hidden, layers: (
+            lambda p, x, y: sum((W * W).sum() + b.sum() for W, b in layers(p))
+        ),
+    ),
 }
 
 
 @pytest.mark.parametrize("side", WRONG)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_wrong_side_is_named(monkeypatch, fake_jax, side, dtype):
-    """The row tells whose step is wrong and what is wrong with it; the report has failed, with that as its verdict."""
+    """The row tells whose step is wrong and what is wrong with it; the report has
+    failed, with that as its verdict.
+    """
     monkeypatch.setattr(*WRONG[side])
     bench_steps._judged.cache_clear()
     try:
@@ -455,7 +559,11 @@ def test_a_wrong_side_exits_1(monkeypatch, tmp_path):
     """The verdict says WRONG, and so does a line under the row."""
     make_little(monkeypatch)
     monkeypatch.setattr(*WRONG["PyTorch"])
-    monkeypatch.setattr(bench, "QUICK", replace(LITTLE, nets=LITTLE.nets[:1], others=(), dtypes=("float64",), axes=(), pooled=()))
+    monkeypatch.setattr(
+        bench,
+        "QUICK",
+        replace(LITTLE, nets=LITTLE.nets[:1], others=(), dtypes=("float64",), axes=(), pooled=()),
+    )
     bench_steps._judged.cache_clear()
     try:
         status, out, err = run("bench", "--quick", "--json", str(tmp_path / "found.json"))
@@ -463,7 +571,9 @@ def test_a_wrong_side_exits_1(monkeypatch, tmp_path):
         bench_steps._judged.cache_clear()
     assert (status, err) == (1, "")
     assert out.splitlines()[-1].startswith("WRONG. PyTorch, 2-2 n4 float64: ")
-    assert any(line.startswith("WRONG: PyTorch, 2-2 n4 float64: ") for line in out.splitlines()[:-1])
+    assert any(
+        line.startswith("WRONG: PyTorch, 2-2 n4 float64: ") for line in out.splitlines()[:-1]
+    )
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert (found["passed"], found["verdict"]) == (False, out.splitlines()[-1])
 
@@ -483,17 +593,30 @@ def test_a_step_that_refnet_refuses_is_wrong(monkeypatch):
 
 
 def test_the_trainings_take_the_same_steps(little):
-    """Two mini-batches of 40 images; each tells the loss and the accuracy that it came to."""
+    """Two mini-batches of 40 images; each tells the loss and the accuracy that it came
+    to.
+    """
     for found in little.report.digits:
-        assert {name: end.steps for name, end in found.ends.items()} == {"fit": 2, "PyTorch": 2, "scikit-learn": 2}
-        assert all(np.isfinite(end.loss) and 0.0 < end.accuracy < 1.0 for end in found.ends.values())
+        assert {name: end.steps for name, end in found.ends.items()} == {
+            "fit": 2,
+            "PyTorch": 2,
+            "scikit-learn": 2,
+        }
+        assert all(
+            np.isfinite(end.loss) and 0.0 < end.accuracy < 1.0 for end in found.ends.values()
+        )
         assert found.problem == ""
-        assert found._replace(epochs=2).problem == f"digits, {found.dtype}: fit took 2 steps, expected 4"
+        assert (
+            found._replace(epochs=2).problem
+            == f"digits, {found.dtype}: fit took 2 steps, expected 4"
+        )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_jax_trains_too(fake_jax, dtype):
-    """Its epochs, scanned, with a smaller batch at the end, are as many steps, and each is the step that `fit` takes."""
+    """Its epochs, scanned, with a smaller batch at the end, are as many steps, and each
+    is the step that `fit` takes.
+    """
     found = bench_digits.trainings(dtype, 2, 1, 1e-4, 0, images=40)
     assert (found.ends["JAX, compiled"].steps, found.problem) == (4, "")
     setting = replace(SMALL, rows=4, dtype=dtype, lr=0.5)
@@ -502,8 +625,12 @@ def test_jax_trains_too(fake_jax, dtype):
     losses, layers = bench_jax.jax_trainer(setting, x, labels)(3)
     net = setting.network()
     settings = {"epochs": 3, "batch_size": 4, "seed": setting.seed}
-    history = refnet.fit(net, x, labels, loss=setting.loss(), optimizer=setting.optimizer(), **settings)
-    close = partial(pytest.approx, rel=64 * float(np.finfo(dtype).eps), abs=64 * float(np.finfo(dtype).eps))
+    history = refnet.fit(
+        net, x, labels, loss=setting.loss(), optimizer=setting.optimizer(), **settings
+    )
+    close = partial(
+        pytest.approx, rel=64 * float(np.finfo(dtype).eps), abs=64 * float(np.finfo(dtype).eps)
+    )
     assert losses == close(history.loss)
     for layer, (W, b) in zip(net.layers, layers, strict=True):
         assert close(layer.W) == W
@@ -513,7 +640,11 @@ def test_jax_trains_too(fake_jax, dtype):
 def test_a_training_that_stops_early_is_caught(monkeypatch):
     """scikit-learn's steps are counted by what it says itself."""
     real = bench_digits.MLPClassifier
-    monkeypatch.setattr(bench_digits, "MLPClassifier", lambda **given: real(**{**given, "n_iter_no_change": 1, "tol": 10.0}))
+    monkeypatch.setattr(
+        bench_digits,
+        "MLPClassifier",
+        lambda **given: real(**{**given, "n_iter_no_change": 1, "tol": 10.0}),
+    )
     found = bench_digits.trainings("float64", 5, 1, 1e-4, 0, images=40)
     assert re.fullmatch(r"digits, float64: scikit-learn took \d steps, expected 10", found.problem)
 
@@ -533,9 +664,16 @@ def test_rows_that_scikit_learn_has_not_seen_are_caught(monkeypatch):
 
 
 def test_loops_and_fit_have_the_same_curve(little):
-    """Both are judged step by step; the curves are told apart by their largest relative difference."""
+    """Both are judged step by step; the curves are told apart by their largest relative
+    difference.
+    """
     found = little.report.loops
-    assert (found.problem, found.images, len(found.curve[0]), len(found.curve[1])) == ("", 40, 60, 60)
+    assert (found.problem, found.images, len(found.curve[0]), len(found.curve[1])) == (
+        "",
+        40,
+        60,
+        60,
+    )
     assert found.curve[0][1] < found.curve[0][0]
     assert found._replace(curve=([1.0, 4.0], [1.0, 3.0])).apart == 0.25
     assert len(found.judged) == 5
@@ -545,11 +683,23 @@ def test_loops_and_fit_have_the_same_curve(little):
 @pytest.mark.parametrize(
     ("target", "wrong", "who"),
     [
-        ("refnet.forms.accumulated.slope", lambda layer, z, h: 1.0 + 0.0 * z, "loops over samples: "),
+        (
+            "refnet.forms.accumulated.slope",
+            lambda layer, z, h: 1.0 + 0.0 * z,
+            "loops over samples: ",
+        ),
         ("parity.bench_loops.CURVATURE", 2.0, "loops over samples: "),
         ("parity.bench_loops.ALPHA", 0.5, None),
-        ("parity.bench_loops.looped", lambda net, x: bench_loops.matrix(net, x) * 1.25, "forward pass, looped: a"),
-        ("parity.bench_loops.matrix", lambda net, x: bench_loops.looped(net, -x), "forward pass, matrix: a"),
+        (
+            "parity.bench_loops.looped",
+            lambda net, x: bench_loops.matrix(net, x) * 1.25,
+            "forward pass, looped: a",
+        ),
+        (
+            "parity.bench_loops.matrix",
+            lambda net, x: bench_loops.looped(net, -x),
+            "forward pass, matrix: a",
+        ),
     ],
 )
 def test_wrong_loops_are_caught(monkeypatch, target, wrong, who):
@@ -560,7 +710,9 @@ def test_wrong_loops_are_caught(monkeypatch, target, wrong, who):
 
 
 def test_an_iteration_of_the_loops_is_full_batch_descent():
-    """Three steps of it are judged to be SGD's with alpha as the learning rate, and not with another one; the network moves in place."""
+    """Three steps of it are judged to be SGD's with alpha as the learning rate, and not
+    with another one; the network moves in place.
+    """
     net = refnet.mlp((3, 4, 2), hidden="sigmoid", output="sigmoid", seed=1)
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((5, 3)), np.eye(2)[[0, 1, 1, 0, 1]]
@@ -575,24 +727,45 @@ def test_an_iteration_of_the_loops_is_full_batch_descent():
 
 
 def test_the_peak_is_what_is_held_at_once():
-    """Two arrays of a mebibyte held together count, what was there before does not, and what is given back is not counted twice."""
+    """Two arrays of a mebibyte held together count, what was there before does not, and
+    what is given back is not counted twice.
+    """
     before = np.ones(2**17)
     assert 2**21 <= bench_growth.peak(lambda: (np.ones(2**17), np.ones(2**17))) < 2**21 + 2**16
-    assert 2**20 <= bench_growth.peak(lambda: [np.ones(2**17).sum() for _ in range(3)]) < 2**20 + 2**16
+    assert (
+        2**20 <= bench_growth.peak(lambda: [np.ones(2**17).sum() for _ in range(3)]) < 2**20 + 2**16
+    )
     assert bench_growth.peak(before.sum) < 2**16
 
 
 def test_growth_has_a_figure_for_each_size_and_the_exponents_through_them(little):
     """Nothing else changes along an axis."""
-    assert [found.axis.name for found in little.report.growth] == ["width", "depth", "batch", "rows", "steps"]
+    assert [found.axis.name for found in little.report.growth] == [
+        "width",
+        "depth",
+        "batch",
+        "rows",
+        "steps",
+    ]
     for found in little.report.growth:
         sizes = found.axis.sizes
         assert len(found.timings) == len(sizes) == 2
         assert found.time == exponent(sizes, [timing.median for timing in found.timings])
         assert (len(found.peaks) == 2) is found.axis.memory
         made = [found.axis.make(size) for size in sizes]
-        changed = {name for (a, _), (b, _) in [made] for name in ("sizes", "rows", "batches") if getattr(a, name) != getattr(b, name)}
-        want = {"width": {"sizes"}, "depth": {"sizes"}, "batch": {"rows"}, "rows": {"batches"}, "steps": set()}
+        changed = {
+            name
+            for (a, _), (b, _) in [made]
+            for name in ("sizes", "rows", "batches")
+            if getattr(a, name) != getattr(b, name)
+        }
+        want = {
+            "width": {"sizes"},
+            "depth": {"sizes"},
+            "batch": {"rows"},
+            "rows": {"batches"},
+            "steps": set(),
+        }
         assert changed == want[found.axis.name]
 
 
@@ -603,7 +776,13 @@ def test_an_axis_grows_as_its_sizes_say(axis):
         setting, epochs = axis.make(size)
         rows = setting.rows * setting.batches
         steps = epochs * setting.batches
-        found = {"width": setting.sizes[1], "depth": len(setting.sizes) - 1, "batch": setting.rows, "rows": rows, "steps": steps}
+        found = {
+            "width": setting.sizes[1],
+            "depth": len(setting.sizes) - 1,
+            "batch": setting.rows,
+            "rows": rows,
+            "steps": steps,
+        }
         assert found[axis.name] == size
     assert len(axis.sizes) == len(axis.scaled(0.5).sizes) == 5
 
@@ -627,10 +806,14 @@ def test_busy_processes_end_with_the_process_that_started_them():
     """Were it killed, they would see that it is gone: their output is closed then."""
     start = "subprocess.Popen([sys.executable, '-c', sys.argv[1], str(os.getpid())])"
     code = f"import os, subprocess, sys\nprint({start}.pid, flush=True)\nos._exit(7)"
-    with subprocess.Popen([sys.executable, "-c", code, bench_threads.BUSY], stdout=subprocess.PIPE, bufsize=0) as starter:
+    with subprocess.Popen(
+        [sys.executable, "-c", code, bench_threads.BUSY], stdout=subprocess.PIPE, bufsize=0
+    ) as starter:
         pid = int(starter.stdout.readline())
         try:
-            while (ready := select.select([starter.stdout], [], [], 10.0)[0]) and starter.stdout.read(1):
+            while (
+                ready := select.select([starter.stdout], [], [], 10.0)[0]
+            ) and starter.stdout.read(1):
                 pass
         finally:
             with suppress(ProcessLookupError):
@@ -639,7 +822,9 @@ def test_busy_processes_end_with_the_process_that_started_them():
 
 
 def test_the_pool_has_its_threads_only_where_it_should(monkeypatch, little):
-    """One thread, the pool, for the step and for fit, idle and busy; afterwards it is as before."""
+    """One thread, the pool, for the step and for fit, idle and busy; afterwards it is
+    as before.
+    """
     seen = []
 
     class Controller:
@@ -662,7 +847,10 @@ def test_the_pool_has_its_threads_only_where_it_should(monkeypatch, little):
     bench_threads._measured(Setting((3, 2), 4, batches=1), 5, 1, 1e-4)
     assert seen == [(1, "blas"), (5, "blas")] * 2
     assert said == [[None, None]] * 4  # so that fit decides
-    assert [os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")] == ["5", None]
+    assert [os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")] == [
+        "5",
+        None,
+    ]
     (row,) = little.report.threads
     assert list(row.idle) == list(row.busy) == ["step, one", "step, pool", "fit, one", "fit, pool"]
     assert {len(timing.seconds) for timing in row.busy.values()} == {2}
@@ -679,17 +867,32 @@ def test_what_is_printed(little):
     assert lines[2].startswith("JAX not installed   usable cores ")
     assert lines[3] == "Medians of 3, a little of everything"
     number = r"(?: +\d+\.\d)"
-    row = rf"{number}{{2}} +-{number} +\d+\.\d\d +- +\d+\.\d\d{number}{{2}} +\d+\.\d\d   ({'|'.join(bench_torch.FORMS)})"
+    row = (
+        rf"{number}{{2}} +-{number} +\d+\.\d\d +- +\d+\.\d\d{number}{{2}} +\d+\.\d\d   "
+        rf"({'|'.join(bench_torch.FORMS)})"
+    )
     for net in ("2-2 n4", "5-3-2 n4", "5-3-2 n4 tanh Adam"):
-        assert [bool(re.fullmatch(rf"{net} +{bits}{row}", line)) for line in lines for bits in (32, 64)].count(True) == 2
+        assert [
+            bool(re.fullmatch(rf"{net} +{bits}{row}", line)) for line in lines for bits in (32, 64)
+        ].count(True) == 2
     for name in ("fit", "PyTorch", "scikit-learn"):
-        assert sum(bool(re.match(rf"{name} +(32|64) +\d+\.\d ms +\d+\.\d\d ", line)) for line in lines) == 2
+        assert (
+            sum(bool(re.match(rf"{name} +(32|64) +\d+\.\d ms +\d+\.\d\d ", line)) for line in lines)
+            == 2
+        )
     axes = [f"{axis.name:<8} " for axis in LITTLE.axes]
-    for start in ("Full-batch descent on 40 digits", "Forward pass of 100-100-50-10", *axes, "3-2 n4 "):
+    for start in (
+        "Full-batch descent on 40 digits",
+        "Forward pass of 100-100-50-10",
+        *axes,
+        "3-2 n4 ",
+    ):
         assert sum(line.startswith(start) for line in lines) == 1
     assert any(line.startswith("Judged: ") for line in lines)
     rows = [*little.report.rows, *little.report.others]
-    cores = [f"{name} {max(row.timings[name].cores for row in rows):.2f}" for name in rows[0].timings]
+    cores = [
+        f"{name} {max(row.timings[name].cores for row in rows):.2f}" for name in rows[0].timings
+    ]
     assert f"Cores kept busy in a row of the tables above, at most: {', '.join(cores)}" in lines
     assert lines[-1] == little.report.verdict
     assert lines[-1].startswith("Measured. PyTorch / refnet step ")
@@ -701,36 +904,70 @@ def test_the_printed_figures_are_those_found(little):
     row = little.report.rows[0]
     median = {name: timing.median for name, timing in row.timings.items()}
     words = row.line()[30:].split()
-    assert words[:5] == ["32", f"{median['refnet'] * 1e6:.1f}", f"{median['PyTorch'] * 1e6:.1f}", "-", f"{median['products'] * 1e6:.1f}"]
-    assert words[5:8] == [f"{median['PyTorch'] / median['refnet']:.2f}", "-", f"{median['refnet'] / median['products']:.2f}"]
-    assert words[8:11] == [f"{median['fit'] * 1e6:.1f}", f"{median['loop'] * 1e6:.1f}", f"{median['loop'] / median['fit']:.2f}"]
+    assert words[:5] == [
+        "32",
+        f"{median['refnet'] * 1e6:.1f}",
+        f"{median['PyTorch'] * 1e6:.1f}",
+        "-",
+        f"{median['products'] * 1e6:.1f}",
+    ]
+    assert words[5:8] == [
+        f"{median['PyTorch'] / median['refnet']:.2f}",
+        "-",
+        f"{median['refnet'] / median['products']:.2f}",
+    ]
+    assert words[8:11] == [
+        f"{median['fit'] * 1e6:.1f}",
+        f"{median['loop'] * 1e6:.1f}",
+        f"{median['loop'] / median['fit']:.2f}",
+    ]
     ratios = [each.ratio("PyTorch") for each in (*little.report.rows, *little.report.others)]
-    assert f"PyTorch / refnet step {min(ratios):.2f} to {max(ratios):.2f}; " in little.report.verdict
+    assert (
+        f"PyTorch / refnet step {min(ratios):.2f} to {max(ratios):.2f}; " in little.report.verdict
+    )
     assert len(ratios) == 6
-    assert all(each.timings[name].calls % (bench_steps.EPOCHS * 2) == 0 for each in little.report.rows for name in ("fit", "loop"))
+    assert all(
+        each.timings[name].calls % (bench_steps.EPOCHS * 2) == 0
+        for each in little.report.rows
+        for name in ("fit", "loop")
+    )
 
 
 def test_json_holds_every_repeat(little):
-    """By table and side, as many seconds as there were repeats, and the median is theirs."""
+    """By table and side, as many seconds as there were repeats, and the median is
+    theirs.
+    """
     found = little.json
     assert list(found)[:4] == ["passed", "verdict", "environment", "plan"]
-    assert (found["passed"], found["verdict"], found["jax"]) == (True, little.report.verdict, "not installed")
+    assert (found["passed"], found["verdict"], found["jax"]) == (
+        True,
+        little.report.verdict,
+        "not installed",
+    )
     rows = [(net, dtype) for net in ("2-2 n4", "5-3-2 n4") for dtype in ("float32", "float64")]
     assert [(row["net"], row["dtype"]) for row in found["steps"]] == rows
     sides = [side for row in found["steps"] + found["others"] for side in row["sides"].values()]
     sides += [side for each in found["digits"] for side in each["sides"].values()]
     sides += [*found["loops"]["descent"].values(), *found["loops"]["forward"].values()]
-    sides += [timing for each in found["growth"] for timing in each["timings"]] + [*found["threads"][0]["idle"].values()]
+    sides += [timing for each in found["growth"] for timing in each["timings"]] + [
+        *found["threads"][0]["idle"].values()
+    ]
     assert {len(side["seconds"]) for side in sides} == {3}
     assert all(side["median"] == sorted(side["seconds"])[1] > 0.0 for side in sides)
     assert found["steps"][0]["ratios"]["JAX/refnet"] is None
-    assert all(judged["problem"] == "" for row in found["steps"] for judged in row["judged"].values())
+    assert all(
+        judged["problem"] == "" for row in found["steps"] for judged in row["judged"].values()
+    )
 
 
 def test_quiet_prints_the_verdict_alone(monkeypatch):
     """One line."""
     make_little(monkeypatch)
-    monkeypatch.setattr(bench, "QUICK", replace(LITTLE, nets=LITTLE.nets[:1], others=(), dtypes=("float32",), axes=(), pooled=()))
+    monkeypatch.setattr(
+        bench,
+        "QUICK",
+        replace(LITTLE, nets=LITTLE.nets[:1], others=(), dtypes=("float32",), axes=(), pooled=()),
+    )
     status, out, err = run("bench", "--quick", "--quiet")
     assert (status, err, out.count("\n")) == (0, "", 1)
     assert out.startswith("Measured. ")
@@ -749,40 +986,74 @@ def test_a_kernel_that_was_chosen_by_hand_is_said(monkeypatch, kernel):
 
 def test_sides_that_used_more_or_less_than_a_core_are_said(little):
     """By name; a machine that was busy once for all."""
+
     def with_cores(cores):
         row = little.report.rows[0]
-        return replace(row, timings={**row.timings, "PyTorch": row.timings["PyTorch"]._replace(cores=cores)})
+        return replace(
+            row, timings={**row.timings, "PyTorch": row.timings["PyTorch"]._replace(cores=cores)}
+        )
 
     def told(*cores):
-        rows = [replace(with_cores(1.0), timings={"PyTorch": with_cores(each).timings["PyTorch"]}) for each in cores]
+        rows = [
+            replace(with_cores(1.0), timings={"PyTorch": with_cores(each).timings["PyTorch"]})
+            for each in cores
+        ]
         return list(bench.Report(LITTLE, "", rows=rows).warnings())
 
     assert told(1.0, 1.2, 0.8) == []
     assert told(1.5) == ["WARNING: PyTorch, 2-2 n4 float32 used 1.50 cores, expected one thread"]
     (busy,) = told(0.5, 1.0, 0.7)
-    assert busy.startswith("WARNING: the machine was busy: 2 of 3 timings got less than 0.8 of a core")
+    assert busy.startswith(
+        "WARNING: the machine was busy: 2 of 3 timings got less than 0.8 of a core"
+    )
 
 
 def test_a_pool_that_had_no_cores_of_its_own_is_said(little):
-    """Where no row of the idle table kept the pool's threads busy, the machine was not idle."""
+    """Where no row of the idle table kept the pool's threads busy, the machine was not
+    idle.
+    """
+
     def told(cores):
         row = little.report.threads[0]
         idle = {name: timing._replace(cores=cores) for name, timing in row.idle.items()}
-        return list(bench.Report(LITTLE, "", threads=[row._replace(threads=2, idle=idle)]).warnings())
+        return list(
+            bench.Report(LITTLE, "", threads=[row._replace(threads=2, idle=idle)]).warnings()
+        )
 
     assert told(2.0) == []
-    assert told(1.0) == ["WARNING: the machine was not idle: a pool of threads had 50% of its cores; the table of threads shows that"]
+    assert told(1.0) == [
+        (
+            "WARNING: the machine was not idle: a pool of threads had 50% of its cores; the "
+            "table of "
+            "threads shows that"
+        )
+    ]
 
 
 def test_help_says_what_is_measured():
     """What a step is, every table, and the options."""
     status, out, _ = run("bench", "--help")
     assert status == 0
-    assert all(word in out for word in ("--quick", "--plot", "--json", "--seed", "A step is: ", "JAX", "scikit-learn", "growth", "threads"))
+    assert all(
+        word in out
+        for word in (
+            "--quick",
+            "--plot",
+            "--json",
+            "--seed",
+            "A step is: ",
+            "JAX",
+            "scikit-learn",
+            "growth",
+            "threads",
+        )
+    )
 
 
 def test_quick_measures_less():
-    """The same tables with medians of at least seven, in one dtype; the full plan has both."""
+    """The same tables with medians of at least seven, in one dtype; the full plan has
+    both.
+    """
     assert bench.FULL.repeats >= bench.QUICK.repeats >= 7
     assert (bench.FULL.dtypes, bench.QUICK.dtypes) == (("float32", "float64"), ("float32",))
     assert bench.QUICK.rows < bench.FULL.rows
@@ -793,30 +1064,53 @@ def test_without_scikit_learn_it_exits_2_with_one_sentence():
     """Before anything is printed."""
     from parity.test_cli import WITHOUT
 
-    done = subprocess.run([sys.executable, "-c", WITHOUT, "sklearn", "bench", "--quick"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, "sklearn", "bench", "--quick"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == 'parity: parity bench needs scikit-learn: python -m pip install "refnet[parity]"\n'
+    assert (
+        done.stderr
+        == 'parity: parity bench needs scikit-learn: python -m pip install "refnet[parity]"\n'
+    )
 
 
 # the picture
 
 
 def test_the_picture_shows_what_was_found(little, monkeypatch):
-    """A panel of steps for each dtype with a mark for each net and side, time and memory with their exponents."""
+    """A panel of steps for each dtype with a mark for each net and side, time and
+    memory with their exponents.
+    """
     assert (little.folder / "found.png").read_bytes().startswith(b"\x89PNG")
     drawn = []
-    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", lambda self, path, **_: drawn.append(self))
+    monkeypatch.setattr(
+        matplotlib.figure.Figure, "savefig", lambda self, path, **_: drawn.append(self)
+    )
     bench_figure.draw(little.report, "somewhere.png")
     narrow, wide, time, memory = drawn[0].axes
     for axes, dtype in ((narrow, "float32"), (wide, "float64")):
         rows = [row for row in little.report.rows if row.setting.dtype == dtype]
         assert dtype in axes.get_title()
         assert axes.get_xscale() == "log"
-        assert [label.get_text() for label in axes.get_yticklabels()] == [row.setting.net_name for row in rows]
-        marks = {line.get_label(): list(line.get_xdata()) for line in axes.lines if not line.get_label().startswith("_")}
+        assert [label.get_text() for label in axes.get_yticklabels()] == [
+            row.setting.net_name for row in rows
+        ]
+        marks = {
+            line.get_label(): list(line.get_xdata())
+            for line in axes.lines
+            if not line.get_label().startswith("_")
+        }
         want = {"refnet": "refnet", "PyTorch": "PyTorch", "matrix products alone": "products"}
-        assert marks == {label: [row.timings[name].median * 1e6 for row in rows] for label, name in want.items()}
-    for axes, power, names in ((time, "time", "width depth batch rows steps"), (memory, "memory", "width depth batch rows")):
+        assert marks == {
+            label: [row.timings[name].median * 1e6 for row in rows] for label, name in want.items()
+        }
+    for axes, power, names in (
+        (time, "time", "width depth batch rows steps"),
+        (memory, "memory", "width depth batch rows"),
+    ):
         found = {each.axis.name: getattr(each, power) for each in little.report.growth}
         labels = [text.get_text() for text in axes.get_legend().get_texts()]
         assert labels == [f"{name}: exponent {found[name]:.2f}" for name in names.split()]

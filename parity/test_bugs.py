@@ -1,4 +1,6 @@
-"""The catalogue: every mistake is seen, differs from every other, hides where it says, and is named."""
+"""The catalogue: every mistake is seen, differs from every other, hides where it says,
+and is named.
+"""
 
 import re
 from dataclasses import replace
@@ -22,7 +24,9 @@ each_mistake = pytest.mark.parametrize("bug", CATALOGUE, ids=lambda bug: bug.id)
 
 @cache
 def records(bug, probe, dtype="float64"):
-    """The probe's run by a program with the mistake in every layer where it can stand, which may be none."""
+    """The probe's run by a program with the mistake in every layer where it can stand,
+    which may be none.
+    """
     run = probe.run(dtype)
     return simulate(run, [(bug, bug.layers(run.spec))] if bug else [])
 
@@ -65,7 +69,9 @@ def test_the_catalogue_is_large_and_its_ids_are_words():
 
 @each_mistake
 def test_a_mistake_explains_itself(bug):
-    """It names its equation, has a formula and two sentences, and knows no condition that nobody can make."""
+    """It names its equation, has a formula and two sentences, and knows no condition
+    that nobody can make.
+    """
     assert bug.equation in EQUATIONS
     assert "=" in bug.formula
     assert bug.verdict in (WRONG, CONVENTION)
@@ -87,7 +93,9 @@ def test_no_mistake_stays_hidden(bug, dtype):
 
 @each_mistake
 def test_a_mistake_is_named(bug):
-    """With everything shown it is named alone, as itself or with what cannot be told from it in that network; in either dtype."""
+    """With everything shown it is named alone, as itself or with what cannot be told
+    from it in that network; in either dtype.
+    """
     dtype = DTYPES[CATALOGUE.index(bug) % 2]
     (finding,) = diagnose_runs([taken(bug, home(bug, dtype), dtype)])
     assert bug.id in (finding.bug, *finding.alike)
@@ -97,29 +105,45 @@ def test_a_mistake_is_named(bug):
 
 @pytest.mark.parametrize("bug", CATALOGUE[::5], ids=lambda bug: bug.id)
 def test_a_mistake_is_named_from_the_gradients_alone(bug):
-    """With dW, db and the weights after the step shown it is named alone, as itself or with what those cannot tell apart."""
+    """With dW, db and the weights after the step shown it is named alone, as itself or
+    with what those cannot tell apart.
+    """
     run = showing(taken(bug, home(bug)), "dW", "db", "W", "b")
     if not any(station.off for station in judged(run)):
-        assert bug.equation in ("C", "a") or bug.verdict == CONVENTION  # neither loss nor output is shown; a convention for delta alone
+        # neither loss nor output is shown; a convention for delta alone
+        assert bug.equation in ("C", "a") or bug.verdict == CONVENTION
         return
     (finding,) = diagnose_runs([run])
     assert bug.id in (finding.bug, *finding.alike)
 
 
 EVERYTHING_BUT_STATE = ("z", "a", "loss", "delta", "dW", "db", "W", "b")
-ALL_NAN = {"lr-not-a-number", "adam-t-from-zero"}  # no number is left to tell them apart by where both can stand
+# no number is left to tell them apart by where both can stand
+ALL_NAN = {"lr-not-a-number", "adam-t-from-zero"}
 
 
 def test_every_two_mistakes_are_distinct():
-    """Of any two there is a probe whose run by the one cannot come of the program of the other, beyond the bounds of both."""
-    alike = [(one.id, two.id) for i, one in enumerate(CATALOGUE) for two in CATALOGUE[:i] if not distinct(one, two)]
+    """Of any two there is a probe whose run by the one cannot come of the program of
+    the other, beyond the bounds of both.
+    """
+    alike = [
+        (one.id, two.id)
+        for i, one in enumerate(CATALOGUE)
+        for two in CATALOGUE[:i]
+        if not distinct(one, two)
+    ]
     assert all(set(pair) == ALL_NAN for pair in alike), alike
 
 
 def distinct(one, two):
     """Whether some probe tells them apart: first their homes, then all."""
     probes = dict.fromkeys((home(one), home(two), *PROBES))
-    return any(differs(a, b, probe) for probe in probes for a, b in ((one, two), (two, one)) if first_off(a, probe))
+    return any(
+        differs(a, b, probe)
+        for probe in probes
+        for a, b in ((one, two), (two, one))
+        if first_off(a, probe)
+    )
 
 
 def differs(one, two, probe):
@@ -128,7 +152,9 @@ def differs(one, two, probe):
     run, layers = taken(one, probe), two.layers(taken(one, probe).spec)
     if not layers or np.array_equal(shown(two, probe, station), shown(None, probe, station)):
         return True  # there the other is right
-    return not explains(run, [(two, layers)], station) or any(each.off for each in judged(run, [(two, layers)]))
+    return not explains(run, [(two, layers)], station) or any(
+        each.off for each in judged(run, [(two, layers)])
+    )
 
 
 def shown(bug, probe, station):
@@ -149,22 +175,41 @@ def zero_biases(run):
 
 def constant_rate(run):
     lr = run.spec.hyperparameters["lr"]
-    same = [replace(step, spec=replace(step.spec, hyperparameters={**step.spec.hyperparameters, "lr": lr})) for step in run.steps]
+    same = [
+        replace(
+            step, spec=replace(step.spec, hyperparameters={**step.spec.hyperparameters, "lr": lr})
+        )
+        for step in run.steps
+    ]
     return replace(run, steps=tuple(same))
 
 
 def positive(run):
     W, b = (tuple(np.abs(array) for array in getattr(run, name)) for name in ("W", "b"))
-    return replace(run, W=W, b=b, steps=tuple(replace(step, x=np.abs(step.x)) for step in run.steps[:1]))
+    return replace(
+        run, W=W, b=b, steps=tuple(replace(step, x=np.abs(step.x)) for step in run.steps[:1])
+    )
 
 
 def summing_to_one(run):
-    return replace(run, steps=tuple(replace(step, x=np.abs(step.x) / np.abs(step.x).sum(axis=1, keepdims=True)) for step in run.steps))
+    return replace(
+        run,
+        steps=tuple(
+            replace(step, x=np.abs(step.x) / np.abs(step.x).sum(axis=1, keepdims=True))
+            for step in run.steps
+        ),
+    )
 
 
 def nearly_right(run):
     outputs = [record.layers[-1].a for record in simulate(run)]
-    return replace(run, steps=tuple(replace(step, y=a + 0.01 * step.y) for step, a in zip(run.steps[:1], outputs, strict=False)))
+    return replace(
+        run,
+        steps=tuple(
+            replace(step, y=a + 0.01 * step.y)
+            for step, a in zip(run.steps[:1], outputs, strict=False)
+        ),
+    )
 
 
 def on_run(edit):
@@ -176,18 +221,31 @@ def on_case(edit):
 
 
 CLASSES = {"output": "softmax", "loss": "cross_entropy", "targets": "labels", "deviation": 0.6}
-NO_MOMENTUM = {"sgd": {"momentum": 0.0, "nesterov": False, "dampening": 0.0}, "rmsprop": {"momentum": 0.0}}
+NO_MOMENTUM = {
+    "sgd": {"momentum": 0.0, "nesterov": False, "dampening": 0.0},
+    "rmsprop": {"momentum": 0.0},
+}
 CONDITIONS = {  # what is done to a probe so that some mistakes can no longer be seen
     "one sample": on_case(lambda case: replace(case, batch=1)),
     "one output": on_case(lambda case: replace(case, sizes=(*case.sizes[:-1], 1))),
-    "one layer": on_case(lambda case: replace(case, sizes=(case.sizes[0], case.sizes[-1]), hidden=())),
-    "one hidden layer": on_case(lambda case: replace(case, sizes=(*case.sizes[:2], case.sizes[-1]), hidden=case.hidden[:1])),
+    "one layer": on_case(
+        lambda case: replace(case, sizes=(case.sizes[0], case.sizes[-1]), hidden=())
+    ),
+    "one hidden layer": on_case(
+        lambda case: replace(case, sizes=(*case.sizes[:2], case.sizes[-1]), hidden=case.hidden[:1])
+    ),
     "first step": on_run(first_step),
     "constant learning rate": on_run(constant_rate),
     "zero biases": on_run(zero_biases),
-    "equal activations": on_case(lambda case: replace(case, hidden=("sigmoid",) * len(case.hidden), output="sigmoid")),
-    "no momentum": on_case(lambda case: replace(case, settings={**case.settings, **NO_MOMENTUM[case.optimizer]})),
-    "no weight decay": on_case(lambda case: replace(case, settings={**case.settings, "weight_decay": 0.0})),
+    "equal activations": on_case(
+        lambda case: replace(case, hidden=("sigmoid",) * len(case.hidden), output="sigmoid")
+    ),
+    "no momentum": on_case(
+        lambda case: replace(case, settings={**case.settings, **NO_MOMENTUM[case.optimizer]})
+    ),
+    "no weight decay": on_case(
+        lambda case: replace(case, settings={**case.settings, "weight_decay": 0.0})
+    ),
     "default slope": on_case(lambda case: replace(case, slope=0.01)),
     "positive weighted inputs": on_run(positive),
     "rows of x that sum to 1": on_run(summing_to_one),
@@ -206,7 +264,9 @@ def test_a_mistake_hides_where_it_says(bug, condition):
     assert seen
     for probe in seen:
         run = CONDITIONS[condition](probe).run()
-        layers = bug.layers(run.spec) & ({1} if condition == "rows of x that sum to 1" else bug.layers(run.spec))
+        layers = bug.layers(run.spec) & (
+            {1} if condition == "rows of x that sum to 1" else bug.layers(run.spec)
+        )
         hidden = showing(run_of(simulate(run, [(bug, layers)])), *EVERYTHING_BUT_STATE)
         assert not any(station.off for station in judged(hidden)), probe.name
 
@@ -215,7 +275,9 @@ def test_a_mistake_hides_where_it_says(bug, condition):
 
 
 def test_every_published_mistake_is_in_the_catalogue():
-    """A published mistake is either in the catalogue or out for a reason, and the catalogue finds its sources."""
+    """A published mistake is either in the catalogue or out for a reason, and the
+    catalogue finds its sources.
+    """
     for each in PUBLISHED:
         assert bool(each.bugs) != bool(each.out), each.name
         for name in each.bugs:
@@ -223,5 +285,7 @@ def test_every_published_mistake_is_in_the_catalogue():
 
 
 def test_factors_are_one_for_each_place_and_constant():
-    """A constant factor has a mistake of its own in each quantity that may carry one."""
+    """A constant factor has a mistake of its own in each quantity that may carry
+    one.
+    """
     assert len({factor.id for factor in FACTORS}) == len(FACTORS)

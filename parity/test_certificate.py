@@ -1,4 +1,6 @@
-"""Certificates are judged: what is wrong has its name and its place, what PyTorch does otherwise has its own, and silence is no pass."""
+"""Certificates are judged: what is wrong has its name and its place, what PyTorch does
+otherwise has its own, and silence is no pass.
+"""
 
 import io
 import re
@@ -26,11 +28,23 @@ from refnet.checks import place
 in_both_dtypes = pytest.mark.parametrize("dtype", DTYPES)
 SHOWN = ("z", "a", "delta", "dW", "db")
 NOT_FINITE = (np.nan, np.inf, -np.inf)
-DEEP = Case("", (5, 4, 3, 2), ("tanh", "sigmoid"), "identity", "mse", "values", "adam", {"amsgrad": True, "weight_decay": 0.1}, batch=6)
+DEEP = Case(
+    "",
+    (5, 4, 3, 2),
+    ("tanh", "sigmoid"),
+    "identity",
+    "mse",
+    "values",
+    "adam",
+    {"amsgrad": True, "weight_decay": 0.1},
+    batch=6,
+)
 
 
 def recorded(case, steps=1, net=None, data=None):
-    """The last of the case's first steps by refnet, where given from another network or on other x and y."""
+    """The last of the case's first steps by refnet, where given from another network or
+    on other x and y.
+    """
     net, loss, optimizer = net or case.network(), case.make_loss(), case.make_optimizer()
     for _, (x, y, optimizer.lr) in zip(range(steps), case.steps(), strict=False):
         record = record_refnet(net, *(data or (x, y)), loss, optimizer)
@@ -39,12 +53,16 @@ def recorded(case, steps=1, net=None, data=None):
 
 @cache
 def good(dtype="float64"):
-    """A record of which everything holds: three layers, Adam with amsgrad and weight decay, second step."""
+    """A record of which everything holds: three layers, Adam with amsgrad and weight
+    decay, second step.
+    """
     return recorded(replace(DEEP, dtype=dtype), 2)
 
 
 def shown(record, quantity, layer=None):
-    """The array of a quantity: z to db, loss, W and b after the step, "exp_avg of W" of the new state."""
+    """The array of a quantity: z to db, loss, W and b after the step, "exp_avg of W" of
+    the new state.
+    """
     if quantity == "loss":
         return np.array(record.loss)
     if quantity in SHOWN:
@@ -52,19 +70,25 @@ def shown(record, quantity, layer=None):
     if quantity in ("W", "b"):
         return getattr(record.after, quantity)[layer - 1]
     name, _, of = quantity.partition(" of ")
-    return record.after.state[name][where(record, of, layer)].reshape(getattr(record.after, of)[layer - 1].shape)
+    return record.after.state[name][where(record, of, layer)].reshape(
+        getattr(record.after, of)[layer - 1].shape
+    )
 
 
 def where(record, of, layer):
     """Where a W or b stands in a flat vector."""
     before = record.before
-    start = sum(W.size + b.size for W, b in zip(before.W[: layer - 1], before.b[: layer - 1], strict=True))
+    start = sum(
+        W.size + b.size for W, b in zip(before.W[: layer - 1], before.b[: layer - 1], strict=True)
+    )
     start += before.W[layer - 1].size if of == "b" else 0
     return slice(start, start + getattr(before, of)[layer - 1].size)
 
 
 def rewritten(record, quantity, layer, array):
-    """The record with another array in the place of a quantity; None does not show it."""
+    """The record with another array in the place of a quantity; None does not show
+    it.
+    """
     if quantity == "loss":
         return replace(record, loss=None if array is None else float(array))
     if quantity in SHOWN:
@@ -113,7 +137,9 @@ def everything(record):
 
 @in_both_dtypes
 def test_a_right_step_passes(dtype):
-    """Everything is passed, nothing broken, and the verdict counts the arrays and names the one that used most of its bound."""
+    """Everything is passed, nothing broken, and the verdict counts the arrays and names
+    the one that used most of its bound.
+    """
     cert = certify(good(dtype))
     assert cert.passed
     assert cert.broken == ()
@@ -122,30 +148,46 @@ def test_a_right_step_passes(dtype):
     worst = cert.worst
     assert worst.used == max(r.used for r in cert.results)
     at = f"({worst.equation}, {worst.quantity} of layer {worst.layer})"
-    assert cert.verdict == f"Every equation holds: 40 arrays, at most {worst.used:.2g} of a bound used {at}"
+    assert (
+        cert.verdict
+        == f"Every equation holds: 40 arrays, at most {worst.used:.2g} of a bound used {at}"
+    )
     assert str(cert).splitlines()[0] == cert.verdict
 
 
 def test_results_come_in_order_of_computation():
-    """Forward from the first layer on, the cost, backward from the last one, the state of every W and b, then W and b."""
+    """Forward from the first layer on, the cost, backward from the last one, the state
+    of every W and b, then W and b.
+    """
     forward = [(name, layer) for layer in (1, 2, 3) for name in ("z", "a")]
     backward = [(name, layer) for layer in (3, 2, 1) for name in ("delta", "db", "dW")]
     keys = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
     state = [(f"{key} of {name}", layer) for layer in (1, 2, 3) for name in "Wb" for key in keys]
     parameters = [(name, layer) for layer in (1, 2, 3) for name in "Wb"]
-    assert [(r.quantity, r.layer) for r in certify(good()).results] == [*forward, ("loss", None), *backward, *state, *parameters]
+    assert [(r.quantity, r.layer) for r in certify(good()).results] == [
+        *forward,
+        ("loss", None),
+        *backward,
+        *state,
+        *parameters,
+    ]
     labels = [r.equation for r in certify(good()).results]
     assert list(dict.fromkeys(labels)) == ["z", "a", "C", "BP1", "BP3", "BP4", "BP2", "step"]
 
 
 def test_a_result_is_what_its_statement_says():
-    """got, expected and allowed are those of the entry with the largest share, and used is their ratio."""
+    """got, expected and allowed are those of the entry with the largest share, and used
+    is their ratio.
+    """
     cert = certify(good())
     for result, statement in zip(cert.results, cert.statements, strict=True):
         claim = statement.claim
         share = claim.share(statement.got)
         assert result.used == share.max() == share[result.index]
-        assert (result.got, result.expected) == (float(statement.got[result.index]), float(claim.exact[result.index]))
+        assert (result.got, result.expected) == (
+            float(statement.got[result.index]),
+            float(claim.exact[result.index]),
+        )
         assert result.allowed == claim.bound[result.index] * (1.0 + claim.slack)
 
 
@@ -160,19 +202,45 @@ def test_no_case_is_too_long_to_be_sharp():
 
 @in_both_dtypes
 def test_a_share_is_of_the_bound_and_its_slack(dtype):
-    """The gap over bound (1 + slack): 1 passes, a bound of 0 takes equality alone, what is not finite is inf, what is not judged 0."""
+    """The gap over bound (1 + slack): 1 passes, a bound of 0 takes equality alone, what
+    is not finite is inf, what is not judged 0.
+    """
     fmt = FORMATS[dtype]
     unit = 2.0 * fmt.unit
-    made = claim(fmt, np.ones(7), np.array([unit, unit, 0.0, 0.0, unit, unit, unit]), np.array([True] * 6 + [False]))
+    made = claim(
+        fmt,
+        np.ones(7),
+        np.array([unit, unit, 0.0, 0.0, unit, unit, unit]),
+        np.array([True] * 6 + [False]),
+    )
     got = np.array([1.0 + unit, 1.0 - 4 * unit, 1.0, 1.0 + unit, np.nan, -np.inf, np.nan], dtype)
-    assert made.share(got).tolist() == [1.0 / (1.0 + fmt.slack), 4.0 / (1.0 + fmt.slack), 0.0, np.inf, np.inf, np.inf, 0.0]
+    assert made.share(got).tolist() == [
+        1.0 / (1.0 + fmt.slack),
+        4.0 / (1.0 + fmt.slack),
+        0.0,
+        np.inf,
+        np.inf,
+        np.inf,
+        0.0,
+    ]
 
 
 @in_both_dtypes
 def test_what_reaches_the_largest_number_is_not_judged(dtype):
-    """An entry is judged while |exact| + bound is below the largest number, and exact is a number at all."""
+    """An entry is judged while |exact| + bound is below the largest number, and exact
+    is a number at all.
+    """
     fmt = FORMATS[dtype]
-    exact = np.array([fmt.largest * (1.0 - fmt.unit), -fmt.largest * (1.0 - fmt.unit), fmt.largest, np.inf, np.nan], fmt.wide)
+    exact = np.array(
+        [
+            fmt.largest * (1.0 - fmt.unit),
+            -fmt.largest * (1.0 - fmt.unit),
+            fmt.largest,
+            np.inf,
+            np.nan,
+        ],
+        fmt.wide,
+    )
     assert claim(fmt, exact, 0.0).judged.tolist() == [True, True, False, False, False]
     assert claim(fmt, exact, fmt.largest * fmt.unit).judged.tolist() == [False] * 5
     assert claim(fmt, exact[:2], np.array([np.inf, np.nan])).judged.tolist() == [False, False]
@@ -184,7 +252,12 @@ def test_near_is_within_the_bound_and_its_slack(dtype):
     fmt = FORMATS[dtype]
     unit = 2.0 * fmt.unit
     fits = near(fmt, np.ones(4), unit)
-    assert fits(np.array([1.0 + unit, 1.0 - unit, 1.0 + 2.0 * unit, np.nan], dtype)).tolist() == [True, True, False, False]
+    assert fits(np.array([1.0 + unit, 1.0 - unit, 1.0 + 2.0 * unit, np.nan], dtype)).tolist() == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 # the order of the checks
@@ -199,14 +272,26 @@ MALFORMED = [
 @pytest.mark.parametrize(("quantity", "layer"), MALFORMED)
 @pytest.mark.parametrize("fault", ["shape", "dtype"])
 def test_a_malformed_array_is_wrong_and_named(quantity, layer, fault):
-    """Another shape or dtype is wrong whatever the values are, says what was expected, and what reads the array is not judged."""
+    """Another shape or dtype is wrong whatever the values are, says what was expected,
+    and what reads the array is not judged.
+    """
     record = good()
     array = shown(record, quantity, layer)
     bad = array[None] if fault == "shape" else array.astype(np.float32)
-    want = f"shape {bad.shape}, expected {array.shape}" if fault == "shape" else "dtype float32, expected float64"
+    want = (
+        f"shape {bad.shape}, expected {array.shape}"
+        if fault == "shape"
+        else "dtype float32, expected float64"
+    )
     cert = certify(rewritten(record, quantity, layer, bad))
     (broken,) = cert.broken
-    assert (broken.quantity, broken.layer, broken.status, broken.note, broken.used) == (quantity, layer, "wrong", want, np.inf)
+    assert (broken.quantity, broken.layer, broken.status, broken.note, broken.used) == (
+        quantity,
+        layer,
+        "wrong",
+        want,
+        np.inf,
+    )
     assert str(broken) == f"{broken.where}: {quantity} has {want}" == cert.verdict
     assert silent(cert) == readers(quantity, layer)
     assert not cert.passed
@@ -222,33 +307,59 @@ def test_a_malformed_shape_comes_before_its_dtype_and_its_values():
         (z.T, "shape (4, 6), expected (6, 4)"),
         (z.astype(int), "dtype int64, expected float64"),
     ):
-        assert certify(rewritten(record, "z", 1, bad)).verdict.startswith(f"z (weighted input) of layer 1: z has {want}")
+        assert certify(rewritten(record, "z", 1, bad)).verdict.startswith(
+            f"z (weighted input) of layer 1: z has {want}"
+        )
 
 
 @pytest.mark.parametrize("fault", ["shape", "dtype"])
 def test_a_malformed_state_is_wrong_and_named(fault):
-    """A vector of the new state in another shape or dtype is wrong for every W and b, and what is made of it is not judged."""
+    """A vector of the new state in another shape or dtype is wrong for every W and b,
+    and what is made of it is not judged.
+    """
     record = good()
     vector = record.after.state["exp_avg_sq"]
     bad = vector[:-1] if fault == "shape" else vector.astype(np.float32)
-    want = f"shape ({vector.size - 1},), expected ({vector.size},)" if fault == "shape" else "dtype float32, expected float64"
-    cert = certify(replace(record, after=replace(record.after, state={**record.after.state, "exp_avg_sq": bad})))
-    assert [(r.quantity, r.layer) for r in cert.broken] == [(f"exp_avg_sq of {name}", layer) for layer in (1, 2, 3) for name in "Wb"]
+    want = (
+        f"shape ({vector.size - 1},), expected ({vector.size},)"
+        if fault == "shape"
+        else "dtype float32, expected float64"
+    )
+    cert = certify(
+        replace(
+            record, after=replace(record.after, state={**record.after.state, "exp_avg_sq": bad})
+        )
+    )
+    assert [(r.quantity, r.layer) for r in cert.broken] == [
+        (f"exp_avg_sq of {name}", layer) for layer in (1, 2, 3) for name in "Wb"
+    ]
     assert {r.note for r in cert.broken} == {want}
-    made_of_it = {(quantity.format(name), layer) for quantity in ("max_exp_avg_sq of {}", "{}") for layer in (1, 2, 3) for name in "Wb"}
+    made_of_it = {
+        (quantity.format(name), layer)
+        for quantity in ("max_exp_avg_sq of {}", "{}")
+        for layer in (1, 2, 3)
+        for name in "Wb"
+    }
     assert silent(cert) == made_of_it
-    assert result_of(cert, "W", 1).note == "reads exp_avg_sq after the step, which is not shown as it must be"
+    assert (
+        result_of(cert, "W", 1).note
+        == "reads exp_avg_sq after the step, which is not shown as it must be"
+    )
 
 
 def readers(quantity, layer):
-    """What reads a quantity of the record `good`, which has three layers and Adam with amsgrad."""
+    """What reads a quantity of the record `good`, which has three layers and Adam with
+    amsgrad.
+    """
     if quantity == "loss":
         return set()
     made = {f"{key} of {{}}" for key in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")}
     step = {(key.format(quantity[-1]), layer) for key in (*made, "{}")}
     return {
         "z": {("a", layer), ("delta", layer)},
-        "a": {("z", layer + 1), ("dW", layer + 1), ("delta", layer)} if layer != 3 else {("loss", None), ("delta", 3)},
+        "a": {("z", layer + 1), ("dW", layer + 1), ("delta", layer)}
+        if layer != 3
+        else {("loss", None), ("delta", 3)},
         "delta": {("db", layer), ("dW", layer), ("delta", layer - 1)} - {("delta", 0)},
         "dW": step,
         "db": step,
@@ -264,20 +375,36 @@ def silent(cert):
 
 @pytest.mark.parametrize(("quantity", "layer"), [*MALFORMED, ("loss", None)])
 def test_what_is_not_shown_is_never_passed(quantity, layer):
-    """It is not shown, what reads it is not judged and says why, and all the rest is judged as before."""
+    """It is not shown, what reads it is not judged and says why, and all the rest is
+    judged as before.
+    """
     cert = certify(rewritten(good(), quantity, layer, None))
     assert not cert.passed
     assert cert.broken == ()
-    assert [(r.quantity, r.layer) for r in cert.results if r.status == "not shown"] == [(quantity, layer)]
+    assert [(r.quantity, r.layer) for r in cert.results if r.status == "not shown"] == [
+        (quantity, layer)
+    ]
     assert silent(cert) == readers(quantity, layer)
     for r in cert.results:
         if r.status == "not judged":
             name = quantity if r.layer in (layer, None) else f"{quantity} of layer {layer}"
-            assert (r.note, r.got, r.used) == (f"reads {name}, which is not shown as it must be", None, 0.0)
-            assert str(r) == f"{r.where}: {r.quantity} is not judged (reads {name}, which is not shown as it must be)"
+            assert (r.note, r.got, r.used) == (
+                f"reads {name}, which is not shown as it must be",
+                None,
+                0.0,
+            )
+            assert (
+                str(r)
+                == f"{r.where}: {r.quantity} is not judged (reads {name}, which is not shown as "
+                f"it must be)"
+            )
     rest = [r for r in cert.results if r.status == "passed"]
     assert len(rest) == 40 - 1 - len(readers(quantity, layer))
-    assert rest == [r for r in certify(good()).results if (r.quantity, r.layer) in {(s.quantity, s.layer) for s in rest}]
+    assert rest == [
+        r
+        for r in certify(good()).results
+        if (r.quantity, r.layer) in {(s.quantity, s.layer) for s in rest}
+    ]
     parts = [f"{len(readers(quantity, layer))} not judged"] * bool(readers(quantity, layer))
     assert cert.verdict.startswith(f"What was judged holds: {len(rest)} arrays, at most ")
     assert cert.verdict.endswith("; " + ", ".join([*parts, "1 not shown"]))
@@ -285,12 +412,26 @@ def test_what_is_not_shown_is_never_passed(quantity, layer):
 
 def test_what_is_missing_on_all_sides_is_listed():
     """An equation that lacks several inputs names them all."""
-    cert = certify(replace(good(), layers=(*good().layers[:1], replace(good().layers[1], z=None), replace(good().layers[2], delta=None))))
-    assert result_of(cert, "delta", 2).note == "reads delta of layer 3, z, which is not shown as it must be"
+    cert = certify(
+        replace(
+            good(),
+            layers=(
+                *good().layers[:1],
+                replace(good().layers[1], z=None),
+                replace(good().layers[2], delta=None),
+            ),
+        )
+    )
+    assert (
+        result_of(cert, "delta", 2).note
+        == "reads delta of layer 3, z, which is not shown as it must be"
+    )
 
 
 def test_a_record_that_shows_nothing_passes_nothing():
-    """Without layers, loss and what came after, everything is not shown, and the first sentence says so."""
+    """Without layers, loss and what came after, everything is not shown, and the first
+    sentence says so.
+    """
     bare = replace(good(), layers=(LayerRecord(),) * 3, loss=None, after=None)
     cert = certify(bare)
     assert {r.status for r in cert.results} == {"not shown"}
@@ -302,7 +443,9 @@ def test_a_record_that_shows_nothing_passes_nothing():
 
 
 def test_without_what_came_after_the_passes_are_still_judged():
-    """A record of forward and backward pass alone is judged, and its step is not shown."""
+    """A record of forward and backward pass alone is judged, and its step is not
+    shown.
+    """
     cert = certify(replace(good(), after=None))
     assert {r.status for r in cert.results if r.equation != "step"} == {"passed"}
     assert {r.status for r in cert.results if r.equation == "step"} == {"not shown"}
@@ -314,26 +457,52 @@ def test_without_what_came_after_the_passes_are_still_judged():
 @in_both_dtypes
 @pytest.mark.parametrize("number", NOT_FINITE)
 def test_what_is_not_finite_never_passes(number, dtype):
-    """NaN or infinity in one entry of any quantity is the first broken result, wrong, at that entry; NaN does not equal NaN."""
+    """NaN or infinity in one entry of any quantity is the first broken result, wrong,
+    at that entry; NaN does not equal NaN.
+    """
     record = good(dtype)
     for quantity, layer in everything(record):
         index = tuple(n - 1 for n in shown(record, quantity, layer).shape)
         cert = certify(with_entry(record, quantity, layer, index, number))
         first = cert.broken[0]
-        assert (first.quantity, first.layer, first.index, first.status, first.used) == (quantity, layer, index, "wrong", np.inf)
+        assert (first.quantity, first.layer, first.index, first.status, first.used) == (
+            quantity,
+            layer,
+            index,
+            "wrong",
+            np.inf,
+        )
         assert not cert.passed
         assert {r.status for r in cert.results[: cert.results.index(first)]} <= {"passed"}
-        assert f"{quantity} has {number!r}{f' at {place(index)}' if index else ''}, expected " in cert.verdict
+        assert (
+            f"{quantity} has {number!r}{f' at {place(index)}' if index else ''}, expected "
+            in cert.verdict
+        )
 
 
 @in_both_dtypes
 def test_nan_everywhere_passes_nothing_that_reads_it(dtype):
-    """Where x is NaN and all that follows too, nothing that reads it is passed or wrong: nobody knows."""
+    """Where x is NaN and all that follows too, nothing that reads it is passed or
+    wrong: nobody knows.
+    """
     record = good(dtype)
-    nan = [LayerRecord(**{name: np.full_like(getattr(layer, name), np.nan) for name in SHOWN}) for layer in record.layers]
+    nan = [
+        LayerRecord(**{name: np.full_like(getattr(layer, name), np.nan) for name in SHOWN})
+        for layer in record.layers
+    ]
     state = {name: np.full_like(vector, np.nan) for name, vector in record.after.state.items()}
-    after = Snapshot(*(tuple(np.full_like(p, np.nan) for p in getattr(record.after, name)) for name in ("W", "b")), state)
-    cert = certify(replace(record, x=np.full_like(record.x, np.nan), layers=tuple(nan), loss=np.nan, after=after))
+    after = Snapshot(
+        *(
+            tuple(np.full_like(p, np.nan) for p in getattr(record.after, name))
+            for name in ("W", "b")
+        ),
+        state,
+    )
+    cert = certify(
+        replace(
+            record, x=np.full_like(record.x, np.nan), layers=tuple(nan), loss=np.nan, after=after
+        )
+    )
     assert {r.status for r in cert.results} == {"not judged"}
     assert cert.verdict == "Nothing passed: 40 not judged"
 
@@ -379,35 +548,67 @@ def kinked(kink, dtype):
 @in_both_dtypes
 @pytest.mark.parametrize("kink", KINKS)
 def test_another_subgradient_is_a_convention(kink, dtype):
-    """f'(0) of another convention is no mistake and no pass: it has its name, and only where z is 0."""
+    """f'(0) of another convention is no mistake and no pass: it has its name, and only
+    where z is 0.
+    """
     record = kinked(kink, dtype)
     cert = certify(record)
     first = cert.broken[0]
-    assert (first.equation, first.layer, first.status, first.note, first.deviation) == ("BP2", 1, "convention", KINKS[kink][2], "")
+    assert (first.equation, first.layer, first.status, first.note, first.deviation) == (
+        "BP2",
+        1,
+        "convention",
+        KINKS[kink][2],
+        "",
+    )
     assert first.index[1] == 1
     at = place(first.index)
-    assert cert.verdict.startswith(f"BP2 (hidden delta) of layer 1: delta has {first.got!r} at {at}, expected {first.expected!r}: ")
+    assert cert.verdict.startswith(
+        f"BP2 (hidden delta) of layer 1: delta has {first.got!r} at {at}, expected "
+        f"{first.expected!r}: "
+    )
     assert f"convention ({KINKS[kink][2]})" in cert.verdict
     assert not cert.passed
     again = with_entry(record, "delta", 1, (0, 0), record.layers[0].delta[0, 0] + 1)
     first = certify(again).broken[0]
-    assert (first.status, first.index, first.note) == ("wrong", (0, 0), f"elsewhere {KINKS[kink][2]}")
+    assert (first.status, first.index, first.note) == (
+        "wrong",
+        (0, 0),
+        f"elsewhere {KINKS[kink][2]}",
+    )
     below = tuple(np.argwhere(record.layers[0].z < 0.0)[0])
-    everywhere = with_entry(record, "delta", 1, below, g_below(record)[below] * np.array(KINKS[kink][1], dtype))
+    everywhere = with_entry(
+        record, "delta", 1, below, g_below(record)[below] * np.array(KINKS[kink][1], dtype)
+    )
     first = certify(everywhere).broken[0]
-    assert (first.status, first.index, first.note) == ("wrong", below, f"elsewhere {KINKS[kink][2]}")
-    slightly = with_entry(record, "delta", 1, (2, 1), record.layers[0].delta[2, 1] * np.array(1.001, dtype))
+    assert (first.status, first.index, first.note) == (
+        "wrong",
+        below,
+        f"elsewhere {KINKS[kink][2]}",
+    )
+    slightly = with_entry(
+        record, "delta", 1, (2, 1), record.layers[0].delta[2, 1] * np.array(1.001, dtype)
+    )
     first = certify(slightly).broken[0]
-    assert (first.status, first.index, first.note) == ("wrong", (2, 1), f"elsewhere {KINKS[kink][2]}")
+    assert (first.status, first.index, first.note) == (
+        "wrong",
+        (2, 1),
+        f"elsewhere {KINKS[kink][2]}",
+    )
 
 
 @in_both_dtypes
 def test_two_conventions_in_one_array_are_both_named(dtype):
-    """ReLU'(0) = 1 in one row and 1/2 in another: each entry has its convention, and the note has both."""
+    """ReLU'(0) = 1 in one row and 1/2 in another: each entry has its convention, and
+    the note has both.
+    """
     record = kinked("relu 1", dtype)
     mixed = with_entry(record, "delta", 1, (0, 1), record.layers[0].delta[0, 1] / 2)
     first = certify(mixed).broken[0]
-    assert (first.status, first.note) == ("convention", "relu'(0) = 1 instead of 0; relu'(0) = 0.5 instead of 0")
+    assert (first.status, first.note) == (
+        "convention",
+        "relu'(0) = 1 instead of 0; relu'(0) = 0.5 instead of 0",
+    )
 
 
 @in_both_dtypes
@@ -421,14 +622,20 @@ def test_another_subgradient_at_the_output_is_a_convention(slope, dtype):
     delta = record.layers[1].delta.copy()
     delta[:, 1] = (record.layers[1].a - record.y)[:, 1] * (2.0 / record.y.size) * slope
     first = certify(rewritten(record, "delta", 2, delta)).broken[0]
-    assert (first.equation, first.status, first.note) == ("BP1", "convention", f"relu'(0) = {slope:g} instead of 0")
+    assert (first.equation, first.status, first.note) == (
+        "BP1",
+        "convention",
+        f"relu'(0) = {slope:g} instead of 0",
+    )
 
 
 @in_both_dtypes
 @pytest.mark.parametrize("output", ["identity", "tanh", "softmax"])
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_another_sign_of_zero_is_a_convention(sign, output, dtype):
-    """MAE's gradient where a = y is 0 here; +1 or -1 is a convention, behind any activation."""
+    """MAE's gradient where a = y is 0 here; +1 or -1 is a convention, behind any
+    activation.
+    """
     case = replace(HIDDEN, output=output, hidden=("tanh",), loss="mae", dtype=dtype)
     x, y, _ = next(case.steps())
     net = case.network()
@@ -439,13 +646,25 @@ def test_another_sign_of_zero_is_a_convention(sign, output, dtype):
     g = np.where(top.a == y, np.array(sign, dtype), np.sign(top.a - y)) / y.size
     delta = net.layers[1].activation.pullback(g.astype(dtype), top.z, top.a)
     first = certify(rewritten(record, "delta", 2, delta)).broken[0]
-    assert (first.equation, first.status, first.note) == ("BP1", "convention", f"sign(0) = {sign:+g} instead of 0")
-    first = certify(with_entry(rewritten(record, "delta", 2, delta), "delta", 2, (1, 1), 1.0)).broken[0]
-    assert (first.status, first.index, first.note) == ("wrong", (1, 1), f"elsewhere sign(0) = {sign:+g} instead of 0")
+    assert (first.equation, first.status, first.note) == (
+        "BP1",
+        "convention",
+        f"sign(0) = {sign:+g} instead of 0",
+    )
+    first = certify(
+        with_entry(rewritten(record, "delta", 2, delta), "delta", 2, (1, 1), 1.0)
+    ).broken[0]
+    assert (first.status, first.index, first.note) == (
+        "wrong",
+        (1, 1),
+        f"elsewhere sign(0) = {sign:+g} instead of 0",
+    )
 
 
 def by_hand(z, y, output, loss, dtype, delta=None, **changed):
-    """One step of one layer with W = 1, b = 0 and lr = 0 whose weighted inputs are these, as the textbook takes it."""
+    """One step of one layer with W = 1, b = 0 and lr = 0 whose weighted inputs are
+    these, as the textbook takes it.
+    """
     z, y = np.array(z, dtype), np.asarray(y)
     y = y if y.ndim == 1 else y.astype(dtype)
     k = z.shape[1]
@@ -454,17 +673,30 @@ def by_hand(z, y, output, loss, dtype, delta=None, **changed):
         delta = (a - (y if y.ndim == 2 else np.eye(k)[y])) / len(z) if delta is None else delta
         delta = delta.astype(dtype)
         W, b = np.eye(k, dtype=dtype), np.zeros(k, dtype)
-        layer = LayerRecord(**{"z": z, "a": a, "delta": delta, "dW": delta.T @ z, "db": delta.sum(axis=0), **changed})
+        layer = LayerRecord(
+            **{
+                "z": z,
+                "a": a,
+                "delta": delta,
+                "dW": delta.T @ z,
+                "db": delta.sum(axis=0),
+                **changed,
+            }
+        )
     h = {"lr": 0.0, "momentum": 0.0, "dampening": 0.0, "nesterov": False, "weight_decay": 0.0}
     spec = Spec((k, k), ((output, {}),), loss, "sgd", h, 1, dtype)
     with np.errstate(over="ignore"):
         value = refnet.losses.LOSSES[loss]().value(layer.a, y)
-    return StepRecord(spec, z, y, Snapshot((W,), (b,), {}), (layer,), value, Snapshot((W,), (b,), {}))
+    return StepRecord(
+        spec, z, y, Snapshot((W,), (b,), {}), (layer,), value, Snapshot((W,), (b,), {})
+    )
 
 
 @in_both_dtypes
 def test_a_logarithm_without_a_floor_is_a_convention(dtype):
-    """Cross-entropy beyond 100 in a row, where refnet's log stops at -100, has the name of that convention."""
+    """Cross-entropy beyond 100 in a row, where refnet's log stops at -100, has the name
+    of that convention.
+    """
     note = "log has no floor at -100"
     a = np.array([[1.0, 1e-44], [0.5, 0.5]], dtype)  # log 1e-44 is about -101
     for loss, output, y, others in (
@@ -490,10 +722,16 @@ def test_a_logarithm_without_a_floor_is_a_convention(dtype):
 @pytest.mark.parametrize("value", [0.5, 1.0])
 def test_another_step_at_zero_is_a_convention(value, dtype):
     """heaviside(0) = 1/2 or 1 is a convention, any other value is wrong."""
-    record = by_hand([[0.0, 1.0, -1.0]], [[0.0, 0.0, 0.0]], "heaviside", "mse", dtype, delta=np.zeros((1, 3)))
+    record = by_hand(
+        [[0.0, 1.0, -1.0]], [[0.0, 0.0, 0.0]], "heaviside", "mse", dtype, delta=np.zeros((1, 3))
+    )
     assert result_of(certify(record), "a", 1).status == "passed"
     result = result_of(certify(with_entry(record, "a", 1, (0, 0), value)), "a", 1)
-    assert (result.status, result.note, result.index) == ("convention", f"heaviside(0) = {value:g} instead of 0", (0, 0))
+    assert (result.status, result.note, result.index) == (
+        "convention",
+        f"heaviside(0) = {value:g} instead of 0",
+        (0, 0),
+    )
     assert result_of(certify(with_entry(record, "a", 1, (0, 0), 0.25)), "a", 1).status == "wrong"
     assert result_of(certify(with_entry(record, "a", 1, (0, 2), value)), "a", 1).status == "wrong"
 
@@ -516,13 +754,19 @@ def through_lse(z):
     return np.exp(z - (top + np.log(np.exp(z - top).sum(axis=1, keepdims=True))))
 
 
-NEAR_ZERO, FAR_BELOW, FAR = (np.linspace(*ends, 24).reshape(2, 12) for ends in ((-3e-5, 4e-5), (-20.0, -5.0), (9000.0, 9003.0)))
+NEAR_ZERO, FAR_BELOW, FAR = (
+    np.linspace(*ends, 24).reshape(2, 12)
+    for ends in ((-3e-5, 4e-5), (-20.0, -5.0), (9000.0, 9003.0))
+)
 TANH_NOTE = "tanh through exp, such as (e^2z - 1) / (e^2z + 1), cancels where z is near 0"
 SIGMOID_NOTE = "sigmoid through tanh, (1 + tanh(z / 2)) / 2, cancels where z is far below 0"
 SOFTMAX_NOTE = "softmax as exp(z - log sum exp z), off by |log sum exp z| roundings"
 ROUGH = {
     **{f"tanh as {name}": ("tanh", f, NEAR_ZERO, TANH_NOTE) for name, f in THROUGH_EXP.items()},
-    **{f"sigmoid as {name}": ("sigmoid", f, FAR_BELOW, SIGMOID_NOTE) for name, f in THROUGH_TANH.items()},
+    **{
+        f"sigmoid as {name}": ("sigmoid", f, FAR_BELOW, SIGMOID_NOTE)
+        for name, f in THROUGH_TANH.items()
+    },
     "softmax through log sum exp": ("softmax", through_lse, FAR, SOFTMAX_NOTE),
 }
 
@@ -530,7 +774,9 @@ ROUGH = {
 @in_both_dtypes
 @pytest.mark.parametrize("formula", ROUGH)
 def test_an_inaccurate_formula_is_named_and_refused(formula, dtype):
-    """A form of f that loses digits it need not lose is no pass; an entry off by more than that form explains is wrong."""
+    """A form of f that loses digits it need not lose is no pass; an entry off by more
+    than that form explains is wrong.
+    """
     output, written, z, note = ROUGH[formula]
     record = by_hand(z, np.zeros(z.shape), output, "mse", dtype)
     assert result_of(certify(record), "a", 1).status == "passed"
@@ -538,13 +784,22 @@ def test_an_inaccurate_formula_is_named_and_refused(formula, dtype):
     result = result_of(certify(rough), "a", 1)
     assert (result.status, result.note, result.deviation) == ("inaccurate formula", note, "")
     assert not certify(rough).passed
-    result = result_of(certify(with_entry(rough, "a", 1, (1, 3), rough.layers[0].a[1, 3] + np.array(1e-3, dtype))), "a", 1)
+    result = result_of(
+        certify(with_entry(rough, "a", 1, (1, 3), rough.layers[0].a[1, 3] + np.array(1e-3, dtype))),
+        "a",
+        1,
+    )
     assert (result.status, result.index, result.note) == ("wrong", (1, 3), f"elsewhere {note}")
 
 
 ROUNDED = [
     ("adam", {"lr": 1.0}, "betas", ("exp_avg_sq of W", "W")),
-    ("adamw", {"lr": 1.0, "betas": (0.99, 0.999)}, "betas", ("exp_avg of W", "exp_avg_sq of W", "W")),
+    (
+        "adamw",
+        {"lr": 1.0, "betas": (0.99, 0.999)},
+        "betas",
+        ("exp_avg of W", "exp_avg_sq of W", "W"),
+    ),
     ("rmsprop", {"alpha": 0.99, "centered": True}, "alpha", ("square_avg of W", "grad_avg of W")),
 ]
 
@@ -555,20 +810,41 @@ def in_float32(h, name):
 
 
 @pytest.mark.parametrize(("optimizer", "settings", "name", "quantities"), ROUNDED)
-def test_a_hyperparameter_in_float32_is_an_inaccurate_formula(optimizer, settings, name, quantities):
-    """1 - beta of a beta rounded to float32 is off by tens of bounds, in the means and in Adam's step; it has its name, and no pass."""
-    case = Case("", (3, 4, 2), ("sigmoid",), "identity", "mse", "values", optimizer, settings, batch=5, dtype="float32")
+def test_a_hyperparameter_in_float32_is_an_inaccurate_formula(
+    optimizer, settings, name, quantities
+):
+    """1 - beta of a beta rounded to float32 is off by tens of bounds, in the means and
+    in Adam's step; it has its name, and no pass.
+    """
+    case = Case(
+        "",
+        (3, 4, 2),
+        ("sigmoid",),
+        "identity",
+        "mse",
+        "values",
+        optimizer,
+        settings,
+        batch=5,
+        dtype="float32",
+    )
     record = recorded(case, 2)
     h, t, one = record.spec.hyperparameters, record.spec.step, np.float32(1.0)
     rough = in_float32(h, name)
     for quantity in quantities:
         key, of = quantity.partition(" of ")[0], quantity[-1]
         g, theta = record.layers[0].dW, record.before.W[0]
-        state = {k: v[where(record, of, 1)].reshape(g.shape) for k, v in record.before.state.items()}
+        state = {
+            k: v[where(record, of, 1)].reshape(g.shape) for k, v in record.before.state.items()
+        }
         if key == "W":
             beta1, beta2 = rough
             m, v = shown(record, "exp_avg of W", 1), shown(record, "exp_avg_sq of W", 1)
-            step = np.float32(h["lr"]) * (m / (one - beta1**t)) / (np.sqrt(v / (one - beta2**t)) + np.float32(h["eps"]))
+            step = (
+                np.float32(h["lr"])
+                * (m / (one - beta1**t))
+                / (np.sqrt(v / (one - beta2**t)) + np.float32(h["eps"]))
+            )
             array = (one - np.float32(h["lr"] * h["weight_decay"])) * theta - step
         else:
             beta = rough[0 if key == "exp_avg" else 1] if isinstance(rough, tuple) else rough
@@ -583,20 +859,38 @@ def test_a_hyperparameter_in_float32_is_an_inaccurate_formula(optimizer, setting
         assert (result.status, result.index) == ("wrong", (1, 2)), quantity
 
 
-DECAYED = Case("", (7, 5, 3), ("tanh",), "identity", "mse", "values", "sgd", {"lr": 0.1, "weight_decay": 0.1}, batch=6)
+DECAYED = Case(
+    "",
+    (7, 5, 3),
+    ("tanh",),
+    "identity",
+    "mse",
+    "values",
+    "sgd",
+    {"lr": 0.1, "weight_decay": 0.1},
+    batch=6,
+)
 
 
 def decoupled(record):
     """The step in the form (1 - lr weight_decay) theta - lr g."""
     h = record.spec.hyperparameters
-    W = [(1.0 - h["lr"] * h["weight_decay"]) * W - h["lr"] * layer.dW for W, layer in zip(record.before.W, record.layers, strict=True)]
+    W = [
+        (1.0 - h["lr"] * h["weight_decay"]) * W - h["lr"] * layer.dW
+        for W, layer in zip(record.before.W, record.layers, strict=True)
+    ]
     return replace(record, after=replace(record.after, W=tuple(W)))
 
 
 @in_both_dtypes
 def test_the_other_form_of_weight_decay_passes_with_a_note(dtype):
-    """(1 - lr weight_decay) theta - lr g rounds otherwise: it passes and says so; more than its own bound beyond is wrong."""
-    note, fmt = "as (1 - lr weight_decay) theta - lr g: algebraically equal, other rounding", FORMATS[dtype]
+    """(1 - lr weight_decay) theta - lr g rounds otherwise: it passes and says so; more
+    than its own bound beyond is wrong.
+    """
+    note, fmt = (
+        "as (1 - lr weight_decay) theta - lr g: algebraically equal, other rounding",
+        FORMATS[dtype],
+    )
     noted = []
     for seed in range(40):
         record = decoupled(recorded(replace(DECAYED, dtype=dtype, seed=seed)))
@@ -606,51 +900,97 @@ def test_the_other_form_of_weight_decay_passes_with_a_note(dtype):
     assert noted
     for _, result in noted:
         assert (result.status, result.note, result.used) == ("passed", note, 1.0)
-        assert str(result).endswith(f" of the {result.allowed:.2g} that rounding allows; passed ({note})")
+        assert str(result).endswith(
+            f" of the {result.allowed:.2g} that rounding allows; passed ({note})"
+        )
     record, result = noted[0]
     theta = float(record.before.W[result.layer - 1][result.index])
     shrunk = (2 + fmt.scalar) * fmt.unit * abs(0.99 * theta)
     beyond = result.expected + 2.0 * (result.allowed + shrunk)
-    wrong = result_of(certify(with_entry(record, "W", result.layer, result.index, beyond)), "W", result.layer)
+    wrong = result_of(
+        certify(with_entry(record, "W", result.layer, result.index, beyond)), "W", result.layer
+    )
     assert (wrong.status, wrong.index) == ("wrong", result.index)
     coupled = replace(record.spec, hyperparameters={**record.spec.hyperparameters, "momentum": 0.9})
-    state = {"momentum_buffer": np.concatenate([p.ravel() for layer in record.layers for p in (layer.dW, layer.db)])}
-    assert not [r for r in certify(replace(record, spec=coupled, after=replace(record.after, state=state))).results if r.note]
+    state = {
+        "momentum_buffer": np.concatenate(
+            [p.ravel() for layer in record.layers for p in (layer.dW, layer.db)]
+        )
+    }
+    assert not [
+        r
+        for r in certify(
+            replace(record, spec=coupled, after=replace(record.after, state=state))
+        ).results
+        if r.note
+    ]
 
 
 def test_a_pass_with_a_note_hides_nothing_that_is_not_judged():
-    """Where one entry has the other form of weight decay and another one overflows, the array is not judged, and the note has both."""
-    steps = (decoupled(recorded(replace(DECAYED, dtype="float32", seed=seed))) for seed in range(40))
-    record, noted = next((step, r) for step in steps for r in [result_of(certify(step), "W", 1)] if r.note)
+    """Where one entry has the other form of weight decay and another one overflows, the
+    array is not judged, and the note has both.
+    """
+    steps = (
+        decoupled(recorded(replace(DECAYED, dtype="float32", seed=seed))) for seed in range(40)
+    )
+    record, noted = next(
+        (step, r) for step in steps for r in [result_of(certify(step), "W", 1)] if r.note
+    )
     g = record.layers[0].dW
     index = next(i for i in np.ndindex(g.shape) if i != noted.index)
     result = result_of(certify(with_entry(record, "dW", 1, index, np.inf)), "W", 1)
-    assert (result.status, result.note) == ("not judged", f"an input that is not finite in 1 of {g.size} entries; {noted.note}")
+    assert (result.status, result.note) == (
+        "not judged",
+        f"an input that is not finite in 1 of {g.size} entries; {noted.note}",
+    )
 
 
 @in_both_dtypes
 def test_a_dampened_first_step_is_a_convention(dtype):
-    """Where there is no buffer yet PyTorch's first one is d whole, and (1 - dampening) d is another convention; from a shown buffer of
-    zeros both may be meant."""
-    record = recorded(replace(DECAYED, settings={"lr": 0.1, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.1}, dtype=dtype))
+    """Where there is no buffer yet PyTorch's first one is d whole, and (1 - dampening)
+    d is another convention; from a shown buffer of zeros both may be meant.
+    """
+    record = recorded(
+        replace(
+            DECAYED,
+            settings={"lr": 0.1, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.1},
+            dtype=dtype,
+        )
+    )
     whole = record.after.state["momentum_buffer"]
     assert certify(record).passed
     dampened = replace(record, after=replace(record.after, state={"momentum_buffer": whole / 2}))
     first = certify(dampened).broken[0]
     note = "the first step dampened, as from a buffer of zeros; PyTorch takes d whole"
-    assert (first.quantity, first.status, first.note) == ("momentum_buffer of W", "convention", note)
+    assert (first.quantity, first.status, first.note) == (
+        "momentum_buffer of W",
+        "convention",
+        note,
+    )
     zeros = replace(record.before, state={"momentum_buffer": np.zeros_like(whole)})
     for either in (record, dampened):
-        assert result_of(certify(replace(either, before=zeros)), "momentum_buffer of W", 1).status == "passed"
-    other = replace(record, after=replace(record.after, state={"momentum_buffer": whole * np.array(0.501, dtype)}))
+        assert (
+            result_of(certify(replace(either, before=zeros)), "momentum_buffer of W", 1).status
+            == "passed"
+        )
+    other = replace(
+        record,
+        after=replace(record.after, state={"momentum_buffer": whole * np.array(0.501, dtype)}),
+    )
     for before in (record.before, zeros):
-        assert result_of(certify(replace(other, before=before)), "momentum_buffer of W", 1).status == "wrong"
+        assert (
+            result_of(certify(replace(other, before=before)), "momentum_buffer of W", 1).status
+            == "wrong"
+        )
 
 
 @in_both_dtypes
 def test_what_overflows_is_not_judged(dtype):
-    """An entry that may overflow is neither passed nor wrong, nor is what reads it; its neighbours are judged, and still can be wrong."""
-    huge = 2.0**990 if dtype == "float64" else 2.0**120  # below 2^996, so that only its own entry is lost in the wider product
+    """An entry that may overflow is neither passed nor wrong, nor is what reads it; its
+    neighbours are judged, and still can be wrong.
+    """
+    # below 2^996, so that only its own entry is lost in the wider product
+    huge = 2.0**990 if dtype == "float64" else 2.0**120
     record = by_hand([[huge, 1.0], [2.0, 1.0]], [[0.0, 0.0], [0.0, 0.0]], "identity", "mse", dtype)
     W = np.array([[2.0**40, 0.0], [0.0, 1.0]], dtype)
     record = replace(record, before=replace(record.before, W=(W,)))
@@ -658,13 +998,32 @@ def test_what_overflows_is_not_judged(dtype):
     with np.errstate(all="ignore"):
         delta = z / 2.0
         layer = LayerRecord(z, z, delta, delta.T @ record.x, delta.sum(axis=0))
-        record = replace(record, layers=(layer,), loss=np.inf, after=replace(record.after, W=(W - 0.0 * layer.dW,), b=(0.0 * layer.db,)))
+        record = replace(
+            record,
+            layers=(layer,),
+            loss=np.inf,
+            after=replace(record.after, W=(W - 0.0 * layer.dW,), b=(0.0 * layer.db,)),
+        )
     cert = certify(record)
     assert cert.broken == ()
     assert not cert.passed
-    entries = {"a": "1 of 4", "loss": "1 of 1", "delta": "1 of 4", "db": "1 of 2", "dW": "2 of 4", "W": "2 of 4", "b": "1 of 2"}
-    reading = {quantity: f"an input that is not finite in {count} entries" for quantity, count in entries.items()}
-    assert {r.quantity: r.note for r in cert.results} == {"z": "overflow in 1 of 4 entries", **reading}
+    entries = {
+        "a": "1 of 4",
+        "loss": "1 of 1",
+        "delta": "1 of 4",
+        "db": "1 of 2",
+        "dW": "2 of 4",
+        "W": "2 of 4",
+        "b": "1 of 2",
+    }
+    reading = {
+        quantity: f"an input that is not finite in {count} entries"
+        for quantity, count in entries.items()
+    }
+    assert {r.quantity: r.note for r in cert.results} == {
+        "z": "overflow in 1 of 4 entries",
+        **reading,
+    }
     assert cert.verdict == "Nothing passed: 8 not judged"
     assert all(r.got is not None for r in cert.results)
     first = certify(with_entry(record, "z", 1, (1, 0), 2.0**42)).broken[0]
@@ -682,14 +1041,31 @@ def test_what_overflows_is_not_judged(dtype):
     ],
 )
 def test_a_square_that_overflows_is_not_judged(optimizer, settings, squares):
-    """Where g^2 is beyond float32 the mean of squares and the step are not judged in that entry, and the other means are."""
-    case = Case("", (3, 4, 2), ("sigmoid",), "identity", "mse", "values", optimizer, settings, batch=5, dtype="float32")
+    """Where g^2 is beyond float32 the mean of squares and the step are not judged in
+    that entry, and the other means are.
+    """
+    case = Case(
+        "",
+        (3, 4, 2),
+        ("sigmoid",),
+        "identity",
+        "mse",
+        "values",
+        optimizer,
+        settings,
+        batch=5,
+        dtype="float32",
+    )
     record = with_entry(recorded(case), "dW", 1, (0, 1), 1e20)
     cert = certify(record)
     for key in squares:
         result = result_of(cert, f"{key} of W", 1)
         assert (result.status, result.note) == ("not judged", "overflow in 1 of 12 entries")
-    others = {f"{key} of W" for key in record.after.state if key not in squares and not key.startswith("max")}
+    others = {
+        f"{key} of W"
+        for key in record.after.state
+        if key not in squares and not key.startswith("max")
+    }
     assert all(result_of(cert, quantity, 1).status == "wrong" for quantity in others)
     overflown = with_entry(record, f"{squares[0]} of W", 1, (0, 1), np.inf)
     assert result_of(certify(overflown), f"{squares[0]} of W", 1).status == "not judged"
@@ -697,21 +1073,29 @@ def test_a_square_that_overflows_is_not_judged(optimizer, settings, squares):
 
 @in_both_dtypes
 def test_the_middle_of_a_step_may_overflow(dtype):
-    """|g| + |weight_decay theta| beyond the largest number is not judged, though the two cancel; below it is."""
+    """|g| + |weight_decay theta| beyond the largest number is not judged, though the
+    two cancel; below it is.
+    """
     case = replace(DECAYED, settings={"lr": 0.1, "weight_decay": 1.0, "momentum": 1.0}, dtype=dtype)
     record, most = recorded(case, 2), FORMATS[dtype].largest
     W = (record.before.W[0].copy(), record.before.W[1])
     W[0][0, 0] = -0.6 * most
     record = replace(record, before=replace(record.before, W=W))
-    result = result_of(certify(with_entry(record, "dW", 1, (0, 0), 0.6 * most)), "momentum_buffer of W", 1)
+    result = result_of(
+        certify(with_entry(record, "dW", 1, (0, 0), 0.6 * most)), "momentum_buffer of W", 1
+    )
     assert (result.status, result.note) == ("not judged", "overflow in 1 of 35 entries")
-    result = result_of(certify(with_entry(record, "dW", 1, (0, 0), 0.3 * most)), "momentum_buffer of W", 1)
+    result = result_of(
+        certify(with_entry(record, "dW", 1, (0, 0), 0.3 * most)), "momentum_buffer of W", 1
+    )
     assert (result.status, result.index) == ("wrong", (0, 0))
 
 
 @in_both_dtypes
 def test_something_wrong_is_wrong(dtype):
-    """A number off by a thousandth in any quantity is wrong, without a note or the name of a deviation."""
+    """A number off by a thousandth in any quantity is wrong, without a note or the name
+    of a deviation.
+    """
     record = good(dtype)
     for quantity, layer in everything(record):
         array = shown(record, quantity, layer)
@@ -737,9 +1121,14 @@ def torch_step(z, y, dtype, activation, loss):
 
 
 def the_deviation(record, deviation, quantity="delta", layer=1):
-    """The result in which PyTorch deviates as it is known to; the test fails where it no longer does."""
+    """The result in which PyTorch deviates as it is known to; the test fails where it
+    no longer does.
+    """
     result = result_of(certify(record), quantity, layer)
-    repaired = f"PyTorch {torch.__version__} no longer shows the deviation {deviation!r}: strike it from the list; {result}"
+    repaired = (
+        f"PyTorch {torch.__version__} no longer shows the deviation {deviation!r}: strike it "
+        f"from the list; {result}"
+    )
     assert result.broken, repaired
     assert (result.status, result.deviation) == ("wrong", deviation), repaired
     return result
@@ -752,7 +1141,9 @@ def others_pass(record, quantity, layer=1):
     return {r.status for r in before} == {"passed"}
 
 
-CLAMP_NOTE = "divided by 1e-12 where a (1 - a) is less, as torch.nn.BCELoss does; logits have no such limit"
+CLAMP_NOTE = (
+    "divided by 1e-12 where a (1 - a) is less, as torch.nn.BCELoss does; logits have no such limit"
+)
 EDGE = -np.log(BCE_FLOOR)  # |z| at which a (1 - a) is BCE_FLOOR, 27.63
 CLAMPED = [  # dtype, z, y
     *(("float64", z, y) for z in (-27.7, -28.0, -36.0, -50.0, 27.7, 28.0) for y in (0.0, 1.0)),
@@ -764,7 +1155,9 @@ CLAMPED = [  # dtype, z, y
 
 @pytest.mark.parametrize(("dtype", "z", "y"), CLAMPED)
 def test_bceloss_clamps_a_saturated_probability(dtype, z, y):
-    """torch.nn.BCELoss behind a sigmoid divides by 1e-12 where a (1 - a) is less: wrong, on both sides, and where a is 1."""
+    """torch.nn.BCELoss behind a sigmoid divides by 1e-12 where a (1 - a) is less:
+    wrong, on both sides, and where a is 1.
+    """
     record = torch_step([[z]], [[y]], dtype, nn.Sigmoid(), nn.BCELoss())
     result = the_deviation(record, "BCELoss clamp")
     assert (result.equation, result.note, result.index) == ("BP1", CLAMP_NOTE, (0, 0))
@@ -775,55 +1168,93 @@ def test_bceloss_clamps_a_saturated_probability(dtype, z, y):
 @in_both_dtypes
 @pytest.mark.parametrize("y", [0.0, 0.25, 1.0])
 def test_the_edge_of_bceloss_is_sharp(dtype, y):
-    """BCELoss is right down to a (1 - a) = 1e-12, at z = +-27.6, and in float32 above where 1 - a is not yet 0; below it deviates."""
+    """BCELoss is right down to a (1 - a) = 1e-12, at z = +-27.6, and in float32 above
+    where 1 - a is not yet 0; below it deviates.
+    """
     assert 27.6 < EDGE < 27.7
     right = (-27.0, -27.6, 27.0, 27.6) if dtype == "float64" else (-27.0, -27.6, 15.0, 16.0)
-    assert certify(torch_step([[z] for z in right], [[y]] * 4, dtype, nn.Sigmoid(), nn.BCELoss())).passed
-    the_deviation(torch_step([[-27.6], [-27.7]], [[y]] * 2, dtype, nn.Sigmoid(), nn.BCELoss()), "BCELoss clamp")
+    assert certify(
+        torch_step([[z] for z in right], [[y]] * 4, dtype, nn.Sigmoid(), nn.BCELoss())
+    ).passed
+    the_deviation(
+        torch_step([[-27.6], [-27.7]], [[y]] * 2, dtype, nn.Sigmoid(), nn.BCELoss()),
+        "BCELoss clamp",
+    )
 
 
 @in_both_dtypes
 def test_logits_have_no_clamp(dtype):
-    """BCEWithLogitsLoss is right where BCELoss deviates, also where the sigmoid rounds to its label, and past 100."""
+    """BCEWithLogitsLoss is right where BCELoss deviates, also where the sigmoid rounds
+    to its label, and past 100.
+    """
     z = [[-50.0], [-28.0], [-27.7], [37.43], [28.0], [120.0], [-120.0]]
     for y in (0.0, 1.0, 0.5):
-        assert certify(torch_step(z, [[y]] * len(z), dtype, nn.Identity(), nn.BCEWithLogitsLoss())).passed
+        assert certify(
+            torch_step(z, [[y]] * len(z), dtype, nn.Identity(), nn.BCEWithLogitsLoss())
+        ).passed
 
 
 @in_both_dtypes
 def test_a_second_error_in_a_clamped_entry_or_beside_it_is_seen(dtype):
-    """A thousandth more in the deviating entry, or anything in another entry, is wrong and no deviation of PyTorch."""
-    record = torch_step([[-28.0, 1.0], [0.5, -1.0]], [[1.0, 0.0], [1.0, 0.0]], dtype, nn.Sigmoid(), nn.BCELoss())
+    """A thousandth more in the deviating entry, or anything in another entry, is wrong
+    and no deviation of PyTorch.
+    """
+    record = torch_step(
+        [[-28.0, 1.0], [0.5, -1.0]], [[1.0, 0.0], [1.0, 0.0]], dtype, nn.Sigmoid(), nn.BCELoss()
+    )
     delta = record.layers[0].delta
     assert the_deviation(record, "BCELoss clamp").index == (0, 0)
-    result = result_of(certify(with_entry(record, "delta", 1, (0, 0), delta[0, 0] * 1.001)), "delta", 1)
+    result = result_of(
+        certify(with_entry(record, "delta", 1, (0, 0), delta[0, 0] * 1.001)), "delta", 1
+    )
     assert (result.status, result.index, result.deviation, result.note) == ("wrong", (0, 0), "", "")
     for index in ((0, 1), (1, 0), (1, 1)):
-        result = result_of(certify(with_entry(record, "delta", 1, index, delta[index] * 1.001)), "delta", 1)
-        assert (result.status, result.index, result.deviation, result.note) == ("wrong", index, "", f"elsewhere {CLAMP_NOTE}")
+        result = result_of(
+            certify(with_entry(record, "delta", 1, index, delta[index] * 1.001)), "delta", 1
+        )
+        assert (result.status, result.index, result.deviation, result.note) == (
+            "wrong",
+            index,
+            "",
+            f"elsewhere {CLAMP_NOTE}",
+        )
 
 
 @in_both_dtypes
 def test_an_ordinary_probability_has_no_clamp_to_deviate_by(dtype):
-    """Where a (1 - a) is far above 1e-12 an error of twelve units is wrong and no deviation, though the clamp's own bound is wider."""
+    """Where a (1 - a) is far above 1e-12 an error of twelve units is wrong and no
+    deviation, though the clamp's own bound is wider.
+    """
     record = torch_step([[-5.0]], [[1.0]], dtype, nn.Sigmoid(), nn.BCELoss())
     fmt, a = FORMATS[dtype], float(record.layers[0].a[0, 0])
     allowed = fmt.unit * (10.0 * (1.0 - a) + 2.0 * fmt.sigmoid * a)
     assert allowed * (1.0 + fmt.slack) < 12.0 * fmt.unit < 14.0 * fmt.unit * (1.0 - a)
-    result = result_of(certify(with_entry(record, "delta", 1, (0, 0), a - 1.0 - 12.0 * fmt.unit)), "delta", 1)
+    result = result_of(
+        certify(with_entry(record, "delta", 1, (0, 0), a - 1.0 - 12.0 * fmt.unit)), "delta", 1
+    )
     assert (result.status, result.deviation, result.note) == ("wrong", "", "")
 
 
-LOG_NOTE = "-y / a overflows at a probability of about 0, as PyTorch's gradient of log does; logits have no such limit"
-GAPS = {"float64": (700.0, 800.0), "float32": (85.0, 110.0)}  # -log p whose reciprocal is still a number, and p = 0
+LOG_NOTE = (
+    "-y / a overflows at a probability of about 0, as PyTorch's gradient of log does; logits "
+    "have no such limit"
+)
+# -log p whose reciprocal is still a number, and p = 0
+GAPS = {"float64": (700.0, 800.0), "float32": (85.0, 110.0)}
 
 
 @in_both_dtypes
 @pytest.mark.parametrize("targets", ["label", "distribution", "soft"])
 def test_the_gradient_of_a_logarithm_overflows_behind_softmax(dtype, targets):
-    """-y / a of a probability 0 is infinity, and NaN behind softmax's pullback: wrong in that row, right where 1 / a is a number."""
+    """-y / a of a probability 0 is infinity, and NaN behind softmax's pullback: wrong
+    in that row, right where 1 / a is a number.
+    """
     near_zero, zero = GAPS[dtype]
-    y = {"label": [1, 1], "distribution": [[0.0, 1.0], [0.0, 1.0]], "soft": [[0.5, 0.5], [0.25, 0.75]]}[targets]
+    y = {
+        "label": [1, 1],
+        "distribution": [[0.0, 1.0], [0.0, 1.0]],
+        "soft": [[0.5, 0.5], [0.25, 0.75]],
+    }[targets]
     y = np.array(y) if targets == "label" else np.array(y, dtype)
     record = torch_step([[near_zero, 0.0], [1.0, 0.0]], y, dtype, nn.Softmax(dim=1), CrossEntropy())
     assert certify(record).passed
@@ -835,11 +1266,15 @@ def test_the_gradient_of_a_logarithm_overflows_behind_softmax(dtype, targets):
 
 @in_both_dtypes
 def test_soft_targets_multiply_nothing_with_infinity(dtype):
-    """0 log 0 in distributions: the value is right, the gradient 0 * inf = NaN; labels pick before the logarithm and are right."""
+    """0 log 0 in distributions: the value is right, the gradient 0 * inf = NaN; labels
+    pick before the logarithm and are right.
+    """
     zero = GAPS[dtype][1]
     z = [[zero, 0.0], [1.0, 0.0]]
     assert certify(torch_step(z, np.array([0, 0]), dtype, nn.Softmax(dim=1), CrossEntropy())).passed
-    record = torch_step(z, np.array([[1.0, 0.0], [1.0, 0.0]], dtype), dtype, nn.Softmax(dim=1), CrossEntropy())
+    record = torch_step(
+        z, np.array([[1.0, 0.0], [1.0, 0.0]], dtype), dtype, nn.Softmax(dim=1), CrossEntropy()
+    )
     result = the_deviation(record, "log of zero")
     assert (result.note, result.index[0], result.expected) == (LOG_NOTE, 0, 0.0)
     assert result_of(certify(record), "loss").status == "passed"
@@ -849,10 +1284,14 @@ def test_soft_targets_multiply_nothing_with_infinity(dtype):
 @in_both_dtypes
 @pytest.mark.parametrize("y", [[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
 def test_the_gradient_of_a_logarithm_overflows_behind_sigmoid(dtype, y):
-    """-y / a times a (1 - a) of a = 0 is NaN in that entry, and the entries beside it are right."""
+    """-y / a times a (1 - a) of a = 0 is NaN in that entry, and the entries beside it
+    are right.
+    """
     near_zero, zero = GAPS[dtype]
     y = np.array([y, y], dtype)
-    assert certify(torch_step([[-near_zero, 2.0], [1.0, 0.0]], y, dtype, nn.Sigmoid(), CrossEntropy())).passed
+    assert certify(
+        torch_step([[-near_zero, 2.0], [1.0, 0.0]], y, dtype, nn.Sigmoid(), CrossEntropy())
+    ).passed
     record = torch_step([[1.0, 0.0], [-zero, 2.0]], y, dtype, nn.Sigmoid(), CrossEntropy())
     result = the_deviation(record, "log of zero")
     assert (result.equation, result.note, result.index) == ("BP1", LOG_NOTE, (1, 0))
@@ -862,27 +1301,52 @@ def test_the_gradient_of_a_logarithm_overflows_behind_sigmoid(dtype, y):
 
 @in_both_dtypes
 def test_a_second_error_in_a_row_of_infinities_or_beside_it_is_seen(dtype):
-    """A finite wrong number in the row, or anything in another row, is wrong and no deviation of PyTorch."""
-    record = torch_step([[1.0, 0.0], [GAPS[dtype][1], 0.0]], np.array([1, 1]), dtype, nn.Softmax(dim=1), CrossEntropy())
+    """A finite wrong number in the row, or anything in another row, is wrong and no
+    deviation of PyTorch.
+    """
+    record = torch_step(
+        [[1.0, 0.0], [GAPS[dtype][1], 0.0]],
+        np.array([1, 1]),
+        dtype,
+        nn.Softmax(dim=1),
+        CrossEntropy(),
+    )
     for index in ((1, 0), (1, 1)):
         result = result_of(certify(with_entry(record, "delta", 1, index, 0.25)), "delta", 1)
-        assert (result.status, result.index, result.deviation, result.note) == ("wrong", index, "", f"elsewhere {LOG_NOTE}")
+        assert (result.status, result.index, result.deviation, result.note) == (
+            "wrong",
+            index,
+            "",
+            f"elsewhere {LOG_NOTE}",
+        )
     for number in (np.nan, record.layers[0].delta[0, 1] * 1.001):
         result = result_of(certify(with_entry(record, "delta", 1, (0, 1), number)), "delta", 1)
-        assert (result.status, result.index, result.deviation, result.note) == ("wrong", (0, 1), "", f"elsewhere {LOG_NOTE}")
-    behind_sigmoid = torch_step([[-GAPS[dtype][1], 2.0]], np.array([[0.5, 0.5]], dtype), dtype, nn.Sigmoid(), CrossEntropy())
+        assert (result.status, result.index, result.deviation, result.note) == (
+            "wrong",
+            (0, 1),
+            "",
+            f"elsewhere {LOG_NOTE}",
+        )
+    behind_sigmoid = torch_step(
+        [[-GAPS[dtype][1], 2.0]], np.array([[0.5, 0.5]], dtype), dtype, nn.Sigmoid(), CrossEntropy()
+    )
     result = result_of(certify(with_entry(behind_sigmoid, "delta", 1, (0, 1), np.nan)), "delta", 1)
     assert (result.status, result.index, result.deviation) == ("wrong", (0, 1), "")
 
 
-VARIANCE_NOTE = "the root of a variance that rounding made negative, as in torch.optim.RMSprop(centered=True); take max(v - mean^2, 0)"
+VARIANCE_NOTE = (
+    "the root of a variance that rounding made negative, as in "
+    "torch.optim.RMSprop(centered=True); take max(v - mean^2, 0)"
+)
 HEALTHY = [5, 6]  # columns of ordinary gradients
 NAN_SEED = 0  # the first of random constant gradients whose variance PyTorch makes negative
 
 
 @cache
 def centered(momentum):
-    """The first step after which PyTorch's centered RMSprop has NaN: constant gradients of 1e-23 to 1e-20 in float32, two of 1; lr 0."""
+    """The first step after which PyTorch's centered RMSprop has NaN: constant gradients
+    of 1e-23 to 1e-20 in float32, two of 1; lr 0.
+    """
     rng = np.random.default_rng(NAN_SEED)
     x = (rng.normal(size=(1, 40)) * 10.0 ** rng.uniform(-23, -20, (1, 40))).astype(np.float32)
     x[0, HEALTHY] = 1.0
@@ -901,12 +1365,16 @@ def centered(momentum):
 
 @pytest.mark.parametrize(("momentum", "quantity"), [(0.0, "W"), (0.9, "momentum_buffer of W")])
 def test_centered_rmsprop_takes_the_root_of_a_negative_variance(momentum, quantity):
-    """v - mean^2 of constant tiny gradients rounds below zero in float32, and PyTorch's step is NaN: wrong, with its name."""
+    """v - mean^2 of constant tiny gradients rounds below zero in float32, and PyTorch's
+    step is NaN: wrong, with its name.
+    """
     record = centered(momentum)
     result = the_deviation(record, "centered RMSprop", quantity)
     assert (result.equation, result.note, np.isnan(result.got)) == ("step", VARIANCE_NOTE, True)
     assert others_pass(record, quantity)
-    assert certify(record).verdict.startswith(f"step (update) of layer 1: {quantity} has nan at {place(result.index)}, expected ")
+    assert certify(record).verdict.startswith(
+        f"step (update) of layer 1: {quantity} has nan at {place(result.index)}, expected "
+    )
     for index, number in (((0, HEALTHY[0]), np.nan), ((0, HEALTHY[0]), 1.0), (result.index, 1.0)):
         other = result_of(certify(with_entry(record, quantity, 1, index, number)), quantity, 1)
         assert (other.status, other.index, other.deviation) == ("wrong", index, "")
@@ -919,7 +1387,10 @@ def two_steps(dtype="float64", **settings):
     """Two steps that follow each other."""
     case = replace(DEEP, dtype=dtype, **settings)
     net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
-    return [record_refnet(net, x, y, loss, optimizer) for (x, y, _), _ in zip(case.steps(), range(2), strict=False)]
+    return [
+        record_refnet(net, x, y, loss, optimizer)
+        for (x, y, _), _ in zip(case.steps(), range(2), strict=False)
+    ]
 
 
 def one_bit(array):
@@ -931,12 +1402,17 @@ def one_bit(array):
 
 @in_both_dtypes
 def test_a_step_that_follows_passes(dtype):
-    """The step is the next one, weights, biases and state start where the last ended, and the wiring comes before the equations."""
+    """The step is the next one, weights, biases and state start where the last ended,
+    and the wiring comes before the equations.
+    """
     first, second = two_steps(dtype)
     cert = certify(second, first)
     assert cert.passed
     wired = [(r.quantity, r.layer) for r in cert.results if r.equation == "wiring"]
-    want = [("step number", None), *((f"{name} before", layer) for name in "Wb" for layer in (1, 2, 3))]
+    want = [
+        ("step number", None),
+        *((f"{name} before", layer) for name in "Wb" for layer in (1, 2, 3)),
+    ]
     want += [(f"{key} before", None) for key in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")]
     assert wired == [(r.quantity, r.layer) for r in cert.results][: len(wired)] == want
     assert cert.results[len(wired) :] == certify(second).results
@@ -944,7 +1420,9 @@ def test_a_step_that_follows_passes(dtype):
 
 @in_both_dtypes
 def test_another_start_is_refused(dtype):
-    """One bit of one W, b or vector of the state is enough, and is the first thing said."""
+    """One bit of one W, b or vector of the state is enough, and is the first thing
+    said.
+    """
     first, second = two_steps(dtype)
     before = second.before
     for layer in (1, 2, 3):
@@ -952,13 +1430,21 @@ def test_another_start_is_refused(dtype):
             arrays = list(getattr(before, name))
             arrays[layer - 1] = one_bit(arrays[layer - 1])
             cert = certify(replace(second, before=replace(before, **{name: tuple(arrays)})), first)
-            want = f"wiring of layer {layer}: {name} before has other values than the step before wrote"
+            want = (
+                f"wiring of layer {layer}: {name} before has other values than the step before "
+                f"wrote"
+            )
             assert cert.verdict.startswith(want)
             assert (cert.broken[0].status, cert.broken[0].used) == ("wrong", np.inf)
             assert not cert.passed
     for name, vector in before.state.items():
-        cert = certify(replace(second, before=replace(before, state={**before.state, name: one_bit(vector)})), first)
-        assert cert.verdict.startswith(f"wiring: {name} before has other values than the step before wrote")
+        cert = certify(
+            replace(second, before=replace(before, state={**before.state, name: one_bit(vector)})),
+            first,
+        )
+        assert cert.verdict.startswith(
+            f"wiring: {name} before has other values than the step before wrote"
+        )
 
 
 def test_a_start_of_nan_is_refused():
@@ -971,33 +1457,53 @@ def test_a_start_of_nan_is_refused():
 
 
 def test_a_previous_step_that_shows_no_end_is_not_passed():
-    """Without what the last step wrote, the start is not shown; what is equal otherwise stays so."""
+    """Without what the last step wrote, the start is not shown; what is equal otherwise
+    stays so.
+    """
     first, second = two_steps()
     cert = certify(second, replace(first, after=None))
     assert not cert.passed
-    assert [(r.quantity, r.status) for r in cert.results if r.equation == "wiring"] == [("step number", "passed"), ("start", "not shown")]
-    assert str(cert.results[1]) == "wiring: start is not shown (the step before does not show what it wrote)"
+    assert [(r.quantity, r.status) for r in cert.results if r.equation == "wiring"] == [
+        ("step number", "passed"),
+        ("start", "not shown"),
+    ]
+    assert (
+        str(cert.results[1])
+        == "wiring: start is not shown (the step before does not show what it wrote)"
+    )
     assert cert.verdict.endswith("; 1 not shown")
 
 
 def test_the_gravest_of_several_explanations_counts():
-    """Where entries of one array have different names, the array is the gravest of them, and the note has all."""
+    """Where entries of one array have different names, the array is the gravest of
+    them, and the note has all.
+    """
     first = next(statements(good()))
     ranks = ("passed", "inaccurate formula", "convention", "wrong")
     got = first.claim.exact.astype(np.float64)
     entries = np.arange(got.size).reshape(got.shape)
     for less, more in pairwise(ranks):
         for order in ((less, more), (more, less)):
-            others = [Other(status, status, lambda _, i=i: entries == i) for i, status in enumerate(order)]
+            others = [
+                Other(status, status, lambda _, i=i: entries == i) for i, status in enumerate(order)
+            ]
             off = got.copy()
             off.flat[:2] += 1.0
-            result = judge(replace(first, got=off, claim=replace(first.claim, others=lambda others=others: others)))
+            result = judge(
+                replace(
+                    first, got=off, claim=replace(first.claim, others=lambda others=others: others)
+                )
+            )
             assert (result.status, result.note) == (more, f"{order[0]}; {order[1]}")
 
 
 def wiring_of(record, previous):
     """quantity: sentence of the wiring that is not passed."""
-    return {r.quantity: str(r) for r in certify(record, previous).results if r.equation == "wiring" and r.status != "passed"}
+    return {
+        r.quantity: str(r)
+        for r in certify(record, previous).results
+        if r.equation == "wiring" and r.status != "passed"
+    }
 
 
 def test_a_zero_of_the_other_sign_is_another_start():
@@ -1005,27 +1511,49 @@ def test_a_zero_of_the_other_sign_is_another_start():
     first, second = two_steps()
     zero = np.zeros_like(second.before.b[0])
     ended = replace(first, after=replace(first.after, b=(zero, *first.after.b[1:])))
-    for start, want in ((zero, {}), (-zero, {"b before": "wiring of layer 1: b before has other values than the step before wrote"})):
-        assert wiring_of(replace(second, before=replace(second.before, b=(start, *second.before.b[1:]))), ended) == want
+    for start, want in (
+        (zero, {}),
+        (
+            -zero,
+            {"b before": "wiring of layer 1: b before has other values than the step before wrote"},
+        ),
+    ):
+        assert (
+            wiring_of(
+                replace(second, before=replace(second.before, b=(start, *second.before.b[1:]))),
+                ended,
+            )
+            == want
+        )
 
 
 def test_a_step_that_is_not_counted_is_refused():
-    """t must go on by one: a program whose t stays is not certified by a record that says so."""
+    """t must go on by one: a program whose t stays is not certified by a record that
+    says so.
+    """
     first, second = two_steps()
     for step in (1, 3):
         record = replace(second, spec=replace(second.spec, step=step))
-        assert wiring_of(record, first) == {"step number": f"wiring: step number has {step}, expected 2"}
+        assert wiring_of(record, first) == {
+            "step number": f"wiring: step number has {step}, expected 2"
+        }
         assert not certify(record, first).passed
 
 
 def test_a_forgotten_buffer_is_refused():
-    """State that the last step wrote must be there at the next start; what it does not show is not shown."""
+    """State that the last step wrote must be there at the next start; what it does not
+    show is not shown.
+    """
     first, second = two_steps(optimizer="sgd", settings={"momentum": 0.9})
-    again = replace(second, spec=replace(second.spec, step=1), before=replace(second.before, state={}))
+    again = replace(
+        second, spec=replace(second.spec, step=1), before=replace(second.before, state={})
+    )
     nothing = "wiring: momentum_buffer before has nothing, expected what the step before wrote"
     assert wiring_of(again, first)["momentum_buffer before"] == nothing
     silent_end = replace(first, after=replace(first.after, state={}))
-    unseen = "wiring: momentum_buffer before is not shown (the step before does not show what it wrote)"
+    unseen = (
+        "wiring: momentum_buffer before is not shown (the step before does not show what it wrote)"
+    )
     assert wiring_of(second, silent_end) == {"momentum_buffer before": unseen}
     assert not certify(second, silent_end).passed
 
@@ -1035,7 +1563,12 @@ def test_a_step_of_another_network_is_no_previous_step():
     _, second = two_steps()
     wider, _ = two_steps(sizes=(5, 4, 3, 3))
     assert set(wiring_of(second, wider)) == {
-        "sizes", "W before", "b before", "exp_avg before", "exp_avg_sq before", "max_exp_avg_sq before"
+        "sizes",
+        "W before",
+        "b before",
+        "exp_avg before",
+        "exp_avg_sq before",
+        "max_exp_avg_sq before",
     }
     shallow, _ = two_steps(sizes=(5, 4, 2), hidden=("tanh",))
     assert not certify(second, shallow).passed
@@ -1054,13 +1587,25 @@ def table(cert):
 
 
 def test_the_first_sentence_says_what_is_wrong_and_where():
-    """Equation, layer, quantity, number, row and column, what was expected and allowed, and how much more is broken."""
+    """Equation, layer, quantity, number, row and column, what was expected and allowed,
+    and how much more is broken.
+    """
     record = good()
     for quantity, layer, index, at in (
-        ("dW", 2, (1, 3), "BP4 (weight gradient) of layer 2: dW has {} at row 1, column 3, expected {}: "),
+        (
+            "dW",
+            2,
+            (1, 3),
+            "BP4 (weight gradient) of layer 2: dW has {} at row 1, column 3, expected {}: ",
+        ),
         ("db", 2, (1,), "BP3 (bias gradient) of layer 2: db has {} at row 1, expected {}: "),
         ("loss", None, (), "C (cost): loss has {}, expected {}: "),
-        ("exp_avg of b", 3, (0,), "step (update) of layer 3: exp_avg of b has {} at row 0, expected {}: "),
+        (
+            "exp_avg of b",
+            3,
+            (0,),
+            "step (update) of layer 3: exp_avg of b has {} at row 0, expected {}: ",
+        ),
         ("b", 1, (2,), "step (update) of layer 1: b has {} at row 2, expected {}: "),
     ):
         expected = float(shown(record, quantity, layer)[index])
@@ -1074,11 +1619,16 @@ def test_the_first_sentence_says_what_is_wrong_and_where():
         assert str(cert).splitlines()[6:] == [f"  {result}" for result in cert.broken[1:]]
     one = certify(with_entry(record, "exp_avg of W", 1, (0, 0), 1.0))
     assert one.verdict.endswith("; 1 more result broken")
-    assert certify(with_entry(record, "dW", 1, (0, 0), 1.0)).verdict.endswith("; 2 more results broken")  # exp_avg and exp_avg_sq
+    # exp_avg and exp_avg_sq
+    assert certify(with_entry(record, "dW", 1, (0, 0), 1.0)).verdict.endswith(
+        "; 2 more results broken"
+    )
 
 
 def test_the_table_has_a_row_for_each_layer():
-    """A row for each layer, a column for each equation in order; C stands at the last layer, BP1 there alone, BP2 everywhere else."""
+    """A row for each layer, a column for each equation in order; C stands at the last
+    layer, BP1 there alone, BP2 everywhere else.
+    """
     cert = certify(good())
     head, *rows = cert.table()
     assert head == ["layer", *refnet.EQUATIONS] == table(cert)[0]
@@ -1088,26 +1638,49 @@ def test_the_table_has_a_row_for_each_layer():
         absent = {"C", "BP1"} if number < 3 else {"BP2"}
         assert {label for label, cell in cells.items() if cell == ""} == absent
         for label in set(head[1:]) - absent:
-            used = max(r.used for r in cert.results if r.equation == label and r.layer in (number, None))
+            used = max(
+                r.used for r in cert.results if r.equation == label and r.layer in (number, None)
+            )
             assert cells[label] == f"{used:.2f}"
     assert [[cell for cell in row if cell] for row in cert.table()] == table(cert)
 
 
 def test_the_table_marks_what_is_not_passed():
-    """! where broken, ? where not judged, - where not shown; what is broken counts more than what is silent."""
+    """! where broken, ? where not judged, - where not shown; what is broken counts more
+    than what is silent.
+    """
     record = good()
-    cells = dict(zip(*[certify(with_entry(record, "dW", 2, (0, 0), 9.0)).table()[i] for i in (0, 2)], strict=True))
+    cells = dict(
+        zip(
+            *[certify(with_entry(record, "dW", 2, (0, 0), 9.0)).table()[i] for i in (0, 2)],
+            strict=True,
+        )
+    )
     used = result_of(certify(with_entry(record, "dW", 2, (0, 0), 9.0)), "dW", 2).used
     assert cells["BP4"] == f"{used:.2g}!"
     assert cells["step"].endswith("!")
     assert cells["z"][-1].isdigit()
-    cells = dict(zip(*[certify(rewritten(record, "dW", 2, record.layers[1].dW.T)).table()[i] for i in (0, 2)], strict=True))
+    cells = dict(
+        zip(
+            *[
+                certify(rewritten(record, "dW", 2, record.layers[1].dW.T)).table()[i]
+                for i in (0, 2)
+            ],
+            strict=True,
+        )
+    )
     assert (cells["BP4"], cells["step"][-1]) == ("inf!", "?")
-    cells = dict(zip(*[certify(rewritten(record, "dW", 2, None)).table()[i] for i in (0, 2)], strict=True))
+    cells = dict(
+        zip(*[certify(rewritten(record, "dW", 2, None)).table()[i] for i in (0, 2)], strict=True)
+    )
     assert (cells["BP4"], cells["step"][-1]) == ("-", "?")
-    cells = dict(zip(*[certify(replace(record, after=None)).table()[i] for i in (0, 1)], strict=True))
+    cells = dict(
+        zip(*[certify(replace(record, after=None)).table()[i] for i in (0, 1)], strict=True)
+    )
     assert cells["step"] == "-"
-    silent_step = dict(zip(*[certify(rewritten(record, "delta", 2, None)).table()[i] for i in (0, 2)], strict=True))
+    silent_step = dict(
+        zip(*[certify(rewritten(record, "delta", 2, None)).table()[i] for i in (0, 2)], strict=True)
+    )
     assert (silent_step["BP2"], silent_step["BP3"], silent_step["BP4"]) == ("-", "?", "?")
 
 
@@ -1115,17 +1688,31 @@ def rendered(cert):
     """What rich prints, plain and with its colours."""
     pages = []
     for colours in (False, True):
-        console = Console(file=io.StringIO(), width=400, force_terminal=colours, color_system="standard" if colours else None, record=True)
+        console = Console(
+            file=io.StringIO(),
+            width=400,
+            force_terminal=colours,
+            color_system="standard" if colours else None,
+            record=True,
+        )
         console.print(cert)
         pages.append(console.export_text(styles=colours))
     return pages
 
 
-BOLD_RED, BOLD_GREEN, BOLD_YELLOW, RED, YELLOW = "\x1b[1;31m", "\x1b[1;32m", "\x1b[1;33m", "\x1b[31m", "\x1b[33m"
+BOLD_RED, BOLD_GREEN, BOLD_YELLOW, RED, YELLOW = (
+    "\x1b[1;31m",
+    "\x1b[1;32m",
+    "\x1b[1;33m",
+    "\x1b[31m",
+    "\x1b[33m",
+)
 
 
 def test_rich_shows_the_same_words_in_colours():
-    """Sentence, cells and further results are those of the plain text: red where broken, green where all holds, yellow where not judged."""
+    """Sentence, cells and further results are those of the plain text: red where
+    broken, green where all holds, yellow where not judged.
+    """
     record = good()
     right, wrong = certify(record), certify(with_entry(record, "dW", 2, (0, 0), 9.0))
     silent_cert = certify(rewritten(record, "dW", 2, None))
@@ -1153,26 +1740,54 @@ def test_rich_shows_the_same_words_in_colours():
 def test_a_result_speaks_for_itself():
     """A result of its own is a sentence, whatever became of it."""
     some = Result("z", 2, "z", "", 0.25, (1, 0), 1.5, 1.25, 1.0)
-    assert str(some) == "z (weighted input) of layer 2: z has 1.5 at row 1, column 0, expected 1.25: 0.25 of the 1 that rounding allows"
-    assert str(replace(some, used=3.0, status="wrong")).endswith("expected 1.25: 3 times the 1 that rounding allows; wrong")
-    assert str(replace(some, status="not judged", note="overflow in 1 of 2 entries")).endswith("; not judged (overflow in 1 of 2 entries)")
-    assert str(Result("C", None, "loss", "mse", 0.0, status="not shown")) == "C (cost): loss is not shown"
+    assert (
+        str(some)
+        == "z (weighted input) of layer 2: z has 1.5 at row 1, column 0, expected 1.25: 0.25 of "
+        "the 1 that rounding allows"
+    )
+    assert str(replace(some, used=3.0, status="wrong")).endswith(
+        "expected 1.25: 3 times the 1 that rounding allows; wrong"
+    )
+    assert str(replace(some, status="not judged", note="overflow in 1 of 2 entries")).endswith(
+        "; not judged (overflow in 1 of 2 entries)"
+    )
+    assert (
+        str(Result("C", None, "loss", "mse", 0.0, status="not shown"))
+        == "C (cost): loss is not shown"
+    )
     assert str(Result("wiring", 1, "W before", "", 0.0)) == "wiring of layer 1: W before is passed"
-    for status, broken in (("passed", False), ("wrong", True), ("convention", True), ("inaccurate formula", True), ("not judged", False)):
+    for status, broken in (
+        ("passed", False),
+        ("wrong", True),
+        ("convention", True),
+        ("inaccurate formula", True),
+        ("not judged", False),
+    ):
         assert replace(some, status=status).broken == broken
     assert not replace(some, status="not shown").broken
 
 
 def test_the_verdict_of_silence_beside_a_pass():
-    """What was judged holds, and what was not is counted by kind; passed is said only of a whole certificate."""
+    """What was judged holds, and what was not is counted by kind; passed is said only
+    of a whole certificate.
+    """
     record = good()
     some = Result("z", 1, "z", "", 0.5, (0, 0), 1.0, 1.0, 1.0)
-    silent_one, unseen = replace(some, status="not judged"), replace(some, status="not shown", got=None)
+    silent_one, unseen = (
+        replace(some, status="not judged"),
+        replace(some, status="not shown", got=None),
+    )
     cert = Certificate(record, (some, silent_one, silent_one, unseen), ())
-    assert cert.verdict == "What was judged holds: 1 arrays, at most 0.5 of a bound used (z, z of layer 1); 2 not judged, 1 not shown"
+    assert (
+        cert.verdict
+        == "What was judged holds: 1 arrays, at most 0.5 of a bound used (z, z of layer 1); 2 "
+        "not judged, 1 not shown"
+    )
     assert not cert.passed
     assert Certificate(record, (some,), ()).passed
-    assert Certificate(record, (replace(some, layer=None, equation="C", quantity="loss"),), ()).verdict.endswith("(C, loss)")
+    assert Certificate(
+        record, (replace(some, layer=None, equation="C", quantity="loss"),), ()
+    ).verdict.endswith("(C, loss)")
 
 
 # unusable records
@@ -1188,7 +1803,10 @@ def started(**changed):
     return replace(good(), before=replace(good().before, **changed))
 
 
-KNOWN_LOSSES = "mse, half_squared_error, mae, cross_entropy, softmax_cross_entropy, binary_cross_entropy, sigmoid_cross_entropy"
+KNOWN_LOSSES = (
+    "mse, half_squared_error, mae, cross_entropy, softmax_cross_entropy, binary_cross_entropy, "
+    "sigmoid_cross_entropy"
+)
 KNOWN_ACTIVATIONS = "identity, heaviside, sigmoid, tanh, relu, leaky_relu, softmax"
 
 
@@ -1198,12 +1816,24 @@ def unusable():
     spec, before, state = record.spec, record.before, record.before.state
     softmax = (*spec.activations[:2], ("softmax", {}))
     meant = "with Softmax you probably mean CrossEntropy"
-    bce = f"BinaryCrossEntropy: reads probabilities, but the output layer has Softmax, expected Sigmoid; {meant}"
-    sce = f"SoftmaxCrossEntropy: reads logits, but the output layer has Softmax, expected Identity; {meant}"
+    bce = (
+        f"BinaryCrossEntropy: reads probabilities, but the output layer has Softmax, expected "
+        f"Sigmoid; {meant}"
+    )
+    sce = (
+        f"SoftmaxCrossEntropy: reads logits, but the output layer has Softmax, expected "
+        f"Identity; {meant}"
+    )
     return {
         "loss": (edited(loss="l2"), f"certify: loss has 'l2', expected one of {KNOWN_LOSSES}"),
-        "optimizer": (edited(optimizer="lbfgs"), "certify: optimizer has 'lbfgs', expected one of sgd, adagrad, rmsprop, adam, adamw"),
-        "dtype": (edited(dtype="float16"), "certify: dtype has 'float16', expected one of float32, float64"),
+        "optimizer": (
+            edited(optimizer="lbfgs"),
+            "certify: optimizer has 'lbfgs', expected one of sgd, adagrad, rmsprop, adam, adamw",
+        ),
+        "dtype": (
+            edited(dtype="float16"),
+            "certify: dtype has 'float16', expected one of float32, float64",
+        ),
         "activation": (
             edited(activations=(("gelu", {}), *spec.activations[1:])),
             f"certify: activation has 'gelu', expected one of {KNOWN_ACTIVATIONS}",
@@ -1211,18 +1841,38 @@ def unusable():
         "bce behind softmax": (edited(loss="binary_cross_entropy", activations=softmax), bce),
         "double softmax": (edited(loss="softmax_cross_entropy", activations=softmax), sce),
         "activations": (
-            edited(activations=spec.activations[:2]), "certify: record has 2 activations, expected 3 as its sizes (5, 4, 3, 2)",
+            edited(activations=spec.activations[:2]),
+            "certify: record has 2 activations, expected 3 as its sizes (5, 4, 3, 2)",
         ),
-        "sizes": (edited(sizes=(5, 4, 2)), "certify: record has 3 activations, expected 2 as its sizes (5, 4, 2)"),
-        "layers": (replace(record, layers=record.layers[:2]), "certify: record has 2 layers, expected 3 as its sizes (5, 4, 3, 2)"),
-        "W": (started(W=before.W[:2]), "certify: record has 2 W, expected 3 as its sizes (5, 4, 3, 2)"),
-        "b": (started(b=(*before.b, before.b[0])), "certify: record has 4 b, expected 3 as its sizes (5, 4, 3, 2)"),
-        "x": (replace(record, x=record.x[:, :4]), "certify: x has float64 (6, 4), expected float64 (6, 5)"),
-        "x in float32": (replace(record, x=record.x.astype(np.float32)), "certify: x has float32 (6, 5), expected float64 (6, 5)"),
+        "sizes": (
+            edited(sizes=(5, 4, 2)),
+            "certify: record has 3 activations, expected 2 as its sizes (5, 4, 2)",
+        ),
+        "layers": (
+            replace(record, layers=record.layers[:2]),
+            "certify: record has 2 layers, expected 3 as its sizes (5, 4, 3, 2)",
+        ),
+        "W": (
+            started(W=before.W[:2]),
+            "certify: record has 2 W, expected 3 as its sizes (5, 4, 3, 2)",
+        ),
+        "b": (
+            started(b=(*before.b, before.b[0])),
+            "certify: record has 4 b, expected 3 as its sizes (5, 4, 3, 2)",
+        ),
+        "x": (
+            replace(record, x=record.x[:, :4]),
+            "certify: x has float64 (6, 4), expected float64 (6, 5)",
+        ),
+        "x in float32": (
+            replace(record, x=record.x.astype(np.float32)),
+            "certify: x has float32 (6, 5), expected float64 (6, 5)",
+        ),
         "y": (replace(record, y=record.y[:, :1]), "MSE: y has shape (6, 1), expected (6, 2)"),
         "rows of y": (replace(record, y=record.y[:5]), "MSE: y has shape (5, 2), expected (6, 2)"),
         "W's shape": (
-            started(W=(before.W[0].T, *before.W[1:])), "certify: W of layer 1 before the step has float64 (5, 4), expected float64 (4, 5)",
+            started(W=(before.W[0].T, *before.W[1:])),
+            "certify: W of layer 1 before the step has float64 (5, 4), expected float64 (4, 5)",
         ),
         "b's dtype": (
             started(b=(*before.b[:2], before.b[2].astype(np.float32))),
@@ -1232,34 +1882,61 @@ def unusable():
             started(state={**state, "exp_avg": state["exp_avg"][:-1]}),
             "certify: exp_avg before the step has float64 (46,), expected float64 (47,)",
         ),
-        "no state": (started(state={}), "certify: state before step 2 has no exp_avg, expected it: adam reads it"),
+        "no state": (
+            started(state={}),
+            "certify: state before step 2 has no exp_avg, expected it: adam reads it",
+        ),
         "no maximum": (
-            started(state={name: vector for name, vector in state.items() if name != "max_exp_avg_sq"}),
+            started(
+                state={name: vector for name, vector in state.items() if name != "max_exp_avg_sq"}
+            ),
             "certify: state before step 2 has no max_exp_avg_sq, expected it: adam reads it",
         ),
-        "no layer": (edited(sizes=(5,)), "certify: sizes has (5,), expected at least an input and an output, of 1 or more"),
-        "size 0": (edited(sizes=(5, 0, 3, 2)), "certify: sizes has (5, 0, 3, 2), expected at least an input and an output, of 1 or more"),
+        "no layer": (
+            edited(sizes=(5,)),
+            "certify: sizes has (5,), expected at least an input and an output, of 1 or more",
+        ),
+        "size 0": (
+            edited(sizes=(5, 0, 3, 2)),
+            (
+                "certify: sizes has (5, 0, 3, 2), expected at least an input and an output, of 1 "
+                "or "
+                "more"
+            ),
+        ),
         "step": (edited(step=0), "certify: step has 0, expected 1 or more"),
         "setting missing": (
             edited(hyperparameters={"lr": 0.1}),
             "certify: adam has the settings lr, expected lr, betas, eps, amsgrad, weight_decay",
         ),
         "setting unknown": (
-            edited(activations=(("tanh", {"slope": 1.0}), *spec.activations[1:])), "certify: tanh has the settings slope, expected none",
+            edited(activations=(("tanh", {"slope": 1.0}), *spec.activations[1:])),
+            "certify: tanh has the settings slope, expected none",
         ),
         "slope missing": (
-            edited(activations=(("leaky_relu", {}), *spec.activations[1:])), "certify: leaky_relu has the settings none, expected slope",
+            edited(activations=(("leaky_relu", {}), *spec.activations[1:])),
+            "certify: leaky_relu has the settings none, expected slope",
         ),
         "setting of another type": (
-            edited(hyperparameters={**spec.hyperparameters, "eps": "1e-8"}), "Adam: eps has type str, expected a number",
+            edited(hyperparameters={**spec.hyperparameters, "eps": "1e-8"}),
+            "Adam: eps has type str, expected a number",
         ),
         "setting out of range": (
             edited(hyperparameters={**spec.hyperparameters, "betas": (0.9, 1.0)}),
             "Adam: betas[1] has 1.0, expected a finite number >= 0 and < 1",
         ),
-        "y a list": (replace(record, y=record.y.tolist()), "certify: y has type list, expected an array"),
-        "y in float32": (replace(record, y=record.y.astype(np.float32)), "certify: y has float32 (6, 2), expected float64 (6, 2)"),
-        "W not shown": (started(W=(None, *before.W[1:])), "certify: W of layer 1 before the step has type NoneType, expected an array"),
+        "y a list": (
+            replace(record, y=record.y.tolist()),
+            "certify: y has type list, expected an array",
+        ),
+        "y in float32": (
+            replace(record, y=record.y.astype(np.float32)),
+            "certify: y has float32 (6, 2), expected float64 (6, 2)",
+        ),
+        "W not shown": (
+            started(W=(None, *before.W[1:])),
+            "certify: W of layer 1 before the step has type NoneType, expected an array",
+        ),
         "W after": (
             replace(record, after=replace(record.after, W=record.after.W[:2])),
             "certify: record has 2 W after the step, expected 3 as its sizes (5, 4, 3, 2)",
@@ -1287,7 +1964,9 @@ def test_a_first_step_of_momentum_needs_no_buffer():
 
 
 def test_every_rule_of_the_case_table_can_be_certified():
-    """The last step of every optimizer case passes, each step from the one before it."""
+    """The last step of every optimizer case passes, each step from the one before
+    it.
+    """
     for case in RULES[::3]:
         net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
         previous = None

@@ -1,4 +1,6 @@
-"""`parity check`: somebody's code in a process of its own, what is said of it, and the exit status."""
+"""`parity check`: somebody's code in a process of its own, what is said of it, and the
+exit status.
+"""
 
 import io
 import json
@@ -45,14 +47,32 @@ def write(tmp_path):
 
 
 def test_a_right_program_exits_0_and_the_command_needs_numpy_alone(tmp_path):
-    """The adapter that --init writes is right as it stands; the whole command loads nothing but NumPy, in a new process."""
+    """The adapter that --init writes is right as it stands; the whole command loads
+    nothing but NumPy, in a new process.
+    """
     file = tmp_path / "mine.py"
     status, out, _ = parity("check", "--init", str(file))
-    assert (status, out) == (0, f"{file} is written, with a network that is right. Put yours in its place, then: parity check {file}\n")
+    assert (status, out) == (
+        0,
+        (
+            f"{file} is written, with a network that is right. Put yours in its place, then: "
+            f"parity "
+            f"check {file}\n"
+        ),
+    )
     assert file.read_text(encoding="utf-8") == ADAPTER
     blocked = ("torch", "sklearn", "scipy", "matplotlib", "rich", "threadpoolctl", "pytest")
-    code = f"import sys; sys.modules |= dict.fromkeys({blocked}); from parity.cli import main; sys.exit(main(sys.argv[1:]))"
-    done = subprocess.run([sys.executable, "-c", code, "check", str(file)], capture_output=True, text=True, check=False, cwd=ROOMS.parent)
+    code = (
+        f"import sys; sys.modules |= dict.fromkeys({blocked}); from parity.cli import main; "
+        f"sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "check", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOMS.parent,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     first, second, blank, *told, last = done.stdout.splitlines()
     assert first.startswith("refnet ")
@@ -71,14 +91,20 @@ def test_a_wrong_program_exits_1_with_its_mistake_and_writes_it(write, tmp_path)
     assert "\n   In the catalogue: hidden-derivative-missing\n" in out
     assert out.splitlines()[-1] == f"WRONG. {file}: 1 finding, in 6 tasks"
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
-    assert (found["passed"], [each["bug"] for each in found["findings"]]) == (False, ["hidden-derivative-missing"])
+    assert (found["passed"], [each["bug"] for each in found["findings"]]) == (
+        False,
+        ["hidden-derivative-missing"],
+    )
 
 
 ENDS = {
     "exit": ("import os; os._exit(7)", "ended the process with exit status 7"),
     "silent exit": ("import os; os._exit(0)", "ended the process"),
     "signal": ("import os; os.kill(os.getpid(), 9)", "died of SIGKILL"),
-    "endless loop": ("open('looping', 'w').close()\n        while True: pass", "did not come to an end within 3 seconds"),
+    "endless loop": (
+        "open('looping', 'w').close()\n        while True: pass",
+        "did not come to an end within 3 seconds",
+    ),
 }
 
 
@@ -97,7 +123,13 @@ def test_a_program_that_never_returns_is_a_finding(write, monkeypatch, tmp_path,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(subprocess.Popen, "wait", until_it_loops)
     what, told = ENDS[end]
-    file = write(ADAPTER.replace("    shown = []\n", f"    shown = []\n    if len(case.steps[0].x) == 1:\n        {what}\n", 1))
+    file = write(
+        ADAPTER.replace(
+            "    shown = []\n",
+            f"    shown = []\n    if len(case.steps[0].x) == 1:\n        {what}\n",
+            1,
+        )
+    )
     status, out, err = parity("check", file, "--timeout", "3")
     assert (status, err) == (1, "")
     assert f"\n1. run: {told} in the task 'one sample', expected one dict for each step\n" in out
@@ -105,13 +137,22 @@ def test_a_program_that_never_returns_is_a_finding(write, monkeypatch, tmp_path,
 
 
 def test_what_the_process_prints_does_not_get_in_the_way(write):
-    """Printing is noted, reading finds nothing, and what lies beside the file can be imported."""
+    """Printing is noted, reading finds nothing, and what lies beside the file can be
+    imported.
+    """
     write("from mine_too import nothing\n", "mine.py")
     write("nothing = 0\n", "mine_too.py")
-    text = ADAPTER.replace("    shown = []\n", "    shown = []\n    print('here')\n    import os, mine; os.write(1, b'lowest level')\n", 1)
+    text = ADAPTER.replace(
+        "    shown = []\n",
+        "    shown = []\n    print('here')\n    import os, mine; os.write(1, b'lowest level')\n",
+        1,
+    )
     status, out, _ = parity("check", write(text))
     assert status == 0
-    assert "1. Note: run: printed 'here', expected nothing on standard output\n   In 'sigmoid before mse on values', " in out
+    assert (
+        "1. Note: run: printed 'here', expected nothing on standard output\n   In 'sigmoid "
+        "before mse on values', " in out
+    )
     assert "lowest level" not in out
     _, out, _ = parity("check", write(text.replace("print('here')", "input()")))
     assert "1. run: raised EOFError in net.py, line " in out
@@ -136,16 +177,40 @@ def here(monkeypatch):
 UNUSABLE = {
     "no file": ("nowhere/net.py", None, "nowhere/net.py: there is no such file"),
     "no module": ("not_a_module", None, "not_a_module: there is no such file or module"),
-    "no submodule": ("parity.not_a_module", None, "parity.not_a_module: there is no such file or module"),
+    "no submodule": (
+        "parity.not_a_module",
+        None,
+        "parity.not_a_module: there is no such file or module",
+    ),
     "no name": ("{}:train", "", "{}: has no train, expected a function run(case)"),
     "nothing": ("{}", "", "{}: has no run, expected a function run(case), gradient or step"),
     "no function": ("{}", "run = 3", "{}: run has type int, expected a function"),
-    "no import": ("{}", "import not_a", "{}: importing it raised ModuleNotFoundError in net.py, line 1 (No module named 'not_a')"),
-    "exit": ("{}", "raise SystemExit(0)", "{}: importing it raised SystemExit in net.py, line 1 (0)"),
-    "error": ("{}", "\n1 / 0", "{}: importing it raised ZeroDivisionError in net.py, line 2 (division by zero)"),
+    "no import": (
+        "{}",
+        "import not_a",
+        "{}: importing it raised ModuleNotFoundError in net.py, line 1 (No module named 'not_a')",
+    ),
+    "exit": (
+        "{}",
+        "raise SystemExit(0)",
+        "{}: importing it raised SystemExit in net.py, line 1 (0)",
+    ),
+    "error": (
+        "{}",
+        "\n1 / 0",
+        "{}: importing it raised ZeroDivisionError in net.py, line 2 (division by zero)",
+    ),
     "syntax": ("{}", "def run(", "{}: importing it raised SyntaxError"),
-    "declaration": ("{}", "layout = 'x'\ndef run(case): ...", "declaration: layout has 'x', expected one of out_in, in_out"),
-    "odd declaration": ("{}", "sizes = 3\ndef run(case): ...", "declaration: sizes has (3,), expected at least two integers >= 1"),
+    "declaration": (
+        "{}",
+        "layout = 'x'\ndef run(case): ...",
+        "declaration: layout has 'x', expected one of out_in, in_out",
+    ),
+    "odd declaration": (
+        "{}",
+        "sizes = 3\ndef run(case): ...",
+        "declaration: sizes has (3,), expected at least two integers >= 1",
+    ),
 }
 
 
@@ -169,8 +234,14 @@ def test_the_name_is_looked_for(write):
     assert parity("check", write(names) + ":mine")[0] == 0
     assert parity("check", write(names))[0] == 2
     status, out, _ = parity("check", write(f"{names}\n\n{gradient}"))
-    assert (status, "Not shown, and so judged by what comes of it alone: loss, z, a, delta" in out) == (0, True)
-    step = "def step(W, b, x, y, lr):\n    dW, db = gradient(W, b, x, y)\n    return [w - lr * g for w, g in zip(W, dW)], b\n"
+    assert (
+        status,
+        "Not shown, and so judged by what comes of it alone: loss, z, a, delta" in out,
+    ) == (0, True)
+    step = (
+        "def step(W, b, x, y, lr):\n    dW, db = gradient(W, b, x, y)\n    return [w - lr * g "
+        "for w, g in zip(W, dW)], b\n"
+    )
     status, out, _ = parity("check", write(f"{names}\n\n{gradient}\n\n{step}") + ":step")
     assert (status, "z, a, delta, dW, db" in out) == (1, True)
 
@@ -207,7 +278,10 @@ def test_options_reach_the_check(write, monkeypatch):
         parity("check", write(everything), *option)
     assert seen[-1][0] > seen[-2][0]
     status, _, err = parity("check", file, "--conventions", "mine")
-    assert (status, err.startswith("parity: declaration: conventions has 'mine', expected one of ")) == (2, True)
+    assert (
+        status,
+        err.startswith("parity: declaration: conventions has 'mine', expected one of "),
+    ) == (2, True)
 
 
 def test_an_adapter_is_never_overwritten(write):
@@ -219,7 +293,10 @@ def test_an_adapter_is_never_overwritten(write):
         assert kept.read() == "mine"
 
 
-@pytest.mark.parametrize("argv", ["", "a --timeout 0", "a --timeout x", "a --timeout nan", "a --seed 1", "a b", "a --init b"])
+@pytest.mark.parametrize(
+    "argv",
+    ["", "a --timeout 0", "a --timeout x", "a --timeout nan", "a --seed 1", "a b", "a --init b"],
+)
 def test_unusable_arguments_exit_2(argv):
     """They are refused on standard error before anything is run."""
     status, out, err = parity("check", *argv.split())
@@ -228,12 +305,18 @@ def test_unusable_arguments_exit_2(argv):
 
 
 def test_an_outcome_is_the_same_after_it_was_stored(tmp_path):
-    """Arrays by step, key and layer, problems with their details; what holds objects is not read."""
+    """Arrays by step, key and layer, problems with their details; what holds objects is
+    not read.
+    """
     arrays = {(0, "dW", 1): np.eye(2, dtype="float32"), (2, "loss", 0): np.array(3)}
     made = Outcome(arrays, (Problem("wrong", "so", "here"),), supported=False)
     sandbox._save(tmp_path, 0, made)
     read = sandbox._saved(tmp_path, 0)
-    assert (read.problems, read.supported, list(read.arrays)) == (made.problems, made.supported, list(arrays))
+    assert (read.problems, read.supported, list(read.arrays)) == (
+        made.problems,
+        made.supported,
+        list(arrays),
+    )
     for key, array in arrays.items():
         np.testing.assert_array_equal(read.arrays[key], array, strict=True)
     assert sandbox._saved(tmp_path, 1) is None
@@ -245,4 +328,7 @@ def test_an_outcome_is_the_same_after_it_was_stored(tmp_path):
 def test_a_process_that_dies_while_importing_is_unusable(write):
     """There is nothing to judge."""
     file = write("import os; os._exit(3)")
-    assert parity("check", file)[::2] == (2, f"parity: {file}: importing it ended the process with exit status 3\n")
+    assert parity("check", file)[::2] == (
+        2,
+        f"parity: {file}: importing it ended the process with exit status 3\n",
+    )

@@ -1,4 +1,6 @@
-"""The examples in examples/check_your_own: parity names in each the mistake that it was written for, in the words that stand in it."""
+"""The examples in examples/check_your_own: parity names in each the mistake that it was
+written for, in the words that stand in it.
+"""
 
 import os
 import subprocess
@@ -11,7 +13,9 @@ import parity
 from parity import sandbox
 
 FOLDER = Path(__file__).parent.parent / "examples" / "check_your_own"
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the examples lie beside the package in a checkout alone")
+pytestmark = pytest.mark.skipif(
+    not FOLDER.is_dir(), reason="the examples lie beside the package in a checkout alone"
+)
 
 RIGHT = ("correct", "pytorch_step", "scikit_learn:classifier")
 WRONG = {  # example: the mistake in it
@@ -25,11 +29,19 @@ WRONG = {  # example: the mistake in it
     "scikit_learn": "averaged-over-samples-only",
 }
 RIGHTED = {  # example: what is wrong in it, and what is right
-    "updated_weights": {"w_h_o -= lr * delta_o @ h.T": "w_h_o = w_h_o - lr * delta_o @ h.T", "w_h_o.T @ delta_o": "W[1].T @ delta_o"},
-    "missing_derivative": {"layer_2_delta @ weights_1_2.T": "layer_2_delta @ weights_1_2.T * (1 - layer_1**2)"},
+    "updated_weights": {
+        "w_h_o -= lr * delta_o @ h.T": "w_h_o = w_h_o - lr * delta_o @ h.T",
+        "w_h_o.T @ delta_o": "W[1].T @ delta_o",
+    },
+    "missing_derivative": {
+        "layer_2_delta @ weights_1_2.T": "layer_2_delta @ weights_1_2.T * (1 - layer_1**2)"
+    },
     "double_derivative": {"1 - np.tanh(x) ** 2": "1 - x**2"},
     "bias_summed_over_all": {"np.sum(error)": "np.sum(error, axis=0)"},
-    "gradients_not_reset": {"self.dW[l] +=": "self.dW[l][...] =", "self.db[l] +=": "self.db[l][...] ="},
+    "gradients_not_reset": {
+        "self.dW[l] +=": "self.dW[l][...] =",
+        "self.db[l] +=": "self.db[l][...] =",
+    },
     "adam_without_correction": {
         "for p, g": "self.t = getattr(self, 't', 0) + 1\n        for p, g",
         "lr * m": "lr / (1 - self.beta1**self.t) * m",
@@ -40,7 +52,9 @@ RIGHTED = {  # example: what is wrong in it, and what is right
 
 @pytest.fixture
 def load(monkeypatch):
-    """The function to check in an example, or in a file of another folder, and the docstring of the file."""
+    """The function to check in an example, or in a file of another folder, and the
+    docstring of the file.
+    """
     monkeypatch.setattr(sys, "path", [*sys.path])
 
     def loaded(example, folder=FOLDER):
@@ -56,14 +70,22 @@ def load(monkeypatch):
 def python(*arguments):
     """Exit status and standard output of a new process."""
     here = os.environ | {"PYTHONPATH": str(FOLDER.parent.parent)}
-    done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, check=False, env=here)
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=here,
+    )
     assert done.stderr == ""
     return done.returncode, done.stdout
 
 
 def test_the_table_has_every_example():
     """No file of the folder is left out."""
-    assert {example.partition(":")[0] for example in (*RIGHT, *WRONG)} | {"suite"} == {file.stem for file in FOLDER.glob("*.py")}
+    assert {example.partition(":")[0] for example in (*RIGHT, *WRONG)} | {"suite"} == {
+        file.stem for file in FOLDER.glob("*.py")
+    }
 
 
 @pytest.mark.parametrize("example", RIGHT)
@@ -76,7 +98,9 @@ def test_what_is_right(load, example):
 
 @pytest.mark.parametrize("example", WRONG)
 def test_what_is_wrong_is_named_as_its_docstring_says(load, example):
-    """One finding, which is the mistake; its sentence is what the docstring ends with."""
+    """One finding, which is the mistake; its sentence is what the docstring ends
+    with.
+    """
     program, told = load(example)
     (found,) = parity.check(program).findings
     assert (found.bug, found.verdict) == (WRONG[example], "wrong")
@@ -96,7 +120,9 @@ def test_there_is_no_other_mistake_in_it(load, tmp_path, example):
 
 
 def test_softmax_hides_the_biases(load):
-    """What bias_summed_over_all says of itself: its number is 0, as a db that is set to zero would be."""
+    """What bias_summed_over_all says of itself: its number is 0, as a db that is set to
+    zero would be.
+    """
     program, _ = load("bias_summed_over_all")
     (found,) = parity.check(program).findings
     assert found.alike == ("db-zero",)
@@ -116,7 +142,9 @@ def test_an_example_can_be_run(load):
 
 
 def test_an_example_can_be_checked_by_the_command():
-    """`parity check FILE` finds the function, adapts it, and ends with what it is worth."""
+    """`parity check FILE` finds the function, adapts it, and ends with what it is
+    worth.
+    """
     file = FOLDER / "updated_weights.py"
     status, out = python("-m", "parity", "check", file)
     assert (status, "\n   In the catalogue: updated-weights\n" in out) == (1, True)
@@ -126,5 +154,13 @@ def test_an_example_can_be_checked_by_the_command():
 def test_the_suite_runs():
     """It is no test of this project, but one can see it pass."""
     status, out = python("-B", FOLDER / "suite.py")
-    tasks = len(parity.cases_for(lambda case: [], activations="sigmoid", losses="half_squared_error", optimizers="sgd", settings=()))
+    tasks = len(
+        parity.cases_for(
+            lambda case: [],
+            activations="sigmoid",
+            losses="half_squared_error",
+            optimizers="sgd",
+            settings=(),
+        )
+    )
     assert (status, f"{tasks + 1} passed" in out) == (0, True)

@@ -1,4 +1,6 @@
-"""The command line: what it prints and writes, its exit status, and that a broken refnet does not get past it."""
+"""The command line: what it prints and writes, its exit status, and that a broken
+refnet does not get past it.
+"""
 
 import io
 import json
@@ -63,7 +65,9 @@ def make_little(patch):
 
 @pytest.fixture(autouse=True)
 def _little_to_do(monkeypatch):
-    """A handful of the table's cases, two steps of each, few digits, and a terminal that knows colours, whatever the environment says."""
+    """A handful of the table's cases, two steps of each, few digits, and a terminal
+    that knows colours, whatever the environment says.
+    """
     make_little(monkeypatch)
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
@@ -90,7 +94,9 @@ def once(*argv, out=None, cases=FEW[:1]):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """What `parity run --epochs 2 --json FILE` does on all digits and a handful of cases, and what it writes."""
+    """What `parity run --epochs 2 --json FILE` does on all digits and a handful of
+    cases, and what it writes.
+    """
     file = tmp_path_factory.mktemp("whole") / "found.json"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cli, "CASES", FEW)
@@ -124,15 +130,30 @@ def refuse(constant):
 
 
 def lines_of_the_main_job():
-    """A pattern for each line that the main job prints with two epochs of all digits."""
-    numpy, torch_, sklearn, python = (re.escape(v) for v in (*map(version, ("numpy", "torch", "scikit-learn")), sys.version.split()[0]))
+    """A pattern for each line that the main job prints with two epochs of all
+    digits.
+    """
+    numpy, torch_, sklearn, python = (
+        re.escape(v)
+        for v in (*map(version, ("numpy", "torch", "scikit-learn")), sys.version.split()[0])
+    )
     known = any(pool["user_api"] == "blas" for pool in threadpool_info())
-    blas = r"\S+ \S+, kernel \S+   threads: NumPy 1" if known else "unknown   threads: NumPy unknown"
-    yield rf"refnet {re.escape(refnet.__version__)}   Python {python}   NumPy {numpy}   PyTorch {torch_}   scikit-learn {sklearn}"
+    blas = (
+        r"\S+ \S+, kernel \S+   threads: NumPy 1" if known else "unknown   threads: NumPy unknown"
+    )
+    yield (
+        rf"refnet {re.escape(refnet.__version__)}   Python {python}   NumPy {numpy}   PyTorch "
+        rf"{torch_}   scikit-learn {sklearn}"
+    )
     yield f"BLAS {blas}, PyTorch 1"
     yield ""
-    yield re.escape("Handwritten digits, 64-30-10, softmax cross-entropy, SGD, mini-batches of 32: same weights, same batches")
-    yield "epoch          loss, refnet         loss, PyTorch  difference  test, refnet  test, PyTorch"
+    yield re.escape(
+        "Handwritten digits, 64-30-10, softmax cross-entropy, SGD, mini-batches of 32: same "
+        "weights, same batches"
+    )
+    yield (
+        "epoch          loss, refnet         loss, PyTorch  difference  test, refnet  test, PyTorch"
+    )
     for epoch in (1, 2):
         yield rf"    {epoch}    \d\.\d{{16}}    \d\.\d{{16}}    [ -]{GAP} +(\d\d\.\d\d%) +\1"
     used = rf"at most ({SHARE}) \(refnet\) and ({SHARE}) \(PyTorch\) of a bound used"
@@ -141,7 +162,10 @@ def lines_of_the_main_job():
     growth = "  ".join(f"{step}: {GAP}" for step in (1, 2, 5, 10, 20, 50, 68))
     yield f"Running freely, largest weight difference after step  {growth}"
     yield ""
-    yield f"The case table: {len(FEW)} cases; largest share of a bound used by each side, of the running bound by their difference"
+    yield (
+        f"The case table: {len(FEW)} cases; largest share of a bound used by each side, of the "
+        f"running bound by their difference"
+    )
     yield "cases  float64: refnet  PyTorch  apart  float32: refnet  PyTorch  apart"
     for row in ROWS:
         yield f"    2{f' {{12}}{SHARE}    {SHARE}  {SHARE}' * 2}   {re.escape(row)}"
@@ -149,15 +173,22 @@ def lines_of_the_main_job():
     yield "Largest share of its bound that each equation used over the case table"
     yield "                  float64: refnet  PyTorch  float32: refnet  PyTorch"
     for equation in refnet.EQUATIONS.values():
-        yield f"{equation.name:>16}{f' {{12}}{SHARE}    {SHARE}' * 2}   {re.escape(equation.formula)}"
+        yield (
+            f"{equation.name:>16}{f' {{12}}{SHARE}    {SHARE}' * 2}   {re.escape(equation.formula)}"
+        )
     yield ""
     steps = 68 + sum(5 if case.group == "optimizer" else 2 for case in FEW)
-    holds = f"every equation holds in all {steps} training steps of refnet and of PyTorch, and from equal weights they agree"
+    holds = (
+        f"every equation holds in all {steps} training steps of refnet and of PyTorch, and from "
+        f"equal weights they agree"
+    )
     yield rf"Proven: {holds}; test accuracy \d\d\.\d\d%, at most {SHARE} of a bound used"
 
 
 def test_the_main_job_prints_header_epochs_table_and_verdict(whole):
-    """Exit 0 and, line by line: versions, BLAS kernel and threads, the epochs, the table by row and by equation, one verdict."""
+    """Exit 0 and, line by line: versions, BLAS kernel and threads, the epochs, the
+    table by row and by equation, one verdict.
+    """
     (status, out, err), _ = whole
     assert (status, err) == (0, "")
     patterns, lines = list(lines_of_the_main_job()), out.removesuffix("\n").split("\n")
@@ -167,21 +198,43 @@ def test_the_main_job_prints_header_epochs_table_and_verdict(whole):
 
 
 def test_the_printed_shares_are_those_found(whole):
-    """Each share that is printed is that of the file, and what is said of all steps is the largest of all of them."""
+    """Each share that is printed is that of the file, and what is said of all steps is
+    the largest of all of them.
+    """
     (_, out, _), found = whole
     lines, digits_, sweep = out.splitlines(), found["digits"], found["sweep"]
     ours, theirs, apart = digits_["worst"].values()
-    assert f"68 steps certified, at most {ours:.3f} (refnet) and {theirs:.3f} (PyTorch) of a bound used; " in out
-    assert f"From equal weights, 68 steps: the two differ by at most {apart:.3f} of the running bound" in lines
+    assert (
+        f"68 steps certified, at most {ours:.3f} (refnet) and {theirs:.3f} (PyTorch) of a bound "
+        f"used; " in out
+    )
+    assert (
+        f"From equal weights, 68 steps: the two differ by at most {apart:.3f} of the running bound"
+        in lines
+    )
     for row in ROWS:
-        by_dtype = {case.dtype: found_ for case, found_ in zip(FEW, sweep, strict=True) if case.row == row}
-        sides = [f"{by_dtype[dtype][side]:.3f}" for dtype in ("float64", "float32") for side in ("refnet", "pytorch", "apart")]
+        by_dtype = {
+            case.dtype: found_ for case, found_ in zip(FEW, sweep, strict=True) if case.row == row
+        }
+        sides = [
+            f"{by_dtype[dtype][side]:.3f}"
+            for dtype in ("float64", "float32")
+            for side in ("refnet", "pytorch", "apart")
+        ]
         assert next(line.split()[1:7] for line in lines if line.endswith(f"   {row}")) == sides
     for label, shares in found["shares"].items():
-        line = next(line for line in lines if line.endswith(f"   {refnet.EQUATIONS[label].formula}"))
-        assert line.removeprefix(f"{refnet.EQUATIONS[label].name:>16}").split()[:4] == [f"{share:.3f}" for share in shares]
-    for i, (dtype, side) in enumerate((dtype, side) for dtype in ("float64", "float32") for side in ("refnet", "pytorch")):
-        of_cases = max(found_[side] for case, found_ in zip(FEW, sweep, strict=True) if case.dtype == dtype)
+        line = next(
+            line for line in lines if line.endswith(f"   {refnet.EQUATIONS[label].formula}")
+        )
+        assert line.removeprefix(f"{refnet.EQUATIONS[label].name:>16}").split()[:4] == [
+            f"{share:.3f}" for share in shares
+        ]
+    for i, (dtype, side) in enumerate(
+        (dtype, side) for dtype in ("float64", "float32") for side in ("refnet", "pytorch")
+    ):
+        of_cases = max(
+            found_[side] for case, found_ in zip(FEW, sweep, strict=True) if case.dtype == dtype
+        )
         assert max(shares[i] for shares in found["shares"].values()) == of_cases > 0.0
     largest = max(ours, theirs, *(case[side] for case in sweep for side in ("refnet", "pytorch")))
     assert verdict_of(out).endswith(f", at most {largest:.3f} of a bound used")
@@ -209,50 +262,76 @@ def taken(ours=0.25, theirs=0.25, apart=0.875):
 @pytest.mark.parametrize("side", ["ours", "theirs"])
 @pytest.mark.parametrize("place", range(4))
 def test_the_verdict_tells_the_largest_share_of_any_bound(place, side):
-    """Of either side, of the digits or of any case, first or later; what the two are apart is no share of a bound."""
+    """Of either side, of the digits or of any case, first or later; what the two are
+    apart is no share of a bound.
+    """
     steps = [taken(**({side: 0.5} if place == i else {})) for i in range(4)]
     trained = SimpleNamespace(first=None, same_labels=True, accuracy=0.75, steps=steps[:1])
     found = Found(trained, [Outcome(FEW[0], tuple(steps[1:3])), Outcome(FEW[1], tuple(steps[3:]))])
     assert found.problem is None
     assert found.verdict == (
-        "Proven: every equation holds in all 4 training steps of refnet and of PyTorch, and from equal weights they agree; "
+        "Proven: every equation holds in all 4 training steps of refnet and of PyTorch, and from "
+        "equal weights they agree; "
         "test accuracy 75.00%, at most 0.500 of a bound used"
     )
 
 
 def test_the_printed_growth_is_that_found(whole):
-    """After each of the printed steps, and after the last one, stands the largest weight difference at that step."""
+    """After each of the printed steps, and after the last one, stands the largest
+    weight difference at that step.
+    """
     (_, out, _), found = whole
-    growth, words = found["digits"]["growth"], "Running freely, largest weight difference after step"
+    growth, words = (
+        found["digits"]["growth"],
+        "Running freely, largest weight difference after step",
+    )
     marks = "  ".join(f"{step}: {growth[step - 1]:.1e}" for step in (1, 2, 5, 10, 20, 50, 68))
     assert f"{words}  {marks}" in out.splitlines()
     assert (len(growth), growth[-1]) == (68, found["digits"]["weight_difference"])
 
 
 def test_the_printed_epochs_are_those_found(whole):
-    """A line for each epoch has the losses in full, their difference, and the accuracies."""
+    """A line for each epoch has the losses in full, their difference, and the
+    accuracies.
+    """
     (_, out, _), found = whole
     for words, epoch in zip(epochs_of(out), found["digits"]["epochs"], strict=True):
         accuracies = [f"{epoch[side]:.2%}" for side in ("accuracy", "twin_accuracy")]
         losses = [f"{epoch[side]:.16f}" for side in ("loss", "twin_loss")]
-        assert words == [str(epoch["number"]), *losses, f"{epoch['loss'] - epoch['twin_loss']:.1e}", *accuracies]
+        assert words == [
+            str(epoch["number"]),
+            *losses,
+            f"{epoch['loss'] - epoch['twin_loss']:.1e}",
+            *accuracies,
+        ]
 
 
 def test_quiet_prints_the_verdict_alone(good):
     """One line, the one that is last otherwise; `parity` is `parity run`."""
     want = (0, verdict_of(good[1]) + "\n", "")
-    assert run("--quiet", "--epochs", "2") == run("run", "--quiet", "--epochs", "2", "--seed", "0") == want
+    assert (
+        run("--quiet", "--epochs", "2")
+        == run("run", "--quiet", "--epochs", "2", "--seed", "0")
+        == want
+    )
 
 
 def test_the_seed_changes_the_numbers(good, tmp_path):
-    """Another seed is another split, other weights and other cases; the same seed is the same to the last digit."""
+    """Another seed is another split, other weights and other cases; the same seed is
+    the same to the last digit.
+    """
     assert run("run", "--epochs", "2", "--seed", "0") == good
     file = tmp_path / "found.json"
     status, out, _ = run("--epochs", "2", "--seed", "1", "--json", str(file))
     assert status == 0
-    assert all(mine[1:] != other[1:] for mine, other in zip(epochs_of(good[1]), epochs_of(out), strict=True))
+    assert all(
+        mine[1:] != other[1:]
+        for mine, other in zip(epochs_of(good[1]), epochs_of(out), strict=True)
+    )
     assert verdict_of(out) != verdict_of(good[1])
-    assert [case["case"] for case in json.loads(file.read_text(encoding="utf-8"))["sweep"]] == [f"{case.id}, seed 1" for case in FEW]
+    assert [case["case"] for case in json.loads(file.read_text(encoding="utf-8"))["sweep"]] == [
+        f"{case.id}, seed 1" for case in FEW
+    ]
 
 
 def test_arguments_are_those_of_the_process_by_default(monkeypatch):
@@ -265,7 +344,9 @@ def test_arguments_are_those_of_the_process_by_default(monkeypatch):
 
 @pytest.mark.parametrize("broken", [False, True])
 def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
-    """The file holds the verdict, the environment, the digits by epoch and every case by its id, right or wrong."""
+    """The file holds the verdict, the environment, the digits by epoch and every case
+    by its id, right or wrong.
+    """
     if broken:
         monkeypatch.setattr(refnet.Softmax, "pullback", lambda self, grad_a, z, a: grad_a)
     file = tmp_path / "found.json"
@@ -274,15 +355,41 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
     assert list(found) == ["passed", "verdict", "environment", "digits", "shares", "sweep"]
     assert (status, found["passed"], found["verdict"]) == (int(broken), not broken, verdict_of(out))
     assert found["environment"] == report.environment()
-    assert set(found["environment"]) == {"refnet", "python", "numpy", "torch", "scikit-learn", "blas", "blas_threads"}
+    assert set(found["environment"]) == {
+        "refnet",
+        "python",
+        "numpy",
+        "torch",
+        "scikit-learn",
+        "blas",
+        "blas_threads",
+    }
     digits = found["digits"]
-    assert list(digits) == ["epochs", "steps", "worst", "growth", "weight_difference", "same_labels", "accuracy"]
-    assert (digits["steps"], list(digits["worst"]), len(digits["growth"])) == (2 * BATCHES, ["refnet", "pytorch", "apart"], 2 * BATCHES)
-    assert [list(epoch) for epoch in digits["epochs"]] == [["number", "of", "loss", "twin_loss", "accuracy", "twin_accuracy"]] * 2
+    assert list(digits) == [
+        "epochs",
+        "steps",
+        "worst",
+        "growth",
+        "weight_difference",
+        "same_labels",
+        "accuracy",
+    ]
+    assert (digits["steps"], list(digits["worst"]), len(digits["growth"])) == (
+        2 * BATCHES,
+        ["refnet", "pytorch", "apart"],
+        2 * BATCHES,
+    )
+    assert [list(epoch) for epoch in digits["epochs"]] == [
+        ["number", "of", "loss", "twin_loss", "accuracy", "twin_accuracy"]
+    ] * 2
     assert [(epoch["number"], epoch["of"]) for epoch in digits["epochs"]] == [(1, 2), (2, 2)]
     assert digits["accuracy"] == digits["epochs"][-1]["accuracy"]
-    assert {label: len(shares) for label, shares in found["shares"].items()} == dict.fromkeys(refnet.EQUATIONS, 4)
-    assert [list(case) for case in found["sweep"]] == [["case", "passed", "refnet", "pytorch", "apart"]] * len(FEW)
+    assert {label: len(shares) for label, shares in found["shares"].items()} == dict.fromkeys(
+        refnet.EQUATIONS, 4
+    )
+    assert [list(case) for case in found["sweep"]] == [
+        ["case", "passed", "refnet", "pytorch", "apart"]
+    ] * len(FEW)
     assert [case["case"] for case in found["sweep"]] == [case.id for case in FEW]
     assert all(case["passed"] for case in found["sweep"]) is not broken
 
@@ -299,10 +406,23 @@ def test_json_is_json_whatever_was_found(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "argv",
-    ["--epochs 0", "--epochs -1", "--epochs x", "--epochs 2.5", "--seed -1", "--seed x", "--frobnicate", "walk", "--json", "--plot"],
+    [
+        "--epochs 0",
+        "--epochs -1",
+        "--epochs x",
+        "--epochs 2.5",
+        "--seed -1",
+        "--seed x",
+        "--frobnicate",
+        "walk",
+        "--json",
+        "--plot",
+    ],
 )
 def test_unusable_arguments_exit_2(argv):
-    """Arguments that make no sense are refused on standard error before anything is printed."""
+    """Arguments that make no sense are refused on standard error before anything is
+    printed.
+    """
     status, out, err = run("run", *argv.split())
     assert (status, out) == (2, "")
     assert re.search(r"^parity( run)?: error: .+$", err, re.MULTILINE)
@@ -319,7 +439,9 @@ def test_unusable_arguments_exit_2(argv):
     ],
 )
 def test_a_file_that_cannot_be_written_exits_2_at_once(tmp_path, option, path, problem):
-    """It is one sentence on standard error, before the work and not after it, and nothing is left behind."""
+    """It is one sentence on standard error, before the work and not after it, and
+    nothing is left behind.
+    """
     (tmp_path / "folder.png").mkdir()
     file, other = tmp_path / path, tmp_path / "other"
     more = ["--json", str(other)] if option == "--plot" else []
@@ -328,15 +450,21 @@ def test_a_file_that_cannot_be_written_exits_2_at_once(tmp_path, option, path, p
 
 
 def test_plot_writes_a_picture(tmp_path):
-    """The file is a picture of the kind that its name says, and no other file is written."""
+    """The file is a picture of the kind that its name says, and no other file is
+    written.
+    """
     assert once("--quiet", "--plot", str(tmp_path / "FOUND.PNG"))[::2] == (0, "")
     assert (tmp_path / "FOUND.PNG").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert [path.name for path in tmp_path.iterdir()] == ["FOUND.PNG"]
 
 
-@pytest.mark.parametrize(("name", "ending"), [("found.xyz", ".xyz"), ("found", ""), ("found.json", ".json")])
+@pytest.mark.parametrize(
+    ("name", "ending"), [("found.xyz", ".xyz"), ("found", ""), ("found.json", ".json")]
+)
 def test_a_picture_of_unknown_format_exits_2_at_once(tmp_path, name, ending):
-    """It is one sentence that lists what is known, before the work, and no file is left behind."""
+    """It is one sentence that lists what is known, before the work, and no file is left
+    behind.
+    """
     status, out, err = run("--plot", str(tmp_path / name))
     assert (status, out) == (2, "")
     told = re.escape(f"parity: {tmp_path / name}: format has {ending!r}, expected one of ")
@@ -346,7 +474,9 @@ def test_a_picture_of_unknown_format_exits_2_at_once(tmp_path, name, ending):
 
 
 def test_a_closed_pipe_ends_it_without_a_word():
-    """Where nobody reads on, as in `parity | head`, the job ends; it is no one's mistake."""
+    """Where nobody reads on, as in `parity | head`, the job ends; it is no one's
+    mistake.
+    """
 
     class Closed(io.StringIO):
         def write(self, text):
@@ -376,30 +506,52 @@ sys.exit(cli.main(sys.argv[2:]))
 
 @pytest.mark.parametrize(
     ("module", "name", "command"),
-    [("torch", "PyTorch", "run"), ("sklearn", "scikit-learn", "run"), ("torch", "PyTorch", "soundness"), ("torch", "PyTorch", "power")],
+    [
+        ("torch", "PyTorch", "run"),
+        ("sklearn", "scikit-learn", "run"),
+        ("torch", "PyTorch", "soundness"),
+        ("torch", "PyTorch", "power"),
+    ],
 )
 def test_without_a_package_it_exits_2_with_one_sentence(tmp_path, module, name, command):
-    """What is missing and the command that installs it, on standard error, before anything is printed or written."""
+    """What is missing and the command that installs it, on standard error, before
+    anything is printed or written.
+    """
     given = [module, command, "--json", str(tmp_path / "found.json")]
-    done = subprocess.run([sys.executable, "-c", WITHOUT, *given], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, *given], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f'parity: parity {command} needs {name}: python -m pip install "refnet[parity]"\n'
+    assert (
+        done.stderr
+        == f'parity: parity {command} needs {name}: python -m pip install "refnet[parity]"\n'
+    )
     assert not list(tmp_path.iterdir())
 
 
 def test_without_matplotlib_a_picture_exits_2_with_one_sentence(tmp_path, monkeypatch):
-    """A picture that cannot be drawn is refused before the work; without --plot nobody needs matplotlib."""
+    """A picture that cannot be drawn is refused before the work; without --plot nobody
+    needs matplotlib.
+    """
     for name in ("matplotlib", *(name for name in sys.modules if name.startswith("matplotlib."))):
         monkeypatch.setitem(sys.modules, name, None)
     sentence = 'parity: parity run needs matplotlib: python -m pip install "refnet[plot]"\n'
-    assert run("--plot", str(tmp_path / "found.png"), "--json", str(tmp_path / "found.json")) == (2, "", sentence)
+    assert run("--plot", str(tmp_path / "found.png"), "--json", str(tmp_path / "found.json")) == (
+        2,
+        "",
+        sentence,
+    )
     assert not list(tmp_path.iterdir())
     assert once("--quiet")[0] == 0
 
 
 def test_python_m_parity_is_parity():
-    """`python -m parity --help` tells what `parity` does, without PyTorch being imported."""
-    done = subprocess.run([sys.executable, "-m", "parity", "--help"], capture_output=True, text=True, check=True)
+    """`python -m parity --help` tells what `parity` does, without PyTorch being
+    imported.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "parity", "--help"], capture_output=True, text=True, check=True
+    )
     assert done.stdout.startswith("usage: parity ")
     assert re.search(r"^ +run +train digits side by side", done.stdout, re.MULTILINE)
 
@@ -417,7 +569,10 @@ def mean_over_rows(layers, x, per_row):
 def untransposed(layers, trace, loss, y):
     """A backward pass that gets the weight gradient of square layers transposed."""
     found = refnet.backprop.backward(layers, trace, loss, y)
-    return [layer._replace(dW=layer.dW.T if layer.dW.shape == layer.dW.T.shape else layer.dW) for layer in found]
+    return [
+        layer._replace(dW=layer.dW.T if layer.dW.shape == layer.dW.T.shape else layer.dW)
+        for layer in found
+    ]
 
 
 def undampened(self, d):
@@ -447,33 +602,69 @@ def costs(value):
 
 FIRST = "DISAGREE. Digits, step 1: refnet: "
 BROKEN = {  # what is broken in refnet, and what the verdict must say
-    "derivative of tanh": ("activations.Tanh.derivative", lambda self, z, a: 1.0 - a, f"{FIRST}BP2 (hidden delta) of layer 1: delta has "),
-    "gradient of the loss": ("inplace._cost_at_labels", summed, f"{FIRST}BP1 (output delta) of layer 2: delta has "),
-    "value of the loss": ("inplace._cost_at_labels", costs(2.3), f"{FIRST}C (cost): loss has 2.3, expected "),
-    "tanh": ("inplace._VALUES", {refnet.Tanh: lambda f, z, a, rows: np.sin(z, out=a)}, f"{FIRST}a (activation) of layer 1: a has "),
-    "bias gradient": ("workspace.backward_into", mean_over_rows, f"{FIRST}BP3 (bias gradient) of layer 2: db has "),
-    "step": ("optimizers.SGD._update_into", stepped(-1.0), f"{FIRST}step (update) of layer 1: W has "),
+    "derivative of tanh": (
+        "activations.Tanh.derivative",
+        lambda self, z, a: 1.0 - a,
+        f"{FIRST}BP2 (hidden delta) of layer 1: delta has ",
+    ),
+    "gradient of the loss": (
+        "inplace._cost_at_labels",
+        summed,
+        f"{FIRST}BP1 (output delta) of layer 2: delta has ",
+    ),
+    "value of the loss": (
+        "inplace._cost_at_labels",
+        costs(2.3),
+        f"{FIRST}C (cost): loss has 2.3, expected ",
+    ),
+    "tanh": (
+        "inplace._VALUES",
+        {refnet.Tanh: lambda f, z, a, rows: np.sin(z, out=a)},
+        f"{FIRST}a (activation) of layer 1: a has ",
+    ),
+    "bias gradient": (
+        "workspace.backward_into",
+        mean_over_rows,
+        f"{FIRST}BP3 (bias gradient) of layer 2: db has ",
+    ),
+    "step": (
+        "optimizers.SGD._update_into",
+        stepped(-1.0),
+        f"{FIRST}step (update) of layer 1: W has ",
+    ),
     "derivative of sigmoid": (
         "activations.Sigmoid.derivative",
         lambda self, z, a: a,
         "float64: step 1, refnet: BP2 (hidden delta) of layer 1: delta has ",
     ),
-    "weight gradient": ("network.backward", untransposed, "float64: step 1, refnet: BP4 (weight gradient) of layer 2: dW has "),
+    "weight gradient": (
+        "network.backward",
+        untransposed,
+        "float64: step 1, refnet: BP4 (weight gradient) of layer 2: dW has ",
+    ),
     "dampening": (
         "optimizers.SGD._update_into",
         undampened,
-        "dampening=0.5), n 11, float64: step 2, refnet: step (update) of layer 1: momentum_buffer of W has ",
+        (
+            "dampening=0.5), n 11, float64: step 2, refnet: step (update) of layer 1: "
+            "momentum_buffer of W has "
+        ),
     ),
     "momentum": (
         "optimizers.SGD._update_into",
         stepped(1.0),
-        "dampening=0.5), n 11, float64: step 1, refnet: step (update) of layer 1: momentum_buffer of W is not shown",
+        (
+            "dampening=0.5), n 11, float64: step 1, refnet: step (update) of layer 1: "
+            "momentum_buffer of W is not shown"
+        ),
     ),
 }
 
 
 def check_named(done, text):
-    """It is exit status 1, and the verdict names the place; of the cases it tells in how many, and the table marks their rows."""
+    """It is exit status 1, and the verdict names the place; of the cases it tells in
+    how many, and the table marks their rows.
+    """
     status, out, err = done
     assert (status, err) == (1, "")
     assert text in verdict_of(out)
@@ -485,20 +676,30 @@ def check_named(done, text):
 
 @pytest.mark.parametrize("mistake", BROKEN)
 def test_a_broken_refnet_exits_1_and_the_verdict_names_the_place(monkeypatch, mistake):
-    """Whatever is broken, the verdict names side, equation and layer, of the digits or of the first case that shows it."""
+    """Whatever is broken, the verdict names side, equation and layer, of the digits or
+    of the first case that shows it.
+    """
     target, wrong, text = BROKEN[mistake]
     monkeypatch.setattr(f"refnet.{target}", wrong)
     check_named(once(cases=FEW[:1] if text.startswith(FIRST) else FEW), text)
 
 
 def sloped(value):
-    """The forward pass of a module that has the right value and 1 more than the right derivative."""
+    """The forward pass of a module that has the right value and 1 more than the right
+    derivative.
+    """
     return lambda self, z: value(z) + (z - z.detach())
 
 
 BROKEN_TWIN = {
-    "tanh": (torch.nn.Tanh, "DISAGREE. Digits, step 1: PyTorch: BP2 (hidden delta) of layer 1: delta has "),
-    "sigmoid": (torch.nn.Sigmoid, "float64: step 1, PyTorch: BP2 (hidden delta) of layer 1: delta has "),
+    "tanh": (
+        torch.nn.Tanh,
+        "DISAGREE. Digits, step 1: PyTorch: BP2 (hidden delta) of layer 1: delta has ",
+    ),
+    "sigmoid": (
+        torch.nn.Sigmoid,
+        "float64: step 1, PyTorch: BP2 (hidden delta) of layer 1: delta has ",
+    ),
 }
 
 
@@ -510,14 +711,22 @@ def test_a_broken_pytorch_exits_1_and_the_verdict_names_the_place(monkeypatch, n
     check_named(once(cases=FEW), text)
 
 
-@pytest.mark.parametrize(("room", "where"), [("digits", "Digits, step 1: "), ("sweep", ", n 11, float64: step 1, ")])
+@pytest.mark.parametrize(
+    ("room", "where"), [("digits", "Digits, step 1: "), ("sweep", ", n 11, float64: step 1, ")]
+)
 def test_two_that_part_exit_1(monkeypatch, room, where):
-    """Were both right and yet further apart than rounding allows, the verdict would say where."""
+    """Were both right and yet further apart than rounding allows, the verdict would say
+    where.
+    """
     difference, real = Difference("BP4", 2, "dW", 1.5, (0, 1), 2.0, 1.0, 0.75), digits.outcome_of
 
     def outcome_of(ours, theirs, equal_start=True):
         outcome = real(ours, theirs, equal_start)
-        return outcome if outcome.agreement is None else replace(outcome, agreement=Agreement((difference,)))
+        return (
+            outcome
+            if outcome.agreement is None
+            else replace(outcome, agreement=Agreement((difference,)))
+        )
 
     monkeypatch.setattr(f"parity.{room}.outcome_of", outcome_of)
     text = f"{where}they part: {difference}"
@@ -530,8 +739,12 @@ def test_the_verdict_counts_the_cases_that_are_wrong(monkeypatch):
     monkeypatch.setattr(refnet.Sigmoid, "derivative", lambda self, z, a: a)
     _, out, _ = once(cases=FEW)
     wrong = [case for case in FEW if "sigmoid" in case.hidden]
-    assert verdict_of(out).startswith(f"DISAGREE in {len(wrong)} of {len(FEW)} cases. {wrong[0].id}: step 1, refnet: ")
-    marked = [row for row in ROWS if re.search(rf"   {re.escape(row)}   DISAGREE$", out, re.MULTILINE)]
+    assert verdict_of(out).startswith(
+        f"DISAGREE in {len(wrong)} of {len(FEW)} cases. {wrong[0].id}: step 1, refnet: "
+    )
+    marked = [
+        row for row in ROWS if re.search(rf"   {re.escape(row)}   DISAGREE$", out, re.MULTILINE)
+    ]
     assert marked == list(dict.fromkeys(case.row for case in wrong)) != ROWS
 
 
@@ -539,16 +752,25 @@ def test_other_labels_are_no_agreement(monkeypatch):
     """Were the two networks to label one test image differently, that would be said."""
     monkeypatch.setattr("parity.digits._labels", lambda model, x: np.zeros(len(x)))
     status, out, _ = once()
-    assert (status, verdict_of(out)) == (1, "DISAGREE. Digits: the two trained networks label the test images differently")
+    assert (status, verdict_of(out)) == (
+        1,
+        "DISAGREE. Digits: the two trained networks label the test images differently",
+    )
     assert "NOT the same label for all 719 test images" in out
 
 
 def test_a_refnet_that_refuses_a_step_is_wrong(monkeypatch, tmp_path):
-    """A step that refnet itself refuses to take gives a verdict and exit status 1, no traceback; the file says as much."""
+    """A step that refnet itself refuses to take gives a verdict and exit status 1, no
+    traceback; the file says as much.
+    """
     monkeypatch.setattr(refnet.Tanh, "derivative", lambda self, z, a: np.full_like(a, np.nan))
-    status, out, err = once("--json", str(tmp_path / "found.json"), "--plot", str(tmp_path / "found.png"))
+    status, out, err = once(
+        "--json", str(tmp_path / "found.json"), "--plot", str(tmp_path / "found.png")
+    )
     assert (status, err) == (1, "")
-    assert verdict_of(out).startswith("DISAGREE. epoch 1, batch 1: layer 1: gradient of W has nan at ")
+    assert verdict_of(out).startswith(
+        "DISAGREE. epoch 1, batch 1: layer 1: gradient of W has nan at "
+    )
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert (found["passed"], found["verdict"]) == (False, verdict_of(out))
     assert not (tmp_path / "found.png").exists()
@@ -556,7 +778,9 @@ def test_a_refnet_that_refuses_a_step_is_wrong(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("wrong", [False, True])
 def test_on_a_terminal_the_same_lines_come_in_colour(monkeypatch, good, wrong):
-    """With rich on a terminal the lines are the same words under a bar, the verdict green or red; quiet stays plain."""
+    """With rich on a terminal the lines are the same words under a bar, the verdict
+    green or red; quiet stays plain.
+    """
     if wrong:
         monkeypatch.setattr("parity.digits._labels", lambda model, x: np.zeros(len(x)))
     status, out, _ = run("--epochs", "2", out=Terminal())
@@ -577,7 +801,9 @@ def test_without_rich_a_terminal_gets_plain_lines(monkeypatch, good):
 
 @pytest.mark.parametrize("installed", [True, False])
 def test_one_thread_is_used_and_then_as_many_as_before(monkeypatch, installed):
-    """The job runs on one thread and leaves PyTorch with as many as it had; without threadpoolctl BLAS is called unknown."""
+    """The job runs on one thread and leaves PyTorch with as many as it had; without
+    threadpoolctl BLAS is called unknown.
+    """
     if not installed:
         monkeypatch.setitem(sys.modules, "threadpoolctl", None)
     before = torch.get_num_threads()
@@ -589,7 +815,9 @@ def test_one_thread_is_used_and_then_as_many_as_before(monkeypatch, installed):
         torch.set_num_threads(before)
     line = out.splitlines()[1]
     assert line.endswith(", PyTorch 1")
-    assert installed or line.startswith("BLAS unknown (threadpoolctl is not installed)   threads: NumPy unknown, ")
+    assert installed or line.startswith(
+        "BLAS unknown (threadpoolctl is not installed)   threads: NumPy unknown, "
+    )
 
 
 def test_a_seed_that_scikit_learn_cannot_take_is_unusable():
@@ -603,8 +831,14 @@ def test_help_of_the_bare_command_shows_the_options_of_the_main_job():
     """`parity --help` tells what `parity` takes."""
     status, out, _ = run("--help")
     assert status == 0
-    assert all(option in out for option in ("--seed", "--epochs", "--plot", "--json", "--quiet", "--version"))
-    assert all(re.search(rf"^ +{command}\b", out, re.MULTILINE) for command in ("run", "soundness", "power"))
+    assert all(
+        option in out
+        for option in ("--seed", "--epochs", "--plot", "--json", "--quiet", "--version")
+    )
+    assert all(
+        re.search(rf"^ +{command}\b", out, re.MULTILINE)
+        for command in ("run", "soundness", "power")
+    )
 
 
 @pytest.mark.parametrize("before", ["[1]", None])
@@ -621,14 +855,19 @@ def test_an_earlier_result_is_kept_until_there_is_a_new_one(tmp_path, monkeypatc
     monkeypatch.setattr("parity.job._sweep", broken)
     with pytest.raises(KeyboardInterrupt):
         once("--json", str(files[0]), "--plot", str(files[1]))
-    assert [file.read_text(encoding="utf-8") if file.exists() else None for file in files] == [before] * 2
+    assert [file.read_text(encoding="utf-8") if file.exists() else None for file in files] == [
+        before
+    ] * 2
 
 
 def test_a_row_may_have_cases_of_one_dtype_alone():
     """Where there is no case of a dtype, nothing of its bounds is used."""
     status, out, _ = once(cases=FEW[:1])
     assert (status, FEW[0].dtype) == (0, "float64")
-    assert next(line.split()[4:7] for line in out.splitlines() if line.endswith(f"   {FEW[0].row}")) == ["0.000"] * 3
+    assert (
+        next(line.split()[4:7] for line in out.splitlines() if line.endswith(f"   {FEW[0].row}"))
+        == ["0.000"] * 3
+    )
 
 
 COUNTED = {"soundness": "--cases", "power": "--nets"}
@@ -636,20 +875,31 @@ COUNTED = {"soundness": "--cases", "power": "--nets"}
 
 @pytest.fixture(scope="module", params=COUNTED)
 def other(request, tmp_path_factory):
-    """`parity soundness` or `parity power` with two runs or nets: what it does and what it writes."""
+    """`parity soundness` or `parity power` with two runs or nets: what it does and what
+    it writes.
+    """
     file = tmp_path_factory.mktemp(request.param) / "found.json"
-    return request.param, run(request.param, COUNTED[request.param], "2", "--json", str(file)), json.loads(file.read_text(encoding="utf-8"))
+    return (
+        request.param,
+        run(request.param, COUNTED[request.param], "2", "--json", str(file)),
+        json.loads(file.read_text(encoding="utf-8")),
+    )
 
 
 def test_the_other_commands_print_header_table_and_verdict(other):
-    """Exit 0; after versions and a blank line come the report's lines but the first, and that comes last, after another."""
+    """Exit 0; after versions and a blank line come the report's lines but the first,
+    and that comes last, after another.
+    """
     command, (status, out, err), found = other
     lines = out.removesuffix("\n").split("\n")
     assert (status, err) == (0, "")
     assert re.fullmatch(next(iter(lines_of_the_main_job())), lines[0])
     assert lines[1].startswith("BLAS ")
     assert lines[2] == lines[-2] == ""
-    begin = {"soundness": r"2 runs, \d+ steps, [\d,]+ arrays: no bound broken by refnet; ", "power": ".* median over 2 random nets, "}
+    begin = {
+        "soundness": r"2 runs, \d+ steps, [\d,]+ arrays: no bound broken by refnet; ",
+        "power": ".* median over 2 random nets, ",
+    }
     assert re.match(begin[command], lines[-1])
     assert lines[-1] == found["verdict"]
     assert lines[-1] not in lines[:-1]
@@ -663,7 +913,10 @@ def test_the_other_commands_write_what_they_found(other):
     command, _, found = other
     assert list(found)[:3] == ["passed", "verdict", "environment"]
     assert (found["passed"], found["environment"]) == (True, report.environment())
-    assert {"soundness": {"broken", "shares", "counts", "deviations"}, "power": {"nets", "seed", "rows"}}[command] <= set(found)
+    assert {
+        "soundness": {"broken", "shares", "counts", "deviations"},
+        "power": {"nets", "seed", "rows"},
+    }[command] <= set(found)
 
 
 def test_the_other_commands_are_quiet_when_told(other):
@@ -683,14 +936,18 @@ def test_soundness_takes_the_number_of_runs_and_the_seed(other):
 @pytest.mark.parametrize("command", COUNTED)
 @pytest.mark.parametrize("passed", [True, False])
 def test_the_other_commands_exit_as_their_report_says(monkeypatch, tmp_path, command, passed):
-    """Number and seed reach the measurement, progress is shown, its lines are printed, and 0 or 1 is what it found."""
+    """Number and seed reach the measurement, progress is shown, its lines are printed,
+    and 0 or 1 is what it found.
+    """
     taken = []
 
     def measured(number, seed, advance):
         taken.append((number, seed))
         advance()
         found = {"rows": [float("inf"), 1.5]}
-        return SimpleNamespace(lines=lambda: iter(["the verdict", "one", "two"]), passed=passed, as_json=lambda: found)
+        return SimpleNamespace(
+            lines=lambda: iter(["the verdict", "one", "two"]), passed=passed, as_json=lambda: found
+        )
 
     monkeypatch.setattr(f"parity.{command}.{command}", measured)
     file = tmp_path / "found.json"
@@ -698,7 +955,10 @@ def test_the_other_commands_exit_as_their_report_says(monkeypatch, tmp_path, com
     assert (status, err, taken) == (0 if passed else 1, "", [(7, 5)])
     assert out.splitlines()[2:] == ["", "one", "two", "", "the verdict"]
     found = json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
-    assert (found.pop("environment"), found) == (report.environment(), {"passed": passed, "verdict": "the verdict", "rows": [None, 1.5]})
+    assert (found.pop("environment"), found) == (
+        report.environment(),
+        {"passed": passed, "verdict": "the verdict", "rows": [None, 1.5]},
+    )
     shown = run(command, COUNTED[command], "7", out=Terminal())[1]
     assert f"\x1b[1;3{'2' if passed else '1'}mthe verdict" in shown
     assert re.search(r"1/7", shown)
@@ -706,16 +966,36 @@ def test_the_other_commands_exit_as_their_report_says(monkeypatch, tmp_path, com
 
 
 def test_soundness_of_a_broken_refnet_exits_1(monkeypatch):
-    """A derivative that is wrong breaks bounds; they are counted in the verdict, and each is told with run, step, equation and layer."""
+    """A derivative that is wrong breaks bounds; they are counted in the verdict, and
+    each is told with run, step, equation and layer.
+    """
     for kind in (refnet.Sigmoid, refnet.Tanh, refnet.LeakyReLU):
         monkeypatch.setattr(kind, "derivative", lambda self, z, a: 1.5 + 0.0 * a)
     status, out, err = run("soundness", "--cases", "5")
     assert (status, err) == (1, "")
-    assert re.match(r"5 runs, \d+ steps, [\d,]+ arrays: [1-9]\d* bounds? broken by refnet; no bound broken by PyTorch, ", verdict_of(out))
-    assert re.search(r"^random_run\(\d+\), step \d+, refnet: BP[12] \((output|hidden) delta\) of layer \d+: delta has ", out, re.MULTILINE)
+    assert re.match(
+        r"5 runs, \d+ steps, [\d,]+ arrays: [1-9]\d* bounds? broken by refnet; no bound broken "
+        r"by PyTorch, ",
+        verdict_of(out),
+    )
+    assert re.search(
+        r"^random_run\(\d+\), step \d+, refnet: BP[12] \((output|hidden) delta\) of layer \d+: "
+        r"delta has ",
+        out,
+        re.MULTILINE,
+    )
 
 
-@pytest.mark.parametrize("argv", ["soundness --cases 0", "soundness --cases x", "power --nets 0", "power --nets -1", "power --epochs 2"])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "soundness --cases 0",
+        "soundness --cases x",
+        "power --nets 0",
+        "power --nets -1",
+        "power --epochs 2",
+    ],
+)
 def test_unusable_arguments_of_the_other_commands_exit_2(argv):
     """They are refused on standard error before anything is printed."""
     status, out, err = run(*argv.split())

@@ -1,4 +1,6 @@
-"""Real handwritten digits: the steps that `fit` took, each certified on both sides, and compared from equal weights at first."""
+"""Real handwritten digits: the steps that `fit` took, each certified on both sides, and
+compared from equal weights at first.
+"""
 
 import math
 from functools import partial
@@ -24,7 +26,11 @@ FEW = 3  # steps of an epoch where few digits do
 def few_digits(monkeypatch):
     """The first digits alone, with the last mini-batch half full."""
     rows = FEW * BATCH - BATCH // 2
-    monkeypatch.setattr(digits, "load", lambda seed: (split := load(seed))._replace(x=split.x[:rows], labels=split.labels[:rows]))
+    monkeypatch.setattr(
+        digits,
+        "load",
+        lambda seed: (split := load(seed))._replace(x=split.x[:rows], labels=split.labels[:rows]),
+    )
 
 
 def test_the_seed_is_that_of_the_split_too(few_digits):
@@ -37,7 +43,9 @@ def test_the_seed_is_that_of_the_split_too(few_digits):
 
 
 def test_weights_and_mini_batches_are_those_of_the_seed(few_digits, monkeypatch):
-    """The first step starts from the weights that the seed draws, on the mini-batch that the seed draws."""
+    """The first step starts from the weights that the seed draws, on the mini-batch
+    that the seed draws.
+    """
     records, real = [], digits.certify
 
     def certify(record, previous=None):
@@ -51,25 +59,35 @@ def test_weights_and_mini_batches_are_those_of_the_seed(few_digits, monkeypatch)
         net = mlp(digits.SIZES, "tanh", "identity", init="torch_linear", seed=seed)
         rows = np.random.default_rng(seed).permutation(len(split.x))[:BATCH]
         for record in records[:2]:
-            assert all(np.array_equal(W, layer.W) for W, layer in zip(record.before.W, net.layers, strict=True))
+            assert all(
+                np.array_equal(W, layer.W)
+                for W, layer in zip(record.before.W, net.layers, strict=True)
+            )
             assert np.array_equal(record.x, split.x[rows])
             assert np.array_equal(record.y, split.labels[rows])
 
 
 def test_every_equation_of_every_step_holds_on_both_sides(trained):
-    """Each array of 102 steps is shown, judged and within its bound, with nothing corrected on the way."""
+    """Each array of 102 steps is shown, judged and within its bound, with nothing
+    corrected on the way.
+    """
     assert len(trained.steps) == 3 * STEPS
     assert trained.first is None, trained.first
     for i, step in enumerate(trained.steps):
         for results in (step.ours, step.theirs):
-            assert {result.equation for result in results} == {*EQUATIONS, *(["wiring"] if i else [])}
+            assert {result.equation for result in results} == {
+                *EQUATIONS,
+                *(["wiring"] if i else []),
+            }
             assert {result.status for result in results} == {PASSED}
             assert all(result.used <= 1.0 for result in results)
         assert any(result.used > 0.0 for result in step.ours)
 
 
 def test_the_first_steps_are_compared_from_equal_weights(trained):
-    """As long as the growth curve is drawn, both agree in every array that one step makes, within a finite bound; later none is asked."""
+    """As long as the growth curve is drawn, both agree in every array that one step
+    makes, within a finite bound; later none is asked.
+    """
     compared = [step.agreement for step in trained.steps]
     assert all(agreement.passed for agreement in compared[:10])
     assert compared[10:] == [None] * (3 * STEPS - 10)
@@ -80,15 +98,21 @@ def test_the_first_steps_are_compared_from_equal_weights(trained):
 
 
 def test_the_second_twin_is_certified_too(trained):
-    """Beside the results of the free-running PyTorch stand those of the one that starts from refnet's weights."""
+    """Beside the results of the free-running PyTorch stand those of the one that starts
+    from refnet's weights.
+    """
     arrays = len(trained.steps[0].ours)
     wiring = len(trained.steps[-1].ours) - arrays
     assert [len(step.ours) for step in trained.steps] == [arrays] + [arrays + wiring] * 101
-    assert [len(step.theirs) for step in trained.steps] == [2 * arrays] + [2 * arrays + wiring] * 9 + [arrays + wiring] * 92
+    assert [len(step.theirs) for step in trained.steps] == [2 * arrays] + [
+        2 * arrays + wiring
+    ] * 9 + [arrays + wiring] * 92
 
 
 def test_the_growth_curve_is_the_weight_difference_after_each_step(few_digits, monkeypatch):
-    """Its entries are the largest difference of any W or b, measured here from the two records of each step, up to the last."""
+    """Its entries are the largest difference of any W or b, measured here from the two
+    records of each step, up to the last.
+    """
     want, real = [], digits.certify
 
     def certify(record, previous=None):
@@ -99,7 +123,10 @@ def test_the_growth_curve_is_the_weight_difference_after_each_step(few_digits, m
     monkeypatch.setattr(digits, "certify", certify)
     monkeypatch.setattr(digits, "GROWTH", 5)
     result = train(seed=0, epochs=2, optimizer=SGD(lr=0.3, momentum=0.9))
-    for ours, theirs in [*zip(records[0:15:3], records[1:15:3], strict=True), (records[15], records[16])]:
+    for ours, theirs in [
+        *zip(records[0:15:3], records[1:15:3], strict=True),
+        (records[15], records[16]),
+    ]:
         pairs = zip((*ours.after.W, *ours.after.b), (*theirs.after.W, *theirs.after.b), strict=True)
         want.append(max(float(np.abs(mine - other).max()) for mine, other in pairs))
     assert (result.growth, result.weight_difference) == (want[:5], want[5])
@@ -113,7 +140,9 @@ def test_the_growth_curve_of_the_main_job_has_a_hundred_steps():
 
 
 def test_losses_labels_and_accuracies_are_the_same(trained):
-    """What a user looks at: the same labels and accuracies, and as the loss of an epoch the mean of the certified ones of its steps."""
+    """What a user looks at: the same labels and accuracies, and as the loss of an epoch
+    the mean of the certified ones of its steps.
+    """
     assert trained.same_labels
     rows, u = len(trained.split.x), np.finfo(np.float64).eps / 2
     sizes = [BATCH] * (STEPS - 1) + [rows - BATCH * (STEPS - 1)]
@@ -121,16 +150,22 @@ def test_losses_labels_and_accuracies_are_the_same(trained):
         assert pair.accuracy == pair.twin_accuracy
         for loss, side in ((pair.loss, "ours"), (pair.twin_loss, "theirs")):
             steps = trained.steps[i * STEPS : (i + 1) * STEPS]
-            costs = [next(result.got for result in getattr(step, side) if result.equation == "C") for step in steps]
+            costs = [
+                next(result.got for result in getattr(step, side) if result.equation == "C")
+                for step in steps
+            ]
             mean = math.fsum(cost * size for cost, size in zip(costs, sizes, strict=True)) / rows
-            assert abs(loss - mean) <= (STEPS + 2) * u * mean  # a product, up to STEPS sums and a quotient, all of positive numbers
+            # a product, up to STEPS sums and a quotient, all of positive numbers
+            assert abs(loss - mean) <= (STEPS + 2) * u * mean
     assert trained.epochs[-1].loss < trained.epochs[0].loss
     labels = trained.split.labels_test
     assert trained.accuracy == trained.epochs[-1].accuracy > np.bincount(labels).max() / len(labels)
 
 
 def test_the_twin_went_on_its_own_way(trained):
-    """The twin's weights are its own: they differ from refnet's by rounding, and both have moved."""
+    """The twin's weights are its own: they differ from refnet's by rounding, and both
+    have moved.
+    """
     assert trained.weight_difference > 0.0
     assert trained.growth[-1] > 0.0
 
@@ -150,22 +185,32 @@ def wrong_tanh(self, z):
 
 
 def test_a_wrong_refnet_is_named(few_digits, monkeypatch):
-    """Were refnet's derivative of tanh wrong, the first step would name side, equation and layer."""
+    """Were refnet's derivative of tanh wrong, the first step would name side, equation
+    and layer.
+    """
     monkeypatch.setattr("refnet.activations.Tanh.derivative", lambda self, z, a: 1.0 - a)
     step, problem = train(seed=0, epochs=1).first
-    assert (step, problem.startswith("refnet: BP2 (hidden delta) of layer 1: delta has ")) == (1, True)
+    assert (step, problem.startswith("refnet: BP2 (hidden delta) of layer 1: delta has ")) == (
+        1,
+        True,
+    )
 
 
 def test_a_wrong_pytorch_is_named(few_digits, monkeypatch):
     """So it is with PyTorch's."""
     monkeypatch.setattr(torch.nn.Tanh, "forward", wrong_tanh)
     step, problem = train(seed=0, epochs=1).first
-    assert (step, problem.startswith("PyTorch: BP2 (hidden delta) of layer 1: delta has ")) == (1, True)
+    assert (step, problem.startswith("PyTorch: BP2 (hidden delta) of layer 1: delta has ")) == (
+        1,
+        True,
+    )
 
 
 @pytest.mark.parametrize("side", ["refnet", "PyTorch"])
 def test_a_mistake_after_the_growth_curve_is_seen(few_digits, monkeypatch, side):
-    """Either side is certified to the end: a derivative that goes wrong in the second epoch is found in its first step."""
+    """Either side is certified to the end: a derivative that goes wrong in the second
+    epoch is found in its first step.
+    """
 
     def spoil(pair):
         if side == "refnet":
@@ -175,7 +220,10 @@ def test_a_mistake_after_the_growth_curve_is_seen(few_digits, monkeypatch, side)
 
     monkeypatch.setattr(digits, "GROWTH", 1)
     step, problem = train(seed=0, epochs=2, on_epoch=spoil).first
-    assert (step, problem.startswith(f"{side}: BP2 (hidden delta) of layer 1: delta has ")) == (FEW + 1, True)
+    assert (step, problem.startswith(f"{side}: BP2 (hidden delta) of layer 1: delta has ")) == (
+        FEW + 1,
+        True,
+    )
 
 
 def test_a_second_twin_that_is_wrong_is_named(few_digits, monkeypatch):
@@ -189,18 +237,25 @@ def test_a_second_twin_that_is_wrong_is_named(few_digits, monkeypatch):
 
     monkeypatch.setattr(digits, "restart", restart)
     step, problem = train(seed=0, epochs=1).first
-    assert (step, problem.startswith("PyTorch: BP2 (hidden delta) of layer 1: delta has ")) == (1, True)
+    assert (step, problem.startswith("PyTorch: BP2 (hidden delta) of layer 1: delta has ")) == (
+        1,
+        True,
+    )
 
 
 def nudge(array):
     """Move the first entry by one last place."""
-    array[...] = np.where(np.arange(array.size).reshape(array.shape) == 0, np.nextafter(array, np.inf), array)
+    array[...] = np.where(
+        np.arange(array.size).reshape(array.shape) == 0, np.nextafter(array, np.inf), array
+    )
 
 
 @pytest.mark.parametrize("part", ["W", "b"])
 @pytest.mark.parametrize("layer", [1, 2])
 def test_weights_changed_between_the_steps_of_fit_are_noticed(few_digits, monkeypatch, layer, part):
-    """A weight moved by one last place from outside, between two steps, breaks the wiring of that layer."""
+    """A weight moved by one last place from outside, between two steps, breaks the
+    wiring of that layer.
+    """
 
     class Meddling(FitRecorder):
         def __call__(self, step):
@@ -208,7 +263,10 @@ def test_weights_changed_between_the_steps_of_fit_are_noticed(few_digits, monkey
             nudge(getattr(self._net.layers[layer - 1], part))
 
     monkeypatch.setattr(digits, "FitRecorder", Meddling)
-    want = f"refnet: wiring of layer {layer}: {part} before has other values than the step before wrote"
+    want = (
+        f"refnet: wiring of layer {layer}: {part} before has other values than the step before "
+        f"wrote"
+    )
     assert train(seed=0, epochs=1).first == (2, want)
 
 
@@ -223,12 +281,17 @@ def test_weights_of_the_twin_changed_between_its_steps_are_noticed(few_digits, m
         return record
 
     monkeypatch.setattr(digits, "record_torch", record_torch)
-    want = f"PyTorch: wiring of layer 2: {'W' if name == 'weight' else 'b'} before has other values than the step before wrote"
+    want = (
+        f"PyTorch: wiring of layer 2: {'W' if name == 'weight' else 'b'} before has other values "
+        f"than the step before wrote"
+    )
     assert train(seed=0, epochs=1).first == (2, want)
 
 
 def test_both_take_the_same_mini_batches_at_the_same_rate(few_digits, monkeypatch):
-    """Data and hyper-parameters of each of the twin's steps are those of refnet's, a scheduled rate too, and all goes on holding."""
+    """Data and hyper-parameters of each of the twin's steps are those of refnet's, a
+    scheduled rate too, and all goes on holding.
+    """
     records, real = [], digits.certify
 
     def certify(record, previous=None):
@@ -262,10 +325,12 @@ def test_the_weight_difference_is_the_largest_of_any_weight_or_bias(layer, part,
 
 
 def exact_columns(raw, train_part):
-    """Scaled by mean and deviation of the training part, in exact integers up to the root; with how far scikit-learn may be from it.
+    """Scaled by mean and deviation of the training part, in exact integers up to the
+    root; with how far scikit-learn may be from it.
 
-    The sum of n integers is exact and the mean one rounding off; the sum of n squares is off by n + 2 roundings in n, whose root is half
-    as much; a difference, a quotient and a root more. So (n + 8) u |x|, and u mean / deviation for the mean.
+    The sum of n integers is exact and the mean one rounding off; the sum of n squares
+    is off by n + 2 roundings in n, whose root is half as much; a difference, a quotient
+    and a root more. So (n + 8) u |x|, and u mean / deviation for the mean.
     """
     n, u = len(train_part), np.finfo(np.float64).eps / 2
     whole = train_part.astype(np.int64)
@@ -277,12 +342,19 @@ def exact_columns(raw, train_part):
 
 
 def test_the_split_is_sixty_to_forty_and_scaled_on_the_training_part():
-    """Both parts are the digits minus the mean of the training part, over its deviation; no number of the test part enters the scaling."""
+    """Both parts are the digits minus the mean of the training part, over its
+    deviation; no number of the test part enters the scaling.
+    """
     split = load(seed=0)
     assert (len(split.x), len(split.x_test)) == (1078, 719)
     raw, labels = load_digits(return_X_y=True)
-    raw, raw_test, labels, labels_test = train_test_split(raw, labels, test_size=0.4, random_state=0)
-    for part, of, given, right in ((split.x, raw, split.labels, labels), (split.x_test, raw_test, split.labels_test, labels_test)):
+    raw, raw_test, labels, labels_test = train_test_split(
+        raw, labels, test_size=0.4, random_state=0
+    )
+    for part, of, given, right in (
+        (split.x, raw, split.labels, labels),
+        (split.x_test, raw_test, split.labels_test, labels_test),
+    ):
         x, allowed = exact_columns(of, raw)
         assert (np.abs(part - x) <= allowed).all()
         assert np.array_equal(given, right)

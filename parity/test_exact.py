@@ -1,4 +1,6 @@
-"""The wider format: what rounding costs in each dtype, and products that are exact to twice float64's precision."""
+"""The wider format: what rounding costs in each dtype, and products that are exact to
+twice float64's precision.
+"""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -12,7 +14,8 @@ DOCUMENTED = {  # dtype: unit, smallest normal, largest, roundings of a hyper-pa
     "float64": (2.0**-53, 2.0**-1022, (2.0 - 2.0**-52) * 2.0**1023, 0, 2.0, 4.0, 8.0, 2.0, 4.0),
     "float32": (2.0**-24, 2.0**-126, (2.0 - 2.0**-23) * 2.0**127, 1, 6.0, 8.0, 8.0, 2.0, 8.0),
 }
-SPREAD = (0, 8, 60)  # entries are spread over 10^-s to 10^s; more would underflow in a product's rest
+# entries are spread over 10^-s to 10^s; more would underflow in a product's rest
+SPREAD = (0, 8, 60)
 in_both_dtypes = pytest.mark.parametrize("dtype", FORMATS)
 
 
@@ -31,9 +34,14 @@ def products(A, B):
 
 
 def matrices(seed, k, spread, dtype="float64"):
-    """A (4, k) and B (k, 3), each entry at a power of ten of its own; the first two rows of A cancel against B's columns."""
+    """A (4, k) and B (k, 3), each entry at a power of ten of its own; the first two
+    rows of A cancel against B's columns.
+    """
     rng = np.random.default_rng(seed)
-    A, B = (rng.normal(size=shape) * 10.0 ** rng.uniform(-spread, spread, shape) for shape in ((4, k), (k, 3)))
+    A, B = (
+        rng.normal(size=shape) * 10.0 ** rng.uniform(-spread, spread, shape)
+        for shape in ((4, k), (k, 3))
+    )
     if k > 1:
         A[:2, -1] = -(A[:2, :-1] @ B[:-1, :1])[:, 0] / B[-1, 0]
     return A.astype(dtype), B.astype(dtype)
@@ -41,10 +49,20 @@ def matrices(seed, k, spread, dtype="float64"):
 
 @in_both_dtypes
 def test_a_format_says_what_rounding_does(dtype):
-    """Unit, smallest and largest number are IEEE's, the errors of elementary functions those that libraries document."""
+    """Unit, smallest and largest number are IEEE's, the errors of elementary functions
+    those that libraries document.
+    """
     fmt = FORMATS[dtype]
     assert (
-        fmt.unit, fmt.tiny, fmt.largest, fmt.scalar, fmt.exp, fmt.log, fmt.tanh, fmt.sqrt, fmt.sigmoid
+        fmt.unit,
+        fmt.tiny,
+        fmt.largest,
+        fmt.scalar,
+        fmt.exp,
+        fmt.log,
+        fmt.tanh,
+        fmt.sqrt,
+        fmt.sigmoid,
     ) == DOCUMENTED[dtype]
     assert fmt.dtype == np.dtype(dtype)
     one = fmt.dtype.type(1.0)
@@ -52,7 +70,9 @@ def test_a_format_says_what_rounding_does(dtype):
 
 
 def test_the_slack_is_the_wider_format_s_own_rounding():
-    """A bound widens by the ratio of the two units: 2^-29 in float32, and all of itself where longdouble is no wider than float64."""
+    """A bound widens by the ratio of the two units: 2^-29 in float32, and all of itself
+    where longdouble is no wider than float64.
+    """
     assert FORMATS["float32"].slack == 2.0**-29
     assert FORMATS["float64"].slack == float(np.finfo(np.longdouble).eps) / 2.0 / 2.0**-53
     assert replace(FORMATS["float64"], wide=np.dtype(np.float64)).slack == 1.0
@@ -60,7 +80,9 @@ def test_the_slack_is_the_wider_format_s_own_rounding():
 
 @in_both_dtypes
 def test_widening_is_exact(dtype):
-    """The same numbers come back from the wider format, and lists of Python numbers go into it."""
+    """The same numbers come back from the wider format, and lists of Python numbers go
+    into it.
+    """
     fmt = FORMATS[dtype]
     given = np.array([0.1, -0.0, np.inf, fmt.largest, fmt.tiny / 4], dtype)
     assert fmt.widen(given).dtype == fmt.wide
@@ -71,7 +93,9 @@ def test_widening_is_exact(dtype):
 @pytest.mark.parametrize("spread", SPREAD)
 @pytest.mark.parametrize("k", [1, 2, 3, 17, 100])
 def test_dot2_is_as_good_as_twice_the_precision(k, spread):
-    """high + low is off by at most (k u / (1 - k u))^2 |A| |B|, as Ogita, Rump and Oishi prove, whatever cancels."""
+    """high + low is off by at most (k u / (1 - k u))^2 |A| |B|, as Ogita, Rump and
+    Oishi prove, whatever cancels.
+    """
     gamma = Fraction(k, 2**53) / (1 - Fraction(k, 2**53))
     for seed in range(3):
         A, B = matrices(seed, k, spread)
@@ -81,7 +105,9 @@ def test_dot2_is_as_good_as_twice_the_precision(k, spread):
 
 
 def test_dot2_of_one_product_and_of_two_numbers_is_exact():
-    """A product, and a sum of two numbers, are split without error, where float64 alone would round them."""
+    """A product, and a sum of two numbers, are split without error, where float64 alone
+    would round them.
+    """
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(60, 1)), rng.normal(size=(1, 60)) * 1e9
     high, low = dot2(a, b)
@@ -89,12 +115,17 @@ def test_dot2_of_one_product_and_of_two_numbers_is_exact():
     assert (low != 0.0).any()
     pairs = np.hstack([a, b.T])
     high, low = dot2(pairs, np.ones((2, 1)))
-    assert all(Fraction(high[i]) + Fraction(low[i]) == exact for i, exact, _ in products(pairs, np.ones((2, 1))))
+    assert all(
+        Fraction(high[i]) + Fraction(low[i]) == exact
+        for i, exact, _ in products(pairs, np.ones((2, 1)))
+    )
     assert (low != 0.0).any()
 
 
 def test_dot2_sees_what_float64_loses():
-    """1e16 + 1 - 1e16 is 1, and (1 + e)^2 - 1 - 2 e is e^2, where a plain product has 0."""
+    """1e16 + 1 - 1e16 is 1, and (1 + e)^2 - 1 - 2 e is e^2, where a plain product has
+    0.
+    """
     e = 2.0**-40
     A = np.array([[1e16, 1.0, -1e16], [1.0 + e, -1.0, -2.0 * e]])
     B = np.array([[1.0, 1.0 + e], [1.0, 1.0], [1.0, 1.0]])
@@ -107,7 +138,9 @@ def test_dot2_sees_what_float64_loses():
 @in_both_dtypes
 @pytest.mark.parametrize("k", [1, 3, 40])
 def test_a_wide_product_is_off_by_the_slack_at_most(dtype, k):
-    """The wider format's product is within slack k u |A| |B| of the exact one, of matrices in any layout."""
+    """The wider format's product is within slack k u |A| |B| of the exact one, of
+    matrices in any layout.
+    """
     fmt = FORMATS[dtype]
     for seed in range(3):
         A, B = matrices(seed, k, 3, dtype)
@@ -121,7 +154,9 @@ def test_a_wide_product_is_off_by_the_slack_at_most(dtype, k):
 
 @in_both_dtypes
 def test_a_wide_product_of_huge_numbers_is_silent(dtype):
-    """A product that overflows in float64 warns of nothing, and is not finite; an empty sum is zero."""
+    """A product that overflows in float64 warns of nothing, and is not finite; an empty
+    sum is zero.
+    """
     fmt = FORMATS[dtype]
     huge = np.full((2, 2), fmt.largest, dtype)
     assert np.isfinite(fmt.dot(huge, huge)).all() == (dtype == "float32")

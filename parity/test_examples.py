@@ -1,4 +1,6 @@
-"""The scripts in examples/: every figure of a text is the one computed, or an erratum that says so; and every picture can be read."""
+"""The scripts in examples/: every figure of a text is the one computed, or an erratum
+that says so; and every picture can be read.
+"""
 
 import ast
 import importlib
@@ -14,10 +16,14 @@ import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "examples"
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the examples lie beside the package in a checkout alone")
+pytestmark = pytest.mark.skipif(
+    not FOLDER.is_dir(), reason="the examples lie beside the package in a checkout alone"
+)
 
 SHARED = {"pictures", "printed"}
-FIGURES = {  # script: how many figures of its text it prints, and what is right where the text has something else, in the text's order
+# script: how many figures of its text it prints, and what is right where the text has
+# something else, in the text's order
+FIGURES = {
     "against_torch": (10, []),
     "by_hand": (
         52,
@@ -33,13 +39,30 @@ FIGURES = {  # script: how many figures of its text it prints, and what is right
     "check_gradients": (13, []),
     "elgendy_activations": (
         28,
-        ["4 of 7 do", "21.7 to 2e-17", "11.0 to 2e-08", "sigmoid(z + 4.605)", "scaled both ways, shifted"],
+        [
+            "4 of 7 do",
+            "21.7 to 2e-17",
+            "11.0 to 2e-08",
+            "sigmoid(z + 4.605)",
+            "scaled both ways, shifted",
+        ],
     ),
     "elgendy_backpropagation": (
         11,
-        ["f'(g(x)) g'(x)", "the sum of all paths", "8", "w_21^(4) f'(z_2^(3))", "from, to", "up to 0.3", "2"],
+        [
+            "f'(g(x)) g'(x)",
+            "the sum of all paths",
+            "8",
+            "w_21^(4) f'(z_2^(3))",
+            "from, to",
+            "up to 0.3",
+            "2",
+        ],
     ),
-    "elgendy_derivatives": (12, ["n x^(n-1)", "f'(x) + g'(x)", "1 3 4 5 6", "power and chain rule"]),
+    "elgendy_derivatives": (
+        12,
+        ["n x^(n-1)", "f'(x) + g'(x)", "1 3 4 5 6", "power and chain rule"],
+    ),
     "elgendy_descent": (
         17,
         [
@@ -57,7 +80,16 @@ FIGURES = {  # script: how many figures of its text it prints, and what is right
     "elgendy_errors": (13, ["1.0297", "0.00, 5.69, 0.00 for j = 1, 2, 3", "falls"]),
     "elgendy_feedforward": (
         26,
-        ["two", "three-layer", "a_2^2 to a_3^1", "a^(1)", "up to 0.3 apart", "0.344 and 0.528", "a_1^(3)", "right to left"],
+        [
+            "two",
+            "three-layer",
+            "a_2^2 to a_3^1",
+            "a^(1)",
+            "up to 0.3 apart",
+            "0.344 and 0.528",
+            "a_1^(3)",
+            "right to left",
+        ],
     ),
     "elgendy_perceptrons": (
         21,
@@ -97,7 +129,12 @@ FIGURES = {  # script: how many figures of its text it prints, and what is right
     ),
     "mlfromscratch": (
         26,
-        ["cost rises, 0.377 to 0.495", "35% off at eta = 3", "cost rises, 0.377 to 0.379", "and on w^(1): doubled, 31% off"],
+        [
+            "cost rises, 0.377 to 0.495",
+            "35% off at eta = 3",
+            "cost rises, 0.377 to 0.379",
+            "and on w^(1): doubled, 31% off",
+        ],
     ),
     "mlfromscratch_descent": (6, ["0.423 against 0.180", "stays between 0.32 and 0.65"]),
     "thomas_descent": (
@@ -196,13 +233,17 @@ def test_the_table_has_every_script():
 
 @every_script
 def test_every_figure_is_the_one_that_the_text_prints_or_an_erratum(script):
-    """Written with the digits of the text, what is computed is what is printed; where the text is off, it is not."""
+    """Written with the digits of the text, what is computed is what is printed; where
+    the text is off, it is not.
+    """
     assert [str(figure) for figure in figures(script) if not figure.expected] == []
 
 
 @every_script
 def test_no_figure_is_lost_and_what_is_right_is_computed(script):
-    """The figures, as counted once by hand, each with its section; beside an erratum, or a draw of chance, stands what is right."""
+    """The figures, as counted once by hand, each with its section; beside an erratum,
+    or a draw of chance, stands what is right.
+    """
     found = figures(script)
     off = [figure.shown for figure in found if figure.erratum or figure.chance]
     assert (len(found), off) == FIGURES[script]
@@ -211,21 +252,35 @@ def test_no_figure_is_lost_and_what_is_right_is_computed(script):
 
 @every_script
 def test_a_script_is_a_command(script):
-    """It says what it runs and how it is called, runs that, and leaves with its exit status."""
+    """It says what it runs and how it is called, runs that, and leaves with its exit
+    status.
+    """
     tree = ast.parse(text_of(f"{script}.py"))
     assert f"python examples/{script}.py" in ast.get_docstring(tree)
     guard, call = ast.unparse(tree.body[-1]).split("\n    ", 1)
     assert guard == "if __name__ == '__main__':"
-    assert re.fullmatch(r"raise SystemExit\((main\(\)|run\(__doc__, story, drawings(, column='expected')?\))\)", call)
+    assert re.fullmatch(
+        r"raise SystemExit\((main\(\)|run\(__doc__, story, drawings(, column='expected')?\))\)",
+        call,
+    )
 
 
 @every_script
 def test_what_is_not_installed_everywhere_is_asked_for(script):
-    """A script imports scikit-learn and PyTorch where their absence ends in a sentence, and matplotlib where it draws."""
+    """A script imports scikit-learn and PyTorch where their absence ends in a sentence,
+    and matplotlib where it draws.
+    """
     tree = ast.parse(text_of(f"{script}.py"))
     top = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
     top |= {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
-    assert {name.partition(".")[0] for name in top} <= {*sys.stdlib_module_names, "numpy", "parity", "refnet", "printed", *FIGURES}
+    assert {name.partition(".")[0] for name in top} <= {
+        *sys.stdlib_module_names,
+        "numpy",
+        "parity",
+        "refnet",
+        "printed",
+        *FIGURES,
+    }
 
 
 def test_what_is_not_installed_ends_in_a_sentence(monkeypatch, capsys):
@@ -234,12 +289,17 @@ def test_what_is_not_installed_ends_in_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["folder/it.py"])
     with pytest.raises(SystemExit, match="2"), module("printed").wanted("parity"):
         import sklearn.datasets  # noqa: F401 - it is not there
-    assert capsys.readouterr().err == 'it.py: scikit-learn is missing, expected python -m pip install "refnet[parity]"\n'
+    assert (
+        capsys.readouterr().err
+        == 'it.py: scikit-learn is missing, expected python -m pip install "refnet[parity]"\n'
+    )
 
 
 @every_script
 def test_every_picture_can_be_read(script, tmp_path, monkeypatch):
-    """It is drawn to a file that is not blank; each of its axes has a title, something drawn, and says along what."""
+    """It is drawn to a file that is not blank; each of its axes has a title, something
+    drawn, and says along what.
+    """
     from matplotlib.image import imread
 
     pictures = module("pictures")
@@ -256,7 +316,9 @@ def test_every_picture_can_be_read(script, tmp_path, monkeypatch):
 
 
 def unreadable(axes, figure):
-    """What is missing on the axes of a figure; where there is no axis, there is an image, or a drawing with words in it."""
+    """What is missing on the axes of a figure; where there is no axis, there is an
+    image, or a drawing with words in it.
+    """
     if axes.get_label() == "<colorbar>":
         return "" if axes.get_ylabel() else "the label of the colour bar"
     if not axes.has_data() and not axes.texts:
@@ -269,7 +331,9 @@ def unreadable(axes, figure):
 
 
 def test_what_cannot_be_read_is_found():
-    """Axes without a title, a label, anything drawn, or with the axis taken away from curves."""
+    """Axes without a title, a label, anything drawn, or with the axis taken away from
+    curves.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure()
@@ -289,7 +353,14 @@ def test_what_cannot_be_read_is_found():
 def python(*arguments):
     """Exit status, standard output and error of a new process in another folder."""
     here = os.environ | {"PYTHONPATH": str(FOLDER.parent)}
-    done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, check=False, env=here, cwd=FOLDER.anchor)
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=here,
+        cwd=FOLDER.anchor,
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -306,11 +377,16 @@ def errata():
     """The errata by name, each with the scripts that its line gives as evidence."""
     lines = re.findall(r"^- \*\*([\w-]+)\*\* (.*)$", text_of("ERRATA.md"), re.MULTILINE)
     assert len(dict(lines)) == len(lines)
-    return {name: set(re.findall(r"\]\((\w+)\.py\)", line.partition("Evidence: ")[2])) for name, line in lines}
+    return {
+        name: set(re.findall(r"\]\((\w+)\.py\)", line.partition("Evidence: ")[2]))
+        for name, line in lines
+    }
 
 
 def test_every_erratum_has_its_evidence():
-    """The list names the errata of the scripts, all of them and no others, and where each is computed."""
+    """The list names the errata of the scripts, all of them and no others, and where
+    each is computed.
+    """
     shown = {}
     for script in FIGURES:
         for figure in figures(script):
@@ -319,19 +395,29 @@ def test_every_erratum_has_its_evidence():
     assert errata() == shown
 
 
-HOME = {"C": "losses", "step": "optimizers"} | dict.fromkeys(("z", "a", "BP1", "BP2", "BP3", "BP4"), "backprop")
+HOME = {"C": "losses", "step": "optimizers"} | dict.fromkeys(
+    ("z", "a", "BP1", "BP2", "BP3", "BP4"), "backprop"
+)
 
 
 def test_the_map_leads_to_every_script_and_to_the_equations():
-    """Each row has its five columns; the equations of the last lead to the module that has them; no script is missing."""
-    rows = [row.strip("| ").split(" | ") for row in text_of("README.md").splitlines() if row.startswith("|")]
+    """Each row has its five columns; the equations of the last lead to the module that
+    has them; no script is missing.
+    """
+    rows = [
+        row.strip("| ").split(" | ")
+        for row in text_of("README.md").splitlines()
+        if row.startswith("|")
+    ]
     assert {len(row) for row in rows} <= {1, 5}  # 1: the line below the head
     rows = [row for row in rows if len(row) == 5 and row[2] != "script"]
     for row in rows:
         for labels, home in re.findall(r"\[(.+?)\]\(\.\./refnet/(\w+)\.py\)", row[4]):
             assert {HOME[label] for label in labels.split(", ")} == {home}
         assert re.fullmatch(r"\N{EN DASH}|(\[[^]]+\]\([^)]+\)(, )?)+", row[4])
-    assert {name for row in rows for name in re.findall(r"\[(\w+)\.py\]\(\1\.py\)", row[2])} == set(FIGURES)
+    assert {name for row in rows for name in re.findall(r"\[(\w+)\.py\]\(\1\.py\)", row[2])} == set(
+        FIGURES
+    )
 
 
 @pytest.mark.parametrize("text", ["README.md", "ERRATA.md"])
@@ -365,19 +451,30 @@ WRITTEN = {  # printed, computed: as it is written here
 
 @pytest.mark.parametrize(("printed", "got"), WRITTEN)
 def test_a_figure_is_written_as_the_text_writes_it(printed, got):
-    """With the same digits and punctuation; a last digit more or less is another figure."""
+    """With the same digits and punctuation; a last digit more or less is another
+    figure.
+    """
     figure = module("printed").Printed("1", "it", printed, got)
     assert figure.here == WRITTEN[printed, got]
     assert figure.agrees is (figure.here == printed)
 
 
 def test_what_is_not_as_expected_is_told():
-    """A figure that is off without an erratum, and an erratum that is none, end in exit status 1; a draw of chance may be off."""
+    """A figure that is off without an erratum, and an erratum that is none, end in exit
+    status 1; a draw of chance may be off.
+    """
     printed = module("printed")
     right, off = printed.Printed("1", "it", "0.5", 0.5), printed.Printed("1", "it", "0.5", 0.6)
-    assert [printed.perform("About.", given) for given in ([right], [off], [right, off])] == [0, 1, 1]
+    assert [printed.perform("About.", given) for given in ([right], [off], [right, off])] == [
+        0,
+        1,
+        1,
+    ]
     said = replace(off, erratum="somebody-is-off")
-    assert [printed.perform("About.", [given]) for given in (said, replace(said, got=0.5))] == [0, 1]
+    assert [printed.perform("About.", [given]) for given in (said, replace(said, got=0.5))] == [
+        0,
+        1,
+    ]
     assert replace(off, chance="unseeded").expected
     assert replace(off, got=np.nan).expected is False
     with pytest.raises(ValueError, match=r"1 it: got has 2 numbers, expected 1 as in '0\.5'"):

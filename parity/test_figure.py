@@ -1,4 +1,6 @@
-"""The picture of the main job: two panels, the growth curve and the shares of bounds, drawn without a window."""
+"""The picture of the main job: two panels, the growth curve and the shares of bounds,
+drawn without a window.
+"""
 
 import sys
 from collections import Counter
@@ -14,7 +16,11 @@ from parity.job import Found
 from parity.sweep import sweep
 from refnet import EQUATIONS
 
-CHOSEN = (CASES[0], CASES[1], next(case for case in CASES if case.optimizer == "adam" and len(case.sizes) == 4))
+CHOSEN = (
+    CASES[0],
+    CASES[1],
+    next(case for case in CASES if case.optimizer == "adam" and len(case.sizes) == 4),
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +28,9 @@ def found():
     """What the main job finds on a few digits and a few cases."""
     with pytest.MonkeyPatch.context() as patch:
         split = digits.load(0)
-        patch.setattr(digits, "load", lambda seed: split._replace(x=split.x[:150], labels=split.labels[:150]))
+        patch.setattr(
+            digits, "load", lambda seed: split._replace(x=split.x[:150], labels=split.labels[:150])
+        )
         trained = digits.train(seed=0, epochs=2)
     return Found(trained, list(sweep(CHOSEN)))
 
@@ -35,7 +43,11 @@ def panels(monkeypatch):
         drawn = []
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, "matplotlib.pyplot", None)
-            patch.setattr(matplotlib.figure.Figure, "savefig", lambda self, path, **_: drawn.append((self, path)))
+            patch.setattr(
+                matplotlib.figure.Figure,
+                "savefig",
+                lambda self, path, **_: drawn.append((self, path)),
+            )
             figure.draw(found, "somewhere.png")
         ((picture, path),) = drawn
         assert path == "somewhere.png"
@@ -58,17 +70,25 @@ def named(axes):
 def test_the_picture_has_two_panels_with_titles_and_labels(found, panels):
     """Each panel says what it shows, and what its axes and lines are."""
     left, right = panels(found)
-    assert left.get_title() == f"refnet and PyTorch on digits, the first {len(found.trained.growth)} steps"
+    assert (
+        left.get_title()
+        == f"refnet and PyTorch on digits, the first {len(found.trained.growth)} steps"
+    )
     assert (left.get_xlabel(), left.get_ylabel()) == ("step", "largest difference of a weight")
     assert named(left) == ["largest weight difference, running freely", "one last place of 1.0"]
-    assert (right.get_title(), right.get_xlabel()) == ("Share of its derived bound that each array used", "equation")
+    assert (right.get_title(), right.get_xlabel()) == (
+        "Share of its derived bound that each array used",
+        "equation",
+    )
     assert [tick.get_text() for tick in right.get_xticklabels()] == list(EQUATIONS)
     assert list(right.get_xticks()) == list(range(len(EQUATIONS)))
     assert named(right) == ["refnet", "PyTorch", "the bound"]
 
 
 def test_the_growth_curve_is_the_one_found(found, panels):
-    """Its points are the weight differences after steps 1, 2, 3 ..., all of them in sight, on a scale of powers of ten."""
+    """Its points are the weight differences after steps 1, 2, 3 ..., all of them in
+    sight, on a scale of powers of ten.
+    """
     left, _ = panels(found)
     steps, growth = line(left, "largest weight difference, running freely")
     assert len(growth) == len(found.trained.steps) == 10
@@ -80,15 +100,24 @@ def test_the_growth_curve_is_the_one_found(found, panels):
 
 
 def test_every_array_of_the_last_steps_is_a_dot(found, panels):
-    """Each array of the last step of each case stands over its equation at its share, refnet left and PyTorch right; none is left out."""
+    """Each array of the last step of each case stands over its equation at its share,
+    refnet left and PyTorch right; none is left out.
+    """
     _, right = panels(found)
     low, high = right.get_ylim()
     for name, side, way in (("refnet", "ours", -1), ("PyTorch", "theirs", 1)):
         at, used = line(right, name)
-        want = [result for outcome in found.outcomes for result in getattr(outcome.steps[-1], side) if result.equation in EQUATIONS]
+        want = [
+            result
+            for outcome in found.outcomes
+            for result in getattr(outcome.steps[-1], side)
+            if result.equation in EQUATIONS
+        ]
         assert {result.equation for result in want} == set(EQUATIONS)
         labels = [list(EQUATIONS)[round(x)] for x in at]
-        assert Counter(zip(labels, used, strict=True)) == Counter((result.equation, result.used) for result in want)
+        assert Counter(zip(labels, used, strict=True)) == Counter(
+            (result.equation, result.used) for result in want
+        )
         assert all(0.0 < way * (x - round(x)) < 0.5 for x in at)
         assert all(low <= share <= high for share in used)
 
@@ -104,14 +133,20 @@ def test_the_bound_is_a_line_at_one(found, panels):
 
 @pytest.mark.parametrize("growth", [[0.0, 0.0, 2.0**-54], [0.0] * 3], ids=["at first", "at all"])
 def test_no_difference_at_all_can_be_drawn(found, tmp_path, growth):
-    """Where the two do not differ, a logarithmic scale has no point for it, and that is no error."""
-    figure.draw(Found(replace(found.trained, growth=growth), found.outcomes), tmp_path / "found.png")
+    """Where the two do not differ, a logarithmic scale has no point for it, and that is
+    no error.
+    """
+    figure.draw(
+        Found(replace(found.trained, growth=growth), found.outcomes), tmp_path / "found.png"
+    )
     assert (tmp_path / "found.png").stat().st_size > 0
 
 
 @pytest.mark.parametrize("ending", [".png", ".svg", ".pdf"])
 def test_the_file_is_of_the_kind_that_its_name_says(found, tmp_path, ending):
-    """png, svg and pdf are known by their first bytes, and are among the formats that are told."""
+    """png, svg and pdf are known by their first bytes, and are among the formats that
+    are told.
+    """
     assert ending in figure.formats()
     figure.draw(found, tmp_path / f"found{ending}")
     start = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[ending]

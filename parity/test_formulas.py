@@ -1,6 +1,8 @@
-"""Formulas over bounded arrays: in 50-digit arithmetic, what inputs within their errors give lies within the error of the result.
+"""Formulas over bounded arrays: in 50-digit arithmetic, what inputs within their errors
+give lies within the error of the result.
 
-And no formula's error is twice what such inputs need: some of them come more than half as far.
+And no formula's error is twice what such inputs need: some of them come more than half
+as far.
 """
 
 from types import SimpleNamespace
@@ -14,7 +16,17 @@ from parity.bounded import Bounded
 from parity.cases import outputs_of, targets_of
 from parity.exact import FORMATS
 from parity.formulas import activate, cost, new_parameters, new_state, output_delta, pull_back
-from parity.truth import CANCELLED, COSTS, DIGITS, GRADIENTS, OVER_OUTPUTS, RULES, exact, sigmoid, softmax
+from parity.truth import (
+    CANCELLED,
+    COSTS,
+    DIGITS,
+    GRADIENTS,
+    OVER_OUTPUTS,
+    RULES,
+    exact,
+    sigmoid,
+    softmax,
+)
 from refnet.losses import LOSSES
 
 SLOPE = 0.3
@@ -28,20 +40,35 @@ def parameters(name):
 
 
 def within(rng, fmt, value, draw, room=None):
-    """An array of the dtype: of four draws one is known exactly, one to within a unit, two to within nothing to a fifth.
+    """An array of the dtype: of four draws one is known exactly, one to within a unit,
+    two to within nothing to a fifth.
 
-    A fifth is that of an entry, now and then of the largest; where given, of the `room` that it has.
+    A fifth is that of an entry, now and then of the largest; where given, of the `room`
+    that it has.
     """
     value = np.asarray(value).astype(fmt.dtype)
-    share = rng.choice([[0.0], [fmt.unit], [0.0, fmt.unit, 1e-3, 0.2], [1e-3, 0.2]][draw % 4], value.shape)
-    room = np.where(rng.random(value.shape) < 0.8, abs(value), abs(value).max()) if room is None else room
+    share = rng.choice(
+        [[0.0], [fmt.unit], [0.0, fmt.unit, 1e-3, 0.2], [1e-3, 0.2]][draw % 4], value.shape
+    )
+    room = (
+        np.where(rng.random(value.shape) < 0.8, abs(value), abs(value).max())
+        if room is None
+        else room
+    )
     return Bounded(value, share * room, fmt)
 
 
 def moved(rng, bounded, corner):
-    """Numbers that it admits, with 50 digits: as far off as it says, to either side, or anywhere between."""
-    share = rng.choice([-1.0, 1.0], bounded.shape) if corner else rng.uniform(-1.0, 1.0, bounded.shape)
-    entries = [exact(v) + mpf(s) * exact(e) for v, s, e in zip(bounded.value.flat, share.flat, bounded.error.flat, strict=True)]
+    """Numbers that it admits, with 50 digits: as far off as it says, to either side, or
+    anywhere between.
+    """
+    share = (
+        rng.choice([-1.0, 1.0], bounded.shape) if corner else rng.uniform(-1.0, 1.0, bounded.shape)
+    )
+    entries = [
+        exact(v) + mpf(s) * exact(e)
+        for v, s, e in zip(bounded.value.flat, share.flat, bounded.error.flat, strict=True)
+    ]
     return np.array(entries, object).reshape(bounded.shape)
 
 
@@ -51,21 +78,32 @@ def numbers(array):
 
 
 def used(result, formula, rng, *inputs):
-    """The largest share of the result's error that numbers within the inputs use; what has an infinite error admits all."""
+    """The largest share of the result's error that numbers within the inputs use; what
+    has an infinite error admits all.
+    """
     most = 0.0
     with mpmath.workdps(DIGITS):
         for i in range(SHARES):
-            gone = np.asarray(formula(*(moved(rng, given, corner=i < SHARES - 1) for given in inputs)), object)
+            gone = np.asarray(
+                formula(*(moved(rng, given, corner=i < SHARES - 1) for given in inputs)), object
+            )
             assert gone.shape == result.shape
-            for value, error, there in zip(result.value.flat, result.error.flat, gone.flat, strict=True):
+            for value, error, there in zip(
+                result.value.flat, result.error.flat, gone.flat, strict=True
+            ):
                 if np.isfinite(error) and there != exact(value):
-                    most = max(most, float(abs(there - exact(value)) / exact(error)) if error else np.inf)
+                    most = max(
+                        most, float(abs(there - exact(value)) / exact(error)) if error else np.inf
+                    )
     return most
 
 
 def rows(function, *arrays):
     """A function of rows, of every row."""
-    return np.array([function(*(list(row) for row in together)) for together in zip(*arrays, strict=True)], object)
+    return np.array(
+        [function(*(list(row) for row in together)) for together in zip(*arrays, strict=True)],
+        object,
+    )
 
 
 def kinked(z, above, below):
@@ -107,14 +145,18 @@ def test_activations_contain_what_their_inputs_give(name, fmt):
     rng, most = np.random.default_rng(1), 0.0
     for draw in range(DRAWS):
         z = within(rng, fmt, layer(rng, name)[0], draw)
-        most = max(most, used(activate(name, parameters(name), z), lambda z: rows(VALUES[name], z), rng, z))
+        most = max(
+            most, used(activate(name, parameters(name), z), lambda z: rows(VALUES[name], z), rng, z)
+        )
     assert 0.5 < most <= 1.0
 
 
 @every_format
 @pytest.mark.parametrize("name", VALUES)
 def test_pullbacks_contain_what_their_inputs_give(name, fmt):
-    """g' f' from z' and a' lies within the error of the pullback of g, whichever of z and a it reads."""
+    """g' f' from z' and a' lies within the error of the pullback of g, whichever of z
+    and a it reads.
+    """
     rng, most = np.random.default_rng(2), 0.0
     for draw in range(DRAWS):
         z, a = layer(rng, name)
@@ -139,7 +181,12 @@ def targets(rng, kind, shape):
 
 
 PROBABLE = {loss: LOSSES[loss].reads == "probabilities" for loss in LOSSES}
-PAIRS = [(loss, output, kind) for loss in LOSSES for output in outputs_of(loss) for kind in targets_of(loss)]
+PAIRS = [
+    (loss, output, kind)
+    for loss in LOSSES
+    for output in outputs_of(loss)
+    for kind in targets_of(loss)
+]
 
 
 def count(loss, a):
@@ -157,29 +204,41 @@ def test_costs_and_output_deltas_contain_what_their_inputs_give(loss, output, ki
         Y = numbers(rows_of_y)
         if (loss, output) in CANCELLED:
             reads = z if output == "identity" else a
-            whole = rows(lambda r, y: [CANCELLED[loss, output](r, y, j) for j in range(len(r))], reads, Y)
+            whole = rows(
+                lambda r, y: [CANCELLED[loss, output](r, y, j) for j in range(len(r))], reads, Y
+            )
         else:
             g = rows(lambda a, y: [GRADIENTS[loss](p - q) for p, q in zip(a, y, strict=True)], a, Y)
             whole = rows(PULLBACKS[output], g, z, a)
         return whole / count(loss, a)
 
     def value(a):
-        return sum(COSTS[loss](list(row), list(y)) for row, y in zip(a, numbers(rows_of_y), strict=True)) / count(loss, a)
+        return sum(
+            COSTS[loss](list(row), list(y)) for row, y in zip(a, numbers(rows_of_y), strict=True)
+        ) / count(loss, a)
 
     for draw in range(DRAWS):
         z, a = layer(rng, output)
         y, rows_of_y = targets(rng, kind, z.shape)
         y, rows_of_y = (y if kind == "labels" else y.astype(fmt.dtype)), rows_of_y.astype(fmt.dtype)
-        z, a = within(rng, fmt, z, draw), within(rng, fmt, a, draw, np.minimum(a, 1 - a) if PROBABLE[loss] else None)
+        z, a = (
+            within(rng, fmt, z, draw),
+            within(rng, fmt, a, draw, np.minimum(a, 1 - a) if PROBABLE[loss] else None),
+        )
         most[0] = max(most[0], used(cost(loss, a, y), value, rng, a))
-        most[1] = max(most[1], used(output_delta(loss, (output, parameters(output)), z, a, y), delta, rng, z, a))
+        most[1] = max(
+            most[1],
+            used(output_delta(loss, (output, parameters(output)), z, a, y), delta, rng, z, a),
+        )
     assert 0.5 < most[0] <= 1.0
     assert 0.5 < most[1] <= 1.0
 
 
 @every_format
 def test_a_probability_that_may_be_0_matters_only_where_it_is_the_target_s(fmt):
-    """The cost is bounded where such a class has no target, and unbounded where it has one."""
+    """The cost is bounded where such a class has no target, and unbounded where it has
+    one.
+    """
     a = Bounded(np.array([[0.25, 0.75, 0.0]]), np.array([[0.0, 0.0, 1e-3]]), fmt)
     for loss, miss, hit in (
         ("cross_entropy", np.array([1]), np.array([2])),
@@ -191,16 +250,83 @@ def test_a_probability_that_may_be_0_matters_only_where_it_is_the_target_s(fmt):
 
 
 RULE_SETTINGS = [
-    ("sgd", {"lr": 0.1, "momentum": 0.0, "dampening": 0.0, "nesterov": False, "weight_decay": 0.1}, 1),
-    ("sgd", {"lr": 0.1, "momentum": 0.9, "dampening": 0.3, "nesterov": False, "weight_decay": 0.0}, 2),
-    ("sgd", {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "nesterov": True, "weight_decay": 0.1}, 1),
-    ("adagrad", {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.0, "eps": 1e-10, "weight_decay": 0.1}, 3),
-    ("rmsprop", {"lr": 0.01, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "centered": False, "weight_decay": 0.0}, 2),
-    ("rmsprop", {"lr": 0.01, "alpha": 0.3, "eps": 1e-8, "momentum": 0.9, "centered": True, "weight_decay": 0.1}, 2),
-    ("rmsprop", {"lr": 0.01, "alpha": 0.9, "eps": 1e-8, "momentum": 0.0, "centered": True, "weight_decay": 0.0}, 2),
-    ("adam", {"lr": 0.01, "betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False, "weight_decay": 0.1}, 1),
-    ("adam", {"lr": 0.01, "betas": (0.3, 0.9), "eps": 1e-3, "amsgrad": True, "weight_decay": 0.0}, 7),
-    ("adamw", {"lr": 0.01, "betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": True, "weight_decay": 0.1}, 3),
+    (
+        "sgd",
+        {"lr": 0.1, "momentum": 0.0, "dampening": 0.0, "nesterov": False, "weight_decay": 0.1},
+        1,
+    ),
+    (
+        "sgd",
+        {"lr": 0.1, "momentum": 0.9, "dampening": 0.3, "nesterov": False, "weight_decay": 0.0},
+        2,
+    ),
+    (
+        "sgd",
+        {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "nesterov": True, "weight_decay": 0.1},
+        1,
+    ),
+    (
+        "adagrad",
+        {
+            "lr": 0.1,
+            "lr_decay": 0.1,
+            "initial_accumulator_value": 0.0,
+            "eps": 1e-10,
+            "weight_decay": 0.1,
+        },
+        3,
+    ),
+    (
+        "rmsprop",
+        {
+            "lr": 0.01,
+            "alpha": 0.99,
+            "eps": 1e-8,
+            "momentum": 0.0,
+            "centered": False,
+            "weight_decay": 0.0,
+        },
+        2,
+    ),
+    (
+        "rmsprop",
+        {
+            "lr": 0.01,
+            "alpha": 0.3,
+            "eps": 1e-8,
+            "momentum": 0.9,
+            "centered": True,
+            "weight_decay": 0.1,
+        },
+        2,
+    ),
+    (
+        "rmsprop",
+        {
+            "lr": 0.01,
+            "alpha": 0.9,
+            "eps": 1e-8,
+            "momentum": 0.0,
+            "centered": True,
+            "weight_decay": 0.0,
+        },
+        2,
+    ),
+    (
+        "adam",
+        {"lr": 0.01, "betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False, "weight_decay": 0.1},
+        1,
+    ),
+    (
+        "adam",
+        {"lr": 0.01, "betas": (0.3, 0.9), "eps": 1e-3, "amsgrad": True, "weight_decay": 0.0},
+        7,
+    ),
+    (
+        "adamw",
+        {"lr": 0.01, "betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": True, "weight_decay": 0.1},
+        3,
+    ),
 ]
 SQUARES = ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq")
 
@@ -210,7 +336,11 @@ def kept(rule, h):
     names = {
         "sgd": {"momentum_buffer": h.get("momentum")},
         "adagrad": {"sum": True},
-        "rmsprop": {"square_avg": True, "grad_avg": h.get("centered"), "momentum_buffer": h.get("momentum")},
+        "rmsprop": {
+            "square_avg": True,
+            "grad_avg": h.get("centered"),
+            "momentum_buffer": h.get("momentum"),
+        },
         "adam": {"exp_avg": True, "exp_avg_sq": True, "max_exp_avg_sq": h.get("amsgrad")},
     }[rule.removesuffix("w")]
     return [name for name, there in names.items() if there]
@@ -219,15 +349,26 @@ def kept(rule, h):
 @every_format
 @pytest.mark.parametrize(("rule", "h", "t"), RULE_SETTINGS)
 def test_updates_contain_what_their_inputs_give(rule, h, t, fmt):
-    """Every vector of the new state from g', and theta from g' and the new state', lie within their errors."""
+    """Every vector of the new state from g', and theta from g' and the new state', lie
+    within their errors.
+    """
     rng, names = np.random.default_rng(4), kept(rule, h)
-    settings = {name: tuple(map(mpf, v)) if isinstance(v, tuple) else v if isinstance(v, bool) else mpf(v) for name, v in h.items()}
+    settings = {
+        name: tuple(map(mpf, v)) if isinstance(v, tuple) else v if isinstance(v, bool) else mpf(v)
+        for name, v in h.items()
+    }
     most = dict.fromkeys([*names, "theta"], 0.0)
     for draw in range(DRAWS):
         theta, g, noise = rng.normal(size=(3, 4)).astype(fmt.dtype)
         known = [] if (rule, t) == ("sgd", 1) else names
-        old = {name: (abs(noise) + rng.random(4) if name in SQUARES else noise / 3).astype(fmt.dtype) for name in known}
-        state = {name: (abs(g) + rng.random(4) if name in SQUARES else g / 3).astype(fmt.dtype) for name in names}
+        old = {
+            name: (abs(noise) + rng.random(4) if name in SQUARES else noise / 3).astype(fmt.dtype)
+            for name in known
+        }
+        state = {
+            name: (abs(g) + rng.random(4) if name in SQUARES else g / 3).astype(fmt.dtype)
+            for name in names
+        }
         given, *new = (within(rng, fmt, array, draw) for array in (g, *state.values()))
         new = dict(zip(names, new, strict=True))
 
@@ -237,10 +378,25 @@ def test_updates_contain_what_their_inputs_give(rule, h, t, fmt):
                 before = {key: exact(vector[i]) for key, vector in old.items()}
                 after = {key: array[i] for key, array in zip(names, state, strict=True)}
                 d = g[i] if rule == "adamw" else g[i] + settings["weight_decay"] * exact(theta[i])
-                results.append(RULES[rule][name](SimpleNamespace(theta=exact(theta[i]), d=d, old=before, new=after, h=settings, t=t)))
+                results.append(
+                    RULES[rule][name](
+                        SimpleNamespace(
+                            theta=exact(theta[i]), d=d, old=before, new=after, h=settings, t=t
+                        )
+                    )
+                )
             return np.array(results, object).reshape(g.shape)
 
         for name in most:
-            result = new_parameters(rule, h, t, theta, given, new) if name == "theta" else new_state(rule, name, h, theta, given, old, new)
-            most[name] = max(most[name], used(result, lambda *moved, name=name: entry(name, *moved), rng, given, *new.values()))
+            result = (
+                new_parameters(rule, h, t, theta, given, new)
+                if name == "theta"
+                else new_state(rule, name, h, theta, given, old, new)
+            )
+            most[name] = max(
+                most[name],
+                used(
+                    result, lambda *moved, name=name: entry(name, *moved), rng, given, *new.values()
+                ),
+            )
     assert all(0.5 < share <= 1.0 for share in most.values()), most

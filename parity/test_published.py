@@ -1,6 +1,8 @@
-"""The mistakes that people published, written a second time as a student writes a network, and every one of them diagnosed by name.
+"""The mistakes that people published, written a second time as a student writes a
+network, and every one of them diagnosed by name.
 
-Below is a program in plain NumPy that knows nothing of the catalogue. Each of its functions can be exchanged for the published wrong one.
+Below is a program in plain NumPy that knows nothing of the catalogue. Each of its
+functions can be exchanged for the published wrong one.
 """
 
 from collections.abc import Callable
@@ -61,7 +63,9 @@ def pull_back(net, l, g):
     name, parameters = net.f[l]
     if name == "softmax":
         p = net.a[l]
-        return np.stack([(np.diag(row) - np.outer(row, row)) @ g_row for row, g_row in zip(p, g, strict=True)])
+        return np.stack(
+            [(np.diag(row) - np.outer(row, row)) @ g_row for row, g_row in zip(p, g, strict=True)]
+        )
     return g * derivative(name, net.a[l], **parameters)
 
 
@@ -74,8 +78,14 @@ def cost(net):
             "mae": lambda: np.mean(np.abs(a - y)),
             "cross_entropy": lambda: -np.sum(np.where(y > 0, y * np.log(a), 0)) / n,
             "softmax_cross_entropy": lambda: -np.sum(y * log_softmax(a)) / n,
-            "binary_cross_entropy": lambda: -np.mean(np.where(y > 0, y * np.log(a), 0) + np.where(y < 1, (1 - y) * np.log(1 - a), 0)),
-            "sigmoid_cross_entropy": lambda: np.mean(np.maximum(a, 0) - a * y + np.log1p(np.exp(-np.abs(a)))),
+            "binary_cross_entropy": lambda: (
+                -np.mean(
+                    np.where(y > 0, y * np.log(a), 0) + np.where(y < 1, (1 - y) * np.log(1 - a), 0)
+                )
+            ),
+            "sigmoid_cross_entropy": lambda: np.mean(
+                np.maximum(a, 0) - a * y + np.log1p(np.exp(-np.abs(a)))
+            ),
         }[net.loss]()
 
 
@@ -87,7 +97,11 @@ def log_softmax(z):
 def cost_slope(net):
     """dC/da of the losses on values."""
     e = net.a[-1] - net.y
-    return {"mse": lambda: 2 * e / e.size, "half_squared_error": lambda: e / net.n, "mae": lambda: np.sign(e) / e.size}[net.loss]()
+    return {
+        "mse": lambda: 2 * e / e.size,
+        "half_squared_error": lambda: e / net.n,
+        "mae": lambda: np.sign(e) / e.size,
+    }[net.loss]()
 
 
 def probabilities(net):
@@ -98,7 +112,9 @@ def probabilities(net):
 
 def output_delta(net):
     if "entropy" in net.loss:
-        return (probabilities(net) - net.y) / (net.n if net.loss in ("cross_entropy", "softmax_cross_entropy") else net.y.size)
+        return (probabilities(net) - net.y) / (
+            net.n if net.loss in ("cross_entropy", "softmax_cross_entropy") else net.y.size
+        )
     return net.do.pull_back(net, net.last, net.do.cost_slope(net))
 
 
@@ -122,7 +138,9 @@ def sgd(net, theta, g, kept):
 
 def adagrad(net, theta, g, kept):
     kept["sum"] = kept.get("sum", net.h["initial_accumulator_value"]) + g**2
-    return theta - net.lr / (1 + (net.t - 1) * net.h["lr_decay"]) * g / (np.sqrt(kept["sum"]) + net.h["eps"])
+    return theta - net.lr / (1 + (net.t - 1) * net.h["lr_decay"]) * g / (
+        np.sqrt(kept["sum"]) + net.h["eps"]
+    )
 
 
 def rmsprop(net, theta, g, kept):
@@ -140,7 +158,9 @@ def moments(net, g, kept):
 
 def adam(net, theta, g, kept):
     (m, v), (beta1, beta2) = moments(net, g, kept), net.h["betas"]
-    return theta - net.lr * (m / (1 - beta1**net.t)) / (np.sqrt(v / (1 - beta2**net.t)) + net.h["eps"])
+    return theta - net.lr * (m / (1 - beta1**net.t)) / (
+        np.sqrt(v / (1 - beta2**net.t)) + net.h["eps"]
+    )
 
 
 def adamw(net, theta, g, kept):
@@ -176,7 +196,9 @@ class Program:
     cost_slope: Callable = cost_slope
     pull_back: Callable = pull_back
     output_delta: Callable = output_delta
-    hidden_delta: Callable = lambda net, l: net.do.pull_back(net, l, net.delta[l + 1] @ net.W[l + 1])
+    hidden_delta: Callable = lambda net, l: net.do.pull_back(
+        net, l, net.delta[l + 1] @ net.W[l + 1]
+    )
     db: Callable = lambda net, l: net.delta[l].sum(axis=0)
     dW: Callable = lambda net, l: net.delta[l].T @ net.below(l)
     backward: Callable = backward
@@ -188,7 +210,10 @@ class Program:
 
 @dataclass
 class Net:
-    """What the program holds in memory. Lists go by layer; `kept` is what stays from step to step."""
+    """What the program holds in memory.
+
+    Lists go by layer; `kept` is what stays from step to step.
+    """
 
     do: Program
     W: list
@@ -198,8 +223,19 @@ class Net:
     def read(self, given):
         """What is given for one step."""
         spec = given.spec
-        self.f, self.loss, self.optimizer, self.h, self.t = spec.activations, spec.loss, spec.optimizer, spec.hyperparameters, spec.step
-        self.x, self.n, self.last, self.lr = given.x.copy(), len(given.x), len(self.W) - 1, self.h["lr"]
+        self.f, self.loss, self.optimizer, self.h, self.t = (
+            spec.activations,
+            spec.loss,
+            spec.optimizer,
+            spec.hyperparameters,
+            spec.step,
+        )
+        self.x, self.n, self.last, self.lr = (
+            given.x.copy(),
+            len(given.x),
+            len(self.W) - 1,
+            self.h["lr"],
+        )
         self.y = given.y if given.y.ndim > 1 else np.eye(spec.sizes[-1], dtype=spec.dtype)[given.y]
         self.z, self.a, self.delta, self.dW, self.db = ([None] * len(self.W) for _ in range(5))
 
@@ -217,8 +253,14 @@ class Net:
         return made | self.copies("W", "b")
 
     def copies(self, *names):
-        """These arrays as they are now, by name and layer; layers count from 1 in a run."""
-        return {(name, l): array.copy() for name in names for l, array in enumerate(getattr(self, name), 1)}
+        """These arrays as they are now, by name and layer; layers count from 1 in a
+        run.
+        """
+        return {
+            (name, l): array.copy()
+            for name in names
+            for l, array in enumerate(getattr(self, name), 1)
+        }
 
     def below(self, l):
         """The activations of the layer below, x under the first."""
@@ -227,10 +269,15 @@ class Net:
 
 @np.errstate(all="ignore")
 def trained(inputs, shown=EVERYTHING, **exchanged):
-    """The run of a program with these functions on the inputs of another one, as far as it is shown."""
+    """The run of a program with these functions on the inputs of another one, as far as
+    it is shown.
+    """
     net = Net(Program(**exchanged), [W.copy() for W in inputs.W], [b.copy() for b in inputs.b])
     steps = [(given, net.take(given)) for given in inputs.steps]
-    seen = (replace(given, arrays={key: array for key, array in arrays.items() if key[0] in shown}) for given, arrays in steps)
+    seen = (
+        replace(given, arrays={key: array for key, array in arrays.items() if key[0] in shown})
+        for given, arrays in steps
+    )
     return replace(inputs, steps=tuple(seen))
 
 
@@ -239,7 +286,9 @@ def trained(inputs, shown=EVERYTHING, **exchanged):
 
 def forward_of(name, f):
     """The forward pass with another form of one activation."""
-    return lambda net, l: f(net, l) if net.f[l][0] == name else activate(net.f[l][0], net.z[l], **net.f[l][1])
+    return lambda net, l: (
+        f(net, l) if net.f[l][0] == name else activate(net.f[l][0], net.z[l], **net.f[l][1])
+    )
 
 
 def backward_of(name, f):
@@ -274,7 +323,9 @@ def current_function_on_the_layer_below(net, l):
 
 
 def output_neurons_first(net):
-    """Plain lists: every weight of a layer is stepped before the layer below asks for it."""
+    """Plain lists: every weight of a layer is stepped before the layer below asks for
+    it.
+    """
     for l in reversed(range(len(net.W))):
         gradients_of(net, l)
         for j, weights in enumerate(net.W[l]):
@@ -292,7 +343,9 @@ def step_by_step(net):
 
 
 def errors_after_the_update(net):
-    """The Toy Neural Network: errors = W^T errors, of the W that has just been updated."""
+    """The Toy Neural Network: errors = W^T errors, of the W that has just been
+    updated.
+    """
     errors = net.do.cost_slope(net)
     for l in reversed(range(len(net.W))):
         net.delta[l] = pull_back(net, l, errors)
@@ -303,15 +356,24 @@ def errors_after_the_update(net):
 
 
 def shallow_copy(net):
-    """The new layers are a copy of a list of dictionaries, which are still the old ones."""
+    """The new layers are a copy of a list of dictionaries, which are still the old
+    ones.
+    """
     layers = [{"weights": W, "bias": b} for W, b in zip(net.W, net.b, strict=True)]
     layers_new = np.copy(layers)
     for l in reversed(range(len(layers))):
-        net.delta[l] = output_delta(net) if l == net.last else pull_back(net, l, net.delta[l + 1] @ layers[l + 1]["weights"])
+        net.delta[l] = (
+            output_delta(net)
+            if l == net.last
+            else pull_back(net, l, net.delta[l + 1] @ layers[l + 1]["weights"])
+        )
         net.dW[l], net.db[l] = net.delta[l].T @ net.below(l), net.delta[l].sum(axis=0)
         layers_new[l]["weights"] = layers_new[l]["weights"] - net.lr * net.dW[l]
         layers_new[l]["bias"] = layers_new[l]["bias"] - net.lr * net.db[l]
-    net.W, net.b = [layer["weights"] for layer in layers_new], [layer["bias"] for layer in layers_new]
+    net.W, net.b = (
+        [layer["weights"] for layer in layers_new],
+        [layer["bias"] for layer in layers_new],
+    )
 
 
 def nothing_left(net):
@@ -365,7 +427,9 @@ def equivalent_to_the_sigmoid(net, l, g):
 
 
 def jacobian_in_a_loop(net, l, g):
-    """gradient[i] is assigned for every j, so the last j remains; and x is the input of the softmax."""
+    """gradient[i] is assigned for every j, so the last j remains; and x is the input of
+    the softmax.
+    """
     gradient = np.empty_like(g)
     for row, x, s in zip(gradient, net.z[l], net.a[l], strict=True):
         for i in range(len(x)):
@@ -385,8 +449,14 @@ def as_softmax(f):
     """The program with another softmax, in its last layer or in its loss."""
     return {
         "a": forward_of("softmax", lambda net, l: f(net.z[l])),
-        "cost": lambda net: cost(net) if net.loss != "softmax_cross_entropy" else -np.sum(net.y * np.log(f(net.z[-1]))) / net.n,
-        "output_delta": lambda net: (f(net.z[-1]) - net.y) / net.n if "entropy" in net.loss else output_delta(net),
+        "cost": lambda net: (
+            cost(net)
+            if net.loss != "softmax_cross_entropy"
+            else -np.sum(net.y * np.log(f(net.z[-1]))) / net.n
+        ),
+        "output_delta": lambda net: (
+            (f(net.z[-1]) - net.y) / net.n if "entropy" in net.loss else output_delta(net)
+        ),
     }
 
 
@@ -434,14 +504,20 @@ def without_zero_grad(net):
     for l in range(len(net.W)):
         for name in ("dW", "db"):
             grad = net.kept.get(("grad", name, l))
-            net.kept["grad", name, l] = getattr(net, name)[l] if grad is None else grad + getattr(net, name)[l]
+            net.kept["grad", name, l] = (
+                getattr(net, name)[l] if grad is None else grad + getattr(net, name)[l]
+            )
             getattr(net, name)[l] = net.kept["grad", name, l]
 
 
 def without_zero_grad_by_sample(net):
-    """The same with a backward pass for each sample, whose gradients are meant to add up over one batch."""
+    """The same with a backward pass for each sample, whose gradients are meant to add
+    up over one batch.
+    """
     backward(net)
-    grads = net.kept.setdefault("grads", [[np.zeros_like(W), np.zeros_like(b)] for W, b in zip(net.W, net.b, strict=True)])
+    grads = net.kept.setdefault(
+        "grads", [[np.zeros_like(W), np.zeros_like(b)] for W, b in zip(net.W, net.b, strict=True)]
+    )
     for l in range(len(net.W)):
         for delta, below in zip(net.delta[l], net.below(l), strict=True):
             grads[l][0] += np.outer(delta, below)
@@ -550,7 +626,10 @@ def t_from(start):
     def rule(net, theta, g, kept):
         kept["t"] = kept.get("t", start - 1) + 1
         (m, v), (beta1, beta2) = moments(net, g, kept), net.h["betas"]
-        m_hat, v_hat = m / np.float64(1 - beta1 ** kept["t"]), v / np.float64(1 - beta2 ** kept["t"])
+        m_hat, v_hat = (
+            m / np.float64(1 - beta1 ** kept["t"]),
+            v / np.float64(1 - beta2 ** kept["t"]),
+        )
         return theta - net.lr * m_hat / (np.sqrt(v_hat) + net.h["eps"])
 
     return rule
@@ -624,34 +703,63 @@ def entry(*probes, **exchanged):
 
 SQUARES = "softmax and squares"
 MISTAKES = {
-    "hidden-delta-grokking50": entry("square layers", hidden_delta=lambda net, l: net.delta[l + 1] @ net.W[l + 1]),
-    "hardcoded-derivative-ttezel": entry("mixed activations", pull_back=lambda net, l, g: g * net.a[l] * (1 - net.a[l])),
+    "hidden-delta-grokking50": entry(
+        "square layers", hidden_delta=lambda net, l: net.delta[l + 1] @ net.W[l + 1]
+    ),
+    "hardcoded-derivative-ttezel": entry(
+        "mixed activations", pull_back=lambda net, l, g: g * net.a[l] * (1 - net.a[l])
+    ),
     "double-tanh-neural2d40": entry("all tanh", pull_back=tanh_of_the_output),
     "double-activation-skynet": entry("XOR", pull_back=backward_of("sigmoid", activated_again)),
-    "wrong-layer-activation-unda": entry("square layers", "rectifiers", hidden_delta=current_function_on_the_layer_below),
+    "wrong-layer-activation-unda": entry(
+        "square layers", "rectifiers", hidden_delta=current_function_on_the_layer_below
+    ),
     "tanh-z2-dennybritz3": entry(
         "tanh and softmax",
-        hidden_delta=lambda net, l: (1 - np.tanh(net.z[l + 1]) ** 2) * (net.delta[l + 1] @ net.W[l + 1]),
+        hidden_delta=lambda net, l: (
+            (1 - np.tanh(net.z[l + 1]) ** 2) * (net.delta[l + 1] @ net.W[l + 1])
+        ),
     ),
-    "outer-transposed-grokking22": entry("square layers", dW=lambda net, l: sum(map(np.outer, net.below(l), net.delta[l]))),
-    "own-output-in-dW-filipe": entry("square layers", dW=lambda net, l: everywhere(net.W[l], net.delta[l].ravel() @ net.a[l].ravel())),
-    "dW-uses-layer0-ralampay22": entry("square layers", dW=lambda net, l: (net.x.T @ net.delta[l]).T),
+    "outer-transposed-grokking22": entry(
+        "square layers", dW=lambda net, l: sum(map(np.outer, net.below(l), net.delta[l]))
+    ),
+    "own-output-in-dW-filipe": entry(
+        "square layers",
+        dW=lambda net, l: everywhere(net.W[l], net.delta[l].ravel() @ net.a[l].ravel()),
+    ),
+    "dW-uses-layer0-ralampay22": entry(
+        "square layers", dW=lambda net, l: (net.x.T @ net.delta[l]).T
+    ),
     "updated-w-joelgrus31": entry("square layers", **UPDATED["lists"]),
     "updated-w-botacademy": entry("square layers", **UPDATED["in place"]),
     "updated-w-codingtrain72": entry("one sample", **UPDATED["errors"]),
     "shallow-copy-botacademy": entry("classes as probabilities", **UPDATED["shared"]),
-    "bias-sum-all-botacademy": entry("classes as probabilities", db=lambda net, l: everywhere(net.b[l], np.sum(net.delta[l]))),
-    "sign-tutorial-pytorch1871": entry("classes", rule=lambda net, theta, g, kept: theta + net.lr * g),
-    "sign-nll-gradient-cs231n": entry("binary", output_delta=lambda net: (net.y - sigmoid(net.z[-1])) / net.y.size),
-    "sign-delta3-dennybritz11": entry("classes as probabilities", output_delta=lambda net: (net.y - net.a[-1]) / net.n),
+    "bias-sum-all-botacademy": entry(
+        "classes as probabilities", db=lambda net, l: everywhere(net.b[l], np.sum(net.delta[l]))
+    ),
+    "sign-tutorial-pytorch1871": entry(
+        "classes", rule=lambda net, theta, g, kept: theta + net.lr * g
+    ),
+    "sign-nll-gradient-cs231n": entry(
+        "binary", output_delta=lambda net: (net.y - sigmoid(net.z[-1])) / net.y.size
+    ),
+    "sign-delta3-dennybritz11": entry(
+        "classes as probabilities", output_delta=lambda net: (net.y - net.a[-1]) / net.n
+    ),
     "bias-never-mattm5": entry("square layers", update=weights_alone),
     "bias-rbm-openann76": entry("square layers", db=lambda net, l: np.zeros_like(net.b[l])),
     "bias-lr-matconvnet197": entry("rectifiers", update=first_parameter_of_each_layer),
-    "bias-scalar-sum-rasbt5": entry("softmax regression", db=lambda net, l: everywhere(net.b[l], -np.sum(-net.delta[l]))),
-    "bias-from-dW-rowsum-dlnlp64": entry("rectifiers", db=lambda net, l: np.sum(net.delta[l].T @ net.below(l), axis=1)),
+    "bias-scalar-sum-rasbt5": entry(
+        "softmax regression", db=lambda net, l: everywhere(net.b[l], -np.sum(-net.delta[l]))
+    ),
+    "bias-from-dW-rowsum-dlnlp64": entry(
+        "rectifiers", db=lambda net, l: np.sum(net.delta[l].T @ net.below(l), axis=1)
+    ),
     "bias-no-batch-sum-mlpack3679": entry("one output", db=lambda net, l: net.delta[l]),
     "bias-rebind-jimfleming1": entry("mixed activations", db=lambda net, l: 1 * net.delta[l]),
-    "bias-broadcast-nd4j2424": entry("classes", db=lambda net, l: np.ones_like(net.b[l]) * net.delta[l]),
+    "bias-broadcast-nd4j2424": entry(
+        "classes", db=lambda net, l: np.ones_like(net.b[l]) * net.delta[l]
+    ),
     "batch-div-twice-graphsage12": entry(
         "binary",
         cost=lambda net: cost(net) / net.n,
@@ -663,10 +771,19 @@ MISTAKES = {
         cost_slope=lambda net: cost_slope(net) / net.n,
     ),
     "bias-div-twice-dl4j366": entry("classes", db=lambda net, l: net.delta[l].mean(axis=0)),
-    "slices-vs-size-dl4j1452": entry("one sample", output_delta=lambda net: output_delta(net) * net.n / net.x.shape[1]),
-    "mae-n-simd57e94ab": entry("absolute error", cost_slope=lambda net: np.where(net.a[-1] > net.y, 1.0, -1.0).astype(net.y.dtype)),
-    "regressor-outputs-sklearn8349": entry("mixed activations", cost_slope=lambda net: cost_slope(net) * net.y.shape[1]),
-    "no-average-hunkim173": entry("XOR with cross-entropy", output_delta=lambda net: net.a[-1] - net.y),
+    "slices-vs-size-dl4j1452": entry(
+        "one sample", output_delta=lambda net: output_delta(net) * net.n / net.x.shape[1]
+    ),
+    "mae-n-simd57e94ab": entry(
+        "absolute error",
+        cost_slope=lambda net: np.where(net.a[-1] > net.y, 1.0, -1.0).astype(net.y.dtype),
+    ),
+    "regressor-outputs-sklearn8349": entry(
+        "mixed activations", cost_slope=lambda net: cost_slope(net) * net.y.shape[1]
+    ),
+    "no-average-hunkim173": entry(
+        "XOR with cross-entropy", output_delta=lambda net: net.a[-1] - net.y
+    ),
     "sum-loss-jax3113": entry(
         "classes",
         cost=lambda net: -np.sum(net.y * log_softmax(net.a[-1])),
@@ -674,37 +791,68 @@ MISTAKES = {
     ),
     "one-over-m-twice-dlai63071": entry(
         "binary as probabilities",
-        hidden_delta=lambda net, l: 1 / net.n * (net.delta[l + 1] @ net.W[l + 1]) * (1 - net.a[l] ** 2),
+        hidden_delta=lambda net, l: (
+            1 / net.n * (net.delta[l + 1] @ net.W[l + 1]) * (1 - net.a[l] ** 2)
+        ),
     ),
-    "divide-by-classes-zidvn": entry("one sample of four classes", cost=lambda net: -np.sum(net.y * np.log(net.a[-1])) / net.y.shape[1]),
-    "half-dlib1169": entry("mixed activations", cost_slope=lambda net: -(net.y - net.a[-1]) / net.y.size),
-    "jacobian-diag-libnd4j440": entry(SQUARES, pull_back=backward_of("softmax", lambda net, l, g: g * net.a[l] * (1 - net.a[l]))),
+    "divide-by-classes-zidvn": entry(
+        "one sample of four classes",
+        cost=lambda net: -np.sum(net.y * np.log(net.a[-1])) / net.y.shape[1],
+    ),
+    "half-dlib1169": entry(
+        "mixed activations", cost_slope=lambda net: -(net.y - net.a[-1]) / net.y.size
+    ),
+    "jacobian-diag-libnd4j440": entry(
+        SQUARES, pull_back=backward_of("softmax", lambda net, l, g: g * net.a[l] * (1 - net.a[l]))
+    ),
     "jacobian-diag-seblague5": entry(
         SQUARES,
         pull_back=backward_of("softmax", quotient_rule),
     ),
-    "softmax-1-minus-neuroph37": entry(SQUARES, pull_back=backward_of("softmax", lambda net, l, g: g * (1.0 * (1 - net.a[l])))),
-    "softmax-sigmoid-deriv-jorgenkg6": entry(SQUARES, pull_back=backward_of("softmax", equivalent_to_the_sigmoid)),
-    "jacobian-overwritten-so40575841": entry(SQUARES, pull_back=backward_of("softmax", jacobian_in_a_loop)),
+    "softmax-1-minus-neuroph37": entry(
+        SQUARES, pull_back=backward_of("softmax", lambda net, l, g: g * (1.0 * (1 - net.a[l])))
+    ),
+    "softmax-sigmoid-deriv-jorgenkg6": entry(
+        SQUARES, pull_back=backward_of("softmax", equivalent_to_the_sigmoid)
+    ),
+    "jacobian-overwritten-so40575841": entry(
+        SQUARES, pull_back=backward_of("softmax", jacobian_in_a_loop)
+    ),
     "softmax-of-gradient-offlinew": entry(SQUARES, pull_back=backward_of("softmax", softmax_of_dA)),
     "softmax-all-elements-nd4j44": entry("classes", SQUARES, **as_softmax(over_all)),
-    "softmax-all-utensor171": entry("classes as probabilities", **as_softmax(lambda z: np.exp(z) / np.sum(np.exp(z)))),
+    "softmax-all-utensor171": entry(
+        "classes as probabilities", **as_softmax(lambda z: np.exp(z) / np.sum(np.exp(z)))
+    ),
     "softmax-builtin-sum-so76473561": entry("classes as probabilities", **as_softmax(python_sum)),
-    "softmax-overflow-simd-c18e9a9": entry("huge logits as probabilities", "huge logits", **as_softmax(overflowing)),
-    "fused-derivative-aprilann5": entry(SQUARES, pull_back=backward_of("softmax", lambda net, l, g: g)),
+    "softmax-overflow-simd-c18e9a9": entry(
+        "huge logits as probabilities", "huge logits", **as_softmax(overflowing)
+    ),
+    "fused-derivative-aprilann5": entry(
+        SQUARES, pull_back=backward_of("softmax", lambda net, l, g: g)
+    ),
     "log0-tinydnn410": entry(
         "sure of it",
         "binary as probabilities",
         cost=lambda net: np.mean(-net.y * np.log(net.a[-1]) - (1 - net.y) * np.log(1 - net.a[-1])),
-        output_delta=lambda net: (net.a[-1] - net.y) / (net.a[-1] * (1 - net.a[-1])) * net.a[-1] * (1 - net.a[-1]) / net.y.size,
+        output_delta=lambda net: (
+            (net.a[-1] - net.y)
+            / (net.a[-1] * (1 - net.a[-1]))
+            * net.a[-1]
+            * (1 - net.a[-1])
+            / net.y.size
+        ),
     ),
     "clip-kills-gradient-dqn46": entry(
         "one output",
         "mixed activations",
         cost=lambda net: np.mean(np.clip(net.a[-1] - net.y, -1, 1) ** 2),
-        cost_slope=lambda net: 2 * (net.a[-1] - net.y) * (np.abs(net.a[-1] - net.y) <= 1) / net.y.size,
+        cost_slope=lambda net: (
+            2 * (net.a[-1] - net.y) * (np.abs(net.a[-1] - net.y) <= 1) / net.y.size
+        ),
     ),
-    "softmax-twice-2": entry("classes", cost=cost_of_softmax_twice, output_delta=delta_of_softmax_twice),
+    "softmax-twice-2": entry(
+        "classes", cost=cost_of_softmax_twice, output_delta=delta_of_softmax_twice
+    ),
     "softmax-twice-3": entry(
         "classes",
         "more samples than inputs, more inputs than classes",
@@ -719,29 +867,53 @@ MISTAKES = {
     "template-alias-offlinew": entry("all tanh", backward=templates),
     "optimizer-on-copy-nntrainer242": entry("mixed activations", update=copies_updated),
     "deepcopy-drmad6": entry("momentum", update=velocity_of_an_alias),
-    "relu-ge-grokking13": entry("rectifiers", pull_back=backward_of("relu", lambda net, l, g: g * (net.a[l] >= 0))),
-    "relu-mask-inverted-simd76ae42b": entry("rectifiers", pull_back=backward_of("relu", lambda net, l, g: np.where(net.a[l] <= 0, g, 0))),
-    "relu-mask-on-gradient-dlbook127": entry("rectifiers", pull_back=backward_of("relu", lambda net, l, g: np.maximum(g, 0))),
-    "leaky-constant-zig5": entry("rectifiers", pull_back=backward_of("leaky_relu", constant_below_zero)),
-    "leaky-alpha-dl4j8178": entry("rectifiers", pull_back=backward_of("leaky_relu", lambda net, l, g: np.where(net.z[l] < 0, 0.01 * g, g))),
+    "relu-ge-grokking13": entry(
+        "rectifiers", pull_back=backward_of("relu", lambda net, l, g: g * (net.a[l] >= 0))
+    ),
+    "relu-mask-inverted-simd76ae42b": entry(
+        "rectifiers", pull_back=backward_of("relu", lambda net, l, g: np.where(net.a[l] <= 0, g, 0))
+    ),
+    "relu-mask-on-gradient-dlbook127": entry(
+        "rectifiers", pull_back=backward_of("relu", lambda net, l, g: np.maximum(g, 0))
+    ),
+    "leaky-constant-zig5": entry(
+        "rectifiers", pull_back=backward_of("leaky_relu", constant_below_zero)
+    ),
+    "leaky-alpha-dl4j8178": entry(
+        "rectifiers",
+        pull_back=backward_of("leaky_relu", lambda net, l, g: np.where(net.z[l] < 0, 0.01 * g, g)),
+    ),
     "leaky-forward-tflearn784": entry(
         "rectifiers",
         a=forward_of("leaky_relu", leaky_after_relu),
     ),
     "tanh-d-andersbll4": entry("all tanh", pull_back=backward_of("tanh", tanh_d)),
-    "tanh-half-hips317": entry("all tanh", a=forward_of("tanh", lambda net, l: (1 - np.exp(-net.z[l])) / (1 + np.exp(-net.z[l])))),
+    "tanh-half-hips317": entry(
+        "all tanh",
+        a=forward_of("tanh", lambda net, l: (1 - np.exp(-net.z[l])) / (1 + np.exp(-net.z[l]))),
+    ),
     "int-weights-tdlearn": entry("whole numbers", step=into_integers),
-    "l2-sign-andersbll4": entry("weight decay", decayed=lambda net, name, theta, g: g - net.h["weight_decay"] * theta),
+    "l2-sign-andersbll4": entry(
+        "weight decay", decayed=lambda net, name, theta, g: g - net.h["weight_decay"] * theta
+    ),
     "l2-ones-column-jwarmenhoven3": entry(
         "weight decay",
-        decayed=lambda net, name, theta, g: g + net.h["weight_decay"] * (theta if name == "W" else np.ones_like(theta)),
+        decayed=lambda net, name, theta, g: (
+            g + net.h["weight_decay"] * (theta if name == "W" else np.ones_like(theta))
+        ),
     ),
     "l2-bias-forgotten-burton9": entry("weight decay", decayed=weights_decay),
-    "l2-factor2-jingting3": entry("weight decay", decayed=lambda net, name, theta, g: g + net.h["weight_decay"] / 2 * theta),
-    "l2-ignored-adam-paddle5836": entry("Adam with weight decay", decayed=lambda net, name, theta, g: g),
+    "l2-factor2-jingting3": entry(
+        "weight decay", decayed=lambda net, name, theta, g: g + net.h["weight_decay"] / 2 * theta
+    ),
+    "l2-ignored-adam-paddle5836": entry(
+        "Adam with weight decay", decayed=lambda net, name, theta, g: g
+    ),
     "momentum-stale-mdenil4": entry("momentum", rule=old_velocity),
     "momentum-init-matrixslow17": entry("momentum", rule=first_velocity),
-    "momentum-on-weights-ralampay": entry("momentum", rule=lambda net, theta, g, kept: net.h["momentum"] * theta - net.lr * g),
+    "momentum-on-weights-ralampay": entry(
+        "momentum", rule=lambda net, theta, g, kept: net.h["momentum"] * theta - net.lr * g
+    ),
     "nesterov-twice-simd17": entry("Nesterov momentum", begin=look_ahead, rule=whole_velocity),
     "nesterov-sign-paddle12231": entry("Nesterov momentum", rule=plus_velocity),
     "adam-missing-micrograd2e": entry("AdamW", rule=uncorrected_adamw),
@@ -756,7 +928,11 @@ MISTAKES = {
     "rmsprop-avg-devinterview1": entry("RMSprop", rule=undamped),
     "adamw-basicmodel2": entry("AdamW", decayed=coupled, rule=adam),
     "lr-undefined-shiffman12": entry("XOR", rule=lambda net, theta, g, kept: theta - g * np.nan),
-    "broadcast-tchrs510": entry("one output", cost=lambda net: np.mean((net.a[-1] - net.y.ravel()) ** 2), cost_slope=broadcast_gradient),
+    "broadcast-tchrs510": entry(
+        "one output",
+        cost=lambda net: np.mean((net.a[-1] - net.y.ravel()) ** 2),
+        cost_slope=broadcast_gradient,
+    ),
     "gradcheck-partial-bighuang10": entry(
         "binary as probabilities",
         dW=lambda net, l: (2 if l == 1 else 1) * net.delta[l].T @ net.below(l),
@@ -791,7 +967,9 @@ def zeroed_where_the_output_is_zero(net, l, g):
 
 
 def one_array_more(net):
-    """The activations begin with x, and so the deltas have an entry for it that nobody fills."""
+    """The activations begin with x, and so the deltas have an entry for it that nobody
+    fills.
+    """
     activations, deltas = [net.x, *net.a], [None] * (len(net.a) + 1)
     deltas[-1] = output_delta(net)
     for l in range(len(net.W) - 1, 0, -1):
@@ -806,7 +984,11 @@ def through_a_reference(net):
     neuron_errors = [np.zeros_like(a) for a in net.a]
     for l in reversed(range(len(neuron_errors))):
         errors = neuron_errors[l]
-        errors[:] = output_delta(net) if l == net.last else pull_back(net, l, neuron_errors[l + 1] @ net.W[l + 1])
+        errors[:] = (
+            output_delta(net)
+            if l == net.last
+            else pull_back(net, l, neuron_errors[l + 1] @ net.W[l + 1])
+        )
     net.delta = neuron_errors
     for l in range(len(net.W)):
         net.dW[l], net.db[l] = net.do.dW(net, l), net.do.db(net, l)
@@ -844,7 +1026,9 @@ def where_the_class_is_1(net):
 
 
 def zeroed_by_the_trainer(net):
-    """Sample by sample: the gradient of a layer's inputs is overwritten, those of the parameters add up."""
+    """Sample by sample: the gradient of a layer's inputs is overwritten, those of the
+    parameters add up.
+    """
     backward(net)
     for l in range(len(net.W)):
         net.dW[l], net.db[l] = np.zeros_like(net.W[l]), np.zeros_like(net.b[l])
@@ -866,17 +1050,25 @@ def errors_led_back(net, l):
 
 
 def folded(net, theta, g, kept):
-    """Adam as the paper ends its section 2: both corrections in the rate, and eps scaled along with the root of v."""
+    """Adam as the paper ends its section 2: both corrections in the rate, and eps
+    scaled along with the root of v.
+    """
     (m, v), (beta1, beta2) = moments(net, g, kept), net.h["betas"]
     root = float(np.sqrt(1 - beta2**net.t))
     return theta - net.lr * root / (1 - beta1**net.t) * m / (np.sqrt(v) + net.h["eps"] * root)
 
 
 RIGHT = {
-    "fa-nielsen77": entry("binary as probabilities", cost=cross_entropy_cost, output_delta=lambda net: (net.a[-1] - net.y) / net.y.size),
+    "fa-nielsen77": entry(
+        "binary as probabilities",
+        cost=cross_entropy_cost,
+        output_delta=lambda net: (net.a[-1] - net.y) / net.y.size,
+    ),
     "fa-packt4": entry("XOR", pull_back=lambda net, l, g: g * sigmoid_prime_of_outputs(net.a[l])),
     "fa-dlt165": entry("one layer", pull_back=lambda net, l, g: g * (net.a[l] * (1 - net.a[l]))),
-    "fa-shiffman22": entry("one sample", pull_back=backward_of("sigmoid", d_sigmoid_of_the_outputs)),
+    "fa-shiffman22": entry(
+        "one sample", pull_back=backward_of("sigmoid", d_sigmoid_of_the_outputs)
+    ),
     "fa-sklearn14244": entry(
         "rectifiers",
         pull_back=backward_of("relu", zeroed_where_the_output_is_zero),
@@ -885,10 +1077,14 @@ RIGHT = {
     "fa-accord577": entry("mixed activations", backward=through_a_reference),
     "fa-accord258": entry("all tanh", cost_slope=errors_of_the_target, rule=added),
     "fa-rashid66": entry("XOR", cost_slope=lambda net: (net.y - net.a[-1]) / net.n, rule=added),
-    "fa-smile151": entry("classes as probabilities", output_delta=lambda net: (net.y - net.a[-1]) / net.n, rule=added),
+    "fa-smile151": entry(
+        "classes as probabilities", output_delta=lambda net: (net.y - net.a[-1]) / net.n, rule=added
+    ),
     "fa-pytorch44917": entry("momentum at a constant rate", rule=whole_velocity),
     "fa-pytorch5920": entry("Nesterov momentum at a constant rate", rule=change_of_variables),
-    "fa-torchoptim57": entry("mixed activations", rule=lambda net, theta, g, kept: axpy(theta, -net.lr, g)),
+    "fa-torchoptim57": entry(
+        "mixed activations", rule=lambda net, theta, g, kept: axpy(theta, -net.lr, g)
+    ),
     "fa-logsoftmax-coteaching4": entry(
         "classes",
         cost=of_log_softmax_twice,
@@ -898,7 +1094,11 @@ RIGHT = {
     "fa-fastbook515": entry("binary classes", cost=where_the_class_is_1),
     "fa-convnetjs17": entry("classes", backward=zeroed_by_the_trainer),
     "fa-torch7-232": entry("XOR", pull_back=update_grad_input),
-    "fa-rashid77": entry("XOR", cost_slope=lambda net: -2 * (net.y - net.a[-1]) / (2 * net.n), hidden_delta=errors_led_back),
+    "fa-rashid77": entry(
+        "XOR",
+        cost_slope=lambda net: -2 * (net.y - net.a[-1]) / (2 * net.n),
+        hidden_delta=errors_led_back,
+    ),
 }
 OTHERWISE = {  # right by another convention, or in other words, and nobody's report
     "gradients averaged where they are made": entry(
@@ -947,8 +1147,16 @@ def of_two_classes(inputs):
 
 def at_a_constant_rate(inputs):
     lr = inputs.spec.hyperparameters["lr"]
-    specs = (replace(step.spec, hyperparameters={**step.spec.hyperparameters, "lr": lr}) for step in inputs.steps)
-    return replace(inputs, steps=tuple(replace(step, spec=spec) for step, spec in zip(inputs.steps, specs, strict=True)))
+    specs = (
+        replace(step.spec, hyperparameters={**step.spec.hyperparameters, "lr": lr})
+        for step in inputs.steps
+    )
+    return replace(
+        inputs,
+        steps=tuple(
+            replace(step, spec=spec) for step, spec in zip(inputs.steps, specs, strict=True)
+        ),
+    )
 
 
 def case(*sizes, **what):
@@ -958,19 +1166,34 @@ def case(*sizes, **what):
 XOR = case(2, 2, 1, hidden=("sigmoid",), output="sigmoid", loss="half_squared_error")
 OWN = (
     Probe("XOR", XOR),
-    Probe("XOR with cross-entropy", replace(XOR, loss="binary_cross_entropy", targets="probabilities")),
+    Probe(
+        "XOR with cross-entropy", replace(XOR, loss="binary_cross_entropy", targets="probabilities")
+    ),
     Probe("all tanh", case(3, 4, 3, 2, hidden=("tanh", "tanh"), output="tanh")),
-    Probe("tanh and softmax", case(2, 3, 3, output="softmax", loss="cross_entropy", targets="labels")),
-    Probe("softmax regression", case(4, 3, hidden=(), loss="softmax_cross_entropy", targets="labels")),
-    Probe("one sample of four classes", case(3, 4, output="softmax", hidden=(), loss="cross_entropy", targets="labels", batch=1)),
+    Probe(
+        "tanh and softmax", case(2, 3, 3, output="softmax", loss="cross_entropy", targets="labels")
+    ),
+    Probe(
+        "softmax regression", case(4, 3, hidden=(), loss="softmax_cross_entropy", targets="labels")
+    ),
+    Probe(
+        "one sample of four classes",
+        case(3, 4, output="softmax", hidden=(), loss="cross_entropy", targets="labels", batch=1),
+    ),
     Probe("whole numbers", case(3, 4, 2), whole_numbers),
-    Probe("Adam with weight decay", case(3, 4, 2, optimizer="adam", settings={"lr": 0.1, "weight_decay": 0.3, "eps": 0.01})),
+    Probe(
+        "Adam with weight decay",
+        case(3, 4, 2, optimizer="adam", settings={"lr": 0.1, "weight_decay": 0.3, "eps": 0.01}),
+    ),
 )
 STANDARD = {probe.name: probe for probe in PROBES}
 EDITED = (
     Probe("softmax regression from zero", OWN[4].case, from_zero),
     Probe("binary classes", STANDARD["binary as probabilities"].case, of_two_classes),
-    *(Probe(f"{name} at a constant rate", STANDARD[name].case, at_a_constant_rate) for name in ("momentum", "Nesterov momentum")),
+    *(
+        Probe(f"{name} at a constant rate", STANDARD[name].case, at_a_constant_rate)
+        for name in ("momentum", "Nesterov momentum")
+    ),
 )
 INPUTS = {probe.name: probe for probe in (*PROBES, *OWN, *EDITED)}
 
@@ -1006,7 +1229,10 @@ def test_every_published_mistake_that_is_mapped_is_made_here():
 
 
 @BOTH
-@pytest.mark.parametrize("where", sorted({probe for each in (MISTAKES | RIGHT | OTHERWISE).values() for probe in each.probes}))
+@pytest.mark.parametrize(
+    "where",
+    sorted({probe for each in (MISTAKES | RIGHT | OTHERWISE).values() for probe in each.probes}),
+)
 def test_nothing_is_said_of_the_right_program(where, shown):
     assert diagnose_runs([trained(inputs(where), shown)]) == []
 
@@ -1023,21 +1249,33 @@ def test_a_published_mistake_is_named_where_everything_is_shown(name):
 
 
 @pytest.mark.parametrize("name", [name for name in MISTAKES if name not in IN_THE_LOSS_ALONE])
-def test_a_published_mistake_is_named_or_cannot_be_told_apart_where_gradients_and_weights_are_shown(name):
+def test_a_published_mistake_is_named_or_cannot_be_told_apart_where_gradients_and_weights_are_shown(
+    name,
+):
     first, *_ = findings(name, GRADIENTS)
     assert first_ids(name, GRADIENTS) | set(first.alike) >= set(MAPPED[name])
 
 
 def test_published_mistakes_are_named_first_where_gradients_and_weights_are_shown():
     seen = [name for name in MISTAKES if name not in IN_THE_LOSS_ALONE]
-    others = {name: findings(name, GRADIENTS)[0].bug for name in seen if first_ids(name, GRADIENTS) != set(MAPPED[name])}
-    assert len(others) <= 0.05 * len(seen), f"published: {len(others)} of {len(seen)} mistakes are named otherwise: {others}"
+    others = {
+        name: findings(name, GRADIENTS)[0].bug
+        for name in seen
+        if first_ids(name, GRADIENTS) != set(MAPPED[name])
+    }
+    assert len(others) <= 0.05 * len(seen), (
+        f"published: {len(others)} of {len(seen)} mistakes are named otherwise: {others}"
+    )
 
 
 @BOTH
 def test_no_published_mistake_is_cleared_as_a_convention(shown):
     """But for those that the catalogue itself calls so."""
-    wrong = [name for name in MISTAKES if WRONG in {BY_ID[bug].verdict for bug in MAPPED[name]} and name not in IN_THE_LOSS_ALONE]
+    wrong = [
+        name
+        for name in MISTAKES
+        if WRONG in {BY_ID[bug].verdict for bug in MAPPED[name]} and name not in IN_THE_LOSS_ALONE
+    ]
     assert [name for name in wrong if findings(name, shown)[0].verdict != WRONG] == []
 
 

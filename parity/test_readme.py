@@ -1,4 +1,6 @@
-"""The README is true: its examples run, its commands are the ones CI runs, its table shows what the program prints."""
+"""The README is true: its examples run, its commands are the ones CI runs, its table
+shows what the program prints.
+"""
 
 import doctest
 import re
@@ -13,7 +15,9 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def readme():
-    """The text of the README: beside the package in a checkout, in the metadata where the package is installed."""
+    """The text of the README: beside the package in a checkout, in the metadata where
+    the package is installed.
+    """
     path = ROOT / "README.md"
     if path.exists():
         return path.read_text(encoding="utf-8")
@@ -23,7 +27,9 @@ def readme():
 
 
 def test_the_examples_run(readme):
-    """Every example gives what is printed below it, from the first to the last in one session."""
+    """Every example gives what is printed below it, from the first to the last in one
+    session.
+    """
     source = "\n".join(re.findall(r"```python\n(.*?)```", readme, re.DOTALL))
     test = doctest.DocTestParser().get_doctest(source, {}, "README", "README.md", 0)
     assert len(test.examples) > 20
@@ -42,7 +48,10 @@ def test_the_two_commands_stand_in_it(readme):
     commands = re.findall(r"```sh\n(.*?)\n```", readme, re.DOTALL)
     assert commands == [
         'python -m pip install -c constraints.txt -e ".[parity]" && parity',
-        'python -m pip install -c constraints.txt -e ".[test]" && python -m pytest -n 2 --dist loadfile',
+        (
+            'python -m pip install -c constraints.txt -e ".[test]" && python -m pytest -n 2 --dist '
+            "loadfile"
+        ),
     ]
 
 
@@ -56,10 +65,14 @@ def test_the_equations_are_those_of_backprop(readme):
 
 
 def test_the_table_shows_what_the_program_prints(readme, trained):
-    """The losses and accuracies of the first epochs are those of the main job at its default seed."""
+    """The losses and accuracies of the first epochs are those of the main job at its
+    default seed.
+    """
     rows = re.findall(r"^ +([123]) +(\S+) +(\S+) +\S+ +(\S+) +(\S+)$", readme, re.MULTILINE)
     assert len(rows) == 3
     for row, pair in zip(rows, trained.epochs, strict=True):
         shares = (f"{pair.accuracy:.2%}", f"{pair.twin_accuracy:.2%}")
         assert row == (str(pair.number), row[1], row[2], *shares)
-        assert [loss[:10] for loss in row[1:3]] == [f"{loss:.16f}"[:10] for loss in (pair.loss, pair.twin_loss)]
+        assert [loss[:10] for loss in row[1:3]] == [
+            f"{loss:.16f}"[:10] for loss in (pair.loss, pair.twin_loss)
+        ]

@@ -1,4 +1,6 @@
-"""The mutation score: what it measures is so, and it fails where a mistake escapes or right code is accused."""
+"""The mutation score: what it measures is so, and it fails where a mistake escapes or
+right code is accused.
+"""
 
 import json
 from dataclasses import replace
@@ -20,8 +22,14 @@ EPSILON = measure(BY_ID["adam-epsilon-hat"], digits=False)
 
 
 def test_a_mistake_is_put_into_every_layer_of_every_probe_in_both_dtypes():
-    """A transposed dW stands in the square layers, one site each, and is caught by BP4 at all of them."""
-    layers = [(probe.name, l, sizes) for probe in PROBES for l, sizes in enumerate(pairwise(probe.case.sizes), start=1)]
+    """A transposed dW stands in the square layers, one site each, and is caught by BP4
+    at all of them.
+    """
+    layers = [
+        (probe.name, l, sizes)
+        for probe in PROBES
+        for l, sizes in enumerate(pairwise(probe.case.sizes), start=1)
+    ]
     square = {(name, l) for name, l, (into, out) in layers if into == out}
     for dtype in DTYPES:
         found = [(site.probe, site.layer) for site in TRANSPOSED.sites if site.dtype == dtype]
@@ -35,7 +43,9 @@ def test_a_mistake_is_put_into_every_layer_of_every_probe_in_both_dtypes():
 
 
 def test_a_gradient_check_sees_gradients_alone():
-    """Central differences see a wrong gradient in every probe, and nothing of a wrong step, a wrong loss or right code."""
+    """Central differences see a wrong gradient in every probe, and nothing of a wrong
+    step, a wrong loss or right code.
+    """
     assert TRANSPOSED.gradient_check == 1.0
     assert EPSILON.gradient_check == 0.0
     nothing = replace(BY_ID["dW-transposed"], slots={})
@@ -45,7 +55,9 @@ def test_a_gradient_check_sees_gradients_alone():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_tolerances_are_those_of_torch_and_numpy(dtype):
-    """What np.allclose and torch.testing.assert_close accept by default is what the score says that they accept."""
+    """What np.allclose and torch.testing.assert_close accept by default is what the
+    score says that they accept.
+    """
     rng = np.random.default_rng(0)
     want = rng.normal(size=40).astype(dtype)
     for off in 10.0 ** rng.uniform(-9, -3, size=200):
@@ -62,13 +74,17 @@ def test_the_tolerances_are_those_of_torch_and_numpy(dtype):
 
 
 def test_others_are_told_what_is_right():
-    """np.allclose notices a transposed gradient everywhere, and a value of the loss nowhere, for it is not compared."""
+    """np.allclose notices a transposed gradient everywhere, and a value of the loss
+    nowhere, for it is not compared.
+    """
     assert TRANSPOSED.share("numpy.allclose") == TRANSPOSED.share("torch assert_close") == 1.0
     assert measure(BY_ID["loss-halved"], digits=False).share("numpy.allclose") == 0.0
 
 
 def test_the_score_fails_where_a_mistake_escapes():
-    """A site that nobody catches, a dtype without a site, another name in the diagnosis, and right code that is accused, each fail it."""
+    """A site that nobody catches, a dtype without a site, another name in the
+    diagnosis, and right code that is accused, each fail it.
+    """
     site = Site("probe", 1, "float64", "BP4", 10.0, ())
     both = (site, replace(site, dtype="float32"))
     good = Row(BY_ID["dW-transposed"], both, 1.0, ("dW-transposed",), None, None)
@@ -87,9 +103,14 @@ def test_the_score_fails_where_a_mistake_escapes():
 
 
 def test_a_broken_network_is_trained_on_digits():
-    """A sign mistake unlearns, a half gradient learns, and a mistake that cannot stand in the network has no accuracy."""
+    """A sign mistake unlearns, a half gradient learns, and a mistake that cannot stand
+    in the network has no accuracy.
+    """
     probe = PROBES[0]
-    (uphill, right), (half, _) = (score._accuracies(BY_ID[name], probe) for name in ("output-delta-negated", "half-the-gradient"))
+    (uphill, right), (half, _) = (
+        score._accuracies(BY_ID[name], probe)
+        for name in ("output-delta-negated", "half-the-gradient")
+    )
     assert uphill < 0.3
     assert min(half, right) > 0.8
     assert score._accuracies(BY_ID["targets-broadcast"], probe)[0] is None
@@ -97,14 +118,24 @@ def test_a_broken_network_is_trained_on_digits():
 
 def test_a_mistake_that_makes_no_difference_has_no_sites():
     """Without an effect there is nothing to catch, and so the score fails."""
-    right = Mistake("nothing", "BP4", "dW = dW", "", "", {"BP4": lambda s, l, right: right()}, lambda spec, l: spec.optimizer == "adamw")
+    right = Mistake(
+        "nothing",
+        "BP4",
+        "dW = dW",
+        "",
+        "",
+        {"BP4": lambda s, l, right: right()},
+        lambda spec, l: spec.optimizer == "adamw",
+    )
     row = measure(right, digits=False)
     assert row.sites == ()
     assert not row.passed
 
 
 def test_the_command_prints_the_table_and_explains_what_it_is_asked(capsys, tmp_path):
-    """`parity bugs ID` explains the entry and measures it; the file has the same as data; another ID is unusable."""
+    """`parity bugs ID` explains the entry and measures it; the file has the same as
+    data; another ID is unusable.
+    """
     file = tmp_path / "score.json"
     assert cli.main(["bugs", "leaky-default-slope", "--json", str(file)]) == 0
     out = capsys.readouterr().out
@@ -115,5 +146,8 @@ def test_the_command_prints_the_table_and_explains_what_it_is_asked(capsys, tmp_
     assert found["rows"][0]["id"] == "leaky-default-slope"
     assert found["rows"][0]["caught"] == found["rows"][0]["sites"] > 0
     assert cli.main(["bugs", "dW-transpose"]) == 2
-    start = "parity: bugs: ID has 'dW-transpose', expected a name of the catalogue, such as dW-transposed"
+    start = (
+        "parity: bugs: ID has 'dW-transpose', expected a name of the catalogue, such as "
+        "dW-transposed"
+    )
     assert capsys.readouterr().err.startswith(start)

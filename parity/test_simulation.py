@@ -1,4 +1,6 @@
-"""The programs of the catalogue: the right one is right, what it shows is explained, and what is moved is off."""
+"""The programs of the catalogue: the right one is right, what it shows is explained,
+and what is moved is off.
+"""
 
 from dataclasses import replace
 
@@ -12,7 +14,17 @@ from parity.plain import Plain
 from parity.probes import PROBES
 from parity.program import Part
 from parity.record import record_refnet
-from parity.simulation import Station, distance, explains, judged, run_of, run_of_case, showing, simulate, steps
+from parity.simulation import (
+    Station,
+    distance,
+    explains,
+    judged,
+    run_of,
+    run_of_case,
+    showing,
+    simulate,
+    steps,
+)
 from parity.torch_twin import record_torch, twin, twin_loss, twin_optimizer
 
 MODES = {
@@ -32,7 +44,9 @@ def moved(run, where, change, number=0):
     """The run with one of its arrays changed."""
     step = run.steps[number]
     arrays = {**step.arrays, where: change(np.array(step.arrays[where]))}
-    return replace(run, steps=(*run.steps[:number], replace(step, arrays=arrays), *run.steps[number + 1 :]))
+    return replace(
+        run, steps=(*run.steps[:number], replace(step, arrays=arrays), *run.steps[number + 1 :])
+    )
 
 
 @pytest.mark.parametrize("case", CASES[::6], ids=lambda case: case.id)
@@ -49,14 +63,18 @@ def test_the_right_program_is_backpropagation(case):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
 def test_a_right_run_is_explained_however_little_it_shows(probe, dtype, mode):
-    """No probe is accused: neither with everything shown nor with weights alone, through all of its steps."""
+    """No probe is accused: neither with everything shown nor with weights alone,
+    through all of its steps.
+    """
     run = run_of(simulate(probe.run(dtype)))
     assert off(showing(run, *MODES[mode])) == []
 
 
 @pytest.mark.parametrize("case", CASES[3::17], ids=lambda case: case.id)
 def test_refnet_and_pytorch_are_explained(case):
-    """What refnet and PyTorch record can come of the right program, with gradients and weights alone."""
+    """What refnet and PyTorch record can come of the right program, with gradients and
+    weights alone.
+    """
     net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
     model = twin(net)
     theirs = twin_loss(loss), twin_optimizer(optimizer, model)
@@ -72,7 +90,9 @@ def test_refnet_and_pytorch_are_explained(case):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("quantity", MODES["everything"])
 def test_a_moved_entry_is_off(quantity, dtype):
-    """An entry that is a ten-thousandth of the dtype's digits away is off, in the array that was moved, as far as one equation reads it."""
+    """An entry that is a ten-thousandth of the dtype's digits away is off, in the array
+    that was moved, as far as one equation reads it.
+    """
     run = run_of(simulate(PROBES[0].run(dtype)))
     where = (quantity, 3 if quantity == "loss" else 2)
     by = 1e4 * float(np.finfo(dtype).eps)
@@ -82,18 +102,23 @@ def test_a_moved_entry_is_off(quantity, dtype):
 
 
 def test_what_was_shown_takes_the_place_of_what_was_predicted():
-    """A wrong hidden delta is off once, for the gradients that follow from it are right."""
+    """A wrong hidden delta is off once, for the gradients that follow from it are
+    right.
+    """
     run = run_of(simulate(PROBES[0].run()))
     changed = moved(run, ("delta", 2), lambda array: array * 2)
     found = {station.where for station in off(changed)}
-    assert found == {("delta", 2), ("delta", 1), ("db", 2), ("dW", 2)}  # the neighbours that read it were not made of it
+    # the neighbours that read it were not made of it
+    assert found == {("delta", 2), ("delta", 1), ("db", 2), ("dW", 2)}
     bug = BY_ID["hidden-derivative-missing"]
     broken = run_of(simulate(PROBES[0].run(), [(bug, frozenset({2}))]))
     assert {station.where for station in off(broken)} == {("delta", 2)}
 
 
 def test_shape_and_nan_are_off_whatever_the_bounds():
-    """A NaN where the program has a number, and an array of another shape, are infinitely off."""
+    """A NaN where the program has a number, and an array of another shape, are
+    infinitely off.
+    """
     run = run_of(simulate(PROBES[0].run()))
     holed = off(moved(run, ("dW", 1), lambda array: np.full_like(array, np.nan)))
     assert holed[0].where == ("dW", 1)
@@ -103,7 +128,9 @@ def test_shape_and_nan_are_off_whatever_the_bounds():
 
 
 def test_one_array_is_judged_alone():
-    """`explains` and `distance` look at one station, with everything else as it is shown."""
+    """`explains` and `distance` look at one station, with everything else as it is
+    shown.
+    """
     bug = BY_ID["dW-transposed"]
     run = PROBES[0].run()
     placed = [(bug, bug.layers(run.spec))]
@@ -113,11 +140,15 @@ def test_one_array_is_judged_alone():
     assert not explains(broken, (), station)
     assert distance(broken, placed, station) == 0.0
     assert distance(broken, (), station) > 0.1
-    assert distance(moved(broken, ("dW", 2), lambda array: array[:, :1], 1), placed, station) == np.inf
+    assert (
+        distance(moved(broken, ("dW", 2), lambda array: array[:, :1], 1), placed, station) == np.inf
+    )
 
 
 def test_a_step_is_lazy_and_makes_each_array_once():
-    """A part of a step asks for what it needs alone, and the functions in its slots are called once."""
+    """A part of a step asks for what it needs alone, and the functions in its slots are
+    called once.
+    """
     run = PROBES[0].run()
     made = []
 
@@ -135,9 +166,14 @@ def test_a_step_is_lazy_and_makes_each_array_once():
 
 
 def test_mistakes_wrap_each_other_in_their_own_layers():
-    """Two mistakes in one slot both take effect, and a mistake takes effect in its layers alone."""
+    """Two mistakes in one slot both take effect, and a mistake takes effect in its
+    layers alone.
+    """
     scaled, transposed = BY_ID["dW-scaled"], BY_ID["dW-transposed"]
     run = PROBES[0].run()
-    right, both = (simulate(run, placed)[0] for placed in ((), [(scaled, frozenset({2})), (transposed, frozenset({2}))]))
+    right, both = (
+        simulate(run, placed)[0]
+        for placed in ((), [(scaled, frozenset({2})), (transposed, frozenset({2}))])
+    )
     np.testing.assert_array_equal(both.layers[1].dW, 2 * right.layers[1].dW.T)
     np.testing.assert_array_equal(both.layers[2].dW, right.layers[2].dW)

@@ -1,4 +1,6 @@
-"""Soundness: the generator reaches every corner, and what is broken, refused or deviates is counted as such."""
+"""Soundness: the generator reaches every corner, and what is broken, refused or
+deviates is counted as such.
+"""
 
 import json
 import multiprocessing
@@ -15,7 +17,19 @@ import pytest
 from parity.cases import DTYPES, TRAINABLE, targets_of
 from parity.certificate import certify
 from parity.record import record_refnet
-from parity.soundness import CHUNK, KEPT, KINDS, ONE_THREAD, PAIRS, SLOPES, Examined, Report, examine, random_run, soundness
+from parity.soundness import (
+    CHUNK,
+    KEPT,
+    KINDS,
+    ONE_THREAD,
+    PAIRS,
+    SLOPES,
+    Examined,
+    Report,
+    examine,
+    random_run,
+    soundness,
+)
 from parity.torch_twin import record_torch, twin, twin_loss, twin_optimizer
 from refnet import LeakyReLU, Sigmoid
 from refnet.optimizers import OPTIMIZERS
@@ -29,7 +43,9 @@ def bits(arrays):
 
 
 def first(wanted, examined=lambda seed: examine(random_run(seed))):
-    """The first run, in order of seeds, whose examination is as wanted, and that examination."""
+    """The first run, in order of seeds, whose examination is as wanted, and that
+    examination.
+    """
     return next((random_run(seed), found) for seed in count() if wanted(found := examined(seed)))
 
 
@@ -40,33 +56,62 @@ def report():
 
 
 def test_a_run_is_made_from_its_seed_alone():
-    """The same seed gives the same description, weights, data and state, however often they are drawn."""
+    """The same seed gives the same description, weights, data and state, however often
+    they are drawn.
+    """
     for seed in range(20):
         one, other = random_run(seed), random_run(seed)
         assert one == other
         assert one.id == other.id
         assert bits([one.network().parameters]) == bits([other.network().parameters])
-        assert bits(array for step in one.steps() for array in step) == bits(array for step in other.steps() for array in step)
+        assert bits(array for step in one.steps() for array in step) == bits(
+            array for step in other.steps() for array in step
+        )
         states = [run.optimizer().state for run in (one, other)]
         assert states[0].keys() == states[1].keys()
         assert bits(states[0].values()) == bits(states[1].values())
     assert random_run(0) != random_run(1)
     drawn = [run for run in RUNS if run.inputs.kind == "ordinary"]
-    assert len({float(next(run.steps())[0][0, 0]) / 10.0**run.inputs.power for run in drawn}) > len(drawn) / 2  # each from its own seed
+    # each from its own seed
+    assert (
+        len({float(next(run.steps())[0][0, 0]) / 10.0**run.inputs.power for run in drawn})
+        > len(drawn) / 2
+    )
 
 
 def test_the_generator_reaches_every_name():
-    """Every activation and slope, pair, kind of targets, optimizer, flag, dtype and kind of numbers is drawn."""
+    """Every activation and slope, pair, kind of targets, optimizer, flag, dtype and
+    kind of numbers is drawn.
+    """
     assert {run.dtype for run in RUNS} == set(DTYPES)
-    assert {activation.name for run in RUNS for activation in run.activations[:-1]} == set(TRAINABLE)
-    assert {activation.slope for run in RUNS for activation in run.activations if isinstance(activation, LeakyReLU)} == set(SLOPES)
+    assert {activation.name for run in RUNS for activation in run.activations[:-1]} == set(
+        TRAINABLE
+    )
+    assert {
+        activation.slope
+        for run in RUNS
+        for activation in run.activations
+        if isinstance(activation, LeakyReLU)
+    } == set(SLOPES)
     assert {(run.loss, run.activations[-1].name) for run in RUNS} == set(PAIRS)
-    assert {(run.loss, run.targets) for run in RUNS} == {(loss, kind) for loss, _ in PAIRS for kind in targets_of(loss)}
+    assert {(run.loss, run.targets) for run in RUNS} == {
+        (loss, kind) for loss, _ in PAIRS for kind in targets_of(loss)
+    }
     assert {run.rule for run in RUNS} == set(OPTIMIZERS)
     for flag in ("nesterov", "centered", "amsgrad"):
         assert {run.settings[flag] for run in RUNS if flag in run.settings} == {True, False}
-    for setting in ("weight_decay", "momentum", "dampening", "alpha", "lr_decay", "initial_accumulator_value"):
-        assert {run.settings[setting] > 0 for run in RUNS if setting in run.settings} == {True, False}
+    for setting in (
+        "weight_decay",
+        "momentum",
+        "dampening",
+        "alpha",
+        "lr_decay",
+        "initial_accumulator_value",
+    ):
+        assert {run.settings[setting] > 0 for run in RUNS if setting in run.settings} == {
+            True,
+            False,
+        }
     for numbers in ("weights", "inputs", "values"):
         assert {getattr(run, numbers).kind for run in RUNS} == set(KINDS)
 
@@ -80,8 +125,12 @@ def test_a_batch_may_come_again():
 
 
 def test_the_generator_reaches_every_size():
-    """One to four layers and steps, single units and rows, wide outputs, long batches, changing rates, zero rates, and late steps."""
-    assert {len(run.activations) for run in RUNS} == {1, 2, 3, 4} == {len(run.rates) for run in RUNS}
+    """One to four layers and steps, single units and rows, wide outputs, long batches,
+    changing rates, zero rates, and late steps.
+    """
+    assert (
+        {len(run.activations) for run in RUNS} == {1, 2, 3, 4} == {len(run.rates) for run in RUNS}
+    )
     assert {size for run in RUNS for size in run.sizes} == {*range(1, 21), 100}
     assert min(run.batch for run in RUNS) == 1
     assert max(run.batch for run in RUNS) > 64
@@ -93,7 +142,9 @@ def test_the_generator_reaches_every_size():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_generator_meets_special_values(dtype):
-    """Zeros of both signs and subnormals stand in weights and inputs; z = 0 and a = y are met exactly; sizes of numbers lie far apart."""
+    """Zeros of both signs and subnormals stand in weights and inputs; z = 0 and a = y
+    are met exactly; sizes of numbers lie far apart.
+    """
     met, sizes = set(), []
     for run in RUNS:
         if run.dtype != dtype:
@@ -105,25 +156,37 @@ def test_the_generator_meets_special_values(dtype):
             sizes += [abs(array[~zero]).max()] if not zero.all() else []
             met |= {f"0 in {name}"} if (zero & ~np.signbit(array)).any() else set()
             met |= {f"-0 in {name}"} if (zero & np.signbit(array)).any() else set()
-            met |= {f"subnormal in {name}"} if (~zero & (abs(array) < np.finfo(dtype).tiny)).any() else set()
+            met |= (
+                {f"subnormal in {name}"}
+                if (~zero & (abs(array) < np.finfo(dtype).tiny)).any()
+                else set()
+            )
         with np.errstate(all="ignore"):
             trace = net.forward(x)
         met |= {"z = 0"} if any((layer.z == 0.0).any() for layer in trace) else set()
         met |= {"a = y"} if y.ndim == 2 and (trace.output == y).any() else set()
-    assert met == {f"{what} in {name}" for what in ("0", "-0", "subnormal") for name in ("theta", "x")} | {"z = 0", "a = y"}
+    assert met == {
+        f"{what} in {name}" for what in ("0", "-0", "subnormal") for name in ("theta", "x")
+    } | {"z = 0", "a = y"}
     assert min(sizes) < 1e-5
     assert max(sizes) > 1e10
 
 
 def test_no_bound_is_broken(report):
-    """Forty runs of refnet and PyTorch break no bound but PyTorch's named ones, and every share is a share."""
+    """Forty runs of refnet and PyTorch break no bound but PyTorch's named ones, and
+    every share is a share.
+    """
     assert report.passed, "\n".join(report.found.broken)
-    assert all(0.0 <= share <= 1.0 for row in report.rows for share in (row.median, row.most, *row.largest))
+    assert all(
+        0.0 <= share <= 1.0 for row in report.rows for share in (row.median, row.most, *row.largest)
+    )
     assert all(row.median <= row.most <= max(row.largest) for row in report.rows)
 
 
 def test_the_table_has_every_entry_met(report):
-    """Every entry of every certificate has a line with all its arrays, and the two extremes are named below."""
+    """Every entry of every certificate has a line with all its arrays, and the two
+    extremes are named below.
+    """
     arrays = sum(row.arrays for row in report.rows)
     assert arrays == report.found.counts["arrays"] - sum(report.found.deviations.values())
     lines = report.lines()
@@ -133,7 +196,12 @@ def test_the_table_has_every_entry_met(report):
     assert lines[-2].startswith(f"used least: {min(used, key=used.get)}, ")
     assert lines[-1].startswith(f"used most: {max(used, key=lambda entry: (used[entry], entry))}, ")
     run = random_run(0)
-    entries = {result.entry for result in certify(record_refnet(run.network(), *next(run.steps())[:2], run.loss, run.optimizer())).results}
+    entries = {
+        result.entry
+        for result in certify(
+            record_refnet(run.network(), *next(run.steps())[:2], run.loss, run.optimizer())
+        ).results
+    }
     assert all(any(row.entry.endswith(entry) for row in report.rows) for entry in entries)
 
 
@@ -141,7 +209,10 @@ def test_the_first_line_says_what_was_found(report):
     """The verdict counts runs, steps and arrays, and what both sides broke."""
     assert report.lines()[0] == report.verdict
     counts = report.found.counts
-    assert report.verdict.startswith(f"40 runs, {counts['steps']:,} steps, {counts['arrays']:,} arrays: no bound broken by refnet; ")
+    assert report.verdict.startswith(
+        f"40 runs, {counts['steps']:,} steps, {counts['arrays']:,} arrays: no bound broken by "
+        f"refnet; "
+    )
 
 
 def test_the_report_is_plain_data(report):
@@ -154,10 +225,19 @@ def test_the_report_is_plain_data(report):
 
 
 def test_both_sides_take_each_step_from_the_same_place(monkeypatch):
-    """PyTorch starts each step from refnet's weights, state, batch and rate; refnet's records are certified with their wiring."""
+    """PyTorch starts each step from refnet's weights, state, batch and rate; refnet's
+    records are certified with their wiring.
+    """
     seen = []
-    monkeypatch.setattr("parity.soundness.certify", lambda record, previous: seen.append((record, previous)) or certify(record, previous))
-    run = next(run for run in RUNS if run.rule == "adam" and len(run.rates) == 4 and examine(run).counts["refused"] == 0)
+    monkeypatch.setattr(
+        "parity.soundness.certify",
+        lambda record, previous: seen.append((record, previous)) or certify(record, previous),
+    )
+    run = next(
+        run
+        for run in RUNS
+        if run.rule == "adam" and len(run.rates) == 4 and examine(run).counts["refused"] == 0
+    )
     seen.clear()
     assert examine(run).counts["steps"] == 4
     theirs, ours = seen[::2], seen[1::2]
@@ -176,7 +256,9 @@ def test_both_sides_take_each_step_from_the_same_place(monkeypatch):
 
 
 def test_a_broken_refnet_is_counted_and_named(monkeypatch):
-    """With a wrong derivative in refnet alone its bounds break, PyTorch's do not, and each sentence has the seed that shows it again."""
+    """With a wrong derivative in refnet alone its bounds break, PyTorch's do not, and
+    each sentence has the seed that shows it again.
+    """
     monkeypatch.setattr(Sigmoid, "derivative", lambda self, z, a: a)
     run, found = first(lambda found: found.counts["refnet broken"])
     assert found.counts["torch broken"] == 0
@@ -195,26 +277,36 @@ def test_the_first_sentences_are_kept_and_the_rest_counted():
     """A report of a great many broken bounds stays readable."""
     total = Examined()
     for number in range(3):
-        total.merge(Examined(Counter({"refnet broken": KEPT}), broken=[f"{number} {i}" for i in range(KEPT)]))
+        total.merge(
+            Examined(
+                Counter({"refnet broken": KEPT}), broken=[f"{number} {i}" for i in range(KEPT)]
+            )
+        )
     assert total.broken == [f"0 {i}" for i in range(KEPT)]
     assert f"... and {2 * KEPT} more" in Report(total).lines()
 
 
 def deviating():
-    """A run and PyTorch's record of its first step, in which PyTorch deviates by name."""
+    """A run and PyTorch's record of its first step, in which PyTorch deviates by
+    name.
+    """
     for run in RUNS:
         if run.loss == "binary_cross_entropy":
             net, optimizer, (x, y, _) = run.network(), run.optimizer(), next(run.steps())
             optimizer.bind(net)
             model = twin(net)
-            record = record_torch(model, x, y, twin_loss(run.loss), twin_optimizer(optimizer, model))
+            record = record_torch(
+                model, x, y, twin_loss(run.loss), twin_optimizer(optimizer, model)
+            )
             if certify(record).broken:
                 return run, record
     raise AssertionError("PyTorch never deviates")
 
 
 def test_a_named_deviation_of_torch_is_counted_apart():
-    """Where PyTorch clamps a saturated probability the report passes, and the deviation stands in it by name."""
+    """Where PyTorch clamps a saturated probability the report passes, and the deviation
+    stands in it by name.
+    """
     run, record = deviating()
     found = Examined()
     found.judge(run, "torch", record, None)
@@ -222,11 +314,15 @@ def test_a_named_deviation_of_torch_is_counted_apart():
     assert report.passed
     (name,) = found.deviations
     assert found.counts["torch deviates"] == 1
-    assert any(line.startswith(f"named deviation of PyTorch, {name}: 1 array") for line in report.lines())
+    assert any(
+        line.startswith(f"named deviation of PyTorch, {name}: 1 array") for line in report.lines()
+    )
 
 
 def test_a_named_deviation_excuses_neither_refnet_nor_the_rest():
-    """The same numbers from refnet are broken, and beside a named deviation of PyTorch another error is counted."""
+    """The same numbers from refnet are broken, and beside a named deviation of PyTorch
+    another error is counted.
+    """
     run, record = deviating()
     found = Examined()
     found.judge(run, "refnet", record, None)
@@ -241,9 +337,13 @@ def test_a_named_deviation_excuses_neither_refnet_nor_the_rest():
 
 
 def test_a_refused_step_ends_the_run():
-    """A step that refnet refuses is counted, not judged, and is the last one of its run; PyTorch takes it alone."""
+    """A step that refnet refuses is counted, not judged, and is the last one of its
+    run; PyTorch takes it alone.
+    """
     examined = cache(lambda seed: examine(random_run(seed)))
-    run, found = first(lambda found: found.counts["refused"] and found.counts["steps"] < 4, examined)
+    run, found = first(
+        lambda found: found.counts["refused"] and found.counts["steps"] < 4, examined
+    )
     assert found.counts["refused"] == 1
     assert found.counts["refnet broken"] == 0
     assert found.counts["steps"] <= len(run.rates)
@@ -253,7 +353,9 @@ def test_a_refused_step_ends_the_run():
 
 
 def test_an_unexpected_refusal_is_no_refusal(monkeypatch):
-    """Only refnet's own words for an impossible step end a run; any other error comes through."""
+    """Only refnet's own words for an impossible step end a run; any other error comes
+    through.
+    """
 
     def fail(*_):
         raise ValueError("something else")
@@ -264,7 +366,9 @@ def test_an_unexpected_refusal_is_no_refusal(monkeypatch):
 
 
 def test_any_number_of_processes_reports_the_same(monkeypatch):
-    """Two processes come to what one does, run by run in the order of seeds, and leave the environment as it was."""
+    """Two processes come to what one does, run by run in the order of seeds, and leave
+    the environment as it was.
+    """
     monkeypatch.setattr("parity.soundness.CHUNK", 4)
     before, calls = dict(os.environ), []
     reports = [soundness(10, 3, lambda: calls.append(1), workers) for workers in (1, 2)]
@@ -275,7 +379,9 @@ def test_any_number_of_processes_reports_the_same(monkeypatch):
 
 
 def test_an_interrupt_ends_the_pool(monkeypatch):
-    """Ctrl-C comes through; what waits is given up, the environment is as before, and a worker leaves the signal to this process."""
+    """Ctrl-C comes through; what waits is given up, the environment is as before, and a
+    worker leaves the signal to this process.
+    """
     told = []
 
     class Pool:
@@ -295,7 +401,13 @@ def test_an_interrupt_ends_the_pool(monkeypatch):
     before = dict(os.environ)
     with pytest.raises(KeyboardInterrupt):
         soundness(CHUNK + 1, 1, interrupt, 2)
-    assert told == [2, multiprocessing.get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN), {"cancel_futures": True}]
+    assert told == [
+        2,
+        multiprocessing.get_context("spawn"),
+        signal.signal,
+        (signal.SIGINT, signal.SIG_IGN),
+        {"cancel_futures": True},
+    ]
     assert dict(os.environ) == before
 
 

@@ -1,7 +1,8 @@
-"""The judges are judged: every bound contains the true error of refnet and of PyTorch, every exact value is as good as it says.
+"""The judges are judged: every bound contains the true error of refnet and of PyTorch,
+every exact value is as good as it says.
 
-By hand, `python -m parity.test_truth 10000` holds as many random runs as you like against the truth, and prints how much of each bound
-was used.
+By hand, `python -m parity.test_truth 10000` holds as many random runs as you like
+against the truth, and prints how much of each bound was used.
 """
 
 import re
@@ -29,27 +30,63 @@ from refnet.optimizers import OPTIMIZERS
 
 CHUNKS, CHUNK = 10, 31  # test functions, and random runs in each
 SCALES = (1e-12, 1e-3, 0.3, 1.0, 1.0, 3.0, 30.0, 1e3)
-SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 40.0, -40.0, 100.0, -100.0, 800.0, -800.0, 1e-8, -1e-30, 1e-40, -1e-310, 5e-324)
+SPECIAL = (
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    40.0,
+    -40.0,
+    100.0,
+    -100.0,
+    800.0,
+    -800.0,
+    1e-8,
+    -1e-30,
+    1e-40,
+    -1e-310,
+    5e-324,
+)
 
 
 # random runs
 
 
 def drawn(rng):
-    """A network of random sizes, activations and numbers, a loss that fits it, its kind of targets, and an optimizer."""
+    """A network of random sizes, activations and numbers, a loss that fits it, its kind
+    of targets, and an optimizer.
+    """
     loss, dtype = _pick(rng, LOSSES), _pick(rng, DTYPES)
     names = [*(_pick(rng, TRAINABLE) for _ in range(rng.integers(3))), _pick(rng, outputs_of(loss))]
     sizes = rng.integers(1, 6, len(names) + 1)
     layers = []
     for name, fan_in, fan_out in zip(names, sizes, sizes[1:], strict=False):
-        activation = LeakyReLU(_pick(rng, (0.01, 0.2, 1 / 3, 1.5, 0.0, -0.25))) if name == "leaky_relu" else ACTIVATIONS[name]()
-        layers.append(Dense(_numbers(rng, (fan_out, fan_in), dtype), _numbers(rng, (1, fan_out), dtype)[0], activation))
+        activation = (
+            LeakyReLU(_pick(rng, (0.01, 0.2, 1 / 3, 1.5, 0.0, -0.25)))
+            if name == "leaky_relu"
+            else ACTIVATIONS[name]()
+        )
+        layers.append(
+            Dense(
+                _numbers(rng, (fan_out, fan_in), dtype),
+                _numbers(rng, (1, fan_out), dtype)[0],
+                activation,
+            )
+        )
     rule = _pick(rng, OPTIMIZERS)
-    return Network(layers), loss, _pick(rng, targets_of(loss)), OPTIMIZERS[rule](**_settings(rng, rule))
+    return (
+        Network(layers),
+        loss,
+        _pick(rng, targets_of(loss)),
+        OPTIMIZERS[rule](**_settings(rng, rule)),
+    )
 
 
 def recorded(rng):
-    """(step, side, record) of each step of a random run by refnet and by PyTorch, and how many runs were drawn that refnet refuses."""
+    """(step, side, record) of each step of a random run by refnet and by PyTorch, and
+    how many runs were drawn that refnet refuses.
+    """
     for refused in count():
         if run := _recorded(rng):
             return run, refused
@@ -63,7 +100,10 @@ def _recorded(rng):
     torch_loss, torch_optimizer = twin_loss(loss), twin_optimizer(optimizer, model)
     for step in range(1, 2 + rng.integers(2)):
         n = rng.integers(1, 5)
-        x, y = _numbers(rng, (n, net.sizes[0]), net.dtype), _targets(rng, targets, (n, net.sizes[-1]), net.dtype)
+        x, y = (
+            _numbers(rng, (n, net.sizes[0]), net.dtype),
+            _targets(rng, targets, (n, net.sizes[-1]), net.dtype),
+        )
         try:
             records.append((step, "refnet", record_refnet(net, x, y, loss, optimizer)))
         except FloatingPointError:
@@ -73,7 +113,9 @@ def _recorded(rng):
                 return []
             raise
         records.append((step, "torch", record_torch(model, x, y, torch_loss, torch_optimizer)))
-        optimizer.lr = torch_optimizer.param_groups[0]["lr"] = optimizer.lr * _pick(rng, (0.3, 1.0, 2.0))
+        optimizer.lr = torch_optimizer.param_groups[0]["lr"] = optimizer.lr * _pick(
+            rng, (0.3, 1.0, 2.0)
+        )
     return records
 
 
@@ -97,22 +139,43 @@ def _targets(rng, kind, shape, dtype):
         return _numbers(rng, shape, dtype)
     if kind == "distributions":
         return rng.dirichlet(np.full(shape[1], _pick(rng, (0.05, 1.0))), shape[0]).astype(dtype)
-    return np.where(rng.random(shape) < 0.5, rng.integers(0, 2, shape), rng.random(shape)).astype(dtype)
+    return np.where(rng.random(shape) < 0.5, rng.integers(0, 2, shape), rng.random(shape)).astype(
+        dtype
+    )
 
 
 def _settings(rng, rule):
     share, flag = rng.random, lambda: bool(rng.random() < 0.4)
     eps = {"eps": _pick(rng, (1e-3, 1e-8, 1e-10, 1e-30))}
     near_one = 1.0 - 10.0 ** rng.uniform(-12, 0)
-    common = {"lr": _pick(rng, (0.0, *[10.0 ** rng.uniform(-3, 0.5)] * 9)), "weight_decay": _pick(rng, (0.0, 0.0, 0.1, share()))}
+    common = {
+        "lr": _pick(rng, (0.0, *[10.0 ** rng.uniform(-3, 0.5)] * 9)),
+        "weight_decay": _pick(rng, (0.0, 0.0, 0.1, share())),
+    }
     momentum = _pick(rng, (0.0, 0.9, share()))
     if rule == "sgd":
         nesterov = bool(momentum) and flag()
-        return {**common, "momentum": momentum, "nesterov": nesterov, "dampening": 0.0 if nesterov else _pick(rng, (0.0, share()))}
+        return {
+            **common,
+            "momentum": momentum,
+            "nesterov": nesterov,
+            "dampening": 0.0 if nesterov else _pick(rng, (0.0, share())),
+        }
     if rule == "adagrad":
-        return {**common, **eps, "lr_decay": _pick(rng, (0.0, share())), "initial_accumulator_value": _pick(rng, (0.0, share()))}
+        return {
+            **common,
+            **eps,
+            "lr_decay": _pick(rng, (0.0, share())),
+            "initial_accumulator_value": _pick(rng, (0.0, share())),
+        }
     if rule == "rmsprop":
-        return {**common, **eps, "alpha": _pick(rng, (0.99, 0.5, share())), "momentum": momentum, "centered": flag()}
+        return {
+            **common,
+            **eps,
+            "alpha": _pick(rng, (0.99, 0.5, share())),
+            "momentum": momentum,
+            "centered": flag(),
+        }
     betas = (_pick(rng, (0.9, 0.0, share(), near_one)), _pick(rng, (0.999, share(), near_one)))
     return {**common, **eps, "betas": betas, "amsgrad": flag()}
 
@@ -125,12 +188,16 @@ class Tally:
     """What was compared, and what came of it."""
 
     count: Counter = field(default_factory=Counter)
-    worst: dict = field(default_factory=dict)  # (side, dtype, equation): the largest error as a share of what is allowed, true and wide
+    # (side, dtype, equation): the largest error as a share of what is allowed, true and
+    # wide
+    worst: dict = field(default_factory=dict)
     broken: list = field(default_factory=list)
 
 
 def judge(cases, seed=0):
-    """Hold one random entry of every statement of the random runs `cases` against the truth. A run is drawn again where it is refused."""
+    """Hold one random entry of every statement of the random runs `cases` against the
+    truth. A run is drawn again where it is refused.
+    """
     tally = Tally()
     for case in cases:
         rng = np.random.default_rng([seed, case])
@@ -138,11 +205,22 @@ def judge(cases, seed=0):
         tally.count.update(runs=1, refused=refused)
         for step, side, record in run:
             for statement in statements(record):
-                judged = np.argwhere(statement.claim.judged) if statement.claim and statement.got is not None else []
+                judged = (
+                    np.argwhere(statement.claim.judged)
+                    if statement.claim and statement.got is not None
+                    else []
+                )
                 tally.count["statements"] += 1
                 if len(judged):
                     index = tuple(int(i) for i in _pick(rng, judged))
-                    _compare(tally, f"run {case} of seed {seed}, step {step}", side, record, statement, index)
+                    _compare(
+                        tally,
+                        f"run {case} of seed {seed}, step {step}",
+                        side,
+                        record,
+                        statement,
+                        index,
+                    )
     return tally
 
 
@@ -155,22 +233,31 @@ def _compare(tally, where, side, record, statement, index):
     true, wide = shares(record, statement, index)
     kind = side, record.spec.dtype, _kind(record, statement)
     tally.worst[kind] = tuple(map(max, tally.worst.get(kind, (0.0, 0.0)), (true, wide)))
-    for what, share, array in (("got", true, statement.got), ("the exact value", wide, statement.claim.exact)):
+    for what, share, array in (
+        ("got", true, statement.got),
+        ("the exact value", wide, statement.claim.exact),
+    ):
         if not share <= 1.0:
             value = truth(record, statement.equation, statement.layer, statement.quantity, index)
             tally.broken.append(
-                f"{where}, {side}: {statement.equation}, layer {statement.layer}, {statement.quantity}{list(index)}: {what} is "
-                f"{array[index]!r}, truth {mpmath.nstr(value, 25)}, bound {statement.claim.bound[index]}, share {share:.3g}; {record.spec}"
+                f"{where}, {side}: {statement.equation}, layer {statement.layer}, "
+                f"{statement.quantity}{list(index)}: {what} is "
+                f"{array[index]!r}, truth {mpmath.nstr(value, 25)}, bound "
+                f"{statement.claim.bound[index]}, share {share:.3g}; {record.spec}"
             )
 
 
 def shares(record, statement, index):
-    """The true error of what was got as a share of its bound, and that of the claim's exact value as a share of slack times the bound."""
+    """The true error of what was got as a share of its bound, and that of the claim's
+    exact value as a share of slack times the bound.
+    """
     value = truth(record, statement.equation, statement.layer, statement.quantity, index)
     with mpmath.workdps(DIGITS):
         bound = exact(statement.claim.bound[index])
         slack = mpmath.mpf(FORMATS[record.spec.dtype].slack)
-        return _share(statement.got[index], value, bound), _share(statement.claim.exact[index], value, slack * bound)
+        return _share(statement.got[index], value, bound), _share(
+            statement.claim.exact[index], value, slack * bound
+        )
 
 
 def _share(number, value, allowed):
@@ -188,8 +275,12 @@ def deviates(record, statement, index):
         return a * (1.0 - a) < 1e-12  # BCELoss divides by 1e-12 where this is less
     if statement.equation == "BP1" and spec.loss == "cross_entropy":
         row, y = record.layers[-1].a[index[0]], record.y[index[0]]
-        return bool((row if record.y.ndim == 2 else row[[y]]).min() < 4.0 * np.finfo(row.dtype).tiny)  # 1 / a overflows
-    return bool(spec.hyperparameters.get("centered") and np.isnan(statement.got[index]))  # the root of v - mean^2 < 0
+        # 1 / a overflows
+        return bool(
+            (row if record.y.ndim == 2 else row[[y]]).min() < 4.0 * np.finfo(row.dtype).tiny
+        )
+    # the root of v - mean^2 < 0
+    return bool(spec.hyperparameters.get("centered") and np.isnan(statement.got[index]))
 
 
 def _kind(record, statement):
@@ -197,7 +288,11 @@ def _kind(record, statement):
     if statement.equation == "step":
         return f"{spec.optimizer} {statement.quantity.rpartition(' of ')[0] or 'theta'}"
     loss = spec.loss if statement.equation in ("C", "BP1") else ""
-    activation = spec.activations[statement.layer - 1][0] if statement.equation in ("a", "BP1", "BP2") else ""
+    activation = (
+        spec.activations[statement.layer - 1][0]
+        if statement.equation in ("a", "BP1", "BP2")
+        else ""
+    )
     return " ".join(filter(None, (statement.equation, loss, activation)))
 
 
@@ -209,12 +304,16 @@ def chunk(number):
 
 @pytest.mark.parametrize("number", range(CHUNKS))
 def test_every_bound_contains_the_true_error(number):
-    """What refnet and PyTorch got is within its bound of the truth, and the wider value beside it within slack times the bound."""
+    """What refnet and PyTorch got is within its bound of the truth, and the wider value
+    beside it within slack times the bound.
+    """
     assert chunk(number).broken == []
 
 
 def test_most_of_what_is_drawn_is_judged():
-    """Few runs are refused, few statements are about what overflowed, and hardly any is excused."""
+    """Few runs are refused, few statements are about what overflowed, and hardly any is
+    excused.
+    """
     found = sum((chunk(number).count for number in range(CHUNKS)), Counter())
     assert found["runs"] == CHUNKS * CHUNK
     assert found["refused"] < 0.25 * found["runs"]
@@ -223,7 +322,9 @@ def test_most_of_what_is_drawn_is_judged():
 
 
 def test_every_formula_is_met_on_both_sides():
-    """No activation, pair of loss and output, or vector of a rule's state is left out."""
+    """No activation, pair of loss and output, or vector of a rule's state is left
+    out.
+    """
     pairs = [f"BP1 {loss} {output}" for loss in LOSSES for output in outputs_of(loss)]
     pulled = [f"{equation} {name}" for equation in ("a", "BP2") for name in TRAINABLE]
     steps = [f"{rule} {vector}" for rule in RULES for vector in RULES[rule]]
@@ -234,15 +335,23 @@ def test_every_formula_is_met_on_both_sides():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_share_above_one_is_what_is_off(seed):
-    """Eight bounds off what is right is off, and the next number where the bound is 0; so is an exact value, by its slack."""
+    """Eight bounds off what is right is off, and the next number where the bound is 0;
+    so is an exact value, by its slack.
+    """
     for _, _, record in recorded(np.random.default_rng(seed))[0]:
         slack = FORMATS[record.spec.dtype].slack
         for statement in statements(record):
             claim = statement.claim
-            wrong, rough = (_moved(claim.exact.astype(np.longdouble), 8.0 * part * claim.bound) for part in (1.0, slack))
+            wrong, rough = (
+                _moved(claim.exact.astype(np.longdouble), 8.0 * part * claim.bound)
+                for part in (1.0, slack)
+            )
             for index in map(tuple, np.argwhere(claim.judged)):
                 assert shares(record, replace(statement, got=wrong), index)[0] > 1.0
-                assert shares(record, replace(statement, claim=replace(claim, exact=rough)), index)[1] > 1.0
+                assert (
+                    shares(record, replace(statement, claim=replace(claim, exact=rough)), index)[1]
+                    > 1.0
+                )
 
 
 def _moved(array, by):
@@ -250,44 +359,92 @@ def _moved(array, by):
 
 
 def test_a_wrong_gradient_is_reported(monkeypatch):
-    """A record with another dW breaks BP4, and the step that did not take it, on either side."""
+    """A record with another dW breaks BP4, and the step that did not take it, on either
+    side.
+    """
     honest = recorded
 
     def spoilt(rng):
         run, refused = honest(rng)
-        return [(step, side, replace(record, layers=tuple(map(_other_dW, record.layers)))) for step, side, record in run], refused
+        return [
+            (step, side, replace(record, layers=tuple(map(_other_dW, record.layers))))
+            for step, side, record in run
+        ], refused
 
     monkeypatch.setitem(globals(), "recorded", spoilt)
     broken = {sentence.split(", ")[2] for sentence in judge(range(5)).broken}
-    assert broken == {f"{side}: {equation}" for side in ("refnet", "torch") for equation in ("BP4", "step")}
+    assert broken == {
+        f"{side}: {equation}" for side in ("refnet", "torch") for equation in ("BP4", "step")
+    }
 
 
 def _other_dW(layer):
     return replace(layer, dW=2.0 * np.abs(layer.dW) + 1.0)
 
 
-# truth itself, on short binary fractions, of which Python's arithmetic is exact; no array follows from another
+# truth itself, on short binary fractions, of which Python's arithmetic is exact; no
+# array follows from another
 
 
 X, W1, B1 = [[1, 2], [-3, 0.5]], [[0.5, -1], [2, 0.25], [-1.5, 1]], [0.25, -0.5, 1]
 W2, B2 = [[1, -2, 0.5], [0.75, 3, -1], [2, 0.25, 4], [-1, 3, 0.5]], [0.5, -1, 2, 0.75]
 Y = [[0.5, 0.25, 0.5, 0.25], [1, 0, 0.25, 0.5]]
-Z1, A1, D1 = [[1, -2, 0], [-1, 0.5, 3]], [[0.25, 0.5, 2], [0.75, -1, 0.125]], [[1, 2, 4], [-0.5, 8, 3]]
-Z2, A2, D2 = [[2, 2, 2, 2], [0, 1, -1, 3]], [[0.25, 0.5, 0.125, 0.125], [0.5, 0, 0.25, 1]], [[1, -2, 0.5, 4], [0.25, 3, -1, 2]]
-G = [1 * 1 - 2 * 0.75 + 0.5 * 2 + 4 * -1, 1 * -2 - 2 * 3 + 0.5 * 0.25 + 4 * 3, 1 * 0.5 - 2 * -1 + 0.5 * 4 + 4 * 0.5]  # D2 W2, row 0
+Z1, A1, D1 = (
+    [[1, -2, 0], [-1, 0.5, 3]],
+    [[0.25, 0.5, 2], [0.75, -1, 0.125]],
+    [[1, 2, 4], [-0.5, 8, 3]],
+)
+Z2, A2, D2 = (
+    [[2, 2, 2, 2], [0, 1, -1, 3]],
+    [[0.25, 0.5, 0.125, 0.125], [0.5, 0, 0.25, 1]],
+    [[1, -2, 0.5, 4], [0.25, 3, -1, 2]],
+)
+# D2 W2, row 0
+G = [
+    1 * 1 - 2 * 0.75 + 0.5 * 2 + 4 * -1,
+    1 * -2 - 2 * 3 + 0.5 * 0.25 + 4 * 3,
+    1 * 0.5 - 2 * -1 + 0.5 * 4 + 4 * 0.5,
+]
 
 
-def by_hand(hidden="leaky_relu", output="identity", loss="mse", y=Y, rule="sgd", t=3, settings=None, old=None, new=None):
-    """A record of two layers, 2-3-4, n = 2. dW2[3, 1] and db1[2] are 1/2; vectors of the state hold a number there and NaN elsewhere."""
+def by_hand(
+    hidden="leaky_relu",
+    output="identity",
+    loss="mse",
+    y=Y,
+    rule="sgd",
+    t=3,
+    settings=None,
+    old=None,
+    new=None,
+):
+    """A record of two layers, 2-3-4, n = 2. dW2[3, 1] and db1[2] are 1/2; vectors of
+    the state hold a number there and NaN elsewhere.
+    """
     arrays = [[np.array(part, float) for part in layer] for layer in ((Z1, A1, D1), (Z2, A2, D2))]
     dW2 = np.zeros((4, 3))
     dW2[3, 1] = 0.5
     gradients = [(np.ones((3, 2)), np.array([1, 2, 0.5])), (dW2, np.ones(4))]
-    kinds = tuple((name, {"slope": 0.25} if name == "leaky_relu" else {}) for name in (hidden, output))
-    spec = Spec((2, 3, 4), kinds, loss, rule, {"lr": 0.5, "weight_decay": 0.25, **(settings or {})}, t, "float64")
+    kinds = tuple(
+        (name, {"slope": 0.25} if name == "leaky_relu" else {}) for name in (hidden, output)
+    )
+    spec = Spec(
+        (2, 3, 4),
+        kinds,
+        loss,
+        rule,
+        {"lr": 0.5, "weight_decay": 0.25, **(settings or {})},
+        t,
+        "float64",
+    )
     W, b = (np.array(W1), np.array(W2)), (np.array(B1), np.array(B2))
-    before, after = (Snapshot(W, b, {name: _at_both(value) for name, value in (state or {}).items()}) for state in (old, new))
-    layers = tuple(LayerRecord(*forward, *back) for forward, back in zip(arrays, gradients, strict=True))
+    before, after = (
+        Snapshot(W, b, {name: _at_both(value) for name, value in (state or {}).items()})
+        for state in (old, new)
+    )
+    layers = tuple(
+        LayerRecord(*forward, *back) for forward, back in zip(arrays, gradients, strict=True)
+    )
     return StepRecord(spec, np.array(X), np.array(y), before, layers, 0.0, after)
 
 
@@ -297,7 +454,8 @@ def _at_both(value):
     return vector
 
 
-MIXED = -0.25 * 0.25 + 0.25 * 0.5 - 0.375 * 0.125 - 0.125 * 0.125  # (A2 - Y) A2 of row 0; the rows of Y sum up to 1.5 and 1.75
+# (A2 - Y) A2 of row 0; the rows of Y sum up to 1.5 and 1.75
+MIXED = -0.25 * 0.25 + 0.25 * 0.5 - 0.375 * 0.125 - 0.125 * 0.125
 BY_HAND = [
     (by_hand(), "z", 1, "z", (1, 2), -3 * -1.5 + 0.5 * 1 + 1),
     (by_hand(), "z", 2, "z", (0, 3), 0.25 * -1 + 0.5 * 3 + 2 * 0.5 + 0.75),
@@ -308,18 +466,48 @@ BY_HAND = [
     (by_hand("sigmoid"), "a", 1, "a", (0, 2), 1 / 2),
     (by_hand(output="softmax"), "a", 2, "a", (0, 3), 1 / 4),
     (by_hand(), "C", None, "loss", (), (2 * 0.25**2 + 0.375**2 + 0.125**2 + 2 * 0.5**2) / 8),
-    (by_hand(loss="half_squared_error"), "C", None, "loss", (), (2 * 0.25**2 + 0.375**2 + 0.125**2 + 2 * 0.5**2) / (2 * 2)),
+    (
+        by_hand(loss="half_squared_error"),
+        "C",
+        None,
+        "loss",
+        (),
+        (2 * 0.25**2 + 0.375**2 + 0.125**2 + 2 * 0.5**2) / (2 * 2),
+    ),
     (by_hand(loss="mae"), "C", None, "loss", (), (2 * 0.25 + 0.375 + 0.125 + 2 * 0.5) / 8),
     (by_hand(), "BP1", 2, "delta", (0, 2), 2 * -0.375 / 8),
     (by_hand(loss="half_squared_error"), "BP1", 2, "delta", (0, 2), -0.375 / 2),
-    *((by_hand(loss="mae"), "BP1", 2, "delta", (1, j), sign / 8) for j, sign in enumerate((-1, 0, 0, 1))),
+    *(
+        (by_hand(loss="mae"), "BP1", 2, "delta", (1, j), sign / 8)
+        for j, sign in enumerate((-1, 0, 0, 1))
+    ),
     (by_hand(output="sigmoid"), "BP1", 2, "delta", (0, 2), 2 * -0.375 / 8 * 0.125 * 0.875),
     (by_hand(output="tanh"), "BP1", 2, "delta", (0, 2), 2 * -0.375 / 8 * (1 - 0.125**2)),
-    *((by_hand(output="relu"), "BP1", 2, "delta", (1, j), delta) for j, delta in ((0, 0), (3, 2 * 0.5 / 8))),
-    *((by_hand(output="leaky_relu"), "BP1", 2, "delta", (1, j), delta) for j, delta in ((0, 0.25 * 2 * -0.5 / 8), (3, 2 * 0.5 / 8))),
+    *(
+        (by_hand(output="relu"), "BP1", 2, "delta", (1, j), delta)
+        for j, delta in ((0, 0), (3, 2 * 0.5 / 8))
+    ),
+    *(
+        (by_hand(output="leaky_relu"), "BP1", 2, "delta", (1, j), delta)
+        for j, delta in ((0, 0.25 * 2 * -0.5 / 8), (3, 2 * 0.5 / 8))
+    ),
     (by_hand(output="softmax"), "BP1", 2, "delta", (0, 2), 0.125 * (2 * -0.375 - 2 * MIXED) / 8),
-    (by_hand(output="softmax", loss="cross_entropy"), "BP1", 2, "delta", (0, 1), (0.5 * 1.5 - 0.25) / 2),
-    (by_hand(output="softmax", loss="cross_entropy", y=[3, 0]), "BP1", 2, "delta", (0, 3), (0.125 - 1) / 2),
+    (
+        by_hand(output="softmax", loss="cross_entropy"),
+        "BP1",
+        2,
+        "delta",
+        (0, 1),
+        (0.5 * 1.5 - 0.25) / 2,
+    ),
+    (
+        by_hand(output="softmax", loss="cross_entropy", y=[3, 0]),
+        "BP1",
+        2,
+        "delta",
+        (0, 3),
+        (0.125 - 1) / 2,
+    ),
     (by_hand(output="softmax", loss="cross_entropy", y=[3, 0]), "BP1", 2, "delta", (0, 1), 0.5 / 2),
     (by_hand(output="sigmoid", loss="cross_entropy"), "BP1", 2, "delta", (0, 2), -0.5 * 0.875 / 2),
     (by_hand(output="sigmoid", loss="binary_cross_entropy"), "BP1", 2, "delta", (0, 1), 0.25 / 8),
@@ -327,17 +515,31 @@ BY_HAND = [
     (by_hand(loss="sigmoid_cross_entropy"), "BP1", 2, "delta", (1, 0), (1 / 2 - 1) / 8),
     (by_hand("identity"), "BP2", 1, "delta", (0, 1), G[1]),
     *((by_hand("relu"), "BP2", 1, "delta", (0, j), delta) for j, delta in enumerate((G[0], 0, 0))),
-    *((by_hand("leaky_relu"), "BP2", 1, "delta", (0, j), delta) for j, delta in enumerate((G[0], 0.25 * G[1], 0.25 * G[2]))),
+    *(
+        (by_hand("leaky_relu"), "BP2", 1, "delta", (0, j), delta)
+        for j, delta in enumerate((G[0], 0.25 * G[1], 0.25 * G[2]))
+    ),
     (by_hand("sigmoid"), "BP2", 1, "delta", (0, 0), G[0] * 0.25 * 0.75),
     (by_hand("tanh"), "BP2", 1, "delta", (0, 0), G[0] * (1 - 0.25**2)),
-    (by_hand("softmax"), "BP2", 1, "delta", (0, 1), 0.5 * (G[1] - (G[0] * 0.25 + G[1] * 0.5 + G[2] * 2))),
+    (
+        by_hand("softmax"),
+        "BP2",
+        1,
+        "delta",
+        (0, 1),
+        0.5 * (G[1] - (G[0] * 0.25 + G[1] * 0.5 + G[2] * 2)),
+    ),
     (by_hand(), "BP3", 2, "db", (2,), 0.5 - 1),
     (by_hand(), "BP4", 2, "dW", (3, 1), 4 * 0.5 + 2 * -1),
     (by_hand(), "BP4", 1, "dW", (2, 0), 4 * 1 + 3 * -3),
 ]
 
-D, SGD = 0.5 + 0.25 * 3, {"momentum": 0.5, "dampening": 0.25, "nesterov": False}  # d of W2[3, 1], which is 3
-ADAGRAD, ADAM = {"lr_decay": 0.5, "eps": 0.5, "initial_accumulator_value": 0.75}, {"betas": (0.5, 0.75), "eps": 0.5, "amsgrad": False}
+# d of W2[3, 1], which is 3
+D, SGD = 0.5 + 0.25 * 3, {"momentum": 0.5, "dampening": 0.25, "nesterov": False}
+ADAGRAD, ADAM = (
+    {"lr_decay": 0.5, "eps": 0.5, "initial_accumulator_value": 0.75},
+    {"betas": (0.5, 0.75), "eps": 0.5, "amsgrad": False},
+)
 RMSPROP = {"alpha": 0.75, "eps": 0.5, "momentum": 0, "centered": False}
 CENTERED = {**RMSPROP, "momentum": 0.5, "centered": True}
 V3 = 1.5**2 * (1 - 0.75**3)  # a v that bias correction takes to 1.5^2 at t = 3
@@ -354,23 +556,83 @@ STEPS = [  # rule, settings, old state, new state, quantity, expected
     ("rmsprop", CENTERED, {}, {"momentum_buffer": 2}, "W", 3 - 0.5 * 2),
     ("rmsprop", RMSPROP, {"square_avg": 2}, {}, "square_avg of W", 0.75 * 2 + 0.25 * D**2),
     ("rmsprop", CENTERED, {"grad_avg": 2}, {}, "grad_avg of W", 0.75 * 2 + 0.25 * D),
-    ("rmsprop", CENTERED, {"momentum_buffer": 2}, {"square_avg": 2.5, "grad_avg": 0.5}, "momentum_buffer of W", 0.5 * 2 + D / (1.5 + 0.5)),
-    ("rmsprop", CENTERED, {"momentum_buffer": 2}, {"square_avg": 0.5, "grad_avg": 1}, "momentum_buffer of W", 0.5 * 2 + D / 0.5),
-    ("adam", ADAM, {}, {"exp_avg": 2 * (1 - 0.5**3), "exp_avg_sq": V3}, "W", 3 - 0.5 * 2 / (1.5 + 0.5)),
-    ("adam", {**ADAM, "amsgrad": True}, {}, {"exp_avg": 1.75, "exp_avg_sq": 9, "max_exp_avg_sq": V3}, "W", 3 - 0.5 * 2 / (1.5 + 0.5)),
+    (
+        "rmsprop",
+        CENTERED,
+        {"momentum_buffer": 2},
+        {"square_avg": 2.5, "grad_avg": 0.5},
+        "momentum_buffer of W",
+        0.5 * 2 + D / (1.5 + 0.5),
+    ),
+    (
+        "rmsprop",
+        CENTERED,
+        {"momentum_buffer": 2},
+        {"square_avg": 0.5, "grad_avg": 1},
+        "momentum_buffer of W",
+        0.5 * 2 + D / 0.5,
+    ),
+    (
+        "adam",
+        ADAM,
+        {},
+        {"exp_avg": 2 * (1 - 0.5**3), "exp_avg_sq": V3},
+        "W",
+        3 - 0.5 * 2 / (1.5 + 0.5),
+    ),
+    (
+        "adam",
+        {**ADAM, "amsgrad": True},
+        {},
+        {"exp_avg": 1.75, "exp_avg_sq": 9, "max_exp_avg_sq": V3},
+        "W",
+        3 - 0.5 * 2 / (1.5 + 0.5),
+    ),
     ("adam", ADAM, {"exp_avg": 2}, {}, "exp_avg of W", 0.5 * 2 + 0.5 * D),
     ("adam", ADAM, {"exp_avg_sq": 2}, {}, "exp_avg_sq of W", 0.75 * 2 + 0.25 * D**2),
-    *(("adam", ADAM, {"max_exp_avg_sq": 4 - v}, {"exp_avg_sq": v}, "max_exp_avg_sq of W", 3) for v in (1, 3)),
-    ("adamw", ADAM, {}, {"exp_avg": 1.75, "exp_avg_sq": V3}, "W", (1 - 0.5 * 0.25) * 3 - 0.5 * 2 / (1.5 + 0.5)),
+    *(
+        ("adam", ADAM, {"max_exp_avg_sq": 4 - v}, {"exp_avg_sq": v}, "max_exp_avg_sq of W", 3)
+        for v in (1, 3)
+    ),
+    (
+        "adamw",
+        ADAM,
+        {},
+        {"exp_avg": 1.75, "exp_avg_sq": V3},
+        "W",
+        (1 - 0.5 * 0.25) * 3 - 0.5 * 2 / (1.5 + 0.5),
+    ),
     ("adamw", ADAM, {}, {}, "exp_avg of W", 0.5 * 0.5),
     ("adamw", ADAM, {}, {}, "exp_avg_sq of W", 0.25 * 0.5**2),
 ]
-BY_HAND += [(by_hand(rule=rule, settings=h, old=old, new=new), "step", 2, what, (3, 1), value) for rule, h, old, new, what, value in STEPS]
+BY_HAND += [
+    (by_hand(rule=rule, settings=h, old=old, new=new), "step", 2, what, (3, 1), value)
+    for rule, h, old, new, what, value in STEPS
+]
 BY_HAND += [  # b1[2] is 1
     (by_hand(settings=SGD, new={"momentum_buffer": 2}), "step", 1, "b", (2,), 1 - 0.5 * 2),
-    (by_hand(settings=SGD, old={"momentum_buffer": 2}), "step", 1, "momentum_buffer of b", (2,), 0.5 * 2 + 0.75 * (0.5 + 0.25 * 1)),
-    (by_hand(rule="adam", t=1, settings={**ADAM, "weight_decay": 0, "eps": 1.5}, new={"exp_avg": 0.25, "exp_avg_sq": 0.0625}),
-     "step", 1, "b", (2,), 1 - 0.5 * 0.5 / (0.5 + 1.5)),  # the first step of Adam is lr g / (|g| + eps)
+    (
+        by_hand(settings=SGD, old={"momentum_buffer": 2}),
+        "step",
+        1,
+        "momentum_buffer of b",
+        (2,),
+        0.5 * 2 + 0.75 * (0.5 + 0.25 * 1),
+    ),
+    (
+        by_hand(
+            rule="adam",
+            t=1,
+            settings={**ADAM, "weight_decay": 0, "eps": 1.5},
+            new={"exp_avg": 0.25, "exp_avg_sq": 0.0625},
+        ),
+        # the first step of Adam is lr g / (|g| + eps)
+        "step",
+        1,
+        "b",
+        (2,),
+        1 - 0.5 * 0.5 / (0.5 + 1.5),
+    ),
 ]
 
 
@@ -381,11 +643,16 @@ def test_truth_is_what_the_hand_works_out(record, equation, layer, quantity, ind
 
 
 def decimals():
-    """What takes exp and log, in another library's arithmetic; a log of 0 counts as -100."""
+    """What takes exp and log, in another library's arithmetic; a log of 0 counts as
+    -100.
+    """
     e, ln = (lambda x: Decimal(x).exp()), (lambda x: Decimal(x).ln())
     half, odds, cost = Decimal(1) / 2, e(0) + e(1) + e(-1) + e(3), ("C", None, "loss", ())
     entropy = Decimal(23) / 4 * ln(2) - Decimal(5) / 4 * (ln(0.75) + ln(0.875)) + 50
-    logits = sum(ln(1 + e(a)) - Decimal(y * a) for a, y in zip(A2[0] + A2[1], Y[0] + Y[1], strict=True))  # log(1 + e^a) - y a
+    # log(1 + e^a) - y a
+    logits = sum(
+        ln(1 + e(a)) - Decimal(y * a) for a, y in zip(A2[0] + A2[1], Y[0] + Y[1], strict=True)
+    )
     rows = ln(e(0.25) + e(0.5) + 2 * e(0.125)) - half, ln(e(0.5) + 1 + e(0.25) + e(1)) - 1
     return [
         (by_hand("sigmoid"), "a", 1, "a", (0, 1), 1 / (1 + e(2))),
@@ -396,16 +663,35 @@ def decimals():
         (by_hand(loss="binary_cross_entropy"), *cost, entropy / 8),
         (by_hand(loss="softmax_cross_entropy", y=[1, 3]), *cost, sum(rows) / 2),
         (by_hand(loss="sigmoid_cross_entropy"), *cost, logits / 8),
-        (by_hand(loss="softmax_cross_entropy"), "BP1", 2, "delta", (1, 3), (e(3) / odds * 7 / 4 - half) / 2),
-        (by_hand(loss="sigmoid_cross_entropy"), "BP1", 2, "delta", (1, 3), (1 / (1 + e(-3)) - half) / 8),
+        (
+            by_hand(loss="softmax_cross_entropy"),
+            "BP1",
+            2,
+            "delta",
+            (1, 3),
+            (e(3) / odds * 7 / 4 - half) / 2,
+        ),
+        (
+            by_hand(loss="sigmoid_cross_entropy"),
+            "BP1",
+            2,
+            "delta",
+            (1, 3),
+            (1 / (1 + e(-3)) - half) / 8,
+        ),
     ]
 
 
 def test_truth_has_fifty_digits():
-    """Fewer than 100 roundings of 50 digits on numbers below 10, which agree with Python's decimals to 47 of them."""
+    """Fewer than 100 roundings of 50 digits on numbers below 10, which agree with
+    Python's decimals to 47 of them.
+    """
     with localcontext(prec=70), mpmath.workdps(70):
         for record, equation, layer, quantity, index, expected in decimals():
-            assert abs(truth(record, equation, layer, quantity, index) - mpmath.mpf(str(expected))) < mpmath.mpf(10) ** -47
+            assert (
+                abs(truth(record, equation, layer, quantity, index) - mpmath.mpf(str(expected)))
+                < mpmath.mpf(10) ** -47
+            )
 
 
 SILENT, BARE = replace(by_hand(), layers=(LayerRecord(),) * 2), replace(by_hand(), after=None)
@@ -414,12 +700,42 @@ SILENT, BARE = replace(by_hand(), layers=(LayerRecord(),) * 2), replace(by_hand(
 @pytest.mark.parametrize(
     ("record", "equation", "layer", "quantity", "sentence"),
     [
-        (by_hand(), "BP5", 1, "delta", "quantity has ('BP5', 'delta'), expected one of ('z', 'z'), ('a', 'a'), "),
-        (by_hand(), "step", 1, "exp_avg of W", "vector has 'exp_avg', expected one of 'theta', 'momentum_buffer'"),
+        (
+            by_hand(),
+            "BP5",
+            1,
+            "delta",
+            "quantity has ('BP5', 'delta'), expected one of ('z', 'z'), ('a', 'a'), ",
+        ),
+        (
+            by_hand(),
+            "step",
+            1,
+            "exp_avg of W",
+            "vector has 'exp_avg', expected one of 'theta', 'momentum_buffer'",
+        ),
         (by_hand(settings=SGD), "step", 1, "w", "array has 'w', expected one of 'W', 'b'"),
-        (by_hand("heaviside"), "BP2", 1, "delta", "activation has 'heaviside', expected one of 'identity', "),
-        (by_hand(output="tanh", loss="cross_entropy"), "BP1", 2, "delta", "loss behind tanh has 'cross_entropy', expected one of 'mse', "),
-        (BARE, "step", 1, "W", "record shows nothing after the step, expected W, b and the optimizer's state"),
+        (
+            by_hand("heaviside"),
+            "BP2",
+            1,
+            "delta",
+            "activation has 'heaviside', expected one of 'identity', ",
+        ),
+        (
+            by_hand(output="tanh", loss="cross_entropy"),
+            "BP1",
+            2,
+            "delta",
+            "loss behind tanh has 'cross_entropy', expected one of 'mse', ",
+        ),
+        (
+            BARE,
+            "step",
+            1,
+            "W",
+            "record shows nothing after the step, expected W, b and the optimizer's state",
+        ),
         (SILENT, "z", 2, "z", "layer 1 has no a, expected a record that shows it"),
     ],
 )

@@ -1,8 +1,11 @@
-"""The worked examples that others published, digit by digit, by refnet and by its PyTorch twin.
+"""The worked examples that others published, digit by digit, by refnet and by its
+PyTorch twin.
 
-Every published figure is a string as it was printed. The computed value, written with the same number of digits, equals that string:
-nothing is "close". Where the publication itself is off, an erratum holds the printed figure, the right one and the reason, and where the
-reason is a mistake in the computation, a test makes that mistake and gets the printed figure.
+Every published figure is a string as it was printed. The computed value, written with
+the same number of digits, equals that string: nothing is "close". Where the publication
+itself is off, an erratum holds the printed figure, the right one and the reason, and
+where the reason is a mistake in the computation, a test makes that mistake and gets the
+printed figure.
 """
 
 from collections.abc import Callable
@@ -26,24 +29,33 @@ _FULLY_CONNECTED = "Stanford CS231n, assignment 2, FullyConnectedNets.ipynb"
 
 SOURCES = {
     MAZUR: (
-        "Matt Mazur, A Step by Step Backpropagation Example (2015), weights only, biases not updated; nine significant digits of every "
-        "quantity in mcp-tool-shop-org/backprop-trace, fixtures/mazur.golden.jsonl, which prints the descent direction -dE/d..."
+        "Matt Mazur, A Step by Step Backpropagation Example (2015), weights only, biases not "
+        "updated; nine significant digits of every "
+        "quantity in mcp-tool-shop-org/backprop-trace, fixtures/mazur.golden.jsonl, which prints "
+        "the descent direction -dE/d..."
     ),
     "cs231n-affine": f"{_FULLY_CONNECTED}, affine_forward check",
-    "cs231n-sgd": "Tyler Yep, edutorch, tests/optim/sgd_test.py, on the inputs of CS231n's checks of the other rules",
+    "cs231n-sgd": "Tyler Yep, edutorch, tests/optim/sgd_test.py, on the inputs of CS231n's checks of the "
+    "other rules",
     "cs231n-sgd-momentum": f"{_FULLY_CONNECTED}, sgd_momentum check",
     "cs231n-rmsprop": f"{_FULLY_CONNECTED}, rmsprop check",
     SKLEARN: "scikit-learn 1.9.1, sklearn/neural_network/tests/test_mlp.py, the comment in test_fit",
     COURSERA: "deeplearning.ai, Improving Deep Neural Networks, week 1, Gradient Checking assignment",
-    "onnx-momentum": "ONNX, onnx/backend/test/case/node/momentum.py, export_momentum: inputs and rule, the figures being what they give",
+    "onnx-momentum": "ONNX, onnx/backend/test/case/node/momentum.py, export_momentum: inputs and rule, the "
+    "figures being what they give",
     "onnx-nesterov": "ONNX, onnx/backend/test/case/node/momentum.py, export_nesterov_momentum: likewise",
     "onnx-adam": "ONNX, onnx/backend/test/case/node/adam.py, export_adam: likewise",
 }
-LEFT_OUT = {"onnx-adam": "its step T = 0 corrects no bias, and steps here count from t = 1, where the bias is corrected"}
+LEFT_OUT = {
+    "onnx-adam": "its step T = 0 corrects no bias, and steps here count from t = 1, where the bias is "
+    "corrected"
+}
 
 
 def as_printed(value: Any, printed: Any) -> Any:
-    """The value rounded to as many digits as the printed figure has, in its notation; arrays entry by entry."""
+    """The value rounded to as many digits as the printed figure has, in its notation;
+    arrays entry by entry.
+    """
     if not isinstance(printed, str):
         return tuple(as_printed(v, p) for v, p in zip(value, printed, strict=True))
     mantissa, exponent, _ = printed.partition("e")
@@ -51,7 +63,9 @@ def as_printed(value: Any, printed: Any) -> Any:
 
 
 def as_numpy_prints(value: Any, printed: Any) -> Any:
-    """The value as NumPy prints it: eight decimals, trailing zeros dropped; arrays entry by entry."""
+    """The value as NumPy prints it: eight decimals, trailing zeros dropped; arrays
+    entry by entry.
+    """
     if not isinstance(printed, str):
         return tuple(as_numpy_prints(v, p) for v, p in zip(value, printed, strict=True))
     return np.format_float_positional(value, precision=8, unique=False, trim="-")
@@ -59,7 +73,9 @@ def as_numpy_prints(value: Any, printed: Any) -> Any:
 
 @dataclass(frozen=True)
 class Figure:
-    """A published figure, the run that shows it, and where in the record of its step it stands."""
+    """A published figure, the run that shows it, and where in the record of its step it
+    stands.
+    """
 
     example: str
     name: str
@@ -80,12 +96,18 @@ class Erratum(Figure):
     because: str = ""
 
 
-def record(side: str, net: refnet.Network, x: Any, y: Any, loss: refnet.Loss, optimizer: refnet.Optimizer) -> parity.StepRecord:
-    """The record of one step, by refnet or by its PyTorch twin; neither sees the other."""
+def record(
+    side: str, net: refnet.Network, x: Any, y: Any, loss: refnet.Loss, optimizer: refnet.Optimizer
+) -> parity.StepRecord:
+    """The record of one step, by refnet or by its PyTorch twin; neither sees the
+    other.
+    """
     if side == "refnet":
         return parity.record_refnet(net, x, y, loss, optimizer)
     model = parity.twin(net)
-    return parity.record_torch(model, x, y, parity.twin_loss(loss), parity.twin_optimizer(optimizer, model))
+    return parity.record_torch(
+        model, x, y, parity.twin_loss(loss), parity.twin_optimizer(optimizer, model)
+    )
 
 
 def network(W: Any, b: Any, *activations: str) -> refnet.Network:
@@ -113,13 +135,22 @@ def mazur(side):
 
 @cache
 def mazur_one_output(side, k):
-    """The step of the network that has output k alone, whose cost is the error of that output."""
-    return mazur_record(side, [MAZUR_W[0], MAZUR_W[1][k : k + 1]], [MAZUR_B[0], MAZUR_B[1][k : k + 1]], MAZUR_Y[:, k : k + 1])
+    """The step of the network that has output k alone, whose cost is the error of that
+    output.
+    """
+    return mazur_record(
+        side,
+        [MAZUR_W[0], MAZUR_W[1][k : k + 1]],
+        [MAZUR_B[0], MAZUR_B[1][k : k + 1]],
+        MAZUR_Y[:, k : k + 1],
+    )
 
 
 @cache
 def mazur_after(side):
-    """The step that follows, from the new weights and, as in the example, the old biases."""
+    """The step that follows, from the new weights and, as in the example, the old
+    biases.
+    """
     first = mazur(side)
     return mazur_record(side, first.after.W, first.before.b)
 
@@ -133,9 +164,11 @@ def mazur_after_with_biases(side):
 
 @cache
 def mazur_trained(steps, *, late=False):
-    """The network after so many steps of refnet on the weights alone; `late` makes the mistake that made the published errors.
+    """The network after so many steps of refnet on the weights alone; `late` makes the
+    mistake that made the published errors.
 
-    The mistake: W2 is updated first, and the deltas of the hidden layer are then taken back through the new W2.
+    The mistake: W2 is updated first, and the deltas of the hidden layer are then taken
+    back through the new W2.
     """
     net, loss = network(MAZUR_W, MAZUR_B, "sigmoid", "sigmoid"), refnet.HalfSquaredError()
     hidden, output = net.layers
@@ -171,25 +204,80 @@ MAZUR_FIGURES = [
         ("E_o1", "0.274811083", partial(mazur_one_output, k=0), lambda r: r.loss),
         ("E_o2", "0.023560026", partial(mazur_one_output, k=1), lambda r: r.loss),
         ("E_total", "0.298371109", mazur, lambda r: r.loss),
-        ("dE/dout_o1", "0.74136507", mazur, lambda r: (r.layers[1].delta[0] / slope(r.layers[1]))[0]),
-        ("dout_o1/dnet_o1", "0.186815602", mazur, lambda r: (r.layers[1].delta / (r.layers[1].a - r.y))[0, 0]),
+        (
+            "dE/dout_o1",
+            "0.74136507",
+            mazur,
+            lambda r: (r.layers[1].delta[0] / slope(r.layers[1]))[0],
+        ),
+        (
+            "dout_o1/dnet_o1",
+            "0.186815602",
+            mazur,
+            lambda r: (r.layers[1].delta / (r.layers[1].a - r.y))[0, 0],
+        ),
         ("delta_o1", "0.138498562", mazur, lambda r: r.layers[1].delta[0, 0]),
-        ("dE_o1/dout_h1", "0.055399425", mazur, lambda r: r.layers[1].delta[0, 0] * r.before.W[1][0, 0]),
-        ("dE/dout_h1", "0.036350306", mazur, lambda r: (r.layers[0].delta[0] / slope(r.layers[0]))[0]),
-        ("dout_h1/dnet_h1", "0.241300709", mazur, lambda r: (r.layers[0].delta / (r.layers[1].delta @ r.before.W[1]))[0, 0]),
+        (
+            "dE_o1/dout_h1",
+            "0.055399425",
+            mazur,
+            lambda r: r.layers[1].delta[0, 0] * r.before.W[1][0, 0],
+        ),
+        (
+            "dE/dout_h1",
+            "0.036350306",
+            mazur,
+            lambda r: (r.layers[0].delta[0] / slope(r.layers[0]))[0],
+        ),
+        (
+            "dout_h1/dnet_h1",
+            "0.241300709",
+            mazur,
+            lambda r: (r.layers[0].delta / (r.layers[1].delta @ r.before.W[1]))[0, 0],
+        ),
         ("dE/dw5", "0.082167041", mazur, lambda r: r.layers[1].dW[0, 0]),
         ("dE/dw1", "0.000438568", mazur, lambda r: r.layers[0].dW[0, 0]),
-        ("new W2", (("0.35891648", "0.408666186"), ("0.511301270", "0.561370121")), mazur, lambda r: r.after.W[1]),
-        ("new W1", (("0.149780716", "0.19956143"), ("0.24975114", "0.29950229")), mazur, lambda r: r.after.W[0]),
+        (
+            "new W2",
+            (("0.35891648", "0.408666186"), ("0.511301270", "0.561370121")),
+            mazur,
+            lambda r: r.after.W[1],
+        ),
+        (
+            "new W1",
+            (("0.149780716", "0.19956143"), ("0.24975114", "0.29950229")),
+            mazur,
+            lambda r: r.after.W[0],
+        ),
         # nine significant digits, and the descent direction, from backprop-trace
         ("net_o, again", ("1.10590597", "1.22492140"), mazur, lambda r: r.layers[1].z[0]),
         ("E_o2, again", "0.0235600256", partial(mazur_one_output, k=1), lambda r: r.loss),
         ("-delta_o", ("-0.138498562", "0.0380982365"), mazur, lambda r: -r.layers[1].delta[0]),
         ("-delta_h", ("-0.00877135469", "-0.00995425471"), mazur, lambda r: -r.layers[0].delta[0]),
-        ("-dW2", (("-0.0821670406", "-0.0826676278"), ("0.0226025405", "0.0227402422")), mazur, lambda r: -r.layers[1].dW),
-        ("-dW1", (("-0.000438567734", "-0.000877135469"), ("-0.000497712735", "-0.000995425471")), mazur, lambda r: -r.layers[0].dW),
-        ("out_h after the step", ("0.593256764", "0.596869409"), mazur_after, lambda r: r.layers[0].a[0]),
-        ("out_o after the step", ("0.742088111", "0.775284968"), mazur_after, lambda r: r.layers[1].a[0]),
+        (
+            "-dW2",
+            (("-0.0821670406", "-0.0826676278"), ("0.0226025405", "0.0227402422")),
+            mazur,
+            lambda r: -r.layers[1].dW,
+        ),
+        (
+            "-dW1",
+            (("-0.000438567734", "-0.000877135469"), ("-0.000497712735", "-0.000995425471")),
+            mazur,
+            lambda r: -r.layers[0].dW,
+        ),
+        (
+            "out_h after the step",
+            ("0.593256764", "0.596869409"),
+            mazur_after,
+            lambda r: r.layers[0].a[0],
+        ),
+        (
+            "out_o after the step",
+            ("0.742088111", "0.775284968"),
+            mazur_after,
+            lambda r: r.layers[1].a[0],
+        ),
         ("E_total after the step", "0.291027774", mazur_after, lambda r: r.loss),
     ]
 ]
@@ -206,10 +294,38 @@ MAZUR_ERRATA = [
             lambda r: r.layers[1].delta[0, 1] * r.before.W[1][1, 0],
             "half of -0.038098237, a figure already rounded, was rounded up once more",
         ),
-        ("E_total after the step", "0.291027924", "0.291027774", mazur_after, lambda r: r.loss, _LATE),
-        ("out_o1 after 10,000 steps", "0.015912196", "0.015913620", MAZUR_10000, lambda r: r.layers[1].a[0, 0], _LATE),
-        ("out_o2 after 10,000 steps", "0.984065734", "0.984064274", MAZUR_10000, lambda r: r.layers[1].a[0, 1], _LATE),
-        ("E_total after 10,000 steps", "0.0000351085", "0.0000351019", MAZUR_10000, lambda r: r.loss, f"{_LATE}, and a 1 slipped in"),
+        (
+            "E_total after the step",
+            "0.291027924",
+            "0.291027774",
+            mazur_after,
+            lambda r: r.loss,
+            _LATE,
+        ),
+        (
+            "out_o1 after 10,000 steps",
+            "0.015912196",
+            "0.015913620",
+            MAZUR_10000,
+            lambda r: r.layers[1].a[0, 0],
+            _LATE,
+        ),
+        (
+            "out_o2 after 10,000 steps",
+            "0.984065734",
+            "0.984064274",
+            MAZUR_10000,
+            lambda r: r.layers[1].a[0, 1],
+            _LATE,
+        ),
+        (
+            "E_total after 10,000 steps",
+            "0.0000351085",
+            "0.0000351019",
+            MAZUR_10000,
+            lambda r: r.loss,
+            f"{_LATE}, and a 1 slipped in",
+        ),
     ]
 ]
 
@@ -220,33 +336,45 @@ MAZUR_ERRATA = [
     [
         (1, "0.291027924", lambda r: r.loss),
         (10_000, ("0.015912196", "0.984065734"), lambda r: r.layers[1].a[0]),
-        (10_000, "0.000035085", lambda r: r.loss),  # as the post first had it; today it reads 0.0000351085
+        # as the post first had it; today it reads 0.0000351085
+        (10_000, "0.000035085", lambda r: r.loss),
     ],
     ids=["E_total after the step", "out_o after 10,000 steps", "E_total after 10,000 steps"],
 )
 def test_mazur_errata_are_what_deltas_through_updated_weights_give(side, steps, printed, read):
-    """Taking the hidden deltas back through the already updated W2 gives the three odd figures of the post, digit by digit."""
+    """Taking the hidden deltas back through the already updated W2 gives the three odd
+    figures of the post, digit by digit.
+    """
     assert as_printed(read(mazur_step_after(side, steps, late=True)), printed) == printed
 
 
 def test_mazur_contribution_is_rounded_twice():
-    """Half of the delta printed with nine decimals lies on a tie, which the post rounds away from zero."""
+    """Half of the delta printed with nine decimals lies on a tie, which the post rounds
+    away from zero.
+    """
     half = Decimal("-0.038098237") * Decimal("0.5")
     assert str(half.quantize(Decimal("1e-9"), ROUND_HALF_UP)) == "-0.019049119"
 
 
 @pytest.mark.parametrize("side", SIDES)
 def test_mazur_error_is_smaller_where_biases_are_updated_too(side):
-    """A step on weights and biases leaves the error 0.28047144679, which is no figure of the post."""
+    """A step on weights and biases leaves the error 0.28047144679, which is no figure
+    of the post.
+    """
     assert as_printed(mazur_after_with_biases(side).loss, "0.28047144679") == "0.28047144679"
 
 
 @pytest.mark.parametrize("side", SIDES)
 def test_mazur_figures_after_10000_steps_in_full(side):
-    """Ten thousand steps on the weights alone leave the error 3.5101878e-05 and the outputs .01591362 and .98406427."""
+    """Ten thousand steps on the weights alone leave the error 3.5101878e-05 and the
+    outputs .01591362 and .98406427.
+    """
     last = MAZUR_10000(side)
     assert as_printed(last.loss, "3.5101878e-05") == "3.5101878e-05"
-    assert as_printed(last.layers[1].a[0], ("0.01591362", "0.98406427")) == ("0.01591362", "0.98406427")
+    assert as_printed(last.layers[1].a[0], ("0.01591362", "0.98406427")) == (
+        "0.01591362",
+        "0.98406427",
+    )
 
 
 SKLEARN_X, SKLEARN_Y = [[0.6, 0.8, 0.7]], [[0]]
@@ -256,13 +384,17 @@ SKLEARN_DECIMALS = 3  # that its test compares
 
 def sklearn_record(side, W, b, weight_decay=0.0):
     """One step of the example from the given weights and biases."""
-    net, rule = network(W, b, "sigmoid", "sigmoid"), refnet.SGD(lr=SKLEARN_LR, weight_decay=weight_decay)
+    net, rule = (
+        network(W, b, "sigmoid", "sigmoid"),
+        refnet.SGD(lr=SKLEARN_LR, weight_decay=weight_decay),
+    )
     return record(side, net, SKLEARN_X, SKLEARN_Y, refnet.BinaryCrossEntropy(), rule)
 
 
-# scikit-learn's alpha decays the weights alone, divided by the batch size, here 1. Our weight_decay decays the biases too. In one step no
-# new value depends on another one: gradients are taken before, at the old weights. So W of the step with decay and b of the step
-# without are what a step with decay on W alone gives.
+# scikit-learn's alpha decays the weights alone, divided by the batch size, here 1. Our
+# weight_decay decays the biases too. In one step no new value depends on another one:
+# gradients are taken before, at the old weights. So W of the step with decay and b of
+# the step without are what a step with decay on W alone gives.
 _SKLEARN_START = [[[0.1, 0.3, 0.5], [0.2, 0.1, 0.0]], [[0.1, 0.2]]], [[0.1, 0.1], [1.0]]
 
 
@@ -280,19 +412,28 @@ def sklearn_biases(side):
 
 @cache
 def sklearn_after(side):
-    """The step that follows, from the new weights of the one and the new biases of the other."""
+    """The step that follows, from the new weights of the one and the new biases of the
+    other.
+    """
     return sklearn_record(side, sklearn_weights(side).after.W, sklearn_biases(side).after.b)
 
 
 def decayed(r):
-    """dW1 + alpha W1 as the step had it, in scikit-learn's layout, (fan_in, fan_out)."""
+    """dW1 + alpha W1 as the step had it, in scikit-learn's layout, (fan_in,
+    fan_out).
+    """
     return (r.before.W[0] - r.after.W[0]).T / SKLEARN_LR
 
 
 SKLEARN_FIGURES = [
     Figure(SKLEARN, name, printed, run, read)
     for name, printed, run, read in [
-        ("h", ("0.679178699175393", "0.574442516811659"), sklearn_biases, lambda r: r.layers[0].a[0]),
+        (
+            "h",
+            ("0.679178699175393", "0.574442516811659"),
+            sklearn_biases,
+            lambda r: r.layers[0].a[0],
+        ),
         ("d21", "0.765", sklearn_biases, lambda r: r.layers[1].delta[0, 0]),
         ("d12", "0.0374", sklearn_biases, lambda r: r.layers[0].delta[0, 1]),
         ("W1grad11", "0.0200", sklearn_weights, lambda r: decayed(r)[0, 0]),
@@ -319,15 +460,78 @@ SKLEARN_ERRATA = [
             lambda r: r.layers[1].a[0, 0],
             "h was rounded to three digits before it was used",
         ),
-        ("d11", "0.01667", "0.01668", sklearn_biases, lambda r: r.layers[0].delta[0, 0], "it was cut off, not rounded"),
-        ("new W1_12", "0.195756", "0.195755", sklearn_weights, lambda r: r.after.W[0][1, 0], _FEW_DIGITS),
-        ("new W1_21", "0.2956664", "0.2956657", sklearn_weights, lambda r: r.after.W[0][0, 1], _FEW_DIGITS),
-        ("new W1_22", "0.096008", "0.096006", sklearn_weights, lambda r: r.after.W[0][1, 1], _FEW_DIGITS),
-        ("new W1_31", "0.4939998", "0.49383248", sklearn_weights, lambda r: r.after.W[0][0, 2], _WRONG_INPUT),
-        ("new W1_32", "-0.002244", "-0.00261970", sklearn_weights, lambda r: r.after.W[0][1, 2], _WRONG_INPUT),
-        ("new W2_1", "0.04706", "0.04701", sklearn_weights, lambda r: r.after.W[1][0, 0], _FEW_DIGITS),
-        ("new W2_2", "0.154089", "0.154029", sklearn_weights, lambda r: r.after.W[1][0, 1], _FEW_DIGITS),
-        ("new b1_1", "0.098333", "0.098332", sklearn_biases, lambda r: r.after.b[0][0], _FEW_DIGITS),
+        (
+            "d11",
+            "0.01667",
+            "0.01668",
+            sklearn_biases,
+            lambda r: r.layers[0].delta[0, 0],
+            "it was cut off, not rounded",
+        ),
+        (
+            "new W1_12",
+            "0.195756",
+            "0.195755",
+            sklearn_weights,
+            lambda r: r.after.W[0][1, 0],
+            _FEW_DIGITS,
+        ),
+        (
+            "new W1_21",
+            "0.2956664",
+            "0.2956657",
+            sklearn_weights,
+            lambda r: r.after.W[0][0, 1],
+            _FEW_DIGITS,
+        ),
+        (
+            "new W1_22",
+            "0.096008",
+            "0.096006",
+            sklearn_weights,
+            lambda r: r.after.W[0][1, 1],
+            _FEW_DIGITS,
+        ),
+        (
+            "new W1_31",
+            "0.4939998",
+            "0.49383248",
+            sklearn_weights,
+            lambda r: r.after.W[0][0, 2],
+            _WRONG_INPUT,
+        ),
+        (
+            "new W1_32",
+            "-0.002244",
+            "-0.00261970",
+            sklearn_weights,
+            lambda r: r.after.W[0][1, 2],
+            _WRONG_INPUT,
+        ),
+        (
+            "new W2_1",
+            "0.04706",
+            "0.04701",
+            sklearn_weights,
+            lambda r: r.after.W[1][0, 0],
+            _FEW_DIGITS,
+        ),
+        (
+            "new W2_2",
+            "0.154089",
+            "0.154029",
+            sklearn_weights,
+            lambda r: r.after.W[1][0, 1],
+            _FEW_DIGITS,
+        ),
+        (
+            "new b1_1",
+            "0.098333",
+            "0.098332",
+            sklearn_biases,
+            lambda r: r.after.b[0][0],
+            _FEW_DIGITS,
+        ),
     ]
 ]
 SKLEARN_WRONG_INPUT = [erratum for erratum in SKLEARN_ERRATA if erratum.because == _WRONG_INPUT]
@@ -347,14 +551,18 @@ SKLEARN_WRONG_INPUT = [erratum for erratum in SKLEARN_ERRATA if erratum.because 
     ],
 )
 def test_sklearn_comment_follows_from_its_rounded_deltas(weight, a_prev, delta, gradient, new):
-    """The comment's own short figures, with 0.6 for X3, give its gradients and new weights exactly."""
+    """The comment's own short figures, with 0.6 for X3, give its gradients and new
+    weights exactly.
+    """
     exact = Decimal(a_prev) * Decimal(delta) + Decimal("0.1") * Decimal(weight)
     assert str(exact.quantize(Decimal(gradient))) == gradient
     assert Decimal(weight) - Decimal("0.1") * Decimal(gradient) == Decimal(new)
 
 
 def test_sklearn_output_follows_from_rounded_hidden_units():
-    """The printed o1 is the sigmoid at 0.679 x 0.1 + 0.574 x 0.2 + 1 in fourteen of its sixteen digits, a last place of a double off."""
+    """The printed o1 is the sigmoid at 0.679 x 0.1 + 0.574 x 0.2 + 1 in fourteen of its
+    sixteen digits, a last place of a double off.
+    """
     z = Decimal("0.679") * Decimal("0.1") + Decimal("0.574") * Decimal("0.2") + 1
     assert f"{1 / (1 + (-z).exp()):.14f}" == f"{0.7654329236196236:.14f}" == "0.76543292361962"
 
@@ -362,13 +570,20 @@ def test_sklearn_output_follows_from_rounded_hidden_units():
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("erratum", SKLEARN_WRONG_INPUT, ids=str)
 def test_sklearn_three_decimals_hide_the_wrong_input(side, erratum):
-    """The test's own comparison, assert_almost_equal to 3 decimals, passes the figures that the wrong input gave."""
-    assert abs(float(erratum.printed) - erratum.read(erratum.run(side))) < 1.5 * 10**-SKLEARN_DECIMALS  # as NumPy documents it
+    """The test's own comparison, assert_almost_equal to 3 decimals, passes the figures
+    that the wrong input gave.
+    """
+    # as NumPy documents it
+    assert (
+        abs(float(erratum.printed) - erratum.read(erratum.run(side))) < 1.5 * 10**-SKLEARN_DECIMALS
+    )
 
 
 @dataclass(frozen=True)
 class Rule:
-    """An update rule and what it starts from; theta and g are flat, the parameters of one linear layer."""
+    """An update rule and what it starts from; theta and g are flat, the parameters of
+    one linear layer.
+    """
 
     theta: np.ndarray
     g: np.ndarray
@@ -387,7 +602,9 @@ class Rule:
         return vector[:-fan_out].reshape(fan_out, self.fan_in), vector[-fan_out:]
 
     def data(self):
-        """x and y for which HalfSquaredError has the gradient g: one row for each column of W, and a row of zeros for what b lacks."""
+        """x and y for which HalfSquaredError has the gradient g: one row for each
+        column of W, and a row of zeros for what b lacks.
+        """
         dW, db = self.split(self.g)
         x = np.vstack([np.eye(self.fan_in), np.zeros((1, self.fan_in))])
         delta = np.vstack([dW.T, db - dW.sum(axis=1)])
@@ -409,12 +626,31 @@ MOMENTUM_LR = 1e-3  # of CS231n's check
 RULES = {
     "cs231n-sgd": Rule(W0, DW0, refnet.SGD(lr=1e-2), 4),
     # CS231n's velocity is v := mu v - lr g, w := w + v; torch's buffer is -v / lr
-    "cs231n-sgd-momentum": Rule(W0, DW0, refnet.SGD(lr=MOMENTUM_LR, momentum=0.9), 4, {"momentum_buffer": -STATE0 / MOMENTUM_LR}),
-    "cs231n-rmsprop": Rule(W0, DW0, refnet.RMSprop(lr=1e-2, alpha=0.99, eps=1e-8), 4, {"square_avg": STATE0}),
-    # T = 0 takes the factor beta of the gradient for 1, which is dampening 0, but keeps V, which torch's first step would not
-    "onnx-momentum": Rule(ONNX_X, ONNX_G, refnet.SGD(lr=0.1, momentum=0.95, weight_decay=0.001), 1, {"momentum_buffer": ONNX_V}),
+    "cs231n-sgd-momentum": Rule(
+        W0,
+        DW0,
+        refnet.SGD(lr=MOMENTUM_LR, momentum=0.9),
+        4,
+        {"momentum_buffer": -STATE0 / MOMENTUM_LR},
+    ),
+    "cs231n-rmsprop": Rule(
+        W0, DW0, refnet.RMSprop(lr=1e-2, alpha=0.99, eps=1e-8), 4, {"square_avg": STATE0}
+    ),
+    # T = 0 takes the factor beta of the gradient for 1, which is dampening 0, but keeps
+    # V, which torch's first step would not
+    "onnx-momentum": Rule(
+        ONNX_X,
+        ONNX_G,
+        refnet.SGD(lr=0.1, momentum=0.95, weight_decay=0.001),
+        1,
+        {"momentum_buffer": ONNX_V},
+    ),
     "onnx-nesterov": Rule(
-        ONNX_X, ONNX_G, refnet.SGD(lr=0.1, momentum=0.95, weight_decay=0.01, nesterov=True), 1, {"momentum_buffer": ONNX_V}
+        ONNX_X,
+        ONNX_G,
+        refnet.SGD(lr=0.1, momentum=0.95, weight_decay=0.01, nesterov=True),
+        1,
+        {"momentum_buffer": ONNX_V},
     ),
 }
 ONNX_ADAM = Rule(
@@ -428,7 +664,9 @@ ONNX_ADAM = Rule(
 
 def rule_record(side, rule, steps=1):
     """The record of one step of the rule, on data that has its gradient."""
-    return record(side, rule.network(), *rule.data(), refnet.HalfSquaredError(), rule.started(steps))
+    return record(
+        side, rule.network(), *rule.data(), refnet.HalfSquaredError(), rule.started(steps)
+    )
 
 
 @cache
@@ -438,10 +676,14 @@ def rule_run(side, example):
 
 
 def rule_alone(side, rule):
-    """Theta after one step of the rule on the gradient itself, with no network around it."""
+    """Theta after one step of the rule on the gradient itself, with no network around
+    it.
+    """
     net, optimizer, (dW, db) = rule.network(), rule.started(), rule.split(rule.g)
     if side == "refnet":
-        optimizer.step(net, refnet.Gradients([refnet.LayerGradient(np.zeros((1, db.size)), dW, db)]))
+        optimizer.step(
+            net, refnet.Gradients([refnet.LayerGradient(np.zeros((1, db.size)), dW, db)])
+        )
         return net.parameters
     model = parity.twin(net)
     torch_optimizer = parity.twin_optimizer(optimizer, model)
@@ -501,9 +743,17 @@ RULE_FIGURES = [
     Figure(example, name, printed, partial(rule_run, example=example), read, as_numpy_prints)
     for example, name, printed, read in [
         *((example, "theta after the step", printed, theta) for example, printed in NEXT_W.items()),
-        ("cs231n-sgd-momentum", "velocity after the step", NEXT_VELOCITY, kept("momentum_buffer", -MOMENTUM_LR)),
+        (
+            "cs231n-sgd-momentum",
+            "velocity after the step",
+            NEXT_VELOCITY,
+            kept("momentum_buffer", -MOMENTUM_LR),
+        ),
         ("cs231n-rmsprop", "cache after the step", NEXT_CACHE, kept("square_avg")),
-        *((example, "V after the step", printed, kept("momentum_buffer")) for example, printed in NEXT_V.items()),
+        *(
+            (example, "V after the step", printed, kept("momentum_buffer"))
+            for example, printed in NEXT_V.items()
+        ),
     ]
 ]
 
@@ -511,33 +761,52 @@ RULE_FIGURES = [
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("example", RULES)
 def test_rule_alone_gives_the_published_digits(side, example):
-    """The update rule fed with the published gradient itself gives the published parameters."""
+    """The update rule fed with the published gradient itself gives the published
+    parameters.
+    """
     assert as_numpy_prints(rule_alone(side, RULES[example]), NEXT_W[example]) == NEXT_W[example]
 
 
 def onnx_momentum(x, g, v, norm_coefficient, *, nesterov):
-    """ONNX's rule at T = 0 in decimal arithmetic, where these inputs give finite decimals: nothing is rounded."""
+    """ONNX's rule at T = 0 in decimal arithmetic, where these inputs give finite
+    decimals: nothing is rounded.
+    """
     r, alpha, d = Decimal("0.1"), Decimal("0.95"), Decimal(norm_coefficient) * x + g
     v_new = alpha * v + d
     return x - r * (d + alpha * v_new if nesterov else v_new), v_new
 
 
 @pytest.mark.parametrize(
-    ("example", "norm_coefficient", "nesterov"), [("onnx-momentum", "0.001", False), ("onnx-nesterov", "0.01", True)]
+    ("example", "norm_coefficient", "nesterov"),
+    [("onnx-momentum", "0.001", False), ("onnx-nesterov", "0.01", True)],
 )
-@pytest.mark.parametrize(("i", "x", "g", "v"), [(0, "1.2", "-0.94", "1.7"), (1, "2.8", "-2.5", "3.6")])
+@pytest.mark.parametrize(
+    ("i", "x", "g", "v"), [(0, "1.2", "-0.94", "1.7"), (1, "2.8", "-2.5", "3.6")]
+)
 def test_onnx_figures_are_what_its_rule_gives(example, norm_coefficient, nesterov, i, x, g, v):
-    """ONNX publishes the inputs and the rule, and that rule without rounding gives the figures held here."""
-    x_new, v_new = onnx_momentum(Decimal(x), Decimal(g), Decimal(v), norm_coefficient, nesterov=nesterov)
+    """ONNX publishes the inputs and the rule, and that rule without rounding gives the
+    figures held here.
+    """
+    x_new, v_new = onnx_momentum(
+        Decimal(x), Decimal(g), Decimal(v), norm_coefficient, nesterov=nesterov
+    )
     assert (x_new, v_new) == (Decimal(NEXT_W[example][i]), Decimal(NEXT_V[example][i]))
 
 
-ADAM_X, ADAM_V, ADAM_H = ("1.0250363491", "2.6610326710"), ("1.56806", "3.29514"), ("0.803210896", "5.622407056")
+ADAM_X, ADAM_V, ADAM_H = (
+    ("1.0250363491", "2.6610326710"),
+    ("1.56806", "3.29514"),
+    ("0.803210896", "5.622407056"),
+)
 
 
-@pytest.mark.parametrize(("i", "x", "g", "v"), [(0, "1.2", "-0.94", "1.7"), (1, "2.8", "-2.5", "3.6")])
+@pytest.mark.parametrize(
+    ("i", "x", "g", "v"), [(0, "1.2", "-0.94", "1.7"), (1, "2.8", "-2.5", "3.6")]
+)
 def test_onnx_adam_figures_are_a_rule_without_bias_correction(i, x, g, v):
-    """ONNX's rule at T = 0, x - r v / (sqrt(h) + eps) with no 1 - beta^t in it, gives the figures held here."""
+    """ONNX's rule at T = 0, x - r v / (sqrt(h) + eps) with no 1 - beta^t in it, gives
+    the figures held here.
+    """
     d = Decimal("0.001") * Decimal(x) + Decimal(g)
     v_new = Decimal("0.95") * Decimal(v) + Decimal("0.05") * d
     h_new = Decimal("0.1") * Decimal("0.1") + Decimal("0.9") * d * d
@@ -549,11 +818,15 @@ def test_onnx_adam_figures_are_a_rule_without_bias_correction(i, x, g, v):
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("t", [2, 3, 10, 50])
 def test_onnx_adam_is_left_out_because_its_first_step_corrects_no_bias(side, t):
-    """The same step at a small t has the same moments as ONNX's and other parameters, since it corrects their bias."""
+    """The same step at a small t has the same moments as ONNX's and other parameters,
+    since it corrects their bias.
+    """
     r = rule_record(side, ONNX_ADAM, steps=t - 1)
     assert as_printed(r.after.state["exp_avg"], ADAM_V) == ADAM_V
     assert as_printed(r.after.state["exp_avg_sq"], ADAM_H) == ADAM_H
-    assert all(ours != printed for ours, printed in zip(as_printed(theta(r), ADAM_X), ADAM_X, strict=True))
+    assert all(
+        ours != printed for ours, printed in zip(as_printed(theta(r), ADAM_X), ADAM_X, strict=True)
+    )
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -566,26 +839,45 @@ def test_onnx_adam_differs_in_nothing_but_the_bias_correction(side):
 
 @cache
 def affine(side):
-    """A step of the linear layer, of which only the forward pass is published; CS231n holds w as (fan_in, fan_out)."""
+    """A step of the linear layer, of which only the forward pass is published; CS231n
+    holds w as (fan_in, fan_out).
+    """
     x = np.linspace(-0.1, 0.5, 2 * 120).reshape(2, 120)
     W, b = np.linspace(-0.2, 0.3, 120 * 3).reshape(120, 3).T, np.linspace(-0.3, 0.1, 3)
-    return record(side, network([W], [b], "identity"), x, np.zeros((2, 3)), refnet.MSE(), refnet.SGD())
+    return record(
+        side, network([W], [b], "identity"), x, np.zeros((2, 3)), refnet.MSE(), refnet.SGD()
+    )
 
 
 AFFINE_OUT = (("1.49834967", "1.70660132", "1.91485297"), ("3.25553199", "3.5141327", "3.77273342"))
-AFFINE_FIGURES = [Figure("cs231n-affine", "out", AFFINE_OUT, affine, lambda r: r.layers[0].a, as_numpy_prints)]
+AFFINE_FIGURES = [
+    Figure("cs231n-affine", "out", AFFINE_OUT, affine, lambda r: r.layers[0].a, as_numpy_prints)
+]
 
 
 EPSILON = 1e-7
-RULE_OF_THUMB = 1e-7  # this or smaller is great, teaches the same course; the assignment itself had to compare with 2e-7
+# this or smaller is great, teaches the same course; the assignment itself had to
+# compare with 2e-7
+RULE_OF_THUMB = 1e-7
 WITH_MISTAKES, FIXED = "0.2850931567761623", "1.1890913024229996e-07"
 COURSERA_Y = np.array([[1.0], [1.0], [0.0]])
 
 
 def coursera():
-    """x, rows being samples, and the network 4-5-3-1, drawn in the order of the assignment."""
-    draw = np.random.RandomState(1).randn  # the legacy generator, from which the published figures were drawn
-    x, W1, b1, W2, b2, W3, b3 = draw(4, 3), draw(5, 4), draw(5, 1), draw(3, 5), draw(3, 1), draw(1, 3), draw(1, 1)
+    """x, rows being samples, and the network 4-5-3-1, drawn in the order of the
+    assignment.
+    """
+    # the legacy generator, from which the published figures were drawn
+    draw = np.random.RandomState(1).randn
+    x, W1, b1, W2, b2, W3, b3 = (
+        draw(4, 3),
+        draw(5, 4),
+        draw(5, 1),
+        draw(3, 5),
+        draw(3, 1),
+        draw(1, 3),
+        draw(1, 1),
+    )
     return x.T, network([W1, W2, W3], [b1[:, 0], b2[:, 0], b3[:, 0]], "relu", "relu", "sigmoid")
 
 
@@ -599,7 +891,12 @@ def coursera_step(side):
 def cost_function(side):
     """The cost as a function of the flat parameters, by refnet or by its twin."""
     (x, net), loss = coursera(), refnet.BinaryCrossEntropy()
-    model, torch_loss, torch_x, torch_y = parity.twin(net), parity.twin_loss(loss), torch.tensor(x), torch.tensor(COURSERA_Y)
+    model, torch_loss, torch_x, torch_y = (
+        parity.twin(net),
+        parity.twin_loss(loss),
+        torch.tensor(x),
+        torch.tensor(COURSERA_Y),
+    )
 
     def cost(vector):
         net.parameters[:] = vector
@@ -613,14 +910,18 @@ def cost_function(side):
 
 @cache
 def quotients(side, epsilon=EPSILON):
-    """(C(theta + eps) - C(theta - eps)) / 2 eps for each parameter, as the assignment takes it."""
+    """(C(theta + eps) - C(theta - eps)) / 2 eps for each parameter, as the assignment
+    takes it.
+    """
     cost, start = cost_function(side), coursera()[1].parameters
     steps = epsilon * np.eye(start.size)
     return np.array([(cost(start + step) - cost(start - step)) / (2 * epsilon) for step in steps])
 
 
 def gradient(side, *, mistakes):
-    """The flat gradient; with the planted mistakes, dW2 twice and db1 four times too large."""
+    """The flat gradient; with the planted mistakes, dW2 twice and db1 four times too
+    large.
+    """
     layers = [(layer.dW, layer.db) for layer in coursera_step(side).layers]
     if mistakes:
         (dW1, db1), (dW2, db2), last = layers
@@ -634,10 +935,13 @@ def difference(g, n):
 
 
 def cost_noise():
-    """How far rounding can move the cost, to first order: by dC/da da over the outputs, and by the logarithms and their sum.
+    """How far rounding can move the cost, to first order: by dC/da da over the outputs,
+    and by the logarithms and their sum.
 
-    z carries fan_in + 1 roundings for each layer, of the size that the terms have. exp adds a last place, 2 u; 1 + exp(-z) and the
-    quotient one rounding each. 1 - a is exact for a >= 1/2, but what a has lost is large beside it: dC/da is 1 / (1 - a) / n.
+    z carries fan_in + 1 roundings for each layer, of the size that the terms have. exp
+    adds a last place, 2 u; 1 + exp(-z) and the quotient one rounding each. 1 - a is
+    exact for a >= 1/2, but what a has lost is large beside it: dC/da is
+    1 / (1 - a) / n.
     """
     u, (x, net), loss = np.finfo(float).eps / 2, coursera(), refnet.BinaryCrossEntropy()
     a, size = net.predict(x), np.abs(x)
@@ -645,26 +949,39 @@ def cost_noise():
         size = size @ np.abs(layer.W).T + np.abs(layer.b)
     roundings = sum(layer.fan_in + 1 for layer in net.layers)
     a_off = a * (1 - a) * (roundings * u * size + 2 * u) + 2 * u * a
-    return (np.abs(loss.gradient(a, COURSERA_Y)) * a_off).sum() + (len(x) + 3) * u * loss.value(a, COURSERA_Y)
+    return (np.abs(loss.gradient(a, COURSERA_Y)) * a_off).sum() + (len(x) + 3) * u * loss.value(
+        a, COURSERA_Y
+    )
 
 
 def difference_noise(g):
-    """How far rounding can move the measure: each quotient is off by the noise of two costs over 2 eps, and by theta +- eps rounded."""
+    """How far rounding can move the measure: each quotient is off by the noise of two
+    costs over 2 eps, and by theta +- eps rounded.
+    """
     vector = coursera()[1].parameters
-    off = cost_noise() / EPSILON + np.finfo(float).eps / 2 * np.abs(vector * gradient("refnet", mistakes=False)) / EPSILON
+    off = (
+        cost_noise() / EPSILON
+        + np.finfo(float).eps / 2 * np.abs(vector * gradient("refnet", mistakes=False)) / EPSILON
+    )
     total = np.linalg.norm(g) + np.linalg.norm(gradient("refnet", mistakes=False))
-    return np.linalg.norm(off) * (1 + 1) / total  # the measure is below 1, and its denominator moves as well
+    # the measure is below 1, and its denominator moves as well
+    return np.linalg.norm(off) * (1 + 1) / total
 
 
 def stable_digits(printed, noise):
     """The leading digits that a printed figure keeps wherever in +- noise it falls."""
     low, high = (f"{float(printed) + way * noise:.16f}" for way in (-1, 1))
-    return "".join(digit for digit, other in takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=True)))
+    return "".join(
+        digit
+        for digit, other in takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=True))
+    )
 
 
 @pytest.mark.parametrize("side", SIDES)
 def test_coursera_planted_mistakes_give_the_digits_that_rounding_leaves(side):
-    """Five of the sixteen printed digits are above the noise, which the publication and this machine each have, and they come back."""
+    """Five of the sixteen printed digits are above the noise, which the publication and
+    this machine each have, and they come back.
+    """
     g = gradient(side, mistakes=True)
     assert stable_digits(WITH_MISTAKES, 2 * difference_noise(g)) == "0.28509"
     measured = difference(g, quotients(side))
@@ -674,7 +991,9 @@ def test_coursera_planted_mistakes_give_the_digits_that_rounding_leaves(side):
 
 @pytest.mark.parametrize("side", SIDES)
 def test_coursera_figure_with_mistakes_is_off_in_the_eighth_digit(side):
-    """Beside the gradient itself, free of noise, the planted mistakes measure 0.285093149 and not the printed 0.285093157."""
+    """Beside the gradient itself, free of noise, the planted mistakes measure
+    0.285093149 and not the printed 0.285093157.
+    """
     exact = difference(gradient(side, mistakes=True), gradient(side, mistakes=False))
     assert as_printed(exact, "0.285093149") == "0.285093149"
     assert as_printed(float(WITH_MISTAKES), "0.285093149") == "0.285093157"
@@ -682,7 +1001,9 @@ def test_coursera_figure_with_mistakes_is_off_in_the_eighth_digit(side):
 
 @pytest.mark.parametrize("side", SIDES)
 def test_coursera_fixed_figure_is_noise(side):
-    """The printed 1.1890913024229996e-07 is nothing but noise, so that no digit of it is sure; its first one comes back."""
+    """The printed 1.1890913024229996e-07 is nothing but noise, so that no digit of it
+    is sure; its first one comes back.
+    """
     g = gradient(side, mistakes=False)
     measured = difference(g, quotients(side))
     assert max(float(FIXED), measured) < difference_noise(g)
@@ -691,14 +1012,18 @@ def test_coursera_fixed_figure_is_noise(side):
 
 @pytest.mark.parametrize("side", SIDES)
 def test_coursera_correct_backward_fails_the_rule_of_thumb(side):
-    """A correct backward measures more than the 1e-7 that the course calls great, since eps = 1e-7 divides rounding by 2e-7."""
+    """A correct backward measures more than the 1e-7 that the course calls great, since
+    eps = 1e-7 divides rounding by 2e-7.
+    """
     g = gradient(side, mistakes=False)
     assert difference(g, quotients(side)) > RULE_OF_THUMB
     assert difference(g, quotients(side, epsilon=100 * EPSILON)) < RULE_OF_THUMB
 
 
 def test_coursera_network_passes_gradient_check():
-    """refnet's own check, which estimates the error of its differences, passes the same backward in every entry."""
+    """refnet's own check, which estimates the error of its differences, passes the same
+    backward in every entry.
+    """
     x, net = coursera()
     check = refnet.gradient_check(net, x, COURSERA_Y, "binary_cross_entropy")
     assert check.passed
@@ -708,7 +1033,14 @@ def test_coursera_network_passes_gradient_check():
 FIGURES = [*MAZUR_FIGURES, *SKLEARN_FIGURES, *AFFINE_FIGURES, *RULE_FIGURES]
 ERRATA = [*MAZUR_ERRATA, *SKLEARN_ERRATA]
 RUNS = {
-    MAZUR: [mazur, partial(mazur_one_output, k=0), partial(mazur_one_output, k=1), mazur_after, mazur_after_with_biases, MAZUR_10000],
+    MAZUR: [
+        mazur,
+        partial(mazur_one_output, k=0),
+        partial(mazur_one_output, k=1),
+        mazur_after,
+        mazur_after_with_biases,
+        MAZUR_10000,
+    ],
     "cs231n-affine": [affine],
     SKLEARN: [sklearn_weights, sklearn_biases, sklearn_after],
     COURSERA: [coursera_step],
@@ -734,7 +1066,9 @@ def test_erratum(side, erratum):
 
 @pytest.mark.parametrize("example", RUNS)
 def test_refnet_and_torch_hold_and_agree(example):
-    """Every quantity of every step of the example is right on both sides; from refnet's weights the two agree."""
+    """Every quantity of every step of the example is right on both sides; from refnet's
+    weights the two agree.
+    """
     for run in RUNS[example]:
         ours, theirs = run("refnet"), run("torch")
         for record_ in (ours, theirs):
@@ -745,7 +1079,9 @@ def test_refnet_and_torch_hold_and_agree(example):
 
 
 def test_every_example_is_worked_or_left_out_with_a_reason():
-    """The examples with published digits and those left out are all there are, and each left out has a reason."""
+    """The examples with published digits and those left out are all there are, and each
+    left out has a reason.
+    """
     worked = {figure.example for figure in FIGURES} | {COURSERA}
     assert worked == set(RUNS)
     assert worked | set(LEFT_OUT) == set(SOURCES)
@@ -755,8 +1091,15 @@ def test_every_example_is_worked_or_left_out_with_a_reason():
 
 @pytest.mark.parametrize(
     ("value", "printed", "written"),
-    [(0.12345678, "0.123", "0.123"), (0.1236, "0.123", "0.124"), (1.189e-7, "1.2e-07", "1.2e-07"), (-0.5, "1.00", "-0.50")],
+    [
+        (0.12345678, "0.123", "0.123"),
+        (0.1236, "0.123", "0.124"),
+        (1.189e-7, "1.2e-07", "1.2e-07"),
+        (-0.5, "1.00", "-0.50"),
+    ],
 )
 def test_as_printed_keeps_the_digits_of_the_figure(value, printed, written):
-    """A value is rounded to the printed number of digits, and one that differs there is written differently."""
+    """A value is rounded to the printed number of digits, and one that differs there is
+    written differently.
+    """
     assert as_printed(value, printed) == written

@@ -1,4 +1,6 @@
-"""The fast form over the case table: every array of every step has the bits of the teaching form, and so have parameters and state."""
+"""The fast form over the case table: every array of every step has the bits of the
+teaching form, and so have parameters and state.
+"""
 
 import numpy as np
 import pytest
@@ -14,20 +16,36 @@ def bits(arrays):
 
 def passed(trace, gradients):
     """z, a, delta, dW, db of each layer, and the flat gradient."""
-    return bits([*(array for step in trace for array in step), *(array for layer in gradients for array in layer), gradients.vector])
+    return bits(
+        [
+            *(array for step in trace for array in step),
+            *(array for layer in gradients for array in layer),
+            gradients.vector,
+        ]
+    )
 
 
 def moved(net, optimizer):
     """What a step changes."""
-    return bits([net.parameters, *(np.asarray(value) for value in optimizer.state.values())]), list(optimizer.state)
+    return bits([net.parameters, *(np.asarray(value) for value in optimizer.state.values())]), list(
+        optimizer.state
+    )
 
 
 @pytest.mark.parametrize("group", sorted({case.group for case in CASES}))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_fast_form_has_the_bits_of_the_teaching_form(group, dtype):
-    """Each step of each case, in one workspace, with the weights moving on by the case's optimizer."""
+    """Each step of each case, in one workspace, with the weights moving on by the
+    case's optimizer.
+    """
     for case in (case for case in CASES if (case.group, case.dtype) == (group, dtype)):
-        net, fast, loss, one, two = case.network(), case.network(), case.make_loss(), case.make_optimizer(), case.make_optimizer()
+        net, fast, loss, one, two = (
+            case.network(),
+            case.network(),
+            case.make_loss(),
+            case.make_optimizer(),
+            case.make_optimizer(),
+        )
         workspace = Workspace(fast, loss, case.batch)
         for x, y, one.lr in case.steps():
             two.lr = one.lr

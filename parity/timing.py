@@ -1,7 +1,9 @@
-"""Timing: sides that take turns, the median of their repeats, how many cores they used, and the exponent by which a figure grows.
+"""Timing: sides that take turns, the median of their repeats, how many cores they used,
+and the exponent by which a figure grows.
 
-Each side is called as often in a row as takes about the wanted time; how often is fixed before the first repeat. One repeat times every
-side once, each time in another order, so that what disturbs the machine disturbs all of them. Python's garbage collector waits
+Each side is called as often in a row as takes about the wanted time; how often is fixed
+before the first repeat. One repeat times every side once, each time in another order,
+so that what disturbs the machine disturbs all of them. Python's garbage collector waits
 meanwhile, as in timeit.
 """
 
@@ -20,7 +22,9 @@ WARM = 5  # calls before a repeat that are not timed
 
 
 class Timing(NamedTuple):
-    """The seconds of one call in each repeat, the calls in a row, and the cores that were busy: the process's CPU time per second."""
+    """The seconds of one call in each repeat, the calls in a row, and the cores that
+    were busy: the process's CPU time per second.
+    """
 
     seconds: tuple[float, ...]
     calls: int
@@ -33,11 +37,18 @@ class Timing(NamedTuple):
 
     def over(self, parts: int) -> "Timing":
         """The same for one of the equal parts that a call consists of."""
-        return self._replace(seconds=tuple(second / parts for second in self.seconds), calls=self.calls * parts)
+        return self._replace(
+            seconds=tuple(second / parts for second in self.seconds), calls=self.calls * parts
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Plain data: every repeat."""
-        return {"median": self.median, "seconds": list(self.seconds), "calls": self.calls, "cores": self.cores}
+        return {
+            "median": self.median,
+            "seconds": list(self.seconds),
+            "calls": self.calls,
+            "cores": self.cores,
+        }
 
 
 def interleaved(
@@ -47,9 +58,11 @@ def interleaved(
     clock: Clock = time.perf_counter,
     cpu: Clock = time.process_time,
 ) -> dict[str, Timing]:
-    """The timing of each side, with `seconds` the wanted time of one repeat of one side.
+    """The timing of each side, with `seconds` the wanted time of one repeat of one
+    side.
 
-    Before each repeat a side is called up to WARM times, for after another one it finds nothing of its own in the caches.
+    Before each repeat a side is called up to WARM times, for after another one it finds
+    nothing of its own in the caches.
     """
     rng = np.random.default_rng(0)
     with _collector_waiting():
@@ -63,9 +76,15 @@ def interleaved(
 
 
 def alone(
-    side: Callable[[], object], repeats: int, seconds: float, clock: Clock = time.perf_counter, cpu: Clock = time.process_time
+    side: Callable[[], object],
+    repeats: int,
+    seconds: float,
+    clock: Clock = time.perf_counter,
+    cpu: Clock = time.process_time,
 ) -> Timing:
-    """The timing of one side whose calls may differ a hundredfold: in each repeat it is called until the time is over."""
+    """The timing of one side whose calls may differ a hundredfold: in each repeat it is
+    called until the time is over.
+    """
     side()
     per_call, calls, busy, total = [], 0, 0.0, 0.0
     with _collector_waiting():
@@ -80,14 +99,19 @@ def alone(
 
 
 def exponent(sizes: Sequence[float], figures: Sequence[float]) -> float:
-    """p where the figures grow as sizes^p: the slope of the least-squares line through their logarithms."""
+    """p where the figures grow as sizes^p: the slope of the least-squares line through
+    their logarithms.
+    """
     x, y = np.log(sizes), np.log(figures)
     x = x - x.mean()
     return float((x * (y - y.mean())).sum() / (x * x).sum())
 
 
 def _calls(side: Callable[[], object], seconds: float, clock: Clock) -> int:
-    """How many calls in a row take about that long. The first call is not counted: it may still be setting up."""
+    """How many calls in a row take about that long.
+
+    The first call is not counted: it may still be setting up.
+    """
     side()
     calls, took = 1, 0.0
     while calls <= MOST_CALLS:
@@ -109,7 +133,11 @@ def _timed(side: Callable[[], object], calls: int, clock: Clock, cpu: Clock) -> 
 
 def _timing(pairs: Sequence[tuple[float, float]], calls: int) -> Timing:
     total = sum(took for took, _ in pairs)
-    return Timing(tuple(took / calls for took, _ in pairs), calls, sum(busy for _, busy in pairs) / total if total else 0.0)
+    return Timing(
+        tuple(took / calls for took, _ in pairs),
+        calls,
+        sum(busy for _, busy in pairs) / total if total else 0.0,
+    )
 
 
 @contextmanager

@@ -1,7 +1,9 @@
-"""The exact value of one entry of a training step, from what the record itself shows, in 50-digit arithmetic.
+"""The exact value of one entry of a training step, from what the record itself shows,
+in 50-digit arithmetic.
 
-Textbook formulas over scalars, entry by entry: an oracle that shares no code with the implementations it judges, nor with the bounds.
-Every equation starts from its recorded inputs, so no error is inherited. It needs mpmath, which PyTorch brings.
+Textbook formulas over scalars, entry by entry: an oracle that shares no code with the
+implementations it judges, nor with the bounds. Every equation starts from its recorded
+inputs, so no error is inherited. It needs mpmath, which PyTorch brings.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,21 +21,28 @@ DIGITS = 50
 Row = list[mpf]
 
 
-def truth(record: StepRecord, equation: str, layer: int | None, quantity: str, index: tuple[int, ...]) -> mpf:
+def truth(
+    record: StepRecord, equation: str, layer: int | None, quantity: str, index: tuple[int, ...]
+) -> mpf:
     """The exact value of `quantity[index]`, by the record's own inputs of `equation`.
 
-    The quantities are z, a, loss, delta, db and dW; of "step" W, b and each vector of the optimizer's state, as "exp_avg of W". The new
-    state comes from the old one, W and b from the recorded new state.
+    The quantities are z, a, loss, delta, db and dW; of "step" W, b and each vector of
+    the optimizer's state, as "exp_avg of W". The new state comes from the old one, W
+    and b from the recorded new state.
 
-    Shapes: `layer` counts from 1, None for loss; `index` is an entry of z, a, delta (n, fan_out), W, dW (fan_out, fan_in), b, db
-        (fan_out,), and () of loss.
-    Source: Nielsen, Neural Networks and Deep Learning, chapter 2; for the step the docstring of the optimizer.
-    Errors: ValueError for a name that there is no formula of, and where the record does not show what the equation reads.
+    Shapes: `layer` counts from 1, None for loss; `index` is an entry of z, a, delta (n,
+        fan_out), W, dW (fan_out, fan_in), b, db (fan_out,), and () of loss.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2; for the step the
+        docstring of the optimizer.
+    Errors: ValueError for a name that there is no formula of, and where the record does
+        not show what the equation reads.
     """
     with mpmath.workdps(DIGITS):
         if equation == "step":
             return _step(record, layer or 0, quantity, index)
-        return _known("quantity", EQUATIONS, (equation, quantity))(record, layer or len(record.layers), *index)
+        return _known("quantity", EQUATIONS, (equation, quantity))(
+            record, layer or len(record.layers), *index
+        )
 
 
 def exact(value: Any) -> mpf:
@@ -45,7 +54,9 @@ def exact(value: Any) -> mpf:
 
 def _z(record: StepRecord, l: int, i: int, j: int) -> mpf:
     """z_ij = sum over k of a_prev_ik W_jk + b_j."""
-    return fdot(_row(_a_prev(record, l), i), _row(record.before.W[l - 1], j)) + _number(record.before.b[l - 1][j])
+    return fdot(_row(_a_prev(record, l), i), _row(record.before.W[l - 1], j)) + _number(
+        record.before.b[l - 1][j]
+    )
 
 
 def _a(record: StepRecord, l: int, i: int, j: int) -> mpf:
@@ -64,17 +75,26 @@ def sigmoid(z: mpf) -> mpf:
 
 
 def softmax(z: Row) -> Row:
-    """e^z_j / sum over i of e^z_i; no maximum is taken off, as an mpf has no largest one."""
+    """e^z_j / sum over i of e^z_i; no maximum is taken off, as an mpf has no largest
+    one.
+    """
     total = fsum(map(exp, z))
     return [exp(z_j) / total for z_j in z]
 
 
 KINKED = ("relu", "leaky_relu")
-VALUES: dict[str, Callable[[mpf], mpf]] = {"identity": mpf, "heaviside": lambda z: mpf(int(z > 0)), "sigmoid": sigmoid, "tanh": tanh}
+VALUES: dict[str, Callable[[mpf], mpf]] = {
+    "identity": mpf,
+    "heaviside": lambda z: mpf(int(z > 0)),
+    "sigmoid": sigmoid,
+    "tanh": tanh,
+}
 
 
 def _cost(record: StepRecord, l: int) -> mpf:
-    """C = sum of the costs of all rows / n, or / (n outputs) where the loss is a mean over outputs too."""
+    """C = sum of the costs of all rows / n, or / (n outputs) where the loss is a mean
+    over outputs too.
+    """
     a, cost = _shown(record, l, "a"), _known("loss", COSTS, record.spec.loss)
     return fsum(cost(_row(a, i), _targets(record, i)) for i in range(len(a))) / _count(record)
 
@@ -95,30 +115,50 @@ COSTS: dict[str, Callable[[Row, Row], mpf]] = {
     "mae": _sum(lambda a, y: abs(a - y)),
     "cross_entropy": _sum(lambda a, y: -y * _log(a)),
     "binary_cross_entropy": _sum(lambda a, y: -y * _log(a) - (1 - y) * _log(1 - a)),
-    "softmax_cross_entropy": lambda z, y: _sum(lambda z_j, y_j: y_j * (log(fsum(map(exp, z))) - z_j))(z, y),
-    "sigmoid_cross_entropy": _sum(lambda z, y: y * log1p(exp(-z)) + (1 - y) * log1p(exp(z))),  # -log sigmoid(z) = log(1 + e^-z)
+    "softmax_cross_entropy": lambda z, y: _sum(
+        lambda z_j, y_j: y_j * (log(fsum(map(exp, z))) - z_j)
+    )(z, y),
+    # -log sigmoid(z) = log(1 + e^-z)
+    "sigmoid_cross_entropy": _sum(lambda z, y: y * log1p(exp(-z)) + (1 - y) * log1p(exp(z))),
 }
 OVER_OUTPUTS = ("mse", "mae", "binary_cross_entropy", "sigmoid_cross_entropy")
 
 
 def _output_delta(record: StepRecord, l: int, i: int, j: int) -> mpf:
-    """BP1, delta = dC/da f'(z): where the pole of dC/da cancels against f', it is cancelled on paper."""
+    """BP1, delta = dC/da f'(z): where the pole of dC/da cancels against f', it is
+    cancelled on paper.
+    """
     y, pair = _targets(record, i), (record.spec.loss, record.spec.activations[l - 1][0])
     if pair in CANCELLED:
         reads = "z" if pair[1] == "identity" else "a"
         return CANCELLED[pair](_row(_shown(record, l, reads), i), y, j) / _count(record)
-    gradient, a = _known(f"loss behind {pair[1]}", GRADIENTS, pair[0]), _row(_shown(record, l, "a"), i)
-    return _pullback(record, l, i, j, [gradient(a_j - y_j) / _count(record) for a_j, y_j in zip(a, y, strict=True)])
+    gradient, a = (
+        _known(f"loss behind {pair[1]}", GRADIENTS, pair[0]),
+        _row(_shown(record, l, "a"), i),
+    )
+    return _pullback(
+        record,
+        l,
+        i,
+        j,
+        [gradient(a_j - y_j) / _count(record) for a_j, y_j in zip(a, y, strict=True)],
+    )
 
 
-CANCELLED: dict[tuple[str, str], Callable[[Row, Row, int], mpf]] = {  # delta_j n, or n outputs, of a row of outputs a (logits z), targets y
+# delta_j n, or n outputs, of a row of outputs a (logits z), targets y
+CANCELLED: dict[tuple[str, str], Callable[[Row, Row, int], mpf]] = {
     ("cross_entropy", "softmax"): lambda a, y, j: a[j] * fsum(y) - y[j],
     ("cross_entropy", "sigmoid"): lambda a, y, j: -y[j] * (1 - a[j]),
     ("binary_cross_entropy", "sigmoid"): lambda a, y, j: a[j] - y[j],
     ("softmax_cross_entropy", "identity"): lambda z, y, j: softmax(z)[j] * fsum(y) - y[j],
     ("sigmoid_cross_entropy", "identity"): lambda z, y, j: sigmoid(z[j]) - y[j],
 }
-GRADIENTS: dict[str, Callable[[mpf], mpf]] = {"mse": lambda e: 2 * e, "half_squared_error": lambda e: e, "mae": sign}  # e = a - y
+# e = a - y
+GRADIENTS: dict[str, Callable[[mpf], mpf]] = {
+    "mse": lambda e: 2 * e,
+    "half_squared_error": lambda e: e,
+    "mae": sign,
+}
 
 
 def _hidden_delta(record: StepRecord, l: int, i: int, j: int) -> mpf:
@@ -128,7 +168,9 @@ def _hidden_delta(record: StepRecord, l: int, i: int, j: int) -> mpf:
 
 
 def _pullback(record: StepRecord, l: int, i: int, j: int, gradient: Row) -> mpf:
-    """dC/dz_ij of a row of dC/da: f' is written in the recorded a, and at a kink by the sign of the recorded z."""
+    """dC/dz_ij of a row of dC/da: f' is written in the recorded a, and at a kink by the
+    sign of the recorded z.
+    """
     name, a = record.spec.activations[l - 1][0], _row(_shown(record, l, "a"), i)
     if name == "softmax":
         return a[j] * (gradient[j] - fdot(gradient, a))
@@ -137,7 +179,11 @@ def _pullback(record: StepRecord, l: int, i: int, j: int, gradient: Row) -> mpf:
     return gradient[j] * _known("activation", DERIVATIVES, name)(a[j])
 
 
-DERIVATIVES: dict[str, Callable[[mpf], mpf]] = {"identity": lambda _: mpf(1), "sigmoid": lambda a: a * (1 - a), "tanh": lambda a: 1 - a**2}
+DERIVATIVES: dict[str, Callable[[mpf], mpf]] = {
+    "identity": lambda _: mpf(1),
+    "sigmoid": lambda a: a * (1 - a),
+    "tanh": lambda a: 1 - a**2,
+}
 
 
 def _db(record: StepRecord, l: int, j: int) -> mpf:
@@ -151,14 +197,21 @@ def _dW(record: StepRecord, l: int, j: int, k: int) -> mpf:
 
 
 EQUATIONS: dict[tuple[str, str], Callable[..., mpf]] = {
-    ("z", "z"): _z, ("a", "a"): _a, ("C", "loss"): _cost,
-    ("BP1", "delta"): _output_delta, ("BP2", "delta"): _hidden_delta, ("BP3", "db"): _db, ("BP4", "dW"): _dW,
+    ("z", "z"): _z,
+    ("a", "a"): _a,
+    ("C", "loss"): _cost,
+    ("BP1", "delta"): _output_delta,
+    ("BP2", "delta"): _hidden_delta,
+    ("BP3", "db"): _db,
+    ("BP4", "dW"): _dW,
 }
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """What a rule reads of one parameter: theta, d = g + weight_decay theta (AdamW: g), the state before and after, settings, t."""
+    """What a rule reads of one parameter: theta, d = g + weight_decay theta (AdamW: g),
+    the state before and after, settings, t.
+    """
 
     theta: mpf
     d: mpf
@@ -169,7 +222,9 @@ class _Entry:
 
 
 def _sgd(e: _Entry) -> mpf:
-    """theta - lr v, with nesterov theta - lr (d + momentum v); v is d without momentum."""
+    """theta - lr v, with nesterov theta - lr (d + momentum v); v is d without
+    momentum.
+    """
     if not e.h["momentum"]:
         return e.theta - e.h["lr"] * e.d
     v = e.new["momentum_buffer"]
@@ -184,7 +239,9 @@ def _sgd_buffer(e: _Entry) -> mpf:
 
 def _adagrad(e: _Entry) -> mpf:
     """theta - lr / (1 + (t - 1) lr_decay) d / (sqrt(v) + eps)."""
-    return e.theta - e.h["lr"] / (1 + (e.t - 1) * e.h["lr_decay"]) * e.d / (sqrt(e.new["sum"]) + e.h["eps"])
+    return e.theta - e.h["lr"] / (1 + (e.t - 1) * e.h["lr_decay"]) * e.d / (
+        sqrt(e.new["sum"]) + e.h["eps"]
+    )
 
 
 def _rmsprop(e: _Entry) -> mpf:
@@ -194,15 +251,23 @@ def _rmsprop(e: _Entry) -> mpf:
 
 def _quotient(e: _Entry) -> mpf:
     """q = d / (sqrt(v) + eps), centered d / (sqrt(v - mean^2) + eps)."""
-    v = max(e.new["square_avg"] - e.new["grad_avg"] ** 2, mpf(0)) if e.h["centered"] else e.new["square_avg"]
+    v = (
+        max(e.new["square_avg"] - e.new["grad_avg"] ** 2, mpf(0))
+        if e.h["centered"]
+        else e.new["square_avg"]
+    )
     return e.d / (sqrt(v) + e.h["eps"])
 
 
 def _adam(e: _Entry) -> mpf:
-    """theta - lr m^ / (sqrt(v^) + eps), with m^ = m / (1 - beta1^t) and v^ = v / (1 - beta2^t)."""
+    """theta - lr m^ / (sqrt(v^) + eps), with m^ = m / (1 - beta1^t) and
+    v^ = v / (1 - beta2^t).
+    """
     beta1, beta2 = e.h["betas"]
     v = e.new["max_exp_avg_sq"] if e.h["amsgrad"] else e.new["exp_avg_sq"]
-    return e.theta - e.h["lr"] * (e.new["exp_avg"] / (1 - beta1**e.t)) / (sqrt(v / (1 - beta2**e.t)) + e.h["eps"])
+    return e.theta - e.h["lr"] * (e.new["exp_avg"] / (1 - beta1**e.t)) / (
+        sqrt(v / (1 - beta2**e.t)) + e.h["eps"]
+    )
 
 
 def _mean(e: _Entry, name: str, beta: mpf, value: mpf) -> mpf:
@@ -216,14 +281,20 @@ ADAM: dict[str, Callable[[_Entry], mpf]] = {
     "exp_avg_sq": lambda e: _mean(e, "exp_avg_sq", e.h["betas"][1], e.d**2),
     "max_exp_avg_sq": lambda e: max(e.old.get("max_exp_avg_sq", mpf(0)), e.new["exp_avg_sq"]),
 }
-RULES: dict[str, dict[str, Callable[[_Entry], mpf]]] = {  # optimizer: the new theta, and each vector of the new state
+# optimizer: the new theta, and each vector of the new state
+RULES: dict[str, dict[str, Callable[[_Entry], mpf]]] = {
     "sgd": {"theta": _sgd, "momentum_buffer": _sgd_buffer},
-    "adagrad": {"theta": _adagrad, "sum": lambda e: e.old.get("sum", e.h["initial_accumulator_value"]) + e.d**2},
+    "adagrad": {
+        "theta": _adagrad,
+        "sum": lambda e: e.old.get("sum", e.h["initial_accumulator_value"]) + e.d**2,
+    },
     "rmsprop": {
         "theta": _rmsprop,
         "square_avg": lambda e: _mean(e, "square_avg", e.h["alpha"], e.d**2),
         "grad_avg": lambda e: _mean(e, "grad_avg", e.h["alpha"], e.d),
-        "momentum_buffer": lambda e: e.h["momentum"] * e.old.get("momentum_buffer", mpf(0)) + _quotient(e),
+        "momentum_buffer": lambda e: (
+            e.h["momentum"] * e.old.get("momentum_buffer", mpf(0)) + _quotient(e)
+        ),
     },
     "adam": ADAM,
     "adamw": {**ADAM, "theta": lambda e: _adam(e) - e.h["lr"] * e.h["weight_decay"] * e.theta},
@@ -233,18 +304,28 @@ RULES: dict[str, dict[str, Callable[[_Entry], mpf]]] = {  # optimizer: the new t
 def _step(record: StepRecord, l: int, quantity: str, index: tuple[int, ...]) -> mpf:
     """An entry of W, b, or a vector of the state, after the step."""
     vector, _, array = quantity.rpartition(" of ")
-    return _known("vector", RULES[record.spec.optimizer], vector or "theta")(_entry(record, l, array, index))
+    return _known("vector", RULES[record.spec.optimizer], vector or "theta")(
+        _entry(record, l, array, index)
+    )
 
 
 def _entry(record: StepRecord, l: int, array: str, index: tuple[int, ...]) -> _Entry:
     """All that the record shows of one entry of W or b of layer l."""
     if record.after is None:
-        raise ValueError("truth: record shows nothing after the step, expected W, b and the optimizer's state")
+        raise ValueError(
+            "truth: record shows nothing after the step, expected W, b and the optimizer's state"
+        )
     spec, before = record.spec, record.before
     arrays = _known("array", {"W": before.W, "b": before.b}, array)
-    place = sum(W.size + b.size for W, b in zip(before.W[: l - 1], before.b[: l - 1], strict=True))  # W1, b1, W2, ...
-    place += before.W[l - 1].size + index[0] if array == "b" else index[0] * spec.sizes[l - 1] + index[1]
-    old, new = ({name: _number(vector[place]) for name, vector in state.items()} for state in (before.state, record.after.state))
+    # W1, b1, W2, ...
+    place = sum(W.size + b.size for W, b in zip(before.W[: l - 1], before.b[: l - 1], strict=True))
+    place += (
+        before.W[l - 1].size + index[0] if array == "b" else index[0] * spec.sizes[l - 1] + index[1]
+    )
+    old, new = (
+        {name: _number(vector[place]) for name, vector in state.items()}
+        for state in (before.state, record.after.state)
+    )
     settings = {name: _real(setting) for name, setting in spec.hyperparameters.items()}
     theta, g = _number(arrays[l - 1][index]), _number(_shown(record, l, "d" + array)[index])
     d = g if spec.optimizer == "adamw" else g + settings["weight_decay"] * theta
@@ -253,7 +334,9 @@ def _entry(record: StepRecord, l: int, array: str, index: tuple[int, ...]) -> _E
 
 def _known(what: str, table: Mapping[Any, Any], key: Any) -> Any:
     if key not in table:
-        raise ValueError(f"truth: {what} has {key!r}, expected one of {', '.join(map(repr, table))}")
+        raise ValueError(
+            f"truth: {what} has {key!r}, expected one of {', '.join(map(repr, table))}"
+        )
     return table[key]
 
 
@@ -285,7 +368,11 @@ def _row(array: Array, i: int) -> Row:
 
 def _targets(record: StepRecord, i: int) -> Row:
     """y of a row; a label is 1 in its own column."""
-    return _row(record.y, i) if record.y.ndim == 2 else [mpf(int(record.y[i] == j)) for j in range(record.spec.sizes[-1])]
+    return (
+        _row(record.y, i)
+        if record.y.ndim == 2
+        else [mpf(int(record.y[i] == j)) for j in range(record.spec.sizes[-1])]
+    )
 
 
 def _slope(record: StepRecord, l: int) -> mpf:

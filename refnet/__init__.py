@@ -1,4 +1,5 @@
-"""refnet: the reference multilayer perceptron, backpropagation written out by hand in NumPy.
+"""refnet: the reference multilayer perceptron, backpropagation written out by hand in
+NumPy.
 
 Read `backprop.py` first. The modules, each importing only those above it:
 
@@ -20,7 +21,17 @@ Read `backprop.py` first. The modules, each importing only those above it:
 array([0, 1, 1, 0])
 """
 
-from refnet.activations import Activation, Elementwise, Heaviside, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from refnet.activations import (
+    Activation,
+    Elementwise,
+    Heaviside,
+    Identity,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from refnet.backprop import LayerGradient, LayerTrace
 from refnet.differences import GradientCheck, gradient_check
 from refnet.equations import EQUATIONS, Equation

@@ -1,7 +1,9 @@
-"""Activation functions: what a neuron does to its weighted input, and how a gradient comes back through it.
+"""Activation functions: what a neuron does to its weighted input, and how a gradient
+comes back through it.
 
-`value(z)` is a = f(z). `pullback(grad_a, z, a)` takes dC/da to dC/dz. For an elementwise f that is a product with
-`derivative(z, a)`; softmax mixes the columns of a row and has its own vector-Jacobian product.
+`value(z)` is a = f(z). `pullback(grad_a, z, a)` takes dC/da to dC/dz. For an
+elementwise f that is a product with `derivative(z, a)`; softmax mixes the columns of a
+row and has its own vector-Jacobian product.
 """
 
 from abc import ABC, abstractmethod
@@ -63,7 +65,8 @@ class Identity(Elementwise):
 
     Shapes: (n, fan_out) to (n, fan_out); `value` returns z itself.
     Torch: torch.nn.Identity.
-    Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.1 (linear units).
+    Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.1 (linear
+        units).
     """
 
     name: ClassVar[str] = "identity"
@@ -83,7 +86,10 @@ class Identity(Elementwise):
 
 @dataclass(frozen=True)
 class Heaviside(Elementwise):
-    """f(z) = 1 for z > 0, else 0. Forward only: its derivative is zero everywhere, so nothing can be learned through it.
+    """f(z) = 1 for z > 0, else 0.
+
+    Forward only: its derivative is zero everywhere, so nothing can be learned through
+    it.
 
     Shapes: (n, fan_out) to (n, fan_out).
     Torch: torch.heaviside(z, values=0).
@@ -100,7 +106,10 @@ class Heaviside(Elementwise):
 
     def derivative(self, z: Array, a: Array) -> Array:
         """Refused, with a ValueError."""
-        raise ValueError("Heaviside: derivative is zero everywhere, expected a trainable activation such as Sigmoid")
+        raise ValueError(
+            "Heaviside: derivative is zero everywhere, expected a trainable activation such as "
+            "Sigmoid"
+        )
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,9 @@ class Sigmoid(Elementwise):
 
     def value(self, z: Array) -> Array:
         """a = 1 / (1 + exp(-z))."""
-        with np.errstate(over="ignore"):  # where exp(-z) is inf, 1 / inf = 0 is the sigmoid to within the smallest normal number
+        # where exp(-z) is inf, 1 / inf = 0 is the sigmoid to within the smallest normal
+        # number
+        with np.errstate(over="ignore"):
             return 1.0 / (1.0 + np.exp(-z))
 
     def derivative(self, z: Array, a: Array) -> Array:
@@ -149,8 +160,10 @@ class ReLU(Elementwise):
     """f(z) = max(z, 0), f' = 1 for z > 0, else 0; so ReLU'(0) = 0.
 
     Shapes: (n, fan_out) to (n, fan_out).
-    Torch: torch.nn.ReLU, which takes the same subgradient at 0 (torch.maximum takes 1/2).
-    Source: Nair and Hinton, Rectified linear units improve restricted Boltzmann machines (2010).
+    Torch: torch.nn.ReLU, which takes the same subgradient at 0 (torch.maximum takes
+        1/2).
+    Source: Nair and Hinton, Rectified linear units improve restricted Boltzmann
+        machines (2010).
     """
 
     name: ClassVar[str] = "relu"
@@ -168,11 +181,14 @@ class ReLU(Elementwise):
 
 @dataclass(frozen=True)
 class LeakyReLU(Elementwise):
-    """f(z) = z for z > 0, else slope z; f' = 1 for z > 0, else slope; so LeakyReLU'(0) = slope.
+    """f(z) = z for z > 0, else slope z; f' = 1 for z > 0, else slope; so
+    LeakyReLU'(0) = slope.
 
     Shapes: (n, fan_out) to (n, fan_out).
-    Torch: torch.nn.LeakyReLU(negative_slope=slope), the same subgradient at 0 and the same default 0.01 (Keras: 0.3).
-    Source: Maas, Hannun and Ng, Rectifier nonlinearities improve neural network acoustic models (2013).
+    Torch: torch.nn.LeakyReLU(negative_slope=slope), the same subgradient at 0 and the
+        same default 0.01 (Keras: 0.3).
+    Source: Maas, Hannun and Ng, Rectifier nonlinearities improve neural network
+        acoustic models (2013).
     Errors: TypeError or ValueError where slope is no finite number.
     """
 
@@ -197,9 +213,11 @@ class LeakyReLU(Elementwise):
 class Softmax(Activation):
     """f(z)_j = exp(z_j) / sum over i of exp(z_i), along each row.
 
-    Shapes: (n, fan_out) to (n, fan_out); the n Jacobians of (fan_out, fan_out) are never formed.
+    Shapes: (n, fan_out) to (n, fan_out); the n Jacobians of (fan_out, fan_out) are
+        never formed.
     Torch: torch.nn.Softmax(dim=1).
-    Source: Bridle, Probabilistic interpretation of feedforward classification network outputs (1990).
+    Source: Bridle, Probabilistic interpretation of feedforward classification network
+        outputs (1990).
     """
 
     name: ClassVar[str] = "softmax"
@@ -210,7 +228,9 @@ class Softmax(Activation):
         return e / e.sum(axis=1, keepdims=True)
 
     def pullback(self, grad_a: Array, z: Array, a: Array) -> Array:
-        """dC/dz_j = a_j (dC/da_j - sum over i of dC/da_i a_i), from da_i/dz_j = a_i ([i = j] - a_j)."""
+        """dC/dz_j = a_j (dC/da_j - sum over i of dC/da_i a_i), from da_i/dz_j = a_i
+        ([i = j] - a_j).
+        """
         return a * (grad_a - (grad_a * a).sum(axis=1, keepdims=True))
 
 

@@ -11,8 +11,8 @@ Rows are samples; n rows, L layers. W has the layout of torch.nn.Linear.
     BP3  dC/db^l = delta^l                           db = sum of delta over rows          (fan_out,)
     BP4  dC/dW^l_jk = a^(l-1)_k delta^l_j            dW = delta^T a_prev                  (fan_out, fan_in)
 
-delta^l is dC/dz^l. The pullback of an elementwise f is a product with f'(z). The 1/n is in dC/da, where the loss puts
-it, so BP3 and BP4 are plain sums.
+delta^l is dC/dz^l. The pullback of an elementwise f is a product with f'(z). The 1/n is
+in dC/da, where the loss puts it, so BP3 and BP4 are plain sums.
 
 Source: Nielsen, Neural Networks and Deep Learning, chapter 2.
 """
@@ -28,7 +28,9 @@ from refnet.losses import Loss
 
 
 class LayerTrace(NamedTuple):
-    """What one layer did on the way forward: a_prev (n, fan_in), z and a (n, fan_out)."""
+    """What one layer did on the way forward: a_prev (n, fan_in), z and a (n,
+    fan_out).
+    """
 
     a_prev: Array
     z: Array
@@ -36,7 +38,9 @@ class LayerTrace(NamedTuple):
 
 
 class LayerGradient(NamedTuple):
-    """What one layer got on the way back: delta (n, fan_out), dW (fan_out, fan_in), db (fan_out,)."""
+    """What one layer got on the way back: delta (n, fan_out), dW (fan_out, fan_in), db
+    (fan_out,).
+    """
 
     delta: Array
     dW: Array
@@ -44,7 +48,10 @@ class LayerGradient(NamedTuple):
 
 
 def forward(layers: Sequence[Dense], x: Array) -> list[LayerTrace]:
-    """z and a of every layer, first to last. Shapes: x (n, fan_in of the first). Torch: calling an nn.Sequential."""
+    """z and a of every layer, first to last.
+
+    Shapes: x (n, fan_in of the first). Torch: calling an nn.Sequential.
+    """
     trace = []
     a = x
     for layer in layers:
@@ -55,8 +62,13 @@ def forward(layers: Sequence[Dense], x: Array) -> list[LayerTrace]:
     return trace
 
 
-def backward(layers: Sequence[Dense], trace: Sequence[LayerTrace], loss: Loss, y: Array) -> list[LayerGradient]:
-    """delta, dW and db of every layer, first to last. Shapes: y as the loss wants it. Torch: loss(model(x), y).backward()."""
+def backward(
+    layers: Sequence[Dense], trace: Sequence[LayerTrace], loss: Loss, y: Array
+) -> list[LayerGradient]:
+    """delta, dW and db of every layer, first to last.
+
+    Shapes: y as the loss wants it. Torch: loss(model(x), y).backward().
+    """
     gradients = []
     for i in reversed(range(len(layers))):
         a_prev, z, a = trace[i]

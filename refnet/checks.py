@@ -1,6 +1,8 @@
-"""Input checks and their error sentences, for the public door and the numbers of a step: *where: what has got, expected want*.
+"""Input checks and their error sentences, for the public door and the numbers of a
+step: *where: what has got, expected want*.
 
-Nothing here changes its arguments; what is returned is the argument itself where it already fits.
+Nothing here changes its arguments; what is returned is the argument itself where it
+already fits.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,12 +15,20 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[Any]
 T = TypeVar("T")
 
-CHUNK = 2**18  # entries looked at together, so that checking a memory-mapped array never holds it whole
+# entries looked at together, so that checking a memory-mapped array never holds it
+# whole
+CHUNK = 2**18
 
 
-def number(where: str, name: str, value: object, low: float = -np.inf, below: float = np.inf) -> float:
-    """`value` as a Python float with low <= value < below; a NumPy scalar would promote float32 arrays."""
-    if isinstance(value, bool | np.bool) or not isinstance(value, int | float | np.integer | np.floating):
+def number(
+    where: str, name: str, value: object, low: float = -np.inf, below: float = np.inf
+) -> float:
+    """`value` as a Python float with low <= value < below; a NumPy scalar would promote
+    float32 arrays.
+    """
+    if isinstance(value, bool | np.bool) or not isinstance(
+        value, int | float | np.integer | np.floating
+    ):
         raise TypeError(f"{where}: {name} has type {type(value).__name__}, expected a number")
     try:
         result = float(value)
@@ -26,7 +36,9 @@ def number(where: str, name: str, value: object, low: float = -np.inf, below: fl
         result = inf
     if not isfinite(result) or not low <= result < below:
         bounds = [f">= {low:g}"] * (low > -np.inf) + [f"< {below:g}"] * (below < np.inf)
-        raise ValueError(f"{where}: {name} has {value}, expected a finite number {' and '.join(bounds)}".rstrip())
+        raise ValueError(
+            f"{where}: {name} has {value}, expected a finite number {' and '.join(bounds)}".rstrip()
+        )
     return result
 
 
@@ -51,7 +63,9 @@ def float_dtype(where: str, dtype: Any) -> np.dtype[Any]:
 
 
 def named(kind: str, base: type[T], known: Mapping[str, type[T]], given: object) -> T:
-    """An object of the base class: `given` itself, or made from the name of a known one."""
+    """An object of the base class: `given` itself, or made from the name of a known
+    one.
+    """
     if isinstance(given, base):
         return given
     if isinstance(given, str):
@@ -59,24 +73,32 @@ def named(kind: str, base: type[T], known: Mapping[str, type[T]], given: object)
             raise ValueError(f"{kind}: name has {given!r}, expected one of {', '.join(known)}")
         return known[given]()
     shown = given.__name__ if isinstance(given, type) else repr(given)
-    raise TypeError(f"{kind}: has {shown}, expected an object or one of the names {', '.join(known)}")
+    raise TypeError(
+        f"{kind}: has {shown}, expected an object or one of the names {', '.join(known)}"
+    )
 
 
 def real_array(where: str, values: ArrayLike) -> Array:
-    """`values` as an array of real numbers of whatever width: object, text and complex are refused by name."""
+    """`values` as an array of real numbers of whatever width: object, text and complex
+    are refused by name.
+    """
     if np.ma.is_masked(values):
         raise ValueError(f"{where} has masked entries, expected every entry given")
     try:
         array = np.asarray(values)
     except ValueError:
-        raise ValueError(f"{where} has rows of different lengths, expected a rectangular array") from None
+        raise ValueError(
+            f"{where} has rows of different lengths, expected a rectangular array"
+        ) from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{where} has dtype {array.dtype}, expected real numbers")
     return array
 
 
 def as_dtype(where: str, array: Array, dtype: np.dtype[Any], first_row: int = 0) -> Array:
-    """`array`, which starts at `first_row` of its whole, in `dtype`: floats rounded once, booleans and integers exactly or not at all."""
+    """`array`, which starts at `first_row` of its whole, in `dtype`: floats rounded
+    once, booleans and integers exactly or not at all.
+    """
     with np.errstate(over="ignore"):  # what overflows becomes inf, and finite() names its place
         converted = array.astype(dtype, copy=False)
     if array.dtype.kind in "iu" and array.size:
@@ -85,53 +107,78 @@ def as_dtype(where: str, array: Array, dtype: np.dtype[Any], first_row: int = 0)
             for index in np.ndindex(array.shape):
                 if int(array[index]) != int(converted[index]):
                     at = place((first_row + index[0], *index[1:]))
-                    raise ValueError(f"{where} has {array[index]} at {at}, expected integers that {dtype} holds exactly")
+                    raise ValueError(
+                        f"{where} has {array[index]} at {at}, expected integers that {dtype} "
+                        f"holds exactly"
+                    )
     return converted
 
 
 def place(index: tuple[int, ...]) -> str:
     """An index in words: row, then column."""
-    return ", ".join(f"{axis} {i}" for axis, i in zip(("row", "column", "axis"), index, strict=False)) or "its only entry"
+    return (
+        ", ".join(f"{axis} {i}" for axis, i in zip(("row", "column", "axis"), index, strict=False))
+        or "its only entry"
+    )
 
 
 def chunks(array: Array) -> Iterator[tuple[int, Array]]:
-    """The array in runs of rows of about CHUNK entries each, with the number of the first row."""
+    """The array in runs of rows of about CHUNK entries each, with the number of the
+    first row.
+    """
     rows = max(1, CHUNK * len(array) // max(1, array.size))
     for start in range(0, len(array), rows):
         yield start, array[start : start + rows]
 
 
 def finite(where: str, array: Array, dtype: np.dtype[Any] | None = None) -> Array:
-    """`array`, whose entries are all finite, also when they are converted to `dtype`, part by part."""
+    """`array`, whose entries are all finite, also when they are converted to `dtype`,
+    part by part.
+    """
     for start, given in chunks(array):
         part = given if dtype is None else as_dtype(where, given, dtype, start)
         good = np.isfinite(part)
         if not good.all():
             index = tuple(int(i) for i in np.argwhere(~good)[0])
-            raise ValueError(f"{where} has {part[index]} at {place((start + index[0], *index[1:]))}, expected finite values")
+            raise ValueError(
+                f"{where} has {part[index]} at {place((start + index[0], *index[1:]))}, expected "
+                f"finite values"
+            )
     return array
 
 
 def squares_are_finite(vector: Array) -> bool:
-    """The cheap test in one pass: a finite sum of squares has finite terms. A sum that overflows says nothing."""
+    """The cheap test in one pass: a finite sum of squares has finite terms.
+
+    A sum that overflows says nothing.
+    """
     return isfinite(np.dot(vector, vector))
 
 
-def refuse_nonfinite(what: str, vector: Array, entry: Callable[[int], tuple[int, str, tuple[int, ...]]]) -> None:
-    """Refuse the first entry of a flat vector that is not finite, by the place that `entry` gives it: layer, array and index."""
+def refuse_nonfinite(
+    what: str, vector: Array, entry: Callable[[int], tuple[int, str, tuple[int, ...]]]
+) -> None:
+    """Refuse the first entry of a flat vector that is not finite, by the place that
+    `entry` gives it: layer, array and index.
+    """
     bad = np.flatnonzero(~np.isfinite(vector))
     if bad.size:
         layer, array, index = entry(int(bad[0]))
         raise FloatingPointError(
-            f"layer {layer}: {what} of {array} has {vector[bad[0]]} at {list(index)}, expected finite values; no parameter was changed"
+            f"layer {layer}: {what} of {array} has {vector[bad[0]]} at {list(index)}, expected "
+            f"finite values; no parameter was changed"
         )
 
 
-def matrix(where: str, values: ArrayLike, dtype: np.dtype[Any], expected: tuple[int | str, int]) -> Array:
-    """`values` as a finite (n, width) array in `dtype`, with n given or, as the text "n", any number from 1 on.
+def matrix(
+    where: str, values: ArrayLike, dtype: np.dtype[Any], expected: tuple[int | str, int]
+) -> Array:
+    """`values` as a finite (n, width) array in `dtype`, with n given or, as the text
+    "n", any number from 1 on.
 
-    An array on disk is checked part by part and returned as it is, for its reader to convert batch by batch; any other one comes back
-    with its rows one after the other in memory, so that its layout does not show in the last bits.
+    An array on disk is checked part by part and returned as it is, for its reader to
+    convert batch by batch; any other one comes back with its rows one after the other
+    in memory, so that its layout does not show in the last bits.
     """
     array = real_array(where, values)
     want = f"({expected[0]}, {expected[1]})"
@@ -147,17 +194,23 @@ def matrix(where: str, values: ArrayLike, dtype: np.dtype[Any], expected: tuple[
 def within_unit_interval(where: str, array: Array) -> Array:
     """`array`, whose entries all lie in [0, 1]."""
     for start, part in chunks(array):
-        bad = (part.real < 0) | (part.real > 1)  # a complex step has its probabilities on the real axis
+        # a complex step has its probabilities on the real axis
+        bad = (part.real < 0) | (part.real > 1)
         if bad.any():
             index = tuple(int(i) for i in np.argwhere(bad)[0])
-            raise ValueError(f"{where} has {part[index]:g} at {place((start + index[0], *index[1:]))}, expected values in [0, 1]")
+            raise ValueError(
+                f"{where} has {part[index]:g} at {place((start + index[0], *index[1:]))}, "
+                f"expected values in [0, 1]"
+            )
     return array
 
 
 def distributions(where: str, array: Array, eps: float) -> Array:
-    """`array`, whose rows are >= 0 and sum to one up to rounding, `eps` being that of the coarsest dtype they passed through.
+    """`array`, whose rows are >= 0 and sum to one up to rounding, `eps` being that of
+    the coarsest dtype they passed through.
 
-    k rounded entries and a sum of k terms are k u + (k - 1) u off at most, which is less than k eps.
+    k rounded entries and a sum of k terms are k u + (k - 1) u off at most, which is
+    less than k eps.
     """
     within_unit_interval(where, array)
     slack = array.shape[1] * eps
@@ -166,7 +219,10 @@ def distributions(where: str, array: Array, eps: float) -> Array:
         bad = np.flatnonzero(abs(total - 1) > slack)
         if bad.size:
             at = f"at row {start + bad[0]}"
-            raise ValueError(f"{where} has the sum {total[bad[0]]:.8g} {at}, expected 1 (each row a distribution)")
+            raise ValueError(
+                f"{where} has the sum {total[bad[0]]:.8g} {at}, expected 1 (each row a "
+                f"distribution)"
+            )
     return array
 
 
@@ -176,5 +232,7 @@ def class_labels(where: str, array: Array, classes: int) -> Array:
         raise TypeError(f"{where} has labels of dtype {array.dtype}, expected integers")
     bad = np.flatnonzero((array < 0) | (array >= classes))
     if bad.size:
-        raise ValueError(f"{where} has label {array[bad[0]]} at row {bad[0]}, expected 0 to {classes - 1}")
+        raise ValueError(
+            f"{where} has label {array[bad[0]]} at row {bad[0]}, expected 0 to {classes - 1}"
+        )
     return array.astype(np.intp, copy=False)

@@ -1,16 +1,20 @@
-"""gradient_check: backpropagation against differences of the cost, with the differences' own error estimated.
+"""gradient_check: backpropagation against differences of the cost, with the
+differences' own error estimated.
 
-Central differences D(h) = (C(theta + h) - C(theta - h)) / 2h are off by c h^2 + ... and by rounding of about e / h. Richardson's
-extrapolation over a ladder of steps removes the powers of h one after the other. What is left is estimated from how far the last two
-extrapolations are apart, plus the rounding of C, each sum of k terms being off by up to k u times the sum of their sizes. The gradient
-itself is rounded too, by a share of the terms that it adds up, which is much where they cancel (p - y of a saturated output).
+Central differences D(h) = (C(theta + h) - C(theta - h)) / 2h are off by c h^2 + ... and
+by rounding of about e / h. Richardson's extrapolation over a ladder of steps removes
+the powers of h one after the other. What is left is estimated from how far the last two
+extrapolations are apart, plus the rounding of C, each sum of k terms being off by up to
+k u times the sum of their sizes. The gradient itself is rounded too, by a share of the
+terms that it adds up, which is much where they cancel (p - y of a saturated output).
 
-The complex step, Im C(theta + ih) / h, subtracts nothing and so takes h down to 1e-100. It needs activations and a loss that are
-analytic.
+The complex step, Im C(theta + ih) / h, subtracts nothing and so takes h down to 1e-100.
+It needs activations and a loss that are analytic.
 
-Where C has a kink within h (ReLU at z = 0, MAE at a = y), a difference says nothing about the derivative: such steps are dropped,
-and an entry for which none is left is counted as not judged. So is every entry where the value of a loss on probabilities rests on its
-floor, for there the value is flat and the gradient is not.
+Where C has a kink within h (ReLU at z = 0, MAE at a = y), a difference says nothing
+about the derivative: such steps are dropped, and an entry for which none is left is
+counted as not judged. So is every entry where the value of a loss on probabilities
+rests on its floor, for there the value is flat and the gradient is not.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +39,9 @@ UNIT = 2.0**-53  # half the distance from 1.0 to the next float64
 
 @dataclass(frozen=True)
 class ArrayCheck:
-    """One parameter array: its worst entry, the one where |analytic - numeric| is the largest share of the estimated error."""
+    """One parameter array: its worst entry, the one where |analytic - numeric| is the
+    largest share of the estimated error.
+    """
 
     name: str  # "dW1"
     index: tuple[int, ...]
@@ -53,7 +59,9 @@ class ArrayCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether an entry was judged and none is off by more than the estimated error; NaN is off."""
+        """Whether an entry was judged and none is off by more than the estimated error;
+        NaN is off.
+        """
         return self.judged > 0 and self.share <= 1.0
 
 
@@ -71,24 +79,33 @@ class GradientCheck:
 
     def __str__(self) -> str:
         rows = [f"gradient check ({self.method}): {'passed' if self.passed else 'FAILED'}"]
-        rows += [f"{'array':<6}{'entry':>12}{'analytic':>24}{'numeric':>24}{'error':>10}{'judged':>14}"]
+        rows += [
+            f"{'array':<6}{'entry':>12}{'analytic':>24}{'numeric':>24}{'error':>10}{'judged':>14}"
+        ]
         for a in self.arrays:
             verdict = "" if a.passed else "  <- off" if a.judged else "  <- nothing judged"
             entry = str(list(a.index))
-            rows.append(f"{a.name:<6}{entry:>12}{a.analytic:>24.15e}{a.numeric:>24.15e}{a.error:>10.1e}{f'{a.judged}/{a.entries}':>14}{verdict}")
+            rows.append(
+                f"{a.name:<6}{entry:>12}{a.analytic:>24.15e}{a.numeric:>24.15e}{a.error:>10.1e}{f'{a.judged}/{a.entries}':>14}{verdict}"
+            )
         return "\n".join(rows)
 
 
-def gradient_check(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, method: str = "central") -> GradientCheck:
-    """Compare dC/dtheta from BP1 to BP4 with differences of C, entry by entry, in a float64 copy of the network.
+def gradient_check(
+    net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, method: str = "central"
+) -> GradientCheck:
+    """Compare dC/dtheta from BP1 to BP4 with differences of C, entry by entry, in a
+    float64 copy of the network.
 
-    `method` is "central" or "complex". The cost of a check is some ten forward passes (complex: one) per parameter.
+    `method` is "central" or "complex". The cost of a check is some ten forward passes
+    (complex: one) per parameter.
 
     Shapes: x (n, fan_in); y as the loss wants it.
     Torch: torch.autograd.gradcheck, which compares with a fixed tolerance.
-    Source: Ridders, Accurate computation of F'(x) and F'(x)F''(x) (1982); Squire and Trapp, Using complex variables to estimate
-        derivatives of real functions (1998).
-    Errors: ValueError or TypeError for unusable input, an unknown method, or "complex" where an activation or the loss is not analytic.
+    Source: Ridders, Accurate computation of F'(x) and F'(x)F''(x) (1982); Squire and
+        Trapp, Using complex variables to estimate derivatives of real functions (1998).
+    Errors: ValueError or TypeError for unusable input, an unknown method, or "complex"
+        where an activation or the loss is not analytic.
     """
     net = net.astype(np.float64)
     loss = net.trainable_with(loss)
@@ -102,7 +119,9 @@ def gradient_check(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, m
     if method == "complex":  # another way to the same sums, and so off by as much
         numeric, error = _complex_step(net, x, y, loss), rounding
     else:
-        numeric, error = _central(net, x, y, loss, _rounding_of_cost(net, trace, y, loss, gradients))
+        numeric, error = _central(
+            net, x, y, loss, _rounding_of_cost(net, trace, y, loss, gradients)
+        )
     error = error + (np.inf if _on_the_floor(trace.output, y, loss) else rounding)
     return GradientCheck(tuple(_arrays(net, gradients.vector, numeric, error)), method)
 
@@ -114,17 +133,35 @@ def _arrays(net: Network, analytic: Array, numeric: Array, error: Array) -> list
             part = slice(start, start + array.size)
             judged = np.isfinite(error[part])
             gap = np.abs(analytic[part] - numeric[part])
-            share = np.where(judged, np.divide(gap, error[part], out=np.where(gap == 0.0, 0.0, np.inf), where=error[part] > 0.0), -1.0)
+            share = np.where(
+                judged,
+                np.divide(
+                    gap, error[part], out=np.where(gap == 0.0, 0.0, np.inf), where=error[part] > 0.0
+                ),
+                -1.0,
+            )
             worst = int(np.argmax(np.where(np.isnan(share), np.inf, share)))
             index = tuple(int(i) for i in np.unravel_index(worst, array.shape))
             i = start + worst
-            found.append(ArrayCheck(name, index, float(analytic[i]), float(numeric[i]), float(error[i]), int(judged.sum()), array.size))
+            found.append(
+                ArrayCheck(
+                    name,
+                    index,
+                    float(analytic[i]),
+                    float(numeric[i]),
+                    float(error[i]),
+                    int(judged.sum()),
+                    array.size,
+                )
+            )
             start += array.size
     return found
 
 
 def _central(net: Network, x: Array, y: Array, loss: Loss, rounding: float) -> tuple[Array, Array]:
-    """Numeric derivative and its estimated error for every parameter; the error is inf where no step of the ladder is free of kinks."""
+    """Numeric derivative and its estimated error for every parameter; the error is inf
+    where no step of the ladder is free of kinks.
+    """
     theta = net.parameters
 
     def cost(i: int, value: float) -> tuple[float, list[Array]]:
@@ -139,7 +176,9 @@ def _central(net: Network, x: Array, y: Array, loss: Loss, rounding: float) -> t
     return numeric, error
 
 
-def _extrapolate(cost: Callable[[float], tuple[float, list[Array]]], at: float, rounding: float) -> tuple[float, float]:
+def _extrapolate(
+    cost: Callable[[float], tuple[float, list[Array]]], at: float, rounding: float
+) -> tuple[float, float]:
     _, home = cost(at)
     best, error = float("nan"), float("inf")
     above: list[float] = []
@@ -163,9 +202,15 @@ def _complex_step(net: Network, x: Array, y: Array, loss: Loss) -> Array:
     for i, layer in enumerate(net.layers, start=1):
         if not layer.activation.analytic:
             kind = type(layer.activation).__name__
-            raise ValueError(f"gradient_check: complex step has {kind} in layer {i}, expected analytic activations; use method='central'")
+            raise ValueError(
+                f"gradient_check: complex step has {kind} in layer {i}, expected analytic "
+                f"activations; use method='central'"
+            )
     if not loss.analytic:
-        raise ValueError(f"gradient_check: complex step has the loss {loss}, expected an analytic one; use method='central'")
+        raise ValueError(
+            f"gradient_check: complex step has the loss {loss}, expected an analytic one; use "
+            f"method='central'"
+        )
     theta = net.parameters.astype(np.complex128)
     layers = _complex_layers(net, theta)
     numeric = np.empty_like(net.parameters)
@@ -194,7 +239,11 @@ def _complex_layers(net: Network, theta: Array) -> list[_ComplexLayer]:
 
 def _sides(net: Network, trace: Sequence[LayerTrace], loss: Loss, y: Array) -> list[Array]:
     """On which side of its kink each number lies."""
-    sides = [np.sign(step.z) for layer, step in zip(net.layers, trace, strict=True) if layer.activation.kink]
+    sides = [
+        np.sign(step.z)
+        for layer, step in zip(net.layers, trace, strict=True)
+        if layer.activation.kink
+    ]
     return [*sides, np.sign(trace[-1].a - y)] if loss.kink else sides
 
 
@@ -210,44 +259,74 @@ def _on_the_floor(a: Array, y: Array, loss: Loss) -> bool:
     return bool((a[counts] <= np.exp(LOG_FLOOR)).any())
 
 
-def _rounding_of_cost(net: Network, trace: Trace, y: Array, loss: Loss, gradients: Gradients) -> float:
-    """How far rounding can move C, to first order: by delta dz over all z, by dC/da da over all a, and by the loss' own sum."""
+def _rounding_of_cost(
+    net: Network, trace: Trace, y: Array, loss: Loss, gradients: Gradients
+) -> float:
+    """How far rounding can move C, to first order: by delta dz over all z, by dC/da da
+    over all a, and by the loss' own sum.
+    """
     output = trace.output
-    own = abs(loss.value(output, y)) + (2.0 * float(np.abs(output).sum()) / len(output) if loss.reads == "logits" else 0.0)
+    own = abs(loss.value(output, y)) + (
+        2.0 * float(np.abs(output).sum()) / len(output) if loss.reads == "logits" else 0.0
+    )
     total = (output.size + 16) * own
     grad_a = np.zeros_like(output) if loss.reads == "logits" else np.abs(loss.gradient(output, y))
     for i in reversed(range(len(trace))):
         layer, step = net.layers[i], trace[i]
         size = np.dot(np.abs(step.a_prev), np.abs(layer.W).T) + np.abs(layer.b)
-        total += (layer.fan_in + 8) * float((np.abs(gradients[i].delta) * size).sum()) + 8.0 * float((grad_a * np.abs(step.a)).sum())
+        total += (layer.fan_in + 8) * float(
+            (np.abs(gradients[i].delta) * size).sum()
+        ) + 8.0 * float((grad_a * np.abs(step.a)).sum())
         grad_a = np.abs(np.dot(gradients[i].delta, layer.W))
     return float(UNIT * total)
 
 
-def _rounding_of_gradient(net: Network, trace: Trace, y: Array, loss: Loss, gradients: Gradients) -> Array:
-    """How far rounding can move each entry of dW and db: by as many roundings as a path has, of the sum of its |terms|."""
-    roundings = 2.0 * UNIT * (sum(layer.fan_in + layer.fan_out + 20 for layer in net.layers) + len(trace.output))
-    sizes, delta = [], _size_of_output_delta(net.layers[-1], trace[-1], y, loss, gradients[-1].delta)
+def _rounding_of_gradient(
+    net: Network, trace: Trace, y: Array, loss: Loss, gradients: Gradients
+) -> Array:
+    """How far rounding can move each entry of dW and db: by as many roundings as a path
+    has, of the sum of its |terms|.
+    """
+    roundings = (
+        2.0
+        * UNIT
+        * (sum(layer.fan_in + layer.fan_out + 20 for layer in net.layers) + len(trace.output))
+    )
+    sizes, delta = (
+        [],
+        _size_of_output_delta(net.layers[-1], trace[-1], y, loss, gradients[-1].delta),
+    )
     for i in reversed(range(len(trace))):
         if i < len(trace) - 1:
-            delta = _size_of_pullback(net.layers[i], np.dot(delta, np.abs(net.layers[i + 1].W)), trace[i])
+            delta = _size_of_pullback(
+                net.layers[i], np.dot(delta, np.abs(net.layers[i + 1].W)), trace[i]
+            )
         sizes += [delta.sum(axis=0), np.dot(delta.T, np.abs(trace[i].a_prev)).ravel()]
     return roundings * np.concatenate(sizes[::-1])
 
 
-def _size_of_output_delta(layer: Dense, step: LayerTrace, y: Array, loss: Loss, delta: Array) -> Array:
-    """The sums of |terms| of delta^L: a + y for a - y; for a probability p + y for p - y, which is at most 2, over the rows."""
+def _size_of_output_delta(
+    layer: Dense, step: LayerTrace, y: Array, loss: Loss, delta: Array
+) -> Array:
+    """The sums of |terms| of delta^L: a + y for a - y; for a probability p + y for
+    p - y, which is at most 2, over the rows.
+    """
     rows, a = len(step.a), step.a
     if loss.reads == "values":
-        return _size_of_pullback(layer, np.abs(loss.gradient(np.abs(a) + np.abs(y), np.zeros_like(a))), step)
+        return _size_of_pullback(
+            layer, np.abs(loss.gradient(np.abs(a) + np.abs(y), np.zeros_like(a))), step
+        )
     size = np.abs(delta) + 2.0 / rows
-    if isinstance(loss, BinaryCrossEntropy):  # log(1 - a) magnifies the rounding of an a near 1, where y < 1
+    # log(1 - a) magnifies the rounding of an a near 1, where y < 1
+    if isinstance(loss, BinaryCrossEntropy):
         size += (1.0 - y) / np.maximum(1.0 - a, UNIT) / rows
     return size
 
 
 def _size_of_pullback(layer: Dense, grad_a: Array, step: LayerTrace) -> Array:
-    """The sums of |terms| of dC/dz: those of a (g - sum g a) for softmax, of g f' otherwise, where f' = a - a^2 or 1 - a^2 cancels."""
+    """The sums of |terms| of dC/dz: those of a (g - sum g a) for softmax, of g f'
+    otherwise, where f' = a - a^2 or 1 - a^2 cancels.
+    """
     a = np.abs(step.a)
     if not isinstance(layer.activation, Elementwise):
         return a * (grad_a + (grad_a * a).sum(axis=1, keepdims=True))

@@ -1,6 +1,8 @@
-"""The equations of one training step as words: what each is called, says, reads and writes, and where it is derived. Data only.
+"""The equations of one training step as words: what each is called, says, reads and
+writes, and where it is derived. Data only.
 
-The order is the order of computation, so the first equation that fails is the place of the mistake.
+The order is the order of computation, so the first equation that fails is the place of
+the mistake.
 """
 
 from dataclasses import dataclass
@@ -8,7 +10,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Equation:
-    """One equation: its label, its formula in plain text and in LaTeX, the quantities it reads and writes, and its source."""
+    """One equation: its label, its formula in plain text and in LaTeX, the quantities
+    it reads and writes, and its source.
+    """
 
     label: str
     name: str
@@ -33,7 +37,15 @@ EQUATIONS = {
             ("z",),
             f"{_NIELSEN}, equation 25",
         ),
-        Equation("a", "activation", "a^l = f(z^l)", r"a^{l} = f(z^{l})", ("z",), ("a",), f"{_NIELSEN}, equation 25"),
+        Equation(
+            "a",
+            "activation",
+            "a^l = f(z^l)",
+            r"a^{l} = f(z^{l})",
+            ("z",),
+            ("a",),
+            f"{_NIELSEN}, equation 25",
+        ),
         Equation(
             "C",
             "cost",

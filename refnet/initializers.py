@@ -1,4 +1,7 @@
-"""Initializers: where W and b start. Called with (rng, fan_out, fan_in), they return (W, b) in float64, W drawn before b."""
+"""Initializers: where W and b start.
+
+Called with (rng, fan_out, fan_in), they return (W, b) in float64, W drawn before b.
+"""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -20,17 +23,21 @@ class Initializer(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(
+        self, rng: "np.random.Generator", fan_out: int, fan_in: int
+    ) -> tuple[Array, Array]:
         """(W, b)."""
 
 
 @dataclass(frozen=True)
 class Constant(Initializer):
-    """W = weight, b = bias, everywhere: units of a layer stay equal for ever, which is what this is for showing.
+    """W = weight, b = bias, everywhere: units of a layer stay equal for ever, which is
+    what this is for showing.
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.init.constant_.
-    Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.4 (why symmetry must be broken).
+    Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.4 (why symmetry
+        must be broken).
     Errors: TypeError or ValueError where weight or bias is no finite number.
     """
 
@@ -42,7 +49,9 @@ class Constant(Initializer):
         number("Constant", "weight", self.weight)
         number("Constant", "bias", self.bias)
 
-    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(
+        self, rng: "np.random.Generator", fan_out: int, fan_in: int
+    ) -> tuple[Array, Array]:
         """(W, b)."""
         return np.full((fan_out, fan_in), float(self.weight)), np.full(fan_out, float(self.bias))
 
@@ -53,12 +62,15 @@ class Zeros(Initializer):
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.init.zeros_.
-    Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.4 (why symmetry must be broken).
+    Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.4 (why symmetry
+        must be broken).
     """
 
     name: ClassVar[str] = "zeros"
 
-    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(
+        self, rng: "np.random.Generator", fan_out: int, fan_in: int
+    ) -> tuple[Array, Array]:
         """(W, b)."""
         return np.zeros((fan_out, fan_in)), np.zeros(fan_out)
 
@@ -69,7 +81,8 @@ class Uniform(Initializer):
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.init.uniform_.
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning (adventuresinmachinelearning), section 5.4.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning
+        (adventuresinmachinelearning), section 5.4.
     Errors: ValueError unless low < high.
     """
 
@@ -80,9 +93,13 @@ class Uniform(Initializer):
     def __post_init__(self) -> None:
         number("Uniform", "low", self.low, below=number("Uniform", "high", self.high))
 
-    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(
+        self, rng: "np.random.Generator", fan_out: int, fan_in: int
+    ) -> tuple[Array, Array]:
         """(W, b)."""
-        return rng.uniform(self.low, self.high, (fan_out, fan_in)), rng.uniform(self.low, self.high, fan_out)
+        return rng.uniform(self.low, self.high, (fan_out, fan_in)), rng.uniform(
+            self.low, self.high, fan_out
+        )
 
 
 @dataclass(frozen=True)
@@ -91,7 +108,8 @@ class Normal(Initializer):
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.init.normal_.
-    Source: Nielsen, Neural Networks and Deep Learning, chapter 1 (mean 0, standard deviation 1 for W and b).
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 1 (mean 0, standard
+        deviation 1 for W and b).
     Errors: ValueError unless std >= 0.
     """
 
@@ -103,23 +121,32 @@ class Normal(Initializer):
         number("Normal", "mean", self.mean)
         number("Normal", "std", self.std, low=0.0)
 
-    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(
+        self, rng: "np.random.Generator", fan_out: int, fan_in: int
+    ) -> tuple[Array, Array]:
         """(W, b)."""
-        return rng.normal(self.mean, self.std, (fan_out, fan_in)), rng.normal(self.mean, self.std, fan_out)
+        return rng.normal(self.mean, self.std, (fan_out, fan_in)), rng.normal(
+            self.mean, self.std, fan_out
+        )
 
 
 @dataclass(frozen=True)
 class TorchLinear(Initializer):
-    """W and b uniform in +-1/sqrt(fan_in): how a new torch.nn.Linear starts. The numbers drawn are NumPy's.
+    """W and b uniform in +-1/sqrt(fan_in): how a new torch.nn.Linear starts.
+
+    The numbers drawn are NumPy's.
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
-    Torch: torch.nn.Linear.reset_parameters (kaiming_uniform_ with a = sqrt(5), which comes to the same range).
+    Torch: torch.nn.Linear.reset_parameters (kaiming_uniform_ with a = sqrt(5), which
+        comes to the same range).
     Source: PyTorch issue 57109.
     """
 
     name: ClassVar[str] = "torch_linear"
 
-    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(
+        self, rng: "np.random.Generator", fan_out: int, fan_in: int
+    ) -> tuple[Array, Array]:
         """(W, b)."""
         bound = 1.0 / fan_in**0.5
         return rng.uniform(-bound, bound, (fan_out, fan_in)), rng.uniform(-bound, bound, fan_out)
@@ -131,12 +158,15 @@ class GlorotUniform(Initializer):
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.init.xavier_uniform_.
-    Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks (2010), equation 16.
+    Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward
+        neural networks (2010), equation 16.
     """
 
     name: ClassVar[str] = "glorot_uniform"
 
-    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(
+        self, rng: "np.random.Generator", fan_out: int, fan_in: int
+    ) -> tuple[Array, Array]:
         """(W, b)."""
         bound = (6.0 / (fan_in + fan_out)) ** 0.5
         return rng.uniform(-bound, bound, (fan_out, fan_in)), np.zeros(fan_out)
@@ -148,19 +178,25 @@ class GlorotNormal(Initializer):
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.init.xavier_normal_.
-    Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks (2010), equation 12.
+    Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward
+        neural networks (2010), equation 12.
     """
 
     name: ClassVar[str] = "glorot_normal"
 
-    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(
+        self, rng: "np.random.Generator", fan_out: int, fan_in: int
+    ) -> tuple[Array, Array]:
         """(W, b)."""
-        return rng.normal(0.0, (2.0 / (fan_in + fan_out)) ** 0.5, (fan_out, fan_in)), np.zeros(fan_out)
+        return rng.normal(0.0, (2.0 / (fan_in + fan_out)) ** 0.5, (fan_out, fan_in)), np.zeros(
+            fan_out
+        )
 
 
 @dataclass(frozen=True)
 class HeUniform(Initializer):
-    """W uniform in +-sqrt(6 / fan_in), b = 0: keeps the variance of the signal through ReLU layers.
+    """W uniform in +-sqrt(6 / fan_in), b = 0: keeps the variance of the signal through
+    ReLU layers.
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.init.kaiming_uniform_(nonlinearity="relu").
@@ -169,7 +205,9 @@ class HeUniform(Initializer):
 
     name: ClassVar[str] = "he_uniform"
 
-    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(
+        self, rng: "np.random.Generator", fan_out: int, fan_in: int
+    ) -> tuple[Array, Array]:
         """(W, b)."""
         bound = (6.0 / fan_in) ** 0.5
         return rng.uniform(-bound, bound, (fan_out, fan_in)), np.zeros(fan_out)
@@ -186,12 +224,24 @@ class HeNormal(Initializer):
 
     name: ClassVar[str] = "he_normal"
 
-    def __call__(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> tuple[Array, Array]:
+    def __call__(
+        self, rng: "np.random.Generator", fan_out: int, fan_in: int
+    ) -> tuple[Array, Array]:
         """(W, b)."""
         return rng.normal(0.0, (2.0 / fan_in) ** 0.5, (fan_out, fan_in)), np.zeros(fan_out)
 
 
 INITIALIZERS: dict[str, type[Initializer]] = {
     kind.name: kind
-    for kind in (Zeros, Constant, Uniform, Normal, TorchLinear, GlorotUniform, GlorotNormal, HeUniform, HeNormal)
+    for kind in (
+        Zeros,
+        Constant,
+        Uniform,
+        Normal,
+        TorchLinear,
+        GlorotUniform,
+        GlorotNormal,
+        HeUniform,
+        HeNormal,
+    )
 }

@@ -1,8 +1,10 @@
-"""Activations and losses in place: the numbers of `value`, `pullback` and `gradient`, bit for bit, in arrays that are there already.
+"""Activations and losses in place: the numbers of `value`, `pullback` and `gradient`,
+bit for bit, in arrays that are there already.
 
-The formulas are those of activations.py and losses.py, in the same order of operations. Here stand their exact classes alone: one that
-is derived from them, or written by somebody else, goes through its own methods. What needs room of its own takes it from the
-workspace, or in blocks of BLOCK bytes whatever the size of the arrays.
+The formulas are those of activations.py and losses.py, in the same order of operations.
+Here stand their exact classes alone: one that is derived from them, or written by
+somebody else, goes through its own methods. What needs room of its own takes it from
+the workspace, or in blocks of BLOCK bytes whatever the size of the arrays.
 """
 
 from collections.abc import Callable
@@ -11,7 +13,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from refnet.activations import Activation, Elementwise, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from refnet.activations import (
+    Activation,
+    Elementwise,
+    Identity,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from refnet.checks import Array
 from refnet.losses import (
     LOG_FLOOR,
@@ -42,7 +53,9 @@ ValueInto = Callable[[Any, Array, Array, PerRow], None]
 
 
 def value_into(activation: Activation) -> ValueInto:
-    """The function (f, z, a, per_row) that writes a = f(z) into a; for the identity a is z, and nothing is written."""
+    """The function (f, z, a, per_row) that writes a = f(z) into a; for the identity a
+    is z, and nothing is written.
+    """
     return _VALUES.get(type(activation), _any_value)
 
 
@@ -95,34 +108,50 @@ PullbackInto = Callable[[Any, Array, Array, Array, PerRow, Array], None]
 
 
 def pullback_into(activation: Activation) -> PullbackInto:
-    """The function (f, delta, z, a, per_row, spare) that takes dC/da to dC/dz within delta; spare is room for a row at least."""
+    """The function (f, delta, z, a, per_row, spare) that takes dC/da to dC/dz within
+    delta; spare is room for a row at least.
+    """
     return _PULLBACKS.get(type(activation), _any_pullback)
 
 
-def _any_pullback(f: Activation, delta: Array, z: Array, a: Array, per_row: PerRow, spare: Array) -> None:
+def _any_pullback(
+    f: Activation, delta: Array, z: Array, a: Array, per_row: PerRow, spare: Array
+) -> None:
     _put(f"{type(f).__name__}: pullback", f.pullback(delta, z, a), delta)
 
 
-def _identity_pullback(f: Identity, delta: Array, z: Array, a: Array, per_row: PerRow, spare: Array) -> None:
+def _identity_pullback(
+    f: Identity, delta: Array, z: Array, a: Array, per_row: PerRow, spare: Array
+) -> None:
     pass
 
 
-def _elementwise_pullback(f: Elementwise, delta: Array, z: Array, a: Array, per_row: PerRow, spare: Array) -> None:
+def _elementwise_pullback(
+    f: Elementwise, delta: Array, z: Array, a: Array, per_row: PerRow, spare: Array
+) -> None:
     for delta_block, z_block, a_block in blocks(delta, z, a):
         np.multiply(delta_block, f.derivative(z_block, a_block), out=delta_block)
 
 
-def _softmax_pullback(f: Softmax, delta: Array, z: Array, a: Array, per_row: PerRow, spare: Array) -> None:
+def _softmax_pullback(
+    f: Softmax, delta: Array, z: Array, a: Array, per_row: PerRow, spare: Array
+) -> None:
     _sum_products(delta, a, per_row.total, spare)
     broadcast_into(np.subtract, delta, per_row.total, delta)
     np.multiply(a, delta, out=delta)
 
 
 def _sum_products(grad_a: Array, a: Array, total: Array, spare: Array) -> None:
-    """total = sum over columns of grad_a a, by as many rows as a block holds, or row by row in what is spare."""
+    """total = sum over columns of grad_a a, by as many rows as a block holds, or row by
+    row in what is spare.
+    """
     width = a.shape[1]
     together = BLOCK // a[0].nbytes
-    room = np.empty((together, width), a.dtype) if together else spare.reshape(-1)[:width].reshape(1, width)
+    room = (
+        np.empty((together, width), a.dtype)
+        if together
+        else spare.reshape(-1)[:width].reshape(1, width)
+    )
     for start in range(0, len(a), len(room)):
         here = slice(start, start + len(room))
         product = np.multiply(grad_a[here], a[here], out=room[: len(a) - start])
@@ -142,8 +171,11 @@ LossInto = Callable[[Any, Array, Array, Array, PerRow], float]
 
 
 def loss_into(loss: Loss, output: Activation) -> LossInto:
-    """The function (loss, a, y, delta, per_row) that writes dC/da into delta and returns C, for targets that were checked at the door."""
-    # our own sigmoid and softmax, the outputs that such a loss stands behind, give values in [0, 1], which need no check
+    """The function (loss, a, y, delta, per_row) that writes dC/da into delta and
+    returns C, for targets that were checked at the door.
+    """
+    # our own sigmoid and softmax, the outputs that such a loss stands behind, give
+    # values in [0, 1], which need no check
     ours = not vars(loss) and (loss.reads != "probabilities" or type(output) in _VALUES)
     return _LOSSES.get(type(loss), _any_loss) if ours else _any_loss
 
@@ -161,7 +193,9 @@ def _mse(loss: MSE, a: Array, y: Array, delta: Array, per_row: PerRow) -> float:
     return value.item()
 
 
-def _half_squared_error(loss: HalfSquaredError, a: Array, y: Array, delta: Array, per_row: PerRow) -> float:
+def _half_squared_error(
+    loss: HalfSquaredError, a: Array, y: Array, delta: Array, per_row: PerRow
+) -> float:
     e = np.subtract(a, y, out=delta).reshape(-1)
     value = np.dot(e, e) / (2 * len(a))
     np.divide(delta, len(a), out=delta)
@@ -177,7 +211,9 @@ def _mae(loss: MAE, a: Array, y: Array, delta: Array, per_row: PerRow) -> float:
     return value.item()
 
 
-def _softmax_cross_entropy(loss: SoftmaxCrossEntropy, z: Array, y: Array, delta: Array, per_row: PerRow) -> float:
+def _softmax_cross_entropy(
+    loss: SoftmaxCrossEntropy, z: Array, y: Array, delta: Array, per_row: PerRow
+) -> float:
     value = (_cost_at_labels if y.ndim == 1 else _cost_of_distributions)(z, y, delta, per_row)
     np.divide(delta, len(z), out=delta)
     return value.item()
@@ -185,8 +221,10 @@ def _softmax_cross_entropy(loss: SoftmaxCrossEntropy, z: Array, y: Array, delta:
 
 def _cost_at_labels(z: Array, y: Array, delta: Array, per_row: PerRow) -> Any:
     """C, with softmax(z) - y in delta."""
-    at_tops = np.add(per_row.start, z.argmax(axis=1, out=per_row.at), out=per_row.at)  # in half the time of maximum.reduce
-    z.reshape(-1).take(at_tops, out=per_row.costs, mode="clip")  # unlike "raise" without a copy; nothing is out of range
+    # in half the time of maximum.reduce
+    at_tops = np.add(per_row.start, z.argmax(axis=1, out=per_row.at), out=per_row.at)
+    # unlike "raise" without a copy; nothing is out of range
+    z.reshape(-1).take(at_tops, out=per_row.costs, mode="clip")
     broadcast_into(np.subtract, z, per_row.top, delta)
     s, at_labels = delta.reshape(-1), np.add(per_row.start, y, out=per_row.at)
     s.take(at_labels, out=per_row.picked, mode="clip")
@@ -214,7 +252,9 @@ def _cost_of_distributions(z: Array, y: Array, delta: Array, per_row: PerRow) ->
 
 
 def _cross_entropy(loss: CrossEntropy, a: Array, y: Array, delta: Array, per_row: PerRow) -> float:
-    value = (_log_at_labels if y.ndim == 1 else _log_of_distributions)(a, y, delta, per_row) / len(a)
+    value = (_log_at_labels if y.ndim == 1 else _log_of_distributions)(a, y, delta, per_row) / len(
+        a
+    )
     _refuse_nonfinite(loss, a, y, delta)
     np.divide(delta, len(a), out=delta)
     return value.item()
@@ -241,7 +281,9 @@ def _log_of_distributions(a: Array, y: Array, delta: Array, per_row: PerRow) -> 
     return value
 
 
-def _binary_cross_entropy(loss: BinaryCrossEntropy, a: Array, y: Array, delta: Array, per_row: PerRow) -> float:
+def _binary_cross_entropy(
+    loss: BinaryCrossEntropy, a: Array, y: Array, delta: Array, per_row: PerRow
+) -> float:
     for delta_block, a_block, y_block in blocks(delta, a, y):
         np.log(a_block, out=delta_block)
         np.multiply(y_block, np.maximum(delta_block, LOG_FLOOR, out=delta_block), out=delta_block)
@@ -251,13 +293,17 @@ def _binary_cross_entropy(loss: BinaryCrossEntropy, a: Array, y: Array, delta: A
     value = -np.add.reduce(delta, axis=None) / a.size
     for delta_block, a_block, y_block in blocks(delta, a, y):
         _ratio_into(1.0 - y_block, 1.0 - a_block, delta_block)
-        np.subtract(delta_block, _ratio_into(y_block, a_block, np.empty_like(a_block)), out=delta_block)
+        np.subtract(
+            delta_block, _ratio_into(y_block, a_block, np.empty_like(a_block)), out=delta_block
+        )
     _refuse_nonfinite(loss, a, y, delta)
     np.divide(delta, a.size, out=delta)
     return value.item()
 
 
-def _sigmoid_cross_entropy(loss: SigmoidCrossEntropy, z: Array, y: Array, delta: Array, per_row: PerRow) -> float:
+def _sigmoid_cross_entropy(
+    loss: SigmoidCrossEntropy, z: Array, y: Array, delta: Array, per_row: PerRow
+) -> float:
     for delta_block, z_block, y_block in blocks(delta, z, y):
         np.subtract(np.maximum(z_block, 0.0), z_block * y_block, out=delta_block)
         tail = np.abs(z_block)
@@ -294,8 +340,12 @@ def _refuse_nonfinite(loss: Loss, a: Array, y: Array, delta: Array) -> None:
 
 
 def _put(where: str, given: ArrayLike, into: Array) -> None:
-    """Copy what somebody's own method gives, where it has the shape, and a dtype that loses nothing."""
+    """Copy what somebody's own method gives, where it has the shape, and a dtype that
+    loses nothing.
+    """
     array = np.asarray(given)
     if array.shape != into.shape or not np.can_cast(array.dtype, into.dtype, "safe"):
-        raise ValueError(f"{where} has {array.shape} {array.dtype}, expected {into.shape} {into.dtype}")
+        raise ValueError(
+            f"{where} has {array.shape} {array.dtype}, expected {into.shape} {into.dtype}"
+        )
     into[...] = array

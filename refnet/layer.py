@@ -17,7 +17,8 @@ class Dense:
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.Linear(fan_in, fan_out), then the activation's module.
     Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equation 25.
-    Errors: ValueError where the shapes do not fit or an entry is not finite; TypeError for a dtype that is not real.
+    Errors: ValueError where the shapes do not fit or an entry is not finite; TypeError
+        for a dtype that is not real.
     """
 
     W: Array
@@ -28,14 +29,27 @@ class Dense:
         W, b = real_array("Dense: W", self.W), real_array("Dense: b", self.b)
         dtype = float_dtype("Dense: dtype of W", W.dtype if W.dtype.kind == "f" else "float64")
         if W.ndim != 2 or 0 in W.shape:
-            raise ValueError(f"Dense: W has shape {W.shape}, expected (fan_out, fan_in) with both at least 1")
+            raise ValueError(
+                f"Dense: W has shape {W.shape}, expected (fan_out, fan_in) with both at least 1"
+            )
         if b.shape != W.shape[:1]:
-            raise ValueError(f"Dense (W {W.shape[0]}x{W.shape[1]}): b has shape {b.shape}, expected ({W.shape[0]},)")
-        if isinstance(self.b, np.ndarray) and b.dtype.kind == "f" and b.dtype.newbyteorder("=") != dtype:
-            raise TypeError(f"Dense (W {W.shape[0]}x{W.shape[1]}): b has dtype {b.dtype}, expected {dtype} as W")
+            raise ValueError(
+                f"Dense (W {W.shape[0]}x{W.shape[1]}): b has shape {b.shape}, expected "
+                f"({W.shape[0]},)"
+            )
+        if (
+            isinstance(self.b, np.ndarray)
+            and b.dtype.kind == "f"
+            and b.dtype.newbyteorder("=") != dtype
+        ):
+            raise TypeError(
+                f"Dense (W {W.shape[0]}x{W.shape[1]}): b has dtype {b.dtype}, expected {dtype} as W"
+            )
         object.__setattr__(self, "W", finite("Dense: W", W.astype(dtype, copy=False)))
         object.__setattr__(self, "b", finite("Dense: b", b.astype(dtype, copy=False)))
-        object.__setattr__(self, "activation", named("activation", Activation, ACTIVATIONS, self.activation))
+        object.__setattr__(
+            self, "activation", named("activation", Activation, ACTIVATIONS, self.activation)
+        )
 
     @property
     def fan_out(self) -> int:

@@ -1,8 +1,12 @@
-"""Loss functions: the cost C, its gradient dC/da, and the 1/n. Nothing downstream divides.
+"""Loss functions: the cost C, its gradient dC/da, and the 1/n.
 
-`value(a, y)` is C and `gradient(a, y)` is dC/da, where `a` is the output of the network. A loss says what it reads there:
-*values* (any trainable output), *probabilities* (a softmax or sigmoid output) or *logits* (an identity output, the loss
-applying softmax or sigmoid itself, which stays accurate where a probability would round to 0 or 1).
+Nothing downstream divides.
+
+`value(a, y)` is C and `gradient(a, y)` is dC/da, where `a` is the output of the
+network. A loss says what it reads there: *values* (any trainable output),
+*probabilities* (a softmax or sigmoid output) or *logits* (an identity output, the loss
+applying softmax or sigmoid itself, which stays accurate where a probability would round
+to 0 or 1).
 
 Class targets are integer labels (n,) or distributions (n, k).
 """
@@ -14,7 +18,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.activations import Activation, Identity, Sigmoid, Softmax
-from refnet.checks import Array, class_labels, distributions, float_dtype, integer, matrix, real_array, within_unit_interval
+from refnet.checks import (
+    Array,
+    class_labels,
+    distributions,
+    float_dtype,
+    integer,
+    matrix,
+    real_array,
+    within_unit_interval,
+)
 
 LOG_FLOOR = -100.0  # a loss on probabilities counts log 0 as this, as torch.nn.BCELoss does
 
@@ -22,14 +35,16 @@ LOG_FLOOR = -100.0  # a loss on probabilities counts log 0 as this, as torch.nn.
 class Loss(ABC):
     """C = loss(a, y), a scalar, and dC/da.
 
-    Shapes: a is (n, k); y is (n, k), or (n,) where the loss takes labels; the gradient is (n, k).
+    Shapes: a is (n, k); y is (n, k), or (n,) where the loss takes labels; the gradient
+        is (n, k).
     Torch: the loss modules of torch.nn with reduction="mean".
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.
     """
 
     name: ClassVar[str]
     reads: ClassVar[str]
-    outputs: ClassVar[tuple[type[Activation], ...]]  # the output activations it can stand behind; empty: every trainable one
+    # the output activations it can stand behind; empty: every trainable one
+    outputs: ClassVar[tuple[type[Activation], ...]]
     meant: ClassVar[dict[str, str]] = {}  # output activation -> the loss that was probably meant
     analytic: ClassVar[bool] = True  # C continues to complex a, so the complex step applies
     kink: ClassVar[bool] = False  # dC/da jumps at a = y
@@ -43,15 +58,22 @@ class Loss(ABC):
         """dC/da."""
 
     def check_output(self, output: Activation) -> None:
-        """Refuse with a ValueError an output activation whose values this loss does not read."""
+        """Refuse with a ValueError an output activation whose values this loss does not
+        read.
+        """
         if self.outputs and not isinstance(output, self.outputs):
             want = " or ".join(kind.__name__ for kind in self.outputs)
             other = self.meant.get(output.name)
             hint = f"; with {type(output).__name__} you probably mean {other}" if other else ""
-            raise ValueError(f"{self}: reads {self.reads}, but the output layer has {type(output).__name__}, expected {want}{hint}")
+            raise ValueError(
+                f"{self}: reads {self.reads}, but the output layer has {type(output).__name__}, "
+                f"expected {want}{hint}"
+            )
 
     def targets(self, y: ArrayLike, rows: int, width: int, dtype: np.dtype[Any]) -> Array:
-        """`y` as `value` and `gradient` want it, in `dtype`; ValueError or TypeError where it does not fit."""
+        """`y` as `value` and `gradient` want it, in `dtype`; ValueError or TypeError
+        where it does not fit.
+        """
         return matrix(f"{self}: y", y, dtype, (rows, width))
 
     def __repr__(self) -> str:
@@ -65,7 +87,10 @@ class Loss(ABC):
 
     def _refuse_broadcast(self, a: Array, y: Array) -> None:
         if a.shape != y.shape:
-            raise ValueError(f"{self}: prediction {a.shape} and y {y.shape} differ in shape; refusing to broadcast")
+            raise ValueError(
+                f"{self}: prediction {a.shape} and y {y.shape} differ in shape; refusing to "
+                f"broadcast"
+            )
 
 
 class _ValueLoss(Loss):
@@ -99,7 +124,8 @@ class MSE(_ValueLoss):
 
 
 class HalfSquaredError(_ValueLoss):
-    """C = sum (a - y)^2 / (2 n), dC/da = (a - y) / n: half the squared distance, summed over outputs, averaged over samples.
+    """C = sum (a - y)^2 / (2 n), dC/da = (a - y) / n: half the squared distance, summed
+    over outputs, averaged over samples.
 
     Shapes: a, y and the gradient are (n, k).
     Torch: none; 0.5 * ((a - y) ** 2).sum() / n. Equal to k / 2 times torch.nn.MSELoss.
@@ -146,7 +172,9 @@ class MAE(_ValueLoss):
 
 
 class _ClassLoss(Loss):
-    """A loss whose targets are integer labels (n,) or distributions (n, k) over the k classes."""
+    """A loss whose targets are integer labels (n,) or distributions (n, k) over the k
+    classes.
+    """
 
     def targets(self, y: ArrayLike, rows: int, width: int, dtype: np.dtype[Any]) -> Array:
         """Labels as integers, distributions in `dtype`."""
@@ -155,7 +183,10 @@ class _ClassLoss(Loss):
         if given.shape == (rows,):
             return class_labels(where, given, width)
         if given.shape != (rows, width):
-            raise ValueError(f"{where} has shape {given.shape}, expected labels ({rows},) or distributions ({rows}, {width})")
+            raise ValueError(
+                f"{where} has shape {given.shape}, expected labels ({rows},) or distributions "
+                f"({rows}, {width})"
+            )
         coarsest = max(np.finfo(kind).eps for kind in (dtype, given.dtype) if kind.kind == "f")
         return distributions(where, matrix(where, y, dtype, (rows, width)), float(coarsest))
 
@@ -165,14 +196,18 @@ class _ClassLoss(Loss):
 
 
 class CrossEntropy(_ClassLoss):
-    """C = -sum y log a / n, dC/da = -y / (a n); with labels, -log of the probability of the label.
+    """C = -sum y log a / n, dC/da = -y / (a n); with labels, -log of the probability of
+    the label.
 
-    The value counts log 0 as -100. The gradient is the mathematical one, unbounded as a goes to 0.
+    The value counts log 0 as -100. The gradient is the mathematical one, unbounded as a
+    goes to 0.
 
-    Shapes: a (n, k) probabilities; y (n,) labels or (n, k) distributions; the gradient is (n, k).
+    Shapes: a (n, k) probabilities; y (n,) labels or (n, k) distributions; the gradient
+        is (n, k).
     Torch: torch.nn.NLLLoss of torch.log(a), which has no floor under the value.
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.1.1.
-    Errors: ValueError where shapes differ, a is outside [0, 1], or the gradient needs 1 / 0.
+    Errors: ValueError where shapes differ, a is outside [0, 1], or the gradient needs
+        1 / 0.
     """
 
     name: ClassVar[str] = "cross_entropy"
@@ -196,9 +231,11 @@ class CrossEntropy(_ClassLoss):
 
 
 class SoftmaxCrossEntropy(_ClassLoss):
-    """C = -sum y log softmax(z) / n, dC/dz = (softmax(z) - y) / n: cross-entropy on logits.
+    """C = -sum y log softmax(z) / n, dC/dz = (softmax(z) - y) / n: cross-entropy on
+    logits.
 
-    Shapes: z (n, k) logits; y (n,) labels or (n, k) distributions; the gradient is (n, k).
+    Shapes: z (n, k) logits; y (n,) labels or (n, k) distributions; the gradient is (n,
+        k).
     Torch: torch.nn.CrossEntropyLoss.
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.3.
     Errors: ValueError where shapes differ.
@@ -222,7 +259,9 @@ class SoftmaxCrossEntropy(_ClassLoss):
 
 
 class _BinaryLoss(Loss):
-    """A loss whose targets are probabilities (n, k), each output a question of its own."""
+    """A loss whose targets are probabilities (n, k), each output a question of its
+    own.
+    """
 
     def targets(self, y: ArrayLike, rows: int, width: int, dtype: np.dtype[Any]) -> Array:
         """Probabilities (n, k) in `dtype`."""
@@ -230,14 +269,18 @@ class _BinaryLoss(Loss):
 
 
 class BinaryCrossEntropy(_BinaryLoss):
-    """C = -sum (y log a + (1 - y) log(1 - a)) / (n k), dC/da = ((1 - y) / (1 - a) - y / a) / (n k).
+    """C = -sum (y log a + (1 - y) log(1 - a)) / (n k),
+    dC/da = ((1 - y) / (1 - a) - y / a) / (n k).
 
-    The value counts log 0 as -100. The gradient is the mathematical one, unbounded as a goes to the wrong end.
+    The value counts log 0 as -100. The gradient is the mathematical one, unbounded as a
+    goes to the wrong end.
 
     Shapes: a (n, k) probabilities, y (n, k) in [0, 1]; the gradient is (n, k).
-    Torch: torch.nn.BCELoss, whose gradient divides by max(a (1 - a), 1e-12) and so fades from a (1 - a) < 1e-12 on.
+    Torch: torch.nn.BCELoss, whose gradient divides by max(a (1 - a), 1e-12) and so
+        fades from a (1 - a) < 1e-12 on.
     Source: Bishop, Pattern Recognition and Machine Learning, equation 4.90.
-    Errors: ValueError where shapes differ, a or y is outside [0, 1], or the gradient needs 1 / 0.
+    Errors: ValueError where shapes differ, a or y is outside [0, 1], or the gradient
+        needs 1 / 0.
     """
 
     name: ClassVar[str] = "binary_cross_entropy"
@@ -250,7 +293,10 @@ class BinaryCrossEntropy(_BinaryLoss):
         self._refuse_broadcast(a, y)
         within_unit_interval(f"{self}: prediction", a)
         with np.errstate(divide="ignore"):  # log 0 = -inf, which the floor then raises
-            log_a, log_rest = np.maximum(np.log(a), LOG_FLOOR), np.maximum(np.log(1.0 - a), LOG_FLOOR)
+            log_a, log_rest = (
+                np.maximum(np.log(a), LOG_FLOOR),
+                np.maximum(np.log(1.0 - a), LOG_FLOOR),
+            )
         return _scalar(-(y * log_a + (1.0 - y) * log_rest).sum() / a.size)
 
     def gradient(self, a: Array, y: Array) -> Array:
@@ -261,7 +307,8 @@ class BinaryCrossEntropy(_BinaryLoss):
 
 
 class SigmoidCrossEntropy(_BinaryLoss):
-    """C = -sum (y log sigmoid(z) + (1 - y) log sigmoid(-z)) / (n k), dC/dz = (sigmoid(z) - y) / (n k): binary cross-entropy on logits.
+    """C = -sum (y log sigmoid(z) + (1 - y) log sigmoid(-z)) / (n k),
+    dC/dz = (sigmoid(z) - y) / (n k): binary cross-entropy on logits.
 
     Shapes: z (n, k) logits, y (n, k) in [0, 1]; the gradient is (n, k).
     Torch: torch.nn.BCEWithLogitsLoss.
@@ -273,7 +320,8 @@ class SigmoidCrossEntropy(_BinaryLoss):
     reads: ClassVar[str] = "logits"
     outputs: ClassVar[tuple[type[Activation], ...]] = (Identity,)
     meant: ClassVar[dict[str, str]] = {"sigmoid": "BinaryCrossEntropy", "softmax": "CrossEntropy"}
-    analytic: ClassVar[bool] = False  # as a function it is; the stable form written here, with |z|, is not
+    # as a function it is; the stable form written here, with |z|, is not
+    analytic: ClassVar[bool] = False
 
     def value(self, z: Array, y: Array) -> float:
         """C = sum (max(z, 0) - z y + log(1 + exp(-|z|))) / (n k)."""
@@ -288,16 +336,26 @@ class SigmoidCrossEntropy(_BinaryLoss):
 
 LOSSES: dict[str, type[Loss]] = {
     kind.name: kind
-    for kind in (MSE, HalfSquaredError, MAE, CrossEntropy, SoftmaxCrossEntropy, BinaryCrossEntropy, SigmoidCrossEntropy)
+    for kind in (
+        MSE,
+        HalfSquaredError,
+        MAE,
+        CrossEntropy,
+        SoftmaxCrossEntropy,
+        BinaryCrossEntropy,
+        SigmoidCrossEntropy,
+    )
 }
 
 
 def one_hot(labels: ArrayLike, classes: int, dtype: Any = "float64") -> Array:
-    """y_ij = 1 where j is the label of row i, else 0: class targets for a loss that reads values.
+    """y_ij = 1 where j is the label of row i, else 0: class targets for a loss that
+    reads values.
 
     Shapes: labels (n,) to (n, classes).
     Torch: torch.nn.functional.one_hot, in floating point.
-    Source: Bishop, Pattern Recognition and Machine Learning, section 4.1.3 (1-of-K coding).
+    Source: Bishop, Pattern Recognition and Machine Learning, section 4.1.3 (1-of-K
+        coding).
     Errors: TypeError for labels that are no integers, ValueError for one out of range.
     """
     given = real_array("one_hot: labels", labels)
@@ -310,7 +368,9 @@ def one_hot(labels: ArrayLike, classes: int, dtype: Any = "float64") -> Array:
 
 
 def _scalar(value: Any) -> Any:
-    """A NumPy scalar as a Python number; complex stays complex, for the complex step."""
+    """A NumPy scalar as a Python number; complex stays complex, for the complex
+    step.
+    """
     return value.item()
 
 
@@ -319,8 +379,14 @@ def _as_distribution(y: Array, a: Array) -> Array:
 
 
 def _expected(t: Array, y: Array) -> Any:
-    """Sum over rows of sum over classes of y_j t_j; with labels, the sum of the entries at the labels."""
-    return t[np.arange(len(t)), class_labels("y", y, t.shape[1])].sum() if y.ndim == 1 else (y * t).sum()
+    """Sum over rows of sum over classes of y_j t_j; with labels, the sum of the entries
+    at the labels.
+    """
+    return (
+        t[np.arange(len(t)), class_labels("y", y, t.shape[1])].sum()
+        if y.ndim == 1
+        else (y * t).sum()
+    )
 
 
 def _ratio(where: Loss, y: Array, a: Array) -> Array:
@@ -332,7 +398,8 @@ def _ratio(where: Loss, y: Array, a: Array) -> Array:
         row, column = bad[0]
         hint = "SoftmaxCrossEntropy" if isinstance(where, CrossEntropy) else "SigmoidCrossEntropy"
         raise ValueError(
-            f"{where}: probability given to the target has {a[row, column]:g} at row {row}, class {column}, expected one with a finite "
+            f"{where}: probability given to the target has {a[row, column]:g} at row {row}, "
+            f"class {column}, expected one with a finite "
             f"reciprocal; {hint} on logits has no such limit"
         )
     return ratio

@@ -1,4 +1,6 @@
-"""Temporaries in blocks that stay in the first-level cache, whatever the size of the arrays."""
+"""Temporaries in blocks that stay in the first-level cache, whatever the size of the
+arrays.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -10,7 +12,9 @@ BUFFERED = 2**13  # entries that NumPy buffers of what it broadcasts
 
 
 def blocks(*arrays: Array) -> Iterable[Sequence[Array]]:
-    """Contiguous arrays of one size and dtype: as they are where they are small, else flat, in runs of BLOCK bytes."""
+    """Contiguous arrays of one size and dtype: as they are where they are small, else
+    flat, in runs of BLOCK bytes.
+    """
     first = arrays[0]
     return (arrays,) if first.nbytes <= BLOCK else _runs(arrays, BLOCK // first.itemsize)
 
@@ -22,7 +26,8 @@ def _runs(arrays: Sequence[Array], entries: int) -> Iterator[Sequence[Array]]:
 
 
 def broadcast_into(ufunc: Callable[..., Any], array: Array, other: Array, out: Array) -> None:
-    """out = ufunc(array, other), where other is a row or a column: some rows at a time where NumPy would buffer more than two blocks.
+    """out = ufunc(array, other), where other is a row or a column: some rows at a time
+    where NumPy would buffer more than two blocks.
 
     Shapes: array and out (n, k); other (k,) or (n, 1).
     """

@@ -10,7 +10,17 @@ from numpy.typing import ArrayLike
 
 from refnet.activations import ACTIVATIONS, Activation
 from refnet.backprop import LayerGradient, LayerTrace, backward, forward
-from refnet.checks import Array, as_dtype, class_labels, float_dtype, integer, matrix, named, place, real_array
+from refnet.checks import (
+    Array,
+    as_dtype,
+    class_labels,
+    float_dtype,
+    integer,
+    matrix,
+    named,
+    place,
+    real_array,
+)
 from refnet.initializers import INITIALIZERS, Initializer
 from refnet.layer import Dense
 from refnet.losses import LOSSES, Loss
@@ -34,24 +44,32 @@ class Gradients(tuple[LayerGradient, ...]):
 
     @property
     def vector(self) -> Array:
-        """dC/dtheta, flat, in the order of Network.parameters: a new vector of dW and db as they are now."""
+        """dC/dtheta, flat, in the order of Network.parameters: a new vector of dW and
+        db as they are now.
+        """
         return np.concatenate([part for layer in self for part in (layer.dW.ravel(), layer.db)])
 
     def wrt_input(self, net: "Network") -> Array:
-        """dC/dx = delta^1 W^1, (n, fan_in of the first layer). Ask before the step: it uses the network's W as it stands."""
+        """dC/dx = delta^1 W^1, (n, fan_in of the first layer).
+
+        Ask before the step: it uses the network's W as it stands.
+        """
         return np.dot(self[0].delta, net.layers[0].W)
 
 
 class Network:
     """A feed-forward network: a^l = f^l(a^(l-1) (W^l)^T + b^l) for each of its layers.
 
-    The arrays of the given layers are copied into one flat vector, `parameters`: W1 row by row, b1, W2, b2, ...
-    Each `layers[i].W` and `.b` is a view of it, also in a copy, a deep copy and after pickling.
+    The arrays of the given layers are copied into one flat vector, `parameters`: W1 row
+    by row, b1, W2, b2, ... Each `layers[i].W` and `.b` is a view of it, also in a copy,
+    a deep copy and after pickling.
 
     Shapes: x (n, fan_in of the first layer) to (n, fan_out of the last).
-    Torch: torch.nn.Sequential of torch.nn.Linear and activation modules; `parameters` is torch.nn.utils.parameters_to_vector of it.
+    Torch: torch.nn.Sequential of torch.nn.Linear and activation modules; `parameters`
+        is torch.nn.utils.parameters_to_vector of it.
     Source: Nielsen, Neural Networks and Deep Learning, chapter 2.
-    Errors: ValueError where a layer does not fit on the one below; TypeError where dtypes differ.
+    Errors: ValueError where a layer does not fit on the one below; TypeError where
+        dtypes differ.
     """
 
     _parameters: Array
@@ -59,29 +77,48 @@ class Network:
 
     def __init__(self, layers: Iterable[Dense]) -> None:
         if isinstance(layers, Dense) or not isinstance(layers, Iterable):
-            raise TypeError(f"Network: layers has type {type(layers).__name__}, expected a sequence of Dense")
+            raise TypeError(
+                f"Network: layers has type {type(layers).__name__}, expected a sequence of Dense"
+            )
         given = tuple(layers)
         if not given:
             raise ValueError("Network: has 0 layers, expected at least one")
         for i, layer in enumerate(given, start=1):
             if not isinstance(layer, Dense):
-                raise TypeError(f"Network: layer {i} has type {type(layer).__name__}, expected Dense")
+                raise TypeError(
+                    f"Network: layer {i} has type {type(layer).__name__}, expected Dense"
+                )
             if layer.W.dtype != given[0].W.dtype:
-                raise TypeError(f"{_title(i, layer)}: has dtype {layer.W.dtype}, expected {given[0].W.dtype} as layer 1")
+                raise TypeError(
+                    f"{_title(i, layer)}: has dtype {layer.W.dtype}, expected {given[0].W.dtype} "
+                    f"as layer 1"
+                )
         for i, (below, layer) in enumerate(pairwise(given), start=2):
             if layer.fan_in != below.fan_out:
-                raise ValueError(f"{_title(i, layer)}: W has fan_in {layer.fan_in}, expected {below.fan_out}, the units of layer {i - 1}")
+                raise ValueError(
+                    f"{_title(i, layer)}: W has fan_in {layer.fan_in}, expected {below.fan_out}, "
+                    f"the units of layer {i - 1}"
+                )
         vector = np.concatenate([part for layer in given for part in (layer.W.ravel(), layer.b)])
-        self.__setstate__({"parameters": vector, "shapes": [(layer.W.shape, layer.activation) for layer in given]})
+        self.__setstate__(
+            {"parameters": vector, "shapes": [(layer.W.shape, layer.activation) for layer in given]}
+        )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"parameters": self.parameters, "shapes": [(layer.W.shape, layer.activation) for layer in self.layers]}
+        return {
+            "parameters": self.parameters,
+            "shapes": [(layer.W.shape, layer.activation) for layer in self.layers],
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._parameters = vector = state["parameters"]
         layers = []
-        for (W, b), (_, activation) in zip(views(vector, (shape for shape, _ in state["shapes"])), state["shapes"], strict=True):
-            layer = object.__new__(Dense)  # not through its checks: weights that have diverged are still to be copied and looked at
+        for (W, b), (_, activation) in zip(
+            views(vector, (shape for shape, _ in state["shapes"])), state["shapes"], strict=True
+        ):
+            # not through its checks: weights that have diverged are still to be copied
+            # and looked at
+            layer = object.__new__(Dense)
             vars(layer).update(W=W, b=b, activation=activation)
             layers.append(layer)
         self._layers = tuple(layers)
@@ -98,7 +135,9 @@ class Network:
 
     @property
     def parameters(self) -> Array:
-        """The flat parameter vector. Write into it with `net.parameters[:] = vector`."""
+        """The flat parameter vector. Write into it with
+        `net.parameters[:] = vector`.
+        """
         return self._parameters
 
     @property
@@ -114,39 +153,70 @@ class Network:
     def forward(self, x: ArrayLike) -> Trace:
         """Every z and a.
 
-        Shapes: x (n, fan_in). Torch: model(x). Errors: ValueError or TypeError where x does not fit or is not finite.
+        Shapes: x (n, fan_in).
+        Torch: model(x).
+        Errors: ValueError or TypeError where x does not fit or is not finite.
         """
         return Trace(forward(self.layers, np.ascontiguousarray(self.check_inputs(x), self.dtype)))
 
     def backward(self, trace: Sequence[LayerTrace], loss: str | Loss, y: ArrayLike) -> Gradients:
         """delta, dW and db of every layer.
 
-        Shapes: y as the loss wants it. Torch: loss.backward(). Errors: ValueError or TypeError where loss or y does not fit.
+        Shapes: y as the loss wants it.
+        Torch: loss.backward().
+        Errors: ValueError or TypeError where loss or y does not fit.
         """
         loss = self.trainable_with(loss)
         if len(trace) != len(self.layers):
-            raise ValueError(f"Network: trace has {len(trace)} layers, expected {len(self.layers)}, of this network's own forward")
+            raise ValueError(
+                f"Network: trace has {len(trace)} layers, expected {len(self.layers)}, of this "
+                f"network's own forward"
+            )
         for i, (layer, step) in enumerate(zip(self.layers, trace, strict=True), start=1):
             if not isinstance(step, LayerTrace) or step.z.shape[1] != layer.fan_out:
-                got = f"z {step.z.shape}" if isinstance(step, LayerTrace) else f"a {type(step).__name__}"
-                raise ValueError(f"{_title(i, layer)}: trace has {got}, expected z (n, {layer.fan_out}), of this network's own forward")
-        return Gradients(backward(self.layers, trace, loss, self._targets(loss, y, len(trace[-1].a))))
+                got = (
+                    f"z {step.z.shape}"
+                    if isinstance(step, LayerTrace)
+                    else f"a {type(step).__name__}"
+                )
+                raise ValueError(
+                    f"{_title(i, layer)}: trace has {got}, expected z (n, {layer.fan_out}), of "
+                    f"this network's own forward"
+                )
+        return Gradients(
+            backward(self.layers, trace, loss, self._targets(loss, y, len(trace[-1].a)))
+        )
 
-    def loss_and_gradients(self, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> tuple[float, Gradients]:
-        """C and its gradients. Shapes: x (n, fan_in), y as the loss wants it. Errors: as forward and backward."""
+    def loss_and_gradients(
+        self, x: ArrayLike, y: ArrayLike, loss: str | Loss
+    ) -> tuple[float, Gradients]:
+        """C and its gradients.
+
+        Shapes: x (n, fan_in), y as the loss wants it.
+        Errors: as forward and backward.
+        """
         loss = self.trainable_with(loss)
         trace = self.forward(x)
         targets = self._targets(loss, y, len(trace.output))
-        return loss.value(trace.output, targets), Gradients(backward(self.layers, trace, loss, targets))
+        return loss.value(trace.output, targets), Gradients(
+            backward(self.layers, trace, loss, targets)
+        )
 
     def predict(self, x: ArrayLike) -> Array:
-        """The output activations. Shapes: x (n, fan_in) to (n, fan_out). Torch: model(x). Errors: as forward."""
+        """The output activations.
+
+        Shapes: x (n, fan_in) to (n, fan_out). Torch: model(x).
+        Errors: as forward.
+        """
         return self.forward(x).output
 
     def classify(self, x: ArrayLike) -> Array:
-        """The label of each row: the column of the largest output; with one output, 1 where z > 0 (a sigmoid above 1/2), else 0.
+        """The label of each row: the column of the largest output; with one output, 1
+        where z > 0 (a sigmoid above 1/2), else 0.
 
-        Shapes: x (n, fan_in) to (n,). Torch: model(x).argmax(dim=1). Errors: as forward.
+        Shapes: x (n, fan_in) to (n,).
+        Torch: model(x).argmax(dim=1).
+        Errors: as forward.
         """
         top = self.forward(x)[-1]
         return top.a.argmax(axis=1) if top.a.shape[1] > 1 else (top.z[:, 0] > 0).astype(np.intp)
@@ -154,15 +224,20 @@ class Network:
     def accuracy(self, x: ArrayLike, labels: ArrayLike) -> float:
         """The share of rows whose label `classify` finds.
 
-        Shapes: x (n, fan_in), labels (n,) integers. Errors: as forward; ValueError or TypeError for other labels.
+        Shapes: x (n, fan_in), labels (n,) integers.
+        Errors: as forward; ValueError or TypeError for other labels.
         """
         found, given = self.classify(x), real_array("accuracy: labels", labels)
         if given.shape != found.shape:
             raise ValueError(f"accuracy: labels has shape {given.shape}, expected {found.shape}")
-        return float(np.mean(found == class_labels("accuracy: labels", given, max(2, self.sizes[-1]))))
+        return float(
+            np.mean(found == class_labels("accuracy: labels", given, max(2, self.sizes[-1])))
+        )
 
     def check_inputs(self, x: ArrayLike) -> Array:
-        """`x`, finite and (n, fan_in), in the network's dtype unless it lies on disk; ValueError or TypeError otherwise."""
+        """`x`, finite and (n, fan_in), in the network's dtype unless it lies on disk;
+        ValueError or TypeError otherwise.
+        """
         return matrix(f"{_title(1, self.layers[0])}: input", x, self.dtype, ("n", self.sizes[0]))
 
     def check_targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
@@ -170,19 +245,28 @@ class Network:
         return loss.targets(y, rows, self.sizes[-1], self.dtype)
 
     def trainable_with(self, loss: str | Loss) -> Loss:
-        """The loss, where this network can learn from it; ValueError where its output or an activation does not fit."""
+        """The loss, where this network can learn from it; ValueError where its output
+        or an activation does not fit.
+        """
         found = named("loss", Loss, LOSSES, loss)
         for i, layer in enumerate(self.layers, start=1):
             if not layer.activation.trainable:
                 name = type(layer.activation).__name__
-                raise ValueError(f"{_title(i, layer)}: activation has {name}, expected a trainable one: its derivative is zero everywhere")
+                raise ValueError(
+                    f"{_title(i, layer)}: activation has {name}, expected a trainable one: its "
+                    f"derivative is zero everywhere"
+                )
         found.check_output(self.layers[-1].activation)
         return found
 
     def entry(self, index: int) -> tuple[int, str, tuple[int, ...]]:
-        """Where entry `index` of the flat vector stands: the layer from 1 on, "W" or "b", and the index in it."""
+        """Where entry `index` of the flat vector stands: the layer from 1 on, "W" or
+        "b", and the index in it.
+        """
         if not 0 <= index < self.parameters.size:
-            raise IndexError(f"Network: entry has {index}, expected 0 to {self.parameters.size - 1}")
+            raise IndexError(
+                f"Network: entry has {index}, expected 0 to {self.parameters.size - 1}"
+            )
         for i, layer in enumerate(self.layers, start=1):
             for name, array in (("W", layer.W), ("b", layer.b)):
                 if index < array.size:
@@ -191,12 +275,27 @@ class Network:
         raise AssertionError("unreachable: the layers cover the vector")
 
     def summary(self) -> str:
-        """A table of the layers: units, activation, number of parameters, and their total."""
-        rows = [("layer", "units", "activation", "parameters"), ("input", f"{self.sizes[0]}", "", "")]
+        """A table of the layers: units, activation, number of parameters, and their
+        total.
+        """
+        rows = [
+            ("layer", "units", "activation", "parameters"),
+            ("input", f"{self.sizes[0]}", "", ""),
+        ]
         for i, layer in enumerate(self.layers, start=1):
-            rows.append((f"{i}", f"{layer.fan_out}", type(layer.activation).__name__, f"{layer.W.size + layer.b.size}"))
+            rows.append(
+                (
+                    f"{i}",
+                    f"{layer.fan_out}",
+                    type(layer.activation).__name__,
+                    f"{layer.W.size + layer.b.size}",
+                )
+            )
         rows.append(("total", "", "", f"{self.parameters.size}"))
-        return "\n".join(f"{name:<6}{units:>7}  {kind:<12}{count:>10}".rstrip() for name, units, kind, count in rows)
+        return "\n".join(
+            f"{name:<6}{units:>7}  {kind:<12}{count:>10}".rstrip()
+            for name, units, kind, count in rows
+        )
 
     def copy(self) -> "Network":
         """An equal network over a vector of its own."""
@@ -210,7 +309,9 @@ class Network:
         if lost.size:
             layer, name, index = self.entry(int(lost[0]))
             found = f"{self.parameters[lost[0]]} at {place(index)}"
-            raise ValueError(f"Network.astype: {name} of layer {layer} has {found}, expected what {kind} holds")
+            raise ValueError(
+                f"Network.astype: {name} of layer {layer} has {found}, expected what {kind} holds"
+            )
         return self._with(parameters)
 
     def _targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
@@ -221,7 +322,8 @@ class Network:
         return self.copy()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
-        return self._with(deepcopy(self.parameters, memo))  # through memo, so that an optimizer copied along stays bound
+        # through memo, so that an optimizer copied along stays bound
+        return self._with(deepcopy(self.parameters, memo))
 
     def __repr__(self) -> str:
         kinds = ", ".join(layer.activation.name for layer in self.layers)
@@ -229,7 +331,9 @@ class Network:
 
 
 def views(vector: Array, shapes: Iterable[tuple[int, int]]) -> Iterator[tuple[Array, Array]]:
-    """W (fan_out, fan_in) and b (fan_out,) of each layer, or dW and db, where they stand in a flat vector."""
+    """W (fan_out, fan_in) and b (fan_out,) of each layer, or dW and db, where they
+    stand in a flat vector.
+    """
     start = 0
     for fan_out, fan_in in shapes:
         middle = start + fan_out * fan_in
@@ -246,28 +350,46 @@ def mlp(
     seed: int = 0,
     dtype: Any = "float64",
 ) -> Network:
-    """A multilayer perceptron: `sizes` [64, 30, 10] is 64 inputs, 30 hidden units, 10 outputs.
+    """A multilayer perceptron: `sizes` [64, 30, 10] is 64 inputs, 30 hidden units, 10
+    outputs.
 
-    `hidden` is one activation for all hidden layers, or a list with one for each. The same seed draws the same numbers in
-    both dtypes, rounded in float32.
+    `hidden` is one activation for all hidden layers, or a list with one for each. The
+    same seed draws the same numbers in both dtypes, rounded in float32.
 
     Shapes: x (n, sizes[0]) to (n, sizes[-1]).
     Torch: torch.nn.Sequential; `parity.twin(net)` builds the identical one.
-    Source: Rumelhart, Hinton and Williams, Learning representations by back-propagating errors (1986).
-    Errors: ValueError for sizes below 1, unknown names, or a list `hidden` of the wrong length; TypeError for the wrong kind.
+    Source: Rumelhart, Hinton and Williams, Learning representations by back-propagating
+        errors (1986).
+    Errors: ValueError for sizes below 1, unknown names, or a list `hidden` of the wrong
+        length; TypeError for the wrong kind.
     """
     if isinstance(sizes, str) or not isinstance(sizes, Iterable):
-        raise TypeError(f"mlp: sizes has type {type(sizes).__name__}, expected a sequence of integers")
+        raise TypeError(
+            f"mlp: sizes has type {type(sizes).__name__}, expected a sequence of integers"
+        )
     if not isinstance(hidden, str | Activation | Iterable):
-        raise TypeError(f"mlp: hidden has type {type(hidden).__name__}, expected a name, an Activation, or a list of them")
+        raise TypeError(
+            f"mlp: hidden has type {type(hidden).__name__}, expected a name, an Activation, or a "
+            f"list of them"
+        )
     widths = [integer("mlp", f"sizes[{i}]", size, low=1) for i, size in enumerate(sizes)]
     if len(widths) < 2:
-        raise ValueError(f"mlp: sizes has {len(widths)} entries, expected at least 2 (inputs and outputs)")
+        raise ValueError(
+            f"mlp: sizes has {len(widths)} entries, expected at least 2 (inputs and outputs)"
+        )
     between = [hidden] * (len(widths) - 2) if isinstance(hidden, str | Activation) else list(hidden)
     if len(between) != len(widths) - 2:
-        raise ValueError(f"mlp: hidden has {len(between)} activations, expected {len(widths) - 2}, one per hidden layer")
-    kind, initializer = float_dtype("mlp: dtype", dtype), named("initializer", Initializer, INITIALIZERS, init)
-    activations = [named("activation", Activation, ACTIVATIONS, given) for given in (*between, output)]
+        raise ValueError(
+            f"mlp: hidden has {len(between)} activations, expected {len(widths) - 2}, one per "
+            f"hidden layer"
+        )
+    kind, initializer = (
+        float_dtype("mlp: dtype", dtype),
+        named("initializer", Initializer, INITIALIZERS, init),
+    )
+    activations = [
+        named("activation", Activation, ACTIVATIONS, given) for given in (*between, output)
+    ]
     rng = np.random.default_rng(integer("mlp", "seed", seed, low=0))
     layers = []
     for (fan_in, fan_out), activation in zip(pairwise(widths), activations, strict=True):

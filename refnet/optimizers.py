@@ -1,8 +1,12 @@
-"""Optimizers: how a gradient becomes a step. Each rule is written as the textbook assignment, on flat vectors or blocks of them.
+"""Optimizers: how a gradient becomes a step.
 
-theta is `net.parameters`, g is `gradients.vector`, t counts the steps from 1 on, and d = g + weight_decay theta. A step changes
-theta in place, theta := theta - u. `step_into` runs where the gradient stands: it comes as g, becomes d and is left as u, so that no other
-vector is needed. Where the gradient or the update is not finite it raises FloatingPointError, with every parameter as it was.
+Each rule is written as the textbook assignment, on flat vectors or blocks of them.
+
+theta is `net.parameters`, g is `gradients.vector`, t counts the steps from 1 on, and
+d = g + weight_decay theta. A step changes theta in place, theta := theta - u.
+`step_into` runs where the gradient stands: it comes as g, becomes d and is left as u,
+so that no other vector is needed. Where the gradient or the update is not finite it
+raises FloatingPointError, with every parameter as it was.
 """
 
 from abc import ABC, abstractmethod
@@ -11,7 +15,15 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from refnet.checks import Array, as_dtype, finite, number, real_array, refuse_nonfinite, squares_are_finite
+from refnet.checks import (
+    Array,
+    as_dtype,
+    finite,
+    number,
+    real_array,
+    refuse_nonfinite,
+    squares_are_finite,
+)
 from refnet.memory import blocks
 
 SECOND_MOMENTS = ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq")
@@ -49,7 +61,10 @@ class Optimizer(ABC):
 
     def __setattr__(self, name: str, value: object) -> None:
         if (name == "weight_decay" or name in self._settings) and name in vars(self):
-            raise AttributeError(f"{self}: {name} is fixed, expected a new optimizer for another one; only lr changes between steps")
+            raise AttributeError(
+                f"{self}: {name} is fixed, expected a new optimizer for another one; only lr "
+                f"changes between steps"
+            )
         super().__setattr__(name, value)
 
     @property
@@ -68,19 +83,27 @@ class Optimizer(ABC):
 
     @property
     def state(self) -> dict[str, Any]:
-        """The number of `steps` and the vectors kept between them, by torch's names: the live ones, not copies."""
+        """The number of `steps` and the vectors kept between them, by torch's names:
+        the live ones, not copies.
+        """
         return _State(steps=self._steps, **self._state)
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
         if not isinstance(state, Mapping):
-            raise TypeError(f"{self}: state has type {type(state).__name__}, expected a dict of steps and vectors")
+            raise TypeError(
+                f"{self}: state has type {type(state).__name__}, expected a dict of steps and "
+                f"vectors"
+            )
         given = dict(state)
         steps = given.pop("steps", None)
         if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 0:
             raise ValueError(f"{self}: state has steps {steps!r}, expected an integer >= 0")
         if set(given) != set(self._kept) and (given or steps > 0):
-            raise ValueError(f"{self}: state has {', '.join(['steps', *given])}, expected {', '.join(['steps', *self._kept])}")
+            raise ValueError(
+                f"{self}: state has {', '.join(['steps', *given])}, expected "
+                f"{', '.join(['steps', *self._kept])}"
+            )
         vectors = {name: self._vector(name, vector) for name, vector in given.items()}
         self._steps, self._state = int(steps), vectors
         self._complete()
@@ -88,21 +111,27 @@ class Optimizer(ABC):
     def step(self, net: _Network, gradients: _Gradients) -> None:
         """Take one step, in place.
 
-        Errors: ValueError for another network; FloatingPointError, with theta as it was, where the gradient or the new theta would not
-        be finite (in the second case the state has moved on).
+        Errors: ValueError for another network; FloatingPointError, with theta as it
+            was, where the gradient or the new theta would not be finite (in the second
+            case the state has moved on).
         """
         with np.errstate(all="ignore"):  # what overflows is found and named
             self.step_into(net, np.array(gradients.vector))
 
     def step_into(self, net: _Network, g: Array) -> None:
-        """Take one step, in place, where the gradient stands: it comes as g and is left as u.
+        """Take one step, in place, where the gradient stands: it comes as g and is left
+        as u.
 
-        Errors: as step. NumPy warns besides of what overflows, unless np.errstate tells it not to.
+        Errors: as step. NumPy warns besides of what overflows, unless np.errstate tells
+            it not to.
         """
         self.bind(net)
         theta = net.parameters
         if g.shape != theta.shape or g.dtype != theta.dtype:
-            raise ValueError(f"{self}: gradient has {g.shape} {g.dtype}, expected {theta.shape} {theta.dtype} as the parameters")
+            raise ValueError(
+                f"{self}: gradient has {g.shape} {g.dtype}, expected {theta.shape} {theta.dtype} "
+                f"as the parameters"
+            )
         if self.weight_decay and not self._decoupled:
             for d, theta_block in blocks(g, theta):
                 np.add(d, self.weight_decay * theta_block, out=d)
@@ -111,7 +140,8 @@ class Optimizer(ABC):
         self.__dict__["_steps"] += 1  # past __setattr__, which looks at every name
         self._update_into(g)
         shrink = 1.0 - self.lr * self.weight_decay if self._decoupled else 1.0
-        # with |u| below the root of the largest number, theta - u cannot overflow: half a last place of that number is far larger
+        # with |u| below the root of the largest number, theta - u cannot overflow: half
+        # a last place of that number is far larger
         if not (squares_are_finite(g) and abs(shrink) <= 1.0):
             refuse_nonfinite("new value", shrink * theta - g, net.entry)
         if shrink != 1.0:
@@ -119,16 +149,25 @@ class Optimizer(ABC):
         theta -= g
 
     def bind(self, net: _Network) -> None:
-        """Make `net` the network of this optimizer and start its state. Errors: ValueError where it has another one."""
+        """Make `net` the network of this optimizer and start its state.
+        Errors: ValueError where it has another one.
+        """
         theta = net.parameters
         if self._theta is theta:
             return
         if self._theta is not None:
-            raise ValueError(f"{self}: got another network, expected the one of its first step; make an optimizer for each network")
+            raise ValueError(
+                f"{self}: got another network, expected the one of its first step; make an "
+                f"optimizer for each network"
+            )
         for name, vector in self._state.items():
             if vector.shape != theta.shape:
-                raise ValueError(f"{self}: state {name} has shape {vector.shape}, expected {theta.shape}")
-        self._state = {name: self._as(theta.dtype, name, vector) for name, vector in self._state.items()}
+                raise ValueError(
+                    f"{self}: state {name} has shape {vector.shape}, expected {theta.shape}"
+                )
+        self._state = {
+            name: self._as(theta.dtype, name, vector) for name, vector in self._state.items()
+        }
         self._theta = theta
         self._complete()
 
@@ -138,13 +177,17 @@ class Optimizer(ABC):
             if self._theta is not None and name not in self._state and start is not None:
                 self._state[name] = np.full_like(self._theta, start)
 
-    _settings: ClassVar[tuple[str, ...]]  # the names of the hyper-parameters beside lr and weight_decay
-    _decoupled: ClassVar[bool] = False  # weight decay acts on theta itself, not through the gradient
+    # the names of the hyper-parameters beside lr and weight_decay
+    _settings: ClassVar[tuple[str, ...]]
+    # weight decay acts on theta itself, not through the gradient
+    _decoupled: ClassVar[bool] = False
 
     @property
     @abstractmethod
     def _kept(self) -> dict[str, float | None]:
-        """The vectors of the state and what they start from; None: the rule makes it at its first step, in an _update_into of its own."""
+        """The vectors of the state and what they start from; None: the rule makes it at
+        its first step, in an _update_into of its own.
+        """
 
     def _update_into(self, d: Array) -> None:
         """Write u over d."""
@@ -152,8 +195,12 @@ class Optimizer(ABC):
             d_block[...] = self._update(d_block, dict(zip(self._state, kept, strict=True)))
 
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
-        """u, advancing the state, of one block of each vector; a rule that looks at whole vectors has its own _update_into. t: _steps."""
-        raise NotImplementedError(f"{self}: has neither _update nor _update_into, expected one of them")
+        """u, advancing the state, of one block of each vector; a rule that looks at
+        whole vectors has its own _update_into. t: _steps.
+        """
+        raise NotImplementedError(
+            f"{self}: has neither _update nor _update_into, expected one of them"
+        )
 
     def _number(self, name: str, value: object, below: float = np.inf) -> float:
         return number(type(self).__name__, name, value, low=0.0, below=below)
@@ -163,7 +210,9 @@ class Optimizer(ABC):
         if array.ndim != 1 or (self._theta is not None and array.shape != self._theta.shape):
             want = "(parameters,)" if self._theta is None else self._theta.shape
             raise ValueError(f"{self}: state {name} has shape {array.shape}, expected {want}")
-        return self._as(np.dtype(np.float64) if self._theta is None else self._theta.dtype, name, array)
+        return self._as(
+            np.dtype(np.float64) if self._theta is None else self._theta.dtype, name, array
+        )
 
     def _as(self, dtype: np.dtype[Any], name: str, vector: Array) -> Array:
         where = f"{self}: state {name}"
@@ -179,24 +228,33 @@ class Optimizer(ABC):
 
 
 class SGD(Optimizer):
-    """v := d at the first step, then v := momentum v + (1 - dampening) d; theta := theta - lr v.
+    """v := d at the first step, then v := momentum v + (1 - dampening) d;
+    theta := theta - lr v.
 
     Without momentum v is d. With `nesterov` the step is lr (d + momentum v).
 
     Shapes: flat vectors; state "momentum_buffer".
     Torch: torch.optim.SGD.
-    Source: Polyak, Some methods of speeding up the convergence of iteration methods (1964); Sutskever, Martens, Dahl and Hinton,
-        On the importance of initialization and momentum in deep learning (2013).
-    Dialect: v holds gradients, not steps (Sutskever, Keras and scikit-learn keep v := momentum v - lr d; the two part where lr
-        changes). The first v is not dampened. Weight decay reaches biases too.
-    Errors: ValueError for lr, momentum or weight_decay < 0, or nesterov without momentum or with dampening.
+    Source: Polyak, Some methods of speeding up the convergence of iteration methods
+        (1964); Sutskever, Martens, Dahl and Hinton, On the importance of initialization
+        and momentum in deep learning (2013).
+    Dialect: v holds gradients, not steps (Sutskever, Keras and scikit-learn keep
+        v := momentum v - lr d; the two part where lr changes). The first v is not
+        dampened. Weight decay reaches biases too.
+    Errors: ValueError for lr, momentum or weight_decay < 0, or nesterov without
+        momentum or with dampening.
     """
 
     name: ClassVar[str] = "sgd"
     _settings: ClassVar[tuple[str, ...]] = ("momentum", "dampening", "nesterov")
 
     def __init__(
-        self, lr: float = 0.1, momentum: float = 0.0, dampening: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0
+        self,
+        lr: float = 0.1,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
     ) -> None:
         super().__init__(lr, weight_decay)
         self.momentum = self._number("momentum", momentum)
@@ -236,7 +294,8 @@ class Adagrad(Optimizer):
 
     Shapes: flat vectors; state "sum", which starts at initial_accumulator_value.
     Torch: torch.optim.Adagrad.
-    Source: Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic optimization (2011).
+    Source: Duchi, Hazan and Singer, Adaptive subgradient methods for online learning
+        and stochastic optimization (2011).
     Dialect: eps outside the root (Keras: inside, and v starts at 0.1).
     Errors: ValueError for a hyper-parameter < 0.
     """
@@ -245,11 +304,18 @@ class Adagrad(Optimizer):
     _settings: ClassVar[tuple[str, ...]] = ("lr_decay", "initial_accumulator_value", "eps")
 
     def __init__(
-        self, lr: float = 0.01, lr_decay: float = 0.0, weight_decay: float = 0.0, initial_accumulator_value: float = 0.0, eps: float = 1e-10
+        self,
+        lr: float = 0.01,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
     ) -> None:
         super().__init__(lr, weight_decay)
         self.lr_decay = self._number("lr_decay", lr_decay)
-        self.initial_accumulator_value = self._number("initial_accumulator_value", initial_accumulator_value)
+        self.initial_accumulator_value = self._number(
+            "initial_accumulator_value", initial_accumulator_value
+        )
         self.eps = self._number("eps", eps)
 
     @property
@@ -266,14 +332,17 @@ class Adagrad(Optimizer):
 class RMSprop(Optimizer):
     """v := alpha v + (1 - alpha) d^2; q = d / (sqrt(v) + eps); theta := theta - lr q.
 
-    With `centered`, mean := alpha mean + (1 - alpha) d, and sqrt(v - mean^2) for sqrt(v).
-    With momentum, buf := momentum buf + q and theta := theta - lr buf.
+    With `centered`, mean := alpha mean + (1 - alpha) d, and sqrt(v - mean^2) for
+    sqrt(v). With momentum, buf := momentum buf + q and theta := theta - lr buf.
 
-    Shapes: flat vectors; state "square_avg", "grad_avg" if centered, "momentum_buffer" with momentum.
-    Torch: torch.optim.RMSprop, which lets v - mean^2 fall below zero by rounding and returns NaN there.
-    Source: Tieleman and Hinton, Lecture 6.5 - RMSProp (2012); centered: Graves, Generating sequences with recurrent neural
-        networks (2013), equations 38 to 45.
-    Dialect: eps outside the root and v starts at 0 (TensorFlow 1: inside, at 1; Keras: inside). buf does not contain lr.
+    Shapes: flat vectors; state "square_avg", "grad_avg" if centered, "momentum_buffer"
+        with momentum.
+    Torch: torch.optim.RMSprop, which lets v - mean^2 fall below zero by rounding and
+        returns NaN there.
+    Source: Tieleman and Hinton, Lecture 6.5 - RMSProp (2012); centered: Graves,
+        Generating sequences with recurrent neural networks (2013), equations 38 to 45.
+    Dialect: eps outside the root and v starts at 0 (TensorFlow 1: inside, at 1; Keras:
+        inside). buf does not contain lr.
     Errors: ValueError for a hyper-parameter < 0.
     """
 
@@ -281,8 +350,13 @@ class RMSprop(Optimizer):
     _settings: ClassVar[tuple[str, ...]] = ("alpha", "eps", "momentum", "centered")
 
     def __init__(
-        self, lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0, momentum: float = 0.0,
-        centered: bool = False
+        self,
+        lr: float = 0.01,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
     ) -> None:
         super().__init__(lr, weight_decay)
         self.alpha = self._number("alpha", alpha)
@@ -292,7 +366,11 @@ class RMSprop(Optimizer):
 
     @property
     def _kept(self) -> dict[str, float | None]:
-        names = ["square_avg"] + ["grad_avg"] * self.centered + ["momentum_buffer"] * (self.momentum > 0.0)
+        names = (
+            ["square_avg"]
+            + ["grad_avg"] * self.centered
+            + ["momentum_buffer"] * (self.momentum > 0.0)
+        )
         return dict.fromkeys(names, 0.0)
 
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
@@ -322,12 +400,14 @@ class Adam(Optimizer):
 
     With `amsgrad`, vmax := max(vmax, v), and vmax for v in the step.
 
-    Shapes: flat vectors; state "exp_avg" (m), "exp_avg_sq" (v), "max_exp_avg_sq" (vmax) with amsgrad.
+    Shapes: flat vectors; state "exp_avg" (m), "exp_avg_sq" (v), "max_exp_avg_sq" (vmax)
+        with amsgrad.
     Torch: torch.optim.Adam.
-    Source: Kingma and Ba, Adam: a method for stochastic optimization (2015), algorithm 1; amsgrad: Reddi, Kale and Kumar, On the
-        convergence of Adam and beyond (2018).
-    Dialect: eps is added after bias correction and outside the root (Keras, TensorFlow and scikit-learn: "epsilon hat", before it).
-        amsgrad takes the maximum before bias correction. Weight decay goes through the gradient; AdamW decouples it.
+    Source: Kingma and Ba, Adam: a method for stochastic optimization (2015), algorithm
+        1; amsgrad: Reddi, Kale and Kumar, On the convergence of Adam and beyond (2018).
+    Dialect: eps is added after bias correction and outside the root (Keras, TensorFlow
+        and scikit-learn: "epsilon hat", before it). amsgrad takes the maximum before
+        bias correction. Weight decay goes through the gradient; AdamW decouples it.
     Errors: ValueError for lr, eps or weight_decay < 0, or betas outside [0, 1).
     """
 
@@ -335,13 +415,22 @@ class Adam(Optimizer):
     _settings: ClassVar[tuple[str, ...]] = ("betas", "eps", "amsgrad")
 
     def __init__(
-        self, lr: float = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0,
-        amsgrad: bool = False
+        self,
+        lr: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
     ) -> None:
         super().__init__(lr, weight_decay)
         if not isinstance(betas, tuple | list) or len(betas) != 2:
-            raise ValueError(f"{type(self).__name__}: betas has {betas!r}, expected a pair of numbers")
-        self.betas = (self._number("betas[0]", betas[0], below=1.0), self._number("betas[1]", betas[1], below=1.0))
+            raise ValueError(
+                f"{type(self).__name__}: betas has {betas!r}, expected a pair of numbers"
+            )
+        self.betas = (
+            self._number("betas[0]", betas[0], below=1.0),
+            self._number("betas[1]", betas[1], below=1.0),
+        )
         self.eps = self._number("eps", eps)
         self.amsgrad = bool(amsgrad)
 
@@ -367,9 +456,11 @@ class AdamW(Adam):
 
     Shapes: flat vectors; state as Adam's.
     Torch: torch.optim.AdamW.
-    Source: Loshchilov and Hutter, Decoupled weight decay regularization (2019), algorithm 2.
-    Dialect: the decay comes before the step and is scaled by lr (the paper scales it by the schedule's multiplier alone). Its default
-        is 0.01 (Keras: 0.004). It reaches biases too.
+    Source: Loshchilov and Hutter, Decoupled weight decay regularization (2019),
+        algorithm 2.
+    Dialect: the decay comes before the step and is scaled by lr (the paper scales it by
+        the schedule's multiplier alone). Its default is 0.01 (Keras: 0.004). It reaches
+        biases too.
     Errors: ValueError for lr, eps or weight_decay < 0, or betas outside [0, 1).
     """
 
@@ -377,20 +468,30 @@ class AdamW(Adam):
     _decoupled: ClassVar[bool] = True
 
     def __init__(
-        self, lr: float = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01,
-        amsgrad: bool = False
+        self,
+        lr: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+        amsgrad: bool = False,
     ) -> None:
         super().__init__(lr, betas, eps, weight_decay, amsgrad)
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {kind.name: kind for kind in (SGD, Adagrad, RMSprop, Adam, AdamW)}
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    kind.name: kind for kind in (SGD, Adagrad, RMSprop, Adam, AdamW)
+}
 
 
 class _State(dict[str, Any]):
-    """A state to look at: it is set as a whole, so an entry that is set alone is refused instead of lost."""
+    """A state to look at: it is set as a whole, so an entry that is set alone is
+    refused instead of lost.
+    """
 
     def __setitem__(self, key: str, value: Any) -> None:
-        raise TypeError(f"state: entry {key!r} is set alone, expected the whole: optimizer.state = {{...}}")
+        raise TypeError(
+            f"state: entry {key!r} is set alone, expected the whole: optimizer.state = {{...}}"
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)

@@ -1,6 +1,8 @@
-"""Learning-rate schedules: the learning rate of each epoch, from the one the optimizer started with.
+"""Learning-rate schedules: the learning rate of each epoch, from the one the optimizer
+started with.
 
-A schedule is any callable (lr, epoch) -> lr, with epochs counted from 0. `fit` asks it before each epoch.
+A schedule is any callable (lr, epoch) -> lr, with epochs counted from 0. `fit` asks it
+before each epoch.
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,8 @@ class ConstantLR:
 
     Shapes: scalars; e in epochs.
     Torch: no scheduler (torch.optim.lr_scheduler.ConstantLR with factor 1).
-    Source: Robbins and Monro, A stochastic approximation method (1951), for why one decreases it.
+    Source: Robbins and Monro, A stochastic approximation method (1951), for why one
+        decreases it.
     """
 
     def __call__(self, lr: float, epoch: int) -> float:
@@ -29,7 +32,8 @@ class StepLR:
 
     Shapes: scalars; e and step_size in epochs.
     Torch: torch.optim.lr_scheduler.StepLR.
-    Source: He, Zhang, Ren and Sun, Deep residual learning (2016), section 3.4 (divided by 10 at plateaus).
+    Source: He, Zhang, Ren and Sun, Deep residual learning (2016), section 3.4 (divided
+        by 10 at plateaus).
     Errors: ValueError for step_size < 1 or gamma < 0.
     """
 
@@ -67,11 +71,13 @@ class ExponentialLR:
 
 @dataclass(frozen=True)
 class CosineLR:
-    """lr_e = lr_min + (lr - lr_min) (1 + cos(pi e / epochs)) / 2, falling to lr_min at e = epochs.
+    """lr_e = lr_min + (lr - lr_min) (1 + cos(pi e / epochs)) / 2, falling to lr_min at
+    e = epochs.
 
     Shapes: scalars; e and epochs in epochs.
     Torch: torch.optim.lr_scheduler.CosineAnnealingLR(T_max=epochs, eta_min=lr_min).
-    Source: Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts (2017), equation 5.
+    Source: Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts
+        (2017), equation 5.
     Errors: ValueError for epochs < 1 or lr_min < 0.
     """
 
@@ -108,7 +114,9 @@ class InverseTimeLR:
 
 
 def _power(gamma: float, exponent: int) -> float:
-    """gamma^exponent; one too large is infinite, which the optimizer then refuses by name."""
+    """gamma^exponent; one too large is infinite, which the optimizer then refuses by
+    name.
+    """
     try:
         return float(gamma**exponent)
     except OverflowError:

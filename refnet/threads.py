@@ -10,8 +10,16 @@ from typing import Any
 
 from refnet.network import Network
 
-SMALL = 2**24  # multiply-adds of a product; below, a second thread saves a third at most on an idle machine, and costs more on a busy one
-DECIDED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+# multiply-adds of a product; below, a second thread saves a third at most on an idle
+# machine, and costs more on a busy one
+SMALL = 2**24
+DECIDED = (
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 
 
 _held = Lock()
@@ -19,14 +27,21 @@ _held = Lock()
 
 @contextmanager
 def one_thread_if_small(net: Network, rows: int) -> Iterator[None]:
-    """One BLAS thread within the block, where every product of a step on `rows` rows is small.
+    """One BLAS thread within the block, where every product of a step on `rows` rows is
+    small.
 
-    Left alone: a network with a larger product, an environment that says how many threads there are to be, and NumPy without
-    threadpoolctl, the one library that can ask BLAS for a number. The number is one of the whole process, so that of several trainings
-    at a time only the first sets it, and puts back what it found.
+    Left alone: a network with a larger product, an environment that says how many
+    threads there are to be, and NumPy without threadpoolctl, the one library that can
+    ask BLAS for a number. The number is one of the whole process, so that of several
+    trainings at a time only the first sets it, and puts back what it found.
     """
     largest = rows * max(layer.W.size for layer in net.layers)
-    if largest >= SMALL or any(os.environ.get(name) for name in DECIDED) or _controller() is None or not _held.acquire(blocking=False):
+    if (
+        largest >= SMALL
+        or any(os.environ.get(name) for name in DECIDED)
+        or _controller() is None
+        or not _held.acquire(blocking=False)
+    ):
         yield
         return
     try:

@@ -19,7 +19,9 @@ from refnet.workspace import Workspace
 
 
 class Step(NamedTuple):
-    """One step of `fit`, as `on_step` gets it, after the update. The arrays are valid during the call: copy what you keep.
+    """One step of `fit`, as `on_step` gets it, after the update.
+
+    The arrays are valid during the call: copy what you keep.
 
     `before` is the flat parameter vector before the update.
     """
@@ -36,7 +38,10 @@ class Step(NamedTuple):
 
 
 class Epoch(NamedTuple):
-    """One epoch of `fit`, as `on_epoch` gets it. `loss` is the mean over the rows, each batch taken before its own update."""
+    """One epoch of `fit`, as `on_epoch` gets it.
+
+    `loss` is the mean over the rows, each batch taken before its own update.
+    """
 
     number: int  # from 1 on
     of: int
@@ -54,7 +59,10 @@ class History:
     stopped: str = "all epochs done"
 
     def __repr__(self) -> str:
-        return f"<History of {len(self.epochs)} epochs, last loss {self.loss[-1] if self.epochs else None}; {self.stopped}>"
+        return (
+            f"<History of {len(self.epochs)} epochs, last loss "
+            f"{self.loss[-1] if self.epochs else None}; {self.stopped}>"
+        )
 
     @property
     def loss(self) -> list[float]:
@@ -68,7 +76,9 @@ class History:
 
     @property
     def validation_accuracy(self) -> list[float | None]:
-        """The validation accuracy of each epoch, None without validation or where targets are no classes."""
+        """The validation accuracy of each epoch, None without validation or where
+        targets are no classes.
+        """
         return [epoch.validation_accuracy for epoch in self.epochs]
 
     @property
@@ -92,7 +102,8 @@ class Stop(Protocol):
 
 
 class EarlyStopping:
-    """Stop when the validation loss has not fallen below its best by more than min_delta for `patience` epochs; restore the best weights.
+    """Stop when the validation loss has not fallen below its best by more than
+    min_delta for `patience` epochs; restore the best weights.
 
     Shapes: scalars; patience in epochs.
     Torch: none.
@@ -129,11 +140,13 @@ class EarlyStopping:
 
 
 class Precision:
-    """Stop when the training loss changed by less than `threshold` from one epoch to the next.
+    """Stop when the training loss changed by less than `threshold` from one epoch to
+    the next.
 
     Shapes: scalars, in units of the loss.
     Torch: none.
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning (adventuresinmachinelearning), section 4.1.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning
+        (adventuresinmachinelearning), section 4.1.
     Errors: ValueError for threshold < 0.
     """
 
@@ -155,25 +168,35 @@ class Precision:
         """Nothing to do."""
 
 
-def minibatches(rows: int, batch_size: int | None, rng: "np.random.Generator | None") -> Iterator[slice | Array]:
-    """The rows of each mini-batch of one epoch: every row once, in the order of a permutation drawn from `rng`, or in order without one.
+def minibatches(
+    rows: int, batch_size: int | None, rng: "np.random.Generator | None"
+) -> Iterator[slice | Array]:
+    """The rows of each mini-batch of one epoch: every row once, in the order of a
+    permutation drawn from `rng`, or in order without one.
 
-    The last batch is smaller where batch_size does not divide rows. batch_size None is one batch of all rows, never shuffled.
+    The last batch is smaller where batch_size does not divide rows. batch_size None is
+    one batch of all rows, never shuffled.
 
     Shapes: slices, or index vectors (batch_size,).
     Torch: torch.utils.data.DataLoader(shuffle=True, drop_last=False).
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.1.3.
-    Errors: TypeError or ValueError where rows or batch_size is no integer >= 1, or rng no generator.
+    Errors: TypeError or ValueError where rows or batch_size is no integer >= 1, or rng
+        no generator.
     """
     rows = integer("minibatches", "rows", rows, low=1)
     if rng is not None and not hasattr(rng, "permutation"):
-        raise TypeError(f"minibatches: rng has type {type(rng).__name__}, expected a numpy.random.Generator or None")
+        raise TypeError(
+            f"minibatches: rng has type {type(rng).__name__}, expected a numpy.random.Generator "
+            f"or None"
+        )
     if batch_size is None:
         return iter([slice(0, rows)])
     return _minibatches(rows, integer("minibatches", "batch_size", batch_size, low=1), rng)
 
 
-def _minibatches(rows: int, batch_size: int, rng: "np.random.Generator | None") -> Iterator[slice | Array]:
+def _minibatches(
+    rows: int, batch_size: int, rng: "np.random.Generator | None"
+) -> Iterator[slice | Array]:
     order = None if rng is None else rng.permutation(rows)
     for start in range(0, rows, batch_size):
         end = min(start + batch_size, rows)
@@ -197,23 +220,30 @@ def fit(
     on_step: Callable[[Step], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
 ) -> History:
-    """Gradient descent: for each epoch and mini-batch, forward, BP1 to BP4, one step of the optimizer.
+    """Gradient descent: for each epoch and mini-batch, forward, BP1 to BP4, one step of
+    the optimizer.
 
-    batch_size None is batch gradient descent, never shuffled; 1 is stochastic gradient descent; the last batch of an epoch may be
-    smaller and is averaged over its own rows. Everything is checked before the first step. `schedule` sets the learning rate of
-    each epoch; afterwards the optimizer has the one it started with.
+    batch_size None is batch gradient descent, never shuffled; 1 is stochastic gradient
+    descent; the last batch of an epoch may be smaller and is averaged over its own
+    rows. Everything is checked before the first step. `schedule` sets the learning rate
+    of each epoch; afterwards the optimizer has the one it started with.
 
-    Beside x and y in the network's dtype it holds the gradient, the optimizer's state, one batch with its z, a and delta, an index per
-    row, a chunk of x while it is checked, and for validation one forward pass of all its rows. x may be a numpy.memmap larger than
-    memory; it is read and converted batch by batch. Where every product of a step is small, BLAS gets one thread until fit returns,
-    if threadpoolctl is installed to tell it so and no environment variable such as OPENBLAS_NUM_THREADS has a number; another
-    number of threads may differ in the last bits.
+    Beside x and y in the network's dtype it holds the gradient, the optimizer's state,
+    one batch with its z, a and delta, an index per row, a chunk of x while it is
+    checked, and for validation one forward pass of all its rows. x may be a
+    numpy.memmap larger than memory; it is read and converted batch by batch. Where
+    every product of a step is small, BLAS gets one thread until fit returns, if
+    threadpoolctl is installed to tell it so and no environment variable such as
+    OPENBLAS_NUM_THREADS has a number; another number of threads may differ in the last
+    bits.
 
     Shapes: x (n, fan_in); y as the loss wants it; validation (x, y) alike.
     Torch: the usual loop: zero_grad, forward, loss, backward, step.
-    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, the backpropagation algorithm.
-    Errors: ValueError or TypeError for unusable input, with nothing changed; FloatingPointError or ValueError at a step that
-        would not be finite, naming epoch and batch, with the parameters as they were before that step.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, the backpropagation
+        algorithm.
+    Errors: ValueError or TypeError for unusable input, with nothing changed;
+        FloatingPointError or ValueError at a step that would not be finite, naming
+        epoch and batch, with the parameters as they were before that step.
     """
     loss = _trainable(net, loss)
     optimizer = named("optimizer", Optimizer, OPTIMIZERS, optimizer)
@@ -230,12 +260,20 @@ def fit(
     with one_thread_if_small(net, data.largest(batch_size)), _lr_put_back(optimizer) as lr:
         for epoch in range(epochs):
             optimizer.lr = lr if schedule is None else schedule(lr, epoch)
-            total = _steps(net, optimizer, workspace, data.minibatches(batch_size, rng), epoch + 1, on_step)
+            total = _steps(
+                net, optimizer, workspace, data.minibatches(batch_size, rng), epoch + 1, on_step
+            )
             judged = held_out.judge(net, loss) if held_out else ()
-            history.epochs.append(Epoch(epoch + 1, epochs, total / data.rows, optimizer.lr, *judged))
+            history.epochs.append(
+                Epoch(epoch + 1, epochs, total / data.rows, optimizer.lr, *judged)
+            )
             if on_epoch is not None:
                 on_epoch(history.epochs[-1])
-            reasons = [reason for rule in stops if (reason := rule.reason(net, history.epochs[-1])) is not None]
+            reasons = [
+                reason
+                for rule in stops
+                if (reason := rule.reason(net, history.epochs[-1])) is not None
+            ]
             if reasons:
                 history.stopped = "; ".join(reasons)
                 break
@@ -252,7 +290,9 @@ def _trainable(net: Network, loss: str | Loss) -> Loss:
     if bad.size:
         layer, name, index = net.entry(int(bad[0]))
         found = f"{net.parameters[bad[0]]} at {place(index)}"
-        raise ValueError(f"fit: {name} of layer {layer} has {found}, expected finite weights to start from")
+        raise ValueError(
+            f"fit: {name} of layer {layer} has {found}, expected finite weights to start from"
+        )
     return net.trainable_with(loss)
 
 
@@ -267,23 +307,36 @@ def _lr_put_back(optimizer: Optimizer) -> Iterator[float]:
 
 def _check_calls(**calls: object) -> None:
     for name, call in calls.items():
-        is_class = isinstance(call, type) and name == "schedule"  # whose call would make a schedule, not a learning rate
+        # whose call would make a schedule, not a learning rate
+        is_class = isinstance(call, type) and name == "schedule"
         if call is not None and (not callable(call) or is_class):
-            shown = f"class {getattr(call, '__name__', '')}" if is_class else f"type {type(call).__name__}"
-            raise TypeError(f"fit: {name} has {shown}, expected a callable{' (lr, epoch) -> lr' if name == 'schedule' else ''}")
+            shown = (
+                f"class {getattr(call, '__name__', '')}"
+                if is_class
+                else f"type {type(call).__name__}"
+            )
+            raise TypeError(
+                f"fit: {name} has {shown}, expected a "
+                f"callable{' (lr, epoch) -> lr' if name == 'schedule' else ''}"
+            )
 
 
 def _started(stop: Stop | Sequence[Stop] | None, validated: bool) -> list[Stop]:
     rules = [] if stop is None else list(stop) if isinstance(stop, Sequence) else [stop]
     for rule in rules:
         if not isinstance(rule, Stop) or isinstance(rule, type):
-            raise TypeError(f"fit: stop has {rule!r}, expected an EarlyStopping(...), a Precision(...) or the like")
+            raise TypeError(
+                f"fit: stop has {rule!r}, expected an EarlyStopping(...), a Precision(...) or "
+                f"the like"
+            )
         rule.start(validated=validated)
     return rules
 
 
 class _Rows:
-    """An array whose rows come in a dtype, batch by batch: from memory without a copy where they lie so, from disk a batch at a time."""
+    """An array whose rows come in a dtype, batch by batch: from memory without a copy
+    where they lie so, from disk a batch at a time.
+    """
 
     def __init__(self, array: Array, dtype: np.dtype[Any]) -> None:
         self._array, self._dtype = array, dtype
@@ -316,23 +369,34 @@ class _Data:
         inputs = net.check_inputs(x)
         targets = net.check_targets(loss, y, len(inputs))
         self.rows = len(inputs)
-        self._x, self._y = _Rows(inputs, net.dtype), _Rows(targets, targets.dtype if targets.ndim == 1 else net.dtype)
+        self._x, self._y = (
+            _Rows(inputs, net.dtype),
+            _Rows(targets, targets.dtype if targets.ndim == 1 else net.dtype),
+        )
 
     def largest(self, batch_size: int | None) -> int:
         """The rows of the largest batch."""
         return min(batch_size or self.rows, self.rows)
 
-    def minibatches(self, batch_size: int | None, rng: "np.random.Generator | None") -> Iterator[tuple[Array, Array]]:
+    def minibatches(
+        self, batch_size: int | None, rng: "np.random.Generator | None"
+    ) -> Iterator[tuple[Array, Array]]:
         """x and y of each mini-batch of an epoch, valid until the next one."""
         for rows in minibatches(self.rows, batch_size, rng):
             yield self._x[rows], self._y[rows]
 
     def judge(self, net: Network, loss: Loss) -> tuple[float, float | None]:
-        """The loss and, where the targets are classes, the accuracy of the network on all rows."""
+        """The loss and, where the targets are classes, the accuracy of the network on
+        all rows.
+        """
         x, y = self._x[:], self._y[:]
-        labels = _labels(y, yes_no=loss.reads != "values" or isinstance(net.layers[-1].activation, Sigmoid))
+        labels = _labels(
+            y, yes_no=loss.reads != "values" or isinstance(net.layers[-1].activation, Sigmoid)
+        )
         with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite says enough
-            return loss.value(net.predict(x), y), None if labels is None else net.accuracy(x, labels)
+            return loss.value(net.predict(x), y), None if labels is None else net.accuracy(
+                x, labels
+            )
 
 
 def _validation(net: Network, loss: Loss, pair: tuple[ArrayLike, ArrayLike]) -> _Data:
@@ -345,7 +409,9 @@ def _validation(net: Network, loss: Loss, pair: tuple[ArrayLike, ArrayLike]) -> 
 
 
 def _labels(y: Array, yes_no: bool) -> Array | None:
-    """The classes that targets stand for: labels, rows with a single 1, or the 0 and 1 of a single output that says yes or no."""
+    """The classes that targets stand for: labels, rows with a single 1, or the 0 and 1
+    of a single output that says yes or no.
+    """
     if y.ndim == 1:
         return y
     if not ((y == 0.0) | (y == 1.0)).all():
@@ -356,13 +422,22 @@ def _labels(y: Array, yes_no: bool) -> Array | None:
 
 
 def _steps(
-    net: Network, optimizer: Optimizer, workspace: Workspace, batches: Iterator[tuple[Array, Array]], epoch: int,
+    net: Network,
+    optimizer: Optimizer,
+    workspace: Workspace,
+    batches: Iterator[tuple[Array, Array]],
+    epoch: int,
     on_step: Callable[[Step], object] | None,
 ) -> float:
-    """Take a step on each batch, and return the sum over rows of the losses before them."""
+    """Take a step on each batch, and return the sum over rows of the losses before
+    them.
+    """
     total = 0.0
-    in_place = on_step is None and type(optimizer).step is Optimizer.step and "step" not in vars(optimizer)
-    with np.errstate(all="ignore") if in_place else nullcontext():  # the optimizer refuses by name what is not finite
+    in_place = (
+        on_step is None and type(optimizer).step is Optimizer.step and "step" not in vars(optimizer)
+    )
+    # the optimizer refuses by name what is not finite
+    with np.errstate(all="ignore") if in_place else nullcontext():
         for batch, (x, y) in enumerate(batches, start=1):
             try:
                 if in_place:
@@ -371,11 +446,16 @@ def _steps(
                 else:
                     with np.errstate(all="ignore"):
                         value, gradients = workspace.loss_and_gradients(x, y)
-                    before, own = net.parameters.copy(), Gradients(LayerGradient(*map(np.copy, layer)) for layer in gradients)
+                    before, own = (
+                        net.parameters.copy(),
+                        Gradients(LayerGradient(*map(np.copy, layer)) for layer in gradients),
+                    )
                     optimizer.step(net, own)
             except (FloatingPointError, ValueError) as error:
                 raise type(error)(f"epoch {epoch}, batch {batch}: {error}") from error
             if on_step is not None:
-                on_step(Step(epoch, batch, x, y, workspace.trace(x), value, own, optimizer.lr, before))
+                on_step(
+                    Step(epoch, batch, x, y, workspace.trace(x), value, own, optimizer.lr, before)
+                )
             total += value * len(x)
     return total

@@ -1,8 +1,12 @@
-"""The fast form: the equations of backprop.py in arrays that are there already. Read backprop.py first; `fit` runs this.
+"""The fast form: the equations of backprop.py in arrays that are there already.
 
-Every array of a step is made once, for the largest batch, and written with `out=`. Each line does what the line of the same label does
-in backprop.py, in the same order of operations, so that both give the same bits. W, b, dW and db are views of two flat vectors,
-`net.parameters` and `gradients.vector`, over which an optimizer's rule runs as one.
+Read backprop.py first; `fit` runs this.
+
+Every array of a step is made once, for the largest batch, and written with `out=`. Each
+line does what the line of the same label does in backprop.py, in the same order of
+operations, so that both give the same bits. W, b, dW and db are views of two flat
+vectors, `net.parameters` and `gradients.vector`, over which an optimizer's rule runs as
+one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +25,9 @@ from refnet.network import Gradients, Network, Trace, views
 
 
 class LayerBuffers(NamedTuple):
-    """One layer and the arrays it writes for a batch of n rows: z, a and delta (n, fan_out), dW (fan_out, fan_in), db (fan_out,)."""
+    """One layer and the arrays it writes for a batch of n rows: z, a and delta (n,
+    fan_out), dW (fan_out, fan_in), db (fan_out,).
+    """
 
     W: Array
     b: Array
@@ -46,7 +52,9 @@ def forward_into(layers: Sequence[LayerBuffers], x: Array, per_row: PerRow) -> N
 
 
 def backward_into(layers: Sequence[LayerBuffers], x: Array, per_row: PerRow) -> None:
-    """delta, dW and db of every layer, last to first, from dC/da in the delta of the last."""
+    """delta, dW and db of every layer, last to first, from dC/da in the delta of the
+    last.
+    """
     below = [x, *(layer.a for layer in layers)]
     for i in reversed(range(len(layers))):
         layer, a_prev = layers[i], below[i]
@@ -87,26 +95,38 @@ class Batch(NamedTuple):
 
 
 class Workspace:
-    """All arrays of a training step of `net` on `loss`, for batches of up to `rows` rows.
+    """All arrays of a training step of `net` on `loss`, for batches of up to `rows`
+    rows.
 
-    It stands behind the door: x and y come checked and in the network's dtype, as `fit` hands them over. What it returns is valid
-    until the optimizer steps, which writes over the gradient, or the next batch comes. NumPy warns of what overflows, unless
+    It stands behind the door: x and y come checked and in the network's dtype, as `fit`
+    hands them over. What it returns is valid until the optimizer steps, which writes
+    over the gradient, or the next batch comes. NumPy warns of what overflows, unless
     np.errstate tells it not to.
     """
 
     def __init__(self, net: Network, loss: Loss, rows: int) -> None:
-        self._rows, self._loss, self._loss_into = rows, loss, loss_into(loss, net.layers[-1].activation)
+        self._rows, self._loss, self._loss_into = (
+            rows,
+            loss,
+            loss_into(loss, net.layers[-1].activation),
+        )
         self._gradient = np.empty_like(net.parameters)
         each = views(self._gradient, (layer.W.shape for layer in net.layers))
-        self._layers = [_buffers(layer, dW, db, rows) for layer, (dW, db) in zip(net.layers, each, strict=True)]
+        self._layers = [
+            _buffers(layer, dW, db, rows) for layer, (dW, db) in zip(net.layers, each, strict=True)
+        ]
         self._per_row = _per_row(rows, net.sizes[-1], net.dtype)
         self._batches: dict[int, Batch] = {}
 
     def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, FlatGradients]:
-        """C and its gradients, as Network.loss_and_gradients gives them. Shapes: x (n, fan_in), y as the loss wants it."""
+        """C and its gradients, as Network.loss_and_gradients gives them.
+
+        Shapes: x (n, fan_in), y as the loss wants it.
+        """
         layers, per_row, gradients = self._batches.get(len(x)) or self._batch(len(x))
         forward_into(layers, x, per_row)
-        value = self._loss_into(self._loss, layers[-1].a, y, layers[-1].delta, per_row)  # and dC/da into delta
+        # and dC/da into delta
+        value = self._loss_into(self._loss, layers[-1].a, y, layers[-1].delta, per_row)
         backward_into(layers, x, per_row)
         return value, gradients
 
@@ -114,14 +134,24 @@ class Workspace:
         """What the last step computed on its way forward from x."""
         layers = self._batches[len(x)].layers
         below = [x, *(layer.a for layer in layers[:-1])]
-        return Trace(LayerTrace(a_prev, layer.z, layer.a) for a_prev, layer in zip(below, layers, strict=True))
+        return Trace(
+            LayerTrace(a_prev, layer.z, layer.a)
+            for a_prev, layer in zip(below, layers, strict=True)
+        )
 
     def _batch(self, rows: int) -> Batch:
         if rows > self._rows:
             raise ValueError(f"Workspace: x has {rows} rows, expected at most {self._rows}")
-        layers = [layer._replace(z=layer.z[:rows], a=layer.a[:rows], delta=layer.delta[:rows]) for layer in self._layers]
-        gradients = FlatGradients.over(self._gradient, (LayerGradient(layer.delta, layer.dW, layer.db) for layer in layers))
-        self._batches[rows] = Batch(layers, PerRow(*(array[:rows] for array in self._per_row)), gradients)
+        layers = [
+            layer._replace(z=layer.z[:rows], a=layer.a[:rows], delta=layer.delta[:rows])
+            for layer in self._layers
+        ]
+        gradients = FlatGradients.over(
+            self._gradient, (LayerGradient(layer.delta, layer.dW, layer.db) for layer in layers)
+        )
+        self._batches[rows] = Batch(
+            layers, PerRow(*(array[:rows] for array in self._per_row)), gradients
+        )
         return self._batches[rows]
 
 
@@ -134,4 +164,11 @@ def _buffers(layer: Dense, dW: Array, db: Array, rows: int) -> LayerBuffers:
 
 def _per_row(rows: int, outputs: int, dtype: np.dtype[Any]) -> PerRow:
     top, total = (np.empty((rows, 1), dtype) for _ in range(2))
-    return PerRow(top, total, top.reshape(-1), np.empty(rows, dtype), np.arange(rows) * outputs, np.empty(rows, np.intp))
+    return PerRow(
+        top,
+        total,
+        top.reshape(-1),
+        np.empty(rows, dtype),
+        np.arange(rows) * outputs,
+        np.empty(rows, np.intp),
+    )

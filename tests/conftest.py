@@ -1,8 +1,12 @@
-"""One BLAS thread, and hypothesis without a clock: the machine may be busy. In CI every run draws the same examples."""
+"""One BLAS thread, and hypothesis without a clock: the machine may be busy.
+
+In CI every run draws the same examples.
+"""
 
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported: two pools on two cores slow each other down
+# before NumPy is imported: two pools on two cores slow each other down
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from hypothesis import settings
 

@@ -1,4 +1,6 @@
-"""Activations: values against plain mathematics, derivatives against differences, pullbacks against written-out Jacobians."""
+"""Activations: values against plain mathematics, derivatives against differences,
+pullbacks against written-out Jacobians.
+"""
 
 import cmath
 import math
@@ -12,7 +14,9 @@ from hypothesis import strategies as st
 from refnet import Heaviside, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from refnet.activations import ACTIVATIONS
 
-ULP = 4  # units in the last place that NumPy's own accuracy tests allow its exp and tanh; math's functions stay below one
+# units in the last place that NumPy's own accuracy tests allow its exp and tanh; math's
+# functions stay below one
+ULP = 4
 STEP = 2.0**-333  # of the complex step, which subtracts nothing
 DTYPES = ("float32", "float64")
 SMOOTH = (Identity(), Sigmoid(), Tanh())
@@ -57,13 +61,18 @@ def plain_derivative(f, z):
 
 
 def value_bound(f, a, eps, tiny):
-    """Sigmoid: exp, sum and quotient, here and in the test. LeakyReLU: its slope and its product. The others are exact."""
+    """Sigmoid: exp, sum and quotient, here and in the test.
+
+    LeakyReLU: its slope and its product. The others are exact.
+    """
     units = {"sigmoid": ULP + 1 + 2, "tanh": ULP + 1, "leaky_relu": 1}.get(f.name, 0)
     return units * (eps * abs(a) + tiny)
 
 
 def derivative_bound(f, a, eps, tiny):
-    """The bound of a, carried through a (1 - a) or 1 - a^2, plus one unit for each operation, here and in the test."""
+    """The bound of a, carried through a (1 - a) or 1 - a^2, plus one unit for each
+    operation, here and in the test.
+    """
     own = value_bound(f, a, eps, tiny)
     return {
         "sigmoid": own + 6 * eps * abs(a) + tiny,
@@ -73,10 +82,30 @@ def derivative_bound(f, a, eps, tiny):
 
 
 def points(dtype):
-    """Signed zeros, subnormals, the smallest normal numbers, saturated and moderate ones."""
+    """Signed zeros, subnormals, the smallest normal numbers, saturated and moderate
+    ones.
+    """
     kind = np.finfo(dtype)
-    special = np.array([0.0, kind.smallest_subnormal, kind.tiny, kind.eps, 0.5, 1.0, 20.0, 90.0, 104.0, 710.0, 746.0, 1e4], dtype)
-    return np.concatenate([special, -special, np.random.default_rng(1).normal(0.0, 5.0, 500).astype(dtype)])
+    special = np.array(
+        [
+            0.0,
+            kind.smallest_subnormal,
+            kind.tiny,
+            kind.eps,
+            0.5,
+            1.0,
+            20.0,
+            90.0,
+            104.0,
+            710.0,
+            746.0,
+            1e4,
+        ],
+        dtype,
+    )
+    return np.concatenate(
+        [special, -special, np.random.default_rng(1).normal(0.0, 5.0, 500).astype(dtype)]
+    )
 
 
 def matrix(rng, dtype, rows=5, columns=4, size=3.0):
@@ -89,7 +118,9 @@ def matrix(rng, dtype, rows=5, columns=4, size=3.0):
 @dtypes
 @elementwise
 def test_values_are_those_of_plain_mathematics(f, dtype):
-    """A value equals the formula in Python floats, exactly where nothing rounds, else within its few roundings."""
+    """A value equals the formula in Python floats, exactly where nothing rounds, else
+    within its few roundings.
+    """
     kind = np.finfo(dtype)
     z = points(dtype)
     for x, a in zip(z.tolist(), f.value(z[None])[0].tolist(), strict=True):
@@ -100,7 +131,9 @@ def test_values_are_those_of_plain_mathematics(f, dtype):
 @dtypes
 @trainable_elementwise
 def test_derivatives_are_those_of_plain_mathematics(f, dtype):
-    """A derivative, taken from z and a, equals the formula that knows z alone, within the rounding of a."""
+    """A derivative, taken from z and a, equals the formula that knows z alone, within
+    the rounding of a.
+    """
     kind = np.finfo(dtype)
     z = points(dtype)
     for x, got in zip(z.tolist(), f.derivative(z, f.value(z)).tolist(), strict=True):
@@ -110,17 +143,26 @@ def test_derivatives_are_those_of_plain_mathematics(f, dtype):
 
 @pytest.mark.parametrize("f", SMOOTH, ids=repr)
 def test_derivative_is_the_complex_step_of_a_plain_formula(f):
-    """Im g(z + ih) / h of g in cmath, which knows nothing of f', is the derivative; exp, tanh and cosh cost one unit each there."""
-    g = {"identity": lambda z: z, "sigmoid": lambda z: 1 / (1 + cmath.exp(-z)), "tanh": cmath.tanh}[f.name]
+    """Im g(z + ih) / h of g in cmath, which knows nothing of f', is the derivative;
+    exp, tanh and cosh cost one unit each there.
+    """
+    g = {"identity": lambda z: z, "sigmoid": lambda z: 1 / (1 + cmath.exp(-z)), "tanh": cmath.tanh}[
+        f.name
+    ]
     eps = math.ulp(1.0)
     z = np.random.default_rng(2).normal(0.0, 4.0, 400)
     for x, got in zip(z.tolist(), f.derivative(z, f.value(z)).tolist(), strict=True):
-        assert abs(got - g(complex(x, STEP)).imag / STEP) <= derivative_bound(f, plain_value(f, x), eps, 0.0) + 4 * eps * got
+        assert (
+            abs(got - g(complex(x, STEP)).imag / STEP)
+            <= derivative_bound(f, plain_value(f, x), eps, 0.0) + 4 * eps * got
+        )
 
 
 @pytest.mark.parametrize("f", PIECEWISE, ids=repr)
 def test_derivative_is_the_central_difference_where_f_is_straight(f):
-    """Away from the kink (f(z + h) - f(z - h)) / 2h has no truncation error: with dyadic z only slope z rounds."""
+    """Away from the kink (f(z + h) - f(z - h)) / 2h has no truncation error: with
+    dyadic z only slope z rounds.
+    """
     h = 2.0**-4
     z = np.random.default_rng(3).integers(1, 64, 200) * np.where(np.arange(200) % 2, 0.25, -0.25)
     difference = (f.value(z + h) - f.value(z - h)) / (2 * h)
@@ -130,7 +172,14 @@ def test_derivative_is_the_central_difference_where_f_is_straight(f):
 
 @pytest.mark.parametrize("zero", [0.0, -0.0])
 @pytest.mark.parametrize(
-    ("f", "expected"), [(ReLU(), 0.0), (LeakyReLU(), 0.01), (LeakyReLU(slope=0.25), 0.25), (LeakyReLU(slope=-2.0), -2.0)], ids=repr
+    ("f", "expected"),
+    [
+        (ReLU(), 0.0),
+        (LeakyReLU(), 0.01),
+        (LeakyReLU(slope=0.25), 0.25),
+        (LeakyReLU(slope=-2.0), -2.0),
+    ],
+    ids=repr,
 )
 def test_the_kink_takes_its_left_derivative(f, expected, zero):
     """At 0 and at -0 ReLU has derivative 0 and LeakyReLU its slope."""
@@ -140,8 +189,12 @@ def test_the_kink_takes_its_left_derivative(f, expected, zero):
 
 
 def test_heaviside_is_zero_at_zero():
-    """Heaviside counts both zeros as not firing, and the smallest positive number as firing."""
-    assert Heaviside().value(np.array([[0.0, -0.0, 5e-324, -5e-324]])).tolist() == [[0.0, 0.0, 1.0, 0.0]]
+    """Heaviside counts both zeros as not firing, and the smallest positive number as
+    firing.
+    """
+    assert Heaviside().value(np.array([[0.0, -0.0, 5e-324, -5e-324]])).tolist() == [
+        [0.0, 0.0, 1.0, 0.0]
+    ]
 
 
 @pytest.mark.parametrize("method", ["derivative", "pullback"])
@@ -149,7 +202,9 @@ def test_heaviside_refuses_to_be_trained_through(method):
     """Heaviside has no usable derivative and says which activation has one."""
     z = np.ones((1, 1))
     arguments = (z, z) if method == "derivative" else (z, z, z)
-    sentence = "Heaviside: derivative is zero everywhere, expected a trainable activation such as Sigmoid"
+    sentence = (
+        "Heaviside: derivative is zero everywhere, expected a trainable activation such as Sigmoid"
+    )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         getattr(Heaviside(), method)(*arguments)
 
@@ -165,7 +220,9 @@ def test_nan_stays_nan(f):
 @dtypes
 @every
 def test_saturation_warns_of_nothing(f, dtype):
-    """At |z| = 1e4 value and pullback are finite and silent (warnings are errors here)."""
+    """At |z| = 1e4 value and pullback are finite and silent (warnings are errors
+    here).
+    """
     z = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, 1e4], [1e4, 1e4, 1e4]], dtype)
     a = f.value(z)
     assert np.isfinite(a).all()
@@ -183,7 +240,9 @@ def test_float32_stays_float32(f):
 
 
 def test_a_numpy_slope_does_not_promote():
-    """LeakyReLU keeps its slope as a Python float, which leaves float32 arrays as they are."""
+    """LeakyReLU keeps its slope as a Python float, which leaves float32 arrays as they
+    are.
+    """
     f = LeakyReLU(slope=np.float64(0.3))
     assert type(f.slope) is float
     assert f.value(np.float32([[-1.0]])).dtype == np.float32
@@ -224,7 +283,9 @@ def plain_softmax(z):
 
 
 def softmax_units(z):
-    """Relative error of softmax in eps: of s = z - max z, of its mean in the sum (at most log k), two exp, k terms, here and there."""
+    """Relative error of softmax in eps: of s = z - max z, of its mean in the sum (at
+    most log k), two exp, k terms, here and there.
+    """
     s = np.abs(z - z.max(axis=1, keepdims=True))
     return 2 * (s + math.log(z.shape[1]) + 2 * ULP + z.shape[1] + 2)
 
@@ -232,9 +293,16 @@ def softmax_units(z):
 @dtypes
 @pytest.mark.parametrize("columns", [1, 2, 10])
 def test_softmax_is_that_of_plain_mathematics(columns, dtype):
-    """Softmax equals exp(z_j) / sum exp(z_i) in Python floats, also where exp(z) alone would overflow."""
+    """Softmax equals exp(z_j) / sum exp(z_i) in Python floats, also where exp(z) alone
+    would overflow.
+    """
     kind = np.finfo(dtype)
-    z = np.concatenate([matrix(np.random.default_rng(7), dtype, 20, columns), matrix(np.random.default_rng(8), dtype, 20, columns, 900.0)])
+    z = np.concatenate(
+        [
+            matrix(np.random.default_rng(7), dtype, 20, columns),
+            matrix(np.random.default_rng(8), dtype, 20, columns, 900.0),
+        ]
+    )
     expected = np.array([[p.real for p in plain_softmax(row)] for row in z.tolist()])
     allowed = softmax_units(z.astype("float64")) * float(kind.eps) * expected + float(kind.tiny)
     assert (np.abs(Softmax().value(z) - expected) <= allowed).all()
@@ -243,7 +311,9 @@ def test_softmax_is_that_of_plain_mathematics(columns, dtype):
 @dtypes
 @pytest.mark.parametrize("columns", [1, 2, 3, 10, 200])
 def test_softmax_rows_sum_to_one(columns, dtype):
-    """A row is off one by at most k - 1 roundings of its sum and one of each quotient, u each: less than k eps."""
+    """A row is off one by at most k - 1 roundings of its sum and one of each quotient,
+    u each: less than k eps.
+    """
     z = np.random.default_rng(9).normal(0.0, 3.0, (50, columns)).astype(dtype)
     for row in Softmax().value(z).tolist():
         assert abs(math.fsum(row) - 1.0) <= columns * float(np.finfo(dtype).eps)
@@ -258,11 +328,15 @@ def test_softmax_ignores_a_shift(entries, shift):
 
 @dtypes
 def test_softmax_pullback_is_the_dense_jacobian_product(dtype):
-    """dC/dz_j is the sum over i of dC/da_i a_i ([i = j] - a_j), within k + 6 units of its terms."""
+    """dC/dz_j is the sum over i of dC/da_i a_i ([i = j] - a_j), within k + 6 units of
+    its terms.
+    """
     rng = np.random.default_rng(10)
     z, grad_a = matrix(rng, dtype, 6, 5), matrix(rng, dtype, 6, 5)
     a = Softmax().value(z)
-    for p, g, got in zip(a.tolist(), grad_a.tolist(), Softmax().pullback(grad_a, z, a).tolist(), strict=True):
+    for p, g, got in zip(
+        a.tolist(), grad_a.tolist(), Softmax().pullback(grad_a, z, a).tolist(), strict=True
+    ):
         for j in range(5):
             terms = [g[i] * p[i] * ((i == j) - p[j]) for i in range(5)]
             size = p[j] * (abs(g[j]) + sum(abs(g[i]) * p[i] for i in range(5)))
@@ -270,36 +344,63 @@ def test_softmax_pullback_is_the_dense_jacobian_product(dtype):
 
 
 def test_softmax_pullback_is_a_complex_step():
-    """Sum over i of dC/da_i Im softmax_i(z + ih e_j) / h is the pullback, within the rounding of each probability in it."""
+    """Sum over i of dC/da_i Im softmax_i(z + ih e_j) / h is the pullback, within the
+    rounding of each probability in it.
+    """
     rng = np.random.default_rng(11)
     z, grad_a = matrix(rng, "float64", 6, 4), matrix(rng, "float64", 6, 4)
     a = Softmax().value(z)
     got = Softmax().pullback(grad_a, z, a)
-    allowed = softmax_units(z).max() * math.ulp(1.0) * a * (np.abs(grad_a) + (np.abs(grad_a) * a).sum(axis=1, keepdims=True))
+    allowed = (
+        softmax_units(z).max()
+        * math.ulp(1.0)
+        * a
+        * (np.abs(grad_a) + (np.abs(grad_a) * a).sum(axis=1, keepdims=True))
+    )
     for i, j in np.ndindex(z.shape):
-        moved = plain_softmax([complex(entry, STEP * (k == j)) for k, entry in enumerate(z[i].tolist())])
-        numeric = math.fsum(g * p.imag / STEP for g, p in zip(grad_a[i].tolist(), moved, strict=True))
+        moved = plain_softmax(
+            [complex(entry, STEP * (k == j)) for k, entry in enumerate(z[i].tolist())]
+        )
+        numeric = math.fsum(
+            g * p.imag / STEP for g, p in zip(grad_a[i].tolist(), moved, strict=True)
+        )
         assert abs(got[i, j] - numeric) <= 3 * allowed[i, j]
 
 
 def test_softmax_passes_no_constant_back():
-    """A constant gradient over the outputs comes back as zero: the sum of a row cannot change. k + 2 units of it are rounding."""
+    """A constant gradient over the outputs comes back as zero: the sum of a row cannot
+    change. k + 2 units of it are rounding.
+    """
     z = matrix(np.random.default_rng(12), "float64", 6, 5)
     a = Softmax().value(z)
-    assert (np.abs(Softmax().pullback(np.full_like(z, 7.0), z, a)) <= (5 + 2) * math.ulp(1.0) * 7.0 * a).all()
+    assert (
+        np.abs(Softmax().pullback(np.full_like(z, 7.0), z, a)) <= (5 + 2) * math.ulp(1.0) * 7.0 * a
+    ).all()
 
 
 # what an activation says of itself
 
 
 def test_the_table_of_activations_knows_every_name():
-    """The names at the door are those of the contract, and a name makes the class it names."""
-    assert list(ACTIVATIONS) == ["identity", "heaviside", "sigmoid", "tanh", "relu", "leaky_relu", "softmax"]
+    """The names at the door are those of the contract, and a name makes the class it
+    names.
+    """
+    assert list(ACTIVATIONS) == [
+        "identity",
+        "heaviside",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "leaky_relu",
+        "softmax",
+    ]
     assert all(ACTIVATIONS[f.name] is type(f) for f in EVERY)
 
 
 def test_an_activation_says_what_can_be_done_with_it():
-    """Only Heaviside is not trainable, the rectifiers have a kink, and the complex step applies to none of these three."""
+    """Only Heaviside is not trainable, the rectifiers have a kink, and the complex step
+    applies to none of these three.
+    """
     assert {f.name for f in EVERY if not f.trainable} == {"heaviside"}
     assert {f.name for f in EVERY if f.kink} == {"relu", "leaky_relu"}
     assert {f.name for f in EVERY if not f.analytic} == {"heaviside", "relu", "leaky_relu"}

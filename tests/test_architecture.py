@@ -1,4 +1,6 @@
-"""The architecture: who may import whom, the public contract, and how a public name is documented."""
+"""The architecture: who may import whom, the public contract, and how a public name is
+documented.
+"""
 
 import ast
 import inspect
@@ -14,9 +16,12 @@ from refnet import activations, initializers, losses, optimizers, schedules
 
 HOUSE = Path(refnet.__file__).parent
 FILES = sorted(HOUSE.rglob("*.py"))
-every_file = pytest.mark.parametrize("file", FILES, ids=[file.relative_to(HOUSE).as_posix() for file in FILES])
+every_file = pytest.mark.parametrize(
+    "file", FILES, ids=[file.relative_to(HOUSE).as_posix() for file in FILES]
+)
 
-# Each room, and those directly left of it; it may import them and what is left of them. The front door, __init__, may import all.
+# Each room, and those directly left of it; it may import them and what is left of them.
+# The front door, __init__, may import all.
 LEFT = {
     "checks": [],
     "equations": [],
@@ -53,23 +58,39 @@ def imported(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+            yield from (
+                f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names
+            )
 
 
 def strangers(source):
-    """Packages that are neither the standard library nor NumPy nor refnet; a relative import is one, as it hides its room."""
-    return {name.split(".")[0] or "." for name in imported(source)} - {*sys.stdlib_module_names, "numpy", "refnet"}
+    """Packages that are neither the standard library nor NumPy nor refnet; a relative
+    import is one, as it hides its room.
+    """
+    return {name.split(".")[0] or "." for name in imported(source)} - {
+        *sys.stdlib_module_names,
+        "numpy",
+        "refnet",
+    }
 
 
 def rooms_entered(source):
     """The rooms of refnet that are imported; the house as a whole is the front door."""
     paths = [name.split(".") for name in imported(source)]
-    return {path[1] if path[1:] and path[1] in LEFT else "__init__" for path in paths if path[0] == "refnet"}
+    return {
+        path[1] if path[1:] and path[1] in LEFT else "__init__"
+        for path in paths
+        if path[0] == "refnet"
+    }
 
 
 def global_randomness(source):
-    """What draws from a generator that everybody shares: the module random, and numpy.random but for its generators."""
-    names = {ast.unparse(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
+    """What draws from a generator that everybody shares: the module random, and
+    numpy.random but for its generators.
+    """
+    names = {
+        ast.unparse(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)
+    }
     used = {name for name in names if re.match(r"(np|numpy)\.random\.", name)}
     used |= {name for name in imported(source) if "random" in name.split(".")}
     return {name for name in used if not name.endswith((".default_rng", ".Generator"))}
@@ -77,17 +98,23 @@ def global_randomness(source):
 
 @every_file
 def test_imports_point_left(file):
-    """A room imports only what stands left of it in the table, and every room stands in the table."""
+    """A room imports only what stands left of it in the table, and every room stands in
+    the table.
+    """
     if file != HOUSE / "__init__.py":
         assert rooms_entered(file.read_text(encoding="utf-8")) <= all_left(room_of(file))
 
 
 @every_file
 def test_only_numpy_and_the_standard_library(file):
-    """refnet needs nothing but NumPy, and names its own rooms in full; what else it can use is asked for in one room, where it is there."""
+    """refnet needs nothing but NumPy, and names its own rooms in full; what else it can
+    use is asked for in one room, where it is there.
+    """
     source = file.read_text(encoding="utf-8")
     assert strangers(source) == set()
-    assert set(re.findall(r"import_module\((.*?)\)", source)) == ({'"threadpoolctl"'} if room_of(file) == "threads" else set())
+    assert set(re.findall(r"import_module\((.*?)\)", source)) == (
+        {'"threadpoolctl"'} if room_of(file) == "threads" else set()
+    )
 
 
 @every_file
@@ -103,33 +130,88 @@ def test_no_module_is_long(file):
 
 
 def test_the_checks_above_find_what_they_look_for():
-    """Each of the searches finds a wrong line, also one within a function, and passes a right one."""
-    assert strangers("def f():\n    import torch.nn\n    from scipy import linalg\n    from . import checks") == {"torch", "scipy", "."}
+    """Each of the searches finds a wrong line, also one within a function, and passes a
+    right one.
+    """
+    assert strangers(
+        "def f():\n    import torch.nn\n    from scipy import linalg\n    from . import checks"
+    ) == {"torch", "scipy", "."}
     assert strangers("import math\nimport numpy as np\nfrom refnet.checks import Array") == set()
-    assert rooms_entered("from refnet.training import fit\nfrom refnet import checks") == {"training", "checks"}
-    assert rooms_entered("from refnet import fit\ndef f():\n    import refnet.losses") == {"__init__", "losses"}
-    assert global_randomness("np.random.seed(0)\nnumpy.random.rand()") == {"np.random.seed", "numpy.random.rand"}
-    assert global_randomness("import random\nfrom numpy.random import rand") == {"random", "numpy.random.rand"}
-    assert global_randomness("rng: np.random.Generator = np.random.default_rng(0)\nrng.random()") == set()
-    assert all_left("layer") == {"checks", "equations", "activations", "losses", "initializers", "layer"}
+    assert rooms_entered("from refnet.training import fit\nfrom refnet import checks") == {
+        "training",
+        "checks",
+    }
+    assert rooms_entered("from refnet import fit\ndef f():\n    import refnet.losses") == {
+        "__init__",
+        "losses",
+    }
+    assert global_randomness("np.random.seed(0)\nnumpy.random.rand()") == {
+        "np.random.seed",
+        "numpy.random.rand",
+    }
+    assert global_randomness("import random\nfrom numpy.random import rand") == {
+        "random",
+        "numpy.random.rand",
+    }
+    assert (
+        global_randomness("rng: np.random.Generator = np.random.default_rng(0)\nrng.random()")
+        == set()
+    )
+    assert all_left("layer") == {
+        "checks",
+        "equations",
+        "activations",
+        "losses",
+        "initializers",
+        "layer",
+    }
 
 
 def test_import_loads_nothing_heavy():
-    """`import refnet` in a new process loads none of the packages that only the proof, plots and tests need."""
-    done = subprocess.run([sys.executable, "-c", "import refnet, sys; print(*sys.modules)"], capture_output=True, text=True, check=True)
+    """`import refnet` in a new process loads none of the packages that only the proof,
+    plots and tests need.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", "import refnet, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert {"refnet", "numpy"} <= loaded
-    assert loaded.isdisjoint({"threadpoolctl", "torch", "sklearn", "scipy", "matplotlib", "rich", "parity", "pytest", "hypothesis"})
+    assert loaded.isdisjoint(
+        {
+            "threadpoolctl",
+            "torch",
+            "sklearn",
+            "scipy",
+            "matplotlib",
+            "rich",
+            "parity",
+            "pytest",
+            "hypothesis",
+        }
+    )
 
 
 def test_every_public_name_exists_in_order():
-    """__all__ has what the front door imports, each name once, constants before classes before functions."""
-    assert refnet.__all__ == sorted(set(refnet.__all__), key=lambda name: (not name.isupper(), not name[0].isupper(), name))
-    assert {*refnet.__all__} == {name for name, thing in vars(refnet).items() if name[0] != "_" and not inspect.ismodule(thing)}
+    """__all__ has what the front door imports, each name once, constants before classes
+    before functions.
+    """
+    assert refnet.__all__ == sorted(
+        set(refnet.__all__), key=lambda name: (not name.isupper(), not name[0].isupper(), name)
+    )
+    assert {*refnet.__all__} == {
+        name
+        for name, thing in vars(refnet).items()
+        if name[0] != "_" and not inspect.ismodule(thing)
+    }
 
 
 def test_no_public_function_is_named_like_a_module():
-    """A module, present or planned, and a public name or a function never share a name: the one would hide the other."""
+    """A module, present or planned, and a public name or a function never share a name:
+    the one would hide the other.
+    """
     top = [node for file in FILES for node in ast.parse(file.read_text(encoding="utf-8")).body]
     names = {node.name for node in top if isinstance(node, ast.FunctionDef)} | {*refnet.__all__}
     assert names >= {"fit", "forward", "EQUATIONS"}
@@ -138,7 +220,9 @@ def test_no_public_function_is_named_like_a_module():
 
 def test_the_front_door_has_a_map():
     """The package's docstring names every module."""
-    assert {room_of(file) for file in FILES} - {"__init__"} <= set(re.findall(r"\w+", refnet.__doc__))
+    assert {room_of(file) for file in FILES} - {"__init__"} <= set(
+        re.findall(r"\w+", refnet.__doc__)
+    )
 
 
 def signature(thing):
@@ -147,7 +231,11 @@ def signature(thing):
     for parameter in inspect.signature(thing).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and not starred:
             shown, starred = [*shown, "*"], True
-        shown.append(parameter.name if parameter.default is parameter.empty else f"{parameter.name}={parameter.default!r}")
+        shown.append(
+            parameter.name
+            if parameter.default is parameter.empty
+            else f"{parameter.name}={parameter.default!r}"
+        )
     return ", ".join(shown)
 
 
@@ -169,7 +257,8 @@ CONTRACT = {
     refnet.Gradients.wrt_input: "self, net",
     refnet.Optimizer.step: "self, net, gradients",
     refnet.SGD: "lr=0.1, momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0",
-    refnet.fit: "net, x, y, *, loss, optimizer, epochs, batch_size=None, shuffle=True, seed=0, validation=None, "
+    refnet.fit: "net, x, y, *, loss, optimizer, epochs, batch_size=None, shuffle=True, seed=0, "
+    "validation=None, "
     "schedule=None, stop=None, on_step=None, on_epoch=None",
     refnet.gradient_check: "net, x, y, loss",
     refnet.explain: "net, x, y, loss, lr, weight=None",
@@ -177,18 +266,31 @@ CONTRACT = {
 }
 
 
-@pytest.mark.parametrize(("thing", "arguments"), CONTRACT.items(), ids=[thing.__qualname__ for thing in CONTRACT])
+@pytest.mark.parametrize(
+    ("thing", "arguments"), CONTRACT.items(), ids=[thing.__qualname__ for thing in CONTRACT]
+)
 def test_contract_of_arguments(thing, arguments):
-    """A public name takes the arguments of the contract, in order and with their defaults; what it takes besides comes after."""
+    """A public name takes the arguments of the contract, in order and with their
+    defaults; what it takes besides comes after.
+    """
     assert re.match(rf"{re.escape(arguments)}(, \w+=|=<factory>|$)", signature(thing))
 
 
-ATTRIBUTES = {refnet.Network: "layers parameters", refnet.Trace: "output", refnet.Gradients: "vector", refnet.Optimizer: "lr state"}
+ATTRIBUTES = {
+    refnet.Network: "layers parameters",
+    refnet.Trace: "output",
+    refnet.Gradients: "vector",
+    refnet.Optimizer: "lr state",
+}
 
 
-@pytest.mark.parametrize(("kind", "names"), ATTRIBUTES.items(), ids=[kind.__name__ for kind in ATTRIBUTES])
+@pytest.mark.parametrize(
+    ("kind", "names"), ATTRIBUTES.items(), ids=[kind.__name__ for kind in ATTRIBUTES]
+)
 def test_contract_of_attributes(kind, names):
-    """The attributes of the contract are there and documented; those of the optimizer can be set, those of the network cannot."""
+    """The attributes of the contract are there and documented; those of the optimizer
+    can be set, those of the network cannot.
+    """
     found = [inspect.getattr_static(kind, name) for name in names.split()]
     assert all(inspect.getdoc(attribute) for attribute in found)
     if kind in (refnet.Network, refnet.Optimizer):
@@ -196,8 +298,17 @@ def test_contract_of_attributes(kind, names):
 
 
 TABLES = {
-    "activations": (activations.ACTIVATIONS, "Identity Heaviside Sigmoid Tanh ReLU LeakyReLU Softmax"),
-    "losses": (losses.LOSSES, "MSE HalfSquaredError MAE CrossEntropy SoftmaxCrossEntropy BinaryCrossEntropy SigmoidCrossEntropy"),
+    "activations": (
+        activations.ACTIVATIONS,
+        "Identity Heaviside Sigmoid Tanh ReLU LeakyReLU Softmax",
+    ),
+    "losses": (
+        losses.LOSSES,
+        (
+            "MSE HalfSquaredError MAE CrossEntropy SoftmaxCrossEntropy BinaryCrossEntropy "
+            "SigmoidCrossEntropy"
+        ),
+    ),
     "initializers": (
         initializers.INITIALIZERS,
         "Zeros Constant Uniform Normal TorchLinear GlorotUniform GlorotNormal HeUniform HeNormal",
@@ -208,36 +319,65 @@ TABLES = {
 
 @pytest.mark.parametrize(("table", "classes"), TABLES.values(), ids=TABLES)
 def test_every_class_has_its_name(table, classes):
-    """Each kind is public and known by its own name, its class name in small letters with underscores between words."""
+    """Each kind is public and known by its own name, its class name in small letters
+    with underscores between words.
+    """
     assert [kind.__name__ for kind in table.values()] == classes.split()
-    assert all(getattr(refnet, kind.__name__) is kind and kind.name == name for name, kind in table.items())
+    assert all(
+        getattr(refnet, kind.__name__) is kind and kind.name == name for name, kind in table.items()
+    )
     together = {name.replace("_", ""): kind for name, kind in table.items()}
     assert together == {kind.__name__.lower(): kind for kind in table.values()}
 
 
 def test_equations_in_the_order_of_computation():
-    """The eight equations stand under their labels, in the order in which a step computes them."""
+    """The eight equations stand under their labels, in the order in which a step
+    computes them.
+    """
     assert [*refnet.EQUATIONS] == ["z", "a", "C", "BP1", "BP2", "BP3", "BP4", "step"]
     assert all(equation.label == label for label, equation in refnet.EQUATIONS.items())
-    assert all(equation.formula and equation.reads and equation.writes and equation.source for equation in refnet.EQUATIONS.values())
+    assert all(
+        equation.formula and equation.reads and equation.writes and equation.source
+        for equation in refnet.EQUATIONS.values()
+    )
 
 
 ROOMS = (activations, losses, initializers, optimizers, schedules)
-DOORS = (refnet.Dense, refnet.Network, refnet.mlp, refnet.fit, refnet.minibatches, refnet.gradient_check, refnet.explain)
+DOORS = (
+    refnet.Dense,
+    refnet.Network,
+    refnet.mlp,
+    refnet.fit,
+    refnet.minibatches,
+    refnet.gradient_check,
+    refnet.explain,
+)
 STOPS = (refnet.EarlyStopping, refnet.Precision)
 DOCUMENTED = [*DOORS, *STOPS] + [
     thing
     for room in ROOMS
     for name, thing in vars(room).items()
-    if not name.startswith("_") and (inspect.isclass(thing) or inspect.isfunction(thing)) and thing.__module__ == room.__name__
+    if not name.startswith("_")
+    and (inspect.isclass(thing) or inspect.isfunction(thing))
+    and thing.__module__ == room.__name__
 ]
 
 
 @pytest.mark.parametrize("thing", DOCUMENTED, ids=[thing.__qualname__ for thing in DOCUMENTED])
 def test_docstring_has_its_parts_in_order(thing):
-    """The equation in words, then Shapes, Torch and Source; an update rule's Dialect and the Errors come last."""
+    """The equation in words, then Shapes, Torch and Source; an update rule's Dialect
+    and the Errors come last.
+    """
     first, *lines = inspect.getdoc(thing).splitlines()
     parts = [found[1] for line in lines if (found := re.match(r"([A-Z]\w+): \S", line))]
-    rule = inspect.isclass(thing) and issubclass(thing, refnet.Optimizer) and thing is not refnet.Optimizer
+    rule = (
+        inspect.isclass(thing)
+        and issubclass(thing, refnet.Optimizer)
+        and thing is not refnet.Optimizer
+    )
     assert not re.match(r"(Shapes|Torch|Source|Dialect|Errors):", first)
-    assert parts in ([*head, *tail] for head in [["Shapes", "Torch", "Source"] + ["Dialect"] * rule] for tail in ([], ["Errors"]))
+    assert parts in (
+        [*head, *tail]
+        for head in [["Shapes", "Torch", "Source"] + ["Dialect"] * rule]
+        for tail in ([], ["Errors"])
+    )

@@ -1,4 +1,6 @@
-"""gradient_check: it passes what is right, and fails, in the right place, what is one part in a million wrong."""
+"""gradient_check: it passes what is right, and fails, in the right place, what is one
+part in a million wrong.
+"""
 
 import re
 
@@ -6,7 +8,18 @@ import numpy as np
 import pytest
 
 import refnet
-from refnet import MSE, CrossEntropy, Dense, Network, ReLU, Sigmoid, SoftmaxCrossEntropy, Tanh, gradient_check, mlp
+from refnet import (
+    MSE,
+    CrossEntropy,
+    Dense,
+    Network,
+    ReLU,
+    Sigmoid,
+    SoftmaxCrossEntropy,
+    Tanh,
+    gradient_check,
+    mlp,
+)
 from refnet.losses import LOSSES
 
 SLIP = 1.000001
@@ -23,7 +36,9 @@ def problem(loss, seed=0, rows=4, columns=2, **settings):
     """A 3-5-4-2 network, x, and targets that the loss takes."""
     rng = np.random.default_rng(seed)
     net = mlp([3, 5, 4, columns], seed=seed, **{"hidden": ["tanh", "sigmoid"], **settings})
-    on_classes = loss in ("cross_entropy", "softmax_cross_entropy") or isinstance(loss, CrossEntropy | SoftmaxCrossEntropy)
+    on_classes = loss in ("cross_entropy", "softmax_cross_entropy") or isinstance(
+        loss, CrossEntropy | SoftmaxCrossEntropy
+    )
     y = rng.integers(0, columns, rows) if on_classes else rng.uniform(size=(rows, columns))
     return net, rng.normal(size=(rows, 3)), y
 
@@ -51,12 +66,15 @@ def off(check):
     ],
 )
 def test_right_gradients_pass(loss, output, dtype):
-    """Every entry of every array is judged, and none is further off than the error of its difference."""
+    """Every entry of every array is judged, and none is further off than the error of
+    its difference.
+    """
     net, x, y = problem(loss, output=output, dtype=dtype)
     check = gradient_check(net, x, y, loss)
     assert check.passed, check
     assert [(array.name, array.judged, array.entries) for array in check.arrays] == [
-        (name, size, size) for name, size in (("dW1", 15), ("db1", 5), ("dW2", 20), ("db2", 4), ("dW3", 8), ("db3", 2))
+        (name, size, size)
+        for name, size in (("dW1", 15), ("db1", 5), ("dW2", 20), ("db2", 4), ("dW3", 8), ("db3", 2))
     ]
 
 
@@ -71,16 +89,24 @@ def test_right_gradients_pass(loss, output, dtype):
     ],
 )
 def test_right_gradients_pass_the_complex_step(loss, output):
-    """Where all is analytic the complex step agrees too, and its error is nearer to the last digit than a difference's."""
+    """Where all is analytic the complex step agrees too, and its error is nearer to the
+    last digit than a difference's.
+    """
     net, x, y = problem(loss, output=output)
-    exact, central = (gradient_check(net, x, y, loss, method=method) for method in ("complex", "central"))
+    exact, central = (
+        gradient_check(net, x, y, loss, method=method) for method in ("complex", "central")
+    )
     assert exact.passed, exact
-    assert all(one.error < other.error for one, other in zip(exact.arrays, central.arrays, strict=True))
+    assert all(
+        one.error < other.error for one, other in zip(exact.arrays, central.arrays, strict=True)
+    )
 
 
 @methods
 def test_what_is_compared_is_the_float64_gradient(method):
-    """A float32 network is checked as its float64 copy: each entry shown is that of BP3 and BP4 there."""
+    """A float32 network is checked as its float64 copy: each entry shown is that of BP3
+    and BP4 there.
+    """
     net, x, y = problem("mse", output="tanh", dtype="float32")
     _, gradients = net.astype("float64").loss_and_gradients(x, y, "mse")
     for array in gradient_check(net, x, y, "mse", method=method).arrays:
@@ -133,7 +159,9 @@ class DoubledMSE(MSE):
 
 
 class SampleMSE(MSE):
-    """MSE whose value is a mean over samples and outputs, its gradient over samples alone."""
+    """MSE whose value is a mean over samples and outputs, its gradient over samples
+    alone.
+    """
 
     def gradient(self, a, y):
         """dC/da = 2 (a - y) / n, which is wrong for k > 1."""
@@ -168,7 +196,9 @@ class ZeroMSE(MSE):
     ids=repr,
 )
 def test_a_wrong_derivative_is_found_below_its_layer(hidden, names, method):
-    """A derivative that is wrong, be it by 1e-6, fails the layer it stands in and those below, not those above."""
+    """A derivative that is wrong, be it by 1e-6, fails the layer it stands in and those
+    below, not those above.
+    """
     net, x, y = problem("cross_entropy", hidden=hidden)
     check = gradient_check(net, x, y, "cross_entropy", method=method)
     assert off(check) == names, check
@@ -182,18 +212,34 @@ def test_an_open_relu_is_found():
 
 
 @methods
-@pytest.mark.parametrize("loss", [DoubledMSE(), SampleMSE(), NanMSE(), ZeroMSE()], ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize(
+    "loss", [DoubledMSE(), SampleMSE(), NanMSE(), ZeroMSE()], ids=lambda loss: type(loss).__name__
+)
 def test_a_wrong_loss_gradient_is_found_everywhere(loss, method):
-    """A loss whose gradient is not that of its value fails every array; NaN is no agreement."""
+    """A loss whose gradient is not that of its value fails every array; NaN is no
+    agreement.
+    """
     net, x, y = problem("mse", output="tanh")
-    assert off(gradient_check(net, x, y, loss, method=method)) == ["dW1", "db1", "dW2", "db2", "dW3", "db3"]
+    assert off(gradient_check(net, x, y, loss, method=method)) == [
+        "dW1",
+        "db1",
+        "dW2",
+        "db2",
+        "dW3",
+        "db3",
+    ]
 
 
-@pytest.mark.parametrize(("method", "slip"), [("central", SLIP), ("complex", 1.0 + 2.0**-33), ("central", np.nan), ("complex", np.nan)])
+@pytest.mark.parametrize(
+    ("method", "slip"),
+    [("central", SLIP), ("complex", 1.0 + 2.0**-33), ("central", np.nan), ("complex", np.nan)],
+)
 @pytest.mark.parametrize("layer", [0, 1, 2])
 @pytest.mark.parametrize("part", ["dW", "db"])
 def test_one_wrong_entry_is_named(part, layer, method, slip, monkeypatch):
-    """Of all arrays the one with the wrong entry fails, and the entry shown is that one; the complex step sees one part in 2^33."""
+    """Of all arrays the one with the wrong entry fails, and the entry shown is that
+    one; the complex step sees one part in 2^33.
+    """
     backward = refnet.network.backward
 
     def slipped(*arguments):
@@ -205,20 +251,28 @@ def test_one_wrong_entry_is_named(part, layer, method, slip, monkeypatch):
     net, x, y = problem("cross_entropy")
     check = gradient_check(net, x, y, "cross_entropy", method=method)
     last = tuple(size - 1 for size in getattr(net.layers[layer], part[1:]).shape)
-    assert [(array.name, array.index) for array in check.arrays if not array.passed] == [(f"{part}{layer + 1}", last)]
+    assert [(array.name, array.index) for array in check.arrays if not array.passed] == [
+        (f"{part}{layer + 1}", last)
+    ]
 
 
 def test_a_gradient_that_is_zero_is_found_beside_entries_that_should_be():
-    """With a column of zeros in x some entries of dW1 are rightly zero, with no error to measure by; the others are still found."""
+    """With a column of zeros in x some entries of dW1 are rightly zero, with no error
+    to measure by; the others are still found.
+    """
     net, x, y = problem("mse", output="tanh")
     x[:, 0] = 0.0
     assert "dW1" in off(gradient_check(net, x, y, ZeroMSE(), method="complex"))
 
 
 def test_the_extrapolation_removes_the_powers_of_h():
-    """Of x + x^3 + x^5 at 0, where nothing rounds, D(h) = 1 + h^2 + h^4: three rungs find 1, a fourth is sure of it, a fifth rounds."""
+    """Of x + x^3 + x^5 at 0, where nothing rounds, D(h) = 1 + h^2 + h^4: three rungs
+    find 1, a fourth is sure of it, a fifth rounds.
+    """
     rounding = 2.0**-60
-    derivative, error = refnet.differences._extrapolate(lambda x: (x + x**3 + x**5, []), 0.0, rounding)
+    derivative, error = refnet.differences._extrapolate(
+        lambda x: (x + x**3 + x**5, []), 0.0, rounding
+    )
     assert derivative == 1.0
     assert error == 2 * rounding / (2 * refnet.differences.LADDER[3])
 
@@ -227,15 +281,26 @@ def test_the_extrapolation_removes_the_powers_of_h():
 
 
 def test_an_entry_at_a_kink_is_counted_not_judged():
-    """With z exactly 0 in one ReLU its weights and bias are at a kink: no difference tells their derivative, the others are judged."""
-    net = Network([Dense([[1.0, -1.0], [1.0, 1.0]], [0.0, 0.0], "relu"), Dense([[1.0, 2.0]], [0.0])])
+    """With z exactly 0 in one ReLU its weights and bias are at a kink: no difference
+    tells their derivative, the others are judged.
+    """
+    net = Network(
+        [Dense([[1.0, -1.0], [1.0, 1.0]], [0.0, 0.0], "relu"), Dense([[1.0, 2.0]], [0.0])]
+    )
     check = gradient_check(net, [[1.0, 1.0]], [[1.0]], "mse")
-    assert [(array.judged, array.entries) for array in check.arrays] == [(2, 4), (1, 2), (2, 2), (1, 1)]
+    assert [(array.judged, array.entries) for array in check.arrays] == [
+        (2, 4),
+        (1, 2),
+        (2, 2),
+        (1, 1),
+    ]
     assert check.passed
 
 
 def test_an_array_with_nothing_judged_has_not_passed():
-    """Where every unit is at its kink nothing is known, and nothing known is not passed."""
+    """Where every unit is at its kink nothing is known, and nothing known is not
+    passed.
+    """
     net = Network([Dense([[1.0, -1.0]], [0.0], "relu"), Dense([[1.0]], [0.5])])
     check = gradient_check(net, [[1.0, 1.0]], [[1.0]], "mse")
     assert off(check) == ["dW1", "db1"]
@@ -244,7 +309,9 @@ def test_an_array_with_nothing_judged_has_not_passed():
 
 
 def test_the_kink_of_mae_is_a_kink():
-    """Where a = y MAE has no derivative: that output's entries are counted, the other output's judged."""
+    """Where a = y MAE has no derivative: that output's entries are counted, the other
+    output's judged.
+    """
     net = Network([Dense([[1.0], [2.0]], [0.0, 0.0])])
     check = gradient_check(net, [[1.0]], [[1.0, 1.0]], "mae")
     assert [(array.name, array.judged) for array in check.arrays] == [("dW1", 1), ("db1", 1)]
@@ -263,7 +330,9 @@ def test_a_kink_within_the_first_steps_is_stepped_around():
 
 
 def test_the_report_shows_each_array():
-    """str() has the verdict, then a line for each array: worst entry, both gradients, the error, and how many were judged."""
+    """str() has the verdict, then a line for each array: worst entry, both gradients,
+    the error, and how many were judged.
+    """
     net, x, y = problem("cross_entropy", hidden=["tanh", SlippedTanh()])
     check = gradient_check(net, x, y, "cross_entropy")
     verdict, head, *rows = str(check).splitlines()
@@ -276,11 +345,15 @@ def test_the_report_shows_each_array():
         assert f"{array.judged}/{array.entries}" in row
         assert f"{array.analytic:.15e}" in row
         assert f"{array.numeric:.15e}" in row
-    assert str(gradient_check(*problem("mse", output="tanh"), "mse", method="complex")).startswith("gradient check (complex): passed\n")
+    assert str(gradient_check(*problem("mse", output="tanh"), "mse", method="complex")).startswith(
+        "gradient check (complex): passed\n"
+    )
 
 
 def test_a_share_is_the_gap_in_errors():
-    """The share is |analytic - numeric| / error: 0 where they are equal, infinite where the error is nothing and they are not."""
+    """The share is |analytic - numeric| / error: 0 where they are equal, infinite where
+    the error is nothing and they are not.
+    """
 
     def array(analytic, numeric, error):
         return refnet.differences.ArrayCheck("db1", (0,), analytic, numeric, error, 1, 1)
@@ -298,17 +371,35 @@ def test_a_share_is_the_gap_in_errors():
 @pytest.mark.parametrize("method", ["forward", "", None])
 def test_an_unknown_method_is_refused(method):
     """Only 'central' and 'complex' are known."""
-    with pytest.raises(ValueError, match=sentence(f"gradient_check: method has {method!r}, expected 'central' or 'complex'")):
+    with pytest.raises(
+        ValueError,
+        match=sentence(f"gradient_check: method has {method!r}, expected 'central' or 'complex'"),
+    ):
         gradient_check(*problem("mse", output="tanh"), "mse", method=method)
 
 
 @pytest.mark.parametrize(
     ("loss", "settings", "has", "want"),
     [
-        ("mse", {"hidden": ["tanh", "relu"], "output": "identity"}, "ReLU in layer 2", "analytic activations"),
-        ("mse", {"hidden": "leaky_relu", "output": "identity"}, "LeakyReLU in layer 1", "analytic activations"),
+        (
+            "mse",
+            {"hidden": ["tanh", "relu"], "output": "identity"},
+            "ReLU in layer 2",
+            "analytic activations",
+        ),
+        (
+            "mse",
+            {"hidden": "leaky_relu", "output": "identity"},
+            "LeakyReLU in layer 1",
+            "analytic activations",
+        ),
         ("mae", {"output": "identity"}, "the loss MAE", "an analytic one"),
-        ("sigmoid_cross_entropy", {"output": "identity"}, "the loss SigmoidCrossEntropy", "an analytic one"),
+        (
+            "sigmoid_cross_entropy",
+            {"output": "identity"},
+            "the loss SigmoidCrossEntropy",
+            "an analytic one",
+        ),
     ],
 )
 def test_the_complex_step_wants_what_is_analytic(loss, settings, has, want):
@@ -321,9 +412,27 @@ def test_the_complex_step_wants_what_is_analytic(loss, settings, has, want):
 @pytest.mark.parametrize(
     ("x", "y", "loss", "error", "text"),
     [
-        ([[1.0]], [0], "cross_entropy", ValueError, "Dense 1 (W 3x2): input has shape (1, 1), expected (n, 2)"),
-        ([[1.0, 2.0]], [3], "cross_entropy", ValueError, "CrossEntropy: y has label 3 at row 0, expected 0 to 2"),
-        ([[1.0, 2.0]], [0], "hinge", ValueError, f"loss: name has 'hinge', expected one of {', '.join(LOSSES)}"),
+        (
+            [[1.0]],
+            [0],
+            "cross_entropy",
+            ValueError,
+            "Dense 1 (W 3x2): input has shape (1, 1), expected (n, 2)",
+        ),
+        (
+            [[1.0, 2.0]],
+            [3],
+            "cross_entropy",
+            ValueError,
+            "CrossEntropy: y has label 3 at row 0, expected 0 to 2",
+        ),
+        (
+            [[1.0, 2.0]],
+            [0],
+            "hinge",
+            ValueError,
+            f"loss: name has 'hinge', expected one of {', '.join(LOSSES)}",
+        ),
     ],
 )
 def test_unusable_input_is_refused(x, y, loss, error, text):
@@ -332,7 +441,9 @@ def test_unusable_input_is_refused(x, y, loss, error, text):
         gradient_check(mlp([2, 3]), x, y, loss)
 
 
-SATURATED = [  # W, b and activation of one layer, y, the loss, the method: where p - y, 1 - a or the value cancels
+# W, b and activation of one layer, y, the loss, the method: where p - y, 1 - a or the
+# value cancels
+SATURATED = [
     ([[8.0]], "sigmoid", [[0.0]], "binary_cross_entropy", "complex"),
     ([[40.0]], "sigmoid", [[1.0]], "binary_cross_entropy", "complex"),
     ([[20.0]], "identity", [[1.0]], "sigmoid_cross_entropy", "central"),
@@ -343,7 +454,9 @@ SATURATED = [  # W, b and activation of one layer, y, the loss, the method: wher
 
 @pytest.mark.parametrize(("W", "activation", "y", "loss", "method"), SATURATED)
 def test_a_saturated_output_is_no_mistake(W, activation, y, loss, method):
-    """Where the terms of a right gradient cancel, what is left may be all rounding: it is judged by its terms, and passes."""
+    """Where the terms of a right gradient cancel, what is left may be all rounding: it
+    is judged by its terms, and passes.
+    """
     net = Network([Dense(W, np.zeros(len(W)), activation)])
     check = gradient_check(net, [[1.0]], y, loss, method=method)
     assert check.passed, check
@@ -351,7 +464,9 @@ def test_a_saturated_output_is_no_mistake(W, activation, y, loss, method):
 
 @methods
 def test_a_value_on_its_floor_is_not_judged(method):
-    """Below exp(-100) the value of a loss on probabilities is flat and its gradient is not: nothing is judged, so nothing passes."""
+    """Below exp(-100) the value of a loss on probabilities is flat and its gradient is
+    not: nothing is judged, so nothing passes.
+    """
     net = Network([Dense([[120.0], [0.0]], [0.0, 0.0], "softmax")])
     check = gradient_check(net, [[1.0]], [1], "cross_entropy", method=method)
     assert [array.judged for array in check.arrays] == [0, 0]
@@ -362,23 +477,31 @@ def test_a_value_on_its_floor_is_not_judged(method):
 @methods
 @pytest.mark.parametrize("seed", range(40))
 def test_wild_weights_raise_no_alarm(seed, method):
-    """Saturated networks of any activation are not accused: weights of deviation 2 to 4, softmax between."""
+    """Saturated networks of any activation are not accused: weights of deviation 2 to
+    4, softmax between.
+    """
     rng = np.random.default_rng(seed)
     hidden = list(rng.choice(["sigmoid", "tanh", "softmax", "identity"], 2))
     net = mlp([2, 4, 3, 2], hidden, "softmax", init=refnet.Normal(std=rng.uniform(2, 4)), seed=seed)
-    check = gradient_check(net, rng.normal(size=(3, 2)), rng.uniform(size=(3, 2)), "mse", method=method)
+    check = gradient_check(
+        net, rng.normal(size=(3, 2)), rng.uniform(size=(3, 2)), "mse", method=method
+    )
     assert check.passed, check
 
 
 @pytest.mark.parametrize("shift", [0.0, 10.0, 20.0, 34.0, 38.0, 60.0])
 @pytest.mark.parametrize("labels", [[1, 1], [0, 0]])
-@pytest.mark.parametrize(("output", "loss"), [("softmax", "cross_entropy"), ("identity", "softmax_cross_entropy")])
+@pytest.mark.parametrize(
+    ("output", "loss"), [("softmax", "cross_entropy"), ("identity", "softmax_cross_entropy")]
+)
 def test_a_wrong_derivative_is_found_below_a_confident_output(output, loss, labels, shift):
-    """However sure the output is, and wrong, a hidden derivative twice too large is found where its gradient is more than rounding.
+    """However sure the output is, and wrong, a hidden derivative twice too large is
+    found where its gradient is more than rounding.
 
-    The wrong gradient is 2 g. Let d be the difference and e its estimated error where all is right: g is within e of d, the derivative
-    itself too. With all terms at most twice as large, the wrong one's own difference is within 2 e of the derivative, so that 2 g is more
-    than |d| - 5 e away from it, and is found where |d| > 7 e.
+    The wrong gradient is 2 g. Let d be the difference and e its estimated error where
+    all is right: g is within e of d, the derivative itself too. With all terms at most
+    twice as large, the wrong one's own difference is within 2 e of the derivative, so
+    that 2 g is more than |d| - 5 e away from it, and is found where |d| > 7 e.
     """
     right, wrong = (mlp([2, 3, 2], hidden, output, seed=1) for hidden in ("tanh", DoubledTanh()))
     for net in (right, wrong):

@@ -8,7 +8,10 @@ import pytest
 
 import refnet
 
-MODULES = [refnet.__name__, *(module.name for module in pkgutil.walk_packages(refnet.__path__, f"{refnet.__name__}."))]
+MODULES = [
+    refnet.__name__,
+    *(module.name for module in pkgutil.walk_packages(refnet.__path__, f"{refnet.__name__}.")),
+]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -18,5 +21,7 @@ def test_examples_print_what_they_say(name):
 
 
 def test_there_are_examples():
-    """The package shows how it is used: an example that is lost would otherwise pass."""
+    """The package shows how it is used: an example that is lost would otherwise
+    pass.
+    """
     assert any(test.examples for test in doctest.DocTestFinder().find(refnet))

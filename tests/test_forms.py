@@ -1,4 +1,6 @@
-"""refnet.forms: what the forms refuse, keep and give back; exact equality where arithmetic is exact; what the perceptron knows."""
+"""refnet.forms: what the forms refuse, keep and give back; exact equality where
+arithmetic is exact; what the perceptron knows.
+"""
 
 import inspect
 import re
@@ -30,7 +32,12 @@ def integers(rng, dtype, sizes, activations):
     def draw(*shape):
         return rng.integers(-3, 4, shape).astype(dtype)
 
-    return Network([Dense(draw(out, into), draw(out), f) for into, out, f in zip(sizes, sizes[1:], activations, strict=False)])
+    return Network(
+        [
+            Dense(draw(out, into), draw(out), f)
+            for into, out, f in zip(sizes, sizes[1:], activations, strict=False)
+        ]
+    )
 
 
 # equal to backprop.py where every sum and product is exact
@@ -40,10 +47,17 @@ def integers(rng, dtype, sizes, activations):
 @every_dtype
 @pytest.mark.parametrize("loss", ["half_squared_error", "mse"])
 @pytest.mark.parametrize(
-    "activations", [("identity",) * 3, ("relu", refnet.LeakyReLU(0.5), "identity"), (refnet.LeakyReLU(-2.0), "relu", "relu")]
+    "activations",
+    [
+        ("identity",) * 3,
+        ("relu", refnet.LeakyReLU(0.5), "identity"),
+        (refnet.LeakyReLU(-2.0), "relu", "relu"),
+    ],
 )
 def test_exactly_backprop_on_small_integers(form, dtype, loss, activations):
-    """Integers, slopes and divisors that are powers of two: nothing is rounded, in whatever order it is added up."""
+    """Integers, slopes and divisors that are powers of two: nothing is rounded, in
+    whatever order it is added up.
+    """
     rng = np.random.default_rng(7)
     net = integers(rng, dtype, (3, 5, 2, 4), activations)
     x, y = rng.integers(-3, 4, (8, 3)), rng.integers(-3, 4, (8, 4))
@@ -51,7 +65,13 @@ def test_exactly_backprop_on_small_integers(form, dtype, loss, activations):
     value, gradients = net.loss_and_gradients(x, y, loss)
     assert worked.loss == value
     assert any(layer.dW.any() for layer in gradients)
-    for name, layers in {"z": trace, "a": trace, "delta": gradients, "dW": gradients, "db": gradients}.items():
+    for name, layers in {
+        "z": trace,
+        "a": trace,
+        "delta": gradients,
+        "dW": gradients,
+        "db": gradients,
+    }.items():
         for found, layer in zip(getattr(worked, name), layers, strict=True):
             assert found.dtype == dtype
             assert np.array_equal(found, getattr(layer, name)), name
@@ -72,7 +92,9 @@ def test_exactly_the_step_of_sgd_on_small_integers(dtype):
 
 
 def test_feed_forward_index_by_index():
-    """Thomas, section 3.2: the 3-3-1 network for x = 1.5, 2, 3, digits cut off after four as there; a step function can be fed, too."""
+    """Thomas, section 3.2: the 3-3-1 network for x = 1.5, 2, 3, digits cut off after
+    four as there; a step function can be fed, too.
+    """
     net = Network(
         [
             Dense([[0.2] * 3, [0.4] * 3, [0.6] * 3], [0.8] * 3, "sigmoid"),
@@ -80,7 +102,12 @@ def test_feed_forward_index_by_index():
         ]
     )
     h, z = loops.propagate(net.layers, np.array([1.5, 2.0, 3.0]))
-    assert [f"{each:.9f}"[:6] for each in (*h[2], *h[3])] == ["0.8909", "0.9677", "0.9909", "0.8354"]
+    assert [f"{each:.9f}"[:6] for each in (*h[2], *h[3])] == [
+        "0.8909",
+        "0.9677",
+        "0.9909",
+        "0.8354",
+    ]
     assert sorted(z) == [2, 3]
     assert loops.feed_forward(net, [[1.5, 2.0, 3.0]]).tolist() == [h[3].tolist()]
     steps = Network([Dense([[2, -1]], [0], "heaviside")])
@@ -91,7 +118,9 @@ def test_feed_forward_index_by_index():
 
 
 def test_float32_is_summed_in_float32():
-    """1 + 2^-24 + 2^-24, one after the other: each of the small ones is lost, as each sum is rounded to even."""
+    """1 + 2^-24 + 2^-24, one after the other: each of the small ones is lost, as each
+    sum is rounded to even.
+    """
     tiny = np.float32(2.0**-24)
     net = Network([Dense(np.float32([[1, 1, 1]]), np.float32([0]))])
     assert loops.feed_forward(net, [[1, tiny, tiny]]).tolist() == [[1.0]]
@@ -104,37 +133,55 @@ def test_float32_is_summed_in_float32():
 @every_form
 @every_dtype
 def test_shapes_and_dtypes(form, dtype):
-    """Worked has one array of each kind for each layer, in the network's dtype, and the loss as a float."""
+    """Worked has one array of each kind for each layer, in the network's dtype, and the
+    loss as a float.
+    """
     net, x, y = small(dtype)
     worked = form.gradient(net, x, y, refnet.MSE())
     assert type(worked) is Worked
     assert type(worked.loss) is float
-    assert [[a.shape for a in arrays] for arrays in worked[1:]] == [[(4, 5), (4, 2)]] * 3 + [[(5, 3), (2, 5)], [(5,), (2,)]]
+    assert [[a.shape for a in arrays] for arrays in worked[1:]] == [[(4, 5), (4, 2)]] * 3 + [
+        [(5, 3), (2, 5)],
+        [(5,), (2,)],
+    ]
     assert {a.dtype for arrays in worked[1:] for a in arrays} == {np.dtype(dtype)}
     assert all(a.flags.c_contiguous for arrays in worked[1:] for a in arrays)
 
 
 @every_form
 def test_a_gradient_changes_nothing(form):
-    """Neither the network nor x and y; and it is the same for whatever layout and class of x and y."""
+    """Neither the network nor x and y; and it is the same for whatever layout and class
+    of x and y.
+    """
     net, x, y = small()
     given = x.copy(), y.copy(), net.parameters.copy()
     worked = form.gradient(net, x, y, "mse")
     assert all(np.array_equal(*pair) for pair in zip(given, (x, y, net.parameters), strict=True))
     again = form.gradient(net, np.asfortranarray(x), y.tolist(), "mse")
     assert again.loss == worked.loss
-    assert all(np.array_equal(a, b) for one, two in zip(again[1:], worked[1:], strict=True) for a, b in zip(one, two, strict=True))
+    assert all(
+        np.array_equal(a, b)
+        for one, two in zip(again[1:], worked[1:], strict=True)
+        for a, b in zip(one, two, strict=True)
+    )
 
 
 def test_the_step_is_in_place():
-    """The arrays stay the same objects over the same vector, and gradient descent descends."""
+    """The arrays stay the same objects over the same vector, and gradient descent
+    descends.
+    """
     net, x, y = small("float32")
     vector, arrays = net.parameters, [array for layer in net.layers for array in (layer.W, layer.b)]
     before = vector.copy()
     costs = [accumulated.step(net, x, y, "half_squared_error", lr=0.5) for _ in range(3)]
     assert costs[0] > costs[1] > costs[2]
     assert net.parameters is vector
-    assert all(a is b for a, b in zip(arrays, [array for layer in net.layers for array in (layer.W, layer.b)], strict=True))
+    assert all(
+        a is b
+        for a, b in zip(
+            arrays, [array for layer in net.layers for array in (layer.W, layer.b)], strict=True
+        )
+    )
     assert not np.array_equal(vector, before)
     accumulated.step(net, x, y, "half_squared_error", lr=0)
     assert vector.dtype == np.float32
@@ -143,7 +190,10 @@ def test_the_step_is_in_place():
 def test_a_step_that_is_not_finite_is_refused():
     """By layer and place, and with the network as it was."""
     net = Network([Dense([[1.0]], [0.0])])
-    with pytest.raises(FloatingPointError, match=r"^layer 1: new value of W has -inf at \[0, 0\], expected finite values; no parameter"):
+    with pytest.raises(
+        FloatingPointError,
+        match=r"^layer 1: new value of W has -inf at \[0, 0\], expected finite values; no parameter",
+    ):
         accumulated.step(net, [[1e200]], [[0.0]], "mse", 1e10)
     assert net.parameters.tolist() == [1.0, 0.0]
 
@@ -152,12 +202,22 @@ def test_a_step_that_is_not_finite_is_refused():
 
 
 @every_form
-@pytest.mark.parametrize("loss", ["mae", "cross_entropy", refnet.SigmoidCrossEntropy(), type("Half", (refnet.HalfSquaredError,), {})()])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "mae",
+        "cross_entropy",
+        refnet.SigmoidCrossEntropy(),
+        type("Half", (refnet.HalfSquaredError,), {})(),
+    ],
+)
 def test_another_loss_is_refused(form, loss):
     """Also one that is derived from a known one and may be changed."""
     net, x, y = small()
     name = {"mae": "MAE", "cross_entropy": "CrossEntropy"}.get(str(loss), str(loss))
-    with pytest.raises(ValueError, match=f"^forms: loss has {name}, expected HalfSquaredError or MSE$"):
+    with pytest.raises(
+        ValueError, match=f"^forms: loss has {name}, expected HalfSquaredError or MSE$"
+    ):
         form.gradient(net, x, y, loss)
 
 
@@ -169,7 +229,10 @@ def test_an_unknown_loss_is_refused(form):
         form.gradient(net, x, y, "sse")
 
 
-MIXED = "activation has Softmax, expected an elementwise one: its outputs depend on the other nodes of the layer"
+MIXED = (
+    "activation has Softmax, expected an elementwise one: its outputs depend on the other nodes "
+    "of the layer"
+)
 FLAT = "activation has Heaviside, expected a trainable one: its derivative is zero everywhere"
 
 
@@ -201,7 +264,11 @@ def test_data_that_does_not_fit_is_refused(form):
     for bad_x, bad_y, sentence in (
         (x[:, :2], y, "Dense 1 (W 5x3): input has shape (4, 2), expected (n, 3)"),
         (x[0], y, "Dense 1 (W 5x3): input has shape (3,), expected (n, 3)"),
-        (np.full_like(x, np.nan), y, "Dense 1 (W 5x3): input has nan at row 0, column 0, expected finite values"),
+        (
+            np.full_like(x, np.nan),
+            y,
+            "Dense 1 (W 5x3): input has nan at row 0, column 0, expected finite values",
+        ),
         (x, y[:3], "MSE: y has shape (3, 2), expected (4, 2)"),
         (x, y[:, 0], "MSE: y has shape (4,), expected (4, 2)"),
     ):
@@ -212,7 +279,9 @@ def test_data_that_does_not_fit_is_refused(form):
 def test_a_learning_rate_that_is_none_is_refused():
     """As an optimizer refuses it."""
     net, x, y = small()
-    with pytest.raises(ValueError, match=r"^accumulated\.step: lr has -1, expected a finite number >= 0$"):
+    with pytest.raises(
+        ValueError, match=r"^accumulated\.step: lr has -1, expected a finite number >= 0$"
+    ):
         accumulated.step(net, x, y, "mse", -1)
 
 
@@ -235,7 +304,9 @@ class Square(graph.Gate):
 def test_two_linear_gates_are_one_with_their_product(dtype):
     """Integers, exactly: dW of each from the one's, by the product rule, and dX."""
     rng = np.random.default_rng(4)
-    W1, W2, X, Y = (rng.integers(-3, 4, shape).astype(dtype) for shape in ((3, 2), (5, 3), (2, 8), (5, 8)))
+    W1, W2, X, Y = (
+        rng.integers(-3, 4, shape).astype(dtype) for shape in ((3, 2), (5, 3), (2, 8), (5, 8))
+    )
     b1, b2 = rng.integers(-3, 4, 3).astype(dtype), rng.integers(-3, 4, 5).astype(dtype)
     first, second = graph.Linear(W1, b1), graph.Linear(W2, b2)
     chain = graph.Chain([first, second, graph.Cost("half_squared_error", Y)])
@@ -248,15 +319,31 @@ def test_two_linear_gates_are_one_with_their_product(dtype):
     assert np.array_equal(first.db, W2.T @ error.sum(axis=1) / 8)
     assert np.array_equal(second.db, error.sum(axis=1) / 8)
     assert np.array_equal(dX, (W2 @ W1).T @ error / 8)
-    assert {array.dtype for array in (first.dW, first.db, dX, *chain.values[:-1], *chain.upstream[:-1])} == {np.dtype(dtype)}
+    assert {
+        array.dtype for array in (first.dW, first.db, dX, *chain.values[:-1], *chain.upstream[:-1])
+    } == {np.dtype(dtype)}
 
 
 def test_two_activations_in_a_row():
-    """sigmoid, then tanh, is a network whose second W is the identity matrix: exactly, as no sum has more than one term that is not 0."""
-    net = Network([Dense([[0.5], [-1.5], [2.0]], [0.1, 0.2, 0.3], "sigmoid"), Dense(np.eye(3), [0.0] * 3, "tanh")])
+    """sigmoid, then tanh, is a network whose second W is the identity matrix: exactly,
+    as no sum has more than one term that is not 0.
+    """
+    net = Network(
+        [
+            Dense([[0.5], [-1.5], [2.0]], [0.1, 0.2, 0.3], "sigmoid"),
+            Dense(np.eye(3), [0.0] * 3, "tanh"),
+        ]
+    )
     linear = graph.Linear(net.layers[0].W, net.layers[0].b)
     y = np.array([[0.3], [-0.2], [0.9]])
-    chain = graph.Chain([linear, graph.Activate("sigmoid"), graph.Activate("tanh"), graph.Cost("half_squared_error", y)])
+    chain = graph.Chain(
+        [
+            linear,
+            graph.Activate("sigmoid"),
+            graph.Activate("tanh"),
+            graph.Cost("half_squared_error", y),
+        ]
+    )
     value, gradients = net.loss_and_gradients([[0.7]], y.T, "half_squared_error")
     cost = chain.forward([[0.7]])
     chain.backward()
@@ -267,19 +354,33 @@ def test_two_activations_in_a_row():
 
 
 def test_a_gate_of_your_own():
-    """Exactly: Cost = 1/m sum of 1/2 (y - (w x + b)^2)^2, so dCost/dw = 1/m sum of -(y - z^2) 2 z x."""
+    """Exactly: Cost = 1/m sum of 1/2 (y - (w x + b)^2)^2, so dCost/dw = 1/m sum of
+    -(y - z^2) 2 z x.
+    """
     linear = graph.Linear([[2]], [-1])
     chain = graph.Chain([linear, Square(), graph.Cost(refnet.HalfSquaredError(), [[1, 2]])])
     assert chain.forward([[1, 3]]) == ((1 - 1) ** 2 + (2 - 25) ** 2) / 4
     assert chain.backward().tolist() == [[0.0, 23 * 10 * 2 / 2]]
     assert (linear.dW.tolist(), linear.db.tolist()) == ([[23 * 10 * 3 / 2]], [23 * 10 / 2])
-    assert [np.asarray(value).tolist() for value in chain.values] == [[[1.0, 5.0]], [[1.0, 25.0]], 132.25]
-    assert [np.asarray(each).tolist() for each in chain.upstream] == [[[0.0, 115.0]], [[0.0, 11.5]], 1.0]
+    assert [np.asarray(value).tolist() for value in chain.values] == [
+        [[1.0, 5.0]],
+        [[1.0, 25.0]],
+        132.25,
+    ]
+    assert [np.asarray(each).tolist() for each in chain.upstream] == [
+        [[0.0, 115.0]],
+        [[0.0, 11.5]],
+        1.0,
+    ]
 
 
 def test_a_chain_without_linear_gates_and_one_of_a_cost_alone():
-    """Cost of X itself; relu of X; float32 stays, whatever the dtype of y; mse divides by m k."""
-    assert graph.Chain([graph.Cost("mse", [[1, 2], [3, 4]])]).forward([[2, 2], [3, 6]]) == (1 + 4) / 4
+    """Cost of X itself; relu of X; float32 stays, whatever the dtype of y; mse divides
+    by m k.
+    """
+    assert (
+        graph.Chain([graph.Cost("mse", [[1, 2], [3, 4]])]).forward([[2, 2], [3, 6]]) == (1 + 4) / 4
+    )
     chain = graph.Chain([graph.Activate("relu"), graph.Cost("mse", [[1.0, 2.0]])])
     assert chain.forward(np.float32([[-1, 4]])) == (1 + 4) / 2
     assert chain.backward().tolist() == [[0.0, 2.0]]
@@ -287,7 +388,9 @@ def test_a_chain_without_linear_gates_and_one_of_a_cost_alone():
 
 
 def test_gates_by_themselves():
-    """A cost takes an upstream gradient as every gate does; a linear gate works in the dtype of its W, also on integers."""
+    """A cost takes an upstream gradient as every gate does; a linear gate works in the
+    dtype of its W, also on integers.
+    """
     cost = graph.Cost("half_squared_error", [[1, 2]])
     assert cost.forward([[3, 5]]) == (4 + 9) / 4
     assert cost.backward(1).tolist() == [[1.0, 1.5]]
@@ -296,11 +399,15 @@ def test_gates_by_themselves():
     assert linear.forward([[1, 0], [1, 5]]).tolist() == [[6.0, 8.0]]
     assert linear.backward([[1, 2]]).tolist() == [[2.0, 4.0], [1.0, 2.0]]
     assert (linear.dW.tolist(), linear.db.tolist()) == ([[1.0, 11.0]], [3.0])
-    assert {array.dtype for array in (linear.kept[1], linear.dW, linear.db)} == {np.dtype(np.float32)}
+    assert {array.dtype for array in (linear.kept[1], linear.dW, linear.db)} == {
+        np.dtype(np.float32)
+    }
 
 
 def test_a_linear_gate_keeps_the_arrays_of_the_network():
-    """So that a step taken with dW and db moves the network; and backward is of the last forward."""
+    """So that a step taken with dW and db moves the network; and backward is of the
+    last forward.
+    """
     net, x, y = small()
     chain = graph.chain(net, y.T, "mse")
     first = chain.gates[0]
@@ -323,8 +430,14 @@ class Refuses(Square):
 
 
 def test_a_forward_that_failed_is_not_gone_back_from():
-    """Neither in the chain, of which some gates had the new X, nor in the gate itself; a forward that succeeds is."""
-    gates = linear, gate, cost = graph.Linear([[1.0]], [0.0]), Refuses(), graph.Cost("half_squared_error", [[0.0]])
+    """Neither in the chain, of which some gates had the new X, nor in the gate itself;
+    a forward that succeeds is.
+    """
+    gates = linear, gate, cost = (
+        graph.Linear([[1.0]], [0.0]),
+        Refuses(),
+        graph.Cost("half_squared_error", [[0.0]]),
+    )
     chain = graph.Chain(gates)
     chain.forward([[1.0]])
     chain.backward()
@@ -332,14 +445,18 @@ def test_a_forward_that_failed_is_not_gone_back_from():
         chain.forward([[9.0]])
     assert (chain.values, chain.upstream) == ((), ())
     for backward in (chain.backward, lambda: cost.backward(1.0), lambda: gate.backward([[1.0]])):
-        with pytest.raises(ValueError, match=r"^(Cost|Refuses): backward has no forward before it, expected forward first$"):
+        with pytest.raises(
+            ValueError,
+            match=r"^(Cost|Refuses): backward has no forward before it, expected forward first$",
+        ):
             backward()
     gate.forward([[1.0]])
     with pytest.raises(OverflowError):
         gate.forward([[9.0]])
     assert gate.kept is None
     chain.forward([[2.0]])
-    assert (chain.backward().tolist(), linear.dW.tolist()) == ([[16.0]], [[32.0]])  # of (w x)^4 / 2 in x and in w
+    # of (w x)^4 / 2 in x and in w
+    assert (chain.backward().tolist(), linear.dW.tolist()) == ([[16.0]], [[32.0]])
 
 
 def test_what_a_chain_keeps_is_its_own():
@@ -359,7 +476,11 @@ def test_what_a_chain_keeps_is_its_own():
 
 def test_gates_refuse_by_name():
     """What does not fit, and where."""
-    linear, sigmoid, cost = graph.Linear([[1.0, 2.0]], [0.0]), graph.Activate("sigmoid"), graph.Cost("mse", [[0, 1, 1]])
+    linear, sigmoid, cost = (
+        graph.Linear([[1.0, 2.0]], [0.0]),
+        graph.Activate("sigmoid"),
+        graph.Cost("mse", [[0, 1, 1]]),
+    )
     used, nan = graph.Cost("mse", [[0]]), np.nan
     used.forward([[1]])
     given = [[1, 2, 3], [4, 5, 6]]
@@ -372,33 +493,103 @@ def test_gates_refuse_by_name():
     for sentence, kind, call in (
         ("Chain: has 0 gates, expected at least a Cost", ValueError, lambda: graph.Chain([])),
         (
-            "Chain: gate 2 of 2 has Activate (Sigmoid), expected a Cost as the last gate and nowhere else",
+            (
+                "Chain: gate 2 of 2 has Activate (Sigmoid), expected a Cost as the last gate and "
+                "nowhere else"
+            ),
             ValueError,
             lambda: graph.Chain([linear, sigmoid]),
         ),
-        ("Chain: gate 1 of 2 has Cost, expected a Cost as the last gate and nowhere else", ValueError, lambda: graph.Chain([cost, linear])),
         (
-            "Chain: gate 2 has Activate (Sigmoid) for a second time, expected a new gate: each keeps what its forward got",
+            "Chain: gate 1 of 2 has Cost, expected a Cost as the last gate and nowhere else",
+            ValueError,
+            lambda: graph.Chain([cost, linear]),
+        ),
+        (
+            (
+                "Chain: gate 2 has Activate (Sigmoid) for a second time, expected a new gate: each "
+                "keeps what its forward got"
+            ),
             ValueError,
             lambda: graph.Chain([sigmoid, sigmoid, cost]),
         ),
-        ("Chain: gate 1 has type str, expected a Gate", TypeError, lambda: graph.Chain(["sigmoid", cost])),
-        ("Chain: W has dtypes float32 and float64, expected one for all gates", TypeError, lambda: graph.Chain([linear, half, cost])),
-        ("Linear (W 1x2): value has shape (3, 4), expected (2, m)", ValueError, lambda: linear.forward(np.ones((3, 4)))),
-        ("Linear (W 1x2): value has shape (2,), expected (features, m) with both at least 1", ValueError, lambda: linear.forward([1, 2])),
-        ("Linear (W 1x2): value has inf at row 1, column 0, expected finite values", ValueError, lambda: linear.forward([[1], [np.inf]])),
-        ("Linear (W 1x2): upstream gradient has shape (2, 3), expected (1, 3)", ValueError, lambda: after(np.ones((2, 3)))),
-        ("Linear (W 1x2): upstream gradient has nan at row 0, column 1, expected finite values", ValueError, lambda: after([[1, nan, 2]])),
-        ("Cost: upstream gradient has inf at row 0, expected finite values", ValueError, lambda: used.backward(np.inf)),
-        ("Linear (W 1x1): backward has no forward before it, expected forward first", ValueError, lambda: half.backward([[1.0]])),
-        ("Cost: backward has no forward before it, expected forward first", ValueError, lambda: graph.Chain([sigmoid, cost]).backward()),
-        ("Cost: value has shape (2, 3), expected (1, 3) as y", ValueError, lambda: cost.forward(np.ones((2, 3)))),
-        ("Cost: y has shape (3,), expected (features, m) with both at least 1", ValueError, lambda: graph.Cost("mse", [0, 1, 1])),
-        ("forms: loss has MAE, expected HalfSquaredError or MSE", ValueError, lambda: graph.Cost("mae", [[0]])),
-        ("Dense: W has shape (2,), expected (fan_out, fan_in) with both at least 1", ValueError, lambda: graph.Linear([1, 2], [0])),
+        (
+            "Chain: gate 1 has type str, expected a Gate",
+            TypeError,
+            lambda: graph.Chain(["sigmoid", cost]),
+        ),
+        (
+            "Chain: W has dtypes float32 and float64, expected one for all gates",
+            TypeError,
+            lambda: graph.Chain([linear, half, cost]),
+        ),
+        (
+            "Linear (W 1x2): value has shape (3, 4), expected (2, m)",
+            ValueError,
+            lambda: linear.forward(np.ones((3, 4))),
+        ),
+        (
+            "Linear (W 1x2): value has shape (2,), expected (features, m) with both at least 1",
+            ValueError,
+            lambda: linear.forward([1, 2]),
+        ),
+        (
+            "Linear (W 1x2): value has inf at row 1, column 0, expected finite values",
+            ValueError,
+            lambda: linear.forward([[1], [np.inf]]),
+        ),
+        (
+            "Linear (W 1x2): upstream gradient has shape (2, 3), expected (1, 3)",
+            ValueError,
+            lambda: after(np.ones((2, 3))),
+        ),
+        (
+            "Linear (W 1x2): upstream gradient has nan at row 0, column 1, expected finite values",
+            ValueError,
+            lambda: after([[1, nan, 2]]),
+        ),
+        (
+            "Cost: upstream gradient has inf at row 0, expected finite values",
+            ValueError,
+            lambda: used.backward(np.inf),
+        ),
+        (
+            "Linear (W 1x1): backward has no forward before it, expected forward first",
+            ValueError,
+            lambda: half.backward([[1.0]]),
+        ),
+        (
+            "Cost: backward has no forward before it, expected forward first",
+            ValueError,
+            lambda: graph.Chain([sigmoid, cost]).backward(),
+        ),
+        (
+            "Cost: value has shape (2, 3), expected (1, 3) as y",
+            ValueError,
+            lambda: cost.forward(np.ones((2, 3))),
+        ),
+        (
+            "Cost: y has shape (3,), expected (features, m) with both at least 1",
+            ValueError,
+            lambda: graph.Cost("mse", [0, 1, 1]),
+        ),
+        (
+            "forms: loss has MAE, expected HalfSquaredError or MSE",
+            ValueError,
+            lambda: graph.Cost("mae", [[0]]),
+        ),
+        (
+            "Dense: W has shape (2,), expected (fan_out, fan_in) with both at least 1",
+            ValueError,
+            lambda: graph.Linear([1, 2], [0]),
+        ),
         (f"Activate: {MIXED}", ValueError, lambda: graph.Activate("softmax")),
         (f"Activate: {FLAT}", ValueError, lambda: graph.Activate(refnet.Heaviside())),
-        ("graph.chain: y has shape (4, 2), expected (2, m)", ValueError, lambda: graph.chain(small()[0], np.ones((4, 2)), "mse")),
+        (
+            "graph.chain: y has shape (4, 2), expected (2, m)",
+            ValueError,
+            lambda: graph.chain(small()[0], np.ones((4, 2)), "mse"),
+        ),
     ):
         with pytest.raises(kind, match=f"^{re.escape(sentence)}$"):
             call()
@@ -407,18 +598,26 @@ def test_gates_refuse_by_name():
 # the perceptron
 
 
-@pytest.mark.parametrize(("labels", "w", "b"), [([0, 0, 0, 1], [2.0, 1.0], -2.0), ([0, 1, 1, 1], [1.0, 1.0], 0.0)])
+@pytest.mark.parametrize(
+    ("labels", "w", "b"), [([0, 0, 0, 1], [2.0, 1.0], -2.0), ([0, 1, 1, 1], [1.0, 1.0], 0.0)]
+)
 def test_it_learns_and_and_or(labels, w, b):
     """The rule by hand, from zero: AND ends with 2 x1 + x2 - 2, OR with x1 + x2."""
     learned = perceptron.learn(SQUARE, labels)
     assert (learned.w.tolist(), learned.b, learned.separable) == (w, b, True)
     assert learned.predict(SQUARE).tolist() == labels
     assert learned.why == f"a line separates the labels: epoch {learned.epochs} has no mistake"
-    assert (learned.mistakes[-1], sum(learned.mistakes), len(learned.mistakes)) == (0, learned.counts.sum(), learned.epochs)
+    assert (learned.mistakes[-1], sum(learned.mistakes), len(learned.mistakes)) == (
+        0,
+        learned.counts.sum(),
+        learned.epochs,
+    )
 
 
 def test_what_it_learned_of_a_seeded_set_is_the_sum_of_its_mistakes():
-    """w = lr sum of counts s x, exactly on integers; the labels of 40 points beside a plane are all learned."""
+    """w = lr sum of counts s x, exactly on integers; the labels of 40 points beside a
+    plane are all learned.
+    """
     rng = np.random.default_rng(5)
     x = rng.integers(-9, 10, (40, 3))
     labels = (x @ [2, -1, 1] > 1).astype(int)
@@ -432,10 +631,16 @@ def test_what_it_learned_of_a_seeded_set_is_the_sum_of_its_mistakes():
 @pytest.mark.parametrize("lr", [0.25, 1.0, 8.0])
 @pytest.mark.parametrize("labels", [[0, 0, 0, 1], [0, 1, 1, 0]])
 def test_the_learning_rate_changes_nothing_but_the_scale(lr, labels):
-    """From zero weights, exactly for powers of two: the same mistakes, w and b lr times as large."""
+    """From zero weights, exactly for powers of two: the same mistakes, w and b lr times
+    as large.
+    """
     one, other = perceptron.learn(SQUARE, labels), perceptron.learn(SQUARE, labels, lr=lr)
     assert other.mistakes == one.mistakes
-    assert (other.w.tolist(), other.b, other.separable) == ((lr * one.w).tolist(), lr * one.b, one.separable)
+    assert (other.w.tolist(), other.b, other.separable) == (
+        (lr * one.w).tolist(),
+        lr * one.b,
+        one.separable,
+    )
 
 
 def proves(x, labels, learned):
@@ -457,11 +662,16 @@ XOR = {
 @pytest.mark.parametrize(("x", "labels"), XOR.values(), ids=XOR)
 @pytest.mark.parametrize("lr", [1.0, 0.1])
 def test_xor_is_proven_impossible(x, labels, lr):
-    """The counts are the proof: a sum of signed rows (x, 1), not all zero times, is zero, so no line has all on their sides."""
+    """The counts are the proof: a sum of signed rows (x, 1), not all zero times, is
+    zero, so no line has all on their sides.
+    """
     learned = perceptron.learn(x, labels, lr=lr)
     assert learned.separable is False
     proves(x, labels, learned)
-    mistakes = r"the mistakes of epochs? (?:(\d+) to )?(\d+), rows \(x, 1\) with the signs of their labels, sum to zero"
+    mistakes = (
+        r"the mistakes of epochs? (?:(\d+) to )?(\d+), rows \(x, 1\) with the signs of their "
+        r"labels, sum to zero"
+    )
     said = re.fullmatch(f"no line separates the labels: {mistakes}", learned.why)
     first, last = int(said[1] or said[2]), int(said[2])
     assert (last, sum(learned.mistakes[first - 1 :])) == (learned.epochs, learned.counts.sum())
@@ -469,7 +679,9 @@ def test_xor_is_proven_impossible(x, labels, lr):
 
 @pytest.mark.parametrize("lr", [1.0, 0.1])
 def test_a_long_cycle_is_found(lr):
-    """Twelve seeded sets of 3 columns of integers with random labels, of which some cannot be separated: nothing stays unknown."""
+    """Twelve seeded sets of 3 columns of integers with random labels, of which some
+    cannot be separated: nothing stays unknown.
+    """
     rng = np.random.default_rng(6)
     found = []
     for _ in range(12):
@@ -485,7 +697,9 @@ def test_a_long_cycle_is_found(lr):
 
 
 def test_the_proof_is_exact_where_w_is_rounded():
-    """With lr = 0.1 the mistakes of three epochs sum to zero, while what was added to w and taken from it does not."""
+    """With lr = 0.1 the mistakes of three epochs sum to zero, while what was added to w
+    and taken from it does not.
+    """
     learned = perceptron.learn([[1, 2], [-2, 2], [-2, -1], [0, -1]], [0, 1, 0, 1], lr=0.1)
     assert (learned.separable, learned.epochs, learned.counts.tolist()) == (False, 3, [2, 2, 3, 3])
     assert 0.0 < learned.w[1] < 1e-16
@@ -493,7 +707,9 @@ def test_the_proof_is_exact_where_w_is_rounded():
 
 
 def test_what_could_be_learned_but_is_not_yet_is_said():
-    """After two epochs, and at lr = 0: a line is there, so `separable` is True, and what the rule still misses is said."""
+    """After two epochs, and at lr = 0: a line is there, so `separable` is True, and
+    what the rule still misses is said.
+    """
     rng = np.random.default_rng(9)
     x = rng.integers(-9, 10, (30, 2))
     labels = (x @ [3, -2] > 4).astype(int)
@@ -506,25 +722,39 @@ def test_what_could_be_learned_but_is_not_yet_is_said():
     assert learned.counts.sum() == sum(learned.mistakes)
     still = perceptron.learn(SQUARE, [0, 0, 0, 1], lr=0.0, epochs=5)
     assert (still.separable, still.mistakes, still.w.tolist()) == (True, (1,) * 5, [0.0, 0.0])
-    assert still.why == "a line separates the labels, but epoch 5 still has 1 mistake: at lr = 0 nothing is learned"
+    assert (
+        still.why
+        == "a line separates the labels, but epoch 5 still has 1 mistake: at lr = 0 nothing is "
+        "learned"
+    )
 
 
 def test_what_no_epoch_proves_is_decided():
-    """One epoch of XOR, and heights and weights for which no mistakes come back to zero: the weights of the sum are the proof."""
+    """One epoch of XOR, and heights and weights for which no mistakes come back to
+    zero: the weights of the sum are the proof.
+    """
     once = perceptron.learn(SQUARE, [0, 1, 1, 0], epochs=1)
     assert (once.separable, once.counts.tolist()) == (False, [1, 1, 1, 1])
     assert once.why == (
-        "no line separates the labels: rows 0, 1, 2, 3, as (x, 1) with the signs of their labels and the weights in counts, sum to zero"
+        "no line separates the labels: rows 0, 1, 2, 3, as (x, 1) with the signs of their labels "
+        "and the weights in counts, sum to zero"
     )
     people, labels = [[160, 34], [175, 51], [170, 40], [168, 44], [171, 41]], [0, 1, 1, 0, 0]
     learned = perceptron.learn(people, labels, epochs=20)
-    assert (learned.separable, learned.epochs, learned.counts.tolist(), learned.counts.dtype) == (False, 20, [3, 2, 41, 0, 40], np.int64)
+    assert (learned.separable, learned.epochs, learned.counts.tolist(), learned.counts.dtype) == (
+        False,
+        20,
+        [3, 2, 41, 0, 40],
+        np.int64,
+    )
     proves(people, labels, learned)
 
 
 @pytest.mark.parametrize("decimals", [None, 1, 0])
 def test_labels_at_random_are_always_decided(decimals):
-    """Twenty rows of 2, also of floats that have no short sums: the weights are then Python ints beyond int64."""
+    """Twenty rows of 2, also of floats that have no short sums: the weights are then
+    Python ints beyond int64.
+    """
     rng = np.random.default_rng(3)
     for _ in range(5):
         x, labels = 10 * rng.normal(size=(20, 2)), rng.integers(0, 2, 20)
@@ -546,15 +776,28 @@ def test_many_rows_of_a_proof_are_counted_not_listed():
 
 
 def test_an_epoch_without_mistakes_by_rounding_alone_is_no_proof():
-    """(1 + e)(e - 1) + 1 = e^2 > 0 is rounded to 0, which is the right side of label 0 in floating point only."""
+    """(1 + e)(e - 1) + 1 = e^2 > 0 is rounded to 0, which is the right side of label 0
+    in floating point only.
+    """
     e = 2.0**-30
     x, labels = [[1 + e], [e - 1]], [1, 0]
-    rounded = "a line separates the labels, not yet that of epoch 2, which has no mistake only because z is rounded: row"
+    rounded = (
+        "a line separates the labels, not yet that of epoch 2, which has no mistake only because "
+        "z is rounded: row"
+    )
     learned = perceptron.learn(x, labels)
-    assert (learned.mistakes[-1], learned.separable, learned.predict(x).tolist()) == (0, True, labels)
+    assert (learned.mistakes[-1], learned.separable, learned.predict(x).tolist()) == (
+        0,
+        True,
+        labels,
+    )
     assert learned.why == f"{rounded} 1 lies on its other side"
-    assert perceptron.learn([[1 + e], [-1 - e]], labels).why == "a line separates the labels: epoch 2 has no mistake"
-    huge = perceptron.learn([[1e200, -1e200], [1e200, 5e199]], labels)  # 1e400 - 5e399 > 0 is NaN, and so no 1
+    assert (
+        perceptron.learn([[1 + e], [-1 - e]], labels).why
+        == "a line separates the labels: epoch 2 has no mistake"
+    )
+    # 1e400 - 5e399 > 0 is NaN, and so no 1
+    huge = perceptron.learn([[1e200, -1e200], [1e200, 5e199]], labels)
     assert (huge.mistakes, huge.separable, huge.w.tolist()) == ((1, 0), True, [1e200, -1e200])
     assert huge.why == f"{rounded} 1 lies on its other side"
     tenths = perceptron.learn([[2, 1], [-2, 3], [3, 0], [3, 2]], [1, 1, 1, 1], lr=0.1)
@@ -564,7 +807,9 @@ def test_an_epoch_without_mistakes_by_rounding_alone_is_no_proof():
 
 
 def test_separate_finds_the_line_or_the_sum():
-    """Exactly one of them, by substitution, for 400 seeded sets of integers in few places, a third of them in columns of any size."""
+    """Exactly one of them, by substitution, for 400 seeded sets of integers in few
+    places, a third of them in columns of any size.
+    """
     found = {True: 0, False: 0}
     for seed in range(400):
         rng = np.random.default_rng(seed)
@@ -584,30 +829,49 @@ def test_separate_finds_the_line_or_the_sum():
 
 
 def test_separate_by_hand():
-    """Two points: the nearest one in the middle; the line between 1 and 3; a third of a way, exactly; x = 5 with both labels."""
+    """Two points: the nearest one in the middle; the line between 1 and 3; a third of a
+    way, exactly; x = 5 with both labels.
+    """
     assert separation.affine_minimum(np.array([[2, 1], [1, 2]], object)).tolist() == [1, 1]
-    line, weights = separation.separate(separation.signed_rows(np.array([[1.0], [3.0]]), np.array([0, 1])))
+    line, weights = separation.separate(
+        separation.signed_rows(np.array([[1.0], [3.0]]), np.array([0, 1]))
+    )
     assert (line.tolist(), weights) == ([1, -2], None)
-    line, weights = separation.separate(separation.signed_rows(np.array([[0.0], [0.1], [0.3]]), np.array([1, 0, 1])))
+    line, weights = separation.separate(
+        separation.signed_rows(np.array([[0.0], [0.1], [0.3]]), np.array([1, 0, 1]))
+    )
     tenth, three = Fraction(0.1), Fraction(0.3)
     assert line is None
-    assert [Fraction(int(weight), int(weights[1])) for weight in weights] == [1 - tenth / three, 1, tenth / three]
-    assert separation.separate(separation.signed_rows(np.array([[5.0], [5.0]]), np.array([0, 1]))).weights.tolist() == [1, 1]
+    assert [Fraction(int(weight), int(weights[1])) for weight in weights] == [
+        1 - tenth / three,
+        1,
+        tenth / three,
+    ]
+    assert separation.separate(
+        separation.signed_rows(np.array([[5.0], [5.0]]), np.array([0, 1]))
+    ).weights.tolist() == [1, 1]
 
 
 def test_step_function_and_weighted_sum():
-    """The step at 0 is 0, as Heaviside's; shapes are kept, and a row alone has the bits that it has among others."""
+    """The step at 0 is 0, as Heaviside's; shapes are kept, and a row alone has the bits
+    that it has among others.
+    """
     z = np.array([[-1.0, 0.0, -0.0], [5e-324, 1.0, np.inf]])
     assert perceptron.step_function(z).tolist() == [[0, 0, 0], [1, 1, 1]]
     assert np.array_equal(perceptron.step_function(z), refnet.Heaviside().value(z))
     assert perceptron.step_function(0.0) == 0
     assert perceptron.weighted_sum([2, 3], 1, [10, 100]) == 321
     assert perceptron.weighted_sum(np.int8([100]), 0, np.int8([100])) == 10000
-    assert perceptron.weighted_sum(np.uint8([200]), 0, np.uint8([[2], [3]])).tolist() == [400.0, 600.0]
+    assert perceptron.weighted_sum(np.uint8([200]), 0, np.uint8([[2], [3]])).tolist() == [
+        400.0,
+        600.0,
+    ]
     assert perceptron.weighted_sum([2**62], 0, [4]) == 2.0**64
     rng = np.random.default_rng(1)
     w, x = rng.normal(size=37), np.asfortranarray(rng.normal(size=(5, 37)))
-    assert perceptron.weighted_sum(w, 0.1, x).tolist() == [perceptron.weighted_sum(w, 0.1, row) for row in x]
+    assert perceptron.weighted_sum(w, 0.1, x).tolist() == [
+        perceptron.weighted_sum(w, 0.1, row) for row in x
+    ]
 
 
 def test_the_perceptron_refuses_by_name():
@@ -624,26 +888,69 @@ def test_the_perceptron_refuses_by_name():
             ValueError,
             lambda: perceptron.learn(np.ones((0, 2)), []),
         ),
-        ("perceptron: x has nan at row 1, column 0, expected finite values", ValueError, lambda: perceptron.learn(nan, [0, 1])),
-        ("perceptron: labels has shape (3,), expected (4,)", ValueError, lambda: perceptron.learn(SQUARE, [0, 1, 1])),
-        ("perceptron: labels has label 2 at row 3, expected 0 to 1", ValueError, lambda: perceptron.learn(SQUARE, [0, 1, 1, 2])),
-        ("perceptron: labels has labels of dtype float64, expected integers", TypeError, lambda: perceptron.learn(SQUARE, [0.0, 1, 1, 1])),
-        ("perceptron: lr has -1, expected a finite number >= 0", ValueError, lambda: perceptron.learn(SQUARE, [0, 1, 1, 1], lr=-1)),
-        ("perceptron: epochs has 0, expected an integer >= 1", ValueError, lambda: perceptron.learn(SQUARE, [0, 1, 1, 1], epochs=0)),
+        (
+            "perceptron: x has nan at row 1, column 0, expected finite values",
+            ValueError,
+            lambda: perceptron.learn(nan, [0, 1]),
+        ),
+        (
+            "perceptron: labels has shape (3,), expected (4,)",
+            ValueError,
+            lambda: perceptron.learn(SQUARE, [0, 1, 1]),
+        ),
+        (
+            "perceptron: labels has label 2 at row 3, expected 0 to 1",
+            ValueError,
+            lambda: perceptron.learn(SQUARE, [0, 1, 1, 2]),
+        ),
+        (
+            "perceptron: labels has labels of dtype float64, expected integers",
+            TypeError,
+            lambda: perceptron.learn(SQUARE, [0.0, 1, 1, 1]),
+        ),
+        (
+            "perceptron: lr has -1, expected a finite number >= 0",
+            ValueError,
+            lambda: perceptron.learn(SQUARE, [0, 1, 1, 1], lr=-1),
+        ),
+        (
+            "perceptron: epochs has 0, expected an integer >= 1",
+            ValueError,
+            lambda: perceptron.learn(SQUARE, [0, 1, 1, 1], epochs=0),
+        ),
         (
             "weighted_sum: x has shape (3,), expected (n, features) with w (2,) as (features,)",
             ValueError,
             lambda: perceptron.weighted_sum([1, 2], 0, [1, 2, 3]),
         ),
         (
-            "weighted_sum: x has shape (2, 3, 2), expected (n, features) with w (2,) as (features,)",
+            (
+                "weighted_sum: x has shape (2, 3, 2), expected (n, features) with w (2,) as "
+                "(features,)"
+            ),
             ValueError,
             lambda: perceptron.weighted_sum([1, 2], 0, np.ones((2, 3, 2))),
         ),
-        ("weighted_sum: x has nan at row 1, column 0, expected finite values", ValueError, lambda: perceptron.weighted_sum([1, 2], 0, nan)),
-        ("weighted_sum: w has nan at row 1, expected finite values", ValueError, lambda: perceptron.weighted_sum([1, np.nan], 0, [1, 2])),
-        ("weighted_sum: b has type str, expected a number", TypeError, lambda: perceptron.weighted_sum([1], "a", [1])),
-        ("step_function: z has dtype <U1, expected real numbers", TypeError, lambda: perceptron.step_function("a")),
+        (
+            "weighted_sum: x has nan at row 1, column 0, expected finite values",
+            ValueError,
+            lambda: perceptron.weighted_sum([1, 2], 0, nan),
+        ),
+        (
+            "weighted_sum: w has nan at row 1, expected finite values",
+            ValueError,
+            lambda: perceptron.weighted_sum([1, np.nan], 0, [1, 2]),
+        ),
+        (
+            "weighted_sum: b has type str, expected a number",
+            TypeError,
+            lambda: perceptron.weighted_sum([1], "a", [1]),
+        ),
+        (
+            "step_function: z has dtype <U1, expected real numbers",
+            TypeError,
+            lambda: perceptron.step_function("a"),
+        ),
         (
             "Learned.predict: x has shape (1, 3), expected (n, 2)",
             ValueError,
@@ -652,7 +959,10 @@ def test_the_perceptron_refuses_by_name():
     ):
         with pytest.raises(kind, match=f"^{re.escape(sentence)}$"):
             call()
-    with pytest.raises(FloatingPointError, match=r"^perceptron: epoch 1: w and b have \[inf, 1e\+308\], expected finite values$"):
+    with pytest.raises(
+        FloatingPointError,
+        match=r"^perceptron: epoch 1: w and b have \[inf, 1e\+308\], expected finite values$",
+    ):
         perceptron.learn([[10.0]], [1], lr=1e308)
 
 
@@ -663,21 +973,29 @@ PUBLIC = [
     thing
     for room in (contract, loops, accumulated, graph, perceptron, separation)
     for name, thing in vars(room).items()
-    if not name.startswith("_") and (inspect.isclass(thing) or inspect.isfunction(thing)) and thing.__module__ == room.__name__
+    if not name.startswith("_")
+    and (inspect.isclass(thing) or inspect.isfunction(thing))
+    and thing.__module__ == room.__name__
 ]
 
 
-@pytest.mark.parametrize("thing", PUBLIC, ids=[f"{thing.__module__.split('.')[-1]}.{thing.__name__}" for thing in PUBLIC])
+@pytest.mark.parametrize(
+    "thing", PUBLIC, ids=[f"{thing.__module__.split('.')[-1]}.{thing.__name__}" for thing in PUBLIC]
+)
 def test_docstring_has_its_parts_in_order(thing):
     """The equation, then Shapes, Torch and Source, and the Errors last."""
     first, *lines = inspect.getdoc(thing).splitlines()
-    parts = [found[1] for line in lines if (found := re.match(r"(Shapes|Torch|Source|Errors): \S", line))]
+    parts = [
+        found[1] for line in lines if (found := re.match(r"(Shapes|Torch|Source|Errors): \S", line))
+    ]
     assert not re.match(r"(Shapes|Torch|Source|Errors):", first)
     assert parts in (["Shapes", "Torch", "Source"], ["Shapes", "Torch", "Source", "Errors"])
 
 
 def test_the_forms_stand_on_their_own(monkeypatch):
-    """They work where the backprop that they are compared with, the losses and the pullbacks do not."""
+    """They work where the backprop that they are compared with, the losses and the
+    pullbacks do not.
+    """
 
     def refuse(*_arguments):
         raise AssertionError("not the form's own")
@@ -695,7 +1013,20 @@ def test_the_forms_stand_on_their_own(monkeypatch):
         net.loss_and_gradients(x, y, "mse")
     one, other, third = (form.gradient(net, x, y, "mse") for form in FORMS.values())
     assert one.loss == other.loss == third.loss == accumulated.step(net, x, y, "mse", 0.5) > 0.0
-    assert all(np.array_equal(a, b) and np.array_equal(b, c) for a, b, c in zip(one.dW, other.dW, third.dW, strict=True))
+    assert all(
+        np.array_equal(a, b) and np.array_equal(b, c)
+        for a, b, c in zip(one.dW, other.dW, third.dW, strict=True)
+    )
     for room in (contract, loops, accumulated, graph, perceptron, separation):
-        imported = set(re.findall(r"^from refnet\.(\S+) import", inspect.getsource(room), re.MULTILINE))
-        assert imported <= {"activations", "checks", "forms.contract", "forms.separation", "layer", "losses", "network"}
+        imported = set(
+            re.findall(r"^from refnet\.(\S+) import", inspect.getsource(room), re.MULTILINE)
+        )
+        assert imported <= {
+            "activations",
+            "checks",
+            "forms.contract",
+            "forms.separation",
+            "layer",
+            "losses",
+            "network",
+        }

@@ -1,4 +1,6 @@
-"""What runs in place: refusals in the teaching form's words, classes of one's own through their own methods, the rules' steps in bits."""
+"""What runs in place: refusals in the teaching form's words, classes of one's own
+through their own methods, the rules' steps in bits.
+"""
 
 import math
 import re
@@ -19,7 +21,9 @@ dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
 def written(array):
-    """Its bytes, with every NaN written alike: of two that meet IEEE 754 leaves open which one comes out."""
+    """Its bytes, with every NaN written alike: of two that meet IEEE 754 leaves open
+    which one comes out.
+    """
     return np.where(np.isnan(array), np.array(np.nan, array.dtype), array).tobytes()
 
 
@@ -30,15 +34,21 @@ def passed(compute, trace, x, *given):
             value, gradients = compute(x, *given)
         except ValueError as error:
             return type(error), str(error)
-        return written(np.array(value)), [written(array) for part in (*trace(x), *gradients) for array in part]
+        return written(np.array(value)), [
+            written(array) for part in (*trace(x), *gradients) for array in part
+        ]
 
 
 def same(net, loss, batches):
-    """What the teaching form gives for each batch, after one workspace has given the same bits for all of them."""
+    """What the teaching form gives for each batch, after one workspace has given the
+    same bits for all of them.
+    """
     ready = [(np.asarray(x, net.dtype), net.check_targets(loss, y, len(x))) for x, y in batches]
     workspace = Workspace(net, loss, max(len(x) for x, _ in ready))
     expected = [passed(net.loss_and_gradients, net.forward, x, y, loss) for x, y in ready]
-    assert [passed(workspace.loss_and_gradients, workspace.trace, x, y) for x, y in ready] == expected
+    assert [
+        passed(workspace.loss_and_gradients, workspace.trace, x, y) for x, y in ready
+    ] == expected
     return expected
 
 
@@ -68,8 +78,12 @@ UNBOUNDED = [
 @dtypes
 @pytest.mark.parametrize(("output", "loss", "y"), UNBOUNDED)
 def test_an_unbounded_gradient_is_refused_in_the_same_words(output, loss, y, dtype):
-    """A probability of 0 given to the target raises with row and class, as in losses.py; the next step has its bits again."""
-    refusal, after = same(saturated(output, dtype), LOSSES[loss](), [(np.ones((3, 1)), y), (np.full((3, 1), 1e-4), y)])
+    """A probability of 0 given to the target raises with row and class, as in
+    losses.py; the next step has its bits again.
+    """
+    refusal, after = same(
+        saturated(output, dtype), LOSSES[loss](), [(np.ones((3, 1)), y), (np.full((3, 1), 1e-4), y)]
+    )
     assert refusal[0] is ValueError
     assert " at row 1, class " in refusal[1]
     assert isinstance(after[0], bytes)
@@ -78,7 +92,9 @@ def test_an_unbounded_gradient_is_refused_in_the_same_words(output, loss, y, dty
 @dtypes
 @pytest.mark.parametrize("row", [0, 6000])
 def test_the_refusal_finds_its_row_in_any_block(row, dtype):
-    """One probability of 0 among many rows, in the first block or the last, is refused with its row."""
+    """One probability of 0 among many rows, in the first block or the last, is refused
+    with its row.
+    """
     x, y = np.zeros((6001, 1)), np.ones((6001, 2))
     x[row] = 1.0
     (refusal,) = same(saturated("sigmoid", dtype), refnet.BinaryCrossEntropy(), [(x, y)])
@@ -86,26 +102,50 @@ def test_the_refusal_finds_its_row_in_any_block(row, dtype):
 
 
 @dtypes
-@pytest.mark.parametrize(("output", "loss"), [(kind.__name__, name) for name, loss in LOSSES.items() for kind in loss.outputs])
+@pytest.mark.parametrize(
+    ("output", "loss"),
+    [(kind.__name__, name) for name, loss in LOSSES.items() for kind in loss.outputs],
+)
 def test_infinite_z_goes_the_same_way(output, loss, dtype):
-    """Where x W^T overflows, rows are infinite, zero or NaN: the same bits, or the same refusal."""
+    """Where x W^T overflows, rows are infinite, zero or NaN: the same bits, or the same
+    refusal.
+    """
     net = saturated(output.lower(), dtype, float(np.finfo(dtype).max))
-    for y in ([[1, 0], [0.5, 0.5], [0, 1]], [0, 1, 1]) if loss in ON_CLASSES else ([[1, 0], [0.5, 0.5], [0, 1]],):
+    for y in (
+        ([[1, 0], [0.5, 0.5], [0, 1]], [0, 1, 1])
+        if loss in ON_CLASSES
+        else ([[1, 0], [0.5, 0.5], [0, 1]],)
+    ):
         assert len(same(net, LOSSES[loss](), [([[4.0], [0.0], [-4.0]], y)])) == 1
 
 
-@pytest.mark.parametrize(("output", "loss", "y"), [*UNBOUNDED[:4], UNBOUNDED[5]])  # the other one needs 1 / (1 - 1)
+# the other one needs 1 / (1 - 1)
+@pytest.mark.parametrize(("output", "loss", "y"), [*UNBOUNDED[:4], UNBOUNDED[5]])
 def test_a_logarithm_below_the_floor_counts_as_the_floor(output, loss, y):
-    """Where the target has a probability of exp(-600) or less, with a finite reciprocal, the value has the bits of losses.py."""
-    ((value, _),) = same(saturated(output, "float64", 600.0 if output == "sigmoid" else 300.0), LOSSES[loss](), [(np.ones((3, 1)), y)])
+    """Where the target has a probability of exp(-600) or less, with a finite
+    reciprocal, the value has the bits of losses.py.
+    """
+    ((value, _),) = same(
+        saturated(output, "float64", 600.0 if output == "sigmoid" else 300.0),
+        LOSSES[loss](),
+        [(np.ones((3, 1)), y)],
+    )
     assert 0.0 < np.frombuffer(value).item() < 600.0
 
 
-@pytest.mark.parametrize("f", [kind() for kind in ACTIVATIONS.values() if kind.trainable], ids=lambda f: f.name)
+@pytest.mark.parametrize(
+    "f", [kind() for kind in ACTIVATIONS.values() if kind.trainable], ids=lambda f: f.name
+)
 def test_nan_in_z_comes_through_as_in_activations(f):
-    """Of NaN, infinities and zeros of both signs in z, a and what comes back have the bits of `value` and `pullback`."""
-    z = np.array([[np.nan, 1.0, -1.0], [np.inf, -np.inf, 0.0], [-0.0, 0.0, 5e-324], [1e3, -1e3, -0.0]])
-    grad_a = np.array([[1.0, -1.0, 0.0], [np.inf, 1.0, -1.0], [-0.0, 2.0, -1.0], [np.nan, 1.0, 1.0]])
+    """Of NaN, infinities and zeros of both signs in z, a and what comes back have the
+    bits of `value` and `pullback`.
+    """
+    z = np.array(
+        [[np.nan, 1.0, -1.0], [np.inf, -np.inf, 0.0], [-0.0, 0.0, 5e-324], [1e3, -1e3, -0.0]]
+    )
+    grad_a = np.array(
+        [[1.0, -1.0, 0.0], [np.inf, 1.0, -1.0], [-0.0, 2.0, -1.0], [np.nan, 1.0, 1.0]]
+    )
     net = refnet.mlp([1, 3], output=f)
     rows = Workspace(net, refnet.MSE(), 4)._per_row
     with np.errstate(all="ignore"):
@@ -175,27 +215,43 @@ class Itself(Elementwise):
         return a + 2.0
 
 
-OWN = {f: type(f).__base__() for f in [*(derived(kind) for kind in ACTIVATIONS.values() if kind.trainable), Bent()]}
+OWN = {
+    f: type(f).__base__()
+    for f in [*(derived(kind) for kind in ACTIVATIONS.values() if kind.trainable), Bent()]
+}
 OWN |= {Cube(): refnet.Identity(), Centred(): refnet.Identity(), Itself(): refnet.Identity()}
 
 
 @dtypes
 @pytest.mark.parametrize("place", ["hidden", "output"])
-@pytest.mark.parametrize(("own", "ours"), OWN.items(), ids=[f"{type(f).__name__} {f.name}" for f in OWN])
+@pytest.mark.parametrize(
+    ("own", "ours"), OWN.items(), ids=[f"{type(f).__name__} {f.name}" for f in OWN]
+)
 def test_an_activation_of_ones_own_goes_through_its_methods(own, ours, place, dtype):
-    """A class derived from ours, or written anew, gives its own numbers below the output and as the output, not those of ours."""
+    """A class derived from ours, or written anew, gives its own numbers below the
+    output and as the output, not those of ours.
+    """
     found = []
     for f in (own, ours):
-        settings = {"hidden": f, "output": "identity"} if place == "hidden" else {"hidden": "tanh", "output": f}
+        settings = (
+            {"hidden": f, "output": "identity"}
+            if place == "hidden"
+            else {"hidden": "tanh", "output": f}
+        )
         net = refnet.mlp([4, 5, 3], **settings, init=refnet.Normal(std=0.6), dtype=dtype)
         found.append(same(net, refnet.MSE(), [sample(), sample(2), sample()]))
     assert found[0] != found[1]
 
 
 @pytest.mark.parametrize("change", ["value", "gradient"])
-@pytest.mark.parametrize(("name", "labels"), [*((name, False) for name in LOSSES), *((name, True) for name in ON_CLASSES)])
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [*((name, False) for name in LOSSES), *((name, True) for name in ON_CLASSES)],
+)
 def test_a_loss_of_ones_own_goes_through_its_methods(name, labels, change):
-    """A loss derived from ours with another value, or another gradient alone, gives its own numbers in both forms."""
+    """A loss derived from ours with another value, or another gradient alone, gives its
+    own numbers in both forms.
+    """
 
     class Own(LOSSES[name]):
         def value(self, a, y):
@@ -221,29 +277,43 @@ class Twice(refnet.Softmax):
 
 @pytest.mark.parametrize("y", [[0], [[1.0, 0.0]]])
 def test_probabilities_of_ones_own_output_are_checked(y):
-    """An output derived from softmax whose values leave [0, 1] is refused in the words of the teaching form."""
+    """An output derived from softmax whose values leave [0, 1] is refused in the words
+    of the teaching form.
+    """
     net = refnet.Network([refnet.Dense([[4.0], [-4.0]], [0.0, 0.0], Twice())])
     (refusal,) = same(net, refnet.CrossEntropy(), [([[1.0]], y)])
-    assert refusal == (ValueError, "CrossEntropy: prediction has 1.99933 at row 0, column 0, expected values in [0, 1]")
+    assert refusal == (
+        ValueError,
+        "CrossEntropy: prediction has 1.99933 at row 0, column 0, expected values in [0, 1]",
+    )
 
 
 def test_only_exact_classes_are_computed_in_place():
-    """What stands in place of ours is looked up by the exact class; a derived one is asked itself."""
+    """What stands in place of ours is looked up by the exact class; a derived one is
+    asked itself.
+    """
     for kind in ACTIVATIONS.values():
         own = type("Own", (kind,), {})()
         assert (value_into(own), pullback_into(own)) == (value_into(Cube()), pullback_into(Cube()))
     for kind in LOSSES.values():
-        assert loss_into(type("Own", (kind,), {})(), refnet.Softmax()) is loss_into(LOSSES["cross_entropy"](), Twice())
-        assert loss_into(kind(), refnet.Softmax()) is not loss_into(LOSSES["cross_entropy"](), Twice())
+        assert loss_into(type("Own", (kind,), {})(), refnet.Softmax()) is loss_into(
+            LOSSES["cross_entropy"](), Twice()
+        )
+        assert loss_into(kind(), refnet.Softmax()) is not loss_into(
+            LOSSES["cross_entropy"](), Twice()
+        )
 
 
-# optimizers: each rule as the textbook's assignment on whole vectors, (theta before u is taken off, u)
+# optimizers: each rule as the textbook's assignment on whole vectors, (theta before u
+# is taken off, u)
 
 
 def sgd(theta, g, t, s, lr, momentum, dampening, nesterov, weight_decay):
     d = g + weight_decay * theta if weight_decay else g
     if momentum:
-        v = s["momentum_buffer"] = d if t == 1 else momentum * s["momentum_buffer"] + (1 - dampening) * d
+        v = s["momentum_buffer"] = (
+            d if t == 1 else momentum * s["momentum_buffer"] + (1 - dampening) * d
+        )
         d = d + momentum * v if nesterov else v
     return theta, lr * d
 
@@ -267,11 +337,15 @@ def rmsprop(theta, g, t, s, lr, alpha, eps, momentum, centered, weight_decay):
 
 
 def adam(theta, g, t, s, lr, betas, eps, amsgrad, weight_decay):
-    return theta, adam_step(g + weight_decay * theta if weight_decay else g, t, s, lr, betas, eps, amsgrad)
+    return theta, adam_step(
+        g + weight_decay * theta if weight_decay else g, t, s, lr, betas, eps, amsgrad
+    )
 
 
 def adamw(theta, g, t, s, lr, betas, eps, amsgrad, weight_decay):
-    return (1 - lr * weight_decay) * theta if weight_decay else theta, adam_step(g, t, s, lr, betas, eps, amsgrad)
+    return (1 - lr * weight_decay) * theta if weight_decay else theta, adam_step(
+        g, t, s, lr, betas, eps, amsgrad
+    )
 
 
 def adam_step(d, t, s, lr, betas, eps, amsgrad):
@@ -282,7 +356,13 @@ def adam_step(d, t, s, lr, betas, eps, amsgrad):
     return lr / (1 - betas[0] ** t) * m / (np.sqrt(v) / math.sqrt(1 - betas[1] ** t) + eps)
 
 
-RULES = {refnet.SGD: sgd, refnet.Adagrad: adagrad, refnet.RMSprop: rmsprop, refnet.Adam: adam, refnet.AdamW: adamw}
+RULES = {
+    refnet.SGD: sgd,
+    refnet.Adagrad: adagrad,
+    refnet.RMSprop: rmsprop,
+    refnet.Adam: adam,
+    refnet.AdamW: adamw,
+}
 SETTINGS = [
     (refnet.SGD, {}),
     (refnet.SGD, {"weight_decay": 0.3}),
@@ -291,11 +371,17 @@ SETTINGS = [
     (refnet.SGD, {"momentum": 0.9, "nesterov": True}),
     (refnet.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.3}),
     (refnet.Adagrad, {}),
-    (refnet.Adagrad, {"lr_decay": 0.2, "weight_decay": 0.3, "initial_accumulator_value": 0.1, "eps": 0.01}),
+    (
+        refnet.Adagrad,
+        {"lr_decay": 0.2, "weight_decay": 0.3, "initial_accumulator_value": 0.1, "eps": 0.01},
+    ),
     (refnet.RMSprop, {}),
     (refnet.RMSprop, {"momentum": 0.7}),
     (refnet.RMSprop, {"centered": True}),
-    (refnet.RMSprop, {"alpha": 0.8, "eps": 0.01, "weight_decay": 0.3, "momentum": 0.7, "centered": True}),
+    (
+        refnet.RMSprop,
+        {"alpha": 0.8, "eps": 0.01, "weight_decay": 0.3, "momentum": 0.7, "centered": True},
+    ),
     (refnet.Adam, {}),
     (refnet.Adam, {"amsgrad": True}),
     (refnet.Adam, {"betas": (0.8, 0.5), "eps": 0.01, "weight_decay": 0.3, "amsgrad": True}),
@@ -303,7 +389,11 @@ SETTINGS = [
     (refnet.AdamW, {"weight_decay": 0.0}),
     (refnet.AdamW, {"betas": (0.8, 0.5), "eps": 0.01, "weight_decay": 0.3, "amsgrad": True}),
 ]
-every_rule = pytest.mark.parametrize(("kind", "settings"), SETTINGS, ids=[f"{kind.__name__} {settings}" for kind, settings in SETTINGS])
+every_rule = pytest.mark.parametrize(
+    ("kind", "settings"),
+    SETTINGS,
+    ids=[f"{kind.__name__} {settings}" for kind, settings in SETTINGS],
+)
 
 
 def vector_network(size, dtype):
@@ -312,7 +402,9 @@ def vector_network(size, dtype):
 
 
 def lengths(dtype):
-    """Vectors shorter than a block, of exactly one, one entry longer, and of several with a short last one."""
+    """Vectors shorter than a block, of exactly one, one entry longer, and of several
+    with a short last one.
+    """
     whole = BLOCK // np.dtype(dtype).itemsize
     return 5, whole, whole + 1, 3 * whole + 77
 
@@ -320,44 +412,69 @@ def lengths(dtype):
 @dtypes
 @every_rule
 def test_a_step_is_the_assignment_on_whole_vectors(kind, settings, dtype):
-    """u, state and theta have the bits of the textbook's assignment, whatever the length; step does the same and leaves the gradient."""
+    """u, state and theta have the bits of the textbook's assignment, whatever the
+    length; step does the same and leaves the gradient.
+    """
     for size in lengths(dtype):
         rng, net, state = np.random.default_rng(size), vector_network(size, dtype), {}
         optimizer, another, twin = kind(**settings), kind(**settings), net.copy()
         for t, lr in enumerate((0.1, 0.1, 0.03), start=1):
             optimizer.lr = another.lr = lr
             g = (10.0 ** -(t % 2) * rng.standard_normal(size)).astype(dtype)
-            shrunk, u = RULES[kind](net.parameters.copy(), g.copy(), t, state, **optimizer.hyperparameters)
+            shrunk, u = RULES[kind](
+                net.parameters.copy(), g.copy(), t, state, **optimizer.hyperparameters
+            )
             given, before = type("Given", (), {"vector": g})(), g.tobytes()
             another.step(twin, given)
             assert g.tobytes() == before
             optimizer.step_into(net, g)
             assert g.tobytes() == u.tobytes()
             assert net.parameters.tobytes() == (shrunk - g).tobytes() == twin.parameters.tobytes()
-            kept = [{name: vector.tobytes() for name, vector in o.state.items() if name != "steps"} for o in (optimizer, another)]
+            kept = [
+                {name: vector.tobytes() for name, vector in o.state.items() if name != "steps"}
+                for o in (optimizer, another)
+            ]
             assert kept[0] == kept[1] == {name: vector.tobytes() for name, vector in state.items()}
             assert u.dtype == net.dtype
 
 
 def refuses(sentence):
-    return pytest.raises(FloatingPointError, match=f"^{re.escape(sentence)}, expected finite values; no parameter was changed$")
+    return pytest.raises(
+        FloatingPointError,
+        match=f"^{re.escape(sentence)}, expected finite values; no parameter was changed$",
+    )
 
 
 @dtypes
 @every_rule
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_bad_gradient_changes_nothing(kind, settings, value, dtype):
-    """An entry that is not finite, the last of the last block, is refused by its place; theta and state keep their bits."""
+    """An entry that is not finite, the last of the last block, is refused by its place;
+    theta and state keep their bits.
+    """
     for size in lengths(dtype):
-        rng, net, optimizer = np.random.default_rng(1), vector_network(size, dtype), kind(**settings)
+        rng, net, optimizer = (
+            np.random.default_rng(1),
+            vector_network(size, dtype),
+            kind(**settings),
+        )
         optimizer.step_into(net, rng.standard_normal(size).astype(dtype))
-        before = net.parameters.tobytes(), {name: np.asarray(v).tobytes() for name, v in optimizer.state.items()}
-        for index, where in ((size - 1, "b has {} at [0]"), (size - 2, f"W has {{}} at [0, {size - 2}]")):
+        before = (
+            net.parameters.tobytes(),
+            {name: np.asarray(v).tobytes() for name, v in optimizer.state.items()},
+        )
+        for index, where in (
+            (size - 1, "b has {} at [0]"),
+            (size - 2, f"W has {{}} at [0, {size - 2}]"),
+        ):
             g = rng.standard_normal(size).astype(dtype)
             g[index] = value
             with refuses(f"layer 1: gradient of {where.format(value)}"):
                 optimizer.step_into(net, g)
-            assert (net.parameters.tobytes(), {name: np.asarray(v).tobytes() for name, v in optimizer.state.items()}) == before
+            assert (
+                net.parameters.tobytes(),
+                {name: np.asarray(v).tobytes() for name, v in optimizer.state.items()},
+            ) == before
 
 
 OVERFLOWS = {
@@ -370,7 +487,9 @@ OVERFLOWS = {
 
 @pytest.mark.parametrize(("make", "theta", "g", "value"), OVERFLOWS.values(), ids=OVERFLOWS)
 def test_a_step_out_of_range_leaves_theta(make, theta, g, value):
-    """A new value that is not finite, the last entry of the last block, is refused by its place, and theta keeps its bits."""
+    """A new value that is not finite, the last entry of the last block, is refused by
+    its place, and theta keeps its bits.
+    """
     for size in lengths("float32"):
         net, vector = vector_network(size, "float32"), np.ones(size, "float32")
         net.parameters[-1], vector[-1] = theta, g
@@ -382,9 +501,14 @@ def test_a_step_out_of_range_leaves_theta(make, theta, g, value):
 
 @dtypes
 def test_an_lr_of_0_and_a_first_momentum_are_exact(dtype):
-    """The first v is the gradient in an array of its own, though the gradient's is left as u; at lr 0 nothing moves."""
+    """The first v is the gradient in an array of its own, though the gradient's is left
+    as u; at lr 0 nothing moves.
+    """
     net, optimizer = vector_network(lengths(dtype)[-1], dtype), refnet.SGD(lr=0.0, momentum=0.9)
-    g, before = np.random.default_rng(2).standard_normal(net.parameters.size).astype(dtype), net.parameters.tobytes()
+    g, before = (
+        np.random.default_rng(2).standard_normal(net.parameters.size).astype(dtype),
+        net.parameters.tobytes(),
+    )
     given = g.tobytes()
     optimizer.step_into(net, g)
     assert optimizer.state["momentum_buffer"].tobytes() == given
@@ -409,20 +533,32 @@ class Wide(refnet.Elementwise):
 
 @pytest.mark.parametrize(
     ("shape", "got"),
-    [(lambda a: a[:, :1], "(4, 1) float32"), (lambda a: a[:1], "(1, 3) float32"), (lambda a: a.astype("float64"), "(4, 3) float64")],
+    [
+        (lambda a: a[:, :1], "(4, 1) float32"),
+        (lambda a: a[:1], "(1, 3) float32"),
+        (lambda a: a.astype("float64"), "(4, 3) float64"),
+    ],
     ids=["column", "row", "float64"],
 )
 def test_what_does_not_fit_is_refused_by_name(shape, got):
-    """An array of one's own activation, pullback or loss is neither broadcast nor rounded into the buffer; what loses nothing is taken."""
+    """An array of one's own activation, pullback or loss is neither broadcast nor
+    rounded into the buffer; what loses nothing is taken.
+    """
     z = np.ones((4, 3), "float32")
     f = Wide(shape)
-    with pytest.raises(ValueError, match=re.escape(f"Wide: value has {got}, expected (4, 3) float32")):
+    with pytest.raises(
+        ValueError, match=re.escape(f"Wide: value has {got}, expected (4, 3) float32")
+    ):
         value_into(f)(f, z, z.copy(), None)
     f.pullback = lambda grad_a, z, a: shape(grad_a)
-    with pytest.raises(ValueError, match=re.escape(f"Wide: pullback has {got}, expected (4, 3) float32")):
+    with pytest.raises(
+        ValueError, match=re.escape(f"Wide: pullback has {got}, expected (4, 3) float32")
+    ):
         pullback_into(f)(f, z.copy(), z, z, None, None)
     loss = type("Mine", (refnet.MSE,), {"gradient": lambda self, a, y: shape(a)})()
-    with pytest.raises(ValueError, match=re.escape(f"Mine: gradient has {got}, expected (4, 3) float32")):
+    with pytest.raises(
+        ValueError, match=re.escape(f"Mine: gradient has {got}, expected (4, 3) float32")
+    ):
         loss_into(loss, refnet.Identity())(loss, z, z, z.copy(), None)
     a = np.empty((4, 3))
     narrow = Wide(lambda a: a.astype("float32"))

@@ -17,7 +17,15 @@ def test_a_layer_knows_its_fans():
     assert (layer.fan_out, layer.fan_in) == (3, 2)
 
 
-@pytest.mark.parametrize(("W", "b"), [([[1, 2]], [3]), ([[1.0, 2.0]], [3.0]), (np.array([[1, 2]]), np.array([3])), ([[True, 2]], (3,))])
+@pytest.mark.parametrize(
+    ("W", "b"),
+    [
+        ([[1, 2]], [3]),
+        ([[1.0, 2.0]], [3.0]),
+        (np.array([[1, 2]]), np.array([3])),
+        ([[True, 2]], (3,)),
+    ],
+)
 def test_numbers_typed_by_hand_become_float64(W, b):
     """Lists, integers and booleans are converted exactly."""
     layer = Dense(W, b)
@@ -42,7 +50,9 @@ def test_big_endian_arrays_become_native():
 
 
 def test_an_activation_may_be_given_by_name():
-    """A name makes the activation, an object is taken as it is, and without either the layer is linear."""
+    """A name makes the activation, an object is taken as it is, and without either the
+    layer is linear.
+    """
     given = LeakyReLU(slope=0.2)
     assert Dense(W32, B32, "tanh").activation == Tanh()
     assert Dense(W32, B32, given).activation is given
@@ -67,15 +77,35 @@ def test_layers_are_equal_only_to_themselves():
 @pytest.mark.parametrize(
     ("W", "b", "text"),
     [
-        ([1.0, 2.0], [0.0], "Dense: W has shape (2,), expected (fan_out, fan_in) with both at least 1"),
-        (np.ones((2, 0)), np.ones(2), "Dense: W has shape (2, 0), expected (fan_out, fan_in) with both at least 1"),
-        (np.ones((0, 2)), np.ones(0), "Dense: W has shape (0, 2), expected (fan_out, fan_in) with both at least 1"),
+        (
+            [1.0, 2.0],
+            [0.0],
+            "Dense: W has shape (2,), expected (fan_out, fan_in) with both at least 1",
+        ),
+        (
+            np.ones((2, 0)),
+            np.ones(2),
+            "Dense: W has shape (2, 0), expected (fan_out, fan_in) with both at least 1",
+        ),
+        (
+            np.ones((0, 2)),
+            np.ones(0),
+            "Dense: W has shape (0, 2), expected (fan_out, fan_in) with both at least 1",
+        ),
         (np.ones((3, 2)), np.ones(2), "Dense (W 3x2): b has shape (2,), expected (3,)"),
         (np.ones((3, 2)), np.ones((3, 1)), "Dense (W 3x2): b has shape (3, 1), expected (3,)"),
         ([[1.0, np.nan]], [0.0], "Dense: W has nan at row 0, column 1, expected finite values"),
         ([[1.0], [2.0]], [0.0, -np.inf], "Dense: b has -inf at row 1, expected finite values"),
-        ([[1.0, 2.0], [3.0]], [0.0, 0.0], "Dense: W has rows of different lengths, expected a rectangular array"),
-        ([[1.0]], [0.0, [1.0]], "Dense: b has rows of different lengths, expected a rectangular array"),
+        (
+            [[1.0, 2.0], [3.0]],
+            [0.0, 0.0],
+            "Dense: W has rows of different lengths, expected a rectangular array",
+        ),
+        (
+            [[1.0]],
+            [0.0, [1.0]],
+            "Dense: b has rows of different lengths, expected a rectangular array",
+        ),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(W, b, text):

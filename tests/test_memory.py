@@ -1,6 +1,8 @@
-"""Room: what `blocks` hands out, and what a training step takes beside the arrays that are there already, as tracemalloc counts it.
+"""Room: what `blocks` hands out, and what a training step takes beside the arrays that
+are there already, as tracemalloc counts it.
 
-NumPy asks tracemalloc for every array; BLAS keeps its own room, of fixed size, outside it.
+NumPy asks tracemalloc for every array; BLAS keeps its own room, of fixed size, outside
+it.
 """
 
 import gc
@@ -18,8 +20,10 @@ from refnet.losses import LOSSES
 from refnet.memory import BLOCK, blocks, broadcast_into
 from refnet.workspace import Workspace
 
-WHOLE_BUFFER = tuple(map(int, np.__version__.split(".")[:2])) < (2, 3)  # older NumPy buffers no less for a few rows than for many
-ROOM = 2**16 + WHOLE_BUFFER * 2**14  # bytes: what a step may take at any moment, whatever its arrays
+# older NumPy buffers no less for a few rows than for many
+WHOLE_BUFFER = tuple(map(int, np.__version__.split(".")[:2])) < (2, 3)
+# bytes: what a step may take at any moment, whatever its arrays
+ROOM = 2**16 + WHOLE_BUFFER * 2**14
 DTYPES = ("float32", "float64")
 ON_CLASSES = ("cross_entropy", "softmax_cross_entropy")
 
@@ -27,10 +31,18 @@ ON_CLASSES = ("cross_entropy", "softmax_cross_entropy")
 # blocks
 
 
-@given(shape=st.tuples(st.integers(1, 90), st.integers(1, 90)), count=st.integers(1, 4), dtype=st.sampled_from(DTYPES))
+@given(
+    shape=st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    count=st.integers(1, 4),
+    dtype=st.sampled_from(DTYPES),
+)
 def test_blocks_cover_every_entry_once_in_order(shape, count, dtype):
-    """The runs, put together, are each array row by row; no run is longer than BLOCK bytes, and all but the last are full."""
-    arrays = [np.arange(i, i + shape[0] * shape[1], dtype=dtype).reshape(shape) for i in range(count)]
+    """The runs, put together, are each array row by row; no run is longer than BLOCK
+    bytes, and all but the last are full.
+    """
+    arrays = [
+        np.arange(i, i + shape[0] * shape[1], dtype=dtype).reshape(shape) for i in range(count)
+    ]
     runs = list(blocks(*arrays))
     for array, *pieces in zip(arrays, *runs, strict=True):
         assert np.concatenate([piece.ravel() for piece in pieces]).tobytes() == array.tobytes()
@@ -38,9 +50,15 @@ def test_blocks_cover_every_entry_once_in_order(shape, count, dtype):
         assert 0 < pieces[-1].nbytes <= BLOCK
 
 
-@given(size=st.integers(1, 4) | st.integers(1, 3 * BLOCK // 8) | st.sampled_from([BLOCK // 8, BLOCK // 8 + 1, BLOCK // 4]))
+@given(
+    size=st.integers(1, 4)
+    | st.integers(1, 3 * BLOCK // 8)
+    | st.sampled_from([BLOCK // 8, BLOCK // 8 + 1, BLOCK // 4])
+)
 def test_blocks_write_through(size):
-    """What is written into the runs stands in the arrays, at the same places in each."""
+    """What is written into the runs stands in the arrays, at the same places in
+    each.
+    """
     first, second = np.zeros(size), np.arange(size, dtype="float64")
     for one, two in blocks(first, second):
         np.add(one, two, out=one)
@@ -51,7 +69,9 @@ def test_blocks_write_through(size):
 
 @pytest.mark.parametrize("shape", [(BLOCK // 8,), (1, 1), (2, BLOCK // 16), (BLOCK // 32, 4)])
 def test_small_arrays_come_back_as_they_are(shape):
-    """Up to BLOCK bytes there is one run: the arrays themselves, in their shapes; with one entry more there are two."""
+    """Up to BLOCK bytes there is one run: the arrays themselves, in their shapes; with
+    one entry more there are two.
+    """
     arrays = np.zeros(shape), np.ones(shape)
     ((one, two),) = blocks(*arrays)
     assert (one is arrays[0], two is arrays[1]) == (True, True)
@@ -59,11 +79,20 @@ def test_small_arrays_come_back_as_they_are(shape):
     assert [piece.size for (piece,) in blocks(larger)] == [BLOCK // 8, 1]
 
 
-@given(rows=st.integers(1, 90), columns=st.integers(1, 90) | st.integers(4000, 4200), column=st.booleans(), dtype=st.sampled_from(DTYPES))
+@given(
+    rows=st.integers(1, 90),
+    columns=st.integers(1, 90) | st.integers(4000, 4200),
+    column=st.booleans(),
+    dtype=st.sampled_from(DTYPES),
+)
 def test_broadcasting_by_rows_is_broadcasting(rows, columns, column, dtype):
-    """A row or a column is taken from every entry once, in place or not, however many rows go together."""
+    """A row or a column is taken from every entry once, in place or not, however many
+    rows go together.
+    """
     array = np.arange(rows * columns, dtype=dtype).reshape(rows, columns)
-    other = np.arange(rows, dtype=dtype).reshape(rows, 1) if column else np.arange(columns, dtype=dtype)
+    other = (
+        np.arange(rows, dtype=dtype).reshape(rows, 1) if column else np.arange(columns, dtype=dtype)
+    )
     expected, out = array - other, np.empty_like(array)
     broadcast_into(np.subtract, array, other, out)
     assert out.tobytes() == expected.tobytes()
@@ -75,7 +104,9 @@ def test_broadcasting_by_rows_is_broadcasting(rows, columns, column, dtype):
 
 
 def peak(action):
-    """The most bytes that the call holds at one time; the garbage of others is not collected meanwhile."""
+    """The most bytes that the call holds at one time; the garbage of others is not
+    collected meanwhile.
+    """
     gc.disable()
     tracemalloc.start()
     try:
@@ -95,11 +126,24 @@ def data(net, loss, rows, labels):
     y = rng.random((rows, columns))
     if loss.name in ON_CLASSES:
         y = rng.integers(0, columns, rows) if labels else y / y.sum(axis=1, keepdims=True)
-    return rng.standard_normal((rows, net.sizes[0])).astype(net.dtype), net.check_targets(loss, y, rows)
+    return rng.standard_normal((rows, net.sizes[0])).astype(net.dtype), net.check_targets(
+        loss, y, rows
+    )
 
 
-def made(sizes, rows, hidden="tanh", output="identity", loss="mse", labels=True, optimizer=None, dtype="float64"):
-    """A network, a function that makes its workspace and takes a first step, and one that takes a step in the last workspace made."""
+def made(
+    sizes,
+    rows,
+    hidden="tanh",
+    output="identity",
+    loss="mse",
+    labels=True,
+    optimizer=None,
+    dtype="float64",
+):
+    """A network, a function that makes its workspace and takes a first step, and one
+    that takes a step in the last workspace made.
+    """
     net = refnet.mlp(sizes, hidden=hidden, output=output, init=refnet.Normal(std=0.01), dtype=dtype)
     optimizer, loss, held = optimizer or refnet.SGD(lr=1e-6), LOSSES[loss](), []
     x, y = data(net, loss, rows, labels)
@@ -143,7 +187,9 @@ dtypes = pytest.mark.parametrize("dtype", DTYPES)
 @dtypes
 @sizes
 def test_a_step_takes_room_that_no_size_changes_for_any_activation(sizes, rows, dtype):
-    """Below the output and as the output, with batch, width, depth or outputs large: at most 64 KiB."""
+    """Below the output and as the output, with batch, width, depth or outputs large: at
+    most 64 KiB.
+    """
     names = [name for name, kind in ACTIVATIONS.items() if kind.trainable]
     taken = {name: room(sizes, rows, hidden=name, output=name, dtype=dtype) for name in names}
     assert too_much(taken) == {}
@@ -152,10 +198,23 @@ def test_a_step_takes_room_that_no_size_changes_for_any_activation(sizes, rows, 
 @dtypes
 @sizes
 def test_a_step_takes_room_that_no_size_changes_for_any_loss(sizes, rows, dtype):
-    """Each loss behind an output it reads, on labels and on distributions: at most 64 KiB."""
-    behind = [(name, output.name) for name, kind in LOSSES.items() for output in kind.outputs or (refnet.Identity,)]
-    cases = [(*pair, labels) for pair in behind for labels in ((True, False) if pair[0] in ON_CLASSES else (True,))]
-    taken = {case: room(sizes, rows, loss=case[0], output=case[1], labels=case[2], dtype=dtype) for case in cases}
+    """Each loss behind an output it reads, on labels and on distributions: at most 64
+    KiB.
+    """
+    behind = [
+        (name, output.name)
+        for name, kind in LOSSES.items()
+        for output in kind.outputs or (refnet.Identity,)
+    ]
+    cases = [
+        (*pair, labels)
+        for pair in behind
+        for labels in ((True, False) if pair[0] in ON_CLASSES else (True,))
+    ]
+    taken = {
+        case: room(sizes, rows, loss=case[0], output=case[1], labels=case[2], dtype=dtype)
+        for case in cases
+    }
     assert too_much(taken) == {}
 
 
@@ -177,23 +236,41 @@ RULES = [
 @pytest.mark.parametrize(("kind", "settings"), RULES)
 def test_a_step_takes_room_that_no_size_changes_for_any_rule(kind, settings, dtype):
     """With 51 parameters as with 60 000: at most 64 KiB."""
-    taken = {width: room([width, 3], 2, optimizer=kind(lr=1e-6, **settings), dtype=dtype) for width in (16, 20_000)}
+    taken = {
+        width: room([width, 3], 2, optimizer=kind(lr=1e-6, **settings), dtype=dtype)
+        for width in (16, 20_000)
+    }
     assert too_much(taken) == {}
 
 
 def own_arrays(net, rows):
-    """The bytes of a workspace's arrays: the gradient, z, a (for the identity it is z) and delta of each layer, and what each row has."""
+    """The bytes of a workspace's arrays: the gradient, z, a (for the identity it is z)
+    and delta of each layer, and what each row has.
+    """
     item = net.dtype.itemsize
-    units = [layer.fan_out * (2 if isinstance(layer.activation, refnet.Identity) else 3) for layer in net.layers]
-    return item * net.parameters.size + item * rows * sum(units) + rows * (3 * item + 2 * np.dtype(np.intp).itemsize)
+    units = [
+        layer.fan_out * (2 if isinstance(layer.activation, refnet.Identity) else 3)
+        for layer in net.layers
+    ]
+    return (
+        item * net.parameters.size
+        + item * rows * sum(units)
+        + rows * (3 * item + 2 * np.dtype(np.intp).itemsize)
+    )
 
 
 @dtypes
 @sizes
 def test_the_first_step_makes_the_arrays_and_no_others(sizes, rows, dtype):
-    """Making a workspace and taking the first step takes its own arrays, that room, and 4 KiB of Python objects for each layer."""
+    """Making a workspace and taking the first step takes its own arrays, that room, and
+    4 KiB of Python objects for each layer.
+    """
     excess = {}
-    for loss, output in (("mse", "tanh"), ("softmax_cross_entropy", "identity"), ("cross_entropy", "softmax")):
+    for loss, output in (
+        ("mse", "tanh"),
+        ("softmax_cross_entropy", "identity"),
+        ("cross_entropy", "softmax"),
+    ):
         net, first, _ = made(sizes, rows, output=output, loss=loss, dtype=dtype)
         taken, arrays = peak(first), own_arrays(net, rows)
         assert taken >= arrays
@@ -202,8 +279,12 @@ def test_the_first_step_makes_the_arrays_and_no_others(sizes, rows, dtype):
 
 
 def test_the_measure_sees_an_array():
-    """A temporary of a known size, made and dropped within the call, is counted: whole, and once for each that lives at the same time."""
-    for size, (low, high) in zip((0, 2**17, 2**20), pairwise((0, 2**17, 2**20, 2**21)), strict=True):
+    """A temporary of a known size, made and dropped within the call, is counted: whole,
+    and once for each that lives at the same time.
+    """
+    for size, (low, high) in zip(
+        (0, 2**17, 2**20), pairwise((0, 2**17, 2**20, 2**21)), strict=True
+    ):
         assert low <= peak(lambda size=size: np.empty(size, np.uint8).sum() * 0) < max(high, 4096)
     both = peak(lambda: len([np.empty(2**17), np.empty(2**17)]))
     assert 2 * 8 * 2**17 <= both < 2 * 8 * 2**17 + 4096

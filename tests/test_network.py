@@ -1,4 +1,6 @@
-"""Network: one flat vector with W and b as its views, prediction, and what is said of input that does not fit."""
+"""Network: one flat vector with W and b as its views, prediction, and what is said of
+input that does not fit.
+"""
 
 import copy
 import pickle
@@ -29,9 +31,15 @@ def network(**settings):
 
 
 def holds_views(net):
-    """Whether every W and b lies in the network's own vector, in order, with nothing between."""
+    """Whether every W and b lies in the network's own vector, in order, with nothing
+    between.
+    """
     flat = np.concatenate([part.ravel() for layer in net.layers for part in (layer.W, layer.b)])
-    shared = all(np.shares_memory(part, net.parameters) for layer in net.layers for part in (layer.W, layer.b))
+    shared = all(
+        np.shares_memory(part, net.parameters)
+        for layer in net.layers
+        for part in (layer.W, layer.b)
+    )
     return shared and np.array_equal(flat, net.parameters) and net.parameters.flags.owndata
 
 
@@ -39,7 +47,9 @@ def holds_views(net):
 
 
 def test_parameters_are_w_row_by_row_then_b():
-    """The vector is W1 row by row, b1, W2, b2: the order of torch.nn.utils.parameters_to_vector."""
+    """The vector is W1 row by row, b1, W2, b2: the order of
+    torch.nn.utils.parameters_to_vector.
+    """
     first, last = network().layers
     assert first.W.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
     assert first.b.tolist() == [12, 13, 14]
@@ -48,13 +58,26 @@ def test_parameters_are_w_row_by_row_then_b():
 
 
 def test_a_column_major_w_enters_row_by_row():
-    """The order of the vector is that of the matrix, however the given W lies in memory."""
+    """The order of the vector is that of the matrix, however the given W lies in
+    memory.
+    """
     W = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-    assert Network([Dense(np.asfortranarray(W), np.zeros(2))]).parameters.tolist() == [1, 2, 3, 4, 5, 6, 0, 0]
+    assert Network([Dense(np.asfortranarray(W), np.zeros(2))]).parameters.tolist() == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        0,
+        0,
+    ]
 
 
 def test_the_given_arrays_are_copied():
-    """Neither the given arrays nor the layers made of them move with the network, nor the network with them."""
+    """Neither the given arrays nor the layers made of them move with the network, nor
+    the network with them.
+    """
     W, b = np.ones((2, 2)), np.zeros(2)
     layer = Dense(W, b)
     net, other = Network([layer]), Network([layer])
@@ -94,7 +117,9 @@ COPIES = {
 @dtypes
 @pytest.mark.parametrize("way", list(COPIES))
 def test_a_copy_has_views_of_its_own_vector(way, dtype):
-    """Every way of copying keeps numbers, dtype and activations, and moves the views to the new vector."""
+    """Every way of copying keeps numbers, dtype and activations, and moves the views to
+    the new vector.
+    """
     net = network(dtype=dtype)
     twin = COPIES[way](net)
     assert holds_views(net)
@@ -114,20 +139,26 @@ def test_astype_rounds_once_and_back():
     assert holds_views(narrow)
     assert np.array_equal(narrow.parameters, net.parameters.astype("float32"))
     assert np.array_equal(narrow.astype("float64").parameters, narrow.parameters)
-    with pytest.raises(TypeError, match=sentence("Network.astype: dtype has float16, expected float32 or float64")):
+    with pytest.raises(
+        TypeError, match=sentence("Network.astype: dtype has float16, expected float32 or float64")
+    ):
         net.astype("float16")
 
 
 @pytest.mark.parametrize("name", ["layers", "parameters", "dtype", "sizes"])
 def test_what_a_network_is_made_of_cannot_be_replaced(name):
     """Layers and vector are written into, never swapped."""
-    with pytest.raises(AttributeError, match=f"property '{name}' of 'Network' object has no setter"):
+    with pytest.raises(
+        AttributeError, match=f"property '{name}' of 'Network' object has no setter"
+    ):
         setattr(network(), name, None)
 
 
 @given(st.lists(st.integers(1, 6), min_size=2, max_size=5))
 def test_an_entry_of_the_vector_knows_its_place(sizes):
-    """entry(i) is the layer, the array and the index where the vector's number i stands."""
+    """entry(i) is the layer, the array and the index where the vector's number i
+    stands.
+    """
     net = mlp(sizes)
     end = net.parameters.size
     net.parameters[:] = np.arange(end)
@@ -135,13 +166,17 @@ def test_an_entry_of_the_vector_knows_its_place(sizes):
         layer, name, index = net.entry(i)
         assert getattr(net.layers[layer - 1], name)[index] == i
     for outside in (-1, end):
-        with pytest.raises(IndexError, match=sentence(f"Network: entry has {outside}, expected 0 to {end - 1}")):
+        with pytest.raises(
+            IndexError, match=sentence(f"Network: entry has {outside}, expected 0 to {end - 1}")
+        ):
             net.entry(outside)
 
 
 def test_summary_counts_the_parameters():
     """4-5-5-3 has 4*5+5 = 25, 5*5+5 = 30 and 5*3+3 = 18 parameters, 73 in all."""
-    rows = [row.split() for row in mlp([4, 5, 5, 3], hidden=["relu", "tanh"]).summary().splitlines()]
+    rows = [
+        row.split() for row in mlp([4, 5, 5, 3], hidden=["relu", "tanh"]).summary().splitlines()
+    ]
     assert rows == [
         ["layer", "units", "activation", "parameters"],
         ["input", "4"],
@@ -171,7 +206,9 @@ def test_classify_takes_the_largest_output_the_first_of_equals():
 
 @pytest.mark.parametrize("output", ["sigmoid", "identity", "heaviside"])
 def test_classify_with_one_output_looks_at_its_sign(output):
-    """With one output the label is 1 where z > 0, which is where a sigmoid is above 1/2."""
+    """With one output the label is 1 where z > 0, which is where a sigmoid is above
+    1/2.
+    """
     net = Network([Dense([[1.0]], [0.0], output)])
     assert net.classify([[-1.0], [0.0], [-0.0], [1e-300], [1.0]]).tolist() == [0, 0, 0, 1, 1]
 
@@ -180,7 +217,9 @@ def test_classify_with_one_output_looks_at_its_sign(output):
 def test_accuracy_is_the_share_of_labels_found(width):
     """Three of four labels found are 0.75, with one output as with two."""
     W = [[1.0]] if width == 1 else [[0.0], [1.0]]
-    assert Network([Dense(W, np.zeros(width))]).accuracy([[1], [-1], [2], [-2]], [1, 0, 0, 0]) == 0.75
+    assert (
+        Network([Dense(W, np.zeros(width))]).accuracy([[1], [-1], [2], [-2]], [1, 0, 0, 0]) == 0.75
+    )
 
 
 @pytest.mark.parametrize(
@@ -200,7 +239,9 @@ def test_accuracy_refuses_what_is_no_label(labels, error, text):
 
 def test_accuracy_of_one_output_knows_two_classes():
     """One output tells 0 from 1; there is no label 2."""
-    with pytest.raises(ValueError, match=sentence("accuracy: labels has label 2 at row 0, expected 0 to 1")):
+    with pytest.raises(
+        ValueError, match=sentence("accuracy: labels has label 2 at row 0, expected 0 to 1")
+    ):
         mlp([1, 1], output="sigmoid").accuracy([[0.0]], [2])
 
 
@@ -235,7 +276,9 @@ ELSEWHERE = {
 @dtypes
 @pytest.mark.parametrize("way", list(ELSEWHERE))
 def test_nothing_depends_on_where_x_and_y_lie(way, dtype, tmp_path):
-    """The same numbers in another form or place give the same bits, forward and back, and are left as they are."""
+    """The same numbers in another form or place give the same bits, forward and back,
+    and are left as they are.
+    """
     net = mlp([50, 7, 32], hidden="tanh", output="tanh", dtype=dtype)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(40, 50)).astype(dtype), rng.normal(size=(40, 32)).astype(dtype)
@@ -250,9 +293,13 @@ def test_nothing_depends_on_where_x_and_y_lie(way, dtype, tmp_path):
 
 
 @dtypes
-@pytest.mark.parametrize("kind", [bool, "int8", "uint64", "float16", "float32", "float64", ">i4", list])
+@pytest.mark.parametrize(
+    "kind", [bool, "int8", "uint64", "float16", "float32", "float64", ">i4", list]
+)
 def test_numbers_of_any_kind_are_converted_exactly(kind, dtype):
-    """Zeros and ones of any real dtype, and those typed by hand, are the same numbers in the network's dtype."""
+    """Zeros and ones of any real dtype, and those typed by hand, are the same numbers
+    in the network's dtype.
+    """
     net = mlp([2, 4, 1], hidden="sigmoid", output="sigmoid", dtype=dtype)
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     predicted = net.predict(x.tolist() if kind is list else x.astype(kind))
@@ -271,7 +318,9 @@ def test_float64_enters_a_float32_network_rounded_once():
 
 
 def test_the_trace_is_wired():
-    """Each layer reads the activations of the one below, the first one x, and the output is the last one's."""
+    """Each layer reads the activations of the one below, the first one x, and the
+    output is the last one's.
+    """
     x = np.random.default_rng(2).normal(size=(4, 4))
     trace = network().forward(x)
     assert np.array_equal(trace[0].a_prev, x)
@@ -284,13 +333,27 @@ def test_the_trace_is_wired():
     [
         (np.ones((7, 4)), ValueError, "Dense 1 (W 5x3): input has shape (7, 4), expected (n, 3)"),
         ([1.0, 2.0, 3.0], ValueError, "Dense 1 (W 5x3): input has shape (3,), expected (n, 3)"),
-        (np.ones((0, 3)), ValueError, "Dense 1 (W 5x3): input has shape (0, 3), expected (n, 3) with at least one row"),
-        ([[1, 2, np.inf]], ValueError, "Dense 1 (W 5x3): input has inf at row 0, column 2, expected finite values"),
-        ([["a", "b", "c"]], TypeError, "Dense 1 (W 5x3): input has dtype <U1, expected real numbers"),
+        (
+            np.ones((0, 3)),
+            ValueError,
+            "Dense 1 (W 5x3): input has shape (0, 3), expected (n, 3) with at least one row",
+        ),
+        (
+            [[1, 2, np.inf]],
+            ValueError,
+            "Dense 1 (W 5x3): input has inf at row 0, column 2, expected finite values",
+        ),
+        (
+            [["a", "b", "c"]],
+            TypeError,
+            "Dense 1 (W 5x3): input has dtype <U1, expected real numbers",
+        ),
     ],
 )
 def test_input_that_does_not_fit_is_refused(x, error, text):
-    """x is a finite matrix as wide as the first layer; the sentence says what it is instead."""
+    """x is a finite matrix as wide as the first layer; the sentence says what it is
+    instead.
+    """
     with pytest.raises(error, match=sentence(text)):
         mlp([3, 5]).predict(x)
 
@@ -300,7 +363,9 @@ def test_input_that_does_not_fit_is_refused(x, error, text):
 
 @pytest.mark.parametrize("hidden", ["tanh", "sigmoid", "softmax"])
 def test_the_gradient_for_the_input_is_a_central_difference(hidden):
-    """delta^1 W^1 is dC/dx: the differences of two steps h and h/2, extrapolated, are off by less than the two are apart."""
+    """delta^1 W^1 is dC/dx: the differences of two steps h and h/2, extrapolated, are
+    off by less than the two are apart.
+    """
     rng = np.random.default_rng(3)
     net, loss = mlp([3, 4, 2], hidden=hidden, seed=4), refnet.CrossEntropy()
     x, y, h = rng.normal(size=(3, 3)), np.array([0, 1, 0]), 2.0**-7
@@ -309,7 +374,9 @@ def test_the_gradient_for_the_input_is_a_central_difference(hidden):
     assert got.shape == x.shape
 
     def difference(step):
-        return (loss.value(net.predict(x + step), y) - loss.value(net.predict(x - step), y)) / (2 * step.max())
+        return (loss.value(net.predict(x + step), y) - loss.value(net.predict(x - step), y)) / (
+            2 * step.max()
+        )
 
     for index in np.ndindex(x.shape):
         step = np.zeros_like(x)
@@ -333,8 +400,16 @@ def zeros(fan_out, fan_in, dtype="float64"):
     [
         ([], ValueError, "Network: has 0 layers, expected at least one"),
         ([Identity()], TypeError, "Network: layer 1 has type Identity, expected Dense"),
-        ([zeros(3, 2), zeros(1, 2)], ValueError, "Dense 2 (W 1x2): W has fan_in 2, expected 3, the units of layer 1"),
-        ([zeros(3, 2), zeros(1, 3, "float32")], TypeError, "Dense 2 (W 1x3): has dtype float32, expected float64 as layer 1"),
+        (
+            [zeros(3, 2), zeros(1, 2)],
+            ValueError,
+            "Dense 2 (W 1x2): W has fan_in 2, expected 3, the units of layer 1",
+        ),
+        (
+            [zeros(3, 2), zeros(1, 3, "float32")],
+            TypeError,
+            "Dense 2 (W 1x3): has dtype float32, expected float64 as layer 1",
+        ),
     ],
 )
 def test_layers_that_do_not_fit_are_refused(layers, error, text):
@@ -344,25 +419,50 @@ def test_layers_that_do_not_fit_are_refused(layers, error, text):
 
 
 def test_mlp_gives_each_layer_its_activation():
-    """`hidden` is one activation for all hidden layers, or one for each, by name or as an object."""
-    assert [type(layer.activation).__name__ for layer in mlp([2, 3, 3, 1], hidden="relu").layers] == ["ReLU", "ReLU", "Softmax"]
-    assert [layer.activation for layer in mlp([2, 3, 1], hidden=[Sigmoid()], output=Softmax()).layers] == [Sigmoid(), Softmax()]
+    """`hidden` is one activation for all hidden layers, or one for each, by name or as
+    an object.
+    """
+    assert [
+        type(layer.activation).__name__ for layer in mlp([2, 3, 3, 1], hidden="relu").layers
+    ] == ["ReLU", "ReLU", "Softmax"]
+    assert [
+        layer.activation for layer in mlp([2, 3, 1], hidden=[Sigmoid()], output=Softmax()).layers
+    ] == [Sigmoid(), Softmax()]
     assert mlp([2, 1], hidden=[]).sizes == (2, 1)
 
 
 @pytest.mark.parametrize(
     ("settings", "error", "text"),
     [
-        ({"sizes": [3]}, ValueError, "mlp: sizes has 1 entries, expected at least 2 (inputs and outputs)"),
+        (
+            {"sizes": [3]},
+            ValueError,
+            "mlp: sizes has 1 entries, expected at least 2 (inputs and outputs)",
+        ),
         ({"sizes": [3, 0, 2]}, ValueError, "mlp: sizes[1] has 0, expected an integer >= 1"),
         ({"sizes": [3, 2.0]}, TypeError, "mlp: sizes[1] has type float, expected an integer"),
         ({"sizes": [True, 2]}, TypeError, "mlp: sizes[0] has type bool, expected an integer"),
-        ({"hidden": ["relu"] * 2}, ValueError, "mlp: hidden has 2 activations, expected 1, one per hidden layer"),
-        ({"init": "xavier"}, ValueError, f"initializer: name has 'xavier', expected one of {', '.join(refnet.initializers.INITIALIZERS)}"),
+        (
+            {"hidden": ["relu"] * 2},
+            ValueError,
+            "mlp: hidden has 2 activations, expected 1, one per hidden layer",
+        ),
+        (
+            {"init": "xavier"},
+            ValueError,
+            (
+                f"initializer: name has 'xavier', expected one of "
+                f"{', '.join(refnet.initializers.INITIALIZERS)}"
+            ),
+        ),
         ({"seed": -1}, ValueError, "mlp: seed has -1, expected an integer >= 0"),
         ({"seed": None}, TypeError, "mlp: seed has type NoneType, expected an integer"),
         ({"dtype": "int64"}, TypeError, "mlp: dtype has int64, expected float32 or float64"),
-        ({"dtype": "double precision"}, TypeError, "mlp: dtype has 'double precision', expected 'float32' or 'float64'"),
+        (
+            {"dtype": "double precision"},
+            TypeError,
+            "mlp: dtype has 'double precision', expected 'float32' or 'float64'",
+        ),
     ],
 )
 def test_mlp_refuses_what_it_cannot_build(settings, error, text):
@@ -374,7 +474,10 @@ def test_mlp_refuses_what_it_cannot_build(settings, error, text):
 def test_a_trace_of_another_depth_is_refused():
     """A trace that has more or fewer layers than the network is not its own."""
     net, deeper = refnet.mlp([2, 3, 2]), refnet.mlp([2, 3, 3, 2])
-    with pytest.raises(ValueError, match=sentence("Network: trace has 3 layers, expected 2, of this network's own forward")):
+    with pytest.raises(
+        ValueError,
+        match=sentence("Network: trace has 3 layers, expected 2, of this network's own forward"),
+    ):
         net.backward(deeper.forward([[1.0, 2.0]]), "cross_entropy", [0])
 
 
@@ -382,9 +485,18 @@ def test_a_trace_of_another_depth_is_refused():
     ("make", "text"),
     [
         (lambda: refnet.mlp(3), "mlp: sizes has type int, expected a sequence of integers"),
-        (lambda: refnet.mlp([2, 3], hidden=None), "mlp: hidden has type NoneType, expected a name, an Activation, or a list of them"),
-        (lambda: refnet.Network(None), "Network: layers has type NoneType, expected a sequence of Dense"),
-        (lambda: refnet.Network(refnet.Dense([[1.0]], [0.0])), "Network: layers has type Dense, expected a sequence of Dense"),
+        (
+            lambda: refnet.mlp([2, 3], hidden=None),
+            "mlp: hidden has type NoneType, expected a name, an Activation, or a list of them",
+        ),
+        (
+            lambda: refnet.Network(None),
+            "Network: layers has type NoneType, expected a sequence of Dense",
+        ),
+        (
+            lambda: refnet.Network(refnet.Dense([[1.0]], [0.0])),
+            "Network: layers has type Dense, expected a sequence of Dense",
+        ),
     ],
 )
 def test_what_is_no_sequence_is_refused(make, text):
@@ -401,18 +513,27 @@ def test_weights_that_float32_cannot_hold_are_refused():
 
 
 def test_weights_that_have_diverged_are_copied_and_looked_at():
-    """A network whose weights are no longer finite still copies and pickles; training it is refused, naming the place."""
+    """A network whose weights are no longer finite still copies and pickles; training
+    it is refused, naming the place.
+    """
     net = refnet.mlp([2, 2])
     net.parameters[3] = np.nan
     for same in (net.copy(), copy.deepcopy(net), pickle.loads(pickle.dumps(net))):  # noqa: S301 - our own bytes
         assert same.parameters.tobytes() == net.parameters.tobytes()
         assert np.shares_memory(same.layers[0].W, same.parameters)
-    with pytest.raises(ValueError, match=sentence("fit: W of layer 1 has nan at row 1, column 1, expected finite weights to start from")):
+    with pytest.raises(
+        ValueError,
+        match=sentence(
+            "fit: W of layer 1 has nan at row 1, column 1, expected finite weights to start from"
+        ),
+    ):
         refnet.fit(net, [[1.0, 2.0]], [0], loss="cross_entropy", optimizer="sgd", epochs=1)
 
 
 def test_a_trace_of_another_width_is_refused():
-    """A trace whose layers have other widths, or that is no trace, is not the network's own."""
+    """A trace whose layers have other widths, or that is no trace, is not the network's
+    own.
+    """
     net, wider = refnet.mlp([2, 3, 2]), refnet.mlp([2, 5, 2])
     own = "expected z (n, 3), of this network's own forward"
     with pytest.raises(ValueError, match=sentence(f"Dense 1 (W 3x2): trace has z (1, 5), {own}")):
@@ -422,7 +543,9 @@ def test_a_trace_of_another_width_is_refused():
 
 
 def test_a_gradient_changed_by_hand_is_the_gradient_stepped():
-    """The flat vector is made of dW and db as they are, so that clipping them by hand is not lost."""
+    """The flat vector is made of dW and db as they are, so that clipping them by hand
+    is not lost.
+    """
     net = refnet.mlp([2, 2])
     gradients = net.loss_and_gradients([[1.0, 2.0]], [0], "cross_entropy")[1]
     gradients[0].dW[:] = 0.0
@@ -431,7 +554,9 @@ def test_a_gradient_changed_by_hand_is_the_gradient_stepped():
 
 
 def test_views_of_a_flat_vector():
-    """W and b of each layer stand in a flat vector as in `parameters`, and nothing is copied."""
+    """W and b of each layer stand in a flat vector as in `parameters`, and nothing is
+    copied.
+    """
     net = refnet.mlp([3, 5, 2], hidden="tanh")
     found = list(views(net.parameters, [layer.W.shape for layer in net.layers]))
     for (W, b), layer in zip(found, net.layers, strict=True):

@@ -1,4 +1,6 @@
-"""Schedules: each formula against another way to write it, exact where binary is, and what is refused."""
+"""Schedules: each formula against another way to write it, exact where binary is, and
+what is refused.
+"""
 
 import re
 from fractions import Fraction
@@ -20,7 +22,9 @@ def refuses(kind, sentence):
 
 
 def off_by_at_most(roundings, got, exact):
-    """Whether `got` differs from `exact` by no more than that many roundings, each by a factor of at most 1 + U."""
+    """Whether `got` differs from `exact` by no more than that many roundings, each by a
+    factor of at most 1 + U.
+    """
     return abs(Fraction(got) - exact) <= ((1 + U) ** roundings - 1) * abs(exact)
 
 
@@ -39,7 +43,9 @@ def test_step_halves_every_step_size_epochs(lr, epoch, step_size):
 
 @given(rates, epochs, st.floats(0.5, 1.5))
 def test_exponential_is_a_power(lr, epoch, gamma):
-    """ExponentialLR is lr gamma^e: pow is off by less than a last place, 2 roundings, the product by one."""
+    """ExponentialLR is lr gamma^e: pow is off by less than a last place, 2 roundings,
+    the product by one.
+    """
     exact = Fraction(lr)
     for _ in range(epoch):
         exact *= Fraction(gamma)
@@ -48,17 +54,24 @@ def test_exponential_is_a_power(lr, epoch, gamma):
 
 @given(rates, epochs, st.floats(0.0, 10.0))
 def test_inverse_time_is_a_quotient(lr, epoch, decay):
-    """InverseTimeLR is lr / (1 + decay e): product, sum and quotient round, and a fourth rounding pays for dividing by a rounded one."""
-    assert off_by_at_most(4, refnet.InverseTimeLR(decay)(lr, epoch), Fraction(lr) / (1 + Fraction(decay) * epoch))
+    """InverseTimeLR is lr / (1 + decay e): product, sum and quotient round, and a
+    fourth rounding pays for dividing by a rounded one.
+    """
+    assert off_by_at_most(
+        4, refnet.InverseTimeLR(decay)(lr, epoch), Fraction(lr) / (1 + Fraction(decay) * epoch)
+    )
 
 
 @pytest.mark.parametrize(("sixths", "quarters"), [(0, 4), (2, 3), (3, 2), (4, 1), (6, 0), (8, 1)])
 @given(rates, st.integers(1, 50), st.floats(0.0, 1e-6))
 def test_cosine_at_its_known_angles(sixths, quarters, lr, k, lr_min):
-    """CosineLR falls from lr to lr_min by (1 + cos) / 2, which is known at multiples of 60 and 90 degrees, and rises again as torch's does.
+    """CosineLR falls from lr to lr_min by (1 + cos) / 2, which is known at multiples of
+    60 and 90 degrees, and rises again as torch's does.
 
-    The angle has 3 roundings (pi, product, quotient), which reach its cosine at most undiminished; the cosine itself is within a last
-    place, 2 U. Difference, sum, product and outer sum round once each, at most lr U; halving is exact. A fifth pays for second orders.
+    The angle has 3 roundings (pi, product, quotient), which reach its cosine at most
+    undiminished; the cosine itself is within a last place, 2 U. Difference, sum,
+    product and outer sum round once each, at most lr U; halving is exact. A fifth pays
+    for second orders.
     """
     got, spread = refnet.CosineLR(6 * k, lr_min)(lr, sixths * k), Fraction(lr) - Fraction(lr_min)
     angle_off = 3 * U * Fraction(np.pi) * Fraction(sixths, 6)
@@ -66,7 +79,13 @@ def test_cosine_at_its_known_angles(sixths, quarters, lr, k, lr_min):
     assert abs(Fraction(got) - (Fraction(lr_min) + spread * Fraction(quarters, 4))) <= bound
 
 
-SCHEDULES = [refnet.ConstantLR(), refnet.StepLR(3), refnet.ExponentialLR(0.9), refnet.CosineLR(7), refnet.InverseTimeLR(0.5)]
+SCHEDULES = [
+    refnet.ConstantLR(),
+    refnet.StepLR(3),
+    refnet.ExponentialLR(0.9),
+    refnet.CosineLR(7),
+    refnet.InverseTimeLR(0.5),
+]
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
@@ -87,22 +106,68 @@ def test_later_epochs_have_less(schedule):
 
 REFUSED = [
     (lambda: refnet.StepLR(0), ValueError, "StepLR: step_size has 0, expected an integer >= 1"),
-    (lambda: refnet.StepLR(2.0), TypeError, "StepLR: step_size has type float, expected an integer"),
-    (lambda: refnet.StepLR(True), TypeError, "StepLR: step_size has type bool, expected an integer"),
-    (lambda: refnet.StepLR(2, gamma=-0.1), ValueError, "StepLR: gamma has -0.1, expected a finite number >= 0"),
-    (lambda: refnet.StepLR(2, gamma="0.1"), TypeError, "StepLR: gamma has type str, expected a number"),
-    (lambda: refnet.ExponentialLR(-1.0), ValueError, "ExponentialLR: gamma has -1.0, expected a finite number >= 0"),
-    (lambda: refnet.ExponentialLR(np.nan), ValueError, "ExponentialLR: gamma has nan, expected a finite number >= 0"),
+    (
+        lambda: refnet.StepLR(2.0),
+        TypeError,
+        "StepLR: step_size has type float, expected an integer",
+    ),
+    (
+        lambda: refnet.StepLR(True),
+        TypeError,
+        "StepLR: step_size has type bool, expected an integer",
+    ),
+    (
+        lambda: refnet.StepLR(2, gamma=-0.1),
+        ValueError,
+        "StepLR: gamma has -0.1, expected a finite number >= 0",
+    ),
+    (
+        lambda: refnet.StepLR(2, gamma="0.1"),
+        TypeError,
+        "StepLR: gamma has type str, expected a number",
+    ),
+    (
+        lambda: refnet.ExponentialLR(-1.0),
+        ValueError,
+        "ExponentialLR: gamma has -1.0, expected a finite number >= 0",
+    ),
+    (
+        lambda: refnet.ExponentialLR(np.nan),
+        ValueError,
+        "ExponentialLR: gamma has nan, expected a finite number >= 0",
+    ),
     (lambda: refnet.CosineLR(0), ValueError, "CosineLR: epochs has 0, expected an integer >= 1"),
-    (lambda: refnet.CosineLR(1.5), TypeError, "CosineLR: epochs has type float, expected an integer"),
-    (lambda: refnet.CosineLR(5, lr_min=-1), ValueError, "CosineLR: lr_min has -1, expected a finite number >= 0"),
-    (lambda: refnet.InverseTimeLR(-0.5), ValueError, "InverseTimeLR: decay has -0.5, expected a finite number >= 0"),
-    (lambda: refnet.InverseTimeLR(np.inf), ValueError, "InverseTimeLR: decay has inf, expected a finite number >= 0"),
-    (lambda: refnet.InverseTimeLR(None), TypeError, "InverseTimeLR: decay has type NoneType, expected a number"),
+    (
+        lambda: refnet.CosineLR(1.5),
+        TypeError,
+        "CosineLR: epochs has type float, expected an integer",
+    ),
+    (
+        lambda: refnet.CosineLR(5, lr_min=-1),
+        ValueError,
+        "CosineLR: lr_min has -1, expected a finite number >= 0",
+    ),
+    (
+        lambda: refnet.InverseTimeLR(-0.5),
+        ValueError,
+        "InverseTimeLR: decay has -0.5, expected a finite number >= 0",
+    ),
+    (
+        lambda: refnet.InverseTimeLR(np.inf),
+        ValueError,
+        "InverseTimeLR: decay has inf, expected a finite number >= 0",
+    ),
+    (
+        lambda: refnet.InverseTimeLR(None),
+        TypeError,
+        "InverseTimeLR: decay has type NoneType, expected a number",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("make", "kind", "sentence"), REFUSED, ids=[sentence for *_, sentence in REFUSED])
+@pytest.mark.parametrize(
+    ("make", "kind", "sentence"), REFUSED, ids=[sentence for *_, sentence in REFUSED]
+)
 def test_bad_argument_is_refused(make, kind, sentence):
     """An argument out of range is refused when the schedule is made."""
     with refuses(kind, sentence):

@@ -1,4 +1,6 @@
-"""Training: fit against a loop written by hand, bit for bit, and everything that goes on around the loop."""
+"""Training: fit against a loop written by hand, bit for bit, and everything that goes
+on around the loop.
+"""
 
 import re
 import tracemalloc
@@ -14,7 +16,11 @@ import refnet
 from refnet import checks
 
 RNG = np.random.default_rng(7)
-X, Y, LABELS = RNG.standard_normal((7, 3)), RNG.standard_normal((7, 2)), np.array([0, 1, 1, 0, 0, 1, 0])
+X, Y, LABELS = (
+    RNG.standard_normal((7, 3)),
+    RNG.standard_normal((7, 2)),
+    np.array([0, 1, 1, 0, 0, 1, 0]),
+)
 XV, YV = RNG.standard_normal((5, 3)), RNG.standard_normal((5, 2))
 
 
@@ -27,7 +33,9 @@ def network(output="identity", dtype="float64", width=2):
 
 
 def by_hand(net, x, y, loss, optimizer, epochs, batch_size, rng):
-    """The loop that fit stands for: the loss of each epoch, the weighted mean of its batches before their own updates."""
+    """The loop that fit stands for: the loss of each epoch, the weighted mean of its
+    batches before their own updates.
+    """
     losses = []
     for _ in range(epochs):
         total = 0.0
@@ -41,8 +49,13 @@ def by_hand(net, x, y, loss, optimizer, epochs, batch_size, rng):
 
 @given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 9))
 def test_each_row_is_in_one_minibatch(rows, batch_size, seed):
-    """Every row comes once; all batches are full but the last; the order is the generator's permutation, and without one the rows' own."""
-    for rng, order in ((np.random.default_rng(seed), np.random.default_rng(seed).permutation(rows)), (None, np.arange(rows))):
+    """Every row comes once; all batches are full but the last; the order is the
+    generator's permutation, and without one the rows' own.
+    """
+    for rng, order in (
+        (np.random.default_rng(seed), np.random.default_rng(seed).permutation(rows)),
+        (None, np.arange(rows)),
+    ):
         batches = [np.arange(rows)[batch] for batch in refnet.minibatches(rows, batch_size, rng)]
         assert np.concatenate(batches).tolist() == order.tolist()
         assert {len(batch) for batch in batches[:-1]} <= {batch_size}
@@ -50,7 +63,9 @@ def test_each_row_is_in_one_minibatch(rows, batch_size, seed):
 
 
 def test_no_batch_size_is_one_batch_in_order():
-    """batch_size None is one slice of all rows and draws nothing, even where a generator is given."""
+    """batch_size None is one slice of all rows and draws nothing, even where a
+    generator is given.
+    """
     rng = np.random.default_rng(0)
     assert list(refnet.minibatches(7, None, rng)) == [slice(0, 7)]
     assert rng.random() == np.random.default_rng(0).random()
@@ -59,7 +74,9 @@ def test_no_batch_size_is_one_batch_in_order():
 def test_each_epoch_has_a_permutation_of_its_own():
     """One generator goes on from epoch to epoch."""
     rng = np.random.default_rng(0)
-    first, second = (np.concatenate(list(refnet.minibatches(20, 6, rng))).tolist() for _ in range(2))
+    first, second = (
+        np.concatenate(list(refnet.minibatches(20, 6, rng))).tolist() for _ in range(2)
+    )
     assert first != second
     assert sorted(first) == sorted(second) == list(range(20))
 
@@ -73,14 +90,31 @@ CASES = {
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("batch_size", "shuffle"), [(None, True), (None, False), (1, True), (3, True), (3, False), (7, True), (100, True)])
+@pytest.mark.parametrize(
+    ("batch_size", "shuffle"),
+    [(None, True), (None, False), (1, True), (3, True), (3, False), (7, True), (100, True)],
+)
 @pytest.mark.parametrize(("output", "loss", "y"), CASES.values(), ids=CASES)
 def test_fit_is_the_loop_by_hand(output, loss, y, batch_size, shuffle, dtype):
-    """Parameters, optimizer state and the loss of every epoch have the bits of the loop written by hand."""
+    """Parameters, optimizer state and the loss of every epoch have the bits of the loop
+    written by hand.
+    """
     net, other = network(output, dtype), network(output, dtype)
     optimizer, another = refnet.Adam(lr=0.05), refnet.Adam(lr=0.05)
-    history = refnet.fit(net, X, y, loss=loss, optimizer=optimizer, epochs=4, batch_size=batch_size, shuffle=shuffle, seed=3)
-    losses = by_hand(other, X, y, loss, another, 4, batch_size, np.random.default_rng(3) if shuffle else None)
+    history = refnet.fit(
+        net,
+        X,
+        y,
+        loss=loss,
+        optimizer=optimizer,
+        epochs=4,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        seed=3,
+    )
+    losses = by_hand(
+        other, X, y, loss, another, 4, batch_size, np.random.default_rng(3) if shuffle else None
+    )
     assert net.parameters.dtype == dtype
     assert net.parameters.tobytes() == other.parameters.tobytes()
     assert history.loss == losses
@@ -92,11 +126,18 @@ def test_fit_is_the_loop_by_hand(output, loss, y, batch_size, shuffle, dtype):
 
 def train(net=None, x=X, y=Y, **settings):
     net = network() if net is None else net
-    return net, refnet.fit(net, x, y, **{"loss": "mse", "optimizer": refnet.SGD(lr=0.1, momentum=0.9), "epochs": 3, **settings})
+    return net, refnet.fit(
+        net,
+        x,
+        y,
+        **{"loss": "mse", "optimizer": refnet.SGD(lr=0.1, momentum=0.9), "epochs": 3, **settings},
+    )
 
 
 def test_last_batch_is_averaged_over_its_own_rows():
-    """Seven rows by fours in order are a step on rows 0 to 3 and a step on rows 4 to 6 alone."""
+    """Seven rows by fours in order are a step on rows 0 to 3 and a step on rows 4 to 6
+    alone.
+    """
     net, _ = train(batch_size=4, shuffle=False, epochs=1, optimizer=refnet.SGD(lr=0.1))
     other, optimizer = network(), refnet.SGD(lr=0.1)
     for rows in (slice(0, 4), slice(4, 7)):
@@ -105,8 +146,13 @@ def test_last_batch_is_averaged_over_its_own_rows():
 
 
 def test_loss_of_an_epoch_weighs_rows_not_batches():
-    """A batch of 4 counts 4/7 and one of 3 counts 3/7; at learning rate 0 both are taken from the same weights."""
-    parts = [network().loss_and_gradients(X[rows], Y[rows], "mse")[0] for rows in (slice(0, 4), slice(4, 7))]
+    """A batch of 4 counts 4/7 and one of 3 counts 3/7; at learning rate 0 both are
+    taken from the same weights.
+    """
+    parts = [
+        network().loss_and_gradients(X[rows], Y[rows], "mse")[0]
+        for rows in (slice(0, 4), slice(4, 7))
+    ]
     _, history = train(batch_size=4, shuffle=False, epochs=1, optimizer=refnet.SGD(lr=0.0))
     assert history.loss == [(parts[0] * 4 + parts[1] * 3) / 7]
     assert history.loss != [(parts[0] + parts[1]) / 2]
@@ -119,7 +165,9 @@ def test_loss_is_taken_before_the_update():
 
 
 def test_seed_makes_the_order():
-    """The same seed trains the same bits, another seed others, and batch gradient descent knows no seed."""
+    """The same seed trains the same bits, another seed others, and batch gradient
+    descent knows no seed.
+    """
     runs = [train(batch_size=2, seed=seed)[0].parameters.tobytes() for seed in (1, 1, 2)]
     assert runs[0] == runs[1] != runs[2]
     assert train(seed=1)[0].parameters.tobytes() == train(seed=2)[0].parameters.tobytes()
@@ -145,10 +193,17 @@ def test_names_and_objects_are_the_same(loss, optimizer):
 
 
 def test_validation_is_the_network_as_it_stands_after_the_epoch():
-    """Validation loss is the network's own on the held-out rows after each epoch, whatever the batches were; None without validation."""
+    """Validation loss is the network's own on the held-out rows after each epoch,
+    whatever the batches were; None without validation.
+    """
     found = []
     net = network()
-    _, history = train(net, validation=(XV, YV), batch_size=2, on_epoch=lambda _: found.append(net.loss_and_gradients(XV, YV, "mse")[0]))
+    _, history = train(
+        net,
+        validation=(XV, YV),
+        batch_size=2,
+        on_epoch=lambda _: found.append(net.loss_and_gradients(XV, YV, "mse")[0]),
+    )
     assert history.validation_loss == found
     assert history.validation_accuracy == [None] * 3
     assert train()[1].validation_loss == [None] * 3
@@ -162,8 +217,18 @@ JUDGED = {
     "one-hot values": ("sigmoid", "mse", ONE_HOT, [0, 1, 1, 0, 1]),
     "one-hot probabilities": ("sigmoid", "binary_cross_entropy", ONE_HOT, [0, 1, 1, 0, 1]),
     "0 or 1": ("sigmoid", "binary_cross_entropy", [[0], [1], [1], [0], [1]], [0, 1, 1, 0, 1]),
-    "0 or 1 of logits": ("identity", "sigmoid_cross_entropy", [[0], [1], [1], [0], [1]], [0, 1, 1, 0, 1]),
-    "two at once": ("sigmoid", "binary_cross_entropy", [[1, 1], [0, 1], [0, 1], [1, 0], [0, 1]], None),
+    "0 or 1 of logits": (
+        "identity",
+        "sigmoid_cross_entropy",
+        [[0], [1], [1], [0], [1]],
+        [0, 1, 1, 0, 1],
+    ),
+    "two at once": (
+        "sigmoid",
+        "binary_cross_entropy",
+        [[1, 1], [0, 1], [0, 1], [1, 0], [0, 1]],
+        None,
+    ),
     "soft rows": ("softmax", "cross_entropy", [[0.5, 0.5], [0, 1], [0, 1], [1, 0], [0, 1]], None),
     "soft probabilities": ("sigmoid", "binary_cross_entropy", [[0.5], [1], [1], [0], [1]], None),
     "values": ("identity", "mse", [[0.3, 1], [0, 1], [0, 1], [1, 0], [0, 1]], None),
@@ -173,29 +238,51 @@ JUDGED = {
 
 @pytest.mark.parametrize(("output", "loss", "y", "labels"), JUDGED.values(), ids=JUDGED)
 def test_validation_accuracy_where_targets_are_classes(output, loss, y, labels):
-    """Labels, one-hot rows and single probabilities of 0 or 1 have an accuracy, the network's own; other targets have none."""
+    """Labels, one-hot rows and single probabilities of 0 or 1 have an accuracy, the
+    network's own; other targets have none.
+    """
     net = network(output, width=2 if np.ndim(y) == 1 else len(y[0]))
     expected = []
     history = refnet.fit(
-        net, XV, y, loss=loss, optimizer="sgd", epochs=3, validation=(XV, y),
+        net,
+        XV,
+        y,
+        loss=loss,
+        optimizer="sgd",
+        epochs=3,
+        validation=(XV, y),
         on_epoch=lambda _: expected.append(None if labels is None else net.accuracy(XV, labels)),
     )
     assert history.validation_accuracy == expected
 
 
 def passing(**settings):
-    """Training from 0 towards 1, watched by a validation that wants 0.4: its loss falls, then rises. Also the weights after each epoch."""
+    """Training from 0 towards 1, watched by a validation that wants 0.4: its loss
+    falls, then rises. Also the weights after each epoch.
+    """
     net, weights = refnet.Network([refnet.Dense([[0.0]], [0.0])]), []
-    settings = {"optimizer": refnet.SGD(lr=0.05), "epochs": 40, "validation": ([[1.0]], [[0.4]]), **settings}
+    settings = {
+        "optimizer": refnet.SGD(lr=0.05),
+        "epochs": 40,
+        "validation": ([[1.0]], [[0.4]]),
+        **settings,
+    }
     history = refnet.fit(
-        net, [[1.0]], [[1.0]], loss="half_squared_error", on_epoch=lambda _: weights.append(net.parameters.tobytes()), **settings
+        net,
+        [[1.0]],
+        [[1.0]],
+        loss="half_squared_error",
+        on_epoch=lambda _: weights.append(net.parameters.tobytes()),
+        **settings,
     )
     return net, history, weights
 
 
 @pytest.mark.parametrize("patience", [1, 3, 100])
 def test_early_stopping_restores_the_best_weights(patience):
-    """Training ends `patience` epochs after the best validation loss, or with the last epoch, and the best weights are back bit for bit."""
+    """Training ends `patience` epochs after the best validation loss, or with the last
+    epoch, and the best weights are back bit for bit.
+    """
     stop = refnet.EarlyStopping(patience)
     net, history, weights = passing(stop=stop)
     best = int(np.argmin(passing()[1].validation_loss))
@@ -203,12 +290,18 @@ def test_early_stopping_restores_the_best_weights(patience):
     assert (stop.best_epoch, stop.best) == (best + 1, history.validation_loss[best])
     assert len(history.epochs) == min(best + 1 + patience, 40)
     assert net.parameters.tobytes() == weights[best] != weights[-1]
-    sentence = f"validation loss best at epoch {best + 1}, {patience} epochs ago" if patience < 40 else "all epochs done"
+    sentence = (
+        f"validation loss best at epoch {best + 1}, {patience} epochs ago"
+        if patience < 40
+        else "all epochs done"
+    )
     assert history.stopped == sentence
 
 
 def test_early_stopping_counts_only_falls_beyond_min_delta():
-    """With min_delta as large as the first validation loss no later one is a fall, so the first weights are the best."""
+    """With min_delta as large as the first validation loss no later one is a fall, so
+    the first weights are the best.
+    """
     stop = refnet.EarlyStopping(patience=4, min_delta=1.0)
     net, history, weights = passing(stop=stop)
     assert (stop.best_epoch, len(history.epochs)) == (1, 5)
@@ -216,19 +309,28 @@ def test_early_stopping_counts_only_falls_beyond_min_delta():
 
 
 def test_precision_stops_at_the_first_small_change():
-    """Training ends at the first epoch whose loss differs from the one before by less than the threshold, and keeps its weights."""
+    """Training ends at the first epoch whose loss differs from the one before by less
+    than the threshold, and keeps its weights.
+    """
     losses = passing()[1].loss
-    end = next(e for e, (last, now) in enumerate(pairwise(losses), start=2) if abs(now - last) < 0.01)
+    end = next(
+        e for e, (last, now) in enumerate(pairwise(losses), start=2) if abs(now - last) < 0.01
+    )
     net, history, weights = passing(stop=refnet.Precision(0.01))
     assert 2 < end < 40
     assert len(history.epochs) == end
-    assert history.stopped == f"loss changed by {abs(losses[end - 1] - losses[end - 2]):.3g}, less than 0.01"
+    assert (
+        history.stopped
+        == f"loss changed by {abs(losses[end - 1] - losses[end - 2]):.3g}, less than 0.01"
+    )
     assert net.parameters.tobytes() == weights[-1]
 
 
 @dataclass
 class Third:
-    """A stop of one's own: it ends training after the third epoch and writes down what it was told."""
+    """A stop of one's own: it ends training after the third epoch and writes down what
+    it was told.
+    """
 
     told: list = field(default_factory=list)
 
@@ -244,7 +346,9 @@ class Third:
 
 
 def test_several_stops_are_all_asked():
-    """Of several stops each is started, asked after every epoch and told of the end; all reasons are given."""
+    """Of several stops each is started, asked after every epoch and told of the end;
+    all reasons are given.
+    """
     one, two = Third(), Third()
     _, history, _ = passing(stop=[one, refnet.Precision(1e-9), two])
     assert one.told == two.told == [True, 1, 2, 3, "over"]
@@ -254,9 +358,15 @@ def test_several_stops_are_all_asked():
 
 
 @pytest.mark.parametrize("lr", [0.05, 0.0])
-@pytest.mark.parametrize("make", [lambda: refnet.EarlyStopping(2), lambda: refnet.Precision(0.01)], ids=["early stopping", "precision"])
+@pytest.mark.parametrize(
+    "make",
+    [lambda: refnet.EarlyStopping(2), lambda: refnet.Precision(0.01)],
+    ids=["early stopping", "precision"],
+)
 def test_stop_forgets_an_earlier_training(make, lr):
-    """A stop that has served once does the same for a second training as a new one, also where nothing changes from one to the next."""
+    """A stop that has served once does the same for a second training as a new one,
+    also where nothing changes from one to the next.
+    """
     used = make()
     passing(stop=used, optimizer=refnet.SGD(lr=lr))
     again, fresh = (passing(stop=stop, optimizer=refnet.SGD(lr=lr)) for stop in (used, make()))
@@ -265,7 +375,9 @@ def test_stop_forgets_an_earlier_training(make, lr):
 
 
 def test_schedule_sets_lr_and_fit_puts_it_back():
-    """Every step of an epoch has the schedule's learning rate, computed from the first one; afterwards the optimizer has its own again."""
+    """Every step of an epoch has the schedule's learning rate, computed from the first
+    one; afterwards the optimizer has its own again.
+    """
     optimizer, seen = refnet.SGD(lr=0.5), []
     settings = {"schedule": refnet.ExponentialLR(0.5), "batch_size": 3, "epochs": 3}
     _, history = train(optimizer=optimizer, on_step=lambda step: seen.append(step.lr), **settings)
@@ -275,11 +387,16 @@ def test_schedule_sets_lr_and_fit_puts_it_back():
 
 
 def test_schedule_is_what_the_steps_use():
-    """A schedule of halves trains the bits of three trainings whose learning rate is set by hand."""
+    """A schedule of halves trains the bits of three trainings whose learning rate is
+    set by hand.
+    """
     net, optimizer = network(), refnet.SGD(lr=0.5, momentum=0.9)
     for optimizer.lr in (0.5, 0.25, 0.125):
         train(net, optimizer=optimizer, epochs=1)
-    scheduled, _ = train(optimizer=refnet.SGD(lr=0.5, momentum=0.9), schedule=lambda lr, epoch: np.float64(lr / 2**epoch))
+    scheduled, _ = train(
+        optimizer=refnet.SGD(lr=0.5, momentum=0.9),
+        schedule=lambda lr, epoch: np.float64(lr / 2**epoch),
+    )
     assert net.parameters.tobytes() == scheduled.parameters.tobytes()
 
 
@@ -289,7 +406,9 @@ class Interrupted(Exception):
 
 @pytest.mark.parametrize("where", ["on_step", "on_epoch", "schedule"])
 def test_lr_is_put_back_after_an_exception(where):
-    """An exception out of a callback passes through, and the optimizer has its own learning rate again."""
+    """An exception out of a callback passes through, and the optimizer has its own
+    learning rate again.
+    """
     optimizer = refnet.SGD(lr=0.5)
 
     def interrupt(*given):
@@ -304,7 +423,9 @@ def test_lr_is_put_back_after_an_exception(where):
 
 @pytest.mark.parametrize("batch_size", [None, 1, 3])
 def test_on_step_sees_every_step(batch_size):
-    """Each step shows its numbers, rows, trace, loss and gradients, with the bits that the weights before it give; lr g moved them."""
+    """Each step shows its numbers, rows, trace, loss and gradients, with the bits that
+    the weights before it give; lr g moved them.
+    """
     net, seen = network(), []
     before = net.copy()
 
@@ -312,7 +433,10 @@ def test_on_step_sees_every_step(batch_size):
         value, gradients = before.loss_and_gradients(step.x, step.y, "mse")
         assert (step.loss, step.gradients.vector.tobytes()) == (value, gradients.vector.tobytes())
         assert step.trace.output.tobytes() == before.predict(step.x).tobytes()
-        assert net.parameters.tobytes() == (before.parameters - step.lr * step.gradients.vector).tobytes()
+        assert (
+            net.parameters.tobytes()
+            == (before.parameters - step.lr * step.gradients.vector).tobytes()
+        )
         before.parameters[:] = net.parameters
         seen.append((step.epoch, step.batch, step.x.tolist(), step.y.tolist()))
 
@@ -336,13 +460,18 @@ def test_on_epoch_sees_every_epoch():
 @pytest.mark.parametrize("chunk", [2**18, 4])
 @pytest.mark.parametrize("batch_size", [None, 3])
 def test_array_on_disk_trains_as_in_memory(tmp_path, monkeypatch, batch_size, chunk):
-    """A float64 x and y on disk train a float32 network to the bits of the arrays in memory, however small the parts they are read in."""
+    """A float64 x and y on disk train a float32 network to the bits of the arrays in
+    memory, however small the parts they are read in.
+    """
     monkeypatch.setattr(checks, "CHUNK", chunk)
     disk = []
     for name, array in (("x", X), ("y", Y)):
         disk.append(np.memmap(tmp_path / name, dtype="float64", mode="w+", shape=array.shape))
         disk[-1][:] = array
-    nets = [train(network(dtype="float32"), x, y, batch_size=batch_size, validation=(x, y)) for x, y in (disk, (X, Y))]
+    nets = [
+        train(network(dtype="float32"), x, y, batch_size=batch_size, validation=(x, y))
+        for x, y in (disk, (X, Y))
+    ]
     assert nets[0][0].parameters.tobytes() == nets[1][0].parameters.tobytes()
     assert nets[0][1] == nets[1][1]
     single = [network(dtype="float32").loss_and_gradients(x, y, "mse") for x, y in (disk, (X, Y))]
@@ -351,25 +480,41 @@ def test_array_on_disk_trains_as_in_memory(tmp_path, monkeypatch, batch_size, ch
 
 
 def test_learning_rate_without_bound_is_refused_by_name():
-    """A schedule that grows past every number is refused at that epoch, with the optimizer's own learning rate put back."""
+    """A schedule that grows past every number is refused at that epoch, with the
+    optimizer's own learning rate put back.
+    """
     net, optimizer = refnet.mlp([3, 2], output="identity"), refnet.SGD(lr=0.1)
     growing = refnet.ExponentialLR(1e200)
     with refuses(ValueError, "SGD: lr has inf, expected a finite number >= 0"):
-        refnet.fit(net, X * 0.0, LABELS, loss="softmax_cross_entropy", optimizer=optimizer, epochs=3, schedule=growing)
+        refnet.fit(
+            net,
+            X * 0.0,
+            LABELS,
+            loss="softmax_cross_entropy",
+            optimizer=optimizer,
+            epochs=3,
+            schedule=growing,
+        )
     assert optimizer.lr == 0.1
 
 
 def test_a_validation_loss_that_is_never_finite_is_said_so():
-    """Early stopping has no best epoch to speak of where no validation loss was finite."""
+    """Early stopping has no best epoch to speak of where no validation loss was
+    finite.
+    """
     net = refnet.mlp([3, 5, 2], hidden="relu", output="identity")
     settings = {"validation": (X * 1e200, Y), "stop": refnet.EarlyStopping(patience=2)}
     history = refnet.fit(net, X, Y, loss="mse", optimizer="sgd", epochs=9, **settings)
     assert history.stopped == "validation loss never finite in 2 epochs"
-    assert repr(history) == f"<History of 2 epochs, last loss {history.loss[-1]}; {history.stopped}>"
+    assert (
+        repr(history) == f"<History of 2 epochs, last loss {history.loss[-1]}; {history.stopped}>"
+    )
 
 
 def test_step_shows_where_it_started():
-    """`before` is the vector that the step started from, whatever happened since the last one."""
+    """`before` is the vector that the step started from, whatever happened since the
+    last one.
+    """
     net, started = network(), []
     settings = {"loss": "mse", "optimizer": "sgd", "epochs": 3}
 
@@ -406,14 +551,18 @@ LAYOUTS = {
     "float64": on_disk,
     "big-endian": lambda path, x: on_disk(path, x.astype(">f4")),
     "column by column": lambda path, x: on_disk(path, x.astype(np.float32), order="F"),
-    "every second row": lambda path, x: on_disk(path, np.repeat(x, 2, axis=0).astype(np.float32))[::2],
+    "every second row": lambda path, x: on_disk(path, np.repeat(x, 2, axis=0).astype(np.float32))[
+        ::2
+    ],
 }
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_array_on_disk_is_never_held_whole(tmp_path, monkeypatch, layout, shuffle):
-    """Training on a memory-mapped x takes room for one batch, the network and an index per row, and gives the same bits."""
+    """Training on a memory-mapped x takes room for one batch, the network and an index
+    per row, and gives the same bits.
+    """
     monkeypatch.setattr(checks, "CHUNK", 2**10)
     x = np.random.default_rng(0).standard_normal((ROWS, INPUTS))
     labels = np.arange(ROWS) % 2
@@ -441,7 +590,16 @@ def test_room_for_training_does_not_grow_with_rows(shuffle):
         net = refnet.mlp([20, 30, 3], output="identity")
         tracemalloc.start()
         try:
-            refnet.fit(net, x, labels, loss="softmax_cross_entropy", optimizer="adam", epochs=2, batch_size=50, shuffle=shuffle)
+            refnet.fit(
+                net,
+                x,
+                labels,
+                loss="softmax_cross_entropy",
+                optimizer="adam",
+                epochs=2,
+                batch_size=50,
+                shuffle=shuffle,
+            )
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
@@ -452,7 +610,9 @@ def test_room_for_training_does_not_grow_with_rows(shuffle):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_epochs_after_the_first_take_no_room(tmp_path, layout, optimizer):
-    """From the second epoch on it takes 64 KiB, the indices, and what a batch fetched from a disk of another layout takes."""
+    """From the second epoch on it takes 64 KiB, the indices, and what a batch fetched
+    from a disk of another layout takes.
+    """
     x = np.random.default_rng(0).standard_normal((3000, 50))
     given = LAYOUTS[layout](tmp_path / "x", x)
     lies_so = layout == "float32"
@@ -467,7 +627,12 @@ def test_epochs_after_the_first_take_no_room(tmp_path, layout, optimizer):
     tracemalloc.start()
     start = [0]
     try:
-        settings = {"loss": "softmax_cross_entropy", "epochs": 3, "batch_size": 1000, "on_epoch": between}
+        settings = {
+            "loss": "softmax_cross_entropy",
+            "epochs": 3,
+            "batch_size": 1000,
+            "on_epoch": between,
+        }
         refnet.fit(net, given, np.arange(3000) % 2, optimizer=optimizer, **settings)
     finally:
         tracemalloc.stop()
@@ -495,7 +660,9 @@ class Flat(refnet.Loss):
 
 @pytest.mark.parametrize("batch_size", [None, 3])
 def test_targets_of_ones_own_loss_keep_their_dtype(batch_size):
-    """Values (n,) are not taken for labels: the training is that of the same values in a column."""
+    """Values (n,) are not taken for labels: the training is that of the same values in
+    a column.
+    """
     net, other = network(width=1), network(width=1)
     train(net, X, Y[:, 0], loss=Flat(), batch_size=batch_size)
     train(other, X, Y[:, :1], loss="mse", batch_size=batch_size)
@@ -518,18 +685,24 @@ class Cut:
 @pytest.mark.parametrize("watch", [None, lambda step: None])
 @pytest.mark.parametrize("by", ["class", "object"])
 def test_an_optimizer_with_a_step_of_its_own_takes_it(by, watch):
-    """Watched or not: at a hundredth of a unit at most, ten epochs at learning rate 1 move no parameter by more than a tenth."""
+    """Watched or not: at a hundredth of a unit at most, ten epochs at learning rate 1
+    move no parameter by more than a tenth.
+    """
     net, start = network(), network().parameters
     optimizer = Clipped(lr=1.0) if by == "class" else refnet.SGD(lr=1.0)
     if by == "object":
-        vars(optimizer)["step"] = lambda net, gradients: refnet.SGD.step(optimizer, net, Cut(np.clip(gradients.vector, -0.01, 0.01)))
+        vars(optimizer)["step"] = lambda net, gradients: refnet.SGD.step(
+            optimizer, net, Cut(np.clip(gradients.vector, -0.01, 0.01))
+        )
     train(net, optimizer=optimizer, epochs=10, on_step=watch)
     assert 0.05 < np.abs(net.parameters - start).max() <= 0.1 * (1.0 + 100 * np.finfo(float).eps)
 
 
 @pytest.mark.parametrize("watch", [None, lambda step: None])
 def test_nobody_s_numpy_settings_change(watch):
-    """Where NumPy raises on everything, training goes on in silence, and callbacks find NumPy as it was, after an error too."""
+    """Where NumPy raises on everything, training goes on in silence, and callbacks find
+    NumPy as it was, after an error too.
+    """
     seen = []
 
     def look(_):
@@ -539,9 +712,28 @@ def test_nobody_s_numpy_settings_change(watch):
         look(None)
         x = np.full((4, 2), 1e-158)
         net = refnet.mlp([2, 2], output="identity")
-        refnet.fit(net, x, np.ones((4, 2)), loss="mse", optimizer="adam", epochs=2, on_epoch=look, on_step=watch and look)
-        with pytest.raises(FloatingPointError, match="epoch 2, batch 1: layer 1: new value of W has -inf"):
-            refnet.fit(net, x, np.ones((4, 2)), loss="mse", optimizer=refnet.SGD(lr=1e308), epochs=2, on_step=watch)
+        refnet.fit(
+            net,
+            x,
+            np.ones((4, 2)),
+            loss="mse",
+            optimizer="adam",
+            epochs=2,
+            on_epoch=look,
+            on_step=watch and look,
+        )
+        with pytest.raises(
+            FloatingPointError, match="epoch 2, batch 1: layer 1: new value of W has -inf"
+        ):
+            refnet.fit(
+                net,
+                x,
+                np.ones((4, 2)),
+                loss="mse",
+                optimizer=refnet.SGD(lr=1e308),
+                epochs=2,
+                on_step=watch,
+            )
         look(None)
     assert len(seen) == 4 + 2 * (watch is not None)
     assert all(each == seen[0] for each in seen)
@@ -560,7 +752,9 @@ class Keeping(refnet.SGD):
 
 
 def test_gradients_that_are_kept_are_a_step_s_own():
-    """What an optimizer or on_step keeps of one step is not written over by the next."""
+    """What an optimizer or on_step keeps of one step is not written over by the
+    next.
+    """
     optimizer, seen = Keeping(lr=0.1), []
     train(optimizer=optimizer, epochs=3)
     train(on_step=lambda step: seen.append(step.gradients), epochs=3)

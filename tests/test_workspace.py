@@ -1,7 +1,9 @@
-"""The fast form against the teaching form, bit for bit, signs of zero and refusals too; whose memory its arrays are.
+"""The fast form against the teaching form, bit for bit, signs of zero and refusals too;
+whose memory its arrays are.
 
-Bits are compared as bytes, which is more than np.array_equal asks. Only NaN has one form here: of two that meet in a sum IEEE 754
-leaves open which one, with its sign, comes out, and NumPy's loops choose by where the arrays lie.
+Bits are compared as bytes, which is more than np.array_equal asks. Only NaN has one
+form here: of two that meet in a sum IEEE 754 leaves open which one, with its sign,
+comes out, and NumPy's loops choose by where the arrays lie.
 """
 
 from itertools import product
@@ -30,7 +32,12 @@ PAIRS = [
 ]  # every loss with every output it can stand behind
 pairs = pytest.mark.parametrize(("loss", "output"), PAIRS)
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
-RULES = (lambda: refnet.SGD(lr=0.5, momentum=0.9, weight_decay=0.1), refnet.Adam, lambda: refnet.RMSprop(centered=True), refnet.Adagrad)
+RULES = (
+    lambda: refnet.SGD(lr=0.5, momentum=0.9, weight_decay=0.1),
+    refnet.Adam,
+    lambda: refnet.RMSprop(centered=True),
+    refnet.Adagrad,
+)
 
 
 def on_classes(loss):
@@ -38,32 +45,49 @@ def on_classes(loss):
 
 
 def targets(loss, rng, rows, columns, labels=True):
-    """Labels or distributions for a loss on classes, 0, 1 and what lies between for one on probabilities, else any numbers."""
+    """Labels or distributions for a loss on classes, 0, 1 and what lies between for one
+    on probabilities, else any numbers.
+    """
     if on_classes(loss):
         return rng.integers(0, columns, rows) if labels else rng.dirichlet(np.ones(columns), rows)
     if issubclass(LOSSES[loss], refnet.BinaryCrossEntropy | refnet.SigmoidCrossEntropy):
-        return np.where(rng.random((rows, columns)) < 0.5, rng.integers(0, 2, (rows, columns)), rng.random((rows, columns)))
+        return np.where(
+            rng.random((rows, columns)) < 0.5,
+            rng.integers(0, 2, (rows, columns)),
+            rng.random((rows, columns)),
+        )
     return rng.normal(size=(rows, columns))
 
 
 def ready(net, loss, x, y):
-    """x and y as they come from the door: in the network's dtype, row by row in memory."""
+    """x and y as they come from the door: in the network's dtype, row by row in
+    memory.
+    """
     return np.ascontiguousarray(x, net.dtype), net.check_targets(loss, y, len(x))
 
 
 def written(array):
     """Shape, dtype and bytes, with every NaN written alike."""
-    return array.shape, array.dtype, np.where(np.isnan(array), np.array(np.nan, array.dtype), array).tobytes()
+    return (
+        array.shape,
+        array.dtype,
+        np.where(np.isnan(array), np.array(np.nan, array.dtype), array).tobytes(),
+    )
 
 
 def parts(value, trace, gradients):
     """Everything that a pass computes, in bits."""
-    forward, backward = ((array for step in trace for array in step[1:]), (array for layer in gradients for array in layer))
+    forward, backward = (
+        (array for step in trace for array in step[1:]),
+        (array for layer in gradients for array in layer),
+    )
     return [written(array) for array in (np.array(value), *forward, *backward, gradients.vector)]
 
 
 def refused(compute, *given):
-    """What the call returns, and the class and sentence of its refusal, if it refuses."""
+    """What the call returns, and the class and sentence of its refusal, if it
+    refuses.
+    """
     with np.errstate(all="ignore"):
         try:
             return compute(*given), None
@@ -85,11 +109,15 @@ def fast(workspace, x, y):
 
 def bits(net, optimizer):
     """Everything that a step changes."""
-    return net.parameters.tobytes(), {name: np.asarray(value).tobytes() for name, value in optimizer.state.items()}
+    return net.parameters.tobytes(), {
+        name: np.asarray(value).tobytes() for name, value in optimizer.state.items()
+    }
 
 
 def march(net, loss, batches, make=refnet.SGD):
-    """Steps of both forms side by side from equal weights, in one workspace; the refusal of each, None where it was taken."""
+    """Steps of both forms side by side from equal weights, in one workspace; the
+    refusal of each, None where it was taken.
+    """
     other, one, two = net.copy(), make(), make()
     workspace = Workspace(other, loss, max(len(x) for x, _ in batches))
     for x, y in batches:
@@ -106,15 +134,38 @@ def march(net, loss, batches, make=refnet.SGD):
 
 # any architecture, any numbers
 
-SPECIAL = ("0.0", "-0.0", "least", "-least", "subnormal", "tiny", "eps", "1.0", "-1.0", "root", "-root", "huge", "-huge")
+SPECIAL = (
+    "0.0",
+    "-0.0",
+    "least",
+    "-least",
+    "subnormal",
+    "tiny",
+    "eps",
+    "1.0",
+    "-1.0",
+    "root",
+    "-root",
+    "huge",
+    "-huge",
+)
 
 
 def special(name, dtype):
-    """A number where formulas break: zeros, both ends of the range, and the root of the largest, whose square is the last to be finite."""
+    """A number where formulas break: zeros, both ends of the range, and the root of the
+    largest, whose square is the last to be finite.
+    """
     info, sign = np.finfo(dtype), -1.0 if name.startswith("-") else 1.0
-    known = {"least": info.smallest_subnormal, "subnormal": info.tiny / 8, "tiny": info.tiny, "eps": info.eps}
+    known = {
+        "least": info.smallest_subnormal,
+        "subnormal": info.tiny / 8,
+        "tiny": info.tiny,
+        "eps": info.eps,
+    }
     known |= {"root": np.sqrt(info.max), "huge": info.max}
-    return sign * float(known.get(name.lstrip("-"), abs(float(name)) if name[-1].isdigit() else 0.0))
+    return sign * float(
+        known.get(name.lstrip("-"), abs(float(name)) if name[-1].isdigit() else 0.0)
+    )
 
 
 def sprinkled(array, places, dtype):
@@ -126,13 +177,27 @@ def sprinkled(array, places, dtype):
 
 @st.composite
 def marches(draw):
-    """A network of one to four layers, a loss it can learn by, and batches that grow and shrink; everything with special numbers in it."""
-    dtype, (loss, output) = draw(st.sampled_from(["float32", "float64"])), draw(st.sampled_from(PAIRS))
+    """A network of one to four layers, a loss it can learn by, and batches that grow
+    and shrink; everything with special numbers in it.
+    """
+    dtype, (loss, output) = (
+        draw(st.sampled_from(["float32", "float64"])),
+        draw(st.sampled_from(PAIRS)),
+    )
     sizes = draw(st.lists(st.integers(1, 3) | st.integers(1, 40), min_size=2, max_size=5))
-    hidden = draw(st.lists(st.sampled_from(HIDDEN), min_size=len(sizes) - 2, max_size=len(sizes) - 2))
+    hidden = draw(
+        st.lists(st.sampled_from(HIDDEN), min_size=len(sizes) - 2, max_size=len(sizes) - 2)
+    )
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     places = st.lists(st.tuples(st.integers(0, 2**16), st.sampled_from(SPECIAL)), max_size=4)
-    net = refnet.mlp(sizes, hidden=hidden, output=output, init=refnet.Normal(std=draw(st.sampled_from([0.5, 5.0]))), seed=1, dtype=dtype)
+    net = refnet.mlp(
+        sizes,
+        hidden=hidden,
+        output=output,
+        init=refnet.Normal(std=draw(st.sampled_from([0.5, 5.0]))),
+        seed=1,
+        dtype=dtype,
+    )
     sprinkled(net.parameters, draw(places), dtype)
     batches = []
     for rows in draw(st.lists(st.integers(1, 2) | st.integers(1, 33), min_size=1, max_size=4)):
@@ -150,47 +215,81 @@ def marches(draw):
 
 @given(marches())
 def test_both_forms_give_the_same_bits(case):
-    """Value, z, a, delta, dW, db, vector, then parameters and state, over batches of changing size in one workspace; refusals too."""
+    """Value, z, a, delta, dW, db, vector, then parameters and state, over batches of
+    changing size in one workspace; refusals too.
+    """
     assert len(list(march(*case))) == len(case[2])
 
 
 @dtypes
 @pairs
 def test_every_activation_under_every_output_and_loss(loss, output, dtype):
-    """Each combination, on labels and on distributions, in batches of 11, 1 and 5 rows."""
+    """Each combination, on labels and on distributions, in batches of 11, 1 and 5
+    rows.
+    """
     for hidden, labels in product(HIDDEN, (True, False) if on_classes(loss) else (True,)):
         rng = np.random.default_rng(3)
-        net = refnet.mlp([7, 5, 3], hidden=hidden, output=output, init=refnet.Normal(std=0.6), dtype=dtype)
+        net = refnet.mlp(
+            [7, 5, 3], hidden=hidden, output=output, init=refnet.Normal(std=0.6), dtype=dtype
+        )
         rows = [(rng.normal(size=(n, 7)), targets(loss, rng, n, 3, labels)) for n in (11, 1, 5)]
-        assert [*march(net, LOSSES[loss](), [ready(net, LOSSES[loss](), *batch) for batch in rows])] == [None] * 3
+        assert [
+            *march(net, LOSSES[loss](), [ready(net, LOSSES[loss](), *batch) for batch in rows])
+        ] == [None] * 3
 
 
 BLOCKS_AT_ONCE = [
     *((hidden, "identity", "softmax_cross_entropy", True) for hidden in HIDDEN),
-    *(("tanh", output, loss, labels) for loss, output in PAIRS for labels in ((True, False) if on_classes(loss) else (True,))),
+    *(
+        ("tanh", output, loss, labels)
+        for loss, output in PAIRS
+        for labels in ((True, False) if on_classes(loss) else (True,))
+    ),
 ]
 
 
 @dtypes
 @pytest.mark.parametrize(("hidden", "output", "loss", "labels"), BLOCKS_AT_ONCE)
-@pytest.mark.parametrize(("width", "columns"), [(61, 67), (3, 9001)], ids=["many rows to a block", "less than a row to a block"])
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [(61, 67), (3, 9001)],
+    ids=["many rows to a block", "less than a row to a block"],
+)
 def test_arrays_of_many_blocks(hidden, output, loss, labels, width, columns, dtype):
-    """Where z, a, delta and y have several blocks and a short last one, and after a smaller batch, the bits are the same."""
+    """Where z, a, delta and y have several blocks and a short last one, and after a
+    smaller batch, the bits are the same.
+    """
     rng, few, many = np.random.default_rng(5), 2, 211 if columns < 100 else 5
-    net = refnet.mlp([4, width if many > 5 else 1, columns], hidden=hidden, output=output, init=refnet.Normal(std=0.1), dtype=dtype)
+    net = refnet.mlp(
+        [4, width if many > 5 else 1, columns],
+        hidden=hidden,
+        output=output,
+        init=refnet.Normal(std=0.1),
+        dtype=dtype,
+    )
     assert many * columns * net.dtype.itemsize > 3 * BLOCK
     assert many * columns * net.dtype.itemsize % BLOCK
     rows = [(rng.normal(size=(n, 4)), targets(loss, rng, n, columns, labels)) for n in (few, many)]
-    assert [*march(net, LOSSES[loss](), [ready(net, LOSSES[loss](), *batch) for batch in rows])] == [None] * 2
+    assert [
+        *march(net, LOSSES[loss](), [ready(net, LOSSES[loss](), *batch) for batch in rows])
+    ] == [None] * 2
 
 
 @dtypes
 @pytest.mark.parametrize("hidden", HIDDEN, ids=repr)
 def test_hidden_layers_of_many_blocks(hidden, dtype):
-    """A hidden layer wider than a block, and one of many rows, have the same bits in z, a and delta."""
+    """A hidden layer wider than a block, and one of many rows, have the same bits in z,
+    a and delta.
+    """
     rng = np.random.default_rng(6)
     for width, rows in ((5003, 3), (23, 307)):
-        net = refnet.mlp([2, width, 2], hidden=hidden, output="identity", init=refnet.Normal(std=0.1), dtype=dtype)
+        net = refnet.mlp(
+            [2, width, 2],
+            hidden=hidden,
+            output="identity",
+            init=refnet.Normal(std=0.1),
+            dtype=dtype,
+        )
         batch = ready(net, refnet.MSE(), rng.normal(size=(rows, 2)), rng.normal(size=(rows, 2)))
         assert rows * width * net.dtype.itemsize > BLOCK
         assert [*march(net, refnet.MSE(), [batch])] == [None]
@@ -212,9 +311,14 @@ class SignDescent(refnet.Optimizer):
 @dtypes
 @pytest.mark.parametrize("width", [3, 1501])
 def test_an_optimizer_of_ones_own_takes_both_kinds_of_steps(width, dtype):
-    """A rule written by somebody else runs in place, in blocks, with the bits of its formula on whole vectors."""
+    """A rule written by somebody else runs in place, in blocks, with the bits of its
+    formula on whole vectors.
+    """
     rng, net = np.random.default_rng(10), refnet.mlp([width, 4], output="identity", dtype=dtype)
-    given = [ready(net, refnet.MSE(), rng.normal(size=(5, width)), rng.normal(size=(5, 4))) for _ in range(3)]
+    given = [
+        ready(net, refnet.MSE(), rng.normal(size=(5, width)), rng.normal(size=(5, 4)))
+        for _ in range(3)
+    ]
     twin, total = net.copy(), 0.0
     for x, y in given:
         total = total + twin.loss_and_gradients(x, y, "mse")[1].vector
@@ -227,24 +331,40 @@ def test_an_optimizer_of_ones_own_takes_both_kinds_of_steps(width, dtype):
 
 
 def prepared(dtype="float64", rows=6):
-    """A workspace of 4-5-3 that has taken a step, its network, x, y and what the step returned."""
-    rng, net = np.random.default_rng(11), refnet.mlp([4, 5, 3], hidden="relu", output="identity", dtype=dtype)
-    x, y = ready(net, refnet.SoftmaxCrossEntropy(), rng.normal(size=(rows, 4)), rng.integers(0, 3, rows))
+    """A workspace of 4-5-3 that has taken a step, its network, x, y and what the step
+    returned.
+    """
+    rng, net = (
+        np.random.default_rng(11),
+        refnet.mlp([4, 5, 3], hidden="relu", output="identity", dtype=dtype),
+    )
+    x, y = ready(
+        net, refnet.SoftmaxCrossEntropy(), rng.normal(size=(rows, 4)), rng.integers(0, 3, rows)
+    )
     workspace = Workspace(net, refnet.SoftmaxCrossEntropy(), rows)
-    return SimpleNamespace(net=net, x=x, y=y, workspace=workspace, gradients=workspace.loss_and_gradients(x, y)[1])
+    return SimpleNamespace(
+        net=net, x=x, y=y, workspace=workspace, gradients=workspace.loss_and_gradients(x, y)[1]
+    )
 
 
 @dtypes
 def test_dW_and_db_are_views_in_the_order_of_the_parameters(dtype):
-    """W, b of a layer and its dW, db are views that start at the same entry of net.parameters and of gradients.vector, and cover both."""
+    """W, b of a layer and its dW, db are views that start at the same entry of
+    net.parameters and of gradients.vector, and cover both.
+    """
     made = prepared(dtype)
     vectors, start = (made.net.parameters, made.gradients.vector), 0
-    for layer, gradient, buffers in zip(made.net.layers, made.gradients, made.workspace._layers, strict=True):
+    for layer, gradient, buffers in zip(
+        made.net.layers, made.gradients, made.workspace._layers, strict=True
+    ):
         assert buffers.W is layer.W
         assert buffers.b is layer.b
         for pair in ((layer.W, gradient.dW), (layer.b, gradient.db)):
             for array, vector in zip(pair, vectors, strict=True):
-                assert array.__array_interface__["data"][0] == vector[start:].__array_interface__["data"][0]
+                assert (
+                    array.__array_interface__["data"][0]
+                    == vector[start:].__array_interface__["data"][0]
+                )
                 assert (array.dtype, array.flags.c_contiguous) == (vector.dtype, True)
             assert pair[0].shape == pair[1].shape
             start += pair[0].size
@@ -252,11 +372,18 @@ def test_dW_and_db_are_views_in_the_order_of_the_parameters(dtype):
 
 
 def test_a_step_makes_no_new_arrays():
-    """Steps write into the same arrays; each batch, also a smaller one, fills the first rows of them."""
+    """Steps write into the same arrays; each batch, also a smaller one, fills the first
+    rows of them.
+    """
     made = prepared()
     step = made.gradients.vector, *(array for layer in made.gradients for array in layer)
     again = made.workspace.loss_and_gradients(made.x, made.y)[1]
-    assert all(a is b for a, b in zip(step, (again.vector, *(array for layer in again for array in layer)), strict=True))
+    assert all(
+        a is b
+        for a, b in zip(
+            step, (again.vector, *(array for layer in again for array in layer)), strict=True
+        )
+    )
     _, fewer = made.workspace.loss_and_gradients(made.x[:2], made.y[:2])
     assert fewer.vector is made.gradients.vector
     for small, large in zip(fewer, made.gradients, strict=True):
@@ -265,11 +392,18 @@ def test_a_step_makes_no_new_arrays():
 
 
 def test_what_is_given_is_not_written():
-    """x, y and the parameters keep their bits; the workspace works on arrays that nobody may write."""
+    """x, y and the parameters keep their bits; the workspace works on arrays that
+    nobody may write.
+    """
     for loss, output in PAIRS:
         rng, net = np.random.default_rng(12), refnet.mlp([4, 5, 3], hidden="softmax", output=output)
         x, y = ready(net, LOSSES[loss](), rng.normal(size=(6, 4)), targets(loss, rng, 6, 3))
-        for array in (x, y, net.parameters, *(array for layer in net.layers for array in (layer.W, layer.b))):
+        for array in (
+            x,
+            y,
+            net.parameters,
+            *(array for layer in net.layers for array in (layer.W, layer.b)),
+        ):
             array.flags.writeable = False
         before = [array.tobytes() for array in (x, y, net.parameters)]
         Workspace(net, LOSSES[loss](), 6).loss_and_gradients(x, y)
@@ -277,7 +411,9 @@ def test_what_is_given_is_not_written():
 
 
 def test_the_trace_is_of_the_last_way_forward():
-    """trace(x) holds x itself and the live z and a: those of the step before, also when the weights have moved since."""
+    """trace(x) holds x itself and the live z and a: those of the step before, also when
+    the weights have moved since.
+    """
     made = prepared()
     expected = [array.tobytes() for step in made.net.forward(made.x) for array in step]
     made.net.parameters[:] = 0.0

@@ -1,14 +1,15 @@
 """Adam takes its moving averages as they are, though they start at zero.
 
-Re-created from EurekaLabsAI/micrograd: one list of parameters, and for each of them an m and a v.
-https://github.com/EurekaLabsAI/micrograd/pull/2
+Re-created from EurekaLabsAI/micrograd: one list of parameters, and for each of them an
+m and a v. https://github.com/EurekaLabsAI/micrograd/pull/2
 
 parity says about it:
 
-    step (update) of layers 1 and 2: theta = theta - lr m / (sqrt(v) + eps), expected m := beta1 m + (1 - beta1) d; v := beta2 v + (1 -
-    beta2) d^2; theta := theta - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps). Adam's moving averages are used as they
-    are. They start at 0 and are too small at first, v far more than m: without the correction the first steps are several times too
-    long.
+    step (update) of layers 1 and 2: theta = theta - lr m / (sqrt(v) + eps), expected
+    m := beta1 m + (1 - beta1) d; v := beta2 v + (1 - beta2) d^2;
+    theta := theta - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps). Adam's
+    moving averages are used as they are. They start at 0 and are too small at first, v
+    far more than m: without the correction the first steps are several times too long.
 """
 
 import numpy as np
@@ -30,7 +31,9 @@ class Adam:
 
 
 def gradients(W, b, x, y):
-    """Of the mean squared error of a network of tanh layers with a linear one on top."""
+    """Of the mean squared error of a network of tanh layers with a linear one on
+    top.
+    """
     hidden = np.tanh(x @ W[0].T + b[0])
     delta2 = 2 * (hidden @ W[1].T + b[1] - y) / y.size
     delta1 = delta2 @ W[1] * (1 - hidden**2)

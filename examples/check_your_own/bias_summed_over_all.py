@@ -1,14 +1,17 @@
-"""The gradient of the biases is summed without an axis, so one number comes out for all classes.
+"""The gradient of the biases is summed without an axis, so one number comes out for all
+classes.
 
-Re-created from rasbt/stat453-deep-learning-ss21: softmax regression with two inputs and three classes.
-https://github.com/rasbt/stat453-deep-learning-ss21/issues/5
+Re-created from rasbt/stat453-deep-learning-ss21: softmax regression with two inputs and
+three classes. https://github.com/rasbt/stat453-deep-learning-ss21/issues/5
 
-What softmax minus one-hot gives sums to 0 over the classes, so this number is 0 and the biases stay where they are: nothing that is shown
-can tell it from a db that is set to zero, which parity says too. It says about it:
+What softmax minus one-hot gives sums to 0 over the classes, so this number is 0 and the
+biases stay where they are: nothing that is shown can tell it from a db that is set to
+zero, which parity says too. It says about it:
 
-    BP3 (bias gradient) of layer 1: db_j = sum over samples and units of delta, expected db^l = sum over rows of delta^l. The sum for b
-    runs over the units too, so that all of them get the same number. Each bias acts on its own unit alone, so the sum is over the
-    samples only.
+    BP3 (bias gradient) of layer 1: db_j = sum over samples and units of delta, expected
+    db^l = sum over rows of delta^l. The sum for b runs over the units too, so that all
+    of them get the same number. Each bias acts on its own unit alone, so the sum is
+    over the samples only.
 """
 
 import numpy as np

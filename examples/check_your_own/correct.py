@@ -39,7 +39,15 @@ class Network:
         self.W = [W - lr * g for W, g in zip(self.W, dW, strict=True)]
         self.b = [b - lr * g for b, g in zip(self.b, db, strict=True)]
         loss = np.sum((a[-1] - y) ** 2) / (2 * len(y))
-        return {"loss": loss, "a": a[1:], "delta": delta, "dW": dW, "db": db, "W": self.W, "b": self.b}
+        return {
+            "loss": loss,
+            "a": a[1:],
+            "delta": delta,
+            "dW": dW,
+            "db": db,
+            "W": self.W,
+            "b": self.b,
+        }
 
 
 # for parity: what the network can do, and how to train it

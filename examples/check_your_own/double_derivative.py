@@ -1,12 +1,14 @@
-"""The derivative of tanh is written as a function of z, but what it is given is the output, tanh(z).
+"""The derivative of tanh is written as a function of z, but what it is given is the
+output, tanh(z).
 
-Re-created from davidrmiller/neural2d: each transfer function has its derivative beside it, and layers keep their output.
-https://github.com/davidrmiller/neural2d/issues/40
+Re-created from davidrmiller/neural2d: each transfer function has its derivative beside
+it, and layers keep their output. https://github.com/davidrmiller/neural2d/issues/40
 
 parity says about it:
 
-    BP1 (output delta) and BP2 (hidden delta) of layers 1 and 2: delta = dC/da * f'(a), expected delta^L = dC/da^L * f'(z^L). The
-    derivative is evaluated at a, though it belongs to z: the activation is applied twice. Such a derivative never vanishes at
+    BP1 (output delta) and BP2 (hidden delta) of layers 1 and 2: delta = dC/da * f'(a),
+    expected delta^L = dC/da^L * f'(z^L). The derivative is evaluated at a, though it
+    belongs to z: the activation is applied twice. Such a derivative never vanishes at
     saturation, since a stays between -1 and 1.
 """
 
@@ -59,7 +61,12 @@ def run(case):
             error = layer.back_propagate(error)
         for layer in net:
             layer.update(lr)
-        yield {"output": a, "delta": [layer.gradient for layer in net], "W": [layer.W for layer in net], "b": [layer.b for layer in net]}
+        yield {
+            "output": a,
+            "delta": [layer.gradient for layer in net],
+            "W": [layer.W for layer in net],
+            "b": [layer.b for layer in net],
+        }
 
 
 if __name__ == "__main__":

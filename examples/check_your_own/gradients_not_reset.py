@@ -1,13 +1,16 @@
-"""The arrays that hold the gradients are set to zero once, and every backward pass adds to them.
+"""The arrays that hold the gradients are set to zero once, and every backward pass adds
+to them.
 
 Re-created from oysteijo/simd_neuralnet.
 https://github.com/oysteijo/simd_neuralnet/commit/099a3c0
 
 parity says about it:
 
-    BP4 (weight gradient) and BP3 (bias gradient) of layers 1 and 2: dW = dW_previous + delta^T a_prev, expected dW^l = (delta^l)^T
-    a^(l-1). The gradients are added to those of the steps before. A gradient belongs to the weights and the batch of its own step, so
-    the store must be set to 0 before each backward pass.
+    BP4 (weight gradient) and BP3 (bias gradient) of layers 1 and 2:
+    dW = dW_previous + delta^T a_prev, expected dW^l = (delta^l)^T a^(l-1). The
+    gradients are added to those of the steps before. A gradient belongs to the weights
+    and the batch of its own step, so the store must be set to 0 before each backward
+    pass.
 """
 
 import numpy as np

@@ -1,13 +1,15 @@
 """The error goes down through the weights, and past the activation of the hidden layer.
 
-Re-created from iamtrask/Grokking-Deep-Learning: the layers are numbered, and a weight matrix has one row for each input.
+Re-created from iamtrask/Grokking-Deep-Learning: the layers are numbered, and a weight
+matrix has one row for each input.
 https://github.com/iamtrask/Grokking-Deep-Learning/issues/50
 
 parity says about it:
 
-    BP2 (hidden delta) of layer 1: delta^l = delta^(l+1) W^(l+1), expected delta^l = (delta^(l+1) W^(l+1)) * f'(z^l). The error is
-    passed down through the weights, but not through the activation. The chain rule has a factor for each function on the way: between a
-    and z that is f'(z).
+    BP2 (hidden delta) of layer 1: delta^l = delta^(l+1) W^(l+1), expected
+    delta^l = (delta^(l+1) W^(l+1)) * f'(z^l). The error is passed down through the
+    weights, but not through the activation. The chain rule has a factor for each
+    function on the way: between a and z that is f'(z).
 """
 
 import numpy as np

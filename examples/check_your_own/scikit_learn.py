@@ -1,14 +1,19 @@
-"""scikit-learn's MLPClassifier, which is right, and its MLPRegressor, whose loss and gradient do not belong together.
+"""scikit-learn's MLPClassifier, which is right, and its MLPRegressor, whose loss and
+gradient do not belong together.
 
-Both are trained by their public methods: plain SGD, one batch, no penalty. The regressor's `loss_` is half the mean squared error, over
-samples and outputs; twice as much, with a step at twice the learning rate, is the mean squared error itself. The gradient, though, is
-averaged over the samples alone. scikit-learn knows of it:
+Both are trained by their public methods: plain SGD, one batch, no penalty. The
+regressor's `loss_` is half the mean squared error, over samples and outputs; twice as
+much, with a step at twice the learning rate, is the mean squared error itself. The
+gradient, though, is averaged over the samples alone. scikit-learn knows of it:
 https://github.com/scikit-learn/scikit-learn/issues/8349
 
-parity says about `classifier` that it is right, and about `regressor`, with three outputs:
+parity says about `classifier` that it is right, and about `regressor`, with three
+outputs:
 
-    BP1 (output delta) of layer 2: delta^L = k times the right one, expected delta^L = dC/da^L * f'(z^L). The output's delta is divided
-    by the number of samples, but not by that of the outputs. The loss is a mean over both, so this is the gradient of k times the loss.
+    BP1 (output delta) of layer 2: delta^L = k times the right one, expected
+    delta^L = dC/da^L * f'(z^L). The output's delta is divided by the number of samples,
+    but not by that of the outputs. The loss is a mean over both, so this is the
+    gradient of k times the loss.
 """
 
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -21,7 +26,12 @@ PLAIN_SGD = {"activation": "tanh", "solver": "sgd", "momentum": 0, "alpha": 0, "
 def train(kind, case, scale=1, **data):
     W, b = case.W, case.b
     for x, y, lr in case.steps:
-        net = kind(hidden_layer_sizes=case.sizes[1:-1], learning_rate_init=scale * lr, batch_size=len(x), **PLAIN_SGD)
+        net = kind(
+            hidden_layer_sizes=case.sizes[1:-1],
+            learning_rate_init=scale * lr,
+            batch_size=len(x),
+            **PLAIN_SGD,
+        )
         net.partial_fit(x, y, **data)  # makes the arrays, in which ours then take their places
         net.coefs_, net.intercepts_ = [array.copy() for array in W], [array.copy() for array in b]
         net.partial_fit(x, y, **data)

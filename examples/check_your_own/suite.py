@@ -1,4 +1,7 @@
-"""parity in a test suite: one test of everything, or one for each task. To see them pass: python suite.py"""
+"""parity in a test suite: one test of everything, or one for each task.
+
+To see them pass: python suite.py
+"""
 
 import pytest
 from correct import run

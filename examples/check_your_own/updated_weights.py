@@ -1,13 +1,15 @@
-"""Each layer's weights are changed as soon as their gradient is known, before the layer below has read them.
+"""Each layer's weights are changed as soon as their gradient is known, before the layer
+below has read them.
 
-Re-created from Bot-Academy/NeuralNetworkFromScratch: one function takes one step, and each sample is a column.
-https://github.com/Bot-Academy/NeuralNetworkFromScratch/pull/3
+Re-created from Bot-Academy/NeuralNetworkFromScratch: one function takes one step, and
+each sample is a column. https://github.com/Bot-Academy/NeuralNetworkFromScratch/pull/3
 
 parity says about it:
 
-    BP2 (hidden delta) of layer 1: delta^l = delta^(l+1) W_new^(l+1) * f'(z), expected delta^l = (delta^(l+1) W^(l+1)) * f'(z^l). The
-    delta goes down through weights that this step has already changed. The gradient is taken at the weights that made the prediction:
-    all deltas come first, then the updates.
+    BP2 (hidden delta) of layer 1: delta^l = delta^(l+1) W_new^(l+1) * f'(z), expected
+    delta^l = (delta^(l+1) W^(l+1)) * f'(z^l). The delta goes down through weights that
+    this step has already changed. The gradient is taken at the weights that made the
+    prediction: all deltas come first, then the updates.
 """
 
 import numpy as np

@@ -1,4 +1,5 @@
-"""One training step told in numbers: equation by equation, in plain text, Markdown and LaTeX.
+"""One training step told in numbers: equation by equation, in plain text, Markdown and
+LaTeX.
 
     parts          what an explanation is made of            figures        how a number is shown
     formulas       numbers in the place of letters           telling        the story of a step
@@ -29,7 +30,9 @@ from refnet.network import Network
 
 @dataclass(frozen=True)
 class Explanation:
-    """A training step told in numbers: `print` it, or write it as `markdown()` or `latex()`. All three say the same."""
+    """A training step told in numbers: `print` it, or write it as `markdown()` or
+    `latex()`. All three say the same.
+    """
 
     title: str
     sections: tuple[Section, ...]
@@ -38,11 +41,15 @@ class Explanation:
         return plain(self.title, self.sections)
 
     def markdown(self) -> str:
-        """With formulas between double dollar signs, as GitHub and Jupyter render them."""
+        """With formulas between double dollar signs, as GitHub and Jupyter render
+        them.
+        """
         return formatted(self.title, self.sections, MARKDOWN)
 
     def latex(self) -> str:
-        """A fragment for a document with amsmath; its blocks may be long, so it likes `\\\\allowdisplaybreaks`."""
+        """A fragment for a document with amsmath; its blocks may be long, so it likes
+        `\\\\allowdisplaybreaks`.
+        """
         return formatted(self.title, self.sections, LATEX)
 
 
@@ -55,27 +62,34 @@ def explain(
     weight: Sequence[int] | NDArray[np.integer] | None = None,
     digits: int = 4,
 ) -> Explanation:
-    """One step of gradient descent, theta := theta - lr dC/dtheta, told equation by equation with its numbers; `net` stays as it is.
+    """One step of gradient descent, theta := theta - lr dC/dtheta, told equation by
+    equation with its numbers; `net` stays as it is.
 
-    Of a batch, the first row is put into the formulas and all rows are shown; BP3 and BP4 are sums over rows. An equation is put into
-    numbers where it takes at most 64 of them in a layer of at most 8 units, an array is shown where it has at most 64 entries in 8 columns;
-    of larger ones shape, Euclidean norm and range are told. Numbers are computed in full and shown with `digits` significant digits,
-    just below 1 with so many that 1 - a has them too; what leaves the range of floats is told as inf.
+    Of a batch, the first row is put into the formulas and all rows are shown; BP3 and
+    BP4 are sums over rows. An equation is put into numbers where it takes at most 64 of
+    them in a layer of at most 8 units, an array is shown where it has at most 64
+    entries in 8 columns; of larger ones shape, Euclidean norm and range are told.
+    Numbers are computed in full and shown with `digits` significant digits, just below
+    1 with so many that 1 - a has them too; what leaves the range of floats is told as
+    inf.
 
-    `weight` is (layer, row, column) for an entry of W, or (layer, row) for one of b: the layer from 1 on, row and column from 0 on as in
-    `dW[row, column]`. Its derivative is then written as the sum over all paths from C down to it: every path where there are at most 12,
-    else the 5 largest and the sum of the others.
+    `weight` is (layer, row, column) for an entry of W, or (layer, row) for one of b:
+    the layer from 1 on, row and column from 0 on as in `dW[row, column]`. Its
+    derivative is then written as the sum over all paths from C down to it: every path
+    where there are at most 12, else the 5 largest and the sum of the others.
 
     Shapes: x (n, fan_in); y as the loss wants it.
     Torch: none; torch.optim.SGD(lr=lr) takes the same step.
     Source: Nielsen, Neural Networks and Deep Learning, chapter 2.
-    Errors: ValueError or TypeError for unusable input, lr < 0, digits < 1, or a weight that is not there; FloatingPointError where the step
-        would leave a parameter that is not finite.
+    Errors: ValueError or TypeError for unusable input, lr < 0, digits < 1, or a weight
+        that is not there; FloatingPointError where the step would leave a parameter
+        that is not finite.
     """
     digits = integer("explain", "digits", digits, low=1)
     followed = None if weight is None else _weight(net, weight)
     story = Story(computed(net, x, y, loss, number("explain", "lr", lr, low=0.0)), digits)
-    with np.errstate(over="ignore", invalid="ignore"):  # a norm or a product that leaves the range is told as inf
+    # a norm or a product that leaves the range is told as inf
+    with np.errstate(over="ignore", invalid="ignore"):
         sections = tuple(story.sections([weight_section(story, followed)] if followed else []))
     return Explanation(f"One training step of a {'-'.join(map(str, net.sizes))} network", sections)
 
@@ -83,7 +97,8 @@ def explain(
 def computed(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: float) -> Step:
     """The step, taken by a copy."""
     loss = net.trainable_with(loss)
-    with np.errstate(over="ignore", invalid="ignore"):  # a parameter out of range is refused, a cost told as inf
+    # a parameter out of range is refused, a cost told as inf
+    with np.errstate(over="ignore", invalid="ignore"):
         trace = net.forward(x)
         rows = trace[0].a_prev
         gradients = net.backward(trace, loss, y)
@@ -92,18 +107,40 @@ def computed(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: flo
         after = net.copy()
         after.parameters[:] -= gradients.vector * lr
         refuse_nonfinite("new value", after.parameters, net.entry)
-        cost, cost_after = (loss.value(output, targets) for output in (trace.output, after.forward(rows).output))
-        return Step(net, rows, targets, loss, lr, trace, gradients, loss.gradient(trace.output, targets), cost, after, cost_after)
+        cost, cost_after = (
+            loss.value(output, targets) for output in (trace.output, after.forward(rows).output)
+        )
+        return Step(
+            net,
+            rows,
+            targets,
+            loss,
+            lr,
+            trace,
+            gradients,
+            loss.gradient(trace.output, targets),
+            cost,
+            after,
+            cost_after,
+        )
 
 
 def _weight(net: Network, given: Any) -> Weight:
     """The layer, row and column, where they name a weight or a bias of the network."""
     given = given.tolist() if isinstance(given, np.ndarray) else given
     if isinstance(given, str) or not isinstance(given, Sequence):
-        raise TypeError(f"explain: weight has type {type(given).__name__}, expected (layer, row, column), or (layer, row) for a bias")
+        raise TypeError(
+            f"explain: weight has type {type(given).__name__}, expected (layer, row, column), or "
+            f"(layer, row) for a bias"
+        )
     if len(given) not in (2, 3):
-        raise ValueError(f"explain: weight has {len(given)} entries, expected (layer, row, column), or (layer, row) for a bias")
-    layer, row, *column = (integer("explain", f"weight[{i}]", entry, low=0) for i, entry in enumerate(given))
+        raise ValueError(
+            f"explain: weight has {len(given)} entries, expected (layer, row, column), or "
+            f"(layer, row) for a bias"
+        )
+    layer, row, *column = (
+        integer("explain", f"weight[{i}]", entry, low=0) for i, entry in enumerate(given)
+    )
     place = (layer, row, *column)
     _within(place, "layer", layer, 1, len(net.layers))
     _within(place, "row", row, 0, net.sizes[layer] - 1)

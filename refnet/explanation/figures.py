@@ -7,7 +7,9 @@ EXACT = 17  # with so many significant digits a float64 is read back as it is
 
 
 def shown(value: float, digits: int) -> str:
-    """`value` with that many significant digits, and just below 1 with so many that 1 - a has them too; 1 is said only of 1."""
+    """`value` with that many significant digits, and just below 1 with so many that
+    1 - a has them too; 1 is said only of 1.
+    """
     gap = 1.0 - abs(value)
     if 0.0 < gap < 0.1:
         digits = max(digits, min(EXACT, digits - 1 - floor(log10(gap))))
@@ -20,10 +22,17 @@ def shown(value: float, digits: int) -> str:
 
 def product(*factors: str) -> str:
     """The factors with * between them, negative ones after the first in brackets."""
-    return "*".join([factors[0], *(f"({factor})" if factor.startswith("-") else factor for factor in factors[1:])])
+    return "*".join(
+        [
+            factors[0],
+            *(f"({factor})" if factor.startswith("-") else factor for factor in factors[1:]),
+        ]
+    )
 
 
 def total(terms: Iterable[str]) -> str:
     """The terms with + between them, or - where one starts with a minus."""
     first, *others = terms
-    return first + "".join(f" - {term[1:]}" if term.startswith("-") else f" + {term}" for term in others)
+    return first + "".join(
+        f" - {term[1:]}" if term.startswith("-") else f" + {term}" for term in others
+    )

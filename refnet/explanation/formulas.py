@@ -1,7 +1,8 @@
 """The formulas that docstrings state, and numbers in the place of their letters.
 
-Nobody writes them a second time: they are read from the first paragraph of the docstring of an activation or a loss, such as
-"f(z) = tanh(z), f' = 1 - a^2." Where one cannot be read, nothing is stated and nothing is substituted.
+Nobody writes them a second time: they are read from the first paragraph of the
+docstring of an activation or a loss, such as "f(z) = tanh(z), f' = 1 - a^2." Where one
+cannot be read, nothing is stated and nothing is substituted.
 """
 
 import inspect
@@ -20,9 +21,18 @@ _CLAUSE = re.compile(r"[;:] |\.$|, (?=f'|dC/d|along|from|with|so )")
 
 
 def clause(thing: object, start: str) -> str:
-    """The formula that starts so in the first paragraph of the docstring, such as "f'" in "f(z) = tanh(z), f' = 1 - a^2."; else ""."""
+    """The formula that starts so in the first paragraph of the docstring, such as "f'"
+    in "f(z) = tanh(z), f' = 1 - a^2."; else "".
+    """
     opening = " ".join(_docstring(thing).partition("\n\n")[0].split())
-    return next((part for part in _CLAUSE.split(opening) if re.match(rf"{re.escape(start)}(_j|\(z\))?\S* = ", part)), "")
+    return next(
+        (
+            part
+            for part in _CLAUSE.split(opening)
+            if re.match(rf"{re.escape(start)}(_j|\(z\))?\S* = ", part)
+        ),
+        "",
+    )
 
 
 def source(thing: object) -> str:
@@ -37,12 +47,18 @@ def _docstring(thing: object) -> str:
 
 
 def right_side(formula: str, z: float = 0.0, terms: int = 0) -> str:
-    """What stands right of "=": the branch that holds for z, and a "sum over i" written out."""
+    """What stands right of "=": the branch that holds for z, and a "sum over i" written
+    out.
+    """
     right = formula.partition(" = ")[2]
     branches = re.fullmatch(r"(.+) for z > 0, else (.+)", right)
     if branches:
         right = branches[1] if z > 0.0 else branches[2]
-    return re.sub(r"sum over i of ((?:\w|/|\([^()]*\)| )+)", lambda found: _written_out(found[1], terms), right)
+    return re.sub(
+        r"sum over i of ((?:\w|/|\([^()]*\)| )+)",
+        lambda found: _written_out(found[1], terms),
+        right,
+    )
 
 
 def _written_out(term: str, terms: int) -> str:
@@ -50,7 +66,8 @@ def _written_out(term: str, terms: int) -> str:
 
 
 def substituted(formula: str, values: Mapping[str, str]) -> str:
-    """The formula with its letters replaced by `values` and its products written with *; "" where a letter has no value.
+    """The formula with its letters replaced by `values` and its products written with
+    *; "" where a letter has no value.
 
     >>> substituted("a (1 - a)", {"a": "0.25"})
     '0.25*(1 - 0.25)'
@@ -76,7 +93,9 @@ def substituted(formula: str, values: Mapping[str, str]) -> str:
 
 
 class _Writer:
-    """Formula text as it grows; it knows whether it ends in something that can be multiplied."""
+    """Formula text as it grows; it knows whether it ends in something that can be
+    multiplied.
+    """
 
     def __init__(self) -> None:
         self.text = ""
@@ -93,15 +112,23 @@ class _Writer:
         self._ended, self._waiting = False, True
 
     def operand(self, value: str, power: bool = False) -> None:
-        """A number, in brackets where a sign before it or a power after it would read otherwise."""
+        """A number, in brackets where a sign before it or a power after it would read
+        otherwise.
+        """
         self._start()
-        exposed = value.startswith("-") and self.text[-1:] not in ("", "(", "|") and not self.text.endswith(", ")
+        exposed = (
+            value.startswith("-")
+            and self.text[-1:] not in ("", "(", "|")
+            and not self.text.endswith(", ")
+        )
         brackets = self._waiting or exposed or (power and not value.replace(".", "").isdigit())
         self.text += f"({value})" if brackets else value
         self._ended, self._waiting = True, False
 
     def sign(self, mark: str) -> None:
-        """Anything else: an operator, with spaces where it adds or subtracts, a bracket, a bar."""
+        """Anything else: an operator, with spaces where it adds or subtracts, a
+        bracket, a bar.
+        """
         closes = mark == ")" or (mark == "|" and self._bar)
         if mark == "|":
             self._bar = not self._bar
@@ -139,11 +166,17 @@ def applied_by(loss: Loss) -> Activation | None:
 
 
 def readable(formula: str) -> str:
-    """The formula with p and q for the probabilities that a loss on logits makes itself."""
+    """The formula with p and q for the probabilities that a loss on logits makes
+    itself.
+    """
     return re.sub(r"(softmax|sigmoid)\((-?)z\)", lambda found: "q" if found[2] else "p", formula)
 
 
 def stated(thing: Activation | Loss, start: str) -> Formula:
-    """The formula that the docstring of an activation or a loss states, with its source."""
+    """The formula that the docstring of an activation or a loss states, with its
+    source.
+    """
     kind = type(thing)
-    return Formula(clause(kind, start), f"{kind.__name__}; {source(kind)}" if source(kind) else kind.__name__)
+    return Formula(
+        clause(kind, start), f"{kind.__name__}; {source(kind)}" if source(kind) else kind.__name__
+    )

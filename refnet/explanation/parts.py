@@ -1,6 +1,9 @@
-"""What an explanation is made of, as data: sections of parts. A part knows what it says, not how it looks.
+"""What an explanation is made of, as data: sections of parts.
 
-Formulas and symbols are strings in one plain notation: z^2_1 is unit 1 of layer 2, dC/da^2_1 a partial derivative, * a product.
+A part knows what it says, not how it looks.
+
+Formulas and symbols are strings in one plain notation: z^2_1 is unit 1 of layer 2,
+dC/da^2_1 a partial derivative, * a product.
 """
 
 from dataclasses import dataclass
@@ -8,14 +11,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Words:
-    """A sentence or two; notation stands between dollar signs, code between backticks."""
+    """A sentence or two; notation stands between dollar signs, code between
+    backticks.
+    """
 
     text: str
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A general formula with its source, in LaTeX too where that is not made from the plain one."""
+    """A general formula with its source, in LaTeX too where that is not made from the
+    plain one.
+    """
 
     plain: str
     source: str
@@ -24,7 +31,10 @@ class Formula:
 
 @dataclass(frozen=True)
 class Line:
-    """One number told: symbol = chain of symbols = the same with numbers = result. The two in the middle may be missing."""
+    """One number told: symbol = chain of symbols = the same with numbers = result.
+
+    The two in the middle may be missing.
+    """
 
     symbol: str
     substitution: str
@@ -35,7 +45,9 @@ class Line:
     @property
     def sides(self) -> tuple[str, ...]:
         """What is equal to the symbol, each side once."""
-        return tuple(dict.fromkeys(side for side in (self.chain, self.substitution, self.result) if side))
+        return tuple(
+            dict.fromkeys(side for side in (self.chain, self.substitution, self.result) if side)
+        )
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,9 @@ class Grid:
 
 @dataclass(frozen=True)
 class Summary:
-    """An array too large to be shown: how its shape comes about, its shape, Euclidean norm, and smallest and largest entry."""
+    """An array too large to be shown: how its shape comes about, its shape, Euclidean
+    norm, and smallest and largest entry.
+    """
 
     symbol: str
     shapes: str
@@ -77,7 +91,9 @@ def beyond(part: Part) -> bool:
 
 @dataclass(frozen=True)
 class Section:
-    """One equation at one layer, or another step of the story: its formulas, and what they come to here."""
+    """One equation at one layer, or another step of the story: its formulas, and what
+    they come to here.
+    """
 
     title: str
     parts: tuple[Part, ...]

@@ -1,4 +1,6 @@
-"""The story of one training step: a section for each equation at each layer, in the order of computation."""
+"""The story of one training step: a section for each equation at each layer, in the
+order of computation.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,28 +14,54 @@ from refnet.activations import Activation, Elementwise
 from refnet.checks import Array
 from refnet.equations import EQUATIONS
 from refnet.explanation.figures import product, shown, total
-from refnet.explanation.formulas import applied_by, arguments, clause, named, numbers_of, readable, right_side, stated, substituted
+from refnet.explanation.formulas import (
+    applied_by,
+    arguments,
+    clause,
+    named,
+    numbers_of,
+    readable,
+    right_side,
+    stated,
+    substituted,
+)
 from refnet.explanation.parts import Formula, Grid, Line, Part, Section, Summary, Words, beyond
 from refnet.losses import LOG_FLOOR, Loss, one_hot
 from refnet.network import Gradients, Network, Trace
 
-NUMBERS = 64  # an equation that takes more of them in a layer is not substituted, an array that has more is not shown
+# an equation that takes more of them in a layer is not substituted, an array that has
+# more is not shown
+NUMBERS = 64
 COLUMNS = 8  # nor in a layer that has more units
 SUBSCRIPTS = (
-    "Subscripts count from 1: $W^1_2,3$ is the weight to unit 2 of layer 1 from input 3, which is `net.layers[0].W[1, 2]`. "
+    "Subscripts count from 1: $W^1_2,3$ is the weight to unit 2 of layer 1 from input 3, which "
+    "is `net.layers[0].W[1, 2]`. "
     "$a^0$ is x, $delta$ is $dC/dz$, $dW$ is $dC/dW$, and $db$ is $dC/db$."
 )
 LARGE = (
-    f"An equation is put into numbers where it takes at most {NUMBERS} of them in a layer of at most {COLUMNS} units, and an array is "
-    f"shown where it has at most {NUMBERS} entries in {COLUMNS} columns. Of the others shape, Euclidean norm and range are told."
+    f"An equation is put into numbers where it takes at most {NUMBERS} of them in a layer of at "
+    f"most {COLUMNS} units, and an array is "
+    f"shown where it has at most {NUMBERS} entries in {COLUMNS} columns. Of the others shape, "
+    f"Euclidean norm and range are told."
 )
-BEYOND = "Some numbers leave the range of floats: inf stands for one that is too large, nan for one that cannot be told from such."
-SATURATED = "Where an output has been rounded to 0 or 1, the formula may read 0/0, which counts as 0."
-SHIFTED = "A calculator may fail at such an exp; the largest $z$ of the row is subtracted first, which leaves the quotient as it is."
-THROUGH = Formula("dC/da^l = delta^(l+1) W^(l+1)", "the first half of BP2: the chain rule through $z^(l+1)$")
+BEYOND = (
+    "Some numbers leave the range of floats: inf stands for one that is too large, nan for one "
+    "that cannot be told from such."
+)
+SATURATED = (
+    "Where an output has been rounded to 0 or 1, the formula may read 0/0, which counts as 0."
+)
+SHIFTED = (
+    "A calculator may fail at such an exp; the largest $z$ of the row is subtracted first, which "
+    "leaves the quotient as it is."
+)
+THROUGH = Formula(
+    "dC/da^l = delta^(l+1) W^(l+1)", "the first half of BP2: the chain rule through $z^(l+1)$"
+)
 DESCENT = Formula(
     "theta := theta - lr dC/dtheta",
-    "SGD without momentum, whose u is $lr dC/dtheta$ without a state; Nielsen, Neural Networks and Deep Learning, chapter 1, "
+    "SGD without momentum, whose u is $lr dC/dtheta$ without a state; Nielsen, Neural Networks "
+    "and Deep Learning, chapter 1, "
     "equations 16 and 17",
 )
 
@@ -55,7 +83,9 @@ class Step(NamedTuple):
 
 
 class Story:
-    """The sections about one step; every number is written with `digits` significant digits."""
+    """The sections about one step; every number is written with `digits` significant
+    digits.
+    """
 
     def __init__(self, step: Step, digits: int) -> None:
         self.step = step
@@ -96,31 +126,58 @@ class Story:
         return Line(symbol, substitution, self.show(value), relation=relation)
 
     def array(self, symbol: str, values: Array, shapes: str = "") -> Part:
-        """The entries where there is room for them, else their shape, norm and range."""
+        """The entries where there is room for them, else their shape, norm and
+        range.
+        """
         table = values if values.ndim == 2 else values[None, :]
         if table.size <= NUMBERS and table.shape[1] <= COLUMNS:
             return Grid(symbol, tuple(tuple(self.show(v) for v in row) for row in table))
         norm = float(np.linalg.norm(table.astype(np.float64)))
-        return Summary(symbol, shapes, str(values.shape), self.show(norm), self.show(table.min()), self.show(table.max()))
+        return Summary(
+            symbol,
+            shapes,
+            str(values.shape),
+            self.show(norm),
+            self.show(table.min()),
+            self.show(table.max()),
+        )
 
     def few(self, numbers: int, layer: int) -> bool:
-        """The rule of what is substituted: at most 64 numbers, in a layer of at most 8 units."""
+        """The rule of what is substituted: at most 64 numbers, in a layer of at most 8
+        units.
+        """
         return numbers <= NUMBERS and self.step.net.sizes[layer] <= COLUMNS
 
-    def told(self, layer: int, lines: Iterable[Part], numbers: int, arrays: Sequence[Part]) -> tuple[Part, ...]:
-        """The first row substituted where it is few numbers, and all rows as arrays where there are several or it is not."""
+    def told(
+        self, layer: int, lines: Iterable[Part], numbers: int, arrays: Sequence[Part]
+    ) -> tuple[Part, ...]:
+        """The first row substituted where it is few numbers, and all rows as arrays
+        where there are several or it is not.
+        """
         if not self.few(numbers, layer):
             return tuple(arrays)
         if self.rows == 1:
             return tuple(lines)
-        return (Words(f"Row 1 of the batch, in numbers; then all {self.rows} rows, one below the other."), *lines, *arrays)
+        return (
+            Words(
+                f"Row 1 of the batch, in numbers; then all {self.rows} rows, one below the other."
+            ),
+            *lines,
+            *arrays,
+        )
 
     def section(self, label: str, layer: int, parts: Iterable[Part], *formulas: Formula) -> Section:
         """The section of an equation, its own formula first."""
         equation = EQUATIONS[label]
         title = f"{label}: {equation.name}{f', layer {layer}' if layer else ''}"
         first = Formula(equation.formula, equation.source, equation.latex)
-        return Section(title, tuple(parts), (first, *(formula for formula in formulas if formula.plain)), label, layer)
+        return Section(
+            title,
+            tuple(parts),
+            (first, *(formula for formula in formulas if formula.plain)),
+            label,
+            layer,
+        )
 
     # The sections
 
@@ -129,18 +186,31 @@ class Story:
         step = self.step
         sizes = "-".join(map(str, step.net.sizes))
         first = (
-            f"A {sizes} network in {step.net.dtype}, a batch of n = {self.rows} row{'s' * (self.rows > 1)}, the loss {step.loss!r}, and "
+            f"A {sizes} network in {step.net.dtype}, a batch of n = {self.rows} "
+            f"row{'s' * (self.rows > 1)}, the loss {step.loss!r}, and "
             f"gradient descent with lr = {self.show(step.lr)}."
         )
         rounded = (
-            f"Everything is computed in full and shown with {self.digits} significant digits, just below 1 with so many that 1 - a "
-            f"has them too. A sum of shown numbers may be off in its last digit, and in all digits where its terms cancel. {SUBSCRIPTS}"
+            f"Everything is computed in full and shown with {self.digits} significant digits, "
+            f"just below 1 with so many that 1 - a "
+            f"has them too. A sum of shown numbers may be off in its last digit, and in all "
+            f"digits where its terms cancel. {SUBSCRIPTS}"
         )
         parts: list[Part] = [self.array("x", step.x), *self.given_targets()]
         for l, layer in enumerate(step.net.layers, start=1):
-            units = f"{layer.fan_in} input{'s' * (layer.fan_in > 1)}, {layer.fan_out} unit{'s' * (layer.fan_out > 1)}"
-            parts += [Words(f"Layer {l}: {units}, {named(layer.activation)}"), self.array(f"W^{l}", layer.W), self.array(f"b^{l}", layer.b)]
-        large, far = any(isinstance(part, Summary) for part in (*parts, *told)), any(map(beyond, (*parts, *told)))
+            units = (
+                f"{layer.fan_in} input{'s' * (layer.fan_in > 1)}, {layer.fan_out} "
+                f"unit{'s' * (layer.fan_out > 1)}"
+            )
+            parts += [
+                Words(f"Layer {l}: {units}, {named(layer.activation)}"),
+                self.array(f"W^{l}", layer.W),
+                self.array(f"b^{l}", layer.b),
+            ]
+        large, far = (
+            any(isinstance(part, Summary) for part in (*parts, *told)),
+            any(map(beyond, (*parts, *told))),
+        )
         words = [first, rounded, *[LARGE] * large, *[BEYOND] * far]
         return Section("Given", (*map(Words, words), *parts))
 
@@ -158,12 +228,18 @@ class Story:
         """z: a sum of products and the bias."""
         layer, trace = self.step.net.layers[l - 1], self.step.trace[l - 1]
         lines = (
-            self.line(f"z^{l}_{j + 1}", total([*self.products(trace.a_prev[0], layer.W[j]), self.show(layer.b[j])]), trace.z[0, j])
+            self.line(
+                f"z^{l}_{j + 1}",
+                total([*self.products(trace.a_prev[0], layer.W[j]), self.show(layer.b[j])]),
+                trace.z[0, j],
+            )
             for j in range(layer.fan_out)
         )
         shapes = f"{trace.a_prev.shape} {layer.W.shape}^T + {layer.b.shape}"
         numbers = 2 * layer.W.size + layer.b.size
-        return self.section("z", l, self.told(l, lines, numbers, [self.array(f"z^{l}", trace.z, shapes)]))
+        return self.section(
+            "z", l, self.told(l, lines, numbers, [self.array(f"z^{l}", trace.z, shapes)])
+        )
 
     def activation(self, l: int) -> Section:
         """a: f of each z."""
@@ -179,17 +255,38 @@ class Story:
         formulas = [stated(self.step.loss, "C")]
         if inner:
             name, p = f"{inner.name}(z^{self.depth})", inner.value(z)
-            parts += self.told(self.depth, self.values(inner, z, p, f"{name}_{{}}"), arguments(inner, z), [self.array(name, p)])
+            parts += self.told(
+                self.depth,
+                self.values(inner, z, p, f"{name}_{{}}"),
+                arguments(inner, z),
+                [self.array(name, p)],
+            )
             formulas.append(stated(inner, "f(z)"))
-            parts.insert(0, Words(f"The loss reads logits and applies {inner.name} itself; its z is the output a of the identity."))
-        return self.section("C", 0, [*parts, self.line("C", self.cost_in_numbers(), self.step.cost)], *formulas)
+            parts.insert(
+                0,
+                Words(
+                    f"The loss reads logits and applies {inner.name} itself; its z is the output "
+                    f"a of the identity."
+                ),
+            )
+        return self.section(
+            "C", 0, [*parts, self.line("C", self.cost_in_numbers(), self.step.cost)], *formulas
+        )
 
     def cost_in_numbers(self) -> str:
-        """The sum that C is, over all rows; "" where it is long or counts a logarithm otherwise than it reads."""
-        found = re.fullmatch(r"C = (-?)sum (.+) / (\([^()]+\)|\w)", stated(self.step.loss, "C").plain)
+        """The sum that C is, over all rows; "" where it is long or counts a logarithm
+        otherwise than it reads.
+        """
+        found = re.fullmatch(
+            r"C = (-?)sum (.+) / (\([^()]+\)|\w)", stated(self.step.loss, "C").plain
+        )
         y = self.step.y
         counted = [*np.ndindex(y.shape)] if y.ndim == 2 else [(r, int(j)) for r, j in enumerate(y)]
-        if not found or not self.few(2 * self.step.trace.output.size, self.depth) or self.on_the_floor():
+        if (
+            not found
+            or not self.few(2 * self.step.trace.output.size, self.depth)
+            or self.on_the_floor()
+        ):
             return ""
         terms = [substituted(readable(found[2]), self.letters_of_loss(r, j)) for r, j in counted]
         summed = terms[0] if len(terms) == 1 else f"({total(terms)})"
@@ -200,34 +297,82 @@ class Story:
         loss, g = self.step.loss, self.step.grad_output
         formula = stated(loss, "dC/da") if clause(type(loss), "dC/da") else stated(loss, "dC/dz")
         lines = self.loss_gradient(readable(right_side(formula.plain)))
-        return self.delta("BP1", self.depth, self.array(f"dC/da^{self.depth}", g), g, lines, 2 * g.shape[1], formula)
+        return self.delta(
+            "BP1",
+            self.depth,
+            self.array(f"dC/da^{self.depth}", g),
+            g,
+            lines,
+            2 * g.shape[1],
+            formula,
+        )
 
     def loss_gradient(self, right: str) -> Iterator[Part]:
-        """dC/da of row 1; a saturated output is not substituted: 0/0 would not say what it counts as."""
+        """dC/da of row 1; a saturated output is not substituted: 0/0 would not say what
+        it counts as.
+        """
         a, g = self.step.trace.output[0], self.step.grad_output[0]
-        saturated = [(v == 0.0 or (v == 1.0 and "1 - a" in right)) and self.step.loss.reads == "probabilities" for v in a]
+        saturated = [
+            (v == 0.0 or (v == 1.0 and "1 - a" in right))
+            and self.step.loss.reads == "probabilities"
+            for v in a
+        ]
         yield from [Words(SATURATED)] * any(saturated)
         for j, hidden in enumerate(saturated):
-            yield self.line(f"dC/da^{self.depth}_{j + 1}", "" if hidden else substituted(right, self.letters_of_loss(0, j)), g[j])
+            yield self.line(
+                f"dC/da^{self.depth}_{j + 1}",
+                "" if hidden else substituted(right, self.letters_of_loss(0, j)),
+                g[j],
+            )
 
     def hidden_delta(self, l: int) -> Section:
         """BP2: dC/da from the deltas above, then through f."""
         above, W = self.step.gradients[l].delta, self.step.net.layers[l].W
         g = np.dot(above, W)
-        lines = (self.line(f"dC/da^{l}_{k + 1}", total(self.products(above[0], W[:, k])), g[0, k]) for k in range(W.shape[1]))
-        return self.delta("BP2", l, self.array(f"dC/da^{l}", g, f"{above.shape} {W.shape}"), g, lines, 2 * W.size, THROUGH)
+        lines = (
+            self.line(f"dC/da^{l}_{k + 1}", total(self.products(above[0], W[:, k])), g[0, k])
+            for k in range(W.shape[1])
+        )
+        return self.delta(
+            "BP2",
+            l,
+            self.array(f"dC/da^{l}", g, f"{above.shape} {W.shape}"),
+            g,
+            lines,
+            2 * W.size,
+            THROUGH,
+        )
 
-    def delta(self, label: str, l: int, array_g: Part, g: Array, lines_g: Iterable[Part], numbers_g: int, *formulas: Formula) -> Section:
+    def delta(
+        self,
+        label: str,
+        l: int,
+        array_g: Part,
+        g: Array,
+        lines_g: Iterable[Part],
+        numbers_g: int,
+        *formulas: Formula,
+    ) -> Section:
         """What BP1 and BP2 have in common: g = dC/da comes back through f."""
         f, trace = self.step.net.layers[l - 1].activation, self.step.trace[l - 1]
         array, width = self.array(f"delta^{l}", self.step.gradients[l - 1].delta), g.shape[1]
         if isinstance(f, Elementwise):
             slopes = f.derivative(trace.z, trace.a)
             lines = chain(lines_g, self.slopes(l, slopes), self.scaled(l, g, slopes))
-            parts = self.told(l, lines, numbers_g + 3 * width, [array_g, self.array(f"f'(z^{l})", slopes), array])
+            parts = self.told(
+                l, lines, numbers_g + 3 * width, [array_g, self.array(f"f'(z^{l})", slopes), array]
+            )
             return self.section(label, l, parts, *formulas, stated(f, "f'"))
-        parts = self.told(l, chain(lines_g, self.mixed(l, g)), numbers_g + 2 * width * (1 + width), [array_g, array])
-        words = Words(f"{type(f).__name__} mixes the units of a row, so the product with f' becomes a sum over all of them.")
+        parts = self.told(
+            l,
+            chain(lines_g, self.mixed(l, g)),
+            numbers_g + 2 * width * (1 + width),
+            [array_g, array],
+        )
+        words = Words(
+            f"{type(f).__name__} mixes the units of a row, so the product with f' becomes a sum "
+            f"over all of them."
+        )
         pullback = Formula(clause(type(f).pullback, "dC/dz"), stated(f, "f(z)").source)
         return self.section(label, l, (words, *parts), *formulas, pullback)
 
@@ -236,46 +381,82 @@ class Story:
         f, trace = self.step.net.layers[l - 1].activation, self.step.trace[l - 1]
         for j, d in enumerate(slopes[0]):
             right = right_side(clause(type(f), "f'"), trace.z[0, j])
-            yield self.line(f"f'(z^{l}_{j + 1})", substituted(right, self.letters(f, trace.z[0], trace.a[0], j)), d)
+            yield self.line(
+                f"f'(z^{l}_{j + 1})",
+                substituted(right, self.letters(f, trace.z[0], trace.a[0], j)),
+                d,
+            )
 
     def scaled(self, l: int, g: Array, slopes: Array) -> Iterator[Line]:
         """delta of row 1 behind an elementwise f."""
         for j, d in enumerate(self.step.gradients[l - 1].delta[0]):
             factors = product(self.show(g[0, j]), self.show(slopes[0, j]))
-            yield Line(f"delta^{l}_{j + 1}", factors, self.show(d), chain=f"dC/da^{l}_{j + 1} * f'(z^{l}_{j + 1})")
+            yield Line(
+                f"delta^{l}_{j + 1}",
+                factors,
+                self.show(d),
+                chain=f"dC/da^{l}_{j + 1} * f'(z^{l}_{j + 1})",
+            )
 
     def mixed(self, l: int, g: Array) -> Iterator[Line]:
         """delta of row 1 behind softmax."""
-        f, trace, delta = self.step.net.layers[l - 1].activation, self.step.trace[l - 1], self.step.gradients[l - 1].delta
+        f, trace, delta = (
+            self.step.net.layers[l - 1].activation,
+            self.step.trace[l - 1],
+            self.step.gradients[l - 1].delta,
+        )
         right = right_side(clause(type(f).pullback, "dC/dz"), terms=delta.shape[1])
         arriving = {f"dC/da_{i + 1}": self.show(v) for i, v in enumerate(g[0])}
         for j, d in enumerate(delta[0]):
-            letters = self.letters(f, trace.z[0], trace.a[0], j) | arriving | {"dC/da_j": arriving[f"dC/da_{j + 1}"]}
+            letters = (
+                self.letters(f, trace.z[0], trace.a[0], j)
+                | arriving
+                | {"dC/da_j": arriving[f"dC/da_{j + 1}"]}
+            )
             yield self.line(f"delta^{l}_{j + 1}", substituted(right, letters), d)
 
     def bias_gradient(self, l: int) -> Section:
         """BP3: a sum over rows."""
         delta, _, db = self.step.gradients[l - 1]
-        lines = (self.line(f"db^{l}_{j + 1}", total(map(self.show, delta[:, j])), db[j]) for j in range(len(db)))
-        return self.section("BP3", l, lines if self.few(delta.size, l) else [self.array(f"db^{l}", db, f"{delta.shape} summed over rows")])
+        lines = (
+            self.line(f"db^{l}_{j + 1}", total(map(self.show, delta[:, j])), db[j])
+            for j in range(len(db))
+        )
+        return self.section(
+            "BP3",
+            l,
+            lines
+            if self.few(delta.size, l)
+            else [self.array(f"db^{l}", db, f"{delta.shape} summed over rows")],
+        )
 
     def weight_gradient(self, l: int) -> Section:
         """BP4: a sum over rows of products."""
         (delta, dW, _), a_prev = self.step.gradients[l - 1], self.step.trace[l - 1].a_prev
         lines = (
-            self.line(f"dW^{l}_{j + 1},{k + 1}", total(self.products(delta[:, j], a_prev[:, k])), dW[j, k]) for j, k in np.ndindex(dW.shape)
+            self.line(
+                f"dW^{l}_{j + 1},{k + 1}", total(self.products(delta[:, j], a_prev[:, k])), dW[j, k]
+            )
+            for j, k in np.ndindex(dW.shape)
         )
         arrays = [self.array(f"dW^{l}", dW, f"{delta.shape}^T {a_prev.shape}")]
         return self.section("BP4", l, lines if self.few(2 * dW.size * self.rows, l) else arrays)
 
     def update(self, l: int) -> Section:
         """The step of W and b."""
-        old, new, gradient = self.step.net.layers[l - 1], self.step.after.layers[l - 1], self.step.gradients[l - 1]
+        old, new, gradient = (
+            self.step.net.layers[l - 1],
+            self.step.after.layers[l - 1],
+            self.step.gradients[l - 1],
+        )
         arrays = ((f"W^{l}", old.W, gradient.dW, new.W), (f"b^{l}", old.b, gradient.db, new.b))
         if self.few(3 * (old.W.size + old.b.size), l):
             parts = [line for array in arrays for line in self.stepped(*array)]
         else:
-            parts = [self.array(name, now, f"{was.shape} - {self.show(self.step.lr)} * {d.shape}") for name, was, d, now in arrays]
+            parts = [
+                self.array(name, now, f"{was.shape} - {self.show(self.step.lr)} * {d.shape}")
+                for name, was, d, now in arrays
+            ]
         return self.section("step", l, parts, DESCENT)
 
     def stepped(self, symbol: str, old: Array, gradient: Array, new: Array) -> Iterator[Part]:
@@ -283,7 +464,9 @@ class Story:
         for index in np.ndindex(old.shape):
             move = product(self.show(self.step.lr), self.show(gradient[index]))
             unit = ",".join(str(i + 1) for i in index)
-            yield self.line(f"{symbol}_{unit}", total([self.show(old[index]), f"-{move}"]), new[index], ":=")
+            yield self.line(
+                f"{symbol}_{unit}", total([self.show(old[index]), f"-{move}"]), new[index], ":="
+            )
 
     def cost_after(self) -> Section:
         """What the step was for."""
@@ -295,7 +478,13 @@ class Story:
             parts.append(self.line("C after - C before", "", after - before))
         if isfinite(square):
             parts.append(Words("To first order, for a small lr, the step changes C by"))
-            parts.append(self.line("-lr |dC/dtheta|^2", product(f"-{self.show(lr)}", self.show(square)), -lr * square))
+            parts.append(
+                self.line(
+                    "-lr |dC/dtheta|^2",
+                    product(f"-{self.show(lr)}", self.show(square)),
+                    -lr * square,
+                )
+            )
         return Section("The cost after the step", tuple(parts))
 
     # Numbers in the place of letters
@@ -311,11 +500,17 @@ class Story:
             yield Words(SHIFTED)
         for j in range(z.shape[1]):
             right = right_side(formula, z[0, j], z.shape[1])
-            yield self.line(symbol.format(j + 1), substituted(right, self.letters(f, z[0], a[0], j)), a[0, j])
+            yield self.line(
+                symbol.format(j + 1), substituted(right, self.letters(f, z[0], a[0], j)), a[0, j]
+            )
 
     def letters(self, f: Activation, z: Array, a: Array, j: int) -> dict[str, str]:
         """What the letters of an activation's formulas stand for at unit j of a row."""
-        units = {f"{name}_{i + 1}": self.show(v) for name, row in (("z", z), ("a", a)) for i, v in enumerate(row)}
+        units = {
+            f"{name}_{i + 1}": self.show(v)
+            for name, row in (("z", z), ("a", a))
+            for i, v in enumerate(row)
+        }
         here = {"z": z[j], "z_j": z[j], "a": a[j], "a_j": a[j], **numbers_of(f)}
         return units | {name: self.show(v) for name, v in here.items()}
 
@@ -331,15 +526,22 @@ class Story:
         return one_hot(y, self.step.net.sizes[-1]) if y.ndim == 1 else y
 
     def letters_of_loss(self, row: int, j: int) -> dict[str, str]:
-        """What the letters of the loss' formulas stand for at unit j of a row; p and q are softmax(z), or sigmoid(z) and sigmoid(-z)."""
+        """What the letters of the loss' formulas stand for at unit j of a row; p and q
+        are softmax(z), or sigmoid(z) and sigmoid(-z).
+        """
         a, inner = self.step.trace.output, applied_by(self.step.loss)
         letters = {"a": self.show(a[row, j]), "y": self.show(self.targets[row, j]), **self.counts}
         if inner:
-            letters |= {"p": self.show(inner.value(a)[row, j]), "q": self.show(inner.value(-a)[row, j])}
+            letters |= {
+                "p": self.show(inner.value(a)[row, j]),
+                "q": self.show(inner.value(-a)[row, j]),
+            }
         return letters
 
     def on_the_floor(self) -> bool:
-        """Whether a logarithm in C is one of 0, or of so little that the loss counts it as LOG_FLOOR."""
+        """Whether a logarithm in C is one of 0, or of so little that the loss counts it
+        as LOG_FLOOR.
+        """
         a, inner = self.step.trace.output, applied_by(self.step.loss)
         if self.step.loss.reads == "values":
             return False

@@ -1,4 +1,6 @@
-"""Explanations as plain text, Markdown and LaTeX: three ways to write the same parts."""
+"""Explanations as plain text, Markdown and LaTeX: three ways to write the same
+parts.
+"""
 
 import re
 from collections.abc import Callable
@@ -24,7 +26,13 @@ _TOKEN = re.compile(
 )
 _COMMANDS = ("delta", "theta", "exp", "log", "tanh", "max", "sum")
 _LETTERS = ("dW", "db")
-_ESCAPED = {"\\": "textbackslash{}", "^": "textasciicircum{}", "~": "textasciitilde{}", "<": "textless{}", ">": "textgreater{}"}
+_ESCAPED = {
+    "\\": "textbackslash{}",
+    "^": "textasciicircum{}",
+    "~": "textasciitilde{}",
+    "<": "textless{}",
+    ">": "textgreater{}",
+}
 
 
 # Plain text
@@ -50,7 +58,10 @@ def _plain_part(part: Part) -> list[str]:
         case Words(text):
             return _wrapped(_bare(text), "  ", "  ")
         case Formula(formula, source):
-            return [*_wrapped(formula, "    ", "        "), *_wrapped(f"[{_bare(source)}]", "        ", "         ")]
+            return [
+                *_wrapped(formula, "    ", "        "),
+                *_wrapped(f"[{_bare(source)}]", "        ", "         "),
+            ]
         case Line():
             return _plain_line(part)
         case Grid(symbol, rows):
@@ -65,16 +76,27 @@ def _plain_line(line: Line) -> list[str]:
     if len(whole) <= WIDTH:
         return [whole]
     indent = " " * (len(line.symbol) + 3)
-    rows = [row for side in sides for row in _wrapped(side, indent, indent + " " * (len(line.relation) + 1))]
+    rows = [
+        row
+        for side in sides
+        for row in _wrapped(side, indent, indent + " " * (len(line.relation) + 1))
+    ]
     return [f"  {line.symbol} {rows[0].lstrip()}", *rows[1:]]
 
 
 def _plain_grid(symbol: str, rows: tuple[tuple[str, ...], ...]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    shown = ["[" + "  ".join(f"{entry:>{width}}" for entry, width in zip(row, widths, strict=True)) + "]" for row in rows]
+    shown = [
+        "[" + "  ".join(f"{entry:>{width}}" for entry, width in zip(row, widths, strict=True)) + "]"
+        for row in rows
+    ]
     start = f"  {symbol} = "
     indent = " " * len(start)
-    return [line for i, row in enumerate(shown) for line in _wrapped(row, indent if i else start, indent + " ")]
+    return [
+        line
+        for i, row in enumerate(shown)
+        for line in _wrapped(row, indent if i else start, indent + " ")
+    ]
 
 
 def _bare(text: str) -> str:
@@ -83,13 +105,23 @@ def _bare(text: str) -> str:
 
 def _summary(part: Summary) -> str:
     how = f"${part.shapes}$ gives " if part.shapes else ""
-    return f"${part.symbol}$: {how}${part.shape}$; norm ${part.norm}$, entries from ${part.low}$ to ${part.high}$"
+    return (
+        f"${part.symbol}$: {how}${part.shape}$; norm ${part.norm}$, entries from ${part.low}$ to "
+        f"${part.high}$"
+    )
 
 
 def _wrapped(text: str, first: str, later: str, width: int = WIDTH) -> list[str]:
     """The text in lines; an operator stays with what follows it."""
     held = re.sub(r" ([*+-]) ", " \\1\0", text)
-    lines = wrap(held, width, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False)
+    lines = wrap(
+        held,
+        width,
+        initial_indent=first,
+        subsequent_indent=later,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
     return [line.replace("\0", " ") for line in lines]
 
 
@@ -97,7 +129,9 @@ def _wrapped(text: str, first: str, later: str, width: int = WIDTH) -> list[str]
 
 
 class Format(NamedTuple):
-    """How a format writes each thing, and what ends a row of an array; {} is the text."""
+    """How a format writes each thing, and what ends a row of an array; {} is the
+    text.
+    """
 
     title: str
     heading: str
@@ -109,8 +143,17 @@ class Format(NamedTuple):
     escape: Callable[[str], str]
 
 
-MARKDOWN = Format(  # a renderer may take a double backslash for an escaped one, so rows end in the older \\cr
-    "# {}", "## {}", "$$\n{}\n$$", "$$\n\\begin{{aligned}}\n{}\n\\end{{aligned}}\n$$", "*{}*", "`{}`", r" \cr", str
+# a renderer may take a double backslash for an escaped one, so rows end in the older
+# \\cr
+MARKDOWN = Format(
+    "# {}",
+    "## {}",
+    "$$\n{}\n$$",
+    "$$\n\\begin{{aligned}}\n{}\n\\end{{aligned}}\n$$",
+    "*{}*",
+    "`{}`",
+    r" \cr",
+    str,
 )
 LATEX = Format(
     r"\section*{{{}}}",
@@ -120,7 +163,9 @@ LATEX = Format(
     r"{{\small\noindent {}\par}}",
     r"\texttt{{{}}}",
     r" \\",
-    lambda text: re.sub(r"[&%#_{}\\^~<>]", lambda found: "\\" + _ESCAPED.get(found[0], found[0]), text),
+    lambda text: re.sub(
+        r"[&%#_{}\\^~<>]", lambda found: "\\" + _ESCAPED.get(found[0], found[0]), text
+    ),
 )
 
 
@@ -144,7 +189,11 @@ def _blocks(part: Part, form: Format) -> list[str]:
             return [_displayed(part, form), form.source.format(_inline(part.source, form))]
         case Grid(symbol, rows):
             entries = f"{form.newline} ".join(" & ".join(map(typeset, row)) for row in rows)
-            return [form.display.format(rf"{typeset(symbol)} = \begin{{pmatrix}} {entries} \end{{pmatrix}}")]
+            return [
+                form.display.format(
+                    rf"{typeset(symbol)} = \begin{{pmatrix}} {entries} \end{{pmatrix}}"
+                )
+            ]
         case Words(text):
             return [_inline(text, form)]
         case Summary():
@@ -161,7 +210,9 @@ def _displayed(formula: Formula, form: Format) -> str:
 
 
 def _rows(line: Line) -> list[str]:
-    """The line as rows of an aligned block: one where it is short, else one for each side, and long sides broken between terms."""
+    """The line as rows of an aligned block: one where it is short, else one for each
+    side, and long sides broken between terms.
+    """
     whole = " = ".join(line.sides)
     sides = [whole] if len(whole) <= TEXT_WIDTH else line.sides
     rows = []
@@ -175,7 +226,11 @@ def _rows(line: Line) -> list[str]:
 def _inline(text: str, form: Format) -> str:
     pieces = re.findall(r"\$([^$]+)\$|`([^`]+)`|([^$`]+)", text)
     return "".join(
-        f"${typeset(notation)}$" if notation else form.code.format(form.escape(code)) if code else form.escape(words)
+        f"${typeset(notation)}$"
+        if notation
+        else form.code.format(form.escape(code))
+        if code
+        else form.escape(words)
         for notation, code, words in pieces
     )
 

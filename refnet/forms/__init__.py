@@ -1,4 +1,6 @@
-"""The same backprop as four tutorials write it. Each form computes on its own, without refnet.backprop, and is read beside its text.
+"""The same backprop as four tutorials write it.
+
+Each form computes on its own, without refnet.backprop, and is read beside its text.
 
     contract       what a form is given (elementwise activations, HalfSquaredError or MSE) and shows: Worked
     loops          Thomas, sections 3.2 and 4: index by index, w_ij

@@ -1,4 +1,5 @@
-"""Sample by sample: the deltas of each example add up in capital deltas, and one step is taken with their mean.
+"""Sample by sample: the deltas of each example add up in capital deltas, and one step
+is taken with their mean.
 
     here             Thomas                                                                Khan, first way of batch descent
     h[l], z[l]       h^(l), z^(l): the nodes of layer l, where layer 1 is the input
@@ -6,10 +7,13 @@
     delta[l]         delta^(l) = dJ/dz^(l) of one sample, without the 1/m                  delta, of one example
     tri_W, tri_b     Delta W, Delta b: sums over the m samples, one for each layer         capital deltas
 
-Matrix products within a sample, a loop over the samples: an iteration visits each of them once, so it takes time in proportion to m.
+Matrix products within a sample, a loop over the samples: an iteration visits each of
+them once, so it takes time in proportion to m.
 
-Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning (adventuresinmachinelearning), sections 4.7 to 4.9 and 5.4;
-Khan, Nothing but NumPy: Understanding & Creating Neural Networks with Computational Graphs from Scratch, on the cost function.
+Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning
+    (adventuresinmachinelearning), sections 4.7 to 4.9 and 5.4; Khan, Nothing but NumPy:
+    Understanding & Creating Neural Networks with Computational Graphs from Scratch, on
+    the cost function.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +30,8 @@ from refnet.network import Network
 
 
 class Sample(NamedTuple):
-    """J(W, b, x, y) = c/2 ||y - h^(n_l)||^2 of one sample, with the h, z and delta of its layers, by their number.
+    """J(W, b, x, y) = c/2 ||y - h^(n_l)||^2 of one sample, with the h, z and delta of
+    its layers, by their number.
 
     Shapes: J a number; h[l], z[l], delta[l] (nodes of layer l,).
     Torch: none.
@@ -40,11 +45,13 @@ class Sample(NamedTuple):
 
 
 def propagate(layers: Sequence[Dense], x: Array) -> tuple[Numbered, Numbered]:
-    """z^(l+1) = W^(l) h^(l) + b^(l), h^(l+1) = f(z^(l+1)): h and z of one sample, unchecked.
+    """z^(l+1) = W^(l) h^(l) + b^(l), h^(l+1) = f(z^(l+1)): h and z of one sample,
+    unchecked.
 
     Shapes: x (fan_in of the first layer,); h[l] and z[l] (nodes of layer l,).
     Torch: the modules one after the other.
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 3.4 and 5.4.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 3.4
+        and 5.4.
     """
     h, z = {1: x}, {}
     for l, layer in enumerate(layers, start=1):
@@ -53,12 +60,16 @@ def propagate(layers: Sequence[Dense], x: Array) -> tuple[Numbered, Numbered]:
     return h, z
 
 
-def backpropagate(layers: Sequence[Dense], h: Numbered, z: Numbered, y: Array, c: float) -> Numbered:
-    """delta^(n_l) = -c (y - h^(n_l)) * f'(z^(n_l)); delta^(l) = ((W^(l))^T delta^(l+1)) * f'(z^(l)).
+def backpropagate(
+    layers: Sequence[Dense], h: Numbered, z: Numbered, y: Array, c: float
+) -> Numbered:
+    """delta^(n_l) = -c (y - h^(n_l)) * f'(z^(n_l)); delta^(l) = ((W^(l))^T
+    delta^(l+1)) * f'(z^(l)).
 
     Shapes: y (nodes of the last layer,); delta[l] (nodes of layer l,) for l from 2 on.
     Torch: the gradient of z, of the loss of this sample alone.
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 4.7 and 5.4, where c is 1.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 4.7
+        and 5.4, where c is 1.
     """
     last = len(layers) + 1  # n_l
     delta = {last: -c * (y - h[last]) * slope(layers[-1], z[last], h[last])}  # BP1
@@ -68,31 +79,42 @@ def backpropagate(layers: Sequence[Dense], h: Numbered, z: Numbered, y: Array, c
 
 
 def samples(layers: Sequence[Dense], x: Array, y: Array, c: float) -> Iterator[Sample]:
-    """J = c/2 ||y - h^(n_l)||^2, h, z and delta of one sample after the other, unchecked.
+    """J = c/2 ||y - h^(n_l)||^2, h, z and delta of one sample after the other,
+    unchecked.
 
     Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last).
     Torch: backward() of each row's loss.
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.9, steps 2a to 2c.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.9,
+        steps 2a to 2c.
     """
     for x_sample, y_sample in zip(x, y, strict=True):
         h, z = propagate(layers, x_sample)
         error = y_sample - h[len(layers) + 1]
-        yield Sample(c / 2 * np.dot(error, error), h, z, backpropagate(layers, h, z, y_sample, c))  # C
+        # C
+        yield Sample(c / 2 * np.dot(error, error), h, z, backpropagate(layers, h, z, y_sample, c))
 
 
-def accumulate(layers: Sequence[Dense], worked: Iterable[Sample]) -> tuple[float, list[Array], list[Array]]:
-    """Delta W^(l) := Delta W^(l) + delta^(l+1) (h^(l))^T, Delta b^(l) := Delta b^(l) + delta^(l+1): the sum of J, and these sums.
+def accumulate(
+    layers: Sequence[Dense], worked: Iterable[Sample]
+) -> tuple[float, list[Array], list[Array]]:
+    """Delta W^(l) := Delta W^(l) + delta^(l+1) (h^(l))^T, Delta b^(l) := Delta
+    b^(l) + delta^(l+1): the sum of J, and these sums.
 
     Shapes: Delta W as W (fan_out, fan_in), Delta b as b (fan_out,).
     Torch: what .grad adds up over several backward() without zero_grad().
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.8, and 4.9, steps 1 and 2d.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.8,
+        and 4.9, steps 1 and 2d.
     """
     J = 0.0
-    tri_W, tri_b = [np.zeros_like(layer.W) for layer in layers], [np.zeros_like(layer.b) for layer in layers]
+    tri_W, tri_b = (
+        [np.zeros_like(layer.W) for layer in layers],
+        [np.zeros_like(layer.b) for layer in layers],
+    )
     for sample in worked:
         J += sample.J
         for l in range(len(layers), 0, -1):
-            tri_W[l - 1] += np.dot(sample.delta[l + 1][:, np.newaxis], sample.h[l][np.newaxis, :])  # BP4
+            # BP4
+            tri_W[l - 1] += np.dot(sample.delta[l + 1][:, np.newaxis], sample.h[l][np.newaxis, :])
             tri_b[l - 1] += sample.delta[l + 1]  # BP3
     return J, tri_W, tri_b
 
@@ -102,7 +124,8 @@ def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Work
 
     Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last).
     Torch: loss(model(x), y).backward(), then the .grad of every parameter.
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 4.8 and 4.9.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 4.8
+        and 4.9.
     Errors: ValueError or TypeError where x, y, the loss or an activation does not fit.
     """
     x, y, c = examples(net, x, y, loss)
@@ -114,13 +137,15 @@ def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Work
 
 
 def step(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: float) -> float:
-    """W^(l) := W^(l) - lr (1/m Delta W^(l)), b^(l) := b^(l) - lr (1/m Delta b^(l)), in place; the cost before it.
+    """W^(l) := W^(l) - lr (1/m Delta W^(l)), b^(l) := b^(l) - lr (1/m Delta b^(l)), in
+    place; the cost before it.
 
     Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last).
     Torch: a step of torch.optim.SGD(lr=lr).
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.9, step 3.
-    Errors: ValueError or TypeError where an argument does not fit; FloatingPointError, with the network as it was, where a new value
-    would not be finite.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.9,
+        step 3.
+    Errors: ValueError or TypeError where an argument does not fit; FloatingPointError,
+        with the network as it was, where a new value would not be finite.
     """
     alpha = number("accumulated.step", "lr", lr, low=0.0)
     x, y, c = examples(net, x, y, loss)
@@ -129,19 +154,27 @@ def step(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: float) 
 
 
 def step_into(net: Network, x: Array, y: Array, c: float, lr: float) -> float:
-    """W^(l) := W^(l) - lr (1/m Delta W^(l)), b^(l) := b^(l) - lr (1/m Delta b^(l)), of x and y that have been checked.
+    """W^(l) := W^(l) - lr (1/m Delta W^(l)), b^(l) := b^(l) - lr (1/m Delta b^(l)), of
+    x and y that have been checked.
 
-    Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last), of the network's dtype.
+    Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last), of the
+        network's dtype.
     Torch: a step of torch.optim.SGD(lr=lr).
     Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.9.
-    Errors: FloatingPointError, with the network as it was, where a new value would not be finite.
+    Errors: FloatingPointError, with the network as it was, where a new value would not
+        be finite.
     """
     m = len(x)
     J, *totals = accumulate(net.layers, samples(net.layers, x, y, c))
     stepped = [
-        (layer.W - lr * (tri_W / m), layer.b - lr * (tri_b / m)) for layer, tri_W, tri_b in zip(net.layers, *totals, strict=True)
+        (layer.W - lr * (tri_W / m), layer.b - lr * (tri_b / m))
+        for layer, tri_W, tri_b in zip(net.layers, *totals, strict=True)
     ]  # step
-    refuse_nonfinite("new value", np.concatenate([array.ravel() for pair in stepped for array in pair]), net.entry)
+    refuse_nonfinite(
+        "new value",
+        np.concatenate([array.ravel() for pair in stepped for array in pair]),
+        net.entry,
+    )
     for layer, (W, b) in zip(net.layers, stepped, strict=True):
         layer.W[...], layer.b[...] = W, b
     return float(J / m)

@@ -12,19 +12,25 @@ from refnet.layer import Dense
 from refnet.losses import LOSSES, MSE, HalfSquaredError, Loss
 from refnet.network import Network
 
-Numbered = dict[int, Array]  # by the number of the layer as the texts count them: the input is layer 1
+# by the number of the layer as the texts count them: the input is layer 1
+Numbered = dict[int, Array]
 
 
 class Worked(NamedTuple):
-    """One pass worked out: C, then z, a, delta = dC/dz, dW = dC/dW and db = dC/db of each layer, first to last.
+    """One pass worked out: C, then z, a, delta = dC/dz, dW = dC/dW and db = dC/db of
+    each layer, first to last.
 
-    The 1/m of the mean over m rows is in delta, dW and db, as in refnet: delta equals torch's gradient of z. But loops and accumulated
-    compute without it, as their texts do, and divide delta of every layer, dW and db by m in the end, while in refnet and graph it comes
-    into the output delta once. Where m is no power of two, delta so carries one more rounding than refnet's, and a certificate, which
-    allows for refnet's roundings, may find BP2 or BP3 beyond its bound. Certificates are taken where the division is exact.
+    The 1/m of the mean over m rows is in delta, dW and db, as in refnet: delta equals
+    torch's gradient of z. But loops and accumulated compute without it, as their texts
+    do, and divide delta of every layer, dW and db by m in the end, while in refnet and
+    graph it comes into the output delta once. Where m is no power of two, delta so
+    carries one more rounding than refnet's, and a certificate, which allows for
+    refnet's roundings, may find BP2 or BP3 beyond its bound. Certificates are taken
+    where the division is exact.
 
     Shapes: z, a, delta are (m, fan_out); dW (fan_out, fan_in); db (fan_out,).
-    Torch: loss, module outputs, and the .grad of z, weight and bias after loss.backward().
+    Torch: loss, module outputs, and the .grad of z, weight and bias after
+        loss.backward().
     Source: Nielsen, Neural Networks and Deep Learning, chapter 2.
     """
 
@@ -37,11 +43,14 @@ class Worked(NamedTuple):
 
 
 def curvature(loss: str | Loss, width: int) -> float:
-    """c in J = c/2 ||y - h||^2 of one example, so that dJ/dh = -c (y - h): 1 for HalfSquaredError, 2 / width for MSE.
+    """c in J = c/2 ||y - h||^2 of one example, so that dJ/dh = -c (y - h): 1 for
+    HalfSquaredError, 2 / width for MSE.
 
     Shapes: width is the number of outputs, k.
-    Torch: none; the factor by which torch.nn.MSELoss over one row differs from half the squared distance.
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.2, for c = 1.
+    Torch: none; the factor by which torch.nn.MSELoss over one row differs from half the
+        squared distance.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.2,
+        for c = 1.
     Errors: ValueError for every other loss, TypeError where it is none.
     """
     found = named("loss", Loss, LOSSES, loss)
@@ -63,7 +72,10 @@ def elementwise(where: str, activation: Activation) -> Elementwise:
     if isinstance(activation, Elementwise):
         return activation
     has = type(activation).__name__
-    raise ValueError(f"{where}: activation has {has}, expected an elementwise one: its outputs depend on the other nodes of the layer")
+    raise ValueError(
+        f"{where}: activation has {has}, expected an elementwise one: its outputs depend on the "
+        f"other nodes of the layer"
+    )
 
 
 def slope(layer: Dense, z: Array, h: Array) -> Array:
@@ -81,7 +93,8 @@ def stacked(samples: Sequence[Numbered]) -> tuple[Array, ...]:
 
     Shapes: m times (nodes,) to (m, nodes), for each layer.
     Torch: torch.stack.
-    Source: Khan, Nothing but NumPy, cost function, on vectorized computations; rows here, columns there.
+    Source: Khan, Nothing but NumPy, cost function, on vectorized computations; rows
+        here, columns there.
     """
     return tuple(np.stack([sample[l] for sample in samples]) for l in sorted(samples[0]) if l > 1)
 
@@ -99,7 +112,9 @@ def inputs(net: Network, x: ArrayLike) -> Array:
     return np.ascontiguousarray(net.check_inputs(x), net.dtype)
 
 
-def examples(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> tuple[Array, Array, float]:
+def examples(
+    net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss
+) -> tuple[Array, Array, float]:
     """x, y and c, as a form reads them to learn from m examples.
 
     Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last).

@@ -1,11 +1,13 @@
-"""A computational graph: each gate receives its upstream gradient U, multiplies its local one, and passes the product downstream.
+"""A computational graph: each gate receives its upstream gradient U, multiplies its
+local one, and passes the product downstream.
 
     gate        forward                               backward: U times local
     Linear      Z = W X + b                           dX = W^T U, and for itself dW = U X^T, db = sum of U over columns
     Activate    A = f(Z)                              dZ = U * f'(Z)
     Cost        1/m sum of c/2 (Y - A)^2              dA = U (-c (Y - A) / m), with U = 1 at the end of the chain
 
-Columns are examples: X is (features, m). Any chain of gates that ends in a Cost can be built; a gate of your own is a subclass of Gate.
+Columns are examples: X is (features, m). Any chain of gates that ends in a Cost can be
+built; a gate of your own is a subclass of Gate.
 
 >>> from refnet.forms import graph
 >>> linear = graph.Linear([[0.1, 0.6]], [0.0])
@@ -18,7 +20,8 @@ Columns are examples: X is (features, m). Any chain of gates that ends in a Cost
 0.089 [[-0.048 -0.039]] [-0.037]
 0.084 [[-0.044 -0.035]] [-0.031]
 
-Source: Khan, Nothing but NumPy: Understanding & Creating Neural Networks with Computational Graphs from Scratch.
+Source: Khan, Nothing but NumPy: Understanding & Creating Neural Networks with
+    Computational Graphs from Scratch.
 """
 
 from abc import ABC, abstractmethod
@@ -39,12 +42,15 @@ from refnet.network import Network
 class Gate(ABC):
     """downstream gradient = upstream gradient times local gradient.
 
-    A gate of your own writes `output` and `downstream`; copies of what forward got and gave are kept for backward.
+    A gate of your own writes `output` and `downstream`; copies of what forward got and
+    gave are kept for backward.
 
-    Shapes: columns are examples; an upstream gradient has the shape of what forward gave, a downstream one that of what it got.
+    Shapes: columns are examples; an upstream gradient has the shape of what forward
+        gave, a downstream one that of what it got.
     Torch: torch.autograd.Function.
     Source: Khan, Nothing but NumPy, loss function, on backpropagation.
-    Errors: ValueError or TypeError where a value does not fit, or backward comes before forward.
+    Errors: ValueError or TypeError where a value does not fit, or backward comes before
+        forward.
     """
 
     kept: tuple[Array, Any] | None = None
@@ -69,7 +75,9 @@ class Gate(ABC):
         return self.downstream(U, value, output)
 
     def admit(self, value: ArrayLike) -> Array:
-        """The value as this gate reads it; ValueError or TypeError where it does not fit."""
+        """The value as this gate reads it; ValueError or TypeError where it does not
+        fit.
+        """
         return _columns(f"{self}: value", value)
 
     @abstractmethod
@@ -87,9 +95,11 @@ class Gate(ABC):
 class Linear(Gate):
     """Z = W X + b; dX = W^T U, dW = U X^T, db = sum of U over columns.
 
-    W and b are kept, not copied, where they are arrays of floats. `dW` and `db` are there after backward.
+    W and b are kept, not copied, where they are arrays of floats. `dW` and `db` are
+    there after backward.
 
-    Shapes: W and dW (fan_out, fan_in), b and db (fan_out,), X (fan_in, m), Z and U (fan_out, m).
+    Shapes: W and dW (fan_out, fan_in), b and db (fan_out,), X (fan_in, m), Z and U
+        (fan_out, m).
     Torch: torch.nn.Linear, to which rows are examples.
     Source: Khan, Nothing but NumPy, cost function, on vectorized computations.
     Errors: as Dense for W and b; ValueError or TypeError where X or U does not fit.
@@ -129,14 +139,18 @@ class Activate(Gate):
     Shapes: Z, A and U (features, m).
     Torch: the elementwise activation modules of torch.nn.
     Source: Khan, Nothing but NumPy, loss function, on the derivative of the sigmoid.
-    Errors: ValueError for an activation that is unknown, not elementwise or not trainable.
+    Errors: ValueError for an activation that is unknown, not elementwise or not
+        trainable.
     """
 
     def __init__(self, activation: str | Activation) -> None:
         found = named("activation", Activation, ACTIVATIONS, activation)
         if not found.trainable:
             has = type(found).__name__
-            raise ValueError(f"Activate: activation has {has}, expected a trainable one: its derivative is zero everywhere")
+            raise ValueError(
+                f"Activate: activation has {has}, expected a trainable one: its derivative is "
+                f"zero everywhere"
+            )
         self.activation = elementwise("Activate", found)
 
     def output(self, value: Array) -> Array:
@@ -145,7 +159,8 @@ class Activate(Gate):
 
     def downstream(self, upstream: Array, value: Array, output: Array) -> Array:
         """dZ = U * f'(Z)."""
-        return upstream * self.activation.derivative(value, output)  # BP1 and BP2, their product with f'
+        # BP1 and BP2, their product with f'
+        return upstream * self.activation.derivative(value, output)
 
     def __repr__(self) -> str:
         return f"Activate ({type(self.activation).__name__})"
@@ -157,7 +172,8 @@ class Cost(Gate):
     Shapes: A and Y (k, m) to a scalar; so U is one.
     Torch: torch.nn.MSELoss, where the loss is MSE.
     Source: Khan, Nothing but NumPy, cost function, where c is 1.
-    Errors: ValueError for another loss than HalfSquaredError and MSE, or where A has another shape than Y.
+    Errors: ValueError for another loss than HalfSquaredError and MSE, or where A has
+        another shape than Y.
     """
 
     def __init__(self, loss: str | Loss, y: ArrayLike) -> None:
@@ -170,7 +186,8 @@ class Cost(Gate):
 
     def downstream(self, upstream: Array, value: Array, output: Array) -> Array:
         """dA = U (-c (Y - A) / m)."""
-        return upstream * (-self.c * (self.Y.astype(value.dtype) - value) / value.shape[1])  # BP1, dC/da
+        # BP1, dC/da
+        return upstream * (-self.c * (self.Y.astype(value.dtype) - value) / value.shape[1])
 
     def admit(self, value: ArrayLike) -> Array:
         """A, in the shape of Y."""
@@ -181,12 +198,14 @@ class Cost(Gate):
 
 
 class Chain:
-    """Cost = the last gate of ... of the first gate of X; dCost/dX = upstream times local, from the last gate to the first.
+    """Cost = the last gate of ... of the first gate of X; dCost/dX = upstream times
+    local, from the last gate to the first.
 
     Shapes: X (features, m) to a float; dCost/dX as X.
     Torch: torch.nn.Sequential and a loss, then backward().
     Source: Khan, Nothing but NumPy, cost function.
-    Errors: ValueError or TypeError where the gates do not end in their one Cost, one of them comes twice, or dtypes differ.
+    Errors: ValueError or TypeError where the gates do not end in their one Cost, one of
+        them comes twice, or dtypes differ.
     """
 
     def __init__(self, gates: Iterable[Gate]) -> None:
@@ -195,14 +214,22 @@ class Chain:
             if not isinstance(gate, Gate):
                 raise TypeError(f"Chain: gate {i} has type {type(gate).__name__}, expected a Gate")
             if isinstance(gate, Cost) != (i == len(self.gates)):
-                raise ValueError(f"Chain: gate {i} of {len(self.gates)} has {gate}, expected a Cost as the last gate and nowhere else")
+                raise ValueError(
+                    f"Chain: gate {i} of {len(self.gates)} has {gate}, expected a Cost as the "
+                    f"last gate and nowhere else"
+                )
             if any(gate is other for other in self.gates[: i - 1]):
-                raise ValueError(f"Chain: gate {i} has {gate} for a second time, expected a new gate: each keeps what its forward got")
+                raise ValueError(
+                    f"Chain: gate {i} has {gate} for a second time, expected a new gate: each "
+                    f"keeps what its forward got"
+                )
         if not self.gates:
             raise ValueError("Chain: has 0 gates, expected at least a Cost")
         dtypes = sorted({str(gate.W.dtype) for gate in self.gates if isinstance(gate, Linear)})
         if len(dtypes) > 1:
-            raise TypeError(f"Chain: W has dtypes {' and '.join(dtypes)}, expected one for all gates")
+            raise TypeError(
+                f"Chain: W has dtypes {' and '.join(dtypes)}, expected one for all gates"
+            )
         self.values: tuple[Any, ...] = ()
         self.upstream: tuple[Any, ...] = ()
 
@@ -227,7 +254,8 @@ class Chain:
 
 
 def chain(net: Network, y: ArrayLike, loss: str | Loss) -> Chain:
-    """Linear, Activate, ..., Linear, Activate, Cost: the gates of a network, over its own W and b.
+    """Linear, Activate, ..., Linear, Activate, Cost: the gates of a network, over its
+    own W and b.
 
     Shapes: y (k, m): columns are examples, as in Chain.forward.
     Torch: torch.nn.Sequential and a loss.
@@ -237,17 +265,29 @@ def chain(net: Network, y: ArrayLike, loss: str | Loss) -> Chain:
     cost = Cost(loss, y)
     if len(cost.Y) != net.sizes[-1]:
         raise ValueError(f"graph.chain: y has shape {cost.Y.shape}, expected ({net.sizes[-1]}, m)")
-    return Chain([*(gate for layer in net.layers for gate in (Linear(layer.W, layer.b), Activate(layer.activation))), cost])
+    return Chain(
+        [
+            *(
+                gate
+                for layer in net.layers
+                for gate in (Linear(layer.W, layer.b), Activate(layer.activation))
+            ),
+            cost,
+        ]
+    )
 
 
 def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Worked:
-    """C, z, a, dC/dz, dC/dW and dC/db, as the gates of the network give, receive and keep them.
+    """C, z, a, dC/dz, dC/dW and dC/db, as the gates of the network give, receive and
+    keep them.
 
-    Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last): rows are examples here, as in the other forms.
+    Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last): rows are
+        examples here, as in the other forms.
     Torch: loss(model(x), y).backward(), then the .grad of every parameter.
     Source: Khan, Nothing but NumPy, cost function.
-    Errors: ValueError or TypeError where x, y, the loss or an activation does not fit; ValueError by the gate that receives it where a
-    value overflows, which the other forms pass on as inf or NaN.
+    Errors: ValueError or TypeError where x, y, the loss or an activation does not fit;
+        ValueError by the gate that receives it where a value overflows, which the other
+        forms pass on as inf or NaN.
     """
     x, y, _ = examples(net, x, y, loss)
     gates = chain(net, y.T, loss)
@@ -255,16 +295,27 @@ def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Work
     gates.backward()
     z, a, delta = (_rows(each[:-1:2]) for each in (gates.values, gates.values[1:], gates.upstream))
     linear = [gate for gate in gates.gates if isinstance(gate, Linear)]
-    return Worked(C, z, a, delta, tuple(gate.dW for gate in linear), tuple(gate.db for gate in linear))
+    return Worked(
+        C, z, a, delta, tuple(gate.dW for gate in linear), tuple(gate.db for gate in linear)
+    )
 
 
 def _columns(where: str, values: ArrayLike) -> Array:
-    """`values` as a finite matrix of floats with a column for each example; ValueError or TypeError where it is none."""
+    """`values` as a finite matrix of floats with a column for each example; ValueError
+    or TypeError where it is none.
+    """
     array = real_array(where, values)
     if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"{where} has shape {array.shape}, expected (features, m) with both at least 1")
+        raise ValueError(
+            f"{where} has shape {array.shape}, expected (features, m) with both at least 1"
+        )
     dtype = array.dtype.newbyteorder("=")
-    return finite(where, as_dtype(where, array, dtype if dtype in (np.float32, np.float64) else np.dtype(np.float64)))
+    return finite(
+        where,
+        as_dtype(
+            where, array, dtype if dtype in (np.float32, np.float64) else np.dtype(np.float64)
+        ),
+    )
 
 
 def _rows(values: Iterable[Array]) -> tuple[Array, ...]:

@@ -8,7 +8,8 @@
 
 Nothing is vectorised: all samples, all i, all j, one after the other.
 
-Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning (adventuresinmachinelearning), sections 3.2 and 4.
+Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning
+    (adventuresinmachinelearning), sections 3.2 and 4.
 """
 
 from collections.abc import Sequence
@@ -24,18 +25,22 @@ from refnet.network import Network
 
 
 def feed_forward(net: Network, x: ArrayLike) -> Array:
-    """h_i^(l+1) = f(sum over j of w_ij^(l) h_j^(l) + b_i^(l)), layer by layer, node by node: the output.
+    """h_i^(l+1) = f(sum over j of w_ij^(l) h_j^(l) + b_i^(l)), layer by layer, node by
+    node: the output.
 
     Shapes: x (m, fan_in of the first layer) to (m, fan_out of the last).
     Torch: model(x).
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 3 and 3.2.
-    Errors: ValueError or TypeError where x does not fit or an activation is not elementwise.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 3
+        and 3.2.
+    Errors: ValueError or TypeError where x does not fit or an activation is not
+        elementwise.
     """
     return stacked([propagate(net.layers, sample)[0] for sample in inputs(net, x)])[-1]
 
 
 def propagate(layers: Sequence[Dense], x: Array) -> tuple[Numbered, Numbered]:
-    """z_i^(l+1) = sum over j of w_ij^(l) h_j^(l) + b_i^(l), h_i^(l+1) = f(z_i^(l+1)): h and z of one sample, unchecked.
+    """z_i^(l+1) = sum over j of w_ij^(l) h_j^(l) + b_i^(l), h_i^(l+1) = f(z_i^(l+1)): h
+    and z of one sample, unchecked.
 
     Shapes: x (fan_in of the first layer,); h[l] and z[l] (nodes of layer l,).
     Torch: the modules one after the other.
@@ -54,12 +59,16 @@ def propagate(layers: Sequence[Dense], x: Array) -> tuple[Numbered, Numbered]:
     return h, z
 
 
-def backpropagate(layers: Sequence[Dense], h: Numbered, z: Numbered, y: Array, c: float) -> Numbered:
-    """delta_i^(n_l) = -c (y_i - h_i^(n_l)) f'(z_i^(n_l)); delta_j^(l) = (sum over i of w_ij^(l) delta_i^(l+1)) f'(z_j^(l)).
+def backpropagate(
+    layers: Sequence[Dense], h: Numbered, z: Numbered, y: Array, c: float
+) -> Numbered:
+    """delta_i^(n_l) = -c (y_i - h_i^(n_l)) f'(z_i^(n_l)); delta_j^(l) = (sum over i of
+    w_ij^(l) delta_i^(l+1)) f'(z_j^(l)).
 
     Shapes: y (nodes of the last layer,); delta[l] (nodes of layer l,) for l from 2 on.
     Torch: the gradient of z, of the loss of this sample alone.
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 4.5 and 4.6, where c is 1.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 4.5
+        and 4.6, where c is 1.
     """
     last = len(layers) + 1  # n_l
     delta = {l: np.zeros_like(z[l]) for l in z}
@@ -72,16 +81,21 @@ def backpropagate(layers: Sequence[Dense], h: Numbered, z: Numbered, y: Array, c
             weighted = 0.0
             for i in range(len(z[l + 1])):
                 weighted += W[i][j] * delta[l + 1][i]
-            delta[l][j] = weighted * slope(layers[l - 2], _one_node(z[l], j), _one_node(h[l], j))[0, 0]  # BP2
+            # BP2
+            delta[l][j] = (
+                weighted * slope(layers[l - 2], _one_node(z[l], j), _one_node(h[l], j))[0, 0]
+            )
     return delta
 
 
 def partials(h: Numbered, delta: Numbered) -> tuple[list[Array], list[Array]]:
-    """dJ/dw_ij^(l) = h_j^(l) delta_i^(l+1) and dJ/db_i^(l) = delta_i^(l+1) of one sample, for each l.
+    """dJ/dw_ij^(l) = h_j^(l) delta_i^(l+1) and dJ/db_i^(l) = delta_i^(l+1) of one
+    sample, for each l.
 
     Shapes: as W (fan_out, fan_in) and b (fan_out,) of each layer.
     Torch: the .grad of weight and bias, of the loss of this sample alone.
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 4.5 and 4.6.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 4.5
+        and 4.6.
     """
     dW, db = [], []
     for l in range(1, len(h)):
@@ -95,11 +109,13 @@ def partials(h: Numbered, delta: Numbered) -> tuple[list[Array], list[Array]]:
 
 
 def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Worked:
-    """J(w,b) = 1/m sum over samples of c/2 sum over i of (y_i - h_i^(n_l))^2, and the mean of each partial derivative.
+    """J(w,b) = 1/m sum over samples of c/2 sum over i of (y_i - h_i^(n_l))^2, and the
+    mean of each partial derivative.
 
     Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last).
     Torch: loss(model(x), y).backward(), then the .grad of every parameter.
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 4.2 and 4.8.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 4.2
+        and 4.8.
     Errors: ValueError or TypeError where x, y, the loss or an activation does not fit.
     """
     x, y, c = examples(net, x, y, loss)

@@ -1,18 +1,23 @@
-"""The perceptron: a weighted sum, a step function, and a rule that learns from mistakes.
+"""The perceptron: a weighted sum, a step function, and a rule that learns from
+mistakes.
 
     z = sum over i of x_i w_i + b        the weighted sum
     yhat = 1 where z > 0, else 0         the step function
     w := w + lr (y - yhat) x             the learning rule, one example after the other
     b := b + lr (y - yhat)
 
-At z = 0 the step function is 0, as refnet's Heaviside is. Elgendy's code has it so, too; in his prose and his figure it fires there.
+At z = 0 the step function is 0, as refnet's Heaviside is. Elgendy's code has it so,
+too; in his prose and his figure it fires there.
 
-If a line separates the labels, an epoch without a mistake comes (Novikoff), soon or after more epochs than anyone waits for. If none does,
-w and b stay bounded and on integers come back to what they were: the mistakes in between, rows (x, 1) with the signs of their labels,
-sum to zero. That proves that no line separates: on the right sides of one, each of them would add to a sum that is not zero (Gordan).
-Where the rule ends with neither, `separation` decides. All of this is exact, in whole numbers.
+If a line separates the labels, an epoch without a mistake comes (Novikoff), soon or
+after more epochs than anyone waits for. If none does, w and b stay bounded and on
+integers come back to what they were: the mistakes in between, rows (x, 1) with the
+signs of their labels, sum to zero. That proves that no line separates: on the right
+sides of one, each of them would add to a sum that is not zero (Gordan). Where the rule
+ends with neither, `separation` decides. All of this is exact, in whole numbers.
 
-Source: Elgendy, Deep Learning for Vision Systems, section 2.1; Rosenblatt, The perceptron (1958).
+Source: Elgendy, Deep Learning for Vision Systems, section 2.1; Rosenblatt, The
+    perceptron (1958).
 """
 
 from typing import Any, NamedTuple
@@ -30,12 +35,22 @@ def weighted_sum(w: ArrayLike, b: float, x: ArrayLike) -> Any:
     Shapes: w (features,), x (features,) or (n, features), to a number or (n,).
     Torch: torch.nn.Linear(features, 1).
     Source: Elgendy, Deep Learning for Vision Systems, section 2.1.1.
-    Errors: ValueError or TypeError where w, b or x is not finite, or x and w differ in their number of features.
+    Errors: ValueError or TypeError where w, b or x is not finite, or x and w differ in
+        their number of features.
     """
-    weights, inputs = (real_array(f"weighted_sum: {name}", given) for name, given in (("w", w), ("x", x)))
+    weights, inputs = (
+        real_array(f"weighted_sum: {name}", given) for name, given in (("w", w), ("x", x))
+    )
     if weights.ndim != 1 or inputs.ndim not in (1, 2) or inputs.shape[-1:] != weights.shape:
-        raise ValueError(f"weighted_sum: x has shape {inputs.shape}, expected (n, features) with w {weights.shape} as (features,)")
-    return _z(_floats("weighted_sum: w", weights), number("weighted_sum", "b", b), _floats("weighted_sum: x", inputs))
+        raise ValueError(
+            f"weighted_sum: x has shape {inputs.shape}, expected (n, features) with w "
+            f"{weights.shape} as (features,)"
+        )
+    return _z(
+        _floats("weighted_sum: w", weights),
+        number("weighted_sum", "b", b),
+        _floats("weighted_sum: x", inputs),
+    )
 
 
 def step_function(z: ArrayLike) -> Any:
@@ -50,13 +65,17 @@ def step_function(z: ArrayLike) -> Any:
 
 
 class Learned(NamedTuple):
-    """w, b, and whether any line separates the labels, which is proven either way: `separable`, and `why`.
+    """w, b, and whether any line separates the labels, which is proven either way:
+    `separable`, and `why`.
 
-    Where it is True, `why` also says whether this one does. `mistakes` is their number in each epoch, and `counts` how often each row was
-    one. Where it is False, `counts` is the proof: sum over i of counts_i s_i (x_i, 1) = 0, exactly, counts_i >= 0 and not all 0, with
-    s_i = 1 for label 1 and -1 for label 0; the mistakes of some epochs, or weights of `separation`.
+    Where it is True, `why` also says whether this one does. `mistakes` is their number
+    in each epoch, and `counts` how often each row was one. Where it is False, `counts`
+    is the proof: sum over i of counts_i s_i (x_i, 1) = 0, exactly, counts_i >= 0 and
+    not all 0, with s_i = 1 for label 1 and -1 for label 0; the mistakes of some epochs,
+    or weights of `separation`.
 
-    Shapes: w (features,), counts (n,) of int64, or of Python ints where a weight is larger.
+    Shapes: w (features,), counts (n,) of int64, or of Python ints where a weight is
+        larger.
     Torch: none.
     Source: Elgendy, Deep Learning for Vision Systems, sections 2.1.2 and 2.1.3.
     """
@@ -70,24 +89,41 @@ class Learned(NamedTuple):
     counts: Array
 
     def predict(self, x: ArrayLike) -> Array:
-        """yhat of each row. Shapes: x (n, features) to (n,). Errors: ValueError or TypeError where x does not fit."""
-        return step_function(weighted_sum(self.w, self.b, matrix("Learned.predict: x", x, self.w.dtype, ("n", len(self.w)))))
+        """yhat of each row.
+
+        Shapes: x (n, features) to (n,).
+        Errors: ValueError or TypeError where x does not fit.
+        """
+        return step_function(
+            weighted_sum(
+                self.w, self.b, matrix("Learned.predict: x", x, self.w.dtype, ("n", len(self.w)))
+            )
+        )
 
 
 def learn(x: ArrayLike, labels: ArrayLike, lr: float = 1.0, epochs: int = 1000) -> Learned:
-    """w := w + lr (y - yhat) x, b := b + lr (y - yhat), row after row and from zero, until an epoch has no mistake.
+    """w := w + lr (y - yhat) x, b := b + lr (y - yhat), row after row and from zero,
+    until an epoch has no mistake.
 
-    It stops before where the mistakes of some epochs sum to zero, and after `epochs` in any case; then it decides exactly whether a line
-    separates the labels. On one core that takes 0.6 s for 200 rows of 2 normal numbers with labels by chance, and 7 s for 2000 rows of
-    20, nearly all of it for the 1000 epochs; `separate` says where it is the decision that takes long.
+    It stops before where the mistakes of some epochs sum to zero, and after `epochs` in
+    any case; then it decides exactly whether a line separates the labels. On one core
+    that takes 0.6 s for 200 rows of 2 normal numbers with labels by chance, and 7 s for
+    2000 rows of 20, nearly all of it for the 1000 epochs; `separate` says where it is
+    the decision that takes long.
 
     Shapes: x (n, features), labels (n,) of 0 and 1.
-    Torch: none; torch.optim.SGD(lr=lr), one row at a time, with yhat - y as the gradient of z.
-    Source: Elgendy, Deep Learning for Vision Systems, section 2.1.2; Rosenblatt, The perceptron (1958).
-    Errors: ValueError or TypeError where an argument does not fit; FloatingPointError where w or b would not be finite.
+    Torch: none; torch.optim.SGD(lr=lr), one row at a time, with yhat - y as the
+        gradient of z.
+    Source: Elgendy, Deep Learning for Vision Systems, section 2.1.2; Rosenblatt, The
+        perceptron (1958).
+    Errors: ValueError or TypeError where an argument does not fit; FloatingPointError
+        where w or b would not be finite.
     """
     x, y = _checked(x, labels)
-    lr, epochs = number("perceptron", "lr", lr, low=0.0), integer("perceptron", "epochs", epochs, low=1)
+    lr, epochs = (
+        number("perceptron", "lr", lr, low=0.0),
+        integer("perceptron", "epochs", epochs, low=1),
+    )
     w, b, counts, mistakes = np.zeros(x.shape[1]), 0.0, np.zeros(len(x), np.int64), []
     rows, total = signed_rows(x, y), np.zeros(x.shape[1] + 1, object)
     kept = {0: (total, counts)}
@@ -95,21 +131,35 @@ def learn(x: ArrayLike, labels: ArrayLike, lr: float = 1.0, epochs: int = 1000) 
         with np.errstate(all="ignore"):  # what overflows is found and named
             w, b, missed = one_epoch(w, b, x, y, lr)
         if not np.isfinite([*w, b]).all():
-            raise FloatingPointError(f"perceptron: epoch {epoch}: w and b have {[*w.tolist(), b]}, expected finite values")
+            raise FloatingPointError(
+                f"perceptron: epoch {epoch}: w and b have {[*w.tolist(), b]}, expected finite "
+                f"values"
+            )
         counts, total = counts + missed, total + rows[missed > 0].sum(axis=0)
         mistakes.append(int(missed.sum()))
         if not mistakes[-1]:
             break
         for start, (earlier, counts_then) in kept.items():
             if (total == earlier).all():
-                return Learned(w, b, epoch, tuple(mistakes), False, _impossible(start, epoch), counts - counts_then)
-        if epoch & (epoch - 1) == 0:  # at powers of two: when it goes round in a circle, it comes back to one of them (Brent)
+                return Learned(
+                    w,
+                    b,
+                    epoch,
+                    tuple(mistakes),
+                    False,
+                    _impossible(start, epoch),
+                    counts - counts_then,
+                )
+        # at powers of two: when it goes round in a circle, it comes back to one of them
+        # (Brent)
+        if epoch & (epoch - 1) == 0:
             kept[epoch] = total, counts
     return Learned(w, b, epoch, tuple(mistakes), *_verdict(w, b, rows, y, mistakes, counts, lr))
 
 
 def one_epoch(w: Array, b: float, x: Array, y: Array, lr: float) -> tuple[Array, float, Array]:
-    """w := w + lr (y - yhat) x, b := b + lr (y - yhat), once for each row: w, b, and 1 for each row that was a mistake, else 0.
+    """w := w + lr (y - yhat) x, b := b + lr (y - yhat), once for each row: w, b, and 1
+    for each row that was a mistake, else 0.
 
     Shapes: w (features,), x (n, features), y (n,).
     Torch: none; as `learn`.
@@ -128,19 +178,28 @@ def one_epoch(w: Array, b: float, x: Array, y: Array, lr: float) -> tuple[Array,
 def _checked(x: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
     given, y = real_array("perceptron: x", x), real_array("perceptron: labels", labels)
     if given.ndim != 2 or 0 in given.shape:
-        raise ValueError(f"perceptron: x has shape {given.shape}, expected (n, features) with both at least 1")
+        raise ValueError(
+            f"perceptron: x has shape {given.shape}, expected (n, features) with both at least 1"
+        )
     if y.shape != given.shape[:1]:
         raise ValueError(f"perceptron: labels has shape {y.shape}, expected ({len(given)},)")
-    rows = np.ascontiguousarray(matrix("perceptron: x", x, np.dtype(np.float64), given.shape), np.float64)
+    rows = np.ascontiguousarray(
+        matrix("perceptron: x", x, np.dtype(np.float64), given.shape), np.float64
+    )
     return rows, class_labels("perceptron: labels", y, 2)
 
 
 def _impossible(start: int, end: int) -> str:
     epochs = f"epoch {end}" if end == start + 1 else f"epochs {start + 1} to {end}"
-    return f"no line separates the labels: the mistakes of {epochs}, rows (x, 1) with the signs of their labels, sum to zero"
+    return (
+        f"no line separates the labels: the mistakes of {epochs}, rows (x, 1) with the signs of "
+        f"their labels, sum to zero"
+    )
 
 
-def _verdict(w: Array, b: float, rows: Array, y: Array, mistakes: list[int], counts: Array, lr: float) -> tuple[bool, str, Array]:
+def _verdict(
+    w: Array, b: float, rows: Array, y: Array, mistakes: list[int], counts: Array, lr: float
+) -> tuple[bool, str, Array]:
     """`separable`, `why` and `counts` after the last epoch."""
     wrong = _wrong(w, b, rows, y)
     if not mistakes[-1] and not wrong:
@@ -151,28 +210,44 @@ def _verdict(w: Array, b: float, rows: Array, y: Array, mistakes: list[int], cou
     used = np.flatnonzero(weights)
     named = f"rows {', '.join(map(str, used))}" if len(used) <= 8 else f"{len(used)} rows"
     small = max(weights) <= np.iinfo(np.int64).max
-    sum_to_zero = f"{named}, as (x, 1) with the signs of their labels and the weights in counts, sum to zero"
-    return False, f"no line separates the labels: {sum_to_zero}", weights.astype(np.int64) if small else weights
+    sum_to_zero = (
+        f"{named}, as (x, 1) with the signs of their labels and the weights in counts, sum to zero"
+    )
+    return (
+        False,
+        f"no line separates the labels: {sum_to_zero}",
+        weights.astype(np.int64) if small else weights,
+    )
 
 
 def _not_yet(mistakes: list[int], wrong: dict[int, str], lr: float) -> str:
     """What keeps the rule's line from being one."""
     if not mistakes[-1]:
         row, where = next(iter(wrong.items()))
-        return f"not yet that of epoch {len(mistakes)}, which has no mistake only because z is rounded: row {row} lies {where}"
+        return (
+            f"not yet that of epoch {len(mistakes)}, which has no mistake only because z is "
+            f"rounded: row {row} lies {where}"
+        )
     has = f"but epoch {len(mistakes)} still has {mistakes[-1]} mistake{'s' * (mistakes[-1] > 1)}"
-    return f"{has}: more epochs may find one, sooner where x is centred and scaled" if lr else f"{has}: at lr = 0 nothing is learned"
+    return (
+        f"{has}: more epochs may find one, sooner where x is centred and scaled"
+        if lr
+        else f"{has}: at lr = 0 nothing is learned"
+    )
 
 
 def _wrong(w: Array, b: float, rows: Array, y: Array) -> dict[int, str]:
-    """The rows that are not on their sides where nothing is rounded, each with where it lies."""
+    """The rows that are not on their sides where nothing is rounded, each with where it
+    lies.
+    """
     sides = rows @ whole(np.array([*w, b]))
     found = np.flatnonzero((sides < 0) | ((sides == 0) & (y == 1)))
     return {int(i): "on its other side" if sides[i] else "on it" for i in found}
 
 
 def _z(w: Array, b: float, x: Array) -> Any:
-    return np.multiply(x, w, order="C").sum(axis=-1) + b  # one order of summation for a row alone and among others
+    # one order of summation for a row alone and among others
+    return np.multiply(x, w, order="C").sum(axis=-1) + b
 
 
 def _floats(where: str, array: Array) -> Array:

@@ -1,16 +1,21 @@
-"""Whether a line separates the labels, decided in whole numbers: with the line, or with a sum that proves that there is none.
+"""Whether a line separates the labels, decided in whole numbers: with the line, or with
+a sum that proves that there is none.
 
-Let a_i = s_i (x_i, 1), with s_i = 1 for label 1 and -1 for label 0. Either a line (u, c) has all rows on their sides, a_i . (u, c) > 0, or
-some weights l_i >= 0, not all 0, have the sum l_1 a_1 + ... + l_n a_n = 0, and never both (Gordan): on the right sides of a line, each
-term would add to a sum that is not zero.
+Let a_i = s_i (x_i, 1), with s_i = 1 for label 1 and -1 for label 0. Either a line (u,
+c) has all rows on their sides, a_i . (u, c) > 0, or some weights l_i >= 0, not all 0,
+have the sum l_1 a_1 + ... + l_n a_n = 0, and never both (Gordan): on the right sides of
+a line, each term would add to a sum that is not zero.
 
-Both are found by going to the point of the rows' convex hull that is nearest to zero (Wolfe). A point X that has all rows on one side is a
-line; X = 0 is the sum. From any other X it goes on nearer to zero, to the nearest point of a simplex of rows; as there are finitely
-many of those and none comes twice, it ends. No number is rounded, so that where it ends is the check, too: it has put the line, or the
-weights, into the rows. A common positive factor of X, or of l, does not matter.
+Both are found by going to the point of the rows' convex hull that is nearest to zero
+(Wolfe). A point X that has all rows on one side is a line; X = 0 is the sum. From any
+other X it goes on nearer to zero, to the nearest point of a simplex of rows; as there
+are finitely many of those and none comes twice, it ends. No number is rounded, so that
+where it ends is the check, too: it has put the line, or the weights, into the rows. A
+common positive factor of X, or of l, does not matter.
 
-Source: Gordan, Ueber die Aufloesung linearer Gleichungen mit reellen Coefficienten (1873); Wolfe, Finding the nearest point in a
-polytope (1976); Bareiss, Sylvester's identity and multistep integer-preserving Gaussian elimination (1968).
+Source: Gordan, Ueber die Aufloesung linearer Gleichungen mit reellen Coefficienten
+    (1873); Wolfe, Finding the nearest point in a polytope (1976); Bareiss, Sylvester's
+    identity and multistep integer-preserving Gaussian elimination (1968).
 """
 
 from fractions import Fraction
@@ -23,11 +28,13 @@ from refnet.checks import Array
 
 
 class Separation(NamedTuple):
-    """Either `line`, with rows . line > 0, or `weights` >= 0, not all 0, with weights . rows = 0; the other one is None.
+    """Either `line`, with rows . line > 0, or `weights` >= 0, not all 0, with weights .
+    rows = 0; the other one is None.
 
     Shapes: line (features + 1,), weights (n,), of Python ints.
     Torch: none.
-    Source: Gordan, Ueber die Aufloesung linearer Gleichungen mit reellen Coefficienten (1873).
+    Source: Gordan, Ueber die Aufloesung linearer Gleichungen mit reellen Coefficienten
+        (1873).
     """
 
     line: Array | None
@@ -39,7 +46,8 @@ def whole(values: Array) -> Array:
 
     Shapes: any, kept.
     Torch: none.
-    Source: IEEE 754-2019, section 3.3: a finite float is a whole number times a power of two.
+    Source: IEEE 754-2019, section 3.3: a finite float is a whole number times a power
+        of two.
     """
     ratios = [value.as_integer_ratio() for value in values.ravel().tolist()]
     scale = max(below for _, below in ratios)
@@ -55,14 +63,19 @@ def signed_rows(x: Array, labels: Array) -> Array:
     Torch: none.
     Source: Novikoff, On convergence proofs on perceptrons (1962).
     """
-    return whole(np.where(labels == 1, 1.0, -1.0)[:, np.newaxis] * np.column_stack([x, np.ones(len(x))]))
+    return whole(
+        np.where(labels == 1, 1.0, -1.0)[:, np.newaxis] * np.column_stack([x, np.ones(len(x))])
+    )
 
 
 def separate(rows: Array) -> Separation:
-    """The line that has all rows on its side, rows . line > 0, or the weights with which they sum to zero.
+    """The line that has all rows on its side, rows . line > 0, or the weights with
+    which they sum to zero.
 
-    It takes time with the features, as they make both the simplex and its numbers long. For normal numbers, on one core, labels by chance
-    take 0.01 s for 2000 rows of 2, 0.3 s for 2000 of 20 and 19 s for 500 of 50; labels that a line separates, 0.01 s, 3 s and 80 s.
+    It takes time with the features, as they make both the simplex and its numbers long.
+    For normal numbers, on one core, labels by chance take 0.01 s for 2000 rows of 2,
+    0.3 s for 2000 of 20 and 19 s for 500 of 50; labels that a line separates, 0.01 s, 3
+    s and 80 s.
 
     Shapes: rows (n, features + 1), as of `signed_rows`.
     Torch: none.
@@ -80,28 +93,37 @@ def separate(rows: Array) -> Separation:
 
 
 def nearest(rows: Array, used: list[int], weights: Array) -> tuple[list[int], Array]:
-    """The used rows without some, and weights > 0 with which they give the point of their affine hull that is nearest to zero.
+    """The used rows without some, and weights > 0 with which they give the point of
+    their affine hull that is nearest to zero.
 
-    It starts from the point of these weights, and leaves out a row where the way to the nearest point of all leaves the simplex.
+    It starts from the point of these weights, and leaves out a row where the way to the
+    nearest point of all leaves the simplex.
 
-    Shapes: rows (n, features + 1); used and weights up to features + 2, of affinely independent rows.
+    Shapes: rows (n, features + 1); used and weights up to features + 2, of affinely
+        independent rows.
     Torch: none.
     Source: Wolfe, Finding the nearest point in a polytope (1976).
     """
     while ((target := affine_minimum(rows[used])) <= 0).any():
         falling = np.flatnonzero(target <= 0)
-        first = min(falling, key=lambda i: Fraction(int(target[i]), int(weights[i])))  # whose weight is the first to come to 0
+        # whose weight is the first to come to 0
+        first = min(falling, key=lambda i: Fraction(int(target[i]), int(weights[i])))
         weights = weights[first] * target - target[first] * weights
-        used, weights = [i for i, weight in zip(used, weights, strict=True) if weight], weights[weights != 0]
+        used, weights = (
+            [i for i, weight in zip(used, weights, strict=True) if weight],
+            weights[weights != 0],
+        )
     return used, target // gcd(*target)
 
 
 def affine_minimum(points: Array) -> Array:
-    """The weights, up to their sum, of the point of the affine hull nearest to zero: l of (P P^T + 1) l = det, in whole numbers.
+    """The weights, up to their sum, of the point of the affine hull nearest to zero: l
+    of (P P^T + 1) l = det, in whole numbers.
 
     Shapes: points (k, d), affinely independent, to (k,).
     Torch: none.
-    Source: Bareiss, Sylvester's identity and multistep integer-preserving Gaussian elimination (1968).
+    Source: Bareiss, Sylvester's identity and multistep integer-preserving Gaussian
+        elimination (1968).
     """
     k, before = len(points), 1
     M = np.column_stack([points @ points.T + 1, np.ones(k, int).astype(object)])
