@@ -19,7 +19,7 @@ with wanted("parity"):
     import torch
     from torch import nn
 
-    from parity.torch_twin import one_thread
+    from parity.steps.pytorch import one_thread
 
 ROWS, SIZES, BATCH, EPOCHS = 320, (8, 16, 3), 32, 15
 DTYPES = ("float64", "float32")

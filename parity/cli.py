@@ -15,9 +15,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from parity.cases import CASES
-from parity.report import Screen, environment, header
-from parity.sandbox import Unusable
+from parity.checking.adapters import Unusable
+from parity.screen import Screen, environment, header
+from parity.steps.cases import CASES
 
 RIGHT, WRONG, UNUSABLE = 0, 1, 2
 NEEDED = {
@@ -56,13 +56,13 @@ def _perform(arguments: argparse.Namespace) -> int:
     """Print the environment, do what the command says, print its verdict and write what
     it found.
     """
-    twins = import_module("parity.torch_twin") if arguments.torch else None
+    twins = import_module("parity.steps.pytorch") if arguments.torch else None
     import_module(arguments.room)  # what is missing is said before anything is printed
     if getattr(arguments, "init", None) is not None:
         return _begin(arguments.init)
     plot = getattr(arguments, "plot", None)
     if plot is not None:
-        formats = import_module("parity.figure").formats()
+        formats = import_module("parity.experiments.figure").formats()
         if plot.suffix.lower() not in formats:
             return _unusable(
                 f"{plot}: format has {plot.suffix!r}, expected one of {', '.join(formats)}"
@@ -101,11 +101,13 @@ Performed = tuple[str, bool, dict[str, Any]]
 def run(screen: Screen, arguments: argparse.Namespace) -> Performed:
     """The main job: digits side by side, the sweep of the case table."""
     try:
-        found = import_module("parity.job").run(screen, arguments.seed, arguments.epochs, CASES)
+        found = import_module("parity.experiments.main_job").run(
+            screen, arguments.seed, arguments.epochs, CASES
+        )
     except FloatingPointError as refusal:  # a step that refnet refuses to take
         return f"DISAGREE. {refusal}", False, {}
     if arguments.plot is not None:
-        import_module("parity.figure").draw(found, arguments.plot)
+        import_module("parity.experiments.figure").draw(found, arguments.plot)
     return found.verdict, found.problem is None, found.as_json()
 
 
@@ -114,7 +116,7 @@ def soundness(screen: Screen, arguments: argparse.Namespace) -> Performed:
     used.
     """
     with screen.progress("runs", arguments.cases) as advance:
-        report = import_module("parity.soundness").soundness(
+        report = import_module("parity.experiments.soundness").soundness(
             arguments.cases, arguments.seed, advance
         )
     return _told(screen, report)
@@ -125,7 +127,9 @@ def power(screen: Screen, arguments: argparse.Namespace) -> Performed:
     others' tolerances.
     """
     with screen.progress("nets", arguments.nets) as advance:
-        report = import_module("parity.power").power(arguments.nets, arguments.seed, advance)
+        report = import_module("parity.experiments.power").power(
+            arguments.nets, arguments.seed, advance
+        )
     return _told(screen, report)
 
 
@@ -136,7 +140,7 @@ def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
         "timeout": arguments.timeout,
         "conventions": arguments.conventions,
     }
-    found = import_module("parity.implementation").check_command(arguments.target, **options)
+    found = import_module("parity.checking.checker").check_command(arguments.target, **options)
     text, _, data = _told(screen, found)
     passed = found.strictly_passed if arguments.strict else found.passed
     return text if passed == found.passed else f"WRONG by --strict. {text}", passed, data
@@ -145,7 +149,12 @@ def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
 def _begin(file: Path) -> int:
     """Write an adapter to start from, where there is no file yet. Errors: OSError."""
     with file.open("x", encoding="utf-8") as new:
-        new.write(Path(__file__).with_name("adapter.py.txt").read_text(encoding="utf-8"))
+        new.write(
+            Path(__file__)
+            .with_name("checking")
+            .joinpath("adapter.py.txt")
+            .read_text(encoding="utf-8")
+        )
     print(
         f"{file} is written, with a network that is right. Put yours in its place, then: parity "
         f"check {file}"
@@ -157,7 +166,7 @@ def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
     """The mutation score of the catalogue, or of some of its mistakes, which are then
     explained.
     """
-    catalogue = import_module("parity.bugs").BY_ID
+    catalogue = import_module("parity.mistakes.catalogue.index").BY_ID
     for name in arguments.ids:
         if name not in catalogue:
             near = get_close_matches(name, catalogue, cutoff=0.0)
@@ -170,7 +179,9 @@ def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
         screen.line()
     chosen = [catalogue[name] for name in arguments.ids or catalogue]
     with screen.progress("mistakes", len(chosen)) as advance:
-        report = import_module("parity.score").score(chosen, on_progress=advance)
+        report = import_module("parity.experiments.mutation_score").score(
+            chosen, on_progress=advance
+        )
     return _told(screen, report)
 
 
@@ -178,13 +189,13 @@ def bench(screen: Screen, arguments: argparse.Namespace) -> Performed:
     """How long a step and a training take, beside PyTorch, JAX, scikit-learn and
     loops.
     """
-    room = import_module("parity.bench")
+    room = import_module("parity.bench.benchmark")
     try:
         found = room.run(screen, room.QUICK if arguments.quick else room.FULL, arguments.seed)
     except FloatingPointError as refusal:  # a step that refnet refuses to take
         return f"WRONG. {refusal}", False, {}
     if arguments.plot is not None:
-        import_module("parity.bench_figure").draw(found, arguments.plot)
+        import_module("parity.bench.figure").draw(found, arguments.plot)
     return found.verdict, found.passed, found.as_json()
 
 
@@ -255,7 +266,7 @@ def _parser() -> argparse.ArgumentParser:
     _bench_options(commands)
     told = "put every catalogued mistake into a right program and measure who notices it"
     score = _command(commands, "bugs", bugs, told)
-    score.set_defaults(torch=False, room="parity.score")
+    score.set_defaults(torch=False)
     score.add_argument(
         "ids",
         nargs="*",
@@ -310,7 +321,7 @@ def _check_options(commands: Any) -> None:
         "is not"
     )
     parser = _command(commands, "check", check, told)
-    parser.set_defaults(torch=False, room="parity.implementation")
+    parser.set_defaults(torch=False)
     which = parser.add_mutually_exclusive_group(required=True)
     target = (
         "a Python file or a module, and the function in it (default run, else gradient or step)"
@@ -348,6 +359,16 @@ def _seconds(text: str) -> float:
     return value
 
 
+_ROOMS = {  # of each command, imported before anything is printed
+    "run": "parity.experiments.main_job",
+    "soundness": "parity.experiments.soundness",
+    "power": "parity.experiments.power",
+    "bugs": "parity.experiments.mutation_score",
+    "bench": "parity.bench.benchmark",
+    "check": "parity.checking.checker",
+}
+
+
 def _command(
     commands: Any, name: str, perform: Callable[..., Performed], told: str, seeds: str = ""
 ) -> argparse.ArgumentParser:
@@ -356,7 +377,9 @@ def _command(
         name, help=told, description=f"{told[0].upper()}{told[1:]}."
     )
     parser.set_defaults(
-        perform=perform, torch=True, room="parity.job" if name == "run" else f"parity.{name}"
+        perform=perform,
+        torch=True,
+        room=_ROOMS[name],
     )
     if seeds:
         parser.add_argument(

@@ -1,11 +1,18 @@
 """Dense: one fully connected layer, as data."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from refnet.activations import ACTIVATIONS, Activation, Identity
-from refnet.checks import Array, finite, float_dtype, named, real_array
+from refnet.checks import (
+    Array,
+    finite,
+    float_dtype,
+    named,
+    real_array,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,3 +67,15 @@ class Dense:
     def fan_in(self) -> int:
         """Number of inputs of each unit."""
         return int(self.W.shape[1])
+
+
+def views(vector: Array, shapes: Iterable[tuple[int, int]]) -> Iterator[tuple[Array, Array]]:
+    """W (fan_out, fan_in) and b (fan_out,) of each layer, or dW and db, where they
+    stand in a flat vector.
+    """
+    start = 0
+    for fan_out, fan_in in shapes:
+        middle = start + fan_out * fan_in
+        end = middle + fan_out
+        yield vector[start:middle].reshape(fan_out, fan_in), vector[middle:end]
+        start = end

@@ -1,6 +1,6 @@
 """Network: layers over one flat parameter vector, of which every W and b is a view."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from itertools import pairwise
 from typing import Any
@@ -22,7 +22,7 @@ from refnet.checks import (
     real_array,
 )
 from refnet.initializers import INITIALIZERS, Initializer
-from refnet.layer import Dense
+from refnet.layer import Dense, views
 from refnet.losses import LOSSES, Loss
 
 
@@ -328,18 +328,6 @@ class Network:
     def __repr__(self) -> str:
         kinds = ", ".join(layer.activation.name for layer in self.layers)
         return f"<Network {'-'.join(map(str, self.sizes))} ({kinds}), {self.dtype}>"
-
-
-def views(vector: Array, shapes: Iterable[tuple[int, int]]) -> Iterator[tuple[Array, Array]]:
-    """W (fan_out, fan_in) and b (fan_out,) of each layer, or dW and db, where they
-    stand in a flat vector.
-    """
-    start = 0
-    for fan_out, fan_in in shapes:
-        middle = start + fan_out * fan_in
-        end = middle + fan_out
-        yield vector[start:middle].reshape(fan_out, fan_in), vector[middle:end]
-        start = end
 
 
 def mlp(

@@ -1,21 +1,21 @@
-"""Training: mini-batches, `fit`, its history, and when to stop."""
+"""Training: `fit`, its history, and when to stop."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from refnet.activations import Sigmoid
 from refnet.backprop import LayerGradient
+from refnet.batches import Data, held_out_data
 from refnet.checks import Array, integer, named, number, place
+from refnet.fast.threads import one_thread_if_small
+from refnet.fast.workspace import Workspace
 from refnet.losses import Loss
 from refnet.network import Gradients, Network, Trace
 from refnet.optimizers import OPTIMIZERS, Optimizer
-from refnet.threads import one_thread_if_small
-from refnet.workspace import Workspace
 
 
 class Step(NamedTuple):
@@ -168,41 +168,6 @@ class Precision:
         """Nothing to do."""
 
 
-def minibatches(
-    rows: int, batch_size: int | None, rng: "np.random.Generator | None"
-) -> Iterator[slice | Array]:
-    """The rows of each mini-batch of one epoch: every row once, in the order of a
-    permutation drawn from `rng`, or in order without one.
-
-    The last batch is smaller where batch_size does not divide rows. batch_size None is
-    one batch of all rows, never shuffled.
-
-    Shapes: slices, or index vectors (batch_size,).
-    Torch: torch.utils.data.DataLoader(shuffle=True, drop_last=False).
-    Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.1.3.
-    Errors: TypeError or ValueError where rows or batch_size is no integer >= 1, or rng
-        no generator.
-    """
-    rows = integer("minibatches", "rows", rows, low=1)
-    if rng is not None and not hasattr(rng, "permutation"):
-        raise TypeError(
-            f"minibatches: rng has type {type(rng).__name__}, expected a numpy.random.Generator "
-            f"or None"
-        )
-    if batch_size is None:
-        return iter([slice(0, rows)])
-    return _minibatches(rows, integer("minibatches", "batch_size", batch_size, low=1), rng)
-
-
-def _minibatches(
-    rows: int, batch_size: int, rng: "np.random.Generator | None"
-) -> Iterator[slice | Array]:
-    order = None if rng is None else rng.permutation(rows)
-    for start in range(0, rows, batch_size):
-        end = min(start + batch_size, rows)
-        yield slice(start, end) if order is None else order[start:end]
-
-
 def fit(
     net: Network,
     x: ArrayLike,
@@ -250,8 +215,8 @@ def fit(
     epochs = integer("fit", "epochs", epochs, low=1)
     batch_size = None if batch_size is None else integer("fit", "batch_size", batch_size, low=1)
     rng = np.random.default_rng(integer("fit", "seed", seed, low=0)) if shuffle else None
-    data = _Data(net, loss, x, y)
-    held_out = None if validation is None else _validation(net, loss, validation)
+    data = Data(net, loss, x, y)
+    held_out = None if validation is None else held_out_data(net, loss, validation)
     _check_calls(schedule=schedule, on_step=on_step, on_epoch=on_epoch)
     stops = _started(stop, validated=held_out is not None)
     optimizer.bind(net)
@@ -331,94 +296,6 @@ def _started(stop: Stop | Sequence[Stop] | None, validated: bool) -> list[Stop]:
             )
         rule.start(validated=validated)
     return rules
-
-
-class _Rows:
-    """An array whose rows come in a dtype, batch by batch: from memory without a copy
-    where they lie so, from disk a batch at a time.
-    """
-
-    def __init__(self, array: Array, dtype: np.dtype[Any]) -> None:
-        self._array, self._dtype = array, dtype
-        self._lies_so = array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
-        self._room: Array | None = None
-
-    def __getitem__(self, rows: slice | Array) -> Array:
-        if isinstance(rows, slice):
-            part = self._array[rows]
-            return part if self._lies_so else self._filled(part)
-        if self._lies_so:  # unlike mode "raise", "clip" writes into `out` without a copy in between
-            return self._array.take(rows, axis=0, out=self._room_for(len(rows)), mode="clip")
-        return self._filled(self._array[rows])
-
-    def _filled(self, part: Array) -> Array:
-        room = self._room_for(len(part))
-        room[...] = part
-        return room
-
-    def _room_for(self, rows: int) -> Array:
-        if self._room is None:  # the first batch is the largest
-            self._room = np.empty((rows, *self._array.shape[1:]), self._dtype)
-        return self._room[:rows]
-
-
-class _Data:
-    """x and y, checked, whose batches come in the network's dtype."""
-
-    def __init__(self, net: Network, loss: Loss, x: ArrayLike, y: ArrayLike) -> None:
-        inputs = net.check_inputs(x)
-        targets = net.check_targets(loss, y, len(inputs))
-        self.rows = len(inputs)
-        self._x, self._y = (
-            _Rows(inputs, net.dtype),
-            _Rows(targets, targets.dtype if targets.ndim == 1 else net.dtype),
-        )
-
-    def largest(self, batch_size: int | None) -> int:
-        """The rows of the largest batch."""
-        return min(batch_size or self.rows, self.rows)
-
-    def minibatches(
-        self, batch_size: int | None, rng: "np.random.Generator | None"
-    ) -> Iterator[tuple[Array, Array]]:
-        """x and y of each mini-batch of an epoch, valid until the next one."""
-        for rows in minibatches(self.rows, batch_size, rng):
-            yield self._x[rows], self._y[rows]
-
-    def judge(self, net: Network, loss: Loss) -> tuple[float, float | None]:
-        """The loss and, where the targets are classes, the accuracy of the network on
-        all rows.
-        """
-        x, y = self._x[:], self._y[:]
-        labels = _labels(
-            y, yes_no=loss.reads != "values" or isinstance(net.layers[-1].activation, Sigmoid)
-        )
-        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite says enough
-            return loss.value(net.predict(x), y), None if labels is None else net.accuracy(
-                x, labels
-            )
-
-
-def _validation(net: Network, loss: Loss, pair: tuple[ArrayLike, ArrayLike]) -> _Data:
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise TypeError(f"fit: validation has type {type(pair).__name__}, expected a pair (x, y)")
-    try:
-        return _Data(net, loss, *pair)
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"validation: {error}") from error
-
-
-def _labels(y: Array, yes_no: bool) -> Array | None:
-    """The classes that targets stand for: labels, rows with a single 1, or the 0 and 1
-    of a single output that says yes or no.
-    """
-    if y.ndim == 1:
-        return y
-    if not ((y == 0.0) | (y == 1.0)).all():
-        return None
-    if y.shape[1] == 1:
-        return y[:, 0].astype(np.intp) if yes_no else None
-    return y.argmax(axis=1) if (y.sum(axis=1) == 1.0).all() else None
 
 
 def _steps(

@@ -11,10 +11,10 @@ import pytest
 
 import refnet
 from refnet.activations import ACTIVATIONS, Activation, Elementwise
-from refnet.inplace import loss_into, pullback_into, value_into
+from refnet.fast.blocks import BLOCK
+from refnet.fast.inplace import loss_into, pullback_into, value_into
+from refnet.fast.workspace import Workspace
 from refnet.losses import LOSSES
-from refnet.memory import BLOCK
-from refnet.workspace import Workspace
 
 ON_CLASSES = ("cross_entropy", "softmax_cross_entropy")
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])

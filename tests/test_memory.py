@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 import refnet
 from refnet.activations import ACTIVATIONS
+from refnet.fast.blocks import BLOCK, blocks, broadcast_into
+from refnet.fast.workspace import Workspace
 from refnet.losses import LOSSES
-from refnet.memory import BLOCK, blocks, broadcast_into
-from refnet.workspace import Workspace
 
 # older NumPy buffers no less for a few rows than for many
 WHOLE_BUFFER = tuple(map(int, np.__version__.split(".")[:2])) < (2, 3)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import refnet
 from refnet import Dense, Identity, Network, Sigmoid, Softmax, mlp
-from refnet.network import views
+from refnet.layer import views
 
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 

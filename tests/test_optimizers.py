@@ -363,7 +363,7 @@ def test_optimizer_belongs_to_its_first_network(kind, settings):
     "twice",
     [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))],
     ids=["deepcopy", "pickle"],
-)  # noqa: S301
+)
 @every_rule
 def test_binding_survives_a_copy_of_both(kind, settings, twice, order):
     """Copied together, optimizer and network belong to each other and go on as the

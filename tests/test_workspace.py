@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 import refnet
 from refnet.activations import ACTIVATIONS
+from refnet.fast.blocks import BLOCK
+from refnet.fast.workspace import Workspace
 from refnet.losses import LOSSES
-from refnet.memory import BLOCK
-from refnet.workspace import Workspace
 
 HIDDEN = (
     *(kind() for name, kind in ACTIVATIONS.items() if kind.trainable),

@@ -25,14 +25,15 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
-from parity import bench_digits, bench_growth, bench_jax, bench_loops, bench_steps, bench_threads
-from parity.bench_digits import Trainings
-from parity.bench_growth import AXES, Axis, Growth
-from parity.bench_loops import Headlines
-from parity.bench_setting import Setting
-from parity.bench_steps import StepRow
-from parity.bench_threads import ThreadRow
-from parity.report import Screen
+from parity.bench.sides import jax as jax_side
+from parity.bench.sides.setting import Setting
+from parity.bench.tables import digits, growth, loops, steps, threads
+from parity.bench.tables.digits import Trainings
+from parity.bench.tables.growth import AXES, Axis, Growth
+from parity.bench.tables.loops import Headlines
+from parity.bench.tables.steps import StepRow
+from parity.bench.tables.threads import ThreadRow
+from parity.screen import Screen
 
 MOST_CORES = 1.2  # a side that used more was not on one thread
 LEAST_CORES = 0.8  # a side that got less shared its core with somebody
@@ -242,7 +243,7 @@ class Report:
 def run(screen: Screen, plan: Plan, seed: int) -> Report:
     """Measure all of it, telling the screen."""
     start = time.perf_counter()
-    module = bench_jax.jax()
+    module = jax_side.jax()
     report = Report(plan, "not installed" if module is None else module.__version__)
     for line in _header(plan, report.jax):
         screen.line(line)
@@ -260,8 +261,8 @@ def run(screen: Screen, plan: Plan, seed: int) -> Report:
 
 
 def _header(plan: Plan, jax: str) -> Iterator[str]:
-    threads = ", 1 thread" if jax != "not installed" else ""
-    yield f"JAX {jax}{threads}   usable cores {bench_threads.usable_cores()}"
+    pinned = ", 1 thread" if jax != "not installed" else ""
+    yield f"JAX {jax}{pinned}   usable cores {threads.usable_cores()}"
     yield f"Medians of {plan.repeats}, {plan.told}"
     kernel = os.environ.get("OPENBLAS_CORETYPE")
     if kernel:
@@ -279,11 +280,9 @@ def _steps(screen: Screen, report: Report, seed: int, advance: Callable[[], None
     ):
         screen.line()
         screen.line(title)
-        screen.line(bench_steps.HEAD, "bold")
+        screen.line(steps.HEAD, "bold")
         for net, dtype in product(nets, plan.dtypes):
-            row = bench_steps.measure(
-                replace(net, dtype=dtype, seed=seed), plan.repeats, plan.seconds
-            )
+            row = steps.measure(replace(net, dtype=dtype, seed=seed), plan.repeats, plan.seconds)
             rows.append(row)
             screen.line(row.line())
             if row.problem:
@@ -296,14 +295,12 @@ def _digits(screen: Screen, report: Report, seed: int, advance: Callable[[], Non
     screen.line()
     screen.line(
         f"Training on handwritten digits, 64-30-10, ReLU, {plan.epochs} epochs of mini-batches "
-        f"of 32, SGD, lr {bench_digits.LR}"
+        f"of 32, SGD, lr {digits.LR}"
     )
-    screen.line(bench_digits.HEAD, "bold")
+    screen.line(digits.HEAD, "bold")
     for dtype in plan.dtypes:
         report.digits.append(
-            bench_digits.trainings(
-                dtype, plan.epochs, plan.repeats, plan.seconds, seed, plan.images
-            )
+            digits.trainings(dtype, plan.epochs, plan.repeats, plan.seconds, seed, plan.images)
         )
         for line in report.digits[-1].lines():
             screen.line(line)
@@ -312,9 +309,7 @@ def _digits(screen: Screen, report: Report, seed: int, advance: Callable[[], Non
 
 def _loops(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
     plan = report.plan
-    report.loops = bench_loops.headlines(
-        plan.repeats, plan.seconds, plan.iterations, seed, plan.images
-    )
+    report.loops = loops.headlines(plan.repeats, plan.seconds, plan.iterations, seed, plan.images)
     screen.line()
     for line in report.loops.lines():
         screen.line(line)
@@ -325,27 +320,25 @@ def _growth(screen: Screen, report: Report, seed: int, advance: Callable[[], Non
     screen.line()
     screen.line("How fit grows, float32: time, and peak memory beyond x, y and the network", "bold")
     for axis in report.plan.axes:
-        report.growth.append(
-            bench_growth.grow(axis, report.plan.repeats, report.plan.seconds, seed)
-        )
+        report.growth.append(growth.grow(axis, report.plan.repeats, report.plan.seconds, seed))
         for line in report.growth[-1].lines():
             screen.line(line)
         advance()
 
 
 def _threads(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
-    plan, cores = report.plan, bench_threads.usable_cores()
+    plan, cores = report.plan, threads.usable_cores()
     screen.line()
     told = f"idle, and beside {cores} busy processes (medians of {plan.busy_repeats})"
     screen.line(
         f"A step with one BLAS thread, with a pool of {cores}, and by fit in that pool, float32, "
         f"microseconds: {told}"
     )
-    screen.line(bench_threads.HEAD, "bold")
+    screen.line(threads.HEAD, "bold")
     for setting in plan.pooled:
         given = replace(setting, seed=seed)
         report.threads.append(
-            bench_threads.thread_row(given, cores, plan.repeats, plan.seconds, plan.busy_repeats)
+            threads.thread_row(given, cores, plan.repeats, plan.seconds, plan.busy_repeats)
         )
         screen.line(report.threads[-1].line())
         advance()

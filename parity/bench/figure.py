@@ -5,9 +5,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from parity.bench import Report
-from parity.bench_growth import Growth
-from parity.bench_steps import StepRow
+from parity.bench.benchmark import Report
+from parity.bench.tables.growth import Growth
+from parity.bench.tables.steps import StepRow
 
 SIDES = (
     ("refnet", "refnet", "tab:blue", "o"),

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.simulation import Run
-from parity.task import KNOWN, Declaration, Task
+from parity.checking.declaration import KNOWN, Declaration
+from parity.checking.tasks import Task
+from parity.mistakes.replay import Run
 from refnet.checks import Array
 
 LISTS = ("z", "a", "delta", "dW", "db", "W", "b")  # one array per layer

@@ -16,10 +16,10 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from parity.certificate import certify
-from parity.record import FitRecorder, StepRecord
-from parity.sweep import StepOutcome, outcome_of
-from parity.torch_twin import predict, record_torch, restart, twin, twin_loss, twin_optimizer
+from parity.experiments.sweep import StepOutcome, outcome_of
+from parity.proof.certificate import certify
+from parity.steps.pytorch import predict, record_torch, restart, twin, twin_loss, twin_optimizer
+from parity.steps.record import FitRecorder, StepRecord
 from refnet.checks import Array
 from refnet.losses import SoftmaxCrossEntropy
 from refnet.network import Network, mlp

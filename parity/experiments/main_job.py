@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from parity import digits, sweep
-from parity.cases import CASES, DTYPES, Case
-from parity.digits import EpochPair, Trained
-from parity.report import Screen
-from parity.sweep import Outcome
+from parity.experiments import digits, sweep
+from parity.experiments.digits import EpochPair, Trained
+from parity.experiments.sweep import Outcome
+from parity.screen import Screen
+from parity.steps.cases import CASES, DTYPES, Case
 from refnet.equations import EQUATIONS
 
 MARKS = (1, 2, 5, 10, 20, 50, 100)  # the steps at which the growth curve is printed

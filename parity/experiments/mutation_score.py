@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from parity.bugs import BY_ID, CATALOGUE
-from parity.cases import DTYPES, Case
-from parity.certificate import certify
-from parity.diagnosis import diagnose_runs
-from parity.mistake import CONVENTION, Mistake
-from parity.plain import Plain
-from parity.probes import PROBES, Probe
-from parity.program import Part
-from parity.record import StepRecord
-from parity.simulation import Placed, Run, Shown, judged, run_of, run_of_case, simulate, steps
+from parity.mistakes.catalogue.index import BY_ID, CATALOGUE
+from parity.mistakes.diagnosis import diagnose_runs
+from parity.mistakes.mistake import CONVENTION, Mistake
+from parity.mistakes.probes import PROBES, Probe
+from parity.mistakes.program import Part
+from parity.mistakes.replay import Placed, Run, Shown, judged, run_of, run_of_case, simulate, steps
+from parity.proof.certificate import certify
+from parity.rounding.plain import Plain
+from parity.steps.cases import DTYPES, Case
+from parity.steps.record import StepRecord
 from refnet.checks import Array
 
 GRADIENT_CHECK = 1e-7  # |g - numeric| / (|g| + |numeric|), as courses ask for
@@ -386,7 +386,7 @@ def _right_accuracy(home: tuple[Any, ...]) -> float | None:
 
 @cache
 def _split() -> Any:
-    return import_module("parity.digits").load()
+    return import_module("parity.experiments.digits").load()
 
 
 @np.errstate(all="ignore")

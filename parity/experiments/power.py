@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from parity.cases import DTYPES, TRAINABLE, Case, outputs_of, targets_of
-from parity.certificate import judge
-from parity.exact import FORMATS
-from parity.record import StepRecord, record_refnet
-from parity.statements import Statement, statements
-from parity.torch_twin import record_torch, twin, twin_loss, twin_optimizer
+from parity.proof.certificate import judge
+from parity.proof.statements import Statement, statements
+from parity.rounding.formats import FORMATS
+from parity.steps.cases import DTYPES, TRAINABLE, Case, outputs_of, targets_of
+from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
+from parity.steps.record import StepRecord, record_refnet
 from refnet import SGD, Loss, Network, mlp
 from refnet.checks import Array
 from refnet.losses import LOSSES

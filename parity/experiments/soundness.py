@@ -15,15 +15,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.cases import DTYPES, TRAINABLE, outputs_of, targets_of
-from parity.certificate import NOT_JUDGED, NOT_SHOWN, certify
-from parity.record import StepRecord, record_refnet
-from parity.torch_twin import (
+from parity.experiments.random_runs import Run, random_run
+from parity.proof.certificate import NOT_JUDGED, NOT_SHOWN, certify
+from parity.steps.cases import DTYPES
+from parity.steps.pytorch import (
     copy_to_torch,
     one_thread,
     record_torch,
@@ -31,254 +30,14 @@ from parity.torch_twin import (
     twin_loss,
     twin_optimizer,
 )
-from refnet import Activation, Dense, LeakyReLU, Network, Optimizer
-from refnet.activations import ACTIVATIONS
-from refnet.checks import Array
-from refnet.losses import LOSSES
-from refnet.optimizers import OPTIMIZERS
+from parity.steps.record import StepRecord, record_refnet
 
 COLUMNS = tuple(f"{side} {dtype}" for side in ("refnet", "torch") for dtype in DTYPES)
-PAIRS = tuple((loss, output) for loss in LOSSES for output in outputs_of(loss))
-SLOPES = (0.01, 0.2, 0.3, 1 / 3, 1.0, 1.5, 0.0, -0.25, 1e-6)
-# of numbers, given a power of ten
-KINDS: dict[str, Callable[[np.random.Generator, tuple[int, int], float], Array]] = {
-    "ordinary": lambda rng, shape, power: rng.normal(size=shape) * 10.0**power,
-    # column by column
-    "mixed": lambda rng, shape, power: (
-        rng.normal(size=shape) * 10.0 ** (power * rng.uniform(-1, 1, shape[1]))
-    ),
-    # these and halves meet exactly: z = 0, a = y
-    "whole": lambda rng, shape, _: rng.integers(-2, 3, shape).astype(float),
-    "halves": lambda rng, shape, _: rng.integers(-4, 5, shape) / 2,
-    "bits": lambda rng, shape, _: rng.integers(0, 2, shape).astype(float),
-    "zeros": lambda _, shape, __: np.zeros(shape),
-}
-# the vectors of state that hold means of squares
-SQUARES = ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq")
-SPECIAL = (
-    0.0,
-    -0.0,
-    1.0,
-    -1.0,
-    0.5,
-    37.5,
-    -37.5,
-    90.0,
-    -90.0,
-    750.0,
-    -750.0,
-    1e4,
-    -1e4,
-    1e-8,
-    -1e-30,
-    1e-40,
-    -1e-310,
-    5e-324,
-)
-# powers of ten of x and of y - a; a gradient is their product, and finite
-EXTREME = {"float64": 75.0, "float32": 15.0}
 CHUNK = 10  # runs handed to a process together
 KEPT = 100  # sentences of broken bounds; the rest is counted
 REFUSED = "expected finite|finite reciprocal"  # refnet's words for a step that it does not take
 UNFIT = "between 0 and 1"  # PyTorch's, where NaN reaches its loss
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-
-class Numbers(NamedTuple):
-    """What an array is drawn from: numbers of a kind at a power of ten, where `special`
-    some of them exchanged for special ones.
-    """
-
-    kind: str
-    power: float
-    special: bool
-
-    def draw(self, rng: np.random.Generator, shape: tuple[int, int], dtype: str) -> Array:
-        """An array (rows, columns)."""
-        array = KINDS[self.kind](rng, shape, self.power).astype(dtype)
-        for _ in range(int(rng.integers(1, 4)) * self.special):
-            array.flat[rng.integers(array.size)] = _pick(rng, SPECIAL)
-        return array
-
-
-@dataclass(frozen=True)
-class Run:
-    """A random training run. `random_run` makes it from its seed alone."""
-
-    seed: int
-    dtype: str
-    sizes: tuple[int, ...]
-    activations: tuple[Activation, ...]
-    loss: str
-    targets: str  # as in the case table
-    weights: Numbers
-    inputs: Numbers
-    values: Numbers  # of targets that are values
-    batch: int
-    rule: str
-    settings: dict[str, Any]
-    rates: tuple[float, ...]  # the learning rate of each step
-    past: int  # steps that the optimizer has behind it
-    repeats: bool  # the same batch at every step
-
-    @property
-    def id(self) -> str:
-        """A readable name: random_run(7): <Network 3-2 (tanh), float64>, mse on values,
-        n 11, x whole 1e0, SGD(...) after 0 steps.
-        """
-        data = (
-            f"{self.loss} on {self.targets}, n {self.batch}, x {self.inputs.kind} "
-            f"1e{self.inputs.power:.0f}"
-        )
-        return (
-            f"random_run({self.seed}): {self.network()!r}, {data}, {self.optimizer()!r} after "
-            f"{self.past} steps"
-        )
-
-    def network(self) -> Network:
-        """The network, fresh."""
-        rng, layers = np.random.default_rng([self.seed, 1]), []
-        for (fan_in, fan_out), activation in zip(
-            pairwise(self.sizes), self.activations, strict=True
-        ):
-            W, b = (
-                self.weights.draw(rng, shape, self.dtype)
-                for shape in ((fan_out, fan_in), (1, fan_out))
-            )
-            layers.append(Dense(W, b[0], activation))
-        return Network(layers)
-
-    def optimizer(self) -> Optimizer:
-        """The optimizer, fresh; where it has a past, with vectors as gradients of one
-        size leave them.
-        """
-        made, probe = (OPTIMIZERS[self.rule](self.rates[0], **self.settings) for _ in range(2))
-        if self.past:
-            probe.bind(net := self.network())
-            names = {
-                *probe.state,
-                *(["momentum_buffer"] if self.settings.get("momentum") else []),
-            } - {"steps"}
-            rng = np.random.default_rng([self.seed, 2])
-            mean, size = rng.normal(size=net.parameters.size), 10.0 ** rng.uniform(-20, 2)
-            square = (mean**2 + rng.random(mean.size)) * size**2
-            made.state = {
-                "steps": self.past,
-                **{name: square if name in SQUARES else mean * size for name in sorted(names)},
-            }
-        return made
-
-    def steps(self) -> Iterator[tuple[Array, Array, float]]:
-        """x, y and the learning rate of each step."""
-        for number, rate in enumerate(self.rates):
-            rng = np.random.default_rng([self.seed, 3, 0 if self.repeats else number])
-            yield (
-                self.inputs.draw(rng, (self.batch, self.sizes[0]), self.dtype),
-                self._targets(rng, (self.batch, self.sizes[-1])),
-                rate,
-            )
-
-    def _targets(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-        if self.targets == "labels":
-            return rng.integers(0, shape[1], shape[0])
-        if self.targets == "values":
-            return self.values.draw(rng, shape, self.dtype)
-        if self.targets == "probabilities":
-            hard, soft = KINDS["bits"](rng, shape, 0.0), rng.random(shape)
-        else:
-            hard = np.eye(shape[1])[rng.integers(0, shape[1], shape[0])]
-            soft = rng.dirichlet([_pick(rng, (0.05, 1.0, 9.0))] * shape[1], shape[0])
-        return np.where(rng.random((shape[0], 1)) < _pick(rng, (0.0, 0.5, 1.0)), hard, soft).astype(
-            self.dtype
-        )
-
-
-def random_run(seed: int) -> Run:
-    """A run from its seed alone: any depth, width, activation, pair, optimizer and
-    dtype, and a share of extreme numbers.
-    """
-    rng = np.random.default_rng([seed, 0])
-    dtype, (loss, output), rule = (
-        _pick(rng, DTYPES),
-        _pick(rng, PAIRS),
-        _pick(rng, tuple(OPTIMIZERS)),
-    )
-    names = [_pick(rng, TRAINABLE) for _ in range(rng.integers(0, 4))] + [output]
-    sizes = [_size(rng, 20) for _ in names] + [100 if rng.random() < 0.02 else _size(rng, 20)]
-    special, extreme = bool(rng.random() < 0.25), rng.random() < 0.15
-    weights, inputs, values = (_numbers(rng, special=special) for _ in range(3))
-    return Run(
-        seed=seed,
-        dtype=dtype,
-        sizes=tuple(sizes),
-        activations=tuple(
-            LeakyReLU(_pick(rng, SLOPES)) if name == "leaky_relu" else ACTIVATIONS[name]()
-            for name in names
-        ),
-        loss=loss,
-        targets=_pick(rng, targets_of(loss)),
-        weights=weights,
-        inputs=Numbers("mixed", EXTREME[dtype], special) if extreme else inputs,
-        values=Numbers("mixed", EXTREME[dtype], special) if extreme else values,
-        batch=int(rng.integers(65, 201)) if rng.random() < 0.03 else _size(rng, 64),
-        rule=rule,
-        settings=_settings(rng, rule),
-        rates=tuple(
-            float(rng.random() > 0.01) * _power(rng, -12 if rng.random() < 0.1 else -5, 1)
-            for _ in range(rng.integers(1, 5))
-        ),
-        past=_pick(rng, (0,) * 7 + (1, 30, 10_000)),
-        repeats=bool(rng.random() < 0.4),
-    )
-
-
-def _pick(rng: np.random.Generator, options: Any) -> Any:
-    return options[rng.integers(len(options))]
-
-
-def _power(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(10.0 ** rng.uniform(low, high))
-
-
-def _size(rng: np.random.Generator, most: int) -> int:
-    """From 1 to `most`, small ones more often."""
-    return int(1 + most * rng.random() ** 2)
-
-
-def _numbers(rng: np.random.Generator, *, special: bool) -> Numbers:
-    """Ordinary ones more often than not."""
-    kind = "ordinary" if rng.random() < 0.6 else _pick(rng, tuple(KINDS))
-    return Numbers(
-        kind, float(rng.uniform(-6, 3.5) if rng.random() < 0.2 else rng.uniform(-1, 0.3)), special
-    )
-
-
-def _settings(rng: np.random.Generator, rule: str) -> dict[str, Any]:
-    """The hyper-parameters beside lr."""
-    flag, eps = bool(rng.random() < 0.5), _pick(rng, (1e-8, _power(rng, -30, -3)))
-    momentum, dampening, beta1, beta2 = (
-        float(_pick(rng, (0.0, 0.4, 0.5, 0.9, 0.99, 0.999, rng.random()))) for _ in range(4)
-    )
-    own: dict[str, dict[str, Any]] = {
-        "sgd": {
-            "momentum": momentum,
-            "dampening": 0.0 if flag else dampening,
-            "nesterov": flag and momentum > 0.0,
-        },
-        "adagrad": {
-            "lr_decay": _pick(rng, (0.0, 0.01, 1.0)),
-            "initial_accumulator_value": _pick(rng, (0.0, 0.1, 1e-12)),
-            "eps": eps,
-        },
-        "rmsprop": {
-            "alpha": _pick(rng, (beta1, float(rng.uniform(0.3, 0.99)))),
-            "eps": eps,
-            "momentum": momentum,
-            "centered": flag,
-        },
-        "adam": {"betas": (beta1, beta2), "eps": eps, "amsgrad": flag},
-    }
-    return {**own[rule.removesuffix("w")], "weight_decay": _pick(rng, (0.0, _power(rng, -6, 0)))}
 
 
 @dataclass

@@ -5,12 +5,12 @@ equal weights the two are compared.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from parity.agreement import Agreement, agree
-from parity.cases import Case
-from parity.certificate import Certificate, Result, certify
-from parity.claim import PASSED
-from parity.record import StepRecord, record_refnet
-from parity.torch_twin import restart
+from parity.proof.agreement import Agreement, agree
+from parity.proof.certificate import Certificate, Result, certify
+from parity.rounding.claim import PASSED
+from parity.steps.cases import Case
+from parity.steps.pytorch import restart
+from parity.steps.record import StepRecord, record_refnet
 
 
 @dataclass(frozen=True)

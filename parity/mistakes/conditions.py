@@ -5,9 +5,9 @@ several of them say together.
 from collections.abc import Callable
 from typing import TypeAlias
 
-from parity import formulas
-from parity.program import Step
-from parity.record import Spec
+from parity.mistakes.program import StepProgram
+from parity.proof import formulas
+from parity.steps.record import Spec
 
 Place: TypeAlias = Callable[[Spec, int], bool]
 
@@ -18,7 +18,7 @@ BY_SAMPLES = ("half_squared_error", "cross_entropy", LOGITS)
 BY_ENTRIES = ("mse", "mae", "binary_cross_entropy", "sigmoid_cross_entropy")
 
 
-def terms(s: Step) -> float:
+def terms(s: StepProgram) -> float:
     """How many terms the loss is the mean of."""
     return s.n if s.spec.loss in BY_SAMPLES else s.n * s.k
 
@@ -95,3 +95,8 @@ def above(place: Place) -> Place:
 def below(place: Place) -> Place:
     """Layers above one of which this holds."""
     return lambda spec, l: is_inner(spec, l) and place(spec, l - 1)
+
+
+def same_width_above(spec: Spec, l: int) -> bool:
+    """Whether delta^(l+1) fits where delta^l is due: the layers above and here are of one width."""
+    return is_hidden(spec, l) and is_square(spec, l + 1)

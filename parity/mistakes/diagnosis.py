@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from parity.bugs import BY_ID, sources
-from parity.certificate import Certificate, Result, certify
-from parity.claim import CONVENTION as OTHER
-from parity.claim import INACCURATE
-from parity.mistake import CONVENTION, WRONG, Mistake
-from parity.record import StepRecord
-from parity.search import Chosen, Program, Search
-from parity.simulation import Run, Station, half_agrees, judged, run_of
+from parity.mistakes.catalogue.index import BY_ID, sources
+from parity.mistakes.mistake import CONVENTION, WRONG, Mistake
+from parity.mistakes.replay import Run, Station, half_agrees, judged, run_of
+from parity.mistakes.search import Chosen, Program, Search
+from parity.proof.certificate import Certificate, Result, certify
+from parity.rounding.claim import CONVENTION as OTHER
+from parity.rounding.claim import INACCURATE
+from parity.steps.record import StepRecord
 from refnet.checks import place
 from refnet.equations import EQUATIONS
 from refnet.optimizers import OPTIMIZERS

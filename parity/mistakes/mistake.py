@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from parity.program import Numbers, Slot
-from parity.record import Spec
+from parity.mistakes.program import Numbers, Slot
+from parity.steps.record import Spec
 
 # (step, layer or part, ..., right) to what the slot returns; right() is the right one
 Wrong: TypeAlias = Callable[..., Numbers]

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from parity.cases import Case
-from parity.simulation import Run, run_of_case
+from parity.mistakes.replay import Run, run_of_case
+from parity.steps.cases import Case
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from parity import formulas
-from parity.loss_entries import distribution
-from parity.record import Spec
-from parity.update_entries import RULE_ENTRIES
+from parity.proof import formulas
+from parity.proof.equations.shared import distribution
+from parity.proof.equations.updates import RULE_ENTRIES
+from parity.steps.record import Spec
 from refnet.checks import Array
 
 Numbers: TypeAlias = Any  # Bounded or Plain: whatever has their operations
@@ -36,7 +36,7 @@ class Slot(NamedTuple):
     layers: frozenset[int]
 
 
-class Step:
+class StepProgram:
     """One training step by the functions of its slots; layers count from 1, a(0) is x.
 
     Slots, each a function of the step and of where it stands, that return what is
@@ -62,7 +62,7 @@ class Step:
         y: Array,
         start: Mapping[Part, Numbers],
         state: Mapping[tuple[str, Part], Numbers],
-        previous: "Step | None" = None,
+        previous: "StepProgram | None" = None,
         exchanged: Mapping[str, tuple[Slot, ...]] | None = None,
         observe: Callable[[Quantity, Numbers], Numbers] = lambda quantity, predicted: predicted,
         known: Callable[[Quantity], Numbers | None] = lambda quantity: None,
@@ -225,11 +225,11 @@ class Step:
 # the right functions
 
 
-def _weighted_input(s: Step, l: int) -> Numbers:
+def _weighted_input(s: StepProgram, l: int) -> Numbers:
     return s.a(l - 1) @ s.W(l).T + s.b(l)
 
 
-def _cotangent(s: Step, l: int) -> Numbers:
+def _cotangent(s: StepProgram, l: int) -> Numbers:
     return (
         formulas.loss_gradient(s.spec.loss, s.a(l), s.y)
         if l == s.L
@@ -237,24 +237,24 @@ def _cotangent(s: Step, l: int) -> Numbers:
     )
 
 
-def _output_delta(s: Step, l: int) -> Numbers:
+def _output_delta(s: StepProgram, l: int) -> Numbers:
     if formulas.is_fused(s.spec.loss, s.f(l)[0]):
         return formulas.fused_delta(s.spec.loss, s.f(l)[0], s.z(l), s.a(l), s.y)
     return s.pullback(l, s.cotangent(l))
 
 
-def _decayed(s: Step, part: Part) -> Numbers:
+def _decayed(s: StepProgram, part: Part) -> Numbers:
     coupled = s.h["weight_decay"] and s.spec.optimizer != "adamw"
     return s.gradient(part) + s.start(part) * s.h["weight_decay"] if coupled else s.gradient(part)
 
 
-def _rule_of(s: Step) -> dict[str, Any]:
+def _rule_of(s: StepProgram) -> dict[str, Any]:
     """The hyper-parameters without the weight decay that `decayed` has added."""
     return dict(s.h) if s.spec.optimizer == "adamw" else {**s.h, "weight_decay": 0.0}
 
 
-def _kept(key: str) -> Callable[[Step, Part], Numbers]:
-    def new_state(s: Step, part: Part) -> Numbers:
+def _kept(key: str) -> Callable[[StepProgram, Part], Numbers]:
+    def new_state(s: StepProgram, part: Part) -> Numbers:
         new = {name: s.state(name, part) for name in s.rule.inputs(key, s.h)}
         old = {} if s.old(key, part) is None else {key: s.old(key, part)}
         return formulas.new_state(
@@ -264,7 +264,7 @@ def _kept(key: str) -> Callable[[Step, Part], Numbers]:
     return new_state
 
 
-def _step(s: Step, part: Part) -> Numbers:
+def _step(s: StepProgram, part: Part) -> Numbers:
     new = {key: s.state(key, part) for key in s.keeps}
     return formulas.new_parameters(
         s.spec.optimizer, _rule_of(s), s.t, s.start(part), s.decayed(part), new
@@ -272,7 +272,7 @@ def _step(s: Step, part: Part) -> Numbers:
 
 
 RIGHT: dict[str, Callable[..., Numbers]] = {
-    "read": Step.start,
+    "read": StepProgram.start,
     "z": _weighted_input,
     "a": lambda s, l: formulas.activate(s.f(l)[0], s.f(l)[1], s.z(l)),
     "C": lambda s, l: formulas.cost(s.spec.loss, s.a(l), s.y),

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from parity.bounded import Bounded
-from parity.exact import FORMATS
-from parity.mistake import Mistake, exchanged
-from parity.plain import Plain
-from parity.program import Numbers, Part, Quantity, Step
-from parity.record import LayerRecord, Snapshot, Spec, StepRecord
+from parity.mistakes.mistake import Mistake, exchanged
+from parity.mistakes.program import Numbers, Part, Quantity, StepProgram
+from parity.rounding.bounded import Bounded
+from parity.rounding.formats import FORMATS
+from parity.rounding.plain import Plain
+from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.checks import Array
 
 Placed: TypeAlias = tuple[Mistake, frozenset[int]]  # a mistake, and the layers in which it stands
@@ -173,7 +173,7 @@ def steps(
     lift: Callable[[Array], Numbers],
     observe: Observe = lambda number, quantity, predicted: predicted,
     known: Known = lambda number, quantity: None,
-) -> Iterator[Step]:
+) -> Iterator[StepProgram]:
     """The steps of a program with these mistakes on the run's inputs, each starting
     from what the one before it made.
     """
@@ -188,10 +188,10 @@ def steps(
         for part, piece in pieces(run.spec, vector).items()
     }
     placed = tuple(mistakes)
-    step: Step | None = None
+    step: StepProgram | None = None
     for number, shown in enumerate(run.steps):
         look, know = partial(observe, number), partial(known, number)
-        step = Step(
+        step = StepProgram(
             shown.spec,
             lift(shown.x),
             shown.y,
@@ -218,7 +218,7 @@ def simulate(run: Run, mistakes: Iterable[Placed] = ()) -> list[StepRecord]:
     ]
 
 
-def _record(run: Run, step: Step) -> StepRecord:
+def _record(run: Run, step: StepProgram) -> StepRecord:
     layers = range(1, step.L + 1)
 
     def flat(of: Callable[[str, Part], Numbers]) -> dict[str, Array]:
@@ -329,7 +329,7 @@ def _apart(got: Array, predicted: Array, scale: float) -> float:
     return float(gap.max(initial=0.0) / size) if size else 0.0
 
 
-def _shown(run: Run, number: int, step: Step) -> Iterator[Quantity]:
+def _shown(run: Run, number: int, step: StepProgram) -> Iterator[Quantity]:
     """Make what the run shows of a step, in order of computation."""
     arrays = run.steps[number].arrays
     for quantity in step.walk():

@@ -13,9 +13,9 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from parity.bugs import CATALOGUE, FACTORS
-from parity.mistake import CONVENTION, Mistake
-from parity.simulation import (
+from parity.mistakes.catalogue.index import CATALOGUE, FACTORS
+from parity.mistakes.mistake import CONVENTION, Mistake
+from parity.mistakes.replay import (
     LAYER,
     Placed,
     Run,

@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from parity import formulas
-from parity.bounded import Bounded
-from parity.certificate import Certificate, certify, judge
-from parity.claim import size
-from parity.exact import FORMATS
-from parity.record import StepRecord
-from parity.statements import Statement, statements
-from parity.usable import check_usable
+from parity.proof import formulas
+from parity.proof.certificate import Certificate, certify, judge
+from parity.proof.record_checks import check_usable
+from parity.proof.statements import Statement, statements
+from parity.rounding.bounded import Bounded
+from parity.rounding.claim import size
+from parity.rounding.formats import FORMATS
+from parity.steps.record import StepRecord
 from refnet.checks import Array, place
 from refnet.equations import EQUATIONS
 

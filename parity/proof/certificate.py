@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from parity.claim import CONVENTION, INACCURATE, PASSED, WRONG, Claim
-from parity.record import StepRecord
-from parity.statements import Statement, statements
-from parity.update_entries import RULE_ENTRIES
-from parity.usable import check_usable
+from parity.proof.equations.updates import RULE_ENTRIES
+from parity.proof.record_checks import check_usable
+from parity.proof.statements import Statement, statements
+from parity.rounding.claim import CONVENTION, INACCURATE, PASSED, WRONG, Claim
+from parity.steps.record import StepRecord
 from refnet.checks import Array, place
 from refnet.equations import EQUATIONS
 

@@ -11,9 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from parity.bounded import Bounded, positive
-from parity.loss_entries import distribution
-from parity.update_entries import bias_correction
+from parity.proof.equations.shared import bias_correction, distribution
+from parity.rounding.bounded import Bounded, positive
 from refnet.checks import Array
 from refnet.losses import LOG_FLOOR
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from parity.record import LayerRecord, Snapshot, Spec, StepRecord
-from parity.update_entries import RULE_ENTRIES
+from parity.proof.equations.updates import RULE_ENTRIES
+from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS

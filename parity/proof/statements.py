@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity.activation_entries import ACTIVATION_ENTRIES
-from parity.claim import Claim
-from parity.equations import bias_gradient, hidden_delta, weight_gradient, weighted_input
-from parity.exact import FORMATS
-from parity.loss_entries import LOSS_ENTRIES
-from parity.record import LayerRecord, StepRecord
-from parity.update_entries import RULE_ENTRIES, Update
+from parity.proof.equations.activations import ACTIVATION_ENTRIES
+from parity.proof.equations.losses import LOSS_ENTRIES
+from parity.proof.equations.shared import Update
+from parity.proof.equations.sums import bias_gradient, hidden_delta, weight_gradient, weighted_input
+from parity.proof.equations.updates import RULE_ENTRIES
+from parity.rounding.claim import Claim
+from parity.rounding.formats import FORMATS
+from parity.steps.record import LayerRecord, StepRecord
 from refnet.checks import Array
 
 COST = -1  # in place of a layer

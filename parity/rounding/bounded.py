@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from parity.exact import Format
+from parity.rounding.formats import Format
 
 Array: TypeAlias = NDArray[Any]
 Operand: TypeAlias = "Bounded | Array | float | np.floating[Any]"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.exact import Format
+from parity.rounding.formats import Format
 from refnet.checks import Array
 
 OVERFLOW = "overflow"

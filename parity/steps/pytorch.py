@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from parity.record import LayerRecord, Snapshot, Spec, StepRecord
+from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.activations import ACTIVATIONS, Activation, LeakyReLU
 from refnet.checks import Array, matrix, named
 from refnet.losses import LOG_FLOOR, LOSSES, Loss
@@ -405,7 +405,7 @@ def _is_hooked(module: nn.Module) -> bool:
         or module._forward_pre_hooks
         or module._backward_hooks
         or module._backward_pre_hooks
-    )  # noqa: SLF001 - torch shows them nowhere else
+    )
 
 
 def _spec(

@@ -19,13 +19,14 @@ import torch
 from threadpoolctl import threadpool_info
 
 import refnet
-from parity import cli, digits, report
-from parity.agreement import Agreement, Difference
-from parity.cases import CASES, RATES
-from parity.certificate import Result
-from parity.job import Found
-from parity.soundness import soundness
-from parity.sweep import Outcome, StepOutcome
+from parity import cli, screen
+from parity.experiments import digits
+from parity.experiments.main_job import Found
+from parity.experiments.soundness import soundness
+from parity.experiments.sweep import Outcome, StepOutcome
+from parity.proof.agreement import Agreement, Difference
+from parity.proof.certificate import Result
+from parity.steps.cases import CASES, RATES
 
 FEW = tuple(
     case
@@ -59,7 +60,7 @@ class Terminal(io.StringIO):
 def make_little(patch):
     """Leave little to do: what is slow is the number of steps."""
     patch.setattr(cli, "CASES", FEW)
-    patch.setattr("parity.cases.RATES", RATES[:2])
+    patch.setattr("parity.steps.cases.RATES", RATES[:2])
     patch.setattr(digits, "load", first_digits)
 
 
@@ -354,7 +355,7 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
     found = json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
     assert list(found) == ["passed", "verdict", "environment", "digits", "shares", "sweep"]
     assert (status, found["passed"], found["verdict"]) == (int(broken), not broken, verdict_of(out))
-    assert found["environment"] == report.environment()
+    assert found["environment"] == screen.environment()
     assert set(found["environment"]) == {
         "refnet",
         "python",
@@ -396,7 +397,7 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
 
 def test_json_is_json_whatever_was_found(tmp_path, monkeypatch):
     """A loss that is NaN on refnet's side does not make the file unreadable."""
-    monkeypatch.setattr("refnet.inplace._cost_at_labels", costs(float("nan")))
+    monkeypatch.setattr("refnet.fast.inplace._cost_at_labels", costs(float("nan")))
     status, _, _ = once("--json", str(tmp_path / "found.json"))
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"), parse_constant=refuse)
     worst = found["digits"]["worst"]
@@ -498,7 +499,7 @@ class Missing:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing)
 if sys.argv[1] != "torch":
-    sys.modules["parity.torch_twin"] = types.ModuleType("parity.torch_twin")  # which takes a second to import
+    sys.modules["parity.steps.pytorch"] = types.ModuleType("parity.steps.pytorch")  # which takes a second to import
 from parity import cli
 sys.exit(cli.main(sys.argv[2:]))
 """
@@ -556,7 +557,7 @@ def test_python_m_parity_is_parity():
     assert re.search(r"^ +run +train digits side by side", done.stdout, re.MULTILINE)
 
 
-REAL_BACKWARD, REAL_COST = refnet.workspace.backward_into, refnet.inplace._cost_at_labels
+REAL_BACKWARD, REAL_COST = refnet.fast.workspace.backward_into, refnet.fast.inplace._cost_at_labels
 
 
 def mean_over_rows(layers, x, per_row):
@@ -608,22 +609,22 @@ BROKEN = {  # what is broken in refnet, and what the verdict must say
         f"{FIRST}BP2 (hidden delta) of layer 1: delta has ",
     ),
     "gradient of the loss": (
-        "inplace._cost_at_labels",
+        "fast.inplace._cost_at_labels",
         summed,
         f"{FIRST}BP1 (output delta) of layer 2: delta has ",
     ),
     "value of the loss": (
-        "inplace._cost_at_labels",
+        "fast.inplace._cost_at_labels",
         costs(2.3),
         f"{FIRST}C (cost): loss has 2.3, expected ",
     ),
     "tanh": (
-        "inplace._VALUES",
+        "fast.inplace._VALUES",
         {refnet.Tanh: lambda f, z, a, rows: np.sin(z, out=a)},
         f"{FIRST}a (activation) of layer 1: a has ",
     ),
     "bias gradient": (
-        "workspace.backward_into",
+        "fast.workspace.backward_into",
         mean_over_rows,
         f"{FIRST}BP3 (bias gradient) of layer 2: db has ",
     ),
@@ -728,7 +729,7 @@ def test_two_that_part_exit_1(monkeypatch, room, where):
             else replace(outcome, agreement=Agreement((difference,)))
         )
 
-    monkeypatch.setattr(f"parity.{room}.outcome_of", outcome_of)
+    monkeypatch.setattr(f"parity.experiments.{room}.outcome_of", outcome_of)
     text = f"{where}they part: {difference}"
     assert "BP4 (weight gradient) of layer 2: dW has 2.0 at row 0, column 1, expected 1.0" in text
     check_named(once(cases=FEW), f"DISAGREE. {text}" if room == "digits" else text)
@@ -750,7 +751,7 @@ def test_the_verdict_counts_the_cases_that_are_wrong(monkeypatch):
 
 def test_other_labels_are_no_agreement(monkeypatch):
     """Were the two networks to label one test image differently, that would be said."""
-    monkeypatch.setattr("parity.digits._labels", lambda model, x: np.zeros(len(x)))
+    monkeypatch.setattr("parity.experiments.digits._labels", lambda model, x: np.zeros(len(x)))
     status, out, _ = once()
     assert (status, verdict_of(out)) == (
         1,
@@ -782,7 +783,7 @@ def test_on_a_terminal_the_same_lines_come_in_colour(monkeypatch, good, wrong):
     green or red; quiet stays plain.
     """
     if wrong:
-        monkeypatch.setattr("parity.digits._labels", lambda model, x: np.zeros(len(x)))
+        monkeypatch.setattr("parity.experiments.digits._labels", lambda model, x: np.zeros(len(x)))
     status, out, _ = run("--epochs", "2", out=Terminal())
     assert status == int(wrong)
     assert f"\x1b[1;3{'1' if wrong else '2'}m" in out
@@ -852,7 +853,7 @@ def test_an_earlier_result_is_kept_until_there_is_a_new_one(tmp_path, monkeypatc
     def broken(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("parity.job._sweep", broken)
+    monkeypatch.setattr("parity.experiments.main_job._sweep", broken)
     with pytest.raises(KeyboardInterrupt):
         once("--json", str(files[0]), "--plot", str(files[1]))
     assert [file.read_text(encoding="utf-8") if file.exists() else None for file in files] == [
@@ -912,7 +913,7 @@ def test_the_other_commands_write_what_they_found(other):
     """The file holds the verdict, the environment and the report."""
     command, _, found = other
     assert list(found)[:3] == ["passed", "verdict", "environment"]
-    assert (found["passed"], found["environment"]) == (True, report.environment())
+    assert (found["passed"], found["environment"]) == (True, screen.environment())
     assert {
         "soundness": {"broken", "shares", "counts", "deviations"},
         "power": {"nets", "seed", "rows"},
@@ -949,14 +950,14 @@ def test_the_other_commands_exit_as_their_report_says(monkeypatch, tmp_path, com
             lines=lambda: iter(["the verdict", "one", "two"]), passed=passed, as_json=lambda: found
         )
 
-    monkeypatch.setattr(f"parity.{command}.{command}", measured)
+    monkeypatch.setattr(f"parity.experiments.{command}.{command}", measured)
     file = tmp_path / "found.json"
     status, out, err = run(command, COUNTED[command], "7", "--seed", "5", "--json", str(file))
     assert (status, err, taken) == (0 if passed else 1, "", [(7, 5)])
     assert out.splitlines()[2:] == ["", "one", "two", "", "the verdict"]
     found = json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
     assert (found.pop("environment"), found) == (
-        report.environment(),
+        screen.environment(),
         {"passed": passed, "verdict": "the verdict", "rows": [None, 1.5]},
     )
     shown = run(command, COUNTED[command], "7", out=Terminal())[1]

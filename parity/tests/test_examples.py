@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).parent.parent / "examples"
+FOLDER = Path(__file__).parents[2] / "examples"
 pytestmark = pytest.mark.skipif(
     not FOLDER.is_dir(), reason="the examples lie beside the package in a checkout alone"
 )
@@ -412,7 +412,7 @@ def test_the_map_leads_to_every_script_and_to_the_equations():
     assert {len(row) for row in rows} <= {1, 5}  # 1: the line below the head
     rows = [row for row in rows if len(row) == 5 and row[2] != "script"]
     for row in rows:
-        for labels, home in re.findall(r"\[(.+?)\]\(\.\./refnet/(\w+)\.py\)", row[4]):
+        for labels, home in re.findall(r"\[(.+?)\]\(\.\./refnet/(\w+)(?:\.py)?\)", row[4]):
             assert {HOME[label] for label in labels.split(", ")} == {home}
         assert re.fullmatch(r"\N{EN DASH}|(\[[^]]+\]\([^)]+\)(, )?)+", row[4])
     assert {name for row in rows for name in re.findall(r"\[(\w+)\.py\]\(\1\.py\)", row[2])} == set(

@@ -14,7 +14,7 @@ import pytest
 
 import parity
 import refnet
-from parity.record import LayerRecord, Snapshot, Spec, StepRecord
+from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.forms import accumulated, graph, loops, perceptron
 
 FORMS = {"loops": loops, "accumulated": accumulated, "graph": graph}

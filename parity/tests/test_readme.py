@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from parity.cases import CASES
+from parity.steps.cases import CASES
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -1,190 +1,82 @@
-"""Who may import whom in parity: the table of rooms, read off the source."""
+"""Who may import whom in parity: a table with a row for each wing, read off the
+source.
+"""
 
 import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+import parity
 import refnet
 
-ROOMS = Path(__file__).parent
-ALLOWED = {  # module of parity: the modules of parity that it may import
-    "record": set(),
-    "cases": set(),
-    "published": set(),
-    "exact": set(),
-    "claim": {"exact"},
-    "activation_entries": {"claim", "exact"},
-    "loss_entries": {"activation_entries", "claim", "exact"},
-    "update_entries": {"claim", "exact"},
-    "equations": {"activation_entries", "claim", "exact", "loss_entries", "update_entries"},
-    "statements": {
-        "activation_entries",
-        "claim",
-        "equations",
-        "exact",
-        "loss_entries",
-        "record",
-        "update_entries",
-    },
-    "usable": {"record", "update_entries"},
-    "certificate": {"claim", "record", "statements", "update_entries", "usable"},
-    "truth": {"record"},
-    "bounded": {"exact"},
-    "formulas": {"bounded", "loss_entries", "update_entries"},
-    "plain": set(),
-    "program": {"formulas", "loss_entries", "record", "update_entries"},
-    "mistake": {"program", "record"},
-    "places": {"formulas", "program", "record"},
-    "forward_bugs": {"bounded", "formulas", "mistake", "places", "program", "record"},
-    "delta_bugs": {"bounded", "formulas", "mistake", "places", "program", "record"},
-    "gradient_bugs": {"mistake", "places", "program", "record"},
-    "update_bugs": {"bounded", "formulas", "mistake", "program", "record"},
-    "momentum_bugs": {
-        "bounded",
-        "formulas",
-        "mistake",
-        "program",
-        "record",
-        "update_bugs",
-        "update_entries",
-    },
-    "adaptive_bugs": {
-        "bounded",
-        "formulas",
-        "mistake",
-        "program",
-        "record",
-        "update_bugs",
-        "update_entries",
-    },
-    "convention_bugs": {"mistake", "program", "record"},
-    "bugs": {
-        "adaptive_bugs",
-        "convention_bugs",
-        "delta_bugs",
-        "forward_bugs",
-        "gradient_bugs",
-        "mistake",
-        "momentum_bugs",
-        "program",
-        "published",
-        "update_bugs",
-    },
-    "simulation": {"bounded", "exact", "mistake", "plain", "program", "record"},
-    "probes": {"cases", "simulation"},
-    "search": {"bugs", "mistake", "simulation"},
-    "diagnosis": {"bugs", "certificate", "claim", "mistake", "record", "search", "simulation"},
-    "score": {
-        "bugs",
-        "cases",
-        "certificate",
-        "diagnosis",
-        "mistake",
-        "plain",
-        "probes",
-        "program",
-        "record",
-        "simulation",
-    },
-    "agreement": {
-        "bounded",
-        "certificate",
-        "claim",
-        "exact",
-        "formulas",
-        "record",
-        "statements",
-        "usable",
-    },
-    "torch_twin": {"record"},
-    "sweep": {"agreement", "cases", "certificate", "claim", "record", "torch_twin"},
-    "digits": {"certificate", "record", "sweep", "torch_twin"},
-    "soundness": {"cases", "certificate", "record", "torch_twin"},
-    "power": {"cases", "certificate", "exact", "record", "statements", "torch_twin"},
-    "report": set(),
-    "job": {"cases", "digits", "report", "sweep"},
-    "figure": {"job"},
-    "task": {"bugs", "cases", "probes", "simulation"},
-    "answer": {"simulation", "task"},
-    "sandbox": {"answer", "task"},
-    "implementation": {"answer", "bugs", "cases", "diagnosis", "sandbox", "simulation", "task"},
-    "timing": set(),
-    "bench_setting": set(),
-    "bench_numpy": {"bench_setting"},
-    "bench_torch": {"bench_setting", "torch_twin"},
-    "bench_jax": {"bench_setting"},
-    "bench_judge": {"bench_setting", "diagnosis", "record", "simulation"},
-    "bench_steps": {
-        "bench_jax",
-        "bench_judge",
-        "bench_numpy",
-        "bench_setting",
-        "bench_torch",
-        "timing",
-    },
-    "bench_digits": {
-        "bench_jax",
-        "bench_setting",
-        "bench_steps",
-        "bench_torch",
-        "digits",
-        "timing",
-        "torch_twin",
-    },
-    "bench_loops": {
-        "bench_judge",
-        "bench_numpy",
-        "bench_setting",
-        "digits",
-        "record",
-        "simulation",
-        "timing",
-    },
-    "bench_growth": {"bench_setting", "timing"},
-    "bench_threads": {"bench_numpy", "bench_setting", "timing"},
-    "bench": {
-        "bench_digits",
-        "bench_growth",
-        "bench_jax",
-        "bench_loops",
-        "bench_setting",
-        "bench_steps",
-        "bench_threads",
-        "report",
-    },
-    "bench_figure": {"bench", "bench_growth", "bench_steps"},
-    "cli": {"cases", "report", "sandbox"},
-    "__init__": {
-        "agreement",
-        "cases",
-        "certificate",
-        "diagnosis",
-        "equations",
-        "implementation",
-        "record",
-        "sandbox",
-        "task",
-    },
-    "__main__": {"cli"},
+HOUSE = Path(parity.__file__).parent
+FILES = sorted(
+    file for file in HOUSE.rglob("*.py") if "tests" not in file.parts and file.name != "conftest.py"
+)
+every_file = pytest.mark.parametrize(
+    "file", FILES, ids=[file.relative_to(HOUSE).as_posix() for file in FILES]
+)
+
+# Each wing, and those directly left of it; it may import them and what is left of them.
+# The command line stands on the right of all.
+LEFT = {
+    "steps": [],
+    "rounding": [],
+    "screen": [],
+    "proof": ["steps", "rounding"],
+    "mistakes": ["proof"],
+    "checking": ["mistakes"],
+    "experiments": ["mistakes", "screen"],
+    "bench": ["experiments"],
+    "cli": ["bench", "checking"],
+    "__main__": ["cli"],
+    # the names of the package: what needs NumPy alone
+    "__init__": ["checking"],
 }
-FORMS = {"bench_loops": {"accumulated", "loops"}}  # the modules of refnet.forms that a module times
-OUTSIDE = {  # what is not installed everywhere: the modules that may import it at the top
-    "torch": {"bench_torch", "torch_twin"},
-    "sklearn": {"bench_digits", "digits"},
+# What is not installed everywhere, and where it may be imported at the top.
+OUTSIDE = {
+    "torch": {"steps/pytorch.py", "bench/sides"},
+    "sklearn": {"experiments/digits.py", "bench/tables/digits.py"},
     "jax": set(),
-    "mpmath": {"truth"},
-    "matplotlib": {"bench_figure", "figure"},
-    "rich": {"certificate"},
-    "threadpoolctl": {"bench_threads"},
+    "mpmath": set(),
+    "matplotlib": {"experiments/figure.py", "bench/figure.py"},
+    "rich": {"proof/certificate.py"},
+    "threadpoolctl": {"bench/tables/threads.py"},
 }
+# The tables and checks of refnet that are public, but not at its front door.
+TABLES = {
+    *("ACTIVATIONS", "LOSSES", "OPTIMIZERS", "LOG_FLOOR", "DECIDED"),
+    *("Array", "Workspace", "matrix", "named", "place", "views"),
+}
+FORMS = {"bench/tables/loops.py": {"accumulated", "loops"}}  # it times these of refnet.forms
 
 
-def imports(path):
-    """The modules that a file imports when it is imported, with the names taken from
-    each.
-    """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+class Imported(NamedTuple):
+    """A module that is imported, and a name taken from it, or ""."""
+
+    module: str
+    name: str
+
+    @property
+    def wing(self) -> str:
+        """The wing of parity that it leads to, "" where it leads outside, and "." where it
+        does not say.
+        """
+        if self.module.startswith("."):
+            return "."
+        package, *rest = f"{self.module}.{self.name}".rstrip(".").split(".")
+        if package != "parity":
+            return ""
+        return rest[0] if rest and rest[0] in LEFT else "__init__"
+
+
+def imports(source: str) -> Iterator[Imported]:
+    """All that is imported, at the top or within a function, but not for types alone."""
+    tree = ast.parse(source)
     typing_only = {
         node
         for branch in ast.walk(tree)
@@ -193,59 +85,110 @@ def imports(path):
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import) and node not in typing_only:
-            yield from ((alias.name, "") for alias in node.names)
+            yield from (Imported(alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node not in typing_only:
-            yield from ((node.module, alias.name) for alias in node.names)
+            module = "." * node.level + (node.module or "")
+            yield from (Imported(module, alias.name) for alias in node.names)
 
 
-@pytest.mark.parametrize("room", ALLOWED)
-def test_a_room_imports_only_what_the_table_allows(room):
-    """Imports in parity run one way, from records up to the command line."""
-    found = {
-        module.split(".")[1]
-        for module, _ in imports(ROOMS / f"{room}.py")
-        if module.startswith("parity.")
-    }
-    assert found <= ALLOWED[room]
+def all_left(wing: str) -> set[str]:
+    """The wing and everything left of it."""
+    return {wing}.union(*(all_left(left) for left in LEFT[wing]))
 
 
-@pytest.mark.parametrize("room", ALLOWED)
-def test_what_may_be_missing_is_imported_in_one_room(room):
-    """Without PyTorch, scikit-learn or rich, everything else still imports."""
-    found = {module.split(".")[0] for module, _ in imports(ROOMS / f"{room}.py")}
-    assert {name for name in found & set(OUTSIDE) if room not in OUTSIDE[name]} == set()
+def place(file: Path) -> str:
+    """Where a file stands in the house: steps/pytorch.py."""
+    return file.relative_to(HOUSE).as_posix()
 
 
-@pytest.mark.parametrize("room", ALLOWED)
-def test_parity_uses_refnet_s_public_names_alone(room):
-    """The proof looks at refnet from outside: by what it exports, its tables of names,
-    the checks of its door, and the forms it times.
+def wing_of(file: Path) -> str:
+    """The wing that a file belongs to, or its own name where it stands in the hall."""
+    return file.relative_to(HOUSE).parts[0].removesuffix(".py")
+
+
+@every_file
+def test_imports_point_left(file):
+    """A wing imports only what stands left of it in the table."""
+    found = {each.wing for each in imports(file.read_text(encoding="utf-8"))} - {""}
+    assert found <= all_left(wing_of(file))
+
+
+@every_file
+def test_what_may_be_missing_is_imported_in_few_rooms(file):
+    """Without PyTorch, scikit-learn, JAX or rich, everything else still imports."""
+    for each in imports(file.read_text(encoding="utf-8")):
+        rooms = OUTSIDE.get(each.module.split(".")[0])
+        assert rooms is None or place(file).startswith(tuple(rooms)), each
+
+
+@every_file
+def test_parity_uses_refnet_s_public_names_alone(file):
+    """The proof looks at refnet from outside: by what it exports, its tables of names, the
+    checks of its door, and the forms it times.
     """
     found = {
-        (module, name)
-        for module, name in imports(ROOMS / f"{room}.py")
-        if module.split(".")[0] == "refnet" and name
+        each
+        for each in imports(file.read_text(encoding="utf-8"))
+        if each.module.split(".")[0] == "refnet" and each.name
     }
-    taken = {name for module, name in found if module != "refnet.forms"}
-    tables = {
-        "ACTIVATIONS",
-        "LOSSES",
-        "OPTIMIZERS",
-        "LOG_FLOOR",
-        "DECIDED",
-        "Array",
-        "Workspace",
-        "matrix",
-        "named",
-        "place",
-        "views",
-    }
-    assert taken <= set(refnet.__all__) | tables
-    assert {name for module, name in found if module == "refnet.forms"} == FORMS.get(room, set())
+    forms = {each.name for each in found if each.module == "refnet.forms"}
+    assert {each.name for each in found} - forms <= set(refnet.__all__) | TABLES
+    assert forms == FORMS.get(place(file), set())
+
+
+def test_rooms_import_one_another_one_way():
+    """No two rooms import each other, be it by a third: not within a wing, either."""
+    names = {place(file).removesuffix(".py").replace("/", "."): file for file in FILES}
+    arrows = {}
+    for name, file in names.items():
+        found = {
+            full.removeprefix("parity.")
+            for each in imports(file.read_text(encoding="utf-8"))
+            for full in (each.module, f"{each.module}.{each.name}")
+        }
+        arrows[name] = found & set(names) - {name}
+    assert arrows["proof.certificate"] >= {"proof.statements", "rounding.claim"}
+    assert [*TopologicalSorter(arrows).static_order()]  # CycleError where they go in a circle
 
 
 def test_the_table_is_whole():
-    """A new module needs a row."""
-    assert {
-        path.stem for path in ROOMS.glob("*.py") if not path.stem.startswith(("test_", "conftest"))
-    } == set(ALLOWED)
+    """Every wing has a row, and every row is a wing."""
+    assert {wing_of(file) for file in FILES} == set(LEFT)
+
+
+def test_no_wing_is_named_like_a_public_function():
+    """`parity.check` is the function, whatever has been imported."""
+    assert set(LEFT).isdisjoint(parity.__all__)
+
+
+def test_the_front_door_has_a_map():
+    """The package's docstring names every wing, and a wing's docstring every room in it."""
+    assert set(LEFT) - {"__init__", "__main__"} <= words(parity.__doc__)
+    for folder in {file.parent for file in FILES} - {HOUSE}:
+        told = words(ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))))
+        rooms = {file.stem for file in FILES if file.parent == folder}
+        rooms |= {other.parent.name for other in folder.glob("*/__init__.py")}
+        assert rooms - {"__init__", "tests"} <= told, folder
+
+
+def words(text: str) -> set[str]:
+    """The names in a text."""
+    return {word.strip("`,.:;()") for word in text.split()}
+
+
+def test_the_checks_above_find_what_they_look_for():
+    """Each of the searches finds a wrong line, also one within a function, and passes a
+    right one.
+    """
+
+    def wings(source):
+        return {each.wing for each in imports(source)}
+
+    assert wings("def f():\n    import parity.bench.timing\n    from parity import cli") == {
+        "bench",
+        "cli",
+    }
+    assert wings("from parity import certify\nimport numpy as np") == {"__init__", ""}
+    assert wings("if TYPE_CHECKING:\n    from parity.cli import main") == set()
+    assert wings("from . import steps\nfrom .proof import certify") == {"."}
+    assert all_left("proof") == {"proof", "steps", "rounding"}

@@ -13,7 +13,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import refnet
-from refnet import threads
+from refnet.fast import threads
 
 X, Y = np.ones((4, 3)), np.zeros((4, 2))
 

@@ -5,8 +5,8 @@ teaching form, and so have parameters and state.
 import numpy as np
 import pytest
 
-from parity.cases import CASES
-from refnet.workspace import Workspace
+from parity.steps.cases import CASES
+from refnet.fast.workspace import Workspace
 
 
 def bits(arrays):

@@ -1,9 +1,13 @@
 """One training step told in numbers: equation by equation, in plain text, Markdown and
 LaTeX.
 
-    parts          what an explanation is made of            figures        how a number is shown
-    formulas       numbers in the place of letters           telling        the story of a step
-    paths          one weight, summed over all paths         typesetting    plain text, Markdown, LaTeX
+    parts          what an explanation is made of
+    figures        how a number is shown
+    formulas       numbers in the place of letters
+    lines          one step's numbers, line by line
+    telling        the story of a step
+    paths          one weight, summed over all paths
+    typesetting    plain text, Markdown, LaTeX
 
 >>> import refnet
 >>> net = refnet.Network([refnet.Dense([[0.5, -1.0]], [0.25], "sigmoid")])
@@ -20,9 +24,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refnet.checks import integer, number, refuse_nonfinite
+from refnet.explanation.lines import Step
 from refnet.explanation.parts import Section
 from refnet.explanation.paths import Weight, weight_section
-from refnet.explanation.telling import Step, Story
+from refnet.explanation.telling import Story
 from refnet.explanation.typesetting import LATEX, MARKDOWN, formatted, plain
 from refnet.losses import Loss
 from refnet.network import Network

@@ -17,8 +17,9 @@ import numpy as np
 from refnet.activations import Elementwise
 from refnet.checks import Array
 from refnet.explanation.figures import product, total
+from refnet.explanation.lines import Step
 from refnet.explanation.parts import Formula, Line, Part, Section, Words
-from refnet.explanation.telling import Step, Story
+from refnet.explanation.telling import Story
 
 ALL = 12  # as many paths are all told, of more the largest FEW
 FEW = 5

@@ -24,6 +24,7 @@ from refnet.activations import (
     Tanh,
 )
 from refnet.checks import Array
+from refnet.fast.blocks import BLOCK, blocks, broadcast_into
 from refnet.losses import (
     LOG_FLOOR,
     MAE,
@@ -35,7 +36,6 @@ from refnet.losses import (
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
 )
-from refnet.memory import BLOCK, blocks, broadcast_into
 
 
 class PerRow(NamedTuple):

@@ -17,11 +17,18 @@ import numpy as np
 from refnet.activations import Activation, Identity
 from refnet.backprop import LayerGradient, LayerTrace
 from refnet.checks import Array
-from refnet.inplace import PerRow, PullbackInto, ValueInto, loss_into, pullback_into, value_into
-from refnet.layer import Dense
+from refnet.fast.blocks import broadcast_into
+from refnet.fast.inplace import (
+    PerRow,
+    PullbackInto,
+    ValueInto,
+    loss_into,
+    pullback_into,
+    value_into,
+)
+from refnet.layer import Dense, views
 from refnet.losses import Loss
-from refnet.memory import broadcast_into
-from refnet.network import Gradients, Network, Trace, views
+from refnet.network import Gradients, Network, Trace
 
 
 class LayerBuffers(NamedTuple):

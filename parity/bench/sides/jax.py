@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.bench_setting import Setting, Side
+from parity.bench.sides.setting import Setting, Side
 from refnet.checks import Array
-from refnet.network import views
+from refnet.layer import views
 
 # whether the step may write over what it is given, and with all parameters as one
 # vector

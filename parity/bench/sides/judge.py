@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity.bench_setting import Side
-from parity.diagnosis import diagnose_runs, vague
-from parity.record import Spec, snapshot
-from parity.simulation import Run, Shown
+from parity.bench.sides.setting import Side
+from parity.mistakes.diagnosis import diagnose_runs, vague
+from parity.mistakes.replay import Run, Shown
+from parity.steps.record import Spec, snapshot
 from refnet.checks import Array
 from refnet.losses import Loss
 from refnet.network import Network

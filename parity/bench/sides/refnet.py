@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity.bench_setting import Setting, Side
+from parity.bench.sides.setting import Setting, Side
 from refnet.checks import Array
+from refnet.fast.workspace import Workspace
 from refnet.network import Network
 from refnet.training import fit
-from refnet.workspace import Workspace
 
 
 class Product(NamedTuple):

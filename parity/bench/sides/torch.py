@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from parity.bench_setting import Setting, Side
-from parity.torch_twin import twin, twin_loss
+from parity.bench.sides.setting import Setting, Side
+from parity.steps.pytorch import twin, twin_loss
 from refnet.checks import Array
 
 # the optimizer's options

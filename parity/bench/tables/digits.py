@@ -14,12 +14,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from parity import bench_jax, bench_torch
-from parity.bench_setting import Setting
-from parity.bench_steps import fastest
-from parity.digits import BATCH, SIZES, Split, load
-from parity.timing import Timing, interleaved
-from parity.torch_twin import predict
+from parity.bench.sides import jax as jax_side
+from parity.bench.sides import torch as torch_side
+from parity.bench.sides.setting import Setting
+from parity.bench.tables.steps import fastest
+from parity.bench.timing import Timing, interleaved
+from parity.experiments.digits import BATCH, SIZES, Split, load
+from parity.steps.pytorch import predict
 from refnet.checks import Array
 from refnet.training import fit
 
@@ -107,7 +108,7 @@ def trainings(
     )
     setting = Setting(SIZES, BATCH, dtype, lr=LR, seed=seed)
     form = fastest(
-        [bench_torch.torch_step(setting, form) for form in bench_torch.FORMS], seconds
+        [torch_side.torch_step(setting, form) for form in torch_side.FORMS], seconds
     ).form
     ends: dict[str, End] = {}
 
@@ -122,8 +123,8 @@ def trainings(
         "PyTorch": partial(_torch, form=form),
         "scikit-learn": _sklearn,
     }
-    if bench_jax.jax() is not None:
-        known[COMPILED] = partial(_jax, train=bench_jax.jax_trainer(setting, split.x, split.labels))
+    if jax_side.jax() is not None:
+        known[COMPILED] = partial(_jax, train=jax_side.jax_trainer(setting, split.x, split.labels))
     timings = interleaved(
         {name: keeping(name, train) for name, train in known.items()}, repeats, seconds
     )
@@ -148,7 +149,7 @@ def _refnet(setting: Setting, split: Split, epochs: int) -> End:
 
 
 def _torch(setting: Setting, split: Split, epochs: int, form: str) -> End:
-    losses, model = bench_torch.train(setting, split.x, split.labels, epochs, form)
+    losses, model = torch_side.train(setting, split.x, split.labels, epochs, form)
     right = predict(model, split.x_test).argmax(axis=1) == split.labels_test
     return End(losses[-1], float(np.mean(right)), len(losses) * math.ceil(len(split.x) / BATCH))
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
-from parity.bench_setting import Setting
-from parity.timing import Timing, exponent, interleaved
+from parity.bench.sides.setting import Setting
+from parity.bench.timing import Timing, exponent, interleaved
 from refnet.checks import Array
 from refnet.training import fit
 

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.bench_judge import Judgement, judge, judgement
-from parity.bench_numpy import layers_of
-from parity.bench_setting import Side
-from parity.digits import SIZES, load
-from parity.record import Spec
-from parity.simulation import Run, Shown
-from parity.timing import Timing, interleaved
+from parity.bench.sides.judge import Judgement, judge, judgement
+from parity.bench.sides.refnet import layers_of
+from parity.bench.sides.setting import Side
+from parity.bench.timing import Timing, interleaved
+from parity.experiments.digits import SIZES, load
+from parity.mistakes.replay import Run, Shown
+from parity.steps.record import Spec
 from refnet.checks import Array
 from refnet.forms import accumulated, loops
 from refnet.initializers import Uniform

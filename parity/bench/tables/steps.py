@@ -8,11 +8,12 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from parity import bench_jax, bench_torch
-from parity.bench_judge import JUDGED_LR, Judgement, judge
-from parity.bench_numpy import multiply, products, refnet_fit, refnet_step
-from parity.bench_setting import Setting, Side
-from parity.timing import Timing, interleaved
+from parity.bench.sides import jax as jax_side
+from parity.bench.sides import torch as torch_side
+from parity.bench.sides.judge import JUDGED_LR, Judgement, judge
+from parity.bench.sides.refnet import multiply, products, refnet_fit, refnet_step
+from parity.bench.sides.setting import Setting, Side
+from parity.bench.timing import Timing, interleaved
 
 EPOCHS = 2  # of the data set in one call of `fit` and of the loop
 CHOOSING = 3  # repeats in which the fastest form of a side is found
@@ -137,7 +138,7 @@ def measure(setting: Setting, repeats: int, seconds: float) -> StepRow:
     form = forms["PyTorch"]
     inside = {
         "fit": refnet_fit(setting, setting.batches, EPOCHS).step,
-        "loop": bench_torch.torch_loop(setting, setting.batches, EPOCHS, form).step,
+        "loop": torch_side.torch_loop(setting, setting.batches, EPOCHS, form).step,
     }
     found = interleaved({**steps, "products": lambda: multiply(needed), **inside}, repeats, seconds)
     found.update({name: found[name].over(EPOCHS * setting.batches) for name in inside})
@@ -157,9 +158,9 @@ def judged_as(setting: Setting) -> Setting:
 def _chosen(setting: Setting, seconds: float) -> tuple[dict[str, Side], dict[str, str]]:
     """The sides, of each that has forms the fastest."""
     sides, forms = {"refnet": refnet_step(setting)}, {}
-    makers: dict[str, Any] = {"PyTorch": (bench_torch.torch_step, bench_torch.FORMS)}
-    if bench_jax.jax() is not None:
-        makers["JAX"] = bench_jax.jax_step, bench_jax.FORMS
+    makers: dict[str, Any] = {"PyTorch": (torch_side.torch_step, torch_side.FORMS)}
+    if jax_side.jax() is not None:
+        makers["JAX"] = jax_side.jax_step, jax_side.FORMS
     for name, (make, known) in makers.items():
         sides[name] = fastest([make(setting, form) for form in known], seconds)
         forms[name] = sides[name].form
@@ -180,12 +181,12 @@ def _makers(forms: dict[str, str]) -> Makers:
     """
     made: Makers = {
         "refnet": refnet_step,
-        "PyTorch": lambda setting: bench_torch.torch_step(setting, forms["PyTorch"]),
+        "PyTorch": lambda setting: torch_side.torch_step(setting, forms["PyTorch"]),
         "fit": lambda setting: refnet_fit(setting, 1, 1),
-        "loop": lambda setting: bench_torch.torch_loop(setting, 1, 1, forms["PyTorch"]),
+        "loop": lambda setting: torch_side.torch_loop(setting, 1, 1, forms["PyTorch"]),
     }
     if "JAX" in forms:
-        made["JAX"] = lambda setting: bench_jax.jax_step(setting, forms["JAX"])
+        made["JAX"] = lambda setting: jax_side.jax_step(setting, forms["JAX"])
     return made
 
 

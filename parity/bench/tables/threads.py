@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from threadpoolctl import ThreadpoolController
 
-from parity.bench_numpy import refnet_fit, refnet_step
-from parity.bench_setting import Setting
-from parity.timing import Timing, alone
-from refnet.threads import DECIDED
+from parity.bench.sides.refnet import refnet_fit, refnet_step
+from parity.bench.sides.setting import Setting
+from parity.bench.timing import Timing, alone
+from refnet.fast.threads import DECIDED
 
 # It ends by itself where the process that started it is gone.
 BUSY = (
@@ -131,7 +131,7 @@ def busy_processes(count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
         for _ in range(count):
             process = subprocess.Popen(
                 [sys.executable, "-c", BUSY, str(os.getpid())], stdout=subprocess.PIPE
-            )  # noqa: S603 - our own words
+            )
             stack.callback(_end, process)
             started.append(process)
         for process in started:

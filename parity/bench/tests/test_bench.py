@@ -22,26 +22,20 @@ import pytest
 import torch
 
 import refnet
-from parity import (
-    bench,
-    bench_digits,
-    bench_figure,
-    bench_growth,
-    bench_jax,
-    bench_loops,
-    bench_steps,
-    bench_threads,
-    bench_torch,
-    cli,
-)
-from parity.bench_judge import JUDGED_LR, STEPS, Judgement, judge
-from parity.bench_numpy import layers_of, multiply, products, refnet_fit, refnet_step
-from parity.bench_setting import RULES, TIMED_LR, Setting, Side
-from parity.timing import WARM, Timing, alone, exponent, interleaved
+from parity import cli
+from parity.bench import benchmark
+from parity.bench import figure as bench_figure
+from parity.bench.sides import jax as jax_side
+from parity.bench.sides import torch as torch_side
+from parity.bench.sides.judge import JUDGED_LR, STEPS, Judgement, judge
+from parity.bench.sides.refnet import layers_of, multiply, products, refnet_fit, refnet_step
+from parity.bench.sides.setting import RULES, TIMED_LR, Setting, Side
+from parity.bench.tables import digits, growth, loops, steps, threads
+from parity.bench.timing import WARM, Timing, alone, exponent, interleaved
 
 SMALL = Setting((5, 4, 3), 7, "float64", lr=JUDGED_LR)
 TINY = Setting((2, 2), 4, "float64", lr=JUDGED_LR)
-LITTLE = bench.Plan(
+LITTLE = benchmark.Plan(
     "a little of everything",
     repeats=3,
     seconds=1e-4,
@@ -53,7 +47,7 @@ LITTLE = bench.Plan(
     axes=tuple(
         axis._replace(sizes=sizes)
         for axis, sizes in zip(
-            bench.AXES, ((2, 3), (1, 2), (3, 5), (64, 128), (16, 32)), strict=True
+            benchmark.AXES, ((2, 3), (1, 2), (3, 5), (64, 128), (16, 32)), strict=True
         )
     ),
     pooled=(Setting((3, 2), 4, batches=2),),
@@ -74,10 +68,10 @@ def run(*argv):
 
 def make_little(patch):
     """Little to measure, and no JAX, whether or not it is installed."""
-    patch.setattr(bench, "QUICK", LITTLE)
-    patch.setattr(bench_threads, "BUSY_SECONDS", 1e-3)
-    patch.setattr(bench_threads, "QUIET", 0.0)
-    patch.setattr(bench_jax, "jax", lambda: None)
+    patch.setattr(benchmark, "QUICK", LITTLE)
+    patch.setattr(threads, "BUSY_SECONDS", 1e-3)
+    patch.setattr(threads, "QUIET", 0.0)
+    patch.setattr(jax_side, "jax", lambda: None)
     patch.delenv("OPENBLAS_CORETYPE", raising=False)
 
 
@@ -86,10 +80,10 @@ def little(tmp_path_factory):
     """What `parity bench --quick` does with little to measure, the report and what it
     writes.
     """
-    folder, reports, real = tmp_path_factory.mktemp("little"), [], bench.run
+    folder, reports, real = tmp_path_factory.mktemp("little"), [], benchmark.run
     with pytest.MonkeyPatch.context() as patch:
         make_little(patch)
-        patch.setattr(bench, "run", lambda *given: reports.append(real(*given)) or reports[-1])
+        patch.setattr(benchmark, "run", lambda *given: reports.append(real(*given)) or reports[-1])
         done = run(
             "bench",
             "--quick",
@@ -257,7 +251,7 @@ class Grad:
         return carry, torch.stack(values)
 
     def devices(self):
-        self.seen |= {name: os.environ.get(name) for name in bench_jax.ONE_THREAD}
+        self.seen |= {name: os.environ.get(name) for name in jax_side.ONE_THREAD}
 
     def jit(self, function, donate_argnums=()):
         self.seen["donated"] = donate_argnums
@@ -285,18 +279,16 @@ class Grad:
 def fake_jax(monkeypatch):
     """JAX is there, in a form of our own."""
     fake = Grad()
-    monkeypatch.setattr(bench_jax, "jax", lambda: fake)
+    monkeypatch.setattr(jax_side, "jax", lambda: fake)
     return fake
 
 
 MAKERS = {
     "refnet": refnet_step,
     "fit": lambda setting: refnet_fit(setting, 1, 1),
-    **{
-        f"PyTorch, {form}": partial(bench_torch.torch_step, form=form) for form in bench_torch.FORMS
-    },
-    "loop": lambda setting: bench_torch.torch_loop(setting, 1, 1),
-    **{f"JAX, {form}": partial(bench_jax.jax_step, form=form) for form in bench_jax.FORMS},
+    **{f"PyTorch, {form}": partial(torch_side.torch_step, form=form) for form in torch_side.FORMS},
+    "loop": lambda setting: torch_side.torch_loop(setting, 1, 1),
+    **{f"JAX, {form}": partial(jax_side.jax_step, form=form) for form in jax_side.FORMS},
 }
 
 
@@ -353,7 +345,7 @@ def test_a_side_that_does_not_step_or_tells_another_loss_is_caught(fake_jax, nam
 
 def test_what_is_shown_but_cannot_be_judged_in_float64_is_no_pass(monkeypatch):
     """A judgement that rounding leaves nothing of is said to be none."""
-    monkeypatch.setattr("parity.bench_judge.vague", lambda runs: 15)
+    monkeypatch.setattr("parity.bench.sides.judge.vague", lambda runs: 15)
     assert judged(refnet_step, SMALL).problem.startswith("not judged: ")
     assert judged(refnet_step, replace(SMALL, dtype="float32")) == Judgement("", 15, 15)
 
@@ -420,7 +412,7 @@ def test_fit_and_the_loop_take_as_many_steps_as_they_are_divided_by(monkeypatch,
             batches.append((x[:, 0].tolist(), y.tolist()))
             return float(y.double().mean())
 
-        history = bench_torch.loop(take, x, y, 2, 4, torch.Generator().manual_seed(0))
+        history = torch_side.loop(take, x, y, 2, 4, torch.Generator().manual_seed(0))
         assert [len(b) for b, _ in batches] == [4, 4, 2] * 2
         assert all(b == y for b, y in batches)
         assert sorted(label for _, y in batches[:3] for label in y) == list(range(10))
@@ -448,11 +440,11 @@ def test_nets_are_named_by_sizes_and_rows(sizes, rows, name):
 
 def test_wide_nets_are_judged_on_narrower_ones():
     """The others are judged themselves; the row says on which."""
-    assert bench_steps.judged_as(bench.NETS[-1]).net_name == "784-128-128-10 n32"
-    assert [bench_steps.judged_as(net).net_name for net in bench.NETS[:6]] == [
-        net.net_name for net in bench.NETS[:6]
+    assert steps.judged_as(benchmark.NETS[-1]).net_name == "784-128-128-10 n32"
+    assert [steps.judged_as(net).net_name for net in benchmark.NETS[:6]] == [
+        net.net_name for net in benchmark.NETS[:6]
     ]
-    assert {bench_steps.judged_as(net).lr for net in bench.NETS} == {JUDGED_LR}
+    assert {steps.judged_as(net).lr for net in benchmark.NETS} == {JUDGED_LR}
 
 
 def test_the_fastest_form_is_chosen(monkeypatch):
@@ -461,8 +453,8 @@ def test_the_fastest_form_is_chosen(monkeypatch):
     found = {
         form: Timing((seconds,), 1, 1.0) for form, seconds in (("a", 2.0), ("b", 1.0), ("c", 3.0))
     }
-    monkeypatch.setattr(bench_steps, "interleaved", lambda *_: found)
-    assert bench_steps.fastest(sides, 1.0).form == "b"
+    monkeypatch.setattr(steps, "interleaved", lambda *_: found)
+    assert steps.fastest(sides, 1.0).form == "b"
 
 
 # JAX
@@ -476,12 +468,12 @@ def test_jax_is_asked_for_one_thread_and_the_environment_is_as_before(monkeypatc
     monkeypatch.setitem(sys.modules, "jax", fake)
     monkeypatch.setenv("XLA_FLAGS", "--mine")
     monkeypatch.delenv("NPROC", raising=False)
-    bench_jax.jax.cache_clear()
+    jax_side.jax.cache_clear()
     try:
-        assert bench_jax.jax() is fake
+        assert jax_side.jax() is fake
     finally:
-        bench_jax.jax.cache_clear()
-    assert fake.seen["XLA_FLAGS"] == f"--mine {bench_jax.ONE_THREAD['XLA_FLAGS']}"
+        jax_side.jax.cache_clear()
+    assert fake.seen["XLA_FLAGS"] == f"--mine {jax_side.ONE_THREAD['XLA_FLAGS']}"
     assert fake.seen["NPROC"] == "1"
     assert (os.environ["XLA_FLAGS"], "NPROC" in os.environ) == ("--mine", False)
     assert (fake.seen["jax_enable_x64"], fake.seen["jax_cpu_enable_async_dispatch"]) == (
@@ -495,17 +487,17 @@ def test_without_jax_its_column_is_empty_and_the_header_says_so(monkeypatch, ins
     """With it, the row has its timing, its form and its judgement."""
     fake = Grad()
     monkeypatch.setitem(sys.modules, "jax", fake if installed else None)
-    bench_jax.jax.cache_clear()
+    jax_side.jax.cache_clear()
     try:
-        module = bench_jax.jax()
-        row = bench_steps.measure(replace(TINY, batches=2), 1, 1e-4)
+        module = jax_side.jax()
+        row = steps.measure(replace(TINY, batches=2), 1, 1e-4)
     finally:
-        bench_jax.jax.cache_clear()
+        jax_side.jax.cache_clear()
     assert module is (fake if installed else None)
     assert ("JAX" in row.timings, "JAX" in row.judged, "JAX" in row.forms) == (installed,) * 3
     assert (row.ratio("JAX") is None) is not installed
     assert row.line()[30:].split()[3].startswith("-") is not installed
-    told = next(bench._header(LITTLE, fake.__version__ if installed else "not installed"))
+    told = next(benchmark._header(LITTLE, fake.__version__ if installed else "not installed"))
     assert told.startswith(
         "JAX of the test, 1 thread   " if installed else "JAX not installed   usable"
     )
@@ -522,15 +514,15 @@ def doubled(self, x, y):
     return value, gradients
 
 
-REAL = refnet.workspace.Workspace.loss_and_gradients
+REAL = refnet.fast.workspace.Workspace.loss_and_gradients
 WRONG = {
-    "refnet": ("refnet.workspace.Workspace.loss_and_gradients", doubled),
+    "refnet": ("refnet.fast.workspace.Workspace.loss_and_gradients", doubled),
     "PyTorch": (
-        "parity.bench_torch.twin_loss",
+        "parity.bench.sides.torch.twin_loss",
         lambda loss: torch.nn.CrossEntropyLoss(reduction="sum"),
     ),
     "JAX": (
-        "parity.bench_jax._cost",
+        "parity.bench.sides.jax._cost",
         lambda module, hidden, layers: (
             lambda p, x, y: sum((W * W).sum() + b.sum() for W, b in layers(p))
         ),
@@ -545,13 +537,13 @@ def test_a_wrong_side_is_named(monkeypatch, fake_jax, side, dtype):
     failed, with that as its verdict.
     """
     monkeypatch.setattr(*WRONG[side])
-    bench_steps._judged.cache_clear()
+    steps._judged.cache_clear()
     try:
-        row = bench_steps.measure(replace(TINY, dtype=dtype, batches=2), 1, 1e-4)
+        row = steps.measure(replace(TINY, dtype=dtype, batches=2), 1, 1e-4)
     finally:
-        bench_steps._judged.cache_clear()
+        steps._judged.cache_clear()
     assert re.match(rf"{side}, 2-2 n4 {dtype}: \S", row.problem)
-    report = bench.Report(LITTLE, "", rows=[row])
+    report = benchmark.Report(LITTLE, "", rows=[row])
     assert (report.passed, report.verdict) == (False, f"WRONG. {row.problem}")
 
 
@@ -560,15 +552,15 @@ def test_a_wrong_side_exits_1(monkeypatch, tmp_path):
     make_little(monkeypatch)
     monkeypatch.setattr(*WRONG["PyTorch"])
     monkeypatch.setattr(
-        bench,
+        benchmark,
         "QUICK",
         replace(LITTLE, nets=LITTLE.nets[:1], others=(), dtypes=("float64",), axes=(), pooled=()),
     )
-    bench_steps._judged.cache_clear()
+    steps._judged.cache_clear()
     try:
         status, out, err = run("bench", "--quick", "--json", str(tmp_path / "found.json"))
     finally:
-        bench_steps._judged.cache_clear()
+        steps._judged.cache_clear()
     assert (status, err) == (1, "")
     assert out.splitlines()[-1].startswith("WRONG. PyTorch, 2-2 n4 float64: ")
     assert any(
@@ -585,7 +577,7 @@ def test_a_step_that_refnet_refuses_is_wrong(monkeypatch):
     def refuse(*_):
         raise FloatingPointError("layer 1: gradient of W has nan")
 
-    monkeypatch.setattr(bench, "run", refuse)
+    monkeypatch.setattr(benchmark, "run", refuse)
     assert run("bench", "--quick", "--quiet") == (1, "WRONG. layer 1: gradient of W has nan\n", "")
 
 
@@ -617,12 +609,12 @@ def test_jax_trains_too(fake_jax, dtype):
     """Its epochs, scanned, with a smaller batch at the end, are as many steps, and each
     is the step that `fit` takes.
     """
-    found = bench_digits.trainings(dtype, 2, 1, 1e-4, 0, images=40)
+    found = digits.trainings(dtype, 2, 1, 1e-4, 0, images=40)
     assert (found.ends["JAX, compiled"].steps, found.problem) == (4, "")
     setting = replace(SMALL, rows=4, dtype=dtype, lr=0.5)
     x, labels = setting.data(1)
     x, labels = np.concatenate([x, x[:3]]), np.concatenate([labels, labels[:3]])
-    losses, layers = bench_jax.jax_trainer(setting, x, labels)(3)
+    losses, layers = jax_side.jax_trainer(setting, x, labels)(3)
     net = setting.network()
     settings = {"epochs": 3, "batch_size": 4, "seed": setting.seed}
     history = refnet.fit(
@@ -639,27 +631,27 @@ def test_jax_trains_too(fake_jax, dtype):
 
 def test_a_training_that_stops_early_is_caught(monkeypatch):
     """scikit-learn's steps are counted by what it says itself."""
-    real = bench_digits.MLPClassifier
+    real = digits.MLPClassifier
     monkeypatch.setattr(
-        bench_digits,
+        digits,
         "MLPClassifier",
         lambda **given: real(**{**given, "n_iter_no_change": 1, "tol": 10.0}),
     )
-    found = bench_digits.trainings("float64", 5, 1, 1e-4, 0, images=40)
+    found = digits.trainings("float64", 5, 1, 1e-4, 0, images=40)
     assert re.fullmatch(r"digits, float64: scikit-learn took \d steps, expected 10", found.problem)
 
 
 def test_rows_that_scikit_learn_has_not_seen_are_caught(monkeypatch):
     """An epoch of it has to have gone through every row."""
 
-    class Skipping(bench_digits.MLPClassifier):
+    class Skipping(digits.MLPClassifier):
         def fit(self, x, y):
             super().fit(x, y)
             self.t_ -= 1
             return self
 
-    monkeypatch.setattr(bench_digits, "MLPClassifier", Skipping)
-    found = bench_digits.trainings("float64", 1, 1, 1e-4, 0, images=40)
+    monkeypatch.setattr(digits, "MLPClassifier", Skipping)
+    found = digits.trainings("float64", 1, 1, 1e-4, 0, images=40)
     assert found.problem == "digits, float64: scikit-learn took 39 steps, expected 2"
 
 
@@ -688,16 +680,16 @@ def test_loops_and_fit_have_the_same_curve(little):
             lambda layer, z, h: 1.0 + 0.0 * z,
             "loops over samples: ",
         ),
-        ("parity.bench_loops.CURVATURE", 2.0, "loops over samples: "),
-        ("parity.bench_loops.ALPHA", 0.5, None),
+        ("parity.bench.tables.loops.CURVATURE", 2.0, "loops over samples: "),
+        ("parity.bench.tables.loops.ALPHA", 0.5, None),
         (
-            "parity.bench_loops.looped",
-            lambda net, x: bench_loops.matrix(net, x) * 1.25,
+            "parity.bench.tables.loops.looped",
+            lambda net, x: loops.matrix(net, x) * 1.25,
             "forward pass, looped: a",
         ),
         (
-            "parity.bench_loops.matrix",
-            lambda net, x: bench_loops.looped(net, -x),
+            "parity.bench.tables.loops.matrix",
+            lambda net, x: loops.looped(net, -x),
             "forward pass, matrix: a",
         ),
     ],
@@ -705,7 +697,7 @@ def test_loops_and_fit_have_the_same_curve(little):
 def test_wrong_loops_are_caught(monkeypatch, target, wrong, who):
     """Whichever of the loops is wrong; another learning rate for all is not."""
     monkeypatch.setattr(target, wrong)
-    found = bench_loops.headlines(1, 1e-4, 1, 0, images=6)
+    found = loops.headlines(1, 1e-4, 1, 0, images=6)
     assert found.problem.startswith(who) if who else found.problem == ""
 
 
@@ -716,9 +708,9 @@ def test_an_iteration_of_the_loops_is_full_batch_descent():
     net = refnet.mlp((3, 4, 2), hidden="sigmoid", output="sigmoid", seed=1)
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((5, 3)), np.eye(2)[[0, 1, 1, 0, 1]]
-    for lr, right in ((bench_loops.ALPHA, True), (0.3, False)):
+    for lr, right in ((loops.ALPHA, True), (0.3, False)):
         moved = net.copy()
-        side = Side(partial(bench_loops.iterate, moved, x, y), partial(layers_of, moved))
+        side = Side(partial(loops.iterate, moved, x, y), partial(layers_of, moved))
         judged = judge(side, net.copy(), (x, y), refnet.HalfSquaredError(), refnet.SGD(lr=lr))
         assert (judged.problem == "", judged.vague) == (right, 0)
 
@@ -731,11 +723,9 @@ def test_the_peak_is_what_is_held_at_once():
     what is given back is not counted twice.
     """
     before = np.ones(2**17)
-    assert 2**21 <= bench_growth.peak(lambda: (np.ones(2**17), np.ones(2**17))) < 2**21 + 2**16
-    assert (
-        2**20 <= bench_growth.peak(lambda: [np.ones(2**17).sum() for _ in range(3)]) < 2**20 + 2**16
-    )
-    assert bench_growth.peak(before.sum) < 2**16
+    assert 2**21 <= growth.peak(lambda: (np.ones(2**17), np.ones(2**17))) < 2**21 + 2**16
+    assert 2**20 <= growth.peak(lambda: [np.ones(2**17).sum() for _ in range(3)]) < 2**20 + 2**16
+    assert growth.peak(before.sum) < 2**16
 
 
 def test_growth_has_a_figure_for_each_size_and_the_exponents_through_them(little):
@@ -769,7 +759,7 @@ def test_growth_has_a_figure_for_each_size_and_the_exponents_through_them(little
         assert changed == want[found.axis.name]
 
 
-@pytest.mark.parametrize("axis", bench.AXES, ids=lambda axis: axis.name)
+@pytest.mark.parametrize("axis", benchmark.AXES, ids=lambda axis: axis.name)
 def test_an_axis_grows_as_its_sizes_say(axis):
     """Layers, rows of a batch, rows in all, or steps."""
     for size in axis.sizes:
@@ -794,10 +784,10 @@ def is_running(process):
 
 def test_busy_processes_are_ended_however_it_ends():
     """They run inside the block, and none afterwards, with or without an error."""
-    with bench_threads.busy_processes(2) as started:
+    with threads.busy_processes(2) as started:
         assert [is_running(process) for process in started] == [True, True]
     assert not any(map(is_running, started))
-    with pytest.raises(KeyboardInterrupt), bench_threads.busy_processes(1) as again:
+    with pytest.raises(KeyboardInterrupt), threads.busy_processes(1) as again:
         raise KeyboardInterrupt
     assert not any(map(is_running, again))
 
@@ -807,7 +797,7 @@ def test_busy_processes_end_with_the_process_that_started_them():
     start = "subprocess.Popen([sys.executable, '-c', sys.argv[1], str(os.getpid())])"
     code = f"import os, subprocess, sys\nprint({start}.pid, flush=True)\nos._exit(7)"
     with subprocess.Popen(
-        [sys.executable, "-c", code, bench_threads.BUSY], stdout=subprocess.PIPE, bufsize=0
+        [sys.executable, "-c", code, threads.BUSY], stdout=subprocess.PIPE, bufsize=0
     ) as starter:
         pid = int(starter.stdout.readline())
         try:
@@ -833,18 +823,18 @@ def test_the_pool_has_its_threads_only_where_it_should(monkeypatch, little):
             seen.append((limits, user_api))
             yield
 
-    monkeypatch.setattr(bench_threads, "ThreadpoolController", Controller)
-    monkeypatch.setattr(bench_threads, "QUIET", 0.0)
+    monkeypatch.setattr(threads, "ThreadpoolController", Controller)
+    monkeypatch.setattr(threads, "QUIET", 0.0)
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "5")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    said, real = [], bench_threads.alone
+    said, real = [], threads.alone
 
     def alone(*given):
         said.append([os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")])
         return real(*given)
 
-    monkeypatch.setattr(bench_threads, "alone", alone)
-    bench_threads._measured(Setting((3, 2), 4, batches=1), 5, 1, 1e-4)
+    monkeypatch.setattr(threads, "alone", alone)
+    threads._measured(Setting((3, 2), 4, batches=1), 5, 1, 1e-4)
     assert seen == [(1, "blas"), (5, "blas")] * 2
     assert said == [[None, None]] * 4  # so that fit decides
     assert [os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")] == [
@@ -869,7 +859,7 @@ def test_what_is_printed(little):
     number = r"(?: +\d+\.\d)"
     row = (
         rf"{number}{{2}} +-{number} +\d+\.\d\d +- +\d+\.\d\d{number}{{2}} +\d+\.\d\d   "
-        rf"({'|'.join(bench_torch.FORMS)})"
+        rf"({'|'.join(torch_side.FORMS)})"
     )
     for net in ("2-2 n4", "5-3-2 n4", "5-3-2 n4 tanh Adam"):
         assert [
@@ -927,7 +917,7 @@ def test_the_printed_figures_are_those_found(little):
     )
     assert len(ratios) == 6
     assert all(
-        each.timings[name].calls % (bench_steps.EPOCHS * 2) == 0
+        each.timings[name].calls % (steps.EPOCHS * 2) == 0
         for each in little.report.rows
         for name in ("fit", "loop")
     )
@@ -964,7 +954,7 @@ def test_quiet_prints_the_verdict_alone(monkeypatch):
     """One line."""
     make_little(monkeypatch)
     monkeypatch.setattr(
-        bench,
+        benchmark,
         "QUICK",
         replace(LITTLE, nets=LITTLE.nets[:1], others=(), dtypes=("float32",), axes=(), pooled=()),
     )
@@ -979,7 +969,7 @@ def test_a_kernel_that_was_chosen_by_hand_is_said(monkeypatch, kernel):
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     if kernel:
         monkeypatch.setenv("OPENBLAS_CORETYPE", kernel)
-    lines = list(bench._header(LITTLE, "not installed"))
+    lines = list(benchmark._header(LITTLE, "not installed"))
     assert len(lines) == (3 if kernel else 2)
     assert not kernel or lines[2].startswith("WARNING: OPENBLAS_CORETYPE=Haswell: ")
 
@@ -998,7 +988,7 @@ def test_sides_that_used_more_or_less_than_a_core_are_said(little):
             replace(with_cores(1.0), timings={"PyTorch": with_cores(each).timings["PyTorch"]})
             for each in cores
         ]
-        return list(bench.Report(LITTLE, "", rows=rows).warnings())
+        return list(benchmark.Report(LITTLE, "", rows=rows).warnings())
 
     assert told(1.0, 1.2, 0.8) == []
     assert told(1.5) == ["WARNING: PyTorch, 2-2 n4 float32 used 1.50 cores, expected one thread"]
@@ -1017,7 +1007,7 @@ def test_a_pool_that_had_no_cores_of_its_own_is_said(little):
         row = little.report.threads[0]
         idle = {name: timing._replace(cores=cores) for name, timing in row.idle.items()}
         return list(
-            bench.Report(LITTLE, "", threads=[row._replace(threads=2, idle=idle)]).warnings()
+            benchmark.Report(LITTLE, "", threads=[row._replace(threads=2, idle=idle)]).warnings()
         )
 
     assert told(2.0) == []
@@ -1054,15 +1044,15 @@ def test_quick_measures_less():
     """The same tables with medians of at least seven, in one dtype; the full plan has
     both.
     """
-    assert bench.FULL.repeats >= bench.QUICK.repeats >= 7
-    assert (bench.FULL.dtypes, bench.QUICK.dtypes) == (("float32", "float64"), ("float32",))
-    assert bench.QUICK.rows < bench.FULL.rows
-    assert set(bench.QUICK.others) < set(bench.FULL.others)
+    assert benchmark.FULL.repeats >= benchmark.QUICK.repeats >= 7
+    assert (benchmark.FULL.dtypes, benchmark.QUICK.dtypes) == (("float32", "float64"), ("float32",))
+    assert benchmark.QUICK.rows < benchmark.FULL.rows
+    assert set(benchmark.QUICK.others) < set(benchmark.FULL.others)
 
 
 def test_without_scikit_learn_it_exits_2_with_one_sentence():
     """Before anything is printed."""
-    from parity.test_cli import WITHOUT
+    from parity.tests.test_cli import WITHOUT
 
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, "sklearn", "bench", "--quick"],

@@ -11,13 +11,15 @@ from contextlib import redirect_stderr, redirect_stdout
 import numpy as np
 import pytest
 
-from parity import cli, sandbox
-from parity.answer import Problem
-from parity.diagnosis import Finding
-from parity.sandbox import Outcome, Unusable
-from parity.test_rooms import ROOMS
+from parity import cli
+from parity.checking import process
+from parity.checking.adapters import Unusable
+from parity.checking.answers import Problem
+from parity.checking.calls import Outcome
+from parity.mistakes.diagnosis import Finding
+from parity.tests.test_rooms import HOUSE
 
-ADAPTER = (ROOMS / "adapter.py.txt").read_text(encoding="utf-8")
+ADAPTER = (HOUSE / "checking" / "adapter.py.txt").read_text(encoding="utf-8")
 RIGHT_LOOP = "delta.insert(0, delta[0] @ weights * activation * (1 - activation))"
 
 
@@ -71,7 +73,7 @@ def test_a_right_program_exits_0_and_the_command_needs_numpy_alone(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        cwd=ROOMS.parent,
+        cwd=HOUSE.parent,
     )
     assert (done.returncode, done.stderr) == (0, "")
     first, second, blank, *told, last = done.stdout.splitlines()
@@ -165,13 +167,13 @@ def test_what_the_process_prints_does_not_get_in_the_way(write):
 def here(monkeypatch):
     """The process's work, done in this one: as quick as a call."""
 
-    def process(command, timeout):
-        monkeypatch.setattr(sandbox.os, "_exit", lambda status: None)
+    def in_this_one(command, timeout):
+        monkeypatch.setattr(process.os, "_exit", lambda status: None)
         monkeypatch.setattr(sys, "path", [*sys.path])
-        sandbox.main(*command[5:])
+        process.main(*command[5:])
         return ""
 
-    monkeypatch.setattr(sandbox, "_process", process)
+    monkeypatch.setattr(process, "_process", in_this_one)
 
 
 UNUSABLE = {
@@ -263,7 +265,7 @@ def test_options_reach_the_check(write, monkeypatch):
         seen.append((len(runs), tuple(conventions)))
         return [Finding("c-1", "convention", "C: the loss is summed.")]
 
-    monkeypatch.setattr("parity.implementation.diagnose_runs", diagnose)
+    monkeypatch.setattr("parity.checking.checker.diagnose_runs", diagnose)
     file = write(ADAPTER)
     assert parity("check", file)[0] == 0
     status, out, _ = parity("check", file, "--strict", "--quiet")
@@ -273,7 +275,7 @@ def test_options_reach_the_check(write, monkeypatch):
     parity("check", write(f"{ADAPTER}\n\nconventions = 'decay-not-on-b'\n"))
     assert seen[-1] == (6, ())
     assert seen[-2] == (6, ("decay-not-on-b",))
-    everything = "from parity.test_implementation import everything as run\n"
+    everything = "from parity.checking.tests.test_checker import everything as run\n"
     for option in ([], ["--hard"]):
         parity("check", write(everything), *option)
     assert seen[-1][0] > seen[-2][0]
@@ -310,8 +312,8 @@ def test_an_outcome_is_the_same_after_it_was_stored(tmp_path):
     """
     arrays = {(0, "dW", 1): np.eye(2, dtype="float32"), (2, "loss", 0): np.array(3)}
     made = Outcome(arrays, (Problem("wrong", "so", "here"),), supported=False)
-    sandbox._save(tmp_path, 0, made)
-    read = sandbox._saved(tmp_path, 0)
+    process._save(tmp_path, 0, made)
+    read = process._saved(tmp_path, 0)
     assert (read.problems, read.supported, list(read.arrays)) == (
         made.problems,
         made.supported,
@@ -319,10 +321,10 @@ def test_an_outcome_is_the_same_after_it_was_stored(tmp_path):
     )
     for key, array in arrays.items():
         np.testing.assert_array_equal(read.arrays[key], array, strict=True)
-    assert sandbox._saved(tmp_path, 1) is None
+    assert process._saved(tmp_path, 1) is None
     np.savez(tmp_path / "0.npz", **{"0/dW/1": np.array([object()])})
     with pytest.raises(Unusable, match="has written over what parity keeps of it"):
-        sandbox._saved(tmp_path, 0)
+        process._saved(tmp_path, 0)
 
 
 def test_a_process_that_dies_while_importing_is_unusable(write):

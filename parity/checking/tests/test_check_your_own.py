@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import parity
-from parity import sandbox
+from parity.checking import adapters
 
-FOLDER = Path(__file__).parent.parent / "examples" / "check_your_own"
+FOLDER = Path(parity.__file__).parent.parent / "examples" / "check_your_own"
 pytestmark = pytest.mark.skipif(
     not FOLDER.is_dir(), reason="the examples lie beside the package in a checkout alone"
 )
@@ -59,7 +59,7 @@ def load(monkeypatch):
 
     def loaded(example, folder=FOLDER):
         name, _, function = example.partition(":")
-        program = sandbox.load(f"{folder / name}.py" + (f":{function}" if function else ""))
+        program = adapters.load(f"{folder / name}.py" + (f":{function}" if function else ""))
         return program, sys.modules[f"checked_{name}"].__doc__
 
     yield loaded

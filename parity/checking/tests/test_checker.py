@@ -12,15 +12,17 @@ import numpy as np
 import pytest
 
 import parity
-from parity import sandbox
-from parity.answer import KEYS
-from parity.cases import TRAINABLE, Case
-from parity.diagnosis import Finding
-from parity.implementation import CheckReport, assert_correct, cases_for, check
-from parity.probes import PROBES
-from parity.sandbox import from_gradient, from_step
-from parity.simulation import run_of_case, simulate
-from parity.task import declaration, is_hard, tasks_for
+from parity.checking import adapters, calls
+from parity.checking.adapters import from_gradient, from_step
+from parity.checking.answers import KEYS
+from parity.checking.checker import assert_correct, cases_for, check
+from parity.checking.declaration import declaration
+from parity.checking.report import CheckReport
+from parity.checking.tasks import is_hard, tasks_for
+from parity.mistakes.diagnosis import Finding
+from parity.mistakes.probes import PROBES
+from parity.mistakes.replay import run_of_case, simulate
+from parity.steps.cases import TRAINABLE, Case
 
 PLAIN = {"activations": "sigmoid", "losses": "mse", "optimizers": "sgd", "settings": ()}
 
@@ -373,7 +375,7 @@ def test_a_mistake_is_named_and_explained(monkeypatch):
         sources=("https://x",),
         alike=("c-d", "e-f"),
     )
-    monkeypatch.setattr("parity.implementation.diagnose_runs", lambda runs, conventions: [told])
+    monkeypatch.setattr("parity.checking.checker.diagnose_runs", lambda runs, conventions: [told])
     lines = str(check(train, **PLAIN)).splitlines()
     assert lines[0].startswith("WRONG. train: 1 finding, in ")
     assert lines[1:] == [
@@ -700,7 +702,7 @@ def test_what_is_printed_is_a_note():
     ]
     assert check(run, **PLAIN).strictly_passed
     assert "1. Note: run: printed 'epoch 1'" in str(check(run, **PLAIN))
-    heard = sandbox._Heard()
+    heard = calls._Heard()
     print("." * 10**5, file=heard)
     assert len(heard.text) < 100  # of what is printed without end, the rest is not kept
 
@@ -811,7 +813,7 @@ def test_conventions_are_said_and_pass_or_are_declared(monkeypatch):
     def diagnose(runs, conventions):
         return [] if "decay-not-on-b" in conventions else [lost, other]
 
-    monkeypatch.setattr("parity.implementation.diagnose_runs", diagnose)
+    monkeypatch.setattr("parity.checking.checker.diagnose_runs", diagnose)
     found = check(train, **PLAIN)
     assert (found.passed, found.strictly_passed, found.conventions) == (True, False, (other,))
     assert "1. Another convention, which is not wrong: C: the loss is summed." in str(found)
@@ -826,7 +828,8 @@ def test_a_convention_that_is_not_followed_is_noted(monkeypatch):
     """The program is judged without it."""
     wrong = Finding("", "wrong", "C: something.")
     monkeypatch.setattr(
-        "parity.implementation.diagnose_runs", lambda runs, conventions: [wrong] * len(conventions)
+        "parity.checking.checker.diagnose_runs",
+        lambda runs, conventions: [wrong] * len(conventions),
     )
     found = check(train, conventions=("decay-not-on-b",), **PLAIN)
     assert [(each.verdict, each.sentence) for each in found.findings] == [
@@ -942,12 +945,12 @@ def test_the_front_door_has_all_of_it():
 
 def test_targets_are_split_at_their_last_colon():
     """A file, a module, a path of Windows, each with and without a name."""
-    assert sandbox.split("net.py") == ("net.py", "")
-    assert sandbox.split("net.py:train") == ("net.py", "train")
-    assert sandbox.split("a.b:run") == ("a.b", "run")
-    assert sandbox.split(r"C:\net.py") == (r"C:\net.py", "")
-    assert sandbox.split(r"C:\net.py:run") == (r"C:\net.py", "run")
-    assert "parity.sandbox" in sys.modules
+    assert adapters.split("net.py") == ("net.py", "")
+    assert adapters.split("net.py:train") == ("net.py", "train")
+    assert adapters.split("a.b:run") == ("a.b", "run")
+    assert adapters.split(r"C:\net.py") == (r"C:\net.py", "")
+    assert adapters.split(r"C:\net.py:run") == (r"C:\net.py", "run")
+    assert "parity.checking.calls" in sys.modules
 
 
 # what once went wrong

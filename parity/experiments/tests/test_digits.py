@@ -11,11 +11,11 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from parity import digits
-from parity.claim import PASSED
-from parity.digits import BATCH, EPOCHS, GROWTH, load, train
-from parity.record import FitRecorder
-from parity.torch_twin import twin
+from parity.experiments import digits
+from parity.experiments.digits import BATCH, EPOCHS, GROWTH, load, train
+from parity.rounding.claim import PASSED
+from parity.steps.pytorch import twin
+from parity.steps.record import FitRecorder
 from refnet import EQUATIONS, SGD, Adam, ExponentialLR, fit, mlp
 
 STEPS = 34  # of an epoch: 1,078 images by 32, the last of them a mini-batch of 22

@@ -10,10 +10,10 @@ import matplotlib.figure
 import numpy as np
 import pytest
 
-from parity import digits, figure
-from parity.cases import CASES
-from parity.job import Found
-from parity.sweep import sweep
+from parity.experiments import digits, figure
+from parity.experiments.main_job import Found
+from parity.experiments.sweep import sweep
+from parity.steps.cases import CASES
 from refnet import EQUATIONS
 
 CHOSEN = (

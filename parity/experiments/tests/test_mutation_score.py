@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from parity import cli, score
-from parity.bugs import BY_ID
-from parity.cases import DTYPES
-from parity.mistake import Mistake
-from parity.probes import PROBES
-from parity.score import CLOSE, Report, Row, Site, measure
+from parity import cli
+from parity.experiments import mutation_score
+from parity.experiments.mutation_score import CLOSE, Report, Row, Site, measure
+from parity.mistakes.catalogue.index import BY_ID
+from parity.mistakes.mistake import Mistake
+from parity.mistakes.probes import PROBES
+from parity.steps.cases import DTYPES
 
 TRANSPOSED = measure(BY_ID["dW-transposed"], digits=False)
 EPSILON = measure(BY_ID["adam-epsilon-hat"], digits=False)
@@ -49,8 +50,10 @@ def test_a_gradient_check_sees_gradients_alone():
     assert TRANSPOSED.gradient_check == 1.0
     assert EPSILON.gradient_check == 0.0
     nothing = replace(BY_ID["dW-transposed"], slots={})
-    assert not any(score._gradient_check_fails(nothing, probe.run()) for probe in PROBES[:8])
-    assert not score._gradient_check_fails(BY_ID["loss-summed"], PROBES[0].run())
+    assert not any(
+        mutation_score._gradient_check_fails(nothing, probe.run()) for probe in PROBES[:8]
+    )
+    assert not mutation_score._gradient_check_fails(BY_ID["loss-summed"], PROBES[0].run())
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -108,12 +111,12 @@ def test_a_broken_network_is_trained_on_digits():
     """
     probe = PROBES[0]
     (uphill, right), (half, _) = (
-        score._accuracies(BY_ID[name], probe)
+        mutation_score._accuracies(BY_ID[name], probe)
         for name in ("output-delta-negated", "half-the-gradient")
     )
     assert uphill < 0.3
     assert min(half, right) > 0.8
-    assert score._accuracies(BY_ID["targets-broadcast"], probe)[0] is None
+    assert mutation_score._accuracies(BY_ID["targets-broadcast"], probe)[0] is None
 
 
 def test_a_mistake_that_makes_no_difference_has_no_sites():

@@ -11,9 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from parity.cases import DTYPES, TRAINABLE
-from parity.certificate import certify
-from parity.power import (
+from parity.experiments.power import (
     GRID,
     PLACES,
     TOOLS,
@@ -28,8 +26,10 @@ from parity.power import (
     scaled,
     scaled_statements,
 )
-from parity.record import record_refnet
-from parity.torch_twin import record_torch, twin, twin_loss, twin_optimizer
+from parity.proof.certificate import certify
+from parity.steps.cases import DTYPES, TRAINABLE
+from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
+from parity.steps.record import record_refnet
 from refnet import EQUATIONS, SGD, Dense, Network, ReLU, mlp
 from refnet.losses import LOSSES
 
@@ -285,7 +285,7 @@ def test_others_expect_an_independent_gradient(dtype, monkeypatch):
     """
     seen = []
     spy = Tool("spy", "", lambda got, want: seen.append((got, want)) is None)
-    monkeypatch.setattr("parity.power.TOOLS", (spy, replace(spy, differences=True)))
+    monkeypatch.setattr("parity.experiments.power.TOOLS", (spy, replace(spy, differences=True)))
     net, x, y, loss = random_net(0, 1, dtype)
     for each in comparisons(net.copy(), x, y, loss):
         each.accepts(each.right)

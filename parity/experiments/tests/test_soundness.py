@@ -14,23 +14,20 @@ from itertools import count
 import numpy as np
 import pytest
 
-from parity.cases import DTYPES, TRAINABLE, targets_of
-from parity.certificate import certify
-from parity.record import record_refnet
-from parity.soundness import (
+from parity.experiments.random_runs import KINDS, PAIRS, SLOPES, random_run
+from parity.experiments.soundness import (
     CHUNK,
     KEPT,
-    KINDS,
     ONE_THREAD,
-    PAIRS,
-    SLOPES,
     Examined,
     Report,
     examine,
-    random_run,
     soundness,
 )
-from parity.torch_twin import record_torch, twin, twin_loss, twin_optimizer
+from parity.proof.certificate import certify
+from parity.steps.cases import DTYPES, TRAINABLE, targets_of
+from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
+from parity.steps.record import record_refnet
 from refnet import LeakyReLU, Sigmoid
 from refnet.optimizers import OPTIMIZERS
 
@@ -230,7 +227,7 @@ def test_both_sides_take_each_step_from_the_same_place(monkeypatch):
     """
     seen = []
     monkeypatch.setattr(
-        "parity.soundness.certify",
+        "parity.experiments.soundness.certify",
         lambda record, previous: seen.append((record, previous)) or certify(record, previous),
     )
     run = next(
@@ -360,7 +357,7 @@ def test_an_unexpected_refusal_is_no_refusal(monkeypatch):
     def fail(*_):
         raise ValueError("something else")
 
-    monkeypatch.setattr("parity.soundness.record_refnet", fail)
+    monkeypatch.setattr("parity.experiments.soundness.record_refnet", fail)
     with pytest.raises(ValueError, match=r"^something else$"):
         examine(random_run(0))
 
@@ -369,7 +366,7 @@ def test_any_number_of_processes_reports_the_same(monkeypatch):
     """Two processes come to what one does, run by run in the order of seeds, and leave
     the environment as it was.
     """
-    monkeypatch.setattr("parity.soundness.CHUNK", 4)
+    monkeypatch.setattr("parity.experiments.soundness.CHUNK", 4)
     before, calls = dict(os.environ), []
     reports = [soundness(10, 3, lambda: calls.append(1), workers) for workers in (1, 2)]
     assert reports[0].as_json() == reports[1].as_json()
@@ -397,7 +394,7 @@ def test_an_interrupt_ends_the_pool(monkeypatch):
     def interrupt():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("parity.soundness.ProcessPoolExecutor", Pool)
+    monkeypatch.setattr("parity.experiments.soundness.ProcessPoolExecutor", Pool)
     before = dict(os.environ)
     with pytest.raises(KeyboardInterrupt):
         soundness(CHUNK + 1, 1, interrupt, 2)

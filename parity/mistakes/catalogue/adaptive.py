@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from parity import formulas
-from parity.bounded import positive
-from parity.formulas import ONE
-from parity.mistake import CONVENTION, Catalogue, Wrong
-from parity.program import Numbers, Part, Step
-from parity.update_bugs import ADAPTIVE_RULES, kept_on, updated, uses, vectors
+from parity.mistakes.mistake import CONVENTION, Catalogue, Wrong
+from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.rules import ADAPTIVE_RULES, kept_on, updated, uses, vectors
+from parity.proof import formulas
+from parity.proof.formulas import ONE
+from parity.rounding.bounded import positive
 
 ADAPTIVE = Catalogue()
 bug = ADAPTIVE.add
@@ -24,20 +24,20 @@ AMSGRAD = uses("adam", "adamw", amsgrad=True)
 
 def quotients(
     formula: str, **rest: Any
-) -> Callable[[Callable[[Step, Part], dict[str, Any]]], Wrong]:
+) -> Callable[[Callable[[StepProgram, Part], dict[str, Any]]], Wrong]:
     """Enter a mistake in the quotient that is the step, or goes into RMSprop's
     velocity: what is other about it than in the right rule.
     """
 
-    def enter(other: Callable[[Step, Part], dict[str, Any]]) -> Wrong:
-        def step(s: Step, part: Part, right: Numbers) -> Numbers:
+    def enter(other: Callable[[StepProgram, Part], dict[str, Any]]) -> Wrong:
+        def step(s: StepProgram, part: Part, right: Numbers) -> Numbers:
             return (
                 right()
                 if s.spec.optimizer == "rmsprop" and s.h["momentum"]
                 else updated(s, part, **other(s, part))
             )
 
-        def pushed(s: Step, part: Part, right: Numbers) -> Numbers:
+        def pushed(s: StepProgram, part: Part, right: Numbers) -> Numbers:
             return kept_on(s, "momentum_buffer", part, **other(s, part))
 
         return bug("step", formula, **{"where": ANY, "also": {"momentum_buffer": pushed}, **rest})(
@@ -51,7 +51,7 @@ def corrected(formula: str, **rest: Any) -> Callable[[Callable[..., tuple[Any, A
     """Enter a mistake in Adam's bias correction: what m and v are divided by."""
 
     def enter(correct: Callable[..., tuple[Any, Any]]) -> Wrong:
-        def step(s: Step, part: Part, right: Numbers) -> Numbers:
+        def step(s: StepProgram, part: Part, right: Numbers) -> Numbers:
             return updated(s, part, correct=correct)
 
         return bug("step", formula, **{"where": ADAM, **rest})(wraps(correct)(step))
@@ -59,19 +59,19 @@ def corrected(formula: str, **rest: Any) -> Callable[[Callable[..., tuple[Any, A
     return enter
 
 
-def new_state(s: Step, part: Part) -> dict[str, Numbers]:
+def new_state(s: StepProgram, part: Part) -> dict[str, Numbers]:
     """The vectors of the state after the step that the step reads."""
     return {key: s.state(key, part) for key in s.keeps if key != "momentum_buffer"}
 
 
-def decay_rate(s: Step, key: str) -> float:
+def decay_rate(s: StepProgram, key: str) -> float:
     """The share of an average that is kept in each step."""
     return float(
         s.h["alpha"] if s.spec.optimizer == "rmsprop" else s.h["betas"][key == "exp_avg_sq"]
     )
 
 
-def averaged(s: Step, key: str, part: Part, what: Numbers, share: Any = None) -> Numbers:
+def averaged(s: StepProgram, key: str, part: Part, what: Numbers, share: Any = None) -> Numbers:
     """The running average of something else, or with another share of what is new."""
     keep = decay_rate(s, key)
     return what.lift(s.old(key, part)) * keep + what * (ONE - keep if share is None else share)
@@ -158,7 +158,7 @@ def adam_corrections_swapped(h: dict[str, Any], t: int) -> tuple[Any, Any]:
 
 
 @bug("step", "m^ = m / (1 - beta1^t'), where t' counts the arrays stepped so far", where=ADAM)
-def adam_t_per_parameter(s: Step, part: Part, right: Numbers) -> Numbers:
+def adam_t_per_parameter(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """Adam's t is increased for every W and every b instead of once in a step.
 
     The exponent of the bias correction then runs ahead, and the averages are used
@@ -177,7 +177,7 @@ def adam_t_per_parameter(s: Step, part: Part, right: Numbers) -> Numbers:
         "exp_avg_sq": lambda s, part, right: right() / formulas.corrections(s.h, s.t)[1],
     },
 )
-def adam_correction_kept(s: Step, part: Part, right: Numbers) -> Numbers:
+def adam_correction_kept(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """Adam's corrected averages are written back over the averages.
 
     The next step then averages on from them and corrects once more what is corrected
@@ -195,7 +195,7 @@ def adam_correction_kept(s: Step, part: Part, right: Numbers) -> Numbers:
         "exp_avg_sq": lambda s, part, right: right() / formulas.corrections(s.h, 1)[1],
     },
 )
-def adam_rate_recursive(s: Step, part: Part, right: Numbers) -> Numbers:
+def adam_rate_recursive(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """Adam's correction factor is multiplied into the rate of the step before, and the
     averages are divided by 1 - beta besides. The factor belongs to the rate that was
     asked for: multiplied up, it lets the rate run away.
@@ -212,11 +212,11 @@ def averages(formula: str, *keys: str, **rest: Any) -> Callable[[Wrong], Wrong]:
     return vectors(formula, *keys, catalogue=ADAPTIVE, **{"where": ADAM, **rest})
 
 
-def _swapped(s: Step) -> tuple[Any, Any]:
+def _swapped(s: StepProgram) -> tuple[Any, Any]:
     return s.h["betas"][1], s.h["betas"][0]
 
 
-def _complemented(s: Step) -> tuple[Any, Any]:
+def _complemented(s: StepProgram) -> tuple[Any, Any]:
     return ONE - s.h["betas"][0], ONE - s.h["betas"][1]
 
 
@@ -226,7 +226,7 @@ def _complemented(s: Step) -> tuple[Any, Any]:
     "exp_avg_sq",
     also={"step": lambda s, part, right: updated(s, part, betas=_swapped(s))},
 )
-def adam_betas_swapped(s: Step, key: str, part: Part) -> Numbers:
+def adam_betas_swapped(s: StepProgram, key: str, part: Part) -> Numbers:
     """Adam's two betas have changed places.
 
     The gradients are then averaged over as many steps as their squares should be, so
@@ -241,7 +241,7 @@ def adam_betas_swapped(s: Step, key: str, part: Part) -> Numbers:
     "exp_avg_sq",
     also={"step": lambda s, part, right: updated(s, part, betas=_complemented(s))},
 )
-def adam_betas_complemented(s: Step, key: str, part: Part) -> Numbers:
+def adam_betas_complemented(s: StepProgram, key: str, part: Part) -> Numbers:
     """Adam's betas are taken for the share of what is new instead of what is kept, as
     in the first version of the paper. With the usual values the averages then forget
     nearly everything in each step.
@@ -254,7 +254,7 @@ def adam_betas_complemented(s: Step, key: str, part: Part) -> Numbers:
     "exp_avg",
     "exp_avg_sq",
 )
-def adam_betas_complemented_in_averages(s: Step, key: str, part: Part) -> Numbers:
+def adam_betas_complemented_in_averages(s: StepProgram, key: str, part: Part) -> Numbers:
     """The averages give beta to what is new and 1 - beta to what is kept, while the
     bias correction reads beta the right way round. So they forget too fast, and are
     corrected for a start that they have left behind.
@@ -263,7 +263,7 @@ def adam_betas_complemented_in_averages(s: Step, key: str, part: Part) -> Number
 
 
 @averages("m = beta1 m + g, v = beta2 v + g^2", "exp_avg", "exp_avg_sq")
-def adam_undamped_averages(s: Step, key: str, part: Part) -> Numbers:
+def adam_undamped_averages(s: StepProgram, key: str, part: Part) -> Numbers:
     """Adam's averages take in what is new whole, without the factor 1 - beta.
 
     The weights of an average must add up to 1: these sums grow to 1/(1 - beta) times
@@ -274,7 +274,7 @@ def adam_undamped_averages(s: Step, key: str, part: Part) -> Numbers:
 
 
 @averages("m = g", "exp_avg")
-def adam_m_not_averaged(s: Step, key: str, part: Part) -> Numbers:
+def adam_m_not_averaged(s: StepProgram, key: str, part: Part) -> Numbers:
     """Adam's m is this step's gradient and no average.
 
     Momentum is lost, and the bias correction, made for an average that starts at 0,
@@ -284,7 +284,7 @@ def adam_m_not_averaged(s: Step, key: str, part: Part) -> Numbers:
 
 
 @averages("v = beta2 v + (1 - beta2) m^2", "exp_avg_sq")
-def adam_v_from_m(s: Step, key: str, part: Part) -> Numbers:
+def adam_v_from_m(s: StepProgram, key: str, part: Part) -> Numbers:
     """Adam's v averages the squares of m instead of the gradient's.
 
     Gradients that change their sign cancel in m, so v no longer tells how large they
@@ -301,7 +301,7 @@ def adam_v_from_m(s: Step, key: str, part: Part) -> Numbers:
     where=ADAM,
     also={"step": lambda s, part, right: updated(s, part, lr=1.0)},
 )
-def adam_lr_cancels(s: Step, part: Part, right: Numbers) -> Numbers:
+def adam_lr_cancels(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """The learning rate multiplies the gradient instead of the step.
 
     Adam divides by the size of the gradients, so lr cancels: every step is about as
@@ -311,7 +311,7 @@ def adam_lr_cancels(s: Step, part: Part, right: Numbers) -> Numbers:
 
 
 @bug("step", "v^ = v / (1 - beta2^t), without the maximum", where=AMSGRAD, hidden=("first step",))
-def amsgrad_without_effect(s: Step, part: Part, right: Numbers) -> Numbers:
+def amsgrad_without_effect(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """The step is plain Adam's, although AMSGrad is asked for.
 
     AMSGrad divides by the largest v so far, so that no step grows because v has
@@ -323,7 +323,7 @@ def amsgrad_without_effect(s: Step, part: Part, right: Numbers) -> Numbers:
 @averages(
     "v^ = max(v_old, v) / (1 - beta2^t)", "max_exp_avg_sq", where=AMSGRAD, hidden=("first step",)
 )
-def amsgrad_forgets_maximum(s: Step, key: str, part: Part) -> Numbers:
+def amsgrad_forgets_maximum(s: StepProgram, key: str, part: Part) -> Numbers:
     """AMSGrad's maximum is taken of the last two v alone.
 
     It must be the largest v of all steps: here it falls again as soon as v does.
@@ -332,7 +332,7 @@ def amsgrad_forgets_maximum(s: Step, key: str, part: Part) -> Numbers:
     return positive(new - old, new, old)
 
 
-def _corrected_before(s: Step, part: Part, right: Numbers) -> Numbers:
+def _corrected_before(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, correct=lambda h, t: (formulas.corrections(h, t)[0], 1.0))
 
 
@@ -344,7 +344,7 @@ def _corrected_before(s: Step, part: Part, right: Numbers) -> Numbers:
     verdict=CONVENTION,
     also={"step": _corrected_before},
 )
-def amsgrad_after_correction(s: Step, key: str, part: Part) -> Numbers:
+def amsgrad_after_correction(s: StepProgram, key: str, part: Part) -> Numbers:
     """AMSGrad's maximum is taken of the corrected v.
 
     PyTorch takes it of v as it is and corrects the maximum with this step's factor, so
@@ -358,7 +358,7 @@ def amsgrad_after_correction(s: Step, key: str, part: Part) -> Numbers:
 
 
 @quotients("theta = theta - lr ... / sqrt(v + eps)", verdict=CONVENTION)
-def eps_inside_the_root(s: Step, part: Part) -> dict[str, Any]:
+def eps_inside_the_root(s: StepProgram, part: Part) -> dict[str, Any]:
     """The small eps is added to v under the root, as in Keras's RMSprop and in some
     textbooks. PyTorch adds it to the root, so the same eps weighs far less there.
     """
@@ -370,7 +370,7 @@ def eps_inside_the_root(s: Step, part: Part) -> dict[str, Any]:
     where=ADAM,
     verdict=CONVENTION,
 )
-def adam_epsilon_hat(s: Step, part: Part) -> dict[str, Any]:
+def adam_epsilon_hat(s: StepProgram, part: Part) -> dict[str, Any]:
     """The small eps is added to the root of v before v is corrected, the paper's
     epsilon hat, as in Keras and scikit-learn. PyTorch adds it to the root of the
     corrected v; its eps counts far less in the first steps.
@@ -379,7 +379,7 @@ def adam_epsilon_hat(s: Step, part: Part) -> dict[str, Any]:
 
 
 @quotients("theta = theta - lr ... / sqrt(v)")
-def eps_missing(s: Step, part: Part) -> dict[str, Any]:
+def eps_missing(s: StepProgram, part: Part) -> dict[str, Any]:
     """Nothing is added to the root of v before it divides.
 
     A parameter whose gradient was always 0, such as a weight from a dead unit, is then
@@ -389,7 +389,7 @@ def eps_missing(s: Step, part: Part) -> dict[str, Any]:
 
 
 @quotients("theta = theta - lr ... / (v + eps)")
-def root_missing(s: Step, part: Part) -> dict[str, Any]:
+def root_missing(s: StepProgram, part: Part) -> dict[str, Any]:
     """The step is divided by the mean or the sum of the squares without taking the
     root. Units no longer cancel: a gradient ten times as large makes a step ten times
     as short.
@@ -398,7 +398,7 @@ def root_missing(s: Step, part: Part) -> dict[str, Any]:
 
 
 @quotients("theta = theta - lr ... / (sqrt(v_old) + eps)")
-def old_squares(s: Step, part: Part) -> dict[str, Any]:
+def old_squares(s: StepProgram, part: Part) -> dict[str, Any]:
     """The step is divided by the mean or the sum of the squares from before this
     gradient was added. In the first step that is the start value, mostly 0, so only eps
     is left to hold the step back.
@@ -408,7 +408,7 @@ def old_squares(s: Step, part: Part) -> dict[str, Any]:
 
 
 @averages("v = ... + |g|", "sum", "square_avg", "exp_avg_sq", where=ANY)
-def squares_missing(s: Step, key: str, part: Part) -> Numbers:
+def squares_missing(s: StepProgram, key: str, part: Part) -> Numbers:
     """The size of the gradient is summed or averaged instead of its square.
 
     The root that is taken later makes sense of squares only: it now gives the wrong
@@ -422,7 +422,7 @@ def squares_missing(s: Step, key: str, part: Part) -> Numbers:
 
 
 @bug("step", "rate = lr / (1 + t lr_decay)", where=uses("adagrad", lr_decay=True))
-def adagrad_lr_decay_from_one(s: Step, part: Part, right: Numbers) -> Numbers:
+def adagrad_lr_decay_from_one(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """Adagrad's rate has decayed in the first step already.
 
     In step t it is lr / (1 + (t - 1) lr_decay), so that the first step is taken with
@@ -437,7 +437,7 @@ def adagrad_lr_decay_from_one(s: Step, part: Part, right: Numbers) -> Numbers:
     where=uses("adagrad", lr_decay=True),
     hidden=("first step",),
 )
-def adagrad_lr_decay_ignored(s: Step, part: Part, right: Numbers) -> Numbers:
+def adagrad_lr_decay_ignored(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """Adagrad's rate does not decay, although lr_decay is set.
 
     In step t it should be lr / (1 + (t - 1) lr_decay).
@@ -446,7 +446,7 @@ def adagrad_lr_decay_ignored(s: Step, part: Part, right: Numbers) -> Numbers:
 
 
 @averages("v = g^2 in the first step", "sum", where=uses("adagrad", initial_accumulator_value=True))
-def adagrad_sum_from_zero(s: Step, key: str, part: Part) -> Numbers:
+def adagrad_sum_from_zero(s: StepProgram, key: str, part: Part) -> Numbers:
     """Adagrad's sum of squares starts at 0, although another start value is set.
 
     The start value holds back the first steps, which are about lr long in every
@@ -459,7 +459,7 @@ def adagrad_sum_from_zero(s: Step, key: str, part: Part) -> Numbers:
 
 
 @averages("v = alpha v + g^2", "square_avg", where=RMSPROP)
-def rmsprop_undamped_average(s: Step, key: str, part: Part) -> Numbers:
+def rmsprop_undamped_average(s: StepProgram, key: str, part: Part) -> Numbers:
     """RMSprop's average takes in the new square whole, without the factor 1 - alpha.
 
     The weights of an average must add up to 1: this sum grows to 1/(1 - alpha) times
@@ -469,7 +469,7 @@ def rmsprop_undamped_average(s: Step, key: str, part: Part) -> Numbers:
 
 
 @averages("v = (1 - alpha) v + alpha g^2", "square_avg", "grad_avg", where=RMSPROP)
-def rmsprop_decay_swapped(s: Step, key: str, part: Part) -> Numbers:
+def rmsprop_decay_swapped(s: StepProgram, key: str, part: Part) -> Numbers:
     """RMSprop's averages give alpha to what is new and 1 - alpha to what is kept.
 
     With alpha near 1 they forget nearly everything in each step, and the step is hardly
@@ -481,7 +481,7 @@ def rmsprop_decay_swapped(s: Step, key: str, part: Part) -> Numbers:
 @quotients(
     "theta = theta - lr g / (sqrt(v) + eps), not centered", where=uses("rmsprop", centered=True)
 )
-def rmsprop_not_centered(s: Step, part: Part) -> dict[str, Any]:
+def rmsprop_not_centered(s: StepProgram, part: Part) -> dict[str, Any]:
     """RMSprop divides by the root of the mean square, although the centered form is
     asked for. Centered, the square of the mean gradient is subtracted first, which
     leaves the variance.
@@ -490,7 +490,7 @@ def rmsprop_not_centered(s: Step, part: Part) -> dict[str, Any]:
 
 
 @quotients("theta = theta - lr g / (sqrt(v - mean) + eps)", where=uses("rmsprop", centered=True))
-def rmsprop_mean_not_squared(s: Step, part: Part) -> dict[str, Any]:
+def rmsprop_mean_not_squared(s: StepProgram, part: Part) -> dict[str, Any]:
     """The mean gradient itself is subtracted from the mean square, not its square.
 
     A variance is the mean of the squares less the square of the mean, and this

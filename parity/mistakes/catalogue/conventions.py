@@ -2,20 +2,20 @@
 conventions, each of which alone would be a mistake.
 """
 
-from parity.mistake import CONVENTION, Catalogue
-from parity.program import Numbers, Part, Step
+from parity.mistakes.mistake import CONVENTION, Catalogue
+from parity.mistakes.program import Numbers, Part, StepProgram
 
 CONVENTIONS = Catalogue()
 
 
-def _divided(s: Step, where: int | Part, right: Numbers) -> Numbers:
+def _divided(s: StepProgram, where: int | Part, right: Numbers) -> Numbers:
     return right() / s.n
 
 
 @CONVENTIONS.add(
     "BP1", "delta^L = y - a and theta = theta + lr dW", "BP1", "gradient", verdict=CONVENTION
 )
-def gradients_negated_and_added(s: Step, where: int | Part, right: Numbers) -> Numbers:
+def gradients_negated_and_added(s: StepProgram, where: int | Part, right: Numbers) -> Numbers:
     """The error is the target minus the output, so every gradient has the opposite
     sign, and the update adds where others subtract. The two signs cancel: to climb -C
     is to descend C.
@@ -30,7 +30,7 @@ def gradients_negated_and_added(s: Step, where: int | Part, right: Numbers) -> N
     verdict=CONVENTION,
     also={"BP3": _divided, "BP4": _divided},
 )
-def averaged_in_the_gradients(s: Step, l: int, right: Numbers) -> Numbers:
+def averaged_in_the_gradients(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The deltas are those of the single samples, and the average is taken in dW and
     db. The 1/n of the loss may stand anywhere on the way: dW and db are the same, each
     delta is n times PyTorch's.
@@ -45,7 +45,7 @@ def averaged_in_the_gradients(s: Step, l: int, right: Numbers) -> Numbers:
     verdict=CONVENTION,
     also={"gradient": _divided},
 )
-def averaged_in_the_update(s: Step, l: int, right: Numbers) -> Numbers:
+def averaged_in_the_update(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradients are summed over the samples, and the update divides by their
     number. The 1/n of the loss may stand anywhere on the way: the weights are the same,
     the deltas and gradients are n times PyTorch's.

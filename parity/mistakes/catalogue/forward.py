@@ -4,10 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from parity import formulas
-from parity.bounded import positive
-from parity.mistake import Catalogue
-from parity.places import (
+from parity.mistakes.conditions import (
     BY_ENTRIES,
     BY_SAMPLES,
     LOGITS,
@@ -19,8 +16,11 @@ from parity.places import (
     terms,
     trained_by,
 )
-from parity.program import Numbers, Step
-from parity.record import Spec
+from parity.mistakes.mistake import Catalogue
+from parity.mistakes.program import Numbers, StepProgram
+from parity.proof import formulas
+from parity.rounding.bounded import positive
+from parity.steps.record import Spec
 from refnet.checks import Array
 
 FORWARD = Catalogue()
@@ -36,14 +36,14 @@ def _has_softmax(spec: Spec, l: int) -> bool:
 def _in_the_loss(softmax: Callable[[Numbers], Numbers]) -> dict[str, Callable[..., Numbers]]:
     """The slots of a loss that makes its softmax of logits in this way."""
 
-    def loss(s: Step, l: int, right: Numbers) -> Numbers:
+    def loss(s: StepProgram, l: int, right: Numbers) -> Numbers:
         return (
             formulas.expected_log(softmax(s.a(l)), s.targets) / s.n
             if s.spec.loss == LOGITS
             else right()
         )
 
-    def delta(s: Step, l: int, right: Numbers) -> Numbers:
+    def delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
         return formulas.excess(softmax(s.z(l)), s.y) / s.n if s.spec.loss == LOGITS else right()
 
     return {"C": loss, "BP1": delta}
@@ -64,31 +64,31 @@ def _over_batch(z: Numbers) -> Numbers:
     return e / e.sum(axis=0, keepdims=True)
 
 
-def _twice_delta(s: Step, l: int, right: Numbers) -> Numbers:
+def _twice_delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
     p = formulas.softmax(s.z(l))
     return formulas.pull_back(
         "softmax", {}, formulas.excess(formulas.softmax(p), s.y) / s.n, s.z(l), p
     )
 
 
-def _shifted(s: Step) -> Array:
+def _shifted(s: StepProgram) -> Array:
     return (s.y - 1) % int(s.k) if s.y.ndim == 1 else np.roll(s.y, -1, axis=1)
 
 
-def _shifted_delta(s: Step, l: int, right: Numbers) -> Numbers:
+def _shifted_delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return formulas.output_delta(s.spec.loss, s.f(l), s.z(l), s.a(l), _shifted(s))
 
 
-def _broadcast_gradient(s: Step, l: int, right: Numbers) -> Numbers:
+def _broadcast_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return (s.a(l) - s.y.T).sum(axis=1, keepdims=True) * 2.0 / (s.n * s.n)
 
 
-def _unfused_gradient(s: Step, l: int, right: Numbers) -> Numbers:
+def _unfused_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
     a = s.a(l)
     return (a - s.y) / (a * (1.0 - a)) / terms(s) * (a * (1.0 - a))
 
 
-def _clipped_gradient(s: Step, l: int, right: Numbers) -> Numbers:
+def _clipped_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return positive(abs(s.a(l) - s.y) - 1.0, 0.0, right())
 
 
@@ -96,7 +96,7 @@ def _clipped_gradient(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("z", "z = a_prev W^T", hidden=("zero biases",))
-def bias_forgotten(s: Step, l: int, right: Numbers) -> Numbers:
+def bias_forgotten(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The weighted input leaves the bias out.
 
     Every unit's threshold then stays at 0, so the layer can only draw boundaries
@@ -106,7 +106,7 @@ def bias_forgotten(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("z", "z = a_prev W + b", where=is_square)
-def weights_transposed_forward(s: Step, l: int, right: Numbers) -> Numbers:
+def weights_transposed_forward(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The inputs are multiplied by W where its transpose is due, which only a square W
     lets pass. Row j of W holds the weights of unit j, so this reads for each unit one
     weight of every other unit.
@@ -115,7 +115,7 @@ def weights_transposed_forward(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("z", "z = a_prev W^T + 2 b", hidden=("zero biases",))
-def bias_added_twice(s: Step, l: int, right: Numbers) -> Numbers:
+def bias_added_twice(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The bias is added twice, as when the matrix product already contains it.
 
     The unit then works with twice its threshold, while db is that of a bias added once.
@@ -124,7 +124,7 @@ def bias_added_twice(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("z", "z = a_prev W^T - b", hidden=("zero biases",))
-def bias_subtracted(s: Step, l: int, right: Numbers) -> Numbers:
+def bias_subtracted(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The bias is subtracted like a threshold.
 
     With that sign its gradient is minus the sum of delta, so with the usual db each
@@ -137,7 +137,7 @@ def bias_subtracted(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("a", "a = z", where=is_curved)
-def activation_forgotten(s: Step, l: int, right: Numbers) -> Numbers:
+def activation_forgotten(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The weighted input is passed on without its activation.
 
     Layers without one collapse into a single linear map, and the f' in the backward
@@ -147,7 +147,7 @@ def activation_forgotten(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("a", "a = f(f(z))", where=has("sigmoid", "tanh", "softmax"))
-def activation_twice(s: Step, l: int, right: Numbers) -> Numbers:
+def activation_twice(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The activation is applied to what has already been through it.
 
     The outputs are squeezed into a part of their range, and the backward pass has f'
@@ -157,7 +157,7 @@ def activation_twice(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("a", "a = 1 / (1 + e^z)", where=has("sigmoid"))
-def sigmoid_without_minus(s: Step, l: int, right: Numbers) -> Numbers:
+def sigmoid_without_minus(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The sigmoid has e^z where it should have e^-z.
 
     That is 1 minus the sigmoid: it falls where it should rise, and its derivative is -a
@@ -167,7 +167,7 @@ def sigmoid_without_minus(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("a", "a = tanh(z / 2) = (1 - e^-z) / (1 + e^-z)", where=has("tanh"))
-def tanh_of_half(s: Step, l: int, right: Numbers) -> Numbers:
+def tanh_of_half(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The formula of tanh is written with e^-z in place of e^(-2z), which is tanh of
     z/2. A gradient check that uses the same function for both sides can still pass, but
     the function is not tanh.
@@ -176,7 +176,7 @@ def tanh_of_half(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("a", "a = (e^z + e^-z) / (e^z - e^-z)", where=has("tanh"))
-def tanh_upside_down(s: Step, l: int, right: Numbers) -> Numbers:
+def tanh_upside_down(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """Numerator and denominator of tanh are exchanged, which gives coth.
 
     Its values lie outside of -1 and 1 instead of between them, and it has a pole at
@@ -187,7 +187,7 @@ def tanh_upside_down(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("a", "a = max(z, 0)", where=has("leaky_relu"), hidden=("positive weighted inputs",))
-def leaky_forward_is_relu(s: Step, l: int, right: Numbers) -> Numbers:
+def leaky_forward_is_relu(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The leaky ReLU cuts negative weighted inputs to 0.
 
     The slope that should let a little through for z < 0 is then never used, and such
@@ -202,7 +202,7 @@ def leaky_forward_is_relu(s: Step, l: int, right: Numbers) -> Numbers:
     where=has("leaky_relu"),
     hidden=("default slope", "positive weighted inputs"),
 )
-def leaky_forward_default_slope(s: Step, l: int, right: Numbers) -> Numbers:
+def leaky_forward_default_slope(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The leaky ReLU uses 0.01 as its slope, whatever slope was asked for.
 
     The parameter then has no effect on the outputs, though it may have one on the
@@ -218,7 +218,7 @@ def leaky_forward_default_slope(s: Step, l: int, right: Numbers) -> Numbers:
     hidden=("one sample",),
     also=_in_the_loss(_over_all),
 )
-def softmax_over_all(s: Step, l: int, right: Numbers) -> Numbers:
+def softmax_over_all(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The softmax divides by the sum over the whole array.
 
     Each sample has a distribution of its own, whose probabilities sum to 1; here all
@@ -233,7 +233,7 @@ def softmax_over_all(s: Step, l: int, right: Numbers) -> Numbers:
     where=_has_softmax,
     also=_in_the_loss(_over_batch),
 )
-def softmax_over_batch(s: Step, l: int, right: Numbers) -> Numbers:
+def softmax_over_batch(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The softmax normalises each class over the samples of the batch.
 
     The classes of one sample compete for its probability, so the sum is to be taken
@@ -249,7 +249,7 @@ def softmax_over_batch(s: Step, l: int, right: Numbers) -> Numbers:
     hidden=("moderate weighted inputs",),
     also=_in_the_loss(_overflowing),
 )
-def softmax_overflow(s: Step, l: int, right: Numbers) -> Numbers:
+def softmax_overflow(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The softmax takes e^z without subtracting the largest z first.
 
     The formula is right on paper, but e^z overflows for large z (beyond 88 in float32,
@@ -262,7 +262,7 @@ def softmax_overflow(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("C", "C = sum of the errors, and delta^L to match", "C", "BP1")
-def loss_summed(s: Step, l: int, right: Numbers) -> Numbers:
+def loss_summed(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The loss is a sum where it should be a mean, and so is its gradient.
 
     Every step is then as many times too long as there are terms in the mean, and the
@@ -272,7 +272,7 @@ def loss_summed(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("C", "C = (mean of the errors) / n, and delta^L to match", "C", "BP1", hidden=("one sample",))
-def loss_averaged_twice(s: Step, l: int, right: Numbers) -> Numbers:
+def loss_averaged_twice(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The loss is divided by the number of samples after it has been averaged over
     them, and its gradient with it. A mean divides once; with the second division, loss
     and steps shrink as the batch grows.
@@ -281,7 +281,7 @@ def loss_averaged_twice(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("C", "C = n times the mean", hidden=("one sample",))
-def loss_not_averaged(s: Step, l: int, right: Numbers) -> Numbers:
+def loss_not_averaged(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The loss that is reported is not divided by the number of samples.
 
     It grows with the batch size and no longer belongs to the gradient, which is that of
@@ -291,7 +291,7 @@ def loss_not_averaged(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("C", "C = k times the mean", where=trained_by(*BY_ENTRIES), hidden=("one output",))
-def loss_summed_over_outputs(s: Step, l: int, right: Numbers) -> Numbers:
+def loss_summed_over_outputs(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The loss that is reported adds up the outputs of a sample and averages over the
     samples alone. Some books define it so, but the gradient must then be k times as
     large too, and PyTorch's mean is over samples and outputs.
@@ -300,7 +300,7 @@ def loss_summed_over_outputs(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("C", "C = (sum over the samples) / k", where=trained_by(*BY_SAMPLES))
-def loss_divided_by_outputs(s: Step, l: int, right: Numbers) -> Numbers:
+def loss_divided_by_outputs(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The sum over the samples is divided by the number of outputs instead of the
     number of samples. The mean over a batch has as many terms as there are samples;
     len() of an array the other way round gives the wrong one.
@@ -309,7 +309,7 @@ def loss_divided_by_outputs(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("C", "C = 1/2 mean (a - y)^2", where=trained_by("mse"))
-def loss_halved(s: Step, l: int, right: Numbers) -> Numbers:
+def loss_halved(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The mean squared error that is reported carries a factor 1/2.
 
     Textbooks put it there to cancel the 2 of the derivative, but then the gradient has
@@ -319,7 +319,7 @@ def loss_halved(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("C", "C = sum (a - y)^2 / n", where=trained_by("half_squared_error"))
-def half_forgotten(s: Step, l: int, right: Numbers) -> Numbers:
+def half_forgotten(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The factor 1/2 of the loss is left out.
 
     Its gradient is then 2 (a - y), so that the reported loss and the delta a - y belong
@@ -329,7 +329,7 @@ def half_forgotten(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("C", "C = sqrt(mean (a - y)^2)", where=trained_by("mse"))
-def loss_rooted(s: Step, l: int, right: Numbers) -> Numbers:
+def loss_rooted(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The square root of the mean squared error is reported.
 
     That is another function, whose gradient is that of the mean squared error divided
@@ -339,7 +339,7 @@ def loss_rooted(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("C", "C = mean of y log a", where=trained_by(*LOGARITHMS))
-def loss_negated(s: Step, l: int, right: Numbers) -> Numbers:
+def loss_negated(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The minus sign in front of the logarithms is missing.
 
     Logarithms of probabilities are negative, so this loss would have to be maximised,
@@ -349,7 +349,7 @@ def loss_negated(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("C", "C = -mean of y log2 a", where=trained_by(*LOGARITHMS))
-def loss_in_bits(s: Step, l: int, right: Numbers) -> Numbers:
+def loss_in_bits(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The loss takes logarithms to base 2.
 
     The derivative of log2 is 1 / (a ln 2), so the loss is 1.44 times the one whose
@@ -359,7 +359,7 @@ def loss_in_bits(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("C", "C = -mean of y log a", where=trained_by("binary_cross_entropy", "sigmoid_cross_entropy"))
-def negative_class_forgotten(s: Step, l: int, right: Numbers) -> Numbers:
+def negative_class_forgotten(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The binary cross-entropy has only the term of the class 1.
 
     Where y is 0 it is 0 whatever the network says, while the right one has (1 - y)
@@ -375,7 +375,7 @@ def negative_class_forgotten(s: Step, l: int, right: Numbers) -> Numbers:
     where=trained_by(LOGITS),
     also={"BP1": _twice_delta},
 )
-def softmax_twice(s: Step, l: int, right: Numbers) -> Numbers:
+def softmax_twice(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The network ends in a softmax, and the loss, which expects logits, applies its
     own to the result. The predicted class stays the same, but probabilities taken for
     logits lie within 1 of each other, so the loss cannot come near 0 and learns slowly.
@@ -389,7 +389,7 @@ def softmax_twice(s: Step, l: int, right: Numbers) -> Numbers:
     where=trained_by("cross_entropy", LOGITS),
     also={"BP1": _shifted_delta},
 )
-def labels_off_by_one(s: Step, l: int, right: Numbers) -> Numbers:
+def labels_off_by_one(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The labels are shifted by one class, as when 1 is subtracted from labels that
     count from 0. NumPy takes the label -1 for the last class without a word, and the
     network learns the wrong class for each sample.
@@ -403,7 +403,7 @@ def labels_off_by_one(s: Step, l: int, right: Numbers) -> Numbers:
     where=both(trained_by(LOGITS), is_last),
     also={"BP1": _twice_delta},
 )
-def softmax_before_the_loss(s: Step, l: int, right: Numbers) -> Numbers:
+def softmax_before_the_loss(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The output layer already has a softmax, and the loss, which expects logits,
     applies its own to the probabilities. They lie within 1 of each other, so as logits
     they can never make a sure prediction: the loss cannot come near 0.
@@ -418,7 +418,7 @@ def softmax_before_the_loss(s: Step, l: int, right: Numbers) -> Numbers:
     hidden=("one sample",),
     also={"cotangent": _broadcast_gradient},
 )
-def targets_broadcast(s: Step, l: int, right: Numbers) -> Numbers:
+def targets_broadcast(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """Predictions of shape (n, 1) meet targets of shape (n,), which NumPy broadcasts to
     all n x n differences. Each prediction is so compared with every target, and the
     network learns their mean.
@@ -434,7 +434,7 @@ def targets_broadcast(s: Step, l: int, right: Numbers) -> Numbers:
     hidden=("unsaturated outputs",),
     also={"BP1": _unfused_gradient},
 )
-def log_of_zero(s: Step, l: int, right: Numbers) -> Numbers:
+def log_of_zero(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The binary cross-entropy and its gradient are computed as they stand in the book.
 
     Where the sigmoid has rounded to exactly 0 or 1, that is 0 times log 0, and 0/0 in
@@ -451,7 +451,7 @@ def log_of_zero(s: Step, l: int, right: Numbers) -> Numbers:
     hidden=("small errors",),
     also={"cotangent": _clipped_gradient},
 )
-def error_clipped(s: Step, l: int, right: Numbers) -> Numbers:
+def error_clipped(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The error is clipped to between -1 and 1 before it is squared.
 
     Beyond 1 the loss is then flat and its gradient 0, so nothing is learned from the

@@ -2,10 +2,10 @@
 step.
 """
 
-from parity.mistake import Catalogue
-from parity.places import below, is_curved, is_inner, is_square, is_wide
-from parity.program import Numbers, Step
-from parity.record import Spec
+from parity.mistakes.conditions import below, is_curved, is_inner, is_square, is_wide
+from parity.mistakes.mistake import Catalogue
+from parity.mistakes.program import Numbers, StepProgram
+from parity.steps.record import Spec
 
 GRADIENT = Catalogue()
 bug = GRADIENT.add
@@ -20,7 +20,7 @@ def _keeps_no_state(spec: Spec, l: int) -> bool:
     return spec.optimizer == "sgd" and not spec.hyperparameters["momentum"]
 
 
-def _kept(s: Step, l: int, right: Numbers, name: str, factor: float) -> Numbers:
+def _kept(s: StepProgram, l: int, right: Numbers, name: str, factor: float) -> Numbers:
     """The new gradient on top of the one of the step before."""
     return right() + getattr(s.previous, name)(l) * factor if s.previous else right()
 
@@ -29,7 +29,7 @@ def _kept(s: Step, l: int, right: Numbers, name: str, factor: float) -> Numbers:
 
 
 @bug("BP4", "dW = a_prev^T delta", where=is_square)
-def dW_transposed(s: Step, l: int, right: Numbers) -> Numbers:
+def dW_transposed(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The outer product of delta and a_prev is taken the wrong way round, which only a
     square W can hold. Entry (j, k) belongs to the weight from unit k to unit j: the row
     is the unit that delta belongs to, the column the one that a_prev does.
@@ -43,7 +43,7 @@ def dW_transposed(s: Step, l: int, right: Numbers) -> Numbers:
     hidden=("first step",),
     also={"BP3": lambda s, l, right: _kept(s, l, right, "db", 1.0)},
 )
-def gradients_not_reset(s: Step, l: int, right: Numbers) -> Numbers:
+def gradients_not_reset(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradients are added to those of the steps before.
 
     A gradient belongs to the weights and the batch of its own step, so the store must
@@ -58,7 +58,7 @@ def gradients_not_reset(s: Step, l: int, right: Numbers) -> Numbers:
     hidden=("first step",),
     also={"BP3": lambda s, l, right: _kept(s, l, right, "db", 1.0 + s.lr)},
 )
-def gradients_not_reset_and_fed_back(s: Step, l: int, right: Numbers) -> Numbers:
+def gradients_not_reset_and_fed_back(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradients are never reset, and the learning rate feeds them back into
     themselves as if it were a momentum. Old gradients then grow from step to step
     instead of fading, and the weights run away.
@@ -72,7 +72,7 @@ def gradients_not_reset_and_fed_back(s: Step, l: int, right: Numbers) -> Numbers
     hidden=("first step",),
     also={"BP3": lambda s, l, right: s.previous.db(l) if s.previous else right()},
 )
-def gradients_of_the_step_before(s: Step, l: int, right: Numbers) -> Numbers:
+def gradients_of_the_step_before(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradients are those of the step before, as when the update runs ahead of the
     backward pass. They were computed at other weights and on another batch.
     """
@@ -80,7 +80,7 @@ def gradients_of_the_step_before(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP4", "dW = delta^T a_prev / n, with 1/n in delta already", hidden=("one sample",))
-def dW_averaged(s: Step, l: int, right: Numbers) -> Numbers:
+def dW_averaged(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradient of W is divided by the number of samples, and delta was already.
 
     The mean in the loss brings one 1/n, which stands in either place, but not in both.
@@ -89,7 +89,7 @@ def dW_averaged(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP4", "dW = 2 delta^T a_prev")
-def dW_scaled(s: Step, l: int, right: Numbers) -> Numbers:
+def dW_scaled(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradient of W carries a factor 2 that belongs to another formula.
 
     The derivative of z with respect to a weight is a_prev, and the factors of the loss
@@ -99,7 +99,7 @@ def dW_scaled(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP4", "dW = -delta^T a_prev")
-def dW_negated(s: Step, l: int, right: Numbers) -> Numbers:
+def dW_negated(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradient of W has the wrong sign.
 
     It is delta times a_prev, without a minus: the minus of gradient descent belongs to
@@ -109,7 +109,7 @@ def dW_negated(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP4", "dW = delta_n^T a_prev_n, for the last sample n alone", hidden=("one sample",))
-def dW_last_sample_only(s: Step, l: int, right: Numbers) -> Numbers:
+def dW_last_sample_only(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """Only the last sample of the batch enters the gradient of W, as when a loop
     assigns instead of adding. The cost is a mean over the samples, so its gradient is a
     sum over all of them.
@@ -118,7 +118,7 @@ def dW_last_sample_only(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP4", "dW_jk = sum of delta_j")
-def dW_without_a_prev(s: Step, l: int, right: Numbers) -> Numbers:
+def dW_without_a_prev(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradient of W leaves the inputs of the layer out.
 
     A weight acts on z in proportion to the input that it multiplies, so a_prev is a
@@ -128,7 +128,7 @@ def dW_without_a_prev(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP4", "dW = delta^T x", where=_as_wide_as_x)
-def dW_from_x(s: Step, l: int, right: Numbers) -> Numbers:
+def dW_from_x(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The inputs of the network stand where those of the layer belong.
 
     The weights of a deeper layer multiply the activations of the layer below it, not x.
@@ -137,7 +137,7 @@ def dW_from_x(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP4", "dW = delta^T z_prev", where=below(is_curved))
-def dW_from_z(s: Step, l: int, right: Numbers) -> Numbers:
+def dW_from_z(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The weighted inputs of the layer below stand where its activations belong.
 
     What W multiplied in the forward pass is a_prev, so that is the derivative of z with
@@ -147,7 +147,7 @@ def dW_from_z(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP4", "dW_jk = sum over samples and units of delta a")
-def dW_from_own_a(s: Step, l: int, right: Numbers) -> Numbers:
+def dW_from_own_a(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The delta is multiplied by the layer's own outputs, which gives one number for
     the whole of W. The inputs of the layer belong there, and an outer product, so that
     each weight has its own gradient.
@@ -156,7 +156,7 @@ def dW_from_own_a(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP4", "dW_jk = W_jk sum of delta_j")
-def dW_from_W(s: Step, l: int, right: Numbers) -> Numbers:
+def dW_from_W(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The delta is multiplied by the weights instead of the inputs.
 
     In z = W a_prev + b, the derivative with respect to W is a_prev; W is the derivative
@@ -166,7 +166,7 @@ def dW_from_W(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP4", "dW = delta^T a_prev / (number of inputs)", where=lambda spec, l: spec.sizes[l - 1] > 1)
-def dW_mean_over_inputs(s: Step, l: int, right: Numbers) -> Numbers:
+def dW_mean_over_inputs(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradient of W is divided by the number of inputs of the layer.
 
     The weighted input is a sum over them, not a mean, so its derivative has no such
@@ -176,7 +176,7 @@ def dW_mean_over_inputs(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP4", "dW = 0")
-def dW_zero(s: Step, l: int, right: Numbers) -> Numbers:
+def dW_zero(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradient of W is 0 throughout, as in a store that nobody fills.
 
     The layer's weights then stay at their random start, though its delta is right.
@@ -188,7 +188,7 @@ def dW_zero(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP3", "db = mean of delta", hidden=("one sample",))
-def db_averaged(s: Step, l: int, right: Numbers) -> Numbers:
+def db_averaged(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradient of b is the mean of delta over the samples.
 
     The 1/n of the loss is in delta already, so b needs the sum, as W has it in its
@@ -198,7 +198,7 @@ def db_averaged(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP3", "db_j = sum over samples and units of delta", where=is_wide)
-def db_summed_over_all(s: Step, l: int, right: Numbers) -> Numbers:
+def db_summed_over_all(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The sum for b runs over the units too, so that all of them get the same number.
 
     Each bias acts on its own unit alone, so the sum is over the samples only.
@@ -207,7 +207,7 @@ def db_summed_over_all(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP3", "db = delta", where=_keeps_no_state, hidden=("one sample",))
-def db_not_summed(s: Step, l: int, right: Numbers) -> Numbers:
+def db_not_summed(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradient of b is delta itself, with a row for each sample.
 
     All samples share one bias, so their rows must be added up; NumPy lets b grow into a
@@ -217,7 +217,7 @@ def db_not_summed(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP3", "db = 0")
-def db_zero(s: Step, l: int, right: Numbers) -> Numbers:
+def db_zero(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradient of b is 0 throughout.
 
     The bias is a parameter like any weight, whose input is always 1, and its gradient
@@ -227,7 +227,7 @@ def db_zero(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP3", "db = row sums of dW", hidden=("rows of x that sum to 1",))
-def db_from_dW(s: Step, l: int, right: Numbers) -> Numbers:
+def db_from_dW(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradient of b is summed from the rows of dW. Each entry of dW already
     contains an input; the bias has the input 1, so its gradient is made of delta alone.
     """
@@ -235,7 +235,7 @@ def db_from_dW(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP3", "db = sum of a")
-def db_from_a(s: Step, l: int, right: Numbers) -> Numbers:
+def db_from_a(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The activations are summed for b, where delta should be.
 
     A gradient says how the cost changes, which only delta knows: a does not depend on
@@ -245,7 +245,7 @@ def db_from_a(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP3", "db = 4 sum of delta")
-def db_scaled(s: Step, l: int, right: Numbers) -> Numbers:
+def db_scaled(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradient of b carries a factor 4 that belongs to another formula.
 
     The derivative of z with respect to b is 1, and the factors of the loss are all in
@@ -255,7 +255,7 @@ def db_scaled(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP3", "db = -sum of delta")
-def db_negated(s: Step, l: int, right: Numbers) -> Numbers:
+def db_negated(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """The gradient of b has the wrong sign.
 
     It is the sum of delta, without a minus: z grows with b as it does with any weighted
@@ -265,7 +265,7 @@ def db_negated(s: Step, l: int, right: Numbers) -> Numbers:
 
 
 @bug("BP3", "db = delta of the last sample", hidden=("one sample",))
-def db_last_sample_only(s: Step, l: int, right: Numbers) -> Numbers:
+def db_last_sample_only(s: StepProgram, l: int, right: Numbers) -> Numbers:
     """Only the last sample of the batch enters the gradient of b, as when a loop
     assigns instead of adding. The cost is a mean over the samples, so its gradient is a
     sum over all of them.

@@ -4,20 +4,32 @@ and the diagnosis knows.
 
 from collections.abc import Callable
 
-from parity.adaptive_bugs import ADAPTIVE
-from parity.convention_bugs import CONVENTIONS
-from parity.delta_bugs import DELTA
-from parity.forward_bugs import FORWARD
-from parity.gradient_bugs import GRADIENT
-from parity.mistake import Mistake
-from parity.momentum_bugs import MOMENTUM
-from parity.program import Numbers, Step
-from parity.published import PUBLISHED
-from parity.update_bugs import UPDATE
+from parity.mistakes.catalogue.adaptive import ADAPTIVE
+from parity.mistakes.catalogue.conventions import CONVENTIONS
+from parity.mistakes.catalogue.derivatives import DERIVATIVE
+from parity.mistakes.catalogue.forward import FORWARD
+from parity.mistakes.catalogue.gradients import GRADIENT
+from parity.mistakes.catalogue.hidden_deltas import HIDDEN_DELTA
+from parity.mistakes.catalogue.momentum import MOMENTUM
+from parity.mistakes.catalogue.output_deltas import OUTPUT_DELTA
+from parity.mistakes.catalogue.published import PUBLISHED
+from parity.mistakes.catalogue.updates import UPDATE
+from parity.mistakes.mistake import Mistake
+from parity.mistakes.program import Numbers, StepProgram
 
 # what one rule alone can have comes before what any rule can: where a diagnosis cannot
 # tell them apart, it names the first
-FILES = (FORWARD, DELTA, GRADIENT, ADAPTIVE, MOMENTUM, UPDATE, CONVENTIONS)
+FILES = (
+    FORWARD,
+    OUTPUT_DELTA,
+    DERIVATIVE,
+    HIDDEN_DELTA,
+    GRADIENT,
+    ADAPTIVE,
+    MOMENTUM,
+    UPDATE,
+    CONVENTIONS,
+)
 CATALOGUE: tuple[Mistake, ...] = tuple(mistake for file in FILES for mistake in file.mistakes)
 BY_ID = {mistake.id: mistake for mistake in CATALOGUE}
 
@@ -27,7 +39,7 @@ def sources(mistake: str) -> tuple[str, ...]:
     return tuple(each.url for each in PUBLISHED if mistake in each.bugs)
 
 
-NAMED: dict[str, Callable[[Step], float]] = {
+NAMED: dict[str, Callable[[StepProgram], float]] = {
     "-1": lambda s: -1.0,
     "2": lambda s: 2.0,
     "1/2": lambda s: 0.5,
@@ -49,8 +61,8 @@ NAMED: dict[str, Callable[[Step], float]] = {
 SCALED = {"C": "C", "BP1": "the output delta", "BP2": "the hidden deltas", "BP3": "db", "BP4": "dW"}
 
 
-def _factor(slot: str, name: str, constant: Callable[[Step], float]) -> Mistake:
-    def scaled(s: Step, l: int, right: Callable[[], Numbers]) -> Numbers:
+def _factor(slot: str, name: str, constant: Callable[[StepProgram], float]) -> Mistake:
+    def scaled(s: StepProgram, l: int, right: Callable[[], Numbers]) -> Numbers:
         return right() * constant(s)
 
     quantity = SCALED[slot]

@@ -4,106 +4,29 @@ Those in the momentum and the state are in `momentum_bugs`, those of the adaptiv
 alone in `adaptive_bugs`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from parity import formulas
-from parity.bounded import positive
-from parity.formulas import ONE
-from parity.mistake import CONVENTION, Catalogue, Wrong
-from parity.program import Numbers, Part, Step
-from parity.record import Spec
+from parity.mistakes.mistake import CONVENTION, Catalogue, Wrong
+from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.rules import has_state, updated, uses
+from parity.proof import formulas
+from parity.proof.formulas import ONE
+from parity.rounding.bounded import positive
+from parity.steps.record import Spec
 
 UPDATE = Catalogue()
 bug = UPDATE.add
-
-STATE = (
-    "momentum_buffer",
-    "sum",
-    "square_avg",
-    "grad_avg",
-    "exp_avg",
-    "exp_avg_sq",
-    "max_exp_avg_sq",
-)
-ADAPTIVE_RULES = ("adagrad", "rmsprop", "adam", "adamw")
-
-
-def uses(*rules: str, **settings: bool) -> Callable[[Spec, int], bool]:
-    """Networks trained by one of these rules, whose settings are on or off as said."""
-    return lambda spec, l: (
-        (not rules or spec.optimizer in rules)
-        and all(bool(spec.hyperparameters.get(name)) == on for name, on in settings.items())
-    )
-
-
-def has_state(spec: Spec, l: int) -> bool:
-    """Networks whose rule keeps anything from step to step."""
-    return spec.optimizer in ADAPTIVE_RULES or bool(spec.hyperparameters["momentum"])
-
-
-def updated(s: Step, part: Part, **other: Any) -> Numbers:
-    """The part after the step by the right rule, but with another t, new state, divide
-    or correct, or other hyper-parameters.
-    """
-    new = other.pop("new", None) or {key: s.state(key, part) for key in s.keeps}
-    t = other.pop("t", s.t)
-    forms = {name: other.pop(name) for name in ("divide", "correct") if name in other}
-    return formulas.new_parameters(
-        s.spec.optimizer, _rule(s, other), t, s.start(part), s.decayed(part), new, **forms
-    )
-
-
-def kept_on(s: Step, key: str, part: Part, **other: Any) -> Numbers:
-    """A vector of the state after the step by the right rule, but with another old or
-    new state or divide, or other hyper-parameters.
-    """
-    new = other.pop("new", None) or {name: s.state(name, part) for name in s.rule.inputs(key, s.h)}
-    old = other.pop("old", s.old(key, part))
-    forms = {"divide": other.pop("divide")} if "divide" in other else {}
-    known = {} if old is None else {key: old}
-    return formulas.new_state(
-        s.spec.optimizer, key, _rule(s, other), s.start(part), s.decayed(part), known, new, **forms
-    )
-
-
-def _rule(s: Step, other: dict[str, Any]) -> dict[str, Any]:
-    """The hyper-parameters, without the weight decay where `decayed` has added it, and
-    with others in their place.
-    """
-    return {
-        **s.h,
-        "weight_decay": s.h["weight_decay"] if s.spec.optimizer == "adamw" else 0.0,
-        **other,
-    }
-
-
-def vectors(
-    formula: str,
-    *keys: str,
-    catalogue: Catalogue = UPDATE,
-    also: Mapping[str, Wrong] | None = None,
-    **rest: Any,
-) -> Callable[[Wrong], Wrong]:
-    """Enter a mistake in several vectors of the state, where a rule keeps them: the
-    function is told which of them it makes.
-    """
-
-    def enter(wrong: Wrong) -> Wrong:
-        slots = {key: lambda s, part, right, key=key: wrong(s, key, part) for key in keys}
-        return catalogue.add("step", formula, *keys, also=slots | dict(also or {}), **rest)(wrong)
-
-    return enter
 
 
 # the step
 
 
 @bug("step", "theta = theta + lr g")
-def step_uphill(s: Step, part: Part, right: Numbers) -> Numbers:
+def step_uphill(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """The step is added instead of subtracted.
 
     The gradient points to where the cost grows, so the network climbs away from the
@@ -113,7 +36,7 @@ def step_uphill(s: Step, part: Part, right: Numbers) -> Numbers:
 
 
 @bug("step", "theta = theta")
-def weights_never_updated(s: Step, part: Part, right: Numbers) -> Numbers:
+def weights_never_updated(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """The step never reaches the network: its W and b stay as they are, as when a copy
     of them is updated. Whatever the gradients are, a network learns only by what is
     written back into it.
@@ -122,7 +45,7 @@ def weights_never_updated(s: Step, part: Part, right: Numbers) -> Numbers:
 
 
 @bug("step", "b = b")
-def bias_never_updated(s: Step, part: Part, right: Numbers) -> Numbers:
+def bias_never_updated(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """Only W is updated, and b keeps its first value.
 
     The bias is a parameter like the weights and has a gradient of its own: without it
@@ -137,7 +60,7 @@ def bias_never_updated(s: Step, part: Part, right: Numbers) -> Numbers:
     where=lambda spec, l: l < len(spec.sizes) - 1,
     hidden=("one layer",),
 )
-def only_last_layer_updated(s: Step, part: Part, right: Numbers) -> Numbers:
+def only_last_layer_updated(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """A hidden layer is left out of the update.
 
     It keeps its random weights, so the layers above can only learn from random
@@ -147,7 +70,7 @@ def only_last_layer_updated(s: Step, part: Part, right: Numbers) -> Numbers:
 
 
 @bug("step", "theta = theta - g")
-def lr_missing(s: Step, part: Part, right: Numbers) -> Numbers:
+def lr_missing(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """The step is taken without the learning rate, as if lr were 1.
 
     The gradient says which way is down, not how far the slope goes on: without a small
@@ -157,7 +80,7 @@ def lr_missing(s: Step, part: Part, right: Numbers) -> Numbers:
 
 
 @bug("step", "theta = theta - lr^2 g")
-def lr_twice(s: Step, part: Part, right: Numbers) -> Numbers:
+def lr_twice(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """The learning rate is multiplied in twice, for example once into the gradient and
     once into the step. The step then shrinks with the square of lr, so training is far
     slower than the rate that was asked for.
@@ -166,7 +89,7 @@ def lr_twice(s: Step, part: Part, right: Numbers) -> Numbers:
 
 
 @bug("step", "theta = theta - lr g / n", hidden=("one sample",))
-def step_averaged(s: Step, part: Part, right: Numbers) -> Numbers:
+def step_averaged(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """The step is divided by the number of samples, though the gradient is an average
     already. The mean over the samples is part of the loss: to divide again makes the
     step n times too short.
@@ -175,7 +98,7 @@ def step_averaged(s: Step, part: Part, right: Numbers) -> Numbers:
 
 
 @bug("step", "theta = theta - 2 lr g", where=uses("sgd", momentum=False, weight_decay=False))
-def step_taken_twice(s: Step, part: Part, right: Numbers) -> Numbers:
+def step_taken_twice(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """The same gradient is subtracted twice, as when the update is called in two
     places. A gradient holds for the weights that it was computed at, and the second
     step is taken from others.
@@ -188,7 +111,7 @@ def step_taken_twice(s: Step, part: Part, right: Numbers) -> Numbers:
     "theta = theta - lr_1 g, lr_1 from the first step",
     hidden=("constant learning rate", "first step"),
 )
-def lr_of_the_first_step(s: Step, part: Part, right: Numbers) -> Numbers:
+def lr_of_the_first_step(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """Every step is taken with the learning rate of the first one.
 
     A schedule that lowers the rate has no effect then, because the rule has read its
@@ -201,7 +124,7 @@ def lr_of_the_first_step(s: Step, part: Part, right: Numbers) -> Numbers:
 
 
 @bug("step", "theta = theta - lr_(t-1) g", hidden=("constant learning rate", "first step"))
-def lr_of_the_step_before(s: Step, part: Part, right: Numbers) -> Numbers:
+def lr_of_the_step_before(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """Each step is taken with the learning rate of the step before.
 
     The schedule is then one step late, as when the rate is set after the update instead
@@ -211,7 +134,7 @@ def lr_of_the_step_before(s: Step, part: Part, right: Numbers) -> Numbers:
 
 
 @bug("step", "b = b - 2 lr db", verdict=CONVENTION)
-def bias_at_twice_the_rate(s: Step, part: Part, right: Numbers) -> Numbers:
+def bias_at_twice_the_rate(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """The biases are updated with twice the learning rate of the weights.
 
     That is a custom that came with Caffe; PyTorch steps every parameter with the same
@@ -221,7 +144,7 @@ def bias_at_twice_the_rate(s: Step, part: Part, right: Numbers) -> Numbers:
 
 
 @bug("step", "theta = trunc(theta - lr g)")
-def weights_truncated(s: Step, part: Part, right: Numbers) -> Numbers:
+def weights_truncated(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """The new weights lose everything behind the decimal point, as in an array of
     integers. A step of less than 1 is then lost or rounded towards zero: W and b must
     be arrays of floats from the start.
@@ -237,7 +160,7 @@ def _truncated(x: Numbers) -> Numbers:
 
 
 @bug("step", "theta = theta - NaN g")
-def lr_not_a_number(s: Step, part: Part, right: Numbers) -> Numbers:
+def lr_not_a_number(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """Every parameter is NaN after the first step, as when the learning rate was never
     set. NaN times anything is NaN, and from the weights it spreads to everything that
     is computed next.
@@ -248,16 +171,16 @@ def lr_not_a_number(s: Step, part: Part, right: Numbers) -> Numbers:
 # weight decay
 
 
-def decays(formula: str, **rest: Any) -> Callable[[Callable[[Step, Part], Numbers]], Wrong]:
+def decays(formula: str, **rest: Any) -> Callable[[Callable[[StepProgram, Part], Numbers]], Wrong]:
     """Enter a mistake in the decay alone, in whatever rule: the function gives what
     stands for weight_decay theta.
     """
 
-    def enter(added: Callable[[Step, Part], Numbers]) -> Wrong:
-        def coupled(s: Step, part: Part, right: Numbers) -> Numbers:
+    def enter(added: Callable[[StepProgram, Part], Numbers]) -> Wrong:
+        def coupled(s: StepProgram, part: Part, right: Numbers) -> Numbers:
             return right() if s.spec.optimizer == "adamw" else s.gradient(part) + added(s, part)
 
-        def decoupled(s: Step, part: Part, right: Numbers) -> Numbers:
+        def decoupled(s: StepProgram, part: Part, right: Numbers) -> Numbers:
             return (
                 updated(s, part, weight_decay=0.0) - added(s, part) * s.lr
                 if s.spec.optimizer == "adamw"
@@ -275,12 +198,12 @@ def decays(formula: str, **rest: Any) -> Callable[[Callable[[Step, Part], Number
     return enter
 
 
-def _of(s: Step, part: Part, times: Any) -> Numbers:
+def _of(s: StepProgram, part: Part, times: Any) -> Numbers:
     return s.start(part) * (s.h["weight_decay"] * times)
 
 
 @decays("theta = theta - lr g, weight_decay ignored")
-def decay_ignored(s: Step, part: Part) -> Numbers:
+def decay_ignored(s: StepProgram, part: Part) -> Numbers:
     """The weight decay has no effect.
 
     With it each step should also pull every parameter towards 0, by lr weight_decay
@@ -290,7 +213,7 @@ def decay_ignored(s: Step, part: Part) -> Numbers:
 
 
 @decays("g = g - weight_decay theta")
-def decay_subtracted(s: Step, part: Part) -> Numbers:
+def decay_subtracted(s: StepProgram, part: Part) -> Numbers:
     """The weight decay has the wrong sign.
 
     It then drives every parameter away from 0, faster the larger it is, which is the
@@ -300,7 +223,7 @@ def decay_subtracted(s: Step, part: Part) -> Numbers:
 
 
 @decays("g = g + weight_decay theta for W only", verdict=CONVENTION)
-def decay_not_on_b(s: Step, part: Part) -> Numbers:
+def decay_not_on_b(s: StepProgram, part: Part) -> Numbers:
     """Only W decays, and b is left out.
 
     Most textbooks do it like this, because a bias cannot make a unit overly sensitive
@@ -312,7 +235,7 @@ def decay_not_on_b(s: Step, part: Part) -> Numbers:
 @decays(
     "g = g + weight_decay theta / n", hidden=("no weight decay", "one sample"), verdict=CONVENTION
 )
-def decay_divided_by_n(s: Step, part: Part) -> Numbers:
+def decay_divided_by_n(s: StepProgram, part: Part) -> Numbers:
     """The weight decay is divided by the number of samples.
 
     That belongs to a penalty that is averaged with the loss, as scikit-learn has it;
@@ -322,7 +245,7 @@ def decay_divided_by_n(s: Step, part: Part) -> Numbers:
 
 
 @decays("g = g + 2 weight_decay theta", verdict=CONVENTION)
-def decay_doubled(s: Step, part: Part) -> Numbers:
+def decay_doubled(s: StepProgram, part: Part) -> Numbers:
     """The weight decay is twice as strong as PyTorch's.
 
     It is the gradient of the penalty weight_decay theta^2, while PyTorch's belongs to
@@ -332,7 +255,7 @@ def decay_doubled(s: Step, part: Part) -> Numbers:
 
 
 @decays("g = g + weight_decay theta / 2")
-def decay_halved(s: Step, part: Part) -> Numbers:
+def decay_halved(s: StepProgram, part: Part) -> Numbers:
     """The weight decay is half as strong as it should be.
 
     The 2 that comes from differentiating theta^2 was forgotten: the gradient of
@@ -342,7 +265,7 @@ def decay_halved(s: Step, part: Part) -> Numbers:
 
 
 @decays("db = db + weight_decay")
-def decay_constant_on_b(s: Step, part: Part) -> Numbers:
+def decay_constant_on_b(s: StepProgram, part: Part) -> Numbers:
     """The weight decay is added to every bias gradient as a constant, as by a column of
     ones where the biases should stand. It then pushes every bias the same way for ever,
     instead of pulling each one towards 0.
@@ -351,7 +274,7 @@ def decay_constant_on_b(s: Step, part: Part) -> Numbers:
 
 
 @decays("g = g + weight_decay theta for b only")
-def decay_only_on_b(s: Step, part: Part) -> Numbers:
+def decay_only_on_b(s: StepProgram, part: Part) -> Numbers:
     """Only b decays, and W is left out.
 
     It is the large weights that the decay is there to prevent, so the two are mixed up.
@@ -360,7 +283,7 @@ def decay_only_on_b(s: Step, part: Part) -> Numbers:
 
 
 @decays("theta = theta - lr (g + lr weight_decay theta)")
-def decay_with_lr_twice(s: Step, part: Part) -> Numbers:
+def decay_with_lr_twice(s: StepProgram, part: Part) -> Numbers:
     """The weight decay is multiplied by the learning rate before it joins the gradient,
     which is multiplied by it again. The decay then fades with the square of lr and has
     next to no effect when lr is small.
@@ -376,7 +299,7 @@ def decay_with_lr_twice(s: Step, part: Part) -> Numbers:
     hidden=("no weight decay",),
     also={"step": lambda s, part, right: updated(s, part, weight_decay=0.0)},
 )
-def decay_coupled(s: Step, part: Part, right: Numbers) -> Numbers:
+def decay_coupled(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """AdamW's weight decay is added to the gradient, which is how Adam does it.
 
     The averages then divide it by the size of the gradients: AdamW is there to shrink
@@ -401,7 +324,7 @@ def _coupling_matters(spec: Spec, l: int) -> bool:
     hidden=("no weight decay",),
     also={"step": lambda s, part, right: right() - s.start(part) * (s.h["weight_decay"] * s.lr)},
 )
-def decay_decoupled(s: Step, part: Part, right: Numbers) -> Numbers:
+def decay_decoupled(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """The weight decay shrinks theta directly and is left out of the velocity or the
     averages. That is AdamW's way: in the other rules the decay is part of the gradient
     and goes where the gradient goes.
@@ -415,7 +338,7 @@ def decay_decoupled(s: Step, part: Part, right: Numbers) -> Numbers:
     where=uses("adamw", weight_decay=True),
     hidden=("no weight decay",),
 )
-def decay_after_the_step(s: Step, part: Part, right: Numbers) -> Numbers:
+def decay_after_the_step(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """AdamW's weight decay is applied to the new weights instead of the old ones.
 
     The step itself is then shrunk as well: theta should decay first, and the step be
@@ -431,7 +354,7 @@ def decay_after_the_step(s: Step, part: Part, right: Numbers) -> Numbers:
     hidden=("no weight decay",),
     verdict=CONVENTION,
 )
-def decay_without_lr(s: Step, part: Part, right: Numbers) -> Numbers:
+def decay_without_lr(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """AdamW's weight decay is not multiplied by the learning rate.
 
     The paper has it so, with a schedule for both beside a fixed rate; PyTorch

@@ -9,14 +9,14 @@ from functools import cache
 import numpy as np
 import pytest
 
-from parity.bugs import BY_ID, CATALOGUE, FACTORS, sources
-from parity.cases import DTYPES
-from parity.certificate import certify
-from parity.diagnosis import diagnose_runs
-from parity.mistake import CONVENTION, WRONG
-from parity.probes import PROBES
-from parity.published import PUBLISHED
-from parity.simulation import explains, judged, run_of, showing, simulate
+from parity.mistakes.catalogue.index import BY_ID, CATALOGUE, FACTORS, sources
+from parity.mistakes.catalogue.published import PUBLISHED
+from parity.mistakes.diagnosis import diagnose_runs
+from parity.mistakes.mistake import CONVENTION, WRONG
+from parity.mistakes.probes import PROBES
+from parity.mistakes.replay import explains, judged, run_of, showing, simulate
+from parity.proof.certificate import certify
+from parity.steps.cases import DTYPES
 from refnet.equations import EQUATIONS
 
 each_mistake = pytest.mark.parametrize("bug", CATALOGUE, ids=lambda bug: bug.id)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from parity import diagnose
-from parity.bugs import BY_ID, FACTORS
-from parity.cases import CASES, DTYPES
-from parity.diagnosis import diagnose_runs, vague
-from parity.probes import PROBES
-from parity.record import LayerRecord, record_refnet
-from parity.search import Chosen, _unlikeliness
-from parity.simulation import run_of, run_of_case, showing, simulate
+from parity.mistakes.catalogue.index import BY_ID, FACTORS
+from parity.mistakes.diagnosis import diagnose_runs, vague
+from parity.mistakes.probes import PROBES
+from parity.mistakes.replay import run_of, run_of_case, showing, simulate
+from parity.mistakes.search import Chosen, _unlikeliness
+from parity.steps.cases import CASES, DTYPES
+from parity.steps.record import LayerRecord, record_refnet
 from refnet.equations import EQUATIONS
 
 # five steps

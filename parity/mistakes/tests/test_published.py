@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from parity.bugs import BY_ID
-from parity.cases import Case
-from parity.diagnosis import diagnose_runs
-from parity.mistake import CONVENTION, WRONG
-from parity.probes import PROBES, Probe
-from parity.published import FALSE_ALARMS, PUBLISHED
+from parity.mistakes.catalogue.index import BY_ID
+from parity.mistakes.catalogue.published import FALSE_ALARMS, PUBLISHED
+from parity.mistakes.diagnosis import diagnose_runs
+from parity.mistakes.mistake import CONVENTION, WRONG
+from parity.mistakes.probes import PROBES, Probe
+from parity.steps.cases import Case
 
 GRADIENTS = ("dW", "db", "W", "b")
 EVERYTHING = ("z", "a", "loss", "delta", *GRADIENTS)

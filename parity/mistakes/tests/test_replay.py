@@ -7,14 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parity.bugs import BY_ID
-from parity.cases import CASES, DTYPES
-from parity.certificate import certify
-from parity.plain import Plain
-from parity.probes import PROBES
-from parity.program import Part
-from parity.record import record_refnet
-from parity.simulation import (
+from parity.mistakes.catalogue.index import BY_ID
+from parity.mistakes.probes import PROBES
+from parity.mistakes.program import Part
+from parity.mistakes.replay import (
     Station,
     distance,
     explains,
@@ -25,7 +21,11 @@ from parity.simulation import (
     simulate,
     steps,
 )
-from parity.torch_twin import record_torch, twin, twin_loss, twin_optimizer
+from parity.proof.certificate import certify
+from parity.rounding.plain import Plain
+from parity.steps.cases import CASES, DTYPES
+from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
+from parity.steps.record import record_refnet
 
 MODES = {
     "everything": ("z", "a", "loss", "delta", "dW", "db", "W", "b"),

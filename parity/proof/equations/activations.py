@@ -12,34 +12,14 @@ E admits. At a kink the recorded z is exact, so its side is known.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from parity.claim import CONVENTION, INACCURATE, Claim, Other, claim, near, size
-from parity.exact import Format
+from parity.proof.equations.shared import Cotangent, sigmoid, softmax, softmax_error
+from parity.rounding.claim import CONVENTION, INACCURATE, Claim, Other, claim, near, size
+from parity.rounding.formats import Format
 from refnet.checks import Array
-
-
-@dataclass(frozen=True)
-class Cotangent:
-    """dC/da as it comes to an activation: its exact value, and what a program may have
-    made of it.
-
-    Its sum of |terms| is `terms`, on which it did `roundings` roundings and as many
-    underflows as `underflows` says.
-    """
-
-    value: Array
-    terms: Array
-    roundings: float
-    underflows: float
-    judged: Any = True
-
-    def error(self, fmt: Format) -> Array:
-        """roundings u terms + underflows lam."""
-        return self.roundings * fmt.unit * self.terms + self.underflows * fmt.tiny
 
 
 class ActivationEntry(ABC):
@@ -349,28 +329,6 @@ class Softmax(ActivationEntry):
             (g.roundings + a.shape[1] + 6.0) * fmt.unit * at * mixed + fmt.tiny * underflow,
             judged,
         )
-
-
-def sigmoid(z: Array) -> Array:
-    """1 / (1 + e^-z) in the wider format, also where e^-z overflows."""
-    with np.errstate(over="ignore"):
-        return 1.0 / (1.0 + np.exp(-z))
-
-
-def softmax(z: Array) -> tuple[Array, Array, Array]:
-    """a, s = z - max z, and the sum of e^s of each row, in the wider format."""
-    with np.errstate(invalid="ignore"):  # a z that is not finite is not judged
-        s = z - z.max(axis=1, keepdims=True)
-        e = np.exp(s)
-        total = e.sum(axis=1, keepdims=True)
-        return e / total, s, total
-
-
-def softmax_error(fmt: Format, a: Array, s: Array) -> Array:
-    """The relative error of a softmax: |s_j| + Sbar + 2 E_exp + k + 2, in units of
-    u.
-    """
-    return np.abs(s) + (a * np.abs(s)).sum(axis=1, keepdims=True) + 2.0 * fmt.exp + a.shape[1] + 2.0
 
 
 ACTIVATION_ENTRIES: dict[str, type[ActivationEntry]] = {

@@ -22,13 +22,12 @@ Source: Jeannerod and Rump, Improved error bounds for inner products in floating
 from dataclasses import dataclass
 from typing import Any
 
-from parity.activation_entries import ACTIVATION_ENTRIES, ActivationEntry, Cotangent
-from parity.claim import Claim, claim, size
-from parity.exact import Format
-from parity.loss_entries import JEANNEROD_RUMP, LOSS_ENTRIES
-from parity.update_entries import RULE_ENTRIES
+from parity.proof.equations.activations import ACTIVATION_ENTRIES
+from parity.proof.equations.losses import LOSS_ENTRIES
+from parity.proof.equations.shared import JEANNEROD_RUMP
+from parity.proof.equations.sums import bias_gradient, hidden_delta, weight_gradient, weighted_input
+from parity.proof.equations.updates import RULE_ENTRIES
 from refnet.activations import ACTIVATIONS, Activation
-from refnet.checks import Array
 from refnet.losses import LOSSES
 
 
@@ -44,52 +43,6 @@ class Entry:
     writes: tuple[str, ...]
     derivation: str
     source: str
-
-
-def weighted_input(fmt: Format, a_prev: Array, W: Array, b: Array) -> Claim:
-    """z = a_prev W^T + b: k products and the bias, within (k + 1) (u (|a_prev|
-    |W|^T + |b|) + lam).
-    """
-    terms, k = size(a_prev) @ size(W).T + size(b), W.shape[1]
-    return claim(
-        fmt,
-        fmt.dot(a_prev, W.T) + fmt.widen(b),
-        (k + 1.0) * (fmt.unit * terms + fmt.tiny),
-        terms < fmt.largest,
-    )
-
-
-def hidden_delta(
-    fmt: Format, f: ActivationEntry, delta_above: Array, W_above: Array, z: Array, a: Array
-) -> Claim:
-    """BP2: g = delta_above W_above, of m terms whose sizes add up to T = |delta_above|
-    |W_above|, pulled back through f.
-    """
-    terms, m = size(delta_above) @ size(W_above), float(len(W_above))
-    return f.pullback(
-        fmt, Cotangent(fmt.dot(delta_above, W_above), terms, m, m, 2.0 * terms < fmt.largest), z, a
-    )
-
-
-def bias_gradient(fmt: Format, delta: Array) -> Claim:
-    """BP3: db = sum of delta over n rows, within (n - 1) u sum |delta|; sums do not
-    underflow, and one row is exact.
-    """
-    terms = size(delta).sum(axis=0)
-    return claim(
-        fmt,
-        fmt.widen(delta).sum(axis=0),
-        (len(delta) - 1.0) * fmt.unit * terms,
-        terms < fmt.largest,
-    )
-
-
-def weight_gradient(fmt: Format, delta: Array, a_prev: Array) -> Claim:
-    """BP4: dW = delta^T a_prev, within n (u |delta|^T |a_prev| + lam)."""
-    terms, n = size(delta).T @ size(a_prev), float(len(delta))
-    return claim(
-        fmt, fmt.dot(delta.T, a_prev), n * (fmt.unit * terms + fmt.tiny), terms < fmt.largest
-    )
 
 
 def entries() -> list[Entry]:

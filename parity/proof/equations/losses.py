@@ -16,13 +16,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from parity.activation_entries import ActivationEntry, Cotangent, sigmoid, softmax, softmax_error
-from parity.claim import CONVENTION, WRONG, Claim, Other, claim, near, size
-from parity.exact import Format
+from parity.proof.equations.activations import ActivationEntry
+from parity.proof.equations.shared import (
+    JEANNEROD_RUMP,
+    Cotangent,
+    distribution,
+    sigmoid,
+    softmax,
+    softmax_error,
+)
+from parity.rounding.claim import CONVENTION, WRONG, Claim, Other, claim, near, size
+from parity.rounding.formats import Format
 from refnet.checks import Array
 from refnet.losses import LOG_FLOOR
 
-JEANNEROD_RUMP = "Jeannerod and Rump (2013), SIAM J. Matrix Anal. Appl. 34(2)"
 # what torch.nn.BCELoss divides by where a (1 - a) is less: a float in C++, in float64
 # too
 BCE_FLOOR = float(np.float32(1e-12))
@@ -398,15 +405,6 @@ class SigmoidCrossEntropy(LossEntry):
         return claim(
             fmt, (p - y) / N, fmt.unit * (fmt.sigmoid * size(p) + 4.0 * terms) / N + fmt.tiny
         )
-
-
-def distribution(y: Array, a: Array) -> Array:
-    """Targets as (n, k): labels as rows with a single 1."""
-    if y.ndim == 2:
-        return y
-    rows = np.zeros(a.shape, a.dtype)
-    rows[np.arange(len(y)), y] = 1.0
-    return rows
 
 
 def _log(a: Array, floor: float) -> Array:

@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 
 import refnet
 from parity import CASES, Agreement, Difference, certify, compare, compare_restated, restate
-from parity.agreement import agree
-from parity.cases import DTYPES, Case
-from parity.record import LayerRecord, Snapshot, record_refnet
-from parity.statements import statements
-from parity.sweep import side_by_side
+from parity.experiments.sweep import side_by_side
+from parity.proof.agreement import agree
+from parity.proof.statements import statements
+from parity.steps.cases import DTYPES, Case
+from parity.steps.record import LayerRecord, Snapshot, record_refnet
 from refnet import EQUATIONS, Dense, Network
 from refnet.optimizers import OPTIMIZERS
 

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
-from parity.agreement import compare, compare_restated
-from parity.cases import TRAINABLE, outputs_of, targets_of
-from parity.certificate import certify
-from parity.record import record_refnet
-from parity.torch_twin import (
+from parity.proof.agreement import compare, compare_restated
+from parity.proof.certificate import certify
+from parity.steps.cases import TRAINABLE, outputs_of, targets_of
+from parity.steps.pytorch import (
     predict,
     record_torch,
     restart,
@@ -22,6 +21,7 @@ from parity.torch_twin import (
     twin_loss,
     twin_optimizer,
 )
+from parity.steps.record import record_refnet
 from refnet import LeakyReLU, mlp
 from refnet.initializers import Normal
 from refnet.losses import LOSSES

@@ -15,14 +15,14 @@ from rich.console import Console
 from torch import nn
 
 import refnet
-from parity.cases import CASES, DTYPES, RULES, Case
-from parity.certificate import Certificate, Result, certify, judge
-from parity.claim import Other, claim, near
-from parity.exact import FORMATS
-from parity.loss_entries import BCE_FLOOR
-from parity.record import LayerRecord, Snapshot, Spec, StepRecord, record_refnet
-from parity.statements import statements
-from parity.torch_twin import CrossEntropy, record_torch
+from parity.proof.certificate import Certificate, Result, certify, judge
+from parity.proof.equations.losses import BCE_FLOOR
+from parity.proof.statements import statements
+from parity.rounding.claim import Other, claim, near
+from parity.rounding.formats import FORMATS
+from parity.steps.cases import CASES, DTYPES, RULES, Case
+from parity.steps.pytorch import CrossEntropy, record_torch
+from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord, record_refnet
 from refnet.checks import place
 
 in_both_dtypes = pytest.mark.parametrize("dtype", DTYPES)

@@ -14,17 +14,19 @@ import numpy as np
 import pytest
 
 import refnet
-from parity.activation_entries import ACTIVATION_ENTRIES
-from parity.cases import CASES, DTYPES, PAIRS, RULES, TRAINABLE, Case, outputs_of, targets_of
-from parity.certificate import certify, judge
-from parity.equations import bias_gradient, entries, hidden_delta, weight_gradient, weighted_input
-from parity.exact import FORMATS
-from parity.loss_entries import LOSS_ENTRIES
-from parity.record import LayerRecord, Snapshot, Spec, StepRecord, record_refnet
-from parity.simulation import judged, run_of, showing
-from parity.statements import statements
-from parity.torch_twin import record_torch, twin, twin_loss, twin_optimizer
-from parity.update_entries import RULE_ENTRIES, Update
+from parity.mistakes.replay import judged, run_of, showing
+from parity.proof.certificate import certify, judge
+from parity.proof.equations.activations import ACTIVATION_ENTRIES
+from parity.proof.equations.entries import entries
+from parity.proof.equations.losses import LOSS_ENTRIES
+from parity.proof.equations.shared import Update
+from parity.proof.equations.sums import bias_gradient, hidden_delta, weight_gradient, weighted_input
+from parity.proof.equations.updates import RULE_ENTRIES
+from parity.proof.statements import statements
+from parity.rounding.formats import FORMATS
+from parity.steps.cases import CASES, DTYPES, PAIRS, RULES, TRAINABLE, Case, outputs_of, targets_of
+from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
+from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord, record_refnet
 from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS

@@ -12,11 +12,8 @@ import numpy as np
 import pytest
 from mpmath import mpf
 
-from parity.bounded import Bounded
-from parity.cases import outputs_of, targets_of
-from parity.exact import FORMATS
-from parity.formulas import activate, cost, new_parameters, new_state, output_delta, pull_back
-from parity.truth import (
+from parity.proof.formulas import activate, cost, new_parameters, new_state, output_delta, pull_back
+from parity.proof.tests.truth import (
     CANCELLED,
     COSTS,
     DIGITS,
@@ -27,6 +24,9 @@ from parity.truth import (
     sigmoid,
     softmax,
 )
+from parity.rounding.bounded import Bounded
+from parity.rounding.formats import FORMATS
+from parity.steps.cases import outputs_of, targets_of
 from refnet.losses import LOSSES
 
 SLOPE = 0.3

@@ -11,8 +11,8 @@ from torch import nn
 
 import refnet
 from parity import certify, compare, record_refnet, record_torch
-from parity.cases import CASES, DTYPES
-from parity.sweep import side_by_side
+from parity.experiments.sweep import side_by_side
+from parity.steps.cases import CASES, DTYPES
 
 in_both_dtypes = pytest.mark.parametrize("dtype", DTYPES)
 

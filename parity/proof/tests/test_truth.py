@@ -1,7 +1,7 @@
 """The judges are judged: every bound contains the true error of refnet and of PyTorch,
 every exact value is as good as it says.
 
-By hand, `python -m parity.test_truth 10000` holds as many random runs as you like
+By hand, `python -m parity.proof.tests.test_truth 10000` holds as many random runs as you like
 against the truth, and prints how much of each bound was used.
 """
 
@@ -17,12 +17,12 @@ import mpmath
 import numpy as np
 import pytest
 
-from parity.cases import DTYPES, TRAINABLE, outputs_of, targets_of
-from parity.exact import FORMATS
-from parity.record import LayerRecord, Snapshot, Spec, StepRecord, record_refnet
-from parity.statements import statements
-from parity.torch_twin import record_torch, twin, twin_loss, twin_optimizer
-from parity.truth import DIGITS, RULES, exact, truth
+from parity.proof.statements import statements
+from parity.proof.tests.truth import DIGITS, RULES, exact, truth
+from parity.rounding.formats import FORMATS
+from parity.steps.cases import DTYPES, TRAINABLE, outputs_of, targets_of
+from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
+from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord, record_refnet
 from refnet import Dense, LeakyReLU, Network
 from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES

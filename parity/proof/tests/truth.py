@@ -13,7 +13,7 @@ from typing import Any
 import mpmath  # type: ignore[import-untyped]  # it ships no types
 from mpmath import exp, fdot, fsum, log, log1p, mpf, sign, sqrt, tanh
 
-from parity.record import StepRecord
+from parity.steps.record import StepRecord
 from refnet.checks import Array
 from refnet.losses import LOG_FLOOR
 

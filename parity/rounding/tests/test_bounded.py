@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parity.bounded import Bounded, positive
-from parity.exact import FORMATS
+from parity.rounding.bounded import Bounded, positive
+from parity.rounding.formats import FORMATS
 
 mp = mpmath.MPContext()
 # so that log(1 + float64's smallest normal number) has more digits than the wider

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from parity.exact import FORMATS, dot2
+from parity.rounding.formats import FORMATS, dot2
 
 DOCUMENTED = {  # dtype: unit, smallest normal, largest, roundings of a hyper-parameter, errors of exp, log, tanh, sqrt, sigmoid in units
     "float64": (2.0**-53, 2.0**-1022, (2.0 - 2.0**-52) * 2.0**1023, 0, 2.0, 4.0, 8.0, 2.0, 4.0),

@@ -31,7 +31,7 @@ from parity import (
     twin_loss,
     twin_optimizer,
 )
-from parity.cases import CASES, RULES
+from parity.steps.cases import CASES, RULES
 from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS

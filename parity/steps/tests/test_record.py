@@ -12,8 +12,8 @@ import pytest
 
 import refnet
 from parity import CASES, FitRecorder, compare_restated, record_refnet, restate
-from parity.cases import RULES, Case
-from parity.sweep import side_by_side
+from parity.experiments.sweep import side_by_side
+from parity.steps.cases import RULES, Case
 
 SQUARE = Case("", (4, 4, 4), ("leaky_relu",), optimizer="adam", settings={"amsgrad": True}, batch=5)
 CHOSEN = [

@@ -1,0 +1,8 @@
+"""How long a training step takes, beside others.
+
+timing       sides in turns, medians, exponents
+sides        the same step by refnet, PyTorch and JAX, and the judge of it
+tables       what is timed, and how it is told
+benchmark    the plan and the report
+figure       its picture
+"""

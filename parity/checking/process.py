@@ -1,0 +1,168 @@
+"""A program in a process of its own, which may hang or die.
+
+It is killed when its time is up, and what it wrote is read without trusting it: arrays
+as numbers alone and the rest as JSON.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from parity.checking.adapters import Unusable, load
+from parity.checking.answers import Key, Problem
+from parity.checking.calls import HERE, Outcome, layout_of, outcome, telling
+from parity.checking.declaration import Declaration, declaration, declaration_of
+from parity.checking.tasks import Task, tasks_for
+
+FIND = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from parity.checking import process; "
+    "sys.path.append(sys.path.pop(0))"
+)
+# this parity, wherever it lies
+COMMAND = [
+    sys.executable,
+    "-P",
+    "-c",
+    f"{FIND}; process.main(*sys.argv[2:])",
+    str(HERE.parent.parent),
+]
+
+
+def main(folder: str, target: str, given: str) -> None:
+    """The process of a program: everything that it finds goes into files of the folder,
+    one set per task.
+    """
+    place, options = Path(folder), json.loads(given)
+    try:
+        program = load(target)
+        declared = declaration_of(program, **options["declared"])
+        tasks = tasks_for(declared, hard=options["hard"])
+    except (Unusable, ValueError, TypeError) as error:
+        _write(place / "unusable.json", str(error))
+        return
+    _write(place / "declared.json", asdict(declared))
+    first = telling(tasks)
+    _write(place / "at.json", first.name)
+    fits = layout_of(program, first, declared)
+    _write(place / "fits.json", asdict(fits))
+    for number, task in enumerate(tasks):
+        _write(place / "at.json", task.name)
+        _save(place, number, outcome(program, task, fits))
+    _write(place / "done.json", True)
+    os._exit(0)  # whatever threads it leaves behind
+
+
+def _write(file: Path, value: Any) -> None:
+    """As a whole or not at all."""
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(value), encoding="utf-8")
+    part.replace(file)
+
+
+def _save(folder: Path, number: int, found: Outcome) -> None:
+    arrays: dict[str, Any] = {"/".join(map(str, key)): a for key, a in found.arrays.items()}
+    np.savez(folder / f"{number}.npz", **arrays)
+    _write(folder / f"{number}.json", {"problems": found.problems, "supported": found.supported})
+
+
+def _saved(folder: Path, number: int) -> Outcome | None:
+    file = folder / f"{number}.json"
+    if not file.exists():
+        return None
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+        with np.load(folder / f"{number}.npz", allow_pickle=False) as stored:
+            arrays = {_key(text): stored[text] for text in stored.files}
+        return Outcome(
+            arrays,
+            tuple(Problem(*map(str, each)) for each in said["problems"]),
+            bool(said["supported"]),
+        )
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise Unusable("the program has written over what parity keeps of it") from error
+
+
+def _key(text: str) -> Key:
+    step, name, layer = text.split("/")
+    return int(step), name, int(layer)
+
+
+@dataclass(frozen=True)
+class Performed:
+    """What a process did: tasks and outcomes, None for what was not finished, and how
+    it ended, "" where it did as it should.
+    """
+
+    declared: Declaration
+    fits: Declaration
+    tasks: list[Task]
+    outcomes: list[Outcome | None]
+    ended: str = ""
+
+
+def perform(
+    target: str, given: dict[str, Any], *, hard: bool = False, timeout: float = 60.0
+) -> Performed:
+    """Run a target in a process of its own.
+    Errors: Unusable where it never comes to the first task.
+    """
+    with TemporaryDirectory(prefix="parity-") as name:
+        folder = Path(name)
+        ended = _process(
+            [*COMMAND, name, target, json.dumps({"declared": given, "hard": hard})], timeout
+        )
+        said = {
+            file.stem: json.loads(file.read_text(encoding="utf-8"))
+            for file in folder.glob("*.json")
+            if not file.stem.isdigit()
+        }
+        if "unusable" in said or "declared" not in said:
+            raise Unusable(
+                said.get("unusable") or f"{target}: importing it {ended or 'ended the process'}"
+            )
+        declared = declaration(**said["declared"])
+        tasks = tasks_for(declared, hard=hard)
+        found = [_saved(folder, number) for number in range(len(tasks))]
+        fits = declaration(**said.get("fits", said["declared"]))
+    over = (
+        ""
+        if "done" in said
+        else f"run: {ended or 'ended the process'} in the task {said['at']!r}, expected one dict "
+        f"for each step"
+    )
+    return Performed(declared, fits, tasks, found, over)
+
+
+def _process(command: list[str], timeout: float) -> str:
+    """Run it to its end, or to that of its time with all that it has started; how it
+    ended otherwise than well.
+    """
+    environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **os.environ}
+    quiet: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    with subprocess.Popen(command, env=environment, start_new_session=True, **quiet) as process:  # noqa: S603 - to run it is the task
+        try:
+            status = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return f"did not come to an end within {timeout:g} seconds"
+        finally:
+            _kill(process)
+    if status < 0:
+        return f"died of {signal.Signals(-status).name}"
+    return f"ended the process with exit status {status}" if status else ""
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """The process and those that it has started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    # no such thing on Windows; or it is gone
+    except (AttributeError, ProcessLookupError, PermissionError):
+        process.kill()

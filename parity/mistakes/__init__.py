@@ -1,0 +1,12 @@
+"""Which mistake is it?
+
+program       a training step of exchangeable equations
+mistake       a wrong form of an equation, in words and code
+conditions    where a mistake can stand, and when it hides
+rules         what the wrong update rules are made of
+catalogue     the mistakes, one file for each part of a step
+probes        small runs in which every one of them shows
+replay        a shown run beside the catalogue's programs
+search        which of them explain it
+diagnosis     diagnose: which mistake explains a record, in words
+"""

@@ -1,0 +1,9 @@
+"""Is this step right?
+
+equations        the eight equations restated, with their bounds
+formulas         the formulas over bounded arrays
+record_checks    is this a record at all
+statements       from a record to what each equation claims of it
+certificate      certify: which equation of which layer holds
+agreement        two records from equal inputs or equal weights
+"""

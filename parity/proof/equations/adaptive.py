@@ -1,0 +1,357 @@
+"""Equation step of the adaptive rules: Adagrad, RMSprop, Adam and AdamW.
+
+Notation and counts as in the entries of the updates.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from parity.proof.equations.shared import DOUBLE, RuleEntry, Update, bias_correction, update_claim
+from parity.rounding.claim import (
+    INACCURATE,
+    WRONG,
+    Claim,
+    Other,
+    claim,
+    near,
+    size,
+)
+from refnet.checks import Array
+
+
+class Adagrad(RuleEntry):
+    """v := v + d^2; theta := theta - q, q = clr d / D, D = sqrt v' + eps,
+    clr = lr / (1 + (t - 1) lr_decay).
+    """
+
+    name = "adagrad"
+    source = "Higham 2002, section 3.1; Duchi, Hazan and Singer (2011)"
+
+    def start(self, hyperparameters: dict[str, Any]) -> float:
+        """initial_accumulator_value."""
+        return float(hyperparameters["initial_accumulator_value"])
+
+    def keeps(self, hyperparameters: dict[str, Any]) -> tuple[str, ...]:
+        return ("sum",)
+
+    def vector(self, step: Update, name: str) -> Claim:
+        """Within u v' + u d^2 + 2 |d| E_d + E_d^2 + 2 lam."""
+        fmt, (d, off) = step.fmt, step.decayed
+        exact = fmt.widen(step.old[name]) + d * d
+        bound = (
+            fmt.unit * (size(exact) + size(d) ** 2) + 2.0 * size(d) * off + off**2 + 2.0 * fmt.tiny
+        )
+        return update_claim(step, exact, bound, d * d)
+
+    def parameters(self, step: Update) -> Claim:
+        """Within u |theta'| + u (E_sqrt + 3 + r + r eps / D) |q| + 3 v |q|
+        [lr_decay] + clr E_d / D + lam (2 + clr + (1 + |q|) / D).
+        """
+        fmt, (d, off) = step.fmt, step.decayed
+        clr = np.longdouble(step["lr"]) / (1 + (step.t - 1) * np.longdouble(step["lr_decay"]))
+        D = np.sqrt(fmt.widen(step.new["sum"])) + step["eps"]
+        q = fmt.wide.type(clr) * d / D
+        exact = fmt.widen(step.theta) - q
+        per_q = fmt.unit * (fmt.sqrt + 3.0 + fmt.scalar + fmt.scalar * step["eps"] / size(D)) + (
+            3.0 * DOUBLE if step["lr_decay"] else 0.0
+        )
+        underflow = fmt.tiny * (2.0 + float(clr) + (1.0 + size(q)) / size(D))
+        bound = fmt.unit * size(exact) + per_q * size(q) + float(clr) * off / size(D) + underflow
+        return update_claim(step, exact, bound, float(clr) * size(d))
+
+
+class RMSprop(RuleEntry):
+    """v := alpha v + (1 - alpha) d^2; q = d / D, D = sqrt v' + eps, centered
+    sqrt(v' - mean'^2) + eps; theta := theta - lr q.
+
+    With momentum buf := mu buf + q and theta := theta - lr buf'.
+    """
+
+    name = "rmsprop"
+    source = (
+        "Higham 2002, section 3.1; Tieleman and Hinton, lecture 6.5 (2012); Graves (2013), "
+        "equations 38 to 45"
+    )
+
+    def keeps(self, hyperparameters: dict[str, Any]) -> tuple[str, ...]:
+        names = ("square_avg", "grad_avg", "momentum_buffer")
+        return tuple(
+            n
+            for n, kept in zip(
+                names, (True, hyperparameters["centered"], hyperparameters["momentum"]), strict=True
+            )
+            if kept
+        )
+
+    def inputs(self, vector: str, hyperparameters: dict[str, Any]) -> tuple[str, ...]:
+        """buf is made of the new means."""
+        return self.keeps(hyperparameters)[:-1] if vector == "momentum_buffer" else ()
+
+    def vector(self, step: Update, name: str) -> Claim:
+        """The running means, and buf within u |buf'| + (1 + r) u |mu buf| + E_q."""
+        if name == "momentum_buffer":
+            return self._buffer(step)
+        return (_mean_square if name == "square_avg" else _mean)(step, name, "alpha")
+
+    def vector_told(self, name: str) -> tuple[Any, ...]:
+        """The mean, the mean square, or the quotient that buf adds up."""
+        return ({"square_avg": _mean_square, "grad_avg": _mean}.get(name, self._quotient),)
+
+    def _buffer(self, step: Update) -> Claim:
+        fmt, (q, off, _, others) = step.fmt, self._quotient(step)
+        kept = step["momentum"] * fmt.widen(step.old["momentum_buffer"])
+        exact = kept + q
+        bound = fmt.unit * (size(exact) + (1.0 + fmt.scalar) * size(kept)) + off + 2.0 * fmt.tiny
+        return update_claim(step, exact, bound, size(kept) + size(q), others=others)
+
+    def parameters(self, step: Update) -> Claim:
+        """Within u |theta'| + (1 + r) u |lr q| + lr E_q + lam (2 + 1 / D); with
+        momentum buf' for q, which has no error of its own.
+        """
+        fmt = step.fmt
+        if step["momentum"]:
+            q, off, lost, others = (
+                fmt.widen(step.new["momentum_buffer"]),
+                np.zeros(step.g.shape),
+                np.zeros(()),
+                tuple,
+            )
+        else:
+            q, off, D, others = self._quotient(step)
+            lost = fmt.tiny / D  # as (lr d) / D, where an underflow of lr d is not scaled by lr
+        moved = step["lr"] * q
+        exact = fmt.widen(step.theta) - moved
+        bound = (
+            fmt.unit * (size(exact) + (1.0 + fmt.scalar) * size(moved))
+            + step["lr"] * off
+            + lost
+            + 2.0 * fmt.tiny
+        )
+        return update_claim(
+            step, exact, bound, moved, q, step["lr"] * size(step.decayed[0]), others=others
+        )
+
+    def _quotient(self, step: Update) -> tuple[Array, Array, Array, Any]:
+        """q, E_q, D and what else fits: E_q = u (E_sqrt + 2 + r eps / D)
+        |q| + E_d / D + lam (1 + (2 + |q|) / D).
+
+        Centered, E_q has the width of q over the variance besides: v' - mean'^2 is off
+        by u (|v' - mean'^2| + mean'^2) + lam, and what falls below zero counts as zero.
+        """
+        fmt, (d, off) = step.fmt, step.decayed
+        v = fmt.widen(step.new["square_avg"])
+        width, others = np.zeros(v.shape), tuple
+        if step["centered"]:
+            mean = fmt.widen(step.new["grad_avg"])
+            variance = fmt.less_square(step.new["square_avg"], step.new["grad_avg"])
+            blur = fmt.unit * (size(variance) + size(mean) ** 2) + fmt.tiny
+            at, low, high = (
+                np.abs(d) / (np.sqrt(np.maximum(w, 0.0)) + step["eps"])
+                for w in (variance, variance - blur, variance + blur)
+            )
+            width = np.maximum(size(low - at), size(at - high))
+            v, others = np.maximum(variance, 0.0), _negative_variance(variance < blur)
+        D = np.sqrt(v) + step["eps"]
+        q = d / D
+        reached = size(q) + width
+        per_q = fmt.unit * (fmt.sqrt + 2.0 + fmt.scalar * step["eps"] / size(D))
+        return (
+            q,
+            per_q * reached + width + off / size(D) + fmt.tiny * (1.0 + (2.0 + reached) / size(D)),
+            size(D),
+            others,
+        )
+
+
+def _negative_variance(where: Array) -> Any:
+    note = (
+        "the root of a variance that rounding made negative, as in "
+        "torch.optim.RMSprop(centered=True); take max(v - mean^2, 0)"
+    )
+    return lambda: [Other(WRONG, note, lambda got: where & np.isnan(got), "centered RMSprop")]
+
+
+class Adam(RuleEntry):
+    """m := beta1 m + (1 - beta1) d; v := beta2 v + (1 - beta2) d^2; theta := theta - q,
+    q = (lr / bc1) m' / D, D = s + eps, s = sqrt(v' / bc2), bc = 1 - beta^t; with
+    amsgrad the running maximum of v' for v'.
+
+    pow's last place is magnified by beta^t / bc: e = v (2 beta^t / bc [t > 1] + 1).
+    """
+
+    name = "adam"
+    source = (
+        "Higham 2002, section 3.1; Kingma and Ba (2015), algorithm 1; Reddi, Kale and Kumar (2018)"
+    )
+
+    def keeps(self, hyperparameters: dict[str, Any]) -> tuple[str, ...]:
+        return (
+            "exp_avg",
+            "exp_avg_sq",
+            *(["max_exp_avg_sq"] if hyperparameters["amsgrad"] else []),
+        )
+
+    def inputs(self, vector: str, hyperparameters: dict[str, Any]) -> tuple[str, ...]:
+        """The running maximum is taken of the new v."""
+        return ("exp_avg_sq",) if vector == "max_exp_avg_sq" else ()
+
+    def vector(self, step: Update, name: str) -> Claim:
+        """The running means; the running maximum exactly."""
+        step = self._undecayed(step)
+        if name == "max_exp_avg_sq":
+            return claim(
+                step.fmt,
+                np.maximum(*(step.fmt.widen(v) for v in (step.old[name], step.new["exp_avg_sq"]))),
+                0.0,
+            )
+        return (
+            _mean(step, name, "betas", 0)
+            if name == "exp_avg"
+            else _mean_square(step, name, "betas", 1)
+        )
+
+    def vector_told(self, name: str) -> tuple[Any, ...]:
+        """The mean or the mean square."""
+        return {"exp_avg": (_mean,), "exp_avg_sq": (_mean_square,)}.get(name, ())
+
+    def _undecayed(self, step: Update) -> Update:
+        return step
+
+    def _shrunk(self, step: Update) -> tuple[Array, Any]:
+        """What theta is before the step, and the error of that."""
+        return step.fmt.widen(step.theta), 0.0
+
+    def parameters(self, step: Update) -> Claim:
+        """Within u |theta'| + |q| [u ((E_sqrt + 1) s / D + 4 + 2 r) + (e2 / 2 + v)
+        s / D + e1 + v] and underflow.
+
+        Where 0 < v' / bc2 < lam, the quotient has lost digits, and the change of q over
+        v' / bc2 +- lam is added.
+        """
+        exact, bound = self._moved(step, DOUBLE)
+        ahead = float(
+            np.longdouble(step["lr"]) / bias_correction(step["betas"][0], step.t)[0]
+        ) * size(step.new["exp_avg"])
+
+        def others() -> Sequence[Other]:
+            rough = step.rounded("betas")
+            if rough is None:
+                return ()
+            return [
+                Other(
+                    INACCURATE,
+                    _ROUGH.format("betas"),
+                    near(step.fmt, *self._moved(rough, step.fmt.unit)),
+                )
+            ]
+
+        return update_claim(step, exact, bound, ahead, others=others)
+
+    def _moved(self, step: Update, scalar_unit: float) -> tuple[Array, Array]:
+        fmt, (beta1, beta2) = step.fmt, step["betas"]
+        (bc1, e1), (bc2, e2) = (
+            bias_correction(beta, step.t, scalar_unit) for beta in (beta1, beta2)
+        )
+        rate = fmt.wide.type(np.longdouble(step["lr"]) / bc1)
+        m = fmt.widen(step.new["exp_avg"])
+        v = fmt.widen(
+            step.new["max_exp_avg_sq" if step["amsgrad"] else "exp_avg_sq"]
+        ) / fmt.wide.type(bc2)
+        s = np.sqrt(v)
+        D = s + step["eps"]
+        q = rate * m / D
+        theta, off = self._shrunk(step)
+        exact = theta - q
+        part, r = size(s / D), fmt.scalar
+        per_q = (
+            fmt.unit * ((fmt.sqrt + 1.0) * part + 4.0 + 2.0 * r)
+            + (e2 / 2.0 + DOUBLE) * part
+            + e1
+            + DOUBLE
+        )
+        lost = (v > 0.0) & (v < fmt.tiny)
+        ends = (np.sqrt(np.maximum(v + w, 0.0)) + step["eps"] for w in (-fmt.tiny, fmt.tiny))
+        width = np.where(lost, np.maximum(*(size(rate * m / end - q) for end in ends)), 0.0)
+        underflow = fmt.tiny * (
+            3.0 + float(rate) * (1.0 + 1.0 / size(D)) + (1.0 + size(q)) / size(D)
+        )
+        return exact, fmt.unit * size(exact) + per_q * (size(q) + width) + width + off + underflow
+
+
+class AdamW(Adam):
+    """theta := (1 - lr weight_decay) theta - q, q as Adam's with d = g: (2 + r) u
+    |theta1| + u lr wd |theta| more.
+    """
+
+    name = "adamw"
+    source = "Higham 2002, section 3.1; Loshchilov and Hutter (2019), algorithm 2"
+
+    def _undecayed(self, step: Update) -> Update:
+        return replace(step, hyperparameters={**step.hyperparameters, "weight_decay": 0.0})
+
+    def _shrunk(self, step: Update) -> tuple[Array, Any]:
+        fmt, shrink = step.fmt, np.longdouble(step["lr"]) * np.longdouble(step["weight_decay"])
+        if not shrink:
+            return super()._shrunk(step)
+        theta = fmt.wide.type(1 - shrink) * fmt.widen(step.theta)
+        return theta, fmt.unit * (
+            (2.0 + fmt.scalar) * size(theta) + float(shrink) * size(step.theta)
+        )
+
+
+_ROUGH = "{} rounded to float32 before 1 - beta; make scalars in double"
+
+
+def _mean(step: Update, name: str, decay: str, which: int | None = None) -> Claim:
+    """m' = beta m + w d, w = 1 - beta: within u |m'| + u max(plain, lerp) + w E_d + 3
+    lam.
+
+    plain = (1 + r) beta |m| + (2 + r) w |d|; lerp is (3 + r) w |d - m| as m + w (d - m)
+    for w < 1/2, otherwise, as d - (d - m) (1 - w), (3 + r) beta |d - m| + (1 + r) w
+    |d - m|. Neither plain nor lerp is always the larger.
+    """
+
+    def at(step: Update) -> tuple[Array, Array]:
+        fmt, (d, off), beta = step.fmt, step.decayed, _pick(step[decay], which)
+        m, w, r = fmt.widen(step.old[name]), abs(1.0 - beta), step.fmt.scalar
+        exact = beta * m + (fmt.wide.type(1.0) - fmt.wide.type(beta)) * d
+        plain = (1.0 + r) * beta * size(m) + (2.0 + r) * w * size(d)
+        lerp = ((3.0 + r) * (w if w < 0.5 else beta) + (1.0 + r) * w * (w >= 0.5)) * size(d - m)
+        return exact, fmt.unit * (size(exact) + np.maximum(plain, lerp)) + w * off + 3.0 * fmt.tiny
+
+    apart = size(step.decayed[0] - step.fmt.widen(step.old[name]))
+    return update_claim(step, *at(step), apart, others=lambda: _rough(step, decay, at))
+
+
+def _mean_square(step: Update, name: str, decay: str, which: int | None = None) -> Claim:
+    """v' = beta v + (1 - beta) d^2: within u v' + (1 + r) u beta v + (3 + r) u w
+    d^2 + w (2 |d| E_d + E_d^2) + 3 lam.
+    """
+
+    def at(step: Update) -> tuple[Array, Array]:
+        fmt, (d, off), beta = step.fmt, step.decayed, _pick(step[decay], which)
+        kept, w, r = beta * fmt.widen(step.old[name]), abs(1.0 - beta), step.fmt.scalar
+        added = (fmt.wide.type(1.0) - fmt.wide.type(beta)) * (d * d)
+        exact = kept + added
+        own = fmt.unit * (size(exact) + (1.0 + r) * size(kept) + (3.0 + r) * size(added))
+        return exact, own + w * (2.0 * size(d) * off + off**2) + 3.0 * fmt.tiny
+
+    return update_claim(
+        step, *at(step), step.decayed[0] ** 2, others=lambda: _rough(step, decay, at)
+    )
+
+
+def _rough(step: Update, decay: str, at: Any) -> Sequence[Other]:
+    rough = step.rounded(decay)
+    return (
+        ()
+        if rough is None
+        else [Other(INACCURATE, _ROUGH.format(decay), near(step.fmt, *at(rough)))]
+    )
+
+
+def _pick(given: Any, which: int | None) -> float:
+    return float(given if which is None else given[which])

@@ -1,0 +1,136 @@
+"""x and y, checked, and how they come in mini-batches."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from refnet.activations import Sigmoid
+from refnet.checks import Array, integer
+from refnet.losses import Loss
+from refnet.network import Network
+
+
+def minibatches(
+    rows: int, batch_size: int | None, rng: "np.random.Generator | None"
+) -> Iterator[slice | Array]:
+    """The rows of each mini-batch of one epoch: every row once, in the order of a
+    permutation drawn from `rng`, or in order without one.
+
+    The last batch is smaller where batch_size does not divide rows. batch_size None is
+    one batch of all rows, never shuffled.
+
+    Shapes: slices, or index vectors (batch_size,).
+    Torch: torch.utils.data.DataLoader(shuffle=True, drop_last=False).
+    Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.1.3.
+    Errors: TypeError or ValueError where rows or batch_size is no integer >= 1, or rng
+        no generator.
+    """
+    rows = integer("minibatches", "rows", rows, low=1)
+    if rng is not None and not hasattr(rng, "permutation"):
+        raise TypeError(
+            f"minibatches: rng has type {type(rng).__name__}, expected a numpy.random.Generator "
+            f"or None"
+        )
+    if batch_size is None:
+        return iter([slice(0, rows)])
+    return _minibatches(rows, integer("minibatches", "batch_size", batch_size, low=1), rng)
+
+
+def _minibatches(
+    rows: int, batch_size: int, rng: "np.random.Generator | None"
+) -> Iterator[slice | Array]:
+    order = None if rng is None else rng.permutation(rows)
+    for start in range(0, rows, batch_size):
+        end = min(start + batch_size, rows)
+        yield slice(start, end) if order is None else order[start:end]
+
+
+class Rows:
+    """An array whose rows come in a dtype, batch by batch: from memory without a copy
+    where they lie so, from disk a batch at a time.
+    """
+
+    def __init__(self, array: Array, dtype: np.dtype[Any]) -> None:
+        self._array, self._dtype = array, dtype
+        self._lies_so = array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
+        self._room: Array | None = None
+
+    def __getitem__(self, rows: slice | Array) -> Array:
+        if isinstance(rows, slice):
+            part = self._array[rows]
+            return part if self._lies_so else self._filled(part)
+        if self._lies_so:  # unlike mode "raise", "clip" writes into `out` without a copy in between
+            return self._array.take(rows, axis=0, out=self._room_for(len(rows)), mode="clip")
+        return self._filled(self._array[rows])
+
+    def _filled(self, part: Array) -> Array:
+        room = self._room_for(len(part))
+        room[...] = part
+        return room
+
+    def _room_for(self, rows: int) -> Array:
+        if self._room is None:  # the first batch is the largest
+            self._room = np.empty((rows, *self._array.shape[1:]), self._dtype)
+        return self._room[:rows]
+
+
+class Data:
+    """x and y, checked, whose batches come in the network's dtype."""
+
+    def __init__(self, net: Network, loss: Loss, x: ArrayLike, y: ArrayLike) -> None:
+        inputs = net.check_inputs(x)
+        targets = net.check_targets(loss, y, len(inputs))
+        self.rows = len(inputs)
+        self._x, self._y = (
+            Rows(inputs, net.dtype),
+            Rows(targets, targets.dtype if targets.ndim == 1 else net.dtype),
+        )
+
+    def largest(self, batch_size: int | None) -> int:
+        """The rows of the largest batch."""
+        return min(batch_size or self.rows, self.rows)
+
+    def minibatches(
+        self, batch_size: int | None, rng: "np.random.Generator | None"
+    ) -> Iterator[tuple[Array, Array]]:
+        """x and y of each mini-batch of an epoch, valid until the next one."""
+        for rows in minibatches(self.rows, batch_size, rng):
+            yield self._x[rows], self._y[rows]
+
+    def judge(self, net: Network, loss: Loss) -> tuple[float, float | None]:
+        """The loss and, where the targets are classes, the accuracy of the network on
+        all rows.
+        """
+        x, y = self._x[:], self._y[:]
+        labels = _labels(
+            y, yes_no=loss.reads != "values" or isinstance(net.layers[-1].activation, Sigmoid)
+        )
+        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite says enough
+            return loss.value(net.predict(x), y), None if labels is None else net.accuracy(
+                x, labels
+            )
+
+
+def held_out_data(net: Network, loss: Loss, pair: tuple[ArrayLike, ArrayLike]) -> Data:
+    """The validation part (x, y), checked in its own name."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise TypeError(f"fit: validation has type {type(pair).__name__}, expected a pair (x, y)")
+    try:
+        return Data(net, loss, *pair)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"validation: {error}") from error
+
+
+def _labels(y: Array, yes_no: bool) -> Array | None:
+    """The classes that targets stand for: labels, rows with a single 1, or the 0 and 1
+    of a single output that says yes or no.
+    """
+    if y.ndim == 1:
+        return y
+    if not ((y == 0.0) | (y == 1.0)).all():
+        return None
+    if y.shape[1] == 1:
+        return y[:, 0].astype(np.intp) if yes_no else None
+    return y.argmax(axis=1) if (y.sum(axis=1) == 1.0).all() else None

@@ -1,0 +1,185 @@
+"""The lines of an explanation: one step's numbers in the place of the letters of a
+formula.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refnet.activations import Activation, Elementwise
+from refnet.checks import Array
+from refnet.equations import EQUATIONS
+from refnet.explanation.figures import product, shown
+from refnet.explanation.formulas import (
+    applied_by,
+    clause,
+    numbers_of,
+    right_side,
+    substituted,
+)
+from refnet.explanation.parts import Formula, Grid, Line, Part, Section, Summary, Words
+from refnet.losses import LOG_FLOOR, Loss, one_hot
+from refnet.network import Gradients, Network, Trace
+
+# an equation that takes more of them in a layer is not substituted, an array that has
+# more is not shown
+NUMBERS = 64
+COLUMNS = 8  # nor in a layer that has more units
+SHIFTED = (
+    "A calculator may fail at such an exp; the largest $z$ of the row is subtracted first, which "
+    "leaves the quotient as it is."
+)
+
+
+class Step(NamedTuple):
+    """One training step, computed: what the story tells."""
+
+    net: Network
+    x: Array
+    y: Array
+    loss: Loss
+    lr: float
+    trace: Trace
+    gradients: Gradients
+    grad_output: Array  # dC/da^L
+    cost: float
+    after: Network
+    cost_after: float
+
+
+class Lines:
+    """What the sections about one step are made of; every number is written with
+    `digits` significant digits.
+    """
+
+    def __init__(self, step: Step, digits: int) -> None:
+        self.step = step
+        self.digits = digits
+        self.depth = len(step.net.layers)
+        self.rows = len(step.x)
+
+    # The parts
+
+    def show(self, value: Any) -> str:
+        """The number with the digits asked for."""
+        return shown(float(value), self.digits)
+
+    def line(self, symbol: str, substitution: str, value: Any, relation: str = "=") -> Line:
+        """One number told."""
+        return Line(symbol, substitution, self.show(value), relation=relation)
+
+    def array(self, symbol: str, values: Array, shapes: str = "") -> Part:
+        """The entries where there is room for them, else their shape, norm and
+        range.
+        """
+        table = values if values.ndim == 2 else values[None, :]
+        if table.size <= NUMBERS and table.shape[1] <= COLUMNS:
+            return Grid(symbol, tuple(tuple(self.show(v) for v in row) for row in table))
+        norm = float(np.linalg.norm(table.astype(np.float64)))
+        return Summary(
+            symbol,
+            shapes,
+            str(values.shape),
+            self.show(norm),
+            self.show(table.min()),
+            self.show(table.max()),
+        )
+
+    def few(self, numbers: int, layer: int) -> bool:
+        """The rule of what is substituted: at most 64 numbers, in a layer of at most 8
+        units.
+        """
+        return numbers <= NUMBERS and self.step.net.sizes[layer] <= COLUMNS
+
+    def told(
+        self, layer: int, lines: Iterable[Part], numbers: int, arrays: Sequence[Part]
+    ) -> tuple[Part, ...]:
+        """The first row substituted where it is few numbers, and all rows as arrays
+        where there are several or it is not.
+        """
+        if not self.few(numbers, layer):
+            return tuple(arrays)
+        if self.rows == 1:
+            return tuple(lines)
+        return (
+            Words(
+                f"Row 1 of the batch, in numbers; then all {self.rows} rows, one below the other."
+            ),
+            *lines,
+            *arrays,
+        )
+
+    def section(self, label: str, layer: int, parts: Iterable[Part], *formulas: Formula) -> Section:
+        """The section of an equation, its own formula first."""
+        equation = EQUATIONS[label]
+        title = f"{label}: {equation.name}{f', layer {layer}' if layer else ''}"
+        first = Formula(equation.formula, equation.source, equation.latex)
+        return Section(
+            title,
+            tuple(parts),
+            (first, *(formula for formula in formulas if formula.plain)),
+            label,
+            layer,
+        )
+
+    # Numbers in the place of letters
+
+    def products(self, some: Array, others: Array) -> list[str]:
+        """Each with each, in numbers."""
+        return [product(self.show(a), self.show(b)) for a, b in zip(some, others, strict=True)]
+
+    def values(self, f: Activation, z: Array, a: Array, symbol: str) -> Iterator[Part]:
+        """The units of row 1: f(z) with its number."""
+        formula = clause(type(f), "f(z)")
+        if not isinstance(f, Elementwise) and abs(z[0]).max() > np.log(np.finfo(z.dtype).max):
+            yield Words(SHIFTED)
+        for j in range(z.shape[1]):
+            right = right_side(formula, z[0, j], z.shape[1])
+            yield self.line(
+                symbol.format(j + 1), substituted(right, self.letters(f, z[0], a[0], j)), a[0, j]
+            )
+
+    def letters(self, f: Activation, z: Array, a: Array, j: int) -> dict[str, str]:
+        """What the letters of an activation's formulas stand for at unit j of a row."""
+        units = {
+            f"{name}_{i + 1}": self.show(v)
+            for name, row in (("z", z), ("a", a))
+            for i, v in enumerate(row)
+        }
+        here = {"z": z[j], "z_j": z[j], "a": a[j], "a_j": a[j], **numbers_of(f)}
+        return units | {name: self.show(v) for name, v in here.items()}
+
+    @property
+    def counts(self) -> dict[str, str]:
+        """The letters n and k."""
+        return {"n": str(self.rows), "k": str(self.step.net.sizes[-1])}
+
+    @property
+    def targets(self) -> Array:
+        """y as one row of numbers for each sample."""
+        y = self.step.y
+        return one_hot(y, self.step.net.sizes[-1]) if y.ndim == 1 else y
+
+    def letters_of_loss(self, row: int, j: int) -> dict[str, str]:
+        """What the letters of the loss' formulas stand for at unit j of a row; p and q
+        are softmax(z), or sigmoid(z) and sigmoid(-z).
+        """
+        a, inner = self.step.trace.output, applied_by(self.step.loss)
+        letters = {"a": self.show(a[row, j]), "y": self.show(self.targets[row, j]), **self.counts}
+        if inner:
+            letters |= {
+                "p": self.show(inner.value(a)[row, j]),
+                "q": self.show(inner.value(-a)[row, j]),
+            }
+        return letters
+
+    def on_the_floor(self) -> bool:
+        """Whether a logarithm in C is one of 0, or of so little that the loss counts it
+        as LOG_FLOOR.
+        """
+        a, inner = self.step.trace.output, applied_by(self.step.loss)
+        if self.step.loss.reads == "values":
+            return False
+        p = inner.value(a) if inner else a
+        return bool(min(p.min(), 1.0 - p.max()) <= np.exp(LOG_FLOOR))

@@ -1,0 +1,89 @@
+"""Losses on yes or no: binary cross-entropy on probabilities and on logits."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from refnet.activations import Activation, Identity, Sigmoid
+from refnet.checks import (
+    Array,
+    within_unit_interval,
+)
+from refnet.losses.loss import LOG_FLOOR, Loss, ratio, scalar
+
+
+class _BinaryLoss(Loss):
+    """A loss whose targets are probabilities (n, k), each output a question of its
+    own.
+    """
+
+    def targets(self, y: ArrayLike, rows: int, width: int, dtype: np.dtype[Any]) -> Array:
+        """Probabilities (n, k) in `dtype`."""
+        return within_unit_interval(f"{self}: y", super().targets(y, rows, width, dtype))
+
+
+class BinaryCrossEntropy(_BinaryLoss):
+    """C = -sum (y log a + (1 - y) log(1 - a)) / (n k),
+    dC/da = ((1 - y) / (1 - a) - y / a) / (n k).
+
+    The value counts log 0 as -100. The gradient is the mathematical one, unbounded as a
+    goes to the wrong end.
+
+    Shapes: a (n, k) probabilities, y (n, k) in [0, 1]; the gradient is (n, k).
+    Torch: torch.nn.BCELoss, whose gradient divides by max(a (1 - a), 1e-12) and so
+        fades from a (1 - a) < 1e-12 on.
+    Source: Bishop, Pattern Recognition and Machine Learning, equation 4.90.
+    Errors: ValueError where shapes differ, a or y is outside [0, 1], or the gradient
+        needs 1 / 0.
+    """
+
+    name: ClassVar[str] = "binary_cross_entropy"
+    reads: ClassVar[str] = "probabilities"
+    outputs: ClassVar[tuple[type[Activation], ...]] = (Sigmoid,)
+    meant: ClassVar[dict[str, str]] = {"identity": "SigmoidCrossEntropy", "softmax": "CrossEntropy"}
+
+    def value(self, a: Array, y: Array) -> float:
+        """C = -sum (y max(log a, -100) + (1 - y) max(log(1 - a), -100)) / (n k)."""
+        self._refuse_broadcast(a, y)
+        within_unit_interval(f"{self}: prediction", a)
+        with np.errstate(divide="ignore"):  # log 0 = -inf, which the floor then raises
+            log_a, log_rest = (
+                np.maximum(np.log(a), LOG_FLOOR),
+                np.maximum(np.log(1.0 - a), LOG_FLOOR),
+            )
+        return scalar(-(y * log_a + (1.0 - y) * log_rest).sum() / a.size)
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        """dC/da = ((1 - y) / (1 - a) - y / a) / (n k)."""
+        self._refuse_broadcast(a, y)
+        within_unit_interval(f"{self}: prediction", a)
+        return (ratio(self, 1.0 - y, 1.0 - a) - ratio(self, y, a)) / a.size
+
+
+class SigmoidCrossEntropy(_BinaryLoss):
+    """C = -sum (y log sigmoid(z) + (1 - y) log sigmoid(-z)) / (n k),
+    dC/dz = (sigmoid(z) - y) / (n k): binary cross-entropy on logits.
+
+    Shapes: z (n, k) logits, y (n, k) in [0, 1]; the gradient is (n, k).
+    Torch: torch.nn.BCEWithLogitsLoss.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 3, equations 57 to 61.
+    Errors: ValueError where shapes differ or y is outside [0, 1].
+    """
+
+    name: ClassVar[str] = "sigmoid_cross_entropy"
+    reads: ClassVar[str] = "logits"
+    outputs: ClassVar[tuple[type[Activation], ...]] = (Identity,)
+    meant: ClassVar[dict[str, str]] = {"sigmoid": "BinaryCrossEntropy", "softmax": "CrossEntropy"}
+    # as a function it is; the stable form written here, with |z|, is not
+    analytic: ClassVar[bool] = False
+
+    def value(self, z: Array, y: Array) -> float:
+        """C = sum (max(z, 0) - z y + log(1 + exp(-|z|))) / (n k)."""
+        self._refuse_broadcast(z, y)
+        return scalar((np.maximum(z, 0.0) - z * y + np.log1p(np.exp(-np.abs(z)))).sum() / z.size)
+
+    def gradient(self, z: Array, y: Array) -> Array:
+        """dC/dz = (sigmoid(z) - y) / (n k)."""
+        self._refuse_broadcast(z, y)
+        return (Sigmoid().value(z) - y) / z.size

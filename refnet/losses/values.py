@@ -1,0 +1,89 @@
+"""Losses on values: mean and half squared error, and absolute error."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from refnet.activations import Activation
+from refnet.checks import (
+    Array,
+)
+from refnet.losses.loss import Loss, scalar
+
+
+class _ValueLoss(Loss):
+    """A loss that compares whatever the network puts out with target values (n, k)."""
+
+    reads: ClassVar[str] = "values"
+    outputs: ClassVar[tuple[type[Activation], ...]] = ()
+
+
+class MSE(_ValueLoss):
+    """C = sum (a - y)^2 / (n k), dC/da = 2 (a - y) / (n k).
+
+    Shapes: a, y and the gradient are (n, k).
+    Torch: torch.nn.MSELoss, which averages over samples and outputs.
+    Source: Goodfellow, Bengio and Courville, Deep Learning, section 5.1.4.
+    Errors: ValueError where a and y differ in shape.
+    """
+
+    name: ClassVar[str] = "mse"
+
+    def value(self, a: Array, y: Array) -> float:
+        """C = sum (a - y)^2 / (n k)."""
+        self._refuse_broadcast(a, y)
+        e = (a - y).ravel()
+        return scalar(np.dot(e, e) / e.size)
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        """dC/da = 2 (a - y) / (n k)."""
+        self._refuse_broadcast(a, y)
+        return (a - y) * (2.0 / a.size)
+
+
+class HalfSquaredError(_ValueLoss):
+    """C = sum (a - y)^2 / (2 n), dC/da = (a - y) / n: half the squared distance, summed
+    over outputs, averaged over samples.
+
+    Shapes: a, y and the gradient are (n, k).
+    Torch: none; 0.5 * ((a - y) ** 2).sum() / n. Equal to k / 2 times torch.nn.MSELoss.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equation 26.
+    Errors: ValueError where a and y differ in shape.
+    """
+
+    name: ClassVar[str] = "half_squared_error"
+
+    def value(self, a: Array, y: Array) -> float:
+        """C = sum (a - y)^2 / (2 n)."""
+        self._refuse_broadcast(a, y)
+        e = (a - y).ravel()
+        return scalar(np.dot(e, e) / (2 * len(a)))
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        """dC/da = (a - y) / n."""
+        self._refuse_broadcast(a, y)
+        return (a - y) / len(a)
+
+
+class MAE(_ValueLoss):
+    """C = sum |a - y| / (n k), dC/da = sign(a - y) / (n k), with sign(0) = 0.
+
+    Shapes: a, y and the gradient are (n, k).
+    Torch: torch.nn.L1Loss, the same subgradient at 0.
+    Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.1.2.
+    Errors: ValueError where a and y differ in shape.
+    """
+
+    name: ClassVar[str] = "mae"
+    analytic: ClassVar[bool] = False
+    kink: ClassVar[bool] = True
+
+    def value(self, a: Array, y: Array) -> float:
+        """C = sum |a - y| / (n k)."""
+        self._refuse_broadcast(a, y)
+        return scalar(np.abs(a - y).sum() / a.size)
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        """dC/da = sign(a - y) / (n k)."""
+        self._refuse_broadcast(a, y)
+        return np.sign(a - y) / a.size

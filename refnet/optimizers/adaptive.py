@@ -1,0 +1,199 @@
+"""The adaptive rules: each parameter has a step of its own size."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from refnet.checks import (
+    Array,
+)
+from refnet.optimizers.optimizer import Optimizer
+
+
+class Adagrad(Optimizer):
+    """v := v + d^2; theta := theta - lr / (1 + (t - 1) lr_decay) d / (sqrt(v) + eps).
+
+    Shapes: flat vectors; state "sum", which starts at initial_accumulator_value.
+    Torch: torch.optim.Adagrad.
+    Source: Duchi, Hazan and Singer, Adaptive subgradient methods for online learning
+        and stochastic optimization (2011).
+    Dialect: eps outside the root (Keras: inside, and v starts at 0.1).
+    Errors: ValueError for a hyper-parameter < 0.
+    """
+
+    name: ClassVar[str] = "adagrad"
+    _settings: ClassVar[tuple[str, ...]] = ("lr_decay", "initial_accumulator_value", "eps")
+
+    def __init__(
+        self,
+        lr: float = 0.01,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
+    ) -> None:
+        super().__init__(lr, weight_decay)
+        self.lr_decay = self._number("lr_decay", lr_decay)
+        self.initial_accumulator_value = self._number(
+            "initial_accumulator_value", initial_accumulator_value
+        )
+        self.eps = self._number("eps", eps)
+
+    @property
+    def _kept(self) -> dict[str, float | None]:
+        return {"sum": self.initial_accumulator_value}
+
+    def _update(self, d: Array, state: dict[str, Array]) -> Array:
+        v = state["sum"]
+        v += d * d
+        lr = self.lr / (1.0 + (self._steps - 1) * self.lr_decay)
+        return lr * d / (np.sqrt(v) + self.eps)
+
+
+class RMSprop(Optimizer):
+    """v := alpha v + (1 - alpha) d^2; q = d / (sqrt(v) + eps); theta := theta - lr q.
+
+    With `centered`, mean := alpha mean + (1 - alpha) d, and sqrt(v - mean^2) for
+    sqrt(v). With momentum, buf := momentum buf + q and theta := theta - lr buf.
+
+    Shapes: flat vectors; state "square_avg", "grad_avg" if centered, "momentum_buffer"
+        with momentum.
+    Torch: torch.optim.RMSprop, which lets v - mean^2 fall below zero by rounding and
+        returns NaN there.
+    Source: Tieleman and Hinton, Lecture 6.5 - RMSProp (2012); centered: Graves,
+        Generating sequences with recurrent neural networks (2013), equations 38 to 45.
+    Dialect: eps outside the root and v starts at 0 (TensorFlow 1: inside, at 1; Keras:
+        inside). buf does not contain lr.
+    Errors: ValueError for a hyper-parameter < 0.
+    """
+
+    name: ClassVar[str] = "rmsprop"
+    _settings: ClassVar[tuple[str, ...]] = ("alpha", "eps", "momentum", "centered")
+
+    def __init__(
+        self,
+        lr: float = 0.01,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+    ) -> None:
+        super().__init__(lr, weight_decay)
+        self.alpha = self._number("alpha", alpha)
+        self.eps = self._number("eps", eps)
+        self.momentum = self._number("momentum", momentum)
+        self.centered = bool(centered)
+
+    @property
+    def _kept(self) -> dict[str, float | None]:
+        names = (
+            ["square_avg"]
+            + ["grad_avg"] * self.centered
+            + ["momentum_buffer"] * (self.momentum > 0.0)
+        )
+        return dict.fromkeys(names, 0.0)
+
+    def _update(self, d: Array, state: dict[str, Array]) -> Array:
+        v = state["square_avg"]
+        v *= self.alpha
+        v += (1.0 - self.alpha) * (d * d)
+        q = d / (np.sqrt(self._variance(v, d, state)) + self.eps)
+        if not self.momentum:
+            return self.lr * q
+        buf = state["momentum_buffer"]
+        buf *= self.momentum
+        buf += q
+        return self.lr * buf
+
+    def _variance(self, v: Array, d: Array, state: dict[str, Array]) -> Array:
+        if not self.centered:
+            return v
+        mean = state["grad_avg"]
+        mean *= self.alpha
+        mean += (1.0 - self.alpha) * d
+        return np.maximum(v - mean * mean, 0.0)
+
+
+class Adam(Optimizer):
+    """m := beta1 m + (1 - beta1) d; v := beta2 v + (1 - beta2) d^2;
+    theta := theta - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
+
+    With `amsgrad`, vmax := max(vmax, v), and vmax for v in the step.
+
+    Shapes: flat vectors; state "exp_avg" (m), "exp_avg_sq" (v), "max_exp_avg_sq" (vmax)
+        with amsgrad.
+    Torch: torch.optim.Adam.
+    Source: Kingma and Ba, Adam: a method for stochastic optimization (2015), algorithm
+        1; amsgrad: Reddi, Kale and Kumar, On the convergence of Adam and beyond (2018).
+    Dialect: eps is added after bias correction and outside the root (Keras, TensorFlow
+        and scikit-learn: "epsilon hat", before it). amsgrad takes the maximum before
+        bias correction. Weight decay goes through the gradient; AdamW decouples it.
+    Errors: ValueError for lr, eps or weight_decay < 0, or betas outside [0, 1).
+    """
+
+    name: ClassVar[str] = "adam"
+    _settings: ClassVar[tuple[str, ...]] = ("betas", "eps", "amsgrad")
+
+    def __init__(
+        self,
+        lr: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(lr, weight_decay)
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise ValueError(
+                f"{type(self).__name__}: betas has {betas!r}, expected a pair of numbers"
+            )
+        self.betas = (
+            self._number("betas[0]", betas[0], below=1.0),
+            self._number("betas[1]", betas[1], below=1.0),
+        )
+        self.eps = self._number("eps", eps)
+        self.amsgrad = bool(amsgrad)
+
+    @property
+    def _kept(self) -> dict[str, float | None]:
+        return dict.fromkeys(["exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * self.amsgrad, 0.0)
+
+    def _update(self, d: Array, state: dict[str, Array]) -> Array:
+        m, v = state["exp_avg"], state["exp_avg_sq"]
+        beta1, beta2 = self.betas
+        m *= beta1
+        m += (1.0 - beta1) * d
+        v *= beta2
+        v += (1.0 - beta2) * (d * d)
+        if self.amsgrad:
+            v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
+        correction1, correction2 = 1.0 - beta1**self._steps, 1.0 - beta2**self._steps
+        return (self.lr / correction1) * m / (np.sqrt(v) / correction2**0.5 + self.eps)
+
+
+class AdamW(Adam):
+    """theta := (1 - lr weight_decay) theta, then Adam's step with d = g.
+
+    Shapes: flat vectors; state as Adam's.
+    Torch: torch.optim.AdamW.
+    Source: Loshchilov and Hutter, Decoupled weight decay regularization (2019),
+        algorithm 2.
+    Dialect: the decay comes before the step and is scaled by lr (the paper scales it by
+        the schedule's multiplier alone). Its default is 0.01 (Keras: 0.004). It reaches
+        biases too.
+    Errors: ValueError for lr, eps or weight_decay < 0, or betas outside [0, 1).
+    """
+
+    name: ClassVar[str] = "adamw"
+    _decoupled: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        lr: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(lr, betas, eps, weight_decay, amsgrad)
