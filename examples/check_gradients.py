@@ -163,7 +163,8 @@ def story():
 
 def verdicts():
     """What the rule of thumb says of each subject, and what gradient_check."""
-    yield f"\n{'':<28}{'rule of thumb, h = 1e-7':>25}{'off, in shares of the estimated error: central, complex':>62}"
+    off = "off, in shares of the estimated error: central, complex"
+    yield f"\n{'':<28}{'rule of thumb, h = 1e-7':>25}{off:>62}"
     for (name, _, net, loss), pair in zip(subjects(), checks(), strict=True):
         thumb = measure(net, loss)
         central, complex_step = (max(array.share for array in check.arrays) for check in pair)

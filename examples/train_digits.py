@@ -254,9 +254,10 @@ def story(seeds=5):
     yield f"\n{'the rows as they are':>32}{'with copies, smoothed targets':>35}"
     yield f"  split{'validation':>14}{'test':>10}{'validation':>19}{'test':>10}"
     for seed in range(seeds):
-        yield f"{seed:>7}{plain[seed, 0]:14.2%}{plain[seed, 1]:10.2%}{chosen[seed, 0]:19.2%}{chosen[seed, 1]:10.2%}"
-    before, after = plain[:, 1].mean(), chosen[:, 1].mean()
-    yield f"{'mean':>7}{plain[:, 0].mean():14.2%}{before:10.2%}{chosen[:, 0].mean():19.2%}{after:10.2%}"
+        (held_out, test), (held_out_chosen, test_chosen) = plain[seed], chosen[seed]
+        yield f"{seed:>7}{held_out:14.2%}{test:10.2%}{held_out_chosen:19.2%}{test_chosen:10.2%}"
+    (held_out, before), (held_out_chosen, after) = plain.mean(axis=0), chosen.mean(axis=0)
+    yield f"{'mean':>7}{held_out:14.2%}{before:10.2%}{held_out_chosen:19.2%}{after:10.2%}"
     yield Printed(
         "goal",
         "mean test accuracy",

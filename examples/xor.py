@@ -113,11 +113,10 @@ def one_perceptron():
         "The proof for XOR: a line w1, w2, b would give each row (x1, x2, 1), signed by its "
         "label, a product with (w1, w2, b) above 0."
     )
-    yield (
-        f"But "
-        f"{' + '.join(f'{n} {tuple(row.astype(int).tolist())}' for n, row in zip(counts, signed, strict=True))} "
-        f"="
-    )
+    terms = [
+        f"{n} {tuple(row.astype(int).tolist())}" for n, row in zip(counts, signed, strict=True)
+    ]
+    yield f"But {' + '.join(terms)} ="
     yield f"{tuple((counts @ signed).astype(int).tolist())}, and the product with that is 0."
     yield Printed("rule", "the sum of the signed rows", "(0, 0, 0)", (counts @ signed).astype(int))
     yield Printed("by hand", "OR but not AND, three perceptrons", "0 1 1 0", built().classify(X))

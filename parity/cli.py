@@ -279,17 +279,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 MEASURED = """
-Measure how long a training step takes, on one thread, the sides in turns, medians of 9, after every side was shown to take the right step:
+Measure how long a training step takes, on one thread, the sides in turns, medians of 9,
+after every side was shown to take the right step:
 
-  steps      refnet, PyTorch in eager mode, JAX compiled (where it is installed) and the matrix products alone; and a step inside
-             `fit` and inside PyTorch's plain loop, both with shuffling, gathering and history; eight nets, float32 and float64
+  steps      refnet, PyTorch in eager mode, JAX compiled (where it is installed) and the
+             matrix products alone; and a step inside `fit` and inside PyTorch's plain
+             loop, both with shuffling, gathering and history; eight nets, float32 and
+             float64
   others     the same with momentum, Adam, tanh and sigmoid
-  digits     whole trainings by `fit`, PyTorch, scikit-learn's MLPClassifier and JAX, as many steps of the same rule
+  digits     whole trainings by `fit`, PyTorch, scikit-learn's MLPClassifier and JAX, as
+             many steps of the same rule
   loops      a tutorial's loops over samples and over weights against `fit` and matrices
-  growth     time and peak memory of `fit` by width, depth, batch, rows and steps, with fitted exponents
-  threads    a step with one BLAS thread and with a pool of them, on the idle and on the busy machine
+  growth     time and peak memory of `fit` by width, depth, batch, rows and steps, with
+             fitted exponents
+  threads    a step with one BLAS thread and with a pool of them, on the idle and on the
+             busy machine
 
-A step is: batch ready, forward, value of the loss, backward, update. It takes about five minutes, with --quick about one.
+A step is: batch ready, forward, value of the loss, backward, update. It takes about five
+minutes, with --quick about one.
 """
 
 

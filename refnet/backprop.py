@@ -1,15 +1,17 @@
 """Backpropagation: the forward pass and the four equations. Read this first.
 
-Rows are samples; n rows, L layers. W has the layout of torch.nn.Linear.
+Rows are samples; n rows, L layers. W (fan_out, fan_in) has the layout of
+torch.nn.Linear, as dW has; b and db are (fan_out,), a_prev is (n, fan_in), and z, a and
+delta are (n, fan_out).
 
-    textbook (column vectors)                        here                                 shape
-    a^(l-1)                                          a_prev                               (n, fan_in)
-    z^l = W^l a^(l-1) + b^l                          z = a_prev W^T + b                   (n, fan_out)
-    a^l = f(z^l)                                     a = f(z)                             (n, fan_out)
-    BP1  delta^L = dC/da^L * f'(z^L)                 delta = pullback(dC/da, z, a)        (n, fan_out)
-    BP2  delta^l = (W^(l+1))^T delta^(l+1) * f'(z^l) delta = pullback(delta W, z, a)      (n, fan_out)
-    BP3  dC/db^l = delta^l                           db = sum of delta over rows          (fan_out,)
-    BP4  dC/dW^l_jk = a^(l-1)_k delta^l_j            dW = delta^T a_prev                  (fan_out, fan_in)
+    textbook (column vectors)                          here
+    a^(l-1)                                            a_prev
+    z^l = W^l a^(l-1) + b^l                            z = a_prev W^T + b
+    a^l = f(z^l)                                       a = f(z)
+    BP1  delta^L = dC/da^L * f'(z^L)                   delta = pullback(dC/da, z, a)
+    BP2  delta^l = (W^(l+1))^T delta^(l+1) * f'(z^l)   delta = pullback(delta W, z, a)
+    BP3  dC/db^l = delta^l                             db = sum of delta over rows
+    BP4  dC/dW^l_jk = a^(l-1)_k delta^l_j              dW = delta^T a_prev
 
 delta^l is dC/dz^l. The pullback of an elementwise f is a product with f'(z). The 1/n is
 in dC/da, where the loss puts it, so BP3 and BP4 are plain sums.
@@ -28,9 +30,7 @@ from refnet.losses import Loss
 
 
 class LayerTrace(NamedTuple):
-    """What one layer did on the way forward: a_prev (n, fan_in), z and a (n,
-    fan_out).
-    """
+    """What one layer did on the way forward: a_prev (n, fan_in), z, a (n, fan_out)."""
 
     a_prev: Array
     z: Array
@@ -38,9 +38,7 @@ class LayerTrace(NamedTuple):
 
 
 class LayerGradient(NamedTuple):
-    """What one layer got on the way back: delta (n, fan_out), dW (fan_out, fan_in), db
-    (fan_out,).
-    """
+    """What one layer got on the way back: delta (n, fan_out), dW as W and db as b."""
 
     delta: Array
     dW: Array
@@ -50,7 +48,8 @@ class LayerGradient(NamedTuple):
 def forward(layers: Sequence[Dense], x: Array) -> list[LayerTrace]:
     """z and a of every layer, first to last.
 
-    Shapes: x (n, fan_in of the first). Torch: calling an nn.Sequential.
+    Shapes: x (n, fan_in of the first).
+    Torch: calling an nn.Sequential.
     """
     trace = []
     a = x
@@ -67,7 +66,8 @@ def backward(
 ) -> list[LayerGradient]:
     """delta, dW and db of every layer, first to last.
 
-    Shapes: y as the loss wants it. Torch: loss(model(x), y).backward().
+    Shapes: y as the loss wants it.
+    Torch: loss(model(x), y).backward().
     """
     gradients = []
     for i in reversed(range(len(layers))):

@@ -1,4 +1,4 @@
-"""From what somebody has, a file, a module, `gradient` or `step`, to the function `run`."""
+"""From what somebody has, a file or a module, `gradient` or `step`, to `run`."""
 
 import sys
 from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ y and a learning rate that changes. It returns one dict per step with whatever i
 "delta". The less it shows, the more is inferred.
 
 >>> import parity
->>> parity.assert_correct(run)  # in a test suite, or: @pytest.mark.parametrize("case", parity.cases_for(run), ids=str)
+>>> parity.assert_correct(run)  # in a test suite; one test each: cases_for
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -37,9 +37,12 @@ class Task:
     """One small training that `run` is given: names and plain arrays, in the declared
     layout, which are its own to keep.
 
-    activations    one name per layer              slopes      of leaky_relu where a layer has it, else None
-    settings       hyper-parameters but the lr     optimizer   their names and defaults are torch.optim's
-    W, b           one array per layer             steps       (x, y, lr) of each step
+    activations    one name per layer
+    slopes         of leaky_relu where a layer has it, else None
+    optimizer      its name
+    settings       its hyper-parameters but the lr, by torch.optim's names
+    W, b           one array per layer
+    steps          (x, y, lr) of each step
     """
 
     name: str

@@ -124,10 +124,8 @@ def run(screen: Screen, seed: int, epochs: int, cases: Sequence[Case] = CASES) -
         "bold",
     )
     for label, (ours, theirs, ours32, theirs32) in found.shares():
-        screen.line(
-            f"{EQUATIONS[label].name:>16}{ours:>17.3f}{theirs:>9.3f}{ours32:>17.3f}{theirs32:>9.3f}   "
-            f"{EQUATIONS[label].formula}"
-        )
+        shares = f"{ours:>17.3f}{theirs:>9.3f}{ours32:>17.3f}{theirs32:>9.3f}"
+        screen.line(f"{EQUATIONS[label].name:>16}{shares}   {EQUATIONS[label].formula}")
     return found
 
 
@@ -139,7 +137,8 @@ def _digits(screen: Screen, seed: int, epochs: int) -> Trained:
         f"{digits.BATCH}: same weights, same batches"
     )
     screen.line(
-        f"{'epoch':>5}{'loss, refnet':>22}{'loss, PyTorch':>22}{'difference':>12}{'test, refnet':>14}{'test, PyTorch':>15}",
+        f"{'epoch':>5}{'loss, refnet':>22}{'loss, PyTorch':>22}{'difference':>12}"
+        f"{'test, refnet':>14}{'test, PyTorch':>15}",
         "bold",
     )
     with screen.progress("digits", epochs) as advance:
@@ -183,7 +182,8 @@ def _sweep(screen: Screen, cases: Sequence[Case]) -> list[Outcome]:
         f"running bound by their difference"
     )
     screen.line(
-        f"{'cases':>5}{'float64: refnet':>17}{'PyTorch':>9}{'apart':>7}{'float32: refnet':>17}{'PyTorch':>9}{'apart':>7}",
+        f"{'cases':>5}{'float64: refnet':>17}{'PyTorch':>9}{'apart':>7}"
+        f"{'float32: refnet':>17}{'PyTorch':>9}{'apart':>7}",
         "bold",
     )
     outcomes: list[Outcome] = []

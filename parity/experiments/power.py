@@ -231,7 +231,8 @@ class Report:
             f"nets, {' and '.join(DTYPES)}"
         )
         yield f"{where}: ours {ours}; numpy.allclose {theirs}"
-        yield f"{'':<45}{'median':>9}{'in 90 %':>9}{'worst':>9}{'zeros pass':>13}{'false alarms':>14}"
+        judged = f"{'zeros pass':>13}{'false alarms':>14}"
+        yield f"{'':<45}{'median':>9}{'in 90 %':>9}{'worst':>9}{judged}"
         yield "ours, by equation"
         yield from (str(row) for row in self.rows if row.name in PLACES)
         yield "others, on dW of layer 1"

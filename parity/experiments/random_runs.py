@@ -1,5 +1,6 @@
-"""Random training runs, from ordinary numbers to saturated, tiny, huge and subnormal ones,
-each from its seed alone.
+"""Random training runs, each from its seed alone.
+
+Most are of ordinary numbers, some of saturated, tiny, huge and subnormal ones.
 """
 
 from collections.abc import Callable, Iterator

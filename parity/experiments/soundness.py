@@ -215,11 +215,13 @@ class Report:
             *([f"... and {more:,} more"] if more else []),
             (
                 "share of its bound that the worst entry of an array uses, 1 being all of it: "
-                "median "
-                "and 99 % over arrays, in the worst of"
+                "median and 99 % over arrays, in the worst of"
             ),
             "the four columns; largest of all arrays, by side and dtype",
-            f"{'equation and entry':<38}{'arrays':>10}{'median':>9}{'99 %':>9}{'refnet f64':>12}{'f32':>8}{'torch f64':>12}{'f32':>8}",
+            (
+                f"{'equation and entry':<38}{'arrays':>10}{'median':>9}{'99 %':>9}"
+                f"{'refnet f64':>12}{'f32':>8}{'torch f64':>12}{'f32':>8}"
+            ),
             *map(str, rows),
             *(f"used least: {entry}, {share:.3g} of its bound" for share, entry in used[:1]),
             *(f"used most: {entry}, {share:.3g} of its bound" for share, entry in used[-1:]),

@@ -98,5 +98,5 @@ def below(place: Place) -> Place:
 
 
 def same_width_above(spec: Spec, l: int) -> bool:
-    """Whether delta^(l+1) fits where delta^l is due: the layers above and here are of one width."""
+    """Layers as wide as the one above, so that delta^(l+1) fits in their place."""
     return is_hidden(spec, l) and is_square(spec, l + 1)

@@ -48,7 +48,7 @@ class StepProgram:
         cotangent(s, l)            dC/da of a layer                        (n, fan_out)
         pullback(s, l, g)          dC/dz from g = dC/da                    (n, fan_out)
         BP1(s, l), BP2(s, l)       delta of the last layer, of the others  (n, fan_out)
-        BP3(s, l), BP4(s, l)       db and dW                               (fan_out,), (fan_out, fan_in)
+        BP3(s, l), BP4(s, l)       db and dW                               (as b and W)
         gradient(s, part)          what is handed to the update rule       (as the part)
         decayed(s, part)           the same with the weight decay added    (as the part)
         exp_avg(s, part), ...      a vector of the state after the step    (as the part)

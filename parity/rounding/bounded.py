@@ -34,10 +34,13 @@ class Bounded:
 
         + -              |result|
         * /              |result|, and tiny
-        A @ B            k |A| |B|, and k tiny, for inner dimension k, in any order of summation, with or without FMA
+        A @ B            k |A| |B|, and k tiny, for inner dimension k, in any order of
+                         summation, with or without FMA
         sum of n         (n - 1) sum |x|
-        exp log log1p tanh sigmoid sqrt    E_f |f|, and tiny where f can underflow; E_f is the format's
-        - abs max maximum positive .T [] reshape    nothing
+        exp log log1p tanh sigmoid sqrt
+                         E_f |f|, and tiny where f can underflow; E_f is the format's
+        - abs max maximum positive .T [] reshape
+                         nothing
 
     each at the largest magnitudes that the errors admit. `tiny` pays for underflow and
     for flushing to zero, so it is not added where a factor is exactly 0: a dead unit

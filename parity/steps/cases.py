@@ -71,7 +71,8 @@ class Case:
 
     @property
     def _rule(self) -> str:
-        return f"{self.optimizer}({', '.join(f'{name}={value}' for name, value in self.settings.items())})"
+        settings = ", ".join(f"{name}={value}" for name, value in self.settings.items())
+        return f"{self.optimizer}({settings})"
 
     def network(self) -> Network:
         """The network, with weights and biases normal of the case's deviation:

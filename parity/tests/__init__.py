@@ -1,1 +1,1 @@
-"""Tests of parity as a whole: the mission's sentence, the command, the READMEs, the rooms."""
+"""Tests of parity as a whole: the mission, the command line, the READMEs, the rooms."""

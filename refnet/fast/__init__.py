@@ -1,5 +1,6 @@
-"""What `fit` runs: the four equations in arrays that are made once, bit for bit those of
-backprop.py, which is the norm; this wing is its guest.
+"""What `fit` runs: the four equations in arrays that are made once.
+
+Its bits are those of backprop.py, which is the norm; this wing is a guest.
 
     blocks       blocks for temporaries
     inplace      activations and losses in place

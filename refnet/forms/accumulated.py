@@ -1,11 +1,14 @@
 """Sample by sample: the deltas of each example add up in capital deltas, and one step
 is taken with their mean.
 
-    here             Thomas                                                                Khan, first way of batch descent
+    here             Thomas
     h[l], z[l]       h^(l), z^(l): the nodes of layer l, where layer 1 is the input
-    layers[l - 1]    W^(l), b^(l), from layer l to layer l + 1                             W, b
-    delta[l]         delta^(l) = dJ/dz^(l) of one sample, without the 1/m                  delta, of one example
-    tri_W, tri_b     Delta W, Delta b: sums over the m samples, one for each layer         capital deltas
+    layers[l - 1]    W^(l), b^(l), from layer l to layer l + 1
+    delta[l]         delta^(l) = dJ/dz^(l) of one sample, without the 1/m
+    tri_W, tri_b     Delta W, Delta b: sums over the m samples, one for each layer
+
+Khan's first way of batch descent has W, b and delta for these, and capital deltas for
+the sums.
 
 Matrix products within a sample, a loop over the samples: an iteration visits each of
 them once, so it takes time in proportion to m.

@@ -1,17 +1,19 @@
 """A computational graph: each gate receives its upstream gradient U, multiplies its
 local one, and passes the product downstream.
 
-    gate        forward                               backward: U times local
-    Linear      Z = W X + b                           dX = W^T U, and for itself dW = U X^T, db = sum of U over columns
-    Activate    A = f(Z)                              dZ = U * f'(Z)
-    Cost        1/m sum of c/2 (Y - A)^2              dA = U (-c (Y - A) / m), with U = 1 at the end of the chain
+    gate        forward                     backward: U times local
+    Linear      Z = W X + b                 dX = W^T U, and for itself dW = U X^T and
+                                            db = sum of U over columns
+    Activate    A = f(Z)                    dZ = U * f'(Z)
+    Cost        1/m sum of c/2 (Y - A)^2    dA = U (-c (Y - A) / m), U = 1 at the end
 
 Columns are examples: X is (features, m). Any chain of gates that ends in a Cost can be
 built; a gate of your own is a subclass of Gate.
 
 >>> from refnet.forms import graph
 >>> linear = graph.Linear([[0.1, 0.6]], [0.0])
->>> chain = graph.Chain([linear, graph.Activate("sigmoid"), graph.Cost("half_squared_error", [[0, 1, 1, 1]])])
+>>> cost_gate = graph.Cost("half_squared_error", [[0, 1, 1, 1]])
+>>> chain = graph.Chain([linear, graph.Activate("sigmoid"), cost_gate])
 >>> for _ in range(2):  # a row of the OR gate's table is a column of X
 ...     cost, dX = chain.forward([[0, 0, 1, 1], [0, 1, 0, 1]]), chain.backward()
 ...     print(f"{cost:.3f}", linear.dW.round(3), linear.db.round(3))

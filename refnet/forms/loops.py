@@ -1,10 +1,12 @@
 """Index by index: every sum a loop, every product of two numbers in sight.
 
-    here             Thomas                                                                refnet.backprop
-    h[l], z[l]       h^(l), z^(l): the nodes of layer l, where layer 1 is the input        a, z of Dense l - 1
-    layers[l - 1]    W^(l), b^(l), in which w_ij leads from node j of layer l to node i    Dense l
-                     of layer l + 1
-    delta[l][j]      delta_j^(l) = dJ/dz_j^(l) of one sample, without the 1/m              m delta
+    here             Thomas                                      refnet.backprop
+    h[l], z[l]       h^(l), z^(l): the nodes of layer l, where   a, z of Dense l - 1
+                     layer 1 is the input
+    layers[l - 1]    W^(l), b^(l), in which w_ij leads from      Dense l
+                     node j of layer l to node i of layer l + 1
+    delta[l][j]      delta_j^(l) = dJ/dz_j^(l) of one sample,    m delta
+                     without the 1/m
 
 Nothing is vectorised: all samples, all i, all j, one after the other.
 

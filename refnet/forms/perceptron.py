@@ -150,8 +150,8 @@ def learn(x: ArrayLike, labels: ArrayLike, lr: float = 1.0, epochs: int = 1000) 
                     _impossible(start, epoch),
                     counts - counts_then,
                 )
-        # at powers of two: when it goes round in a circle, it comes back to one of them
-        # (Brent)
+        # at powers of two (Brent): when it goes round in a circle, it comes back to one
+        # of them
         if epoch & (epoch - 1) == 0:
             kept[epoch] = total, counts
     return Learned(w, b, epoch, tuple(mistakes), *_verdict(w, b, rows, y, mistakes, counts, lr))

@@ -1,4 +1,4 @@
-"""Losses on classes: cross-entropy on probabilities and on logits, and one-hot targets."""
+"""Losses on classes: cross-entropy on probabilities and logits; one-hot targets."""
 
 from typing import Any, ClassVar
 

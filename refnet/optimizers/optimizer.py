@@ -1,4 +1,4 @@
-"""What every update rule shares: its state, its hyper-parameters, and the step in place.
+"""What every update rule shares: state, hyper-parameters, and the step in place.
 
 theta is `net.parameters`, g is `gradients.vector`, t counts the steps from 1 on, and
 d = g + weight_decay theta. A step changes theta in place, theta := theta - u.

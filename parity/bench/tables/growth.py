@@ -92,9 +92,8 @@ class Growth(NamedTuple):
             f"{'  ms':<8}{''.join(f'{took:>10.2f}' for took in times)}{self.time:>11.2f}",
         ]
         if self.memory is not None:
-            lines.append(
-                f"{'  KiB':<8}{''.join(f'{peak / 1024:>10.1f}' for peak in self.peaks)}{self.memory:>11.2f}"
-            )
+            peaks = "".join(f"{peak / 1024:>10.1f}" for peak in self.peaks)
+            lines.append(f"{'  KiB':<8}{peaks}{self.memory:>11.2f}")
         return lines
 
     def as_json(self) -> dict[str, Any]:

@@ -106,10 +106,8 @@ class StepRow:
         told = "".join(f"{'-':>7}" if ratio is None else f"{ratio:>7.2f}" for ratio in ratios)
         inside = "".join(f"{self.timings[name].median * 1e6:>10.1f}" for name in ("fit", "loop"))
         bits, forms = self.setting.dtype.removeprefix("float"), ", ".join(self.forms.values())
-        return (
-            f"{self.name:<30}{bits:>3}{''.join(shown)}{told}{inside}{self.ratio('loop', 'fit') or 0.0:>7.2f}   "
-            f"{forms}"
-        )
+        loops = f"{self.ratio('loop', 'fit') or 0.0:>7.2f}"
+        return f"{self.name:<30}{bits:>3}{''.join(shown)}{told}{inside}{loops}   {forms}"
 
 
 SHOWN = ("refnet", "PyTorch", "JAX", "products")

@@ -7,16 +7,6 @@ few roundings, so its bound is a short theorem that does not grow with depth or 
 steps. If every equation of every layer of every step holds, and each step starts from
 the weights that the last one wrote, the run is backpropagation up to rounding; the
 first equation that does not hold is the place of the mistake.
-
-    z, BP3, BP4     sums of products, here               a, BP1, BP2   per activation: activation_entries
-    C, BP1          per loss and output: loss_entries    step          per update rule and vector of its state: update_entries
-
-Sums of products: |fl(x . y) - x . y| <= k u |x| . |y| for k terms in any order, blocked
-or not, with FMA or without, and for any k; a sum of n terms (n - 1) u sum |x|. Each
-product may underflow by lam more.
-
-Source: Jeannerod and Rump, Improved error bounds for inner products in floating-point
-    arithmetic, SIAM J. Matrix Anal. Appl. 34(2), 2013.
 """
 
 from dataclasses import dataclass

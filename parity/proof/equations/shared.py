@@ -1,5 +1,5 @@
-"""What the restatements share: a gradient on its way, exact sigmoid and softmax, and the
-inputs of one update.
+"""What the restatements share: a gradient on its way, exact sigmoid and softmax, the
+inputs of one update, and what an entry of a rule is.
 """
 
 from abc import ABC, abstractmethod

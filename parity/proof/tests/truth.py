@@ -153,7 +153,7 @@ CANCELLED: dict[tuple[str, str], Callable[[Row, Row, int], mpf]] = {
     ("softmax_cross_entropy", "identity"): lambda z, y, j: softmax(z)[j] * fsum(y) - y[j],
     ("sigmoid_cross_entropy", "identity"): lambda z, y, j: sigmoid(z[j]) - y[j],
 }
-# e = a - y
+# of e, which is a - y
 GRADIENTS: dict[str, Callable[[mpf], mpf]] = {
     "mse": lambda e: 2 * e,
     "half_squared_error": lambda e: e,
