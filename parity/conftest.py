@@ -1,5 +1,8 @@
 """One thread for BLAS and PyTorch, and hypothesis without a clock: the machine may be
-busy. In CI every run draws the same examples.
+busy.
+
+Every run draws the same examples, so that none fails by chance. To look for new ones:
+HYPOTHESIS_PROFILE=explore python -m pytest.
 """
 
 import gc
@@ -10,9 +13,9 @@ import torch
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
-settings.register_profile("default", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True, database=None)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+settings.register_profile("default", deadline=None, derandomize=True, database=None)
+settings.register_profile("explore", deadline=None, derandomize=False, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.fixture(autouse=True, scope="session")
