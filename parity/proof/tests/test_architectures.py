@@ -50,10 +50,17 @@ SPECIAL = (
 )
 
 
+RULES = {
+    "sgd": SGD(0.1, momentum=0.9, weight_decay=0.01),
+    "adam": Adam(0.01),
+    "rmsprop": RMSprop(0.01, momentum=0.5),
+}
+
+
 @st.composite
-def steps(draw, special):
-    """A network, a loss, data and an optimizer; where `special`, some of the numbers
-    are exchanged for special ones.
+def steps(draw, special, rules=tuple(RULES)):
+    """A network, a loss, data and an optimizer of one of these rules; where `special`,
+    some of the numbers are exchanged for special ones.
     """
     dtype = draw(st.sampled_from(["float64", "float32"]))
     sizes = draw(st.lists(st.integers(1, 12), min_size=2, max_size=7))
@@ -84,11 +91,7 @@ def steps(draw, special):
                 array[:] = rng.integers(-2, 3, array.shape)
             for value in draw(st.lists(st.sampled_from(SPECIAL), max_size=4)):
                 array.flat[rng.integers(array.size)] = value
-    optimizer = draw(
-        st.sampled_from(
-            [SGD(0.1, momentum=0.9, weight_decay=0.01), Adam(0.01), RMSprop(0.01, momentum=0.5)]
-        )
-    )
+    optimizer = RULES[draw(st.sampled_from(rules))]
     return net, x, y, LOSSES[loss](), type(optimizer)(**optimizer.hyperparameters)
 
 
@@ -151,24 +154,25 @@ def test_every_equation_holds_and_agrees_from_the_same_inputs(step):
         assert not wrong, f"{record.spec}: {wrong[0]}"
 
 
-def test_whole_steps_agree_from_equal_weights():
+@pytest.mark.parametrize("rule", RULES)
+def test_whole_steps_agree_from_equal_weights(rule):
     """Wired together, the two take the same step, be it adaptive; the bound says
     something of most that they compute.
     """
-    judged = {"sgd": [], "adam": [], "rmsprop": []}
+    judged = []
 
-    @settings(max_examples=30)
-    @given(steps(special=False))
+    @settings(max_examples=12)
+    @given(steps(special=False, rules=(rule,)))
     def agrees(step):
         for record in taken(step):
             agreement = compare(restart(record), record)
             assert agreement.passed, f"{record.spec}: {agreement}"
-            judged[record.spec.optimizer] += [
+            judged.extend(
                 np.isfinite(d.allowed) and d.kind == "value" for d in agreement.differences
-            ]
+            )
 
     agrees()
-    assert all(np.mean(found) > 0.5 for found in judged.values())
+    assert sum(judged) > len(judged) / 2
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
