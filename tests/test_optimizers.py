@@ -271,6 +271,19 @@ def test_wrong_state_is_refused(state, sentence):
     assert bits(optimizer, net) == before
 
 
+@every_rule
+def test_a_state_without_steps_starts_anew(kind, settings):
+    """The state of an optimizer that has taken no step is a count alone; one that is
+    given it goes on with the bits of a new optimizer.
+    """
+    some, unused = gradients(4), kind(**settings)
+    optimizer, net = run(kind(**settings), network(), some[:2])
+    other = net.copy()
+    assert unused.state == {"steps": 0}
+    optimizer.state = unused.state
+    assert bits(*run(optimizer, net, some[2:])) == bits(*run(unused, other, some[2:]))
+
+
 def test_momentum_is_not_lost_in_silence():
     """After the first step there is a buffer: a state with steps and without it is
     refused, and so is what is no state at all.
