@@ -301,6 +301,21 @@ def test_matrix_on_disk_is_left_there(tmp_path, monkeypatch):
             checks.matrix("x", disk, FLOAT32, ("n", 2))
 
 
+@pytest.mark.parametrize("row", [0, 4, 8])
+def test_an_integer_on_disk_is_named_by_its_row_there(row, tmp_path, monkeypatch):
+    """An integer that the dtype does not hold is named by its row in the whole array,
+    in whichever part of three rows it is found.
+    """
+    monkeypatch.setattr(checks, "CHUNK", 6)
+    disk = np.memmap(tmp_path / "x", dtype="int64", mode="w+", shape=(9, 2))
+    disk[row, 1] = 2**24 + 1  # between two float32
+    with refuses(
+        ValueError,
+        f"x has {2**24 + 1} at row {row}, column 1, expected integers that float32 holds exactly",
+    ):
+        checks.matrix("x", disk, FLOAT32, ("n", 2))
+
+
 def test_matrix_is_laid_out_row_by_row_once():
     """Columns first becomes rows first here, at the door, so that no batch pays for it;
     rows first is not copied.
