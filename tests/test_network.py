@@ -512,6 +512,18 @@ def test_weights_that_float32_cannot_hold_are_refused():
         refnet.mlp([1, 1], init=refnet.Constant(1e300)).astype("float32")
 
 
+def test_the_first_of_several_weights_lost_is_named():
+    """Where float32 cannot hold several weights, the first of them in the order of
+    `parameters` is named; one that was infinite before is not lost.
+    """
+    net = refnet.mlp([2, 3, 2])
+    # W1 is 0 to 5, b1 6 to 8, W2 9 to 14
+    net.parameters[[1, 8, 7, 10]] = np.inf, 1e300, -1e301, 1e302
+    text = "Network.astype: b of layer 1 has -1e+301 at row 1, expected what float32 holds"
+    with pytest.raises(ValueError, match=sentence(text)):
+        net.astype("float32")
+
+
 def test_weights_that_have_diverged_are_copied_and_looked_at():
     """A network whose weights are no longer finite still copies and pickles; training
     it is refused, naming the place.
