@@ -446,6 +446,8 @@ def test_unusable_input_is_refused(x, y, loss, error, text):
 SATURATED = [
     ([[8.0]], "sigmoid", [[0.0]], "binary_cross_entropy", "complex"),
     ([[40.0]], "sigmoid", [[1.0]], "binary_cross_entropy", "complex"),
+    # e^-36.7 is 1.04 2^-53: 1 + e^-z rounds up to 1 + 2^-52, and 1 - a is 1.9 e^-z
+    ([[36.7]], "sigmoid", [[0.0]], "binary_cross_entropy", "complex"),
     ([[20.0]], "identity", [[1.0]], "sigmoid_cross_entropy", "central"),
     ([[20.0], [0.0]], "identity", [0], "softmax_cross_entropy", "complex"),
     ([[30.0], [0.0]], "identity", [0], "softmax_cross_entropy", "central"),
@@ -460,6 +462,24 @@ def test_a_saturated_output_is_no_mistake(W, activation, y, loss, method):
     net = Network([Dense(W, np.zeros(len(W)), activation)])
     check = gradient_check(net, [[1.0]], y, loss, method=method)
     assert check.passed, check
+    assert all(array.error >= 0.0 for array in check.arrays)
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0**20])
+@pytest.mark.parametrize("loss", ["mse", "half_squared_error"])
+def test_a_perfect_fit_is_no_mistake(loss, power):
+    """Where a = y the gradient is zero and the difference is the rounding of w + h,
+    half a unit in the last place: it is judged by |a| + |y|, and passes.
+
+    w is the last number below a power of two, p, so that w - h is exact and w + h
+    rounds to p + h. The middle of the two is 2^-54 p above w, where the derivative is
+    2^-54 p C''.
+    """
+    w = np.nextafter(power, 0.0)
+    check = gradient_check(Network([Dense([[w]], [0.0])]), [[1.0]], [[w]], loss)
+    assert [array.analytic for array in check.arrays] == [0.0, 0.0]
+    assert all(array.numeric > 0.0 for array in check.arrays)
+    assert check.passed, check
 
 
 @methods
@@ -472,6 +492,28 @@ def test_a_value_on_its_floor_is_not_judged(method):
     assert [array.judged for array in check.arrays] == [0, 0]
     assert not check.passed
     assert gradient_check(net, [[1.0]], [0], "cross_entropy", method=method).passed
+
+
+@methods
+@pytest.mark.parametrize(("depth", "judged"), [(99.0, 2), (100.0, 0), (101.0, 0)])
+def test_the_floor_begins_at_exp_minus_a_hundred(depth, judged, method):
+    """A probability of exp(-99) has a derivative; exp(-100), where the value has its
+    kink, and what is below are not judged.
+    """
+    net = Network([Dense([[depth], [0.0]], [0.0, 0.0], "softmax")])
+    # e^0 + e^-depth rounds to 1, so that the probability is e^-depth
+    check = gradient_check(net, [[1.0]], [1], "cross_entropy", method=method)
+    assert [array.judged for array in check.arrays] == [judged, judged]
+    assert check.passed == (judged > 0), check
+
+
+def test_a_unit_is_what_a_rounding_is_off_by_at_most():
+    """1 + u is half-way to the next float64 and rounds to 1; with any more it rounds to
+    the next.
+    """
+    u = refnet.differences.UNIT
+    assert 1.0 + u == 1.0
+    assert 1.0 + np.nextafter(u, 1.0) == np.nextafter(1.0, 2.0)
 
 
 @methods
