@@ -304,7 +304,8 @@ def test_substituted_numbers_give_the_result(number, loss, output, rows):
     refnet's own form does at most 4 times the operations.
     """
     dtype = ("float64", "float32")[rows - 1]
-    net, x, y, loss = case(number, loss, output, rows=rows, dtype=dtype)
+    # each layer as wide as no other beside it, so that no width stands for another
+    net, x, y, loss = case(number, loss, output, (2, 3, 4, 2), rows, dtype)
     explanation = str(refnet.explain(net, x, y, loss, 0.3, weight=(1, 1, 1), digits=17))
     checked = 0
     for _, symbol, sides in equalities(explanation):
@@ -678,6 +679,32 @@ def test_nobody_walks_all_paths():
     assert f"the other {2 * 10**9 - FEW} = " in text
 
 
+@pytest.mark.parametrize("outputs", [12, 13])
+def test_the_sum_of_the_paths_is_told(outputs):
+    """Twelve paths are all told and add up to the gradient; of thirteen the five
+    largest are, then their sum, the sum of the others, and the sum of the two.
+    """
+    net = refnet.mlp([2, 3, outputs], "tanh", "tanh", seed=1)  # a path for each output
+    x, y, weight = [[1.0, 2.0]], np.zeros((1, outputs)), (1, 0, 1)
+    paths = followed(computed(net, x, y, refnet.MSE(), 0.1), Weight(*weight))
+    told = equalities(str(refnet.explain(net, x, y, "mse", 0.1, weight=weight)))
+    said = [
+        (symbol, sides)
+        for _, symbol, sides in told
+        if symbol[:2] in ("th", "dC") and "a" not in symbol
+    ]
+    first = total(shown(path.product, 4) for path in paths.kept)
+    if outputs == 12:
+        assert said == [("dC/dW^1_1,2", [first, shown(paths.sum, 4)])]
+        return
+    kept, rest = shown(math.fsum(path.product for path in paths.kept), 4), shown(paths.rest, 4)
+    assert said == [
+        ("these 5", [first, kept]),
+        ("the other 8", [rest]),
+        ("dC/dW^1_1,2", [total([kept, rest]), shown(paths.sum, 4)]),
+    ]
+
+
 def test_the_chain_of_a_deep_network_names_each_unit():
     """One letter for each layer's unit, also where there are more layers than letters;
     the text still fits.
@@ -718,6 +745,70 @@ def test_large_networks_are_told_by_shape_and_norm():
     )
     assert re.findall(r"  (\S+): .*norm ", only_x) == ["x", "W^1"]
     assert "An equation is put into numbers" in only_x
+
+
+# symbol, sizes, hidden, output, rows, how many numbers: the most that are told, and the
+# fewest that are not
+LIMITS = [
+    ("z^1_1", [4, 7], "tanh", "tanh", 1, 2 * 4 * 7 + 7),
+    ("z^1_1", [6, 5], "tanh", "tanh", 1, 2 * 6 * 5 + 5),
+    ("a^1_1", [1, 7], "tanh", "softmax", 1, 7 * (7 + 1)),
+    ("a^1_1", [1, 8], "tanh", "softmax", 1, 8 * (8 + 1)),
+    # BP1: a and y of each unit, then dC/da and f' of each with each, beside its own a
+    ("delta^1_1", [1, 4], "tanh", "softmax", 1, 2 * 4 + 2 * 4 * (1 + 4)),
+    ("delta^1_1", [1, 5], "tanh", "softmax", 1, 2 * 5 + 2 * 5 * (1 + 5)),
+    # BP2: delta and W, then as above; elementwise, z and a factor times f'
+    ("delta^1_1", [1, 4, 3], "softmax", "tanh", 1, 2 * 4 * 3 + 2 * 4 * (1 + 4)),
+    ("delta^1_1", [1, 3, 7], "softmax", "tanh", 1, 2 * 3 * 7 + 2 * 3 * (1 + 3)),
+    ("delta^1_1", [1, 7, 3], "tanh", "tanh", 1, 2 * 7 * 3 + 3 * 7),
+    ("delta^1_1", [1, 5, 5], "tanh", "tanh", 1, 2 * 5 * 5 + 3 * 5),
+    ("db^1_1", [1, 8], "tanh", "tanh", 8, 8 * 8),
+    ("db^1_1", [1, 5], "tanh", "tanh", 13, 5 * 13),
+    ("dW^1_1,1", [4, 2], "tanh", "tanh", 4, 2 * 4 * 2 * 4),
+    ("dW^1_1,1", [11, 1], "tanh", "tanh", 3, 2 * 11 * 1 * 3),
+    ("W^1_1,1", [2, 7], "tanh", "tanh", 1, 3 * (2 * 7 + 7)),
+    ("W^1_1,1", [10, 2], "tanh", "tanh", 1, 3 * (10 * 2 + 2)),
+    ("C", [1, 8], "tanh", "tanh", 4, 2 * 8 * 4),
+    ("C", [1, 3], "tanh", "tanh", 11, 2 * 3 * 11),
+]
+
+
+@pytest.mark.parametrize(("symbol", "sizes", "hidden", "output", "rows", "many"), LIMITS)
+def test_at_most_64_numbers_are_told(symbol, sizes, hidden, output, rows, many):
+    """An equation that takes at most 64 numbers is put into them, and one that takes
+    more is not.
+    """
+    rng, net = np.random.default_rng(0), refnet.mlp(sizes, hidden, output, seed=1)
+    x, y = rng.normal(size=(rows, sizes[0])), rng.normal(size=(rows, sizes[-1]))
+    told = {
+        name
+        for _, name, sides in equalities(str(refnet.explain(net, x, y, "mse", 0.1)))
+        if len(sides) > 1
+    }
+    assert (symbol in told) == (many <= 64)
+
+
+@pytest.mark.parametrize(("units", "told"), [(8, True), (9, False)])
+def test_at_most_8_units_are_told(units, told):
+    """In a layer of at most 8 units the equations are put into numbers, in a wider one
+    none is, and the layers around it do not count.
+    """
+    net = refnet.mlp([1, 1, units, 1], "tanh", "tanh", seed=1)
+    said = results(str(refnet.explain(net, [[1.0]], [[0.5]], "mse", 0.1)))
+    for symbol in ("z^{}_1", "a^{}_1", "delta^{}_1", "db^{}_1", "dW^{}_1,1", "step: W^{}_1,1"):
+        assert [symbol.format(l) in said for l in (1, 2, 3)] == [True, told, True]
+
+
+@pytest.mark.parametrize(
+    ("shape", "seen"), [((8, 8), True), ((13, 5), False), ((1, 8), True), ((1, 9), False)]
+)
+def test_at_most_64_entries_in_8_columns_are_shown(shape, seen):
+    """An array of at most 64 entries in at most 8 columns is shown, and a larger one is
+    not.
+    """
+    net, x = refnet.mlp([shape[1], 1], output="tanh", seed=1), np.ones(shape)
+    said = results(str(refnet.explain(net, x, np.zeros((len(x), 1)), "mse", 0.1)))
+    assert said.get("x") == (x.tolist() if seen else None)
 
 
 def numbers(text):
