@@ -71,6 +71,24 @@ def test_no_batch_size_is_one_batch_in_order():
     assert rng.random() == np.random.default_rng(0).random()
 
 
+@pytest.mark.parametrize(
+    ("rows", "batch_size", "rng", "kind", "sentence"),
+    [
+        (0, 2, None, ValueError, "rows has 0, expected an integer >= 1"),
+        (7.0, None, None, TypeError, "rows has type float, expected an integer"),
+        (7, 0, None, ValueError, "batch_size has 0, expected an integer >= 1"),
+        (7, 2.0, None, TypeError, "batch_size has type float, expected an integer"),
+        (7, None, 3, TypeError, "rng has type int, expected a numpy.random.Generator or None"),
+    ],
+)
+def test_minibatches_refuse_at_the_call(rows, batch_size, rng, kind, sentence):
+    """Rows, batch size and generator are looked at when the batches are asked for, not
+    when the first of them is drawn.
+    """
+    with refuses(kind, f"minibatches: {sentence}"):
+        refnet.minibatches(rows, batch_size, rng)
+
+
 def test_each_epoch_has_a_permutation_of_its_own():
     """One generator goes on from epoch to epoch."""
     rng = np.random.default_rng(0)
