@@ -545,3 +545,17 @@ def test_one_hot_refuses_what_is_no_label(labels, error, text):
     """Labels are integers from 0 to classes - 1, in one row."""
     with pytest.raises(error, match=sentence(text)):
         refnet.one_hot(labels, 2)
+
+
+@pytest.mark.parametrize(
+    ("classes", "error", "text"),
+    [
+        (0, ValueError, "one_hot: classes has 0, expected an integer >= 1"),
+        (2.0, TypeError, "one_hot: classes has type float, expected an integer"),
+        (True, TypeError, "one_hot: classes has type bool, expected an integer"),
+    ],
+)
+def test_one_hot_refuses_what_is_no_number_of_classes(classes, error, text):
+    """The number of classes is an integer from 1 on, also where there is no label."""
+    with pytest.raises(error, match=sentence(text)):
+        refnet.one_hot(np.zeros(0, int), classes)
