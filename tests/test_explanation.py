@@ -1059,8 +1059,8 @@ def test_a_batch_on_disk(tmp_path):
 
 
 def test_labels_are_said_to_count_from_0():
-    """Subscripts count from 1, labels from 0, so a label is told with its output; many
-    labels are told by their number.
+    """Subscripts count from 1, labels from 0, so a label is told with its output; more
+    than 8 labels are told by their number alone.
     """
     net, rng = refnet.mlp([2, 3], seed=1), np.random.default_rng(1)
     text = str(refnet.explain(net, [[1, 2]], [2], "cross_entropy", 1))
@@ -1068,6 +1068,19 @@ def test_labels_are_said_to_count_from_0():
     text = str(refnet.explain(net, rng.normal(size=(9, 2)), [1] * 9, "cross_entropy", 1))
     assert "  y holds 9 labels. Labels count from 0: label 1 means output 2.\n" in text
     assert "  y = " not in text
+    text = str(refnet.explain(net, rng.normal(size=(8, 2)), [1] * 8, "cross_entropy", 1))
+    assert "  y = [1  1  1  1  1  1  1  1]\n  y holds 8 labels. Labels count from 0:" in text
+
+
+@pytest.mark.parametrize("many", [1, 2])
+def test_one_is_no_plural(many):
+    """One row, input or unit is told without an s, and two with it."""
+    s = "" if many == 1 else "s"
+    net, x = refnet.mlp([many, many, 1], "tanh", "tanh"), np.ones((many, many))
+    text = str(refnet.explain(net, x, np.zeros((many, 1)), "mse", 0.1))
+    assert f", a batch of n = {many} row{s}, the loss MSE" in text
+    assert f"\n  Layer 1: {many} input{s}, {many} unit{s}, Tanh\n" in text
+    assert f"\n  Layer 2: {many} input{s}, 1 unit, Tanh\n" in text
 
 
 def test_a_probability_on_the_floor_is_not_substituted():
