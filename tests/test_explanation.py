@@ -575,6 +575,21 @@ def test_one_weight_in_words():
     assert moral in " ".join(said)
 
 
+def test_one_bias_in_words():
+    """A bias is told by its unit, its layer and where it stands in the network, with
+    the entry of db beside the sum.
+    """
+    net, x, y = refnet.mlp([3, 4, 2], seed=1), [[0.5, -1.0, 2.0]], [1]
+    *_, (title, said) = sections(
+        str(refnet.explain(net, x, y, "cross_entropy", 0.1, weight=(2, 1)))
+    )
+    db = net.loss_and_gradients(x, y, "cross_entropy")[1][1].db[1]
+    assert title == "One weight: b^2_2 by the chain rule"
+    assert said[0] == "b^2_2 is the bias of unit 2 of layer 2, net.layers[1].b[1]."
+    assert "BP3 finds this number without walking a path:" in said
+    assert f"db^2_2 = {db:.4g}" in said
+
+
 def weight_told(net, x, y, loss, weight):
     """What is said of one weight, in one line."""
     *_, (_, said) = sections(str(refnet.explain(net, x, y, loss, 0.1, weight=weight)))
