@@ -731,6 +731,22 @@ def test_what_could_be_learned_but_is_not_yet_is_said():
     )
 
 
+def test_one_mistake_is_no_plural():
+    """AND is missed once in its first epoch, at the last row, from zero: z = 0 is 0."""
+    assert perceptron.learn(SQUARE, [0, 0, 0, 1], epochs=1).why == (
+        "a line separates the labels, but epoch 1 still has 1 mistake: more epochs may find one, "
+        "sooner where x is centred and scaled"
+    )
+
+
+def test_a_thousand_epochs_unless_another_number_is_given():
+    """The rule waits 1000 epochs for a line between 2^20 and 2^20 + 1, which takes it
+    longer: each of its epochs moves b by at most 1, and b has to come down to -2^20.
+    """
+    learned = perceptron.learn([[2**20], [2**20 + 1]], [0, 1])
+    assert (learned.epochs, learned.separable, learned.mistakes[-1] > 0) == (1000, True, True)
+
+
 def test_what_no_epoch_proves_is_decided():
     """One epoch of XOR, and heights and weights for which no mistakes come back to
     zero: the weights of the sum are the proof.
