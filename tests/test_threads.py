@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 
 import refnet
-
-# where it is defined, and with it what it remembers
-threads = sys.modules[refnet.training.one_thread_if_small.__module__]
+from refnet.fast import threads
 
 
 @pytest.fixture

@@ -241,7 +241,9 @@ class Bounded:
         """
         room = self.value - self.error
         error = np.where(room > 0, np.log1p(self.error / room), np.inf)
-        return self._computed(np.log(self.value), error, self.format.log)
+        # near x = 1 the bound itself may lie below the smallest normal number
+        underflow = float(FLOAT64.tiny) * (self.error > 0)
+        return self._computed(np.log(self.value), error, self.format.log, underflow=underflow)
 
     @quietly
     def log1p(self) -> "Bounded":
