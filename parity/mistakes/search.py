@@ -180,10 +180,12 @@ class Search:
         """The first array that is off, where the first half of all digits agrees
         everywhere.
         """
-        runs = [self.runs[i] for i in self.off(self.right)]
+        first = [(self.runs[i], station) for i, station in self.off(self.right).items()]
+        if not all(half_agrees(run, station) for run, station in first):
+            return None  # before the rest is judged, which takes as long as all the others
         off = [
             (run, s)
-            for run in runs
+            for run, _ in first
             for s in judged(run, self.placed(run, self.right), whole=True)
             if s.off
         ]
