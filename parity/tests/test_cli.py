@@ -27,6 +27,7 @@ from parity.experiments.sweep import Outcome, StepOutcome
 from parity.proof.agreement import Agreement, Difference
 from parity.proof.certificate import Result
 from parity.steps.cases import CASES, RATES
+from parity.tests.command import WITHOUT, run
 
 FEW = tuple(
     case
@@ -73,17 +74,6 @@ def _little_to_do(monkeypatch):
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
-
-
-def run(*argv, out=None):
-    """Exit status, standard output and standard error of `parity`."""
-    out, err = out or io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        try:
-            status = cli.main([*argv])
-        except SystemExit as leave:
-            status = leave.code
-    return status, out.getvalue(), err.getvalue()
 
 
 def once(*argv, out=None, cases=FEW[:1]):
@@ -489,20 +479,6 @@ def test_a_closed_pipe_ends_it_without_a_word():
         if not isinstance(sys.stdout, Closed):  # where what is left to flush goes
             sys.stdout.close()
     assert (status, err.getvalue()) == (2, "")
-
-
-WITHOUT = """
-import sys, types
-class Missing:
-    def find_spec(name, path, target):
-        if name.partition(".")[0] == sys.argv[1]:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Missing)
-if sys.argv[1] != "torch":
-    sys.modules["parity.steps.pytorch"] = types.ModuleType("parity.steps.pytorch")  # which takes a second to import
-from parity import cli
-sys.exit(cli.main(sys.argv[2:]))
-"""
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@ wrong ones caught, what is printed and written.
 """
 
 import gc
-import io
 import json
 import os
 import re
@@ -11,7 +10,7 @@ import select
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -22,7 +21,6 @@ import pytest
 import torch
 
 import refnet
-from parity import cli
 from parity.bench import benchmark
 from parity.bench import figure as bench_figure
 from parity.bench.sides import jax as jax_side
@@ -32,6 +30,7 @@ from parity.bench.sides.refnet import layers_of, multiply, products, refnet_fit,
 from parity.bench.sides.setting import RULES, TIMED_LR, Setting, Side
 from parity.bench.tables import digits, growth, loops, steps, threads
 from parity.bench.timing import WARM, Timing, alone, exponent, interleaved
+from parity.tests.command import WITHOUT, run
 
 SMALL = Setting((5, 4, 3), 7, "float64", lr=JUDGED_LR)
 TINY = Setting((2, 2), 4, "float64", lr=JUDGED_LR)
@@ -53,17 +52,6 @@ LITTLE = benchmark.Plan(
     pooled=(Setting((3, 2), 4, batches=2),),
     busy_repeats=2,
 )
-
-
-def run(*argv):
-    """Exit status, standard output and standard error of `parity`."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        try:
-            status = cli.main([*argv])
-        except SystemExit as leave:
-            status = leave.code
-    return status, out.getvalue(), err.getvalue()
 
 
 def make_little(patch):
@@ -1052,8 +1040,6 @@ def test_quick_measures_less():
 
 def test_without_scikit_learn_it_exits_2_with_one_sentence():
     """Before anything is printed."""
-    from parity.tests.test_cli import WITHOUT
-
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, "sklearn", "bench", "--quick"],
         capture_output=True,

@@ -2,11 +2,10 @@
 exit status.
 """
 
-import io
 import json
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,21 +16,11 @@ from parity.checking.adapters import Unusable
 from parity.checking.answers import Problem
 from parity.checking.calls import Outcome
 from parity.mistakes.diagnosis import Finding
-from parity.tests.test_rooms import HOUSE
+from parity.tests.command import run as parity
 
+HOUSE = Path(cli.__file__).parent
 ADAPTER = (HOUSE / "checking" / "adapter.py.txt").read_text(encoding="utf-8")
 RIGHT_LOOP = "delta.insert(0, delta[0] @ weights * activation * (1 - activation))"
-
-
-def parity(*argv):
-    """Exit status, standard output and standard error of `parity`."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        try:
-            status = cli.main([*argv])
-        except SystemExit as leave:
-            status = leave.code
-    return status, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture
