@@ -1,0 +1,37 @@
+"""Little to measure: small settings, and a plan with a little of everything."""
+
+from parity.bench import benchmark
+from parity.bench.sides import jax as jax_side
+from parity.bench.sides.judge import JUDGED_LR
+from parity.bench.sides.setting import Setting
+from parity.bench.tables import threads
+
+SMALL = Setting((5, 4, 3), 7, "float64", lr=JUDGED_LR)
+TINY = Setting((2, 2), 4, "float64", lr=JUDGED_LR)
+LITTLE = benchmark.Plan(
+    "a little of everything",
+    repeats=3,
+    seconds=1e-4,
+    nets=(Setting((2, 2), 4, batches=2), Setting((5, 3, 2), 4, batches=2)),
+    others=(Setting((5, 3, 2), 4, hidden="tanh", rule="Adam", batches=2),),
+    epochs=1,
+    images=40,
+    iterations=2,
+    axes=tuple(
+        axis._replace(sizes=sizes)
+        for axis, sizes in zip(
+            benchmark.AXES, ((2, 3), (1, 2), (3, 5), (64, 128), (16, 32)), strict=True
+        )
+    ),
+    pooled=(Setting((3, 2), 4, batches=2),),
+    busy_repeats=2,
+)
+
+
+def make_little(patch):
+    """Little to measure, and no JAX, whether or not it is installed."""
+    patch.setattr(benchmark, "QUICK", LITTLE)
+    patch.setattr(threads, "BUSY_SECONDS", 1e-3)
+    patch.setattr(threads, "QUIET", 0.0)
+    patch.setattr(jax_side, "jax", lambda: None)
+    patch.delenv("OPENBLAS_CORETYPE", raising=False)

@@ -1,0 +1,271 @@
+"""What `parity bench` prints, writes and draws is what was found."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import matplotlib.figure
+import pytest
+
+from parity.bench import benchmark
+from parity.bench import figure as bench_figure
+from parity.bench.sides import torch as torch_side
+from parity.bench.tables import steps
+from parity.bench.tests.little import LITTLE, make_little
+from parity.tests.command import WITHOUT, run
+
+
+def test_what_is_printed(little):
+    """Header, a row for each net and dtype, the other tables, and the verdict last."""
+    status, out, err = little.done
+    lines = out.removesuffix("\n").split("\n")
+    assert (status, err) == (0, "")
+    assert lines[2].startswith("JAX not installed   usable cores ")
+    assert lines[3] == "Medians of 3, a little of everything"
+    number = r"(?: +\d+\.\d)"
+    row = (
+        rf"{number}{{2}} +-{number} +\d+\.\d\d +- +\d+\.\d\d{number}{{2}} +\d+\.\d\d   "
+        rf"({'|'.join(torch_side.FORMS)})"
+    )
+    for net in ("2-2 n4", "5-3-2 n4", "5-3-2 n4 tanh Adam"):
+        assert [
+            bool(re.fullmatch(rf"{net} +{bits}{row}", line)) for line in lines for bits in (32, 64)
+        ].count(True) == 2
+    for name in ("fit", "PyTorch", "scikit-learn"):
+        assert (
+            sum(bool(re.match(rf"{name} +(32|64) +\d+\.\d ms +\d+\.\d\d ", line)) for line in lines)
+            == 2
+        )
+    axes = [f"{axis.name:<8} " for axis in LITTLE.axes]
+    for start in (
+        "Full-batch descent on 40 digits",
+        "Forward pass of 100-100-50-10",
+        *axes,
+        "3-2 n4 ",
+    ):
+        assert sum(line.startswith(start) for line in lines) == 1
+    assert any(line.startswith("Judged: ") for line in lines)
+    rows = [*little.report.rows, *little.report.others]
+    cores = [
+        f"{name} {max(row.timings[name].cores for row in rows):.2f}" for name in rows[0].timings
+    ]
+    assert f"Cores kept busy in a row of the tables above, at most: {', '.join(cores)}" in lines
+    assert lines[-1] == little.report.verdict
+    assert lines[-1].startswith("Measured. PyTorch / refnet step ")
+    assert "JAX" not in lines[-1]
+
+
+def test_the_printed_figures_are_those_found(little):
+    """Medians in microseconds, and their ratios."""
+    row = little.report.rows[0]
+    median = {name: timing.median for name, timing in row.timings.items()}
+    words = row.line()[30:].split()
+    assert words[:5] == [
+        "32",
+        f"{median['refnet'] * 1e6:.1f}",
+        f"{median['PyTorch'] * 1e6:.1f}",
+        "-",
+        f"{median['products'] * 1e6:.1f}",
+    ]
+    assert words[5:8] == [
+        f"{median['PyTorch'] / median['refnet']:.2f}",
+        "-",
+        f"{median['refnet'] / median['products']:.2f}",
+    ]
+    assert words[8:11] == [
+        f"{median['fit'] * 1e6:.1f}",
+        f"{median['loop'] * 1e6:.1f}",
+        f"{median['loop'] / median['fit']:.2f}",
+    ]
+    ratios = [each.ratio("PyTorch") for each in (*little.report.rows, *little.report.others)]
+    assert (
+        f"PyTorch / refnet step {min(ratios):.2f} to {max(ratios):.2f}; " in little.report.verdict
+    )
+    assert len(ratios) == 6
+    assert all(
+        each.timings[name].calls % (steps.EPOCHS * 2) == 0
+        for each in little.report.rows
+        for name in ("fit", "loop")
+    )
+
+
+def test_json_holds_every_repeat(little):
+    """By table and side, as many seconds as there were repeats, and the median is
+    theirs.
+    """
+    found = little.json
+    assert list(found)[:4] == ["passed", "verdict", "environment", "plan"]
+    assert (found["passed"], found["verdict"], found["jax"]) == (
+        True,
+        little.report.verdict,
+        "not installed",
+    )
+    rows = [(net, dtype) for net in ("2-2 n4", "5-3-2 n4") for dtype in ("float32", "float64")]
+    assert [(row["net"], row["dtype"]) for row in found["steps"]] == rows
+    sides = [side for row in found["steps"] + found["others"] for side in row["sides"].values()]
+    sides += [side for each in found["digits"] for side in each["sides"].values()]
+    sides += [*found["loops"]["descent"].values(), *found["loops"]["forward"].values()]
+    sides += [timing for each in found["growth"] for timing in each["timings"]] + [
+        *found["threads"][0]["idle"].values()
+    ]
+    assert {len(side["seconds"]) for side in sides} == {3}
+    assert all(side["median"] == sorted(side["seconds"])[1] > 0.0 for side in sides)
+    assert found["steps"][0]["ratios"]["JAX/refnet"] is None
+    assert all(
+        judged["problem"] == "" for row in found["steps"] for judged in row["judged"].values()
+    )
+
+
+def test_quiet_prints_the_verdict_alone(monkeypatch):
+    """One line."""
+    make_little(monkeypatch)
+    monkeypatch.setattr(
+        benchmark,
+        "QUICK",
+        replace(LITTLE, nets=LITTLE.nets[:1], others=(), dtypes=("float32",), axes=(), pooled=()),
+    )
+    status, out, err = run("bench", "--quick", "--quiet")
+    assert (status, err, out.count("\n")) == (0, "", 1)
+    assert out.startswith("Measured. ")
+
+
+@pytest.mark.parametrize("kernel", [None, "Haswell"])
+def test_a_kernel_that_was_chosen_by_hand_is_said(monkeypatch, kernel):
+    """OPENBLAS_CORETYPE makes another kernel than the processor's own run."""
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    if kernel:
+        monkeypatch.setenv("OPENBLAS_CORETYPE", kernel)
+    lines = list(benchmark._header(LITTLE, "not installed"))
+    assert len(lines) == (3 if kernel else 2)
+    assert not kernel or lines[2].startswith("WARNING: OPENBLAS_CORETYPE=Haswell: ")
+
+
+def test_sides_that_used_more_or_less_than_a_core_are_said(little):
+    """By name; a machine that was busy once for all."""
+
+    def with_cores(cores):
+        row = little.report.rows[0]
+        return replace(
+            row, timings={**row.timings, "PyTorch": row.timings["PyTorch"]._replace(cores=cores)}
+        )
+
+    def told(*cores):
+        rows = [
+            replace(with_cores(1.0), timings={"PyTorch": with_cores(each).timings["PyTorch"]})
+            for each in cores
+        ]
+        return list(benchmark.Report(LITTLE, "", rows=rows).warnings())
+
+    assert told(1.0, 1.2, 0.8) == []
+    assert told(1.5) == ["WARNING: PyTorch, 2-2 n4 float32 used 1.50 cores, expected one thread"]
+    (busy,) = told(0.5, 1.0, 0.7)
+    assert busy.startswith(
+        "WARNING: the machine was busy: 2 of 3 timings got less than 0.8 of a core"
+    )
+
+
+def test_a_pool_that_had_no_cores_of_its_own_is_said(little):
+    """Where no row of the idle table kept the pool's threads busy, the machine was not
+    idle.
+    """
+
+    def told(cores):
+        row = little.report.threads[0]
+        idle = {name: timing._replace(cores=cores) for name, timing in row.idle.items()}
+        return list(
+            benchmark.Report(LITTLE, "", threads=[row._replace(threads=2, idle=idle)]).warnings()
+        )
+
+    assert told(2.0) == []
+    assert told(1.0) == [
+        (
+            "WARNING: the machine was not idle: a pool of threads had 50% of its cores; the "
+            "table of "
+            "threads shows that"
+        )
+    ]
+
+
+def test_help_says_what_is_measured():
+    """What a step is, every table, and the options."""
+    status, out, _ = run("bench", "--help")
+    assert status == 0
+    assert all(
+        word in out
+        for word in (
+            "--quick",
+            "--plot",
+            "--json",
+            "--seed",
+            "A step is: ",
+            "JAX",
+            "scikit-learn",
+            "growth",
+            "threads",
+        )
+    )
+
+
+def test_quick_measures_less():
+    """The same tables with medians of at least seven, in one dtype; the full plan has
+    both.
+    """
+    assert benchmark.FULL.repeats >= benchmark.QUICK.repeats >= 7
+    assert (benchmark.FULL.dtypes, benchmark.QUICK.dtypes) == (("float32", "float64"), ("float32",))
+    assert benchmark.QUICK.rows < benchmark.FULL.rows
+    assert set(benchmark.QUICK.others) < set(benchmark.FULL.others)
+
+
+def test_without_scikit_learn_it_exits_2_with_one_sentence():
+    """Before anything is printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, "sklearn", "bench", "--quick"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        done.stderr
+        == 'parity: parity bench needs scikit-learn: python -m pip install "refnet[parity]"\n'
+    )
+
+
+# the picture
+
+
+def test_the_picture_shows_what_was_found(little, monkeypatch):
+    """A panel of steps for each dtype with a mark for each net and side, time and
+    memory with their exponents.
+    """
+    assert (little.folder / "found.png").read_bytes().startswith(b"\x89PNG")
+    drawn = []
+    monkeypatch.setattr(
+        matplotlib.figure.Figure, "savefig", lambda self, path, **_: drawn.append(self)
+    )
+    bench_figure.draw(little.report, "somewhere.png")
+    narrow, wide, time, memory = drawn[0].axes
+    for axes, dtype in ((narrow, "float32"), (wide, "float64")):
+        rows = [row for row in little.report.rows if row.setting.dtype == dtype]
+        assert dtype in axes.get_title()
+        assert axes.get_xscale() == "log"
+        assert [label.get_text() for label in axes.get_yticklabels()] == [
+            row.setting.net_name for row in rows
+        ]
+        marks = {
+            line.get_label(): list(line.get_xdata())
+            for line in axes.lines
+            if not line.get_label().startswith("_")
+        }
+        want = {"refnet": "refnet", "PyTorch": "PyTorch", "matrix products alone": "products"}
+        assert marks == {
+            label: [row.timings[name].median * 1e6 for row in rows] for label, name in want.items()
+        }
+    for axes, power, names in (
+        (time, "time", "width depth batch rows steps"),
+        (memory, "memory", "width depth batch rows"),
+    ):
+        found = {each.axis.name: getattr(each, power) for each in little.report.growth}
+        labels = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert labels == [f"{name}: exponent {found[name]:.2f}" for name in names.split()]
