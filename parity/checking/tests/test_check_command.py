@@ -264,7 +264,7 @@ def test_options_reach_the_check(write, monkeypatch):
     parity("check", write(f"{ADAPTER}\n\nconventions = 'decay-not-on-b'\n"))
     assert seen[-1] == (6, ())
     assert seen[-2] == (6, ("decay-not-on-b",))
-    everything = "from parity.checking.tests.test_checker import everything as run\n"
+    everything = "from parity.checking.tests.programs import everything as run\n"
     for option in ([], ["--hard"]):
         parity("check", write(everything), *option)
     assert seen[-1][0] > seen[-2][0]
