@@ -197,6 +197,20 @@ def test_an_error_too_small_for_float64_is_not_lost_in_a_product(fmt):
     )
 
 
+@every_arithmetic
+@pytest.mark.parametrize(("name", "center"), [("log", 1), ("log1p", 0), ("tanh", 0)])
+def test_an_error_too_small_to_be_rounded_up_is_not_lost_at_a_zero(name, center, fmt, rounded):
+    """Below the smallest normal number a bound cannot be widened by a part of itself:
+    log(1 - 5e-324) is a little further from 0 than 5e-324.
+    """
+    exact, _ = FUNCTIONS[name]
+    for multiple in (1, 2, 7, 2.0**40):
+        error = fmt.wide.type(5e-324) * fmt.wide.type(multiple)
+        x = Bounded(fmt.widen(center), error, fmt, rounded)
+        result = getattr(x, name)()
+        assert all(admits(result, exact(real(moved(x, end)))) for end in (-1, 1))
+
+
 @every_format
 def test_flushing_to_zero_is_admitted(fmt):
     """A program may put 0 for a result below the smallest normal number, and in each
