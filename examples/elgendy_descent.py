@@ -516,14 +516,15 @@ def draw_minima():
         for name, kind in kinds.items()
     ]
     bins = np.arange(-0.625, 6.7, 0.25)
-    counts.hist(
+    _, _, bars = counts.hist(
         [ends(*kind) for kind in kinds.values()],
         bins,
         color=[BLUE, RED],
-        hatch=["", "///"],
         edgecolor="white",
         label=labels,
     )
+    for bar in bars[1]:
+        bar.set_hatch("///")
     counts.set(
         title="Where 200 random starts end, lr 0.1", xlabel="weight w", ylabel="number of starts"
     )

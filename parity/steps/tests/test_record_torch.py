@@ -173,7 +173,9 @@ def test_record_torch_refuses_what_refnet_has_no_counterpart_of(changed, text):
 
 def test_record_torch_refuses_adam_with_decoupled_decay():
     """torch's Adam with decoupled weight decay is AdamW and is refused."""
-    optimizer = torch.optim.Adam(LAYER.parameters(), weight_decay=0.5, decoupled_weight_decay=True)
+    optimizer = torch.optim.Adam(LAYER.parameters(), weight_decay=0.5)
+    # as its argument of that name does from PyTorch 2.7 on
+    optimizer.param_groups[0]["decoupled_weight_decay"] = True
     with pytest.raises(
         ValueError,
         match=sentence("record_torch: optimizer has decoupled_weight_decay=True, expected False"),
