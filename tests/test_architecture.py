@@ -238,7 +238,8 @@ def signature(thing):
 
 
 CONTRACT = {
-    refnet.mlp: "sizes, hidden='sigmoid', output='softmax', init='torch_linear', seed=0, dtype='float64'",
+    refnet.mlp: "sizes, hidden='sigmoid', output='softmax', init='torch_linear', seed=0, "
+    "dtype='float64'",
     refnet.Network: "layers",
     refnet.Dense: "W, b, activation",
     refnet.LayerTrace: "a_prev, z, a",

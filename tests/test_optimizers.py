@@ -374,7 +374,7 @@ def test_optimizer_belongs_to_its_first_network(kind, settings):
 )
 @pytest.mark.parametrize(
     "twice",
-    [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))],
+    [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))],  # noqa: S301 - our own
     ids=["deepcopy", "pickle"],
 )
 @every_rule

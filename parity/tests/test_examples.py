@@ -177,7 +177,8 @@ PICTURES = {  # script: its pictures
     "elgendy_activations": "elgendy_activations elgendy_linear elgendy_sigmoid",
     "elgendy_backpropagation": "elgendy_paths",
     "elgendy_derivatives": "elgendy_derivatives",
-    "elgendy_descent": "elgendy_brute_force elgendy_learning_rates elgendy_minima elgendy_three_ways",
+    "elgendy_descent": "elgendy_brute_force elgendy_learning_rates elgendy_minima "
+    "elgendy_three_ways",
     "elgendy_errors": "elgendy_errors",
     "elgendy_feedforward": "elgendy_network elgendy_house",
     "elgendy_perceptrons": "elgendy_players elgendy_triangle",

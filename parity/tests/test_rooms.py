@@ -63,8 +63,8 @@ class Imported(NamedTuple):
 
     @property
     def wing(self) -> str:
-        """The wing of parity that it leads to, "" where it leads outside, and "." where it
-        does not say.
+        """The wing of parity that it leads to, "" where it leads outside, and "." where
+        it does not say.
         """
         if self.module.startswith("."):
             return "."
@@ -75,7 +75,7 @@ class Imported(NamedTuple):
 
 
 def imports(source: str) -> Iterator[Imported]:
-    """All that is imported, at the top or within a function, but not for types alone."""
+    """All that is imported, at the top or in a function, but not for types alone."""
     tree = ast.parse(source)
     typing_only = {
         node
@@ -123,8 +123,8 @@ def test_what_may_be_missing_is_imported_in_few_rooms(file):
 
 @every_file
 def test_parity_uses_refnet_s_public_names_alone(file):
-    """The proof looks at refnet from outside: by what it exports, its tables of names, the
-    checks of its door, and the forms it times.
+    """The proof looks at refnet from outside: by what it exports, its tables of names,
+    the checks of its door, and the forms it times.
     """
     found = {
         each
@@ -162,7 +162,7 @@ def test_no_wing_is_named_like_a_public_function():
 
 
 def test_the_front_door_has_a_map():
-    """The package's docstring names every wing, and a wing's docstring every room in it."""
+    """The package's docstring names every wing, and a wing's every room in it."""
     assert set(LEFT) - {"__init__", "__main__"} <= words(parity.__doc__)
     for folder in {file.parent for file in FILES} - {HOUSE}:
         told = words(ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))))

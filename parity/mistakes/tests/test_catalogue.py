@@ -59,7 +59,7 @@ def same_bits(run, other):
     """Whether two runs show the same arrays, to the bit."""
     return all(
         step.arrays.keys() == right.arrays.keys()
-        and all(step.arrays[name].tobytes() == right.arrays[name].tobytes() for name in right.arrays)
+        and all(step.arrays[name].tobytes() == a.tobytes() for name, a in right.arrays.items())
         for step, right in zip(run.steps, other.steps, strict=True)
     )
 

@@ -10,7 +10,9 @@ import pytest
 
 from parity.rounding.formats import FORMATS, dot2
 
-DOCUMENTED = {  # dtype: unit, smallest normal, largest, roundings of a hyper-parameter, errors of exp, log, tanh, sqrt, sigmoid in units
+# dtype: unit, smallest normal, largest, roundings of a hyper-parameter; in units, the
+# errors of exp, log, tanh, sqrt and sigmoid
+DOCUMENTED = {
     "float64": (2.0**-53, 2.0**-1022, (2.0 - 2.0**-52) * 2.0**1023, 0, 2.0, 4.0, 8.0, 2.0, 4.0),
     "float32": (2.0**-24, 2.0**-126, (2.0 - 2.0**-23) * 2.0**127, 1, 6.0, 8.0, 8.0, 2.0, 8.0),
 }
