@@ -9,7 +9,7 @@ step.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice, pairwise
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
@@ -29,6 +29,8 @@ LAYER = ("z", "a", "delta", "dW", "db")
 # the operations in which somebody may spell out one of ours, each rounded at the size
 # of the array's largest entry
 SPELLED = 16.0
+# half of the digits, as a share of the largest entry
+HALF = {name: float(np.sqrt(np.finfo(name).eps)) for name in FORMATS}
 LOOSE = {
     name: replace(fmt, wide=np.dtype(np.float64), unit=SPELLED * fmt.unit)
     for name, fmt in FORMATS.items()
@@ -63,6 +65,31 @@ class Run:
     def spec(self) -> Spec:
         """The spec of the first step."""
         return self.steps[0].spec
+
+    @cached_property
+    def parts(self) -> dict[Part, Array]:
+        """W and b of each layer."""
+        arrays = (("W", self.W), ("b", self.b))
+        return {Part(name, l): a for name, each in arrays for l, a in enumerate(each, start=1)}
+
+    @cached_property
+    def vectors(self) -> dict[tuple[str, Part], Array]:
+        """The state, cut into the parts that it belongs to."""
+        return {
+            (key, part): piece
+            for key, vector in self.state.items()
+            for part, piece in pieces(self.spec, vector).items()
+        }
+
+    def layers(self, mistake: Mistake) -> frozenset[int]:
+        """The layers in which the mistake can stand; a search asks for them often."""
+        if mistake not in self._layers:
+            self._layers[mistake] = mistake.layers(self.spec)
+        return self._layers[mistake]
+
+    @cached_property
+    def _layers(self) -> dict[Mistake, frozenset[int]]:
+        return {}
 
 
 class Station(NamedTuple):
@@ -177,16 +204,8 @@ def steps(
     """The steps of a program with these mistakes on the run's inputs, each starting
     from what the one before it made.
     """
-    start = {
-        Part(name, l): lift(array)
-        for name in ("W", "b")
-        for l, array in enumerate(getattr(run, name), start=1)
-    }
-    state = {
-        (key, part): lift(piece)
-        for key, vector in run.state.items()
-        for part, piece in pieces(run.spec, vector).items()
-    }
+    start = {part: lift(array) for part, array in run.parts.items()}
+    state = {where: lift(piece) for where, piece in run.vectors.items()}
     placed = tuple(mistakes)
     step: StepProgram | None = None
     for number, shown in enumerate(run.steps):
@@ -394,7 +413,7 @@ def half_agrees(run: Run, station: Station) -> bool:
     if station.quantity in ("W", "b"):
         start = {"W": run.W, "b": run.b}[station.quantity][station.layer - 1]
         base = run.steps[station.step - 1].arrays.get(station.where, got) if station.step else start
-    half = np.sqrt(np.finfo(run.spec.dtype).eps)
+    half = HALF[run.spec.dtype]
     return bool(station.gap <= half * np.abs(got - base).max(initial=0.0))
 
 
@@ -417,15 +436,13 @@ def _compare(number: int, quantity: Quantity, got: Array, allowed: Bounded) -> S
         return Station(*where, np.inf, note=f"has shape {got.shape}, expected {allowed.shape}")
     with np.errstate(all="ignore"):
         gap = np.abs(got - allowed.value).astype(float)
-        used = np.where(gap == 0, 0.0, np.where(np.isinf(allowed.error), 0.0, gap / allowed.error))
-    used = np.where(np.isfinite(got), used, np.where(np.isinf(allowed.error), 0.0, np.inf))
+        used = np.where(gap == 0, 0.0, gap / allowed.error)
+    open_ended = np.isinf(allowed.error)
+    if open_ended.any() or not np.isfinite(got).all():
+        used = np.where(open_ended, 0.0, np.where(np.isfinite(got), used, np.inf))
     index = tuple(int(i) for i in np.unravel_index(int(used.argmax()), used.shape))
-    vague = bool(
-        (
-            allowed.error
-            > np.sqrt(np.finfo(allowed.format.dtype).eps) * np.abs(allowed.value).max(initial=0.0)
-        ).any()
-    )
+    half = HALF[allowed.format.dtype.name] * np.abs(allowed.value).max(initial=0.0)
+    vague = bool(allowed.error.max(initial=0.0) > half)
     station = Station(
         *where, float(used[index]), index, float(got[index]), float(allowed.value[index])
     )

@@ -49,7 +49,7 @@ class Chosen(NamedTuple):
         """The layers in the network of a run."""
         depth = len(run.spec.sizes) - 1
         here = self.scope is None or getattr(run.spec, self.scope[0]) == self.scope[1]
-        layers = self.mistake.layers(run.spec) if here else frozenset()
+        layers = run.layers(self.mistake) if here else frozenset()
         among = {
             "everywhere": layers,
             "last": {depth},

@@ -380,5 +380,7 @@ def _product(A: Array, B: Array) -> Array:
 
 def _up(A: Array) -> Array:
     """In float64, no less than A."""
+    if np.can_cast(A.dtype, np.float64):
+        return A.astype(np.float64, copy=False)
     rounded = A.astype(np.float64)
     return np.where(rounded < A, np.nextafter(rounded, np.inf), rounded)
