@@ -309,10 +309,9 @@ def _sequential(layers: Sequence[tuple[Activation, Array, Array]]) -> nn.Sequent
     """
     modules: list[nn.Module] = []
     for activation, W, b in layers:
-        linear = nn.utils.skip_init(
-            nn.Linear, W.shape[1], W.shape[0], dtype=getattr(torch, W.dtype.name)
-        )  # type: ignore[no-untyped-call]
-        linear.load_state_dict({"weight": _tensor(W), "bias": _tensor(b)})
+        # made without memory, for its own weights are not drawn but given
+        linear = nn.Linear(W.shape[1], W.shape[0], device="meta")
+        linear.weight, linear.bias = nn.Parameter(_tensor(W)), nn.Parameter(_tensor(b))
         modules += [linear, _module(activation)]
     return nn.Sequential(*modules)
 
