@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             f'parity {arguments.command} needs {name}: python -m pip install "refnet[{extra}]"'
         )
     except BrokenPipeError:  # nobody reads on, as in `parity | head`
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the interpreter's last flush
+        # for the interpreter's last flush
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
         return UNUSABLE
     except Unusable as error:
         return _unusable(str(error))

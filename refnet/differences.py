@@ -86,7 +86,8 @@ class GradientCheck:
             verdict = "" if a.passed else "  <- off" if a.judged else "  <- nothing judged"
             entry = str(list(a.index))
             rows.append(
-                f"{a.name:<6}{entry:>12}{a.analytic:>24.15e}{a.numeric:>24.15e}{a.error:>10.1e}{f'{a.judged}/{a.entries}':>14}{verdict}"
+                f"{a.name:<6}{entry:>12}{a.analytic:>24.15e}{a.numeric:>24.15e}{a.error:>10.1e}"
+                f"{f'{a.judged}/{a.entries}':>14}{verdict}"
             )
         return "\n".join(rows)
 
@@ -216,7 +217,8 @@ def _complex_step(net: Network, x: Array, y: Array, loss: Loss) -> Array:
     numeric = np.empty_like(net.parameters)
     for i in range(theta.size):
         theta[i] += 1j * COMPLEX_STEP
-        value: Any = loss.value(forward(layers, x.astype(np.complex128))[-1].a, y)  # type: ignore[arg-type]
+        output = forward(layers, x.astype(np.complex128))[-1].a  # type: ignore[arg-type]
+        value: Any = loss.value(output, y)
         numeric[i] = value.imag / COMPLEX_STEP
         theta[i] = theta[i].real
     return numeric

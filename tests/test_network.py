@@ -530,7 +530,8 @@ def test_weights_that_have_diverged_are_copied_and_looked_at():
     """
     net = refnet.mlp([2, 2])
     net.parameters[3] = np.nan
-    for same in (net.copy(), copy.deepcopy(net), pickle.loads(pickle.dumps(net))):  # noqa: S301 - our own bytes
+    unpickled = pickle.loads(pickle.dumps(net))  # noqa: S301 - our own bytes
+    for same in (net.copy(), copy.deepcopy(net), unpickled):
         assert same.parameters.tobytes() == net.parameters.tobytes()
         assert np.shares_memory(same.layers[0].W, same.parameters)
     with pytest.raises(
@@ -573,5 +574,6 @@ def test_views_of_a_flat_vector():
     found = list(views(net.parameters, [layer.W.shape for layer in net.layers]))
     for (W, b), layer in zip(found, net.layers, strict=True):
         assert [W.shape, b.shape] == [layer.W.shape, layer.b.shape]
-        assert np.shares_memory(W, layer.W) == np.shares_memory(b, layer.b) == True  # noqa: E712 - both, and not merely equal
+        assert np.shares_memory(W, layer.W)
+        assert np.shares_memory(b, layer.b)
         assert W.tobytes() + b.tobytes() == layer.W.tobytes() + layer.b.tobytes()

@@ -90,7 +90,7 @@ def _call(run: Program, task: Task) -> Outcome:
         return Outcome({}, supported=False)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001 - somebody's code may raise anything, sys.exit among it
+    except BaseException as error:  # noqa: BLE001 - somebody's code may raise or exit
         problems = [
             Problem(
                 "wrong",

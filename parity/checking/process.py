@@ -146,8 +146,9 @@ def _process(command: list[str], timeout: float) -> str:
     ended otherwise than well.
     """
     environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **os.environ}
-    quiet: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    with subprocess.Popen(command, env=environment, start_new_session=True, **quiet) as process:  # noqa: S603 - to run it is the task
+    settings: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    settings |= {"env": environment, "start_new_session": True}
+    with subprocess.Popen(command, **settings) as process:  # noqa: S603 - to run it is the task
         try:
             status = process.wait(timeout)
         except subprocess.TimeoutExpired:

@@ -146,7 +146,8 @@ def _digits(screen: Screen, seed: int, epochs: int) -> Trained:
         def show(pair: EpochPair) -> None:
             gap = pair.loss - pair.twin_loss
             screen.line(
-                f"{pair.number:>5}{pair.loss:>22.16f}{pair.twin_loss:>22.16f}{gap:>12.1e}{pair.accuracy:>14.2%}{pair.twin_accuracy:>15.2%}"
+                f"{pair.number:>5}{pair.loss:>22.16f}{pair.twin_loss:>22.16f}{gap:>12.1e}"
+                f"{pair.accuracy:>14.2%}{pair.twin_accuracy:>15.2%}"
             )
             advance()
 

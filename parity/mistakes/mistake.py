@@ -92,7 +92,7 @@ class Catalogue:
                 (lambda spec, l: l < len(spec.sizes) - 1) if exchanged.keys() == {"BP2"} else None
             )
             reach = only or hidden_only or (lambda spec, l: True)
-            stands = lambda spec, l: reach(spec, l) and where(spec, l)  # noqa: E731 - both conditions
+            stands = lambda spec, l: reach(spec, l) and where(spec, l)  # noqa: E731 - both
             self.mistakes.append(
                 Mistake(
                     words, equation, formula, f"{happens}.", why, exchanged, stands, hidden, verdict

@@ -69,7 +69,8 @@ class Trainings(NamedTuple):
         return [
             f"{name:<16}{self.dtype.removeprefix('float'):>3}{timing.median * 1e3:>10.1f} "
             f"ms{self.ratio(name):>8.2f}"
-            f"{self.ends[name].loss:>12.6f}{self.ends[name].accuracy:>12.2%}{self.ends[name].steps:>8}"
+            f"{self.ends[name].loss:>12.6f}{self.ends[name].accuracy:>12.2%}"
+            f"{self.ends[name].steps:>8}"
             f"{f'   {self.form}' if name == 'PyTorch' else ''}"
             for name, timing in self.timings.items()
         ]
