@@ -26,9 +26,6 @@ def _told(error: BaseException) -> str:
     return f"{place_of(error)} ({message_of(error)})"
 
 
-# adapters
-
-
 def from_gradient(gradient: Callable[..., Any]) -> Program:
     """`run` made of gradient(W, b, x, y) that returns (dW, db) or (loss, dW, db):
     parity takes the steps, by plain SGD.
@@ -77,7 +74,7 @@ def _plain_sgd(run: Any, program: Any) -> Program:
     return run
 
 
-# a process of its own
+# loading
 
 
 def load(target: str) -> Program:

@@ -31,9 +31,6 @@ class Outcome:
     supported: bool = True
 
 
-# in this process
-
-
 def telling(tasks: Sequence[Task]) -> Task:
     """The first task in which nothing fits when it is turned; the first of all where
     there is none.
