@@ -11,6 +11,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     layer           Dense: W, b, activation
     backprop        the forward pass and BP1 to BP4
     network         layers over one flat vector
+    batches         x and y, checked, and how they come in mini-batches
     fast            what fit runs: the same four equations, in place
     optimizers      how a gradient becomes a step
     schedules       the learning rate of each epoch
