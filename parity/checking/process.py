@@ -164,6 +164,5 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
     """The process and those that it has started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    # no such thing on Windows; or it is gone
     except (AttributeError, ProcessLookupError, PermissionError):
-        process.kill()
+        process.kill()  # there is no such call on Windows; or the group is gone

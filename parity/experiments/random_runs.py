@@ -207,6 +207,7 @@ def random_run(seed: int) -> Run:
 
 
 def pick(rng: np.random.Generator, options: Any) -> Any:
+    """One of the options, each as likely as the others."""
     return options[rng.integers(len(options))]
 
 
