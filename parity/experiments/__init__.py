@@ -8,4 +8,5 @@ random_runs       random trainings, each from its seed
 soundness         is any bound ever broken
 power             the smallest error that is noticed
 mutation_score    who notices which mistake
+first_screen      the picture of the README
 """

@@ -44,7 +44,7 @@ OUTSIDE = {
     "sklearn": {"experiments/digits.py", "bench/tables/digits.py"},
     "jax": set(),
     "mpmath": set(),
-    "matplotlib": {"experiments/figure.py", "bench/figure.py"},
+    "matplotlib": {"experiments/figure.py", "experiments/first_screen.py", "bench/figure.py"},
     "rich": {"proof/certificate.py"},
     "threadpoolctl": {"bench/tables/threads.py"},
 }
