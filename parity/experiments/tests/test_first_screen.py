@@ -4,7 +4,6 @@ import re
 from html import unescape
 from pathlib import Path
 
-
 import parity
 from parity.experiments import first_screen
 from parity.experiments.first_screen import LAYER, MISTAKE, draw, steps, words
