@@ -10,6 +10,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     initializers    where W and b start
     layer           Dense: W, b, activation
     backprop        the forward pass and BP1 to BP4
+    passes          what a forward and a backward pass compute
     network         layers over one flat vector
     batches         x and y, checked, and how they come in mini-batches
     fast            what fit runs: the same four equations, in place
@@ -71,8 +72,9 @@ from refnet.losses import (
     SoftmaxCrossEntropy,
     one_hot,
 )
-from refnet.network import Gradients, Network, Trace, mlp
+from refnet.network import Network, mlp
 from refnet.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from refnet.passes import Gradients, Trace
 from refnet.schedules import ConstantLR, CosineLR, ExponentialLR, InverseTimeLR, StepLR
 from refnet.training import EarlyStopping, Epoch, History, Precision, Step, Stop, fit
 

@@ -93,6 +93,7 @@ class Heaviside(Elementwise):
 
     Shapes: (n, fan_out) to (n, fan_out).
     Torch: torch.heaviside(z, values=0).
+    Errors: ValueError where its derivative is asked for.
     Source: Rosenblatt, The perceptron (1958).
     """
 
@@ -187,9 +188,9 @@ class LeakyReLU(Elementwise):
     Shapes: (n, fan_out) to (n, fan_out).
     Torch: torch.nn.LeakyReLU(negative_slope=slope), the same subgradient at 0 and the
         same default 0.01 (Keras: 0.3).
+    Errors: TypeError or ValueError where slope is no finite number.
     Source: Maas, Hannun and Ng, Rectifier nonlinearities improve neural network
         acoustic models (2013).
-    Errors: TypeError or ValueError where slope is no finite number.
     """
 
     name: ClassVar[str] = "leaky_relu"

@@ -30,7 +30,12 @@ from refnet.losses import Loss
 
 
 class LayerTrace(NamedTuple):
-    """What one layer did on the way forward: a_prev (n, fan_in), z, a (n, fan_out)."""
+    """What one layer computed on the way forward.
+
+    Shapes: a_prev (n, fan_in), z and a (n, fan_out).
+    Torch: the input of torch.nn.Linear, its output, and the activation's output.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equation 25.
+    """
 
     a_prev: Array
     z: Array
@@ -38,7 +43,12 @@ class LayerTrace(NamedTuple):
 
 
 class LayerGradient(NamedTuple):
-    """What one layer got on the way back: delta (n, fan_out), dW as W and db as b."""
+    """What one layer computed on the way back: dC/dz, dC/dW and dC/db.
+
+    Shapes: delta (n, fan_out), dW (fan_out, fan_in), db (fan_out,).
+    Torch: the .grad of z (after z.retain_grad()), weight and bias.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equations BP1 to BP4.
+    """
 
     delta: Array
     dW: Array
@@ -48,8 +58,13 @@ class LayerGradient(NamedTuple):
 def forward(layers: Sequence[Dense], x: Array) -> list[LayerTrace]:
     """z and a of every layer, first to last.
 
-    Shapes: x (n, fan_in of the first).
-    Torch: calling an nn.Sequential.
+        z^l = a^(l-1) (W^l)^T + b^l, with a^0 = x
+        a^l = f(z^l)
+
+    Shapes: x (n, fan_in of the first layer); a^L (n, fan_out of the last).
+    Torch: calling a torch.nn.Sequential.
+    Errors: none of its own; Network.forward checks x.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equation 25.
     """
     trace = []
     a = x
@@ -64,18 +79,26 @@ def forward(layers: Sequence[Dense], x: Array) -> list[LayerTrace]:
 def backward(
     layers: Sequence[Dense], trace: Sequence[LayerTrace], loss: Loss, y: Array
 ) -> list[LayerGradient]:
-    """delta, dW and db of every layer, first to last.
+    """delta, dW and db of every layer, computed last to first, returned first to last.
 
-    Shapes: y as the loss wants it.
+        BP1  delta^L = pullback(dC/da^L, z^L, a^L)
+        BP2  delta^l = pullback(delta^(l+1) W^(l+1), z^l, a^l)
+        BP3  db^l = sum of delta^l over rows
+        BP4  dW^l = (delta^l)^T a^(l-1)
+
+    Shapes: y as the loss wants it; every delta, dW and db as in LayerGradient.
     Torch: loss(model(x), y).backward().
+    Errors: ValueError where the loss has no finite gradient; Network.backward checks
+        the trace and y.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equations BP1 to BP4.
     """
     gradients = []
     for i in reversed(range(len(layers))):
-        a_prev, z, a = trace[i]
+        f, (a_prev, z, a) = layers[i].activation, trace[i]
         if i == len(layers) - 1:
-            delta = layers[i].activation.pullback(loss.gradient(a, y), z, a)  # BP1
+            delta = f.pullback(loss.gradient(a, y), z, a)  # BP1
         else:
-            delta = layers[i].activation.pullback(np.dot(delta, layers[i + 1].W), z, a)  # BP2
+            delta = f.pullback(np.dot(delta, layers[i + 1].W), z, a)  # BP2
         db = delta.sum(axis=0)  # BP3
         dW = np.dot(delta.T, a_prev)  # BP4
         gradients.append(LayerGradient(delta, dW, db))

@@ -23,9 +23,9 @@ def minibatches(
 
     Shapes: slices, or index vectors (batch_size,).
     Torch: torch.utils.data.DataLoader(shuffle=True, drop_last=False).
-    Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.1.3.
     Errors: TypeError or ValueError where rows or batch_size is no integer >= 1, or rng
         no generator.
+    Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.1.3.
     """
     rows = integer("minibatches", "rows", rows, low=1)
     if rng is not None and not hasattr(rng, "permutation"):

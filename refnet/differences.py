@@ -30,7 +30,8 @@ from refnet.backprop import LayerTrace, forward
 from refnet.checks import Array
 from refnet.layer import Dense
 from refnet.losses import LOG_FLOOR, BinaryCrossEntropy, Loss, one_hot
-from refnet.network import Gradients, Network, Trace
+from refnet.network import Network
+from refnet.passes import Gradients, Trace
 
 LADDER = tuple(2.0**-k for k in (5, 7, 9, 11, 13))
 COMPLEX_STEP = 2.0**-333
@@ -103,10 +104,10 @@ def gradient_check(
 
     Shapes: x (n, fan_in); y as the loss wants it.
     Torch: torch.autograd.gradcheck, which compares with a fixed tolerance.
-    Source: Ridders, Accurate computation of F'(x) and F'(x)F''(x) (1982); Squire and
-        Trapp, Using complex variables to estimate derivatives of real functions (1998).
     Errors: ValueError or TypeError for unusable input, an unknown method, or "complex"
         where an activation or the loss is not analytic.
+    Source: Ridders, Accurate computation of F'(x) and F'(x)F''(x) (1982); Squire and
+        Trapp, Using complex variables to estimate derivatives of real functions (1998).
     """
     net = net.astype(np.float64)
     loss = net.trainable_with(loss)

@@ -36,9 +36,9 @@ class Constant(Initializer):
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.init.constant_.
+    Errors: TypeError or ValueError where weight or bias is no finite number.
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.4 (why symmetry
         must be broken).
-    Errors: TypeError or ValueError where weight or bias is no finite number.
     """
 
     name: ClassVar[str] = "constant"
@@ -81,9 +81,9 @@ class Uniform(Initializer):
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.init.uniform_.
+    Errors: ValueError unless low < high.
     Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning
         (adventuresinmachinelearning), section 5.4.
-    Errors: ValueError unless low < high.
     """
 
     name: ClassVar[str] = "uniform"
@@ -108,9 +108,9 @@ class Normal(Initializer):
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.init.normal_.
+    Errors: ValueError unless std >= 0.
     Source: Nielsen, Neural Networks and Deep Learning, chapter 1 (mean 0, standard
         deviation 1 for W and b).
-    Errors: ValueError unless std >= 0.
     """
 
     name: ClassVar[str] = "normal"

@@ -23,9 +23,9 @@ class Dense:
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.Linear(fan_in, fan_out), then the activation's module.
-    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equation 25.
     Errors: ValueError where the shapes do not fit or an entry is not finite; TypeError
         for a dtype that is not real.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equation 25.
     """
 
     W: Array

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.activations import ACTIVATIONS, Activation
-from refnet.backprop import LayerGradient, LayerTrace, backward, forward
+from refnet.backprop import LayerTrace, backward, forward
 from refnet.checks import (
     Array,
     as_dtype,
@@ -24,37 +24,9 @@ from refnet.checks import (
 from refnet.initializers import INITIALIZERS, Initializer
 from refnet.layer import Dense, views
 from refnet.losses import LOSSES, Loss
+from refnet.passes import Gradients, Trace
 
-
-class Trace(tuple[LayerTrace, ...]):
-    """What the forward pass computed: one LayerTrace(a_prev, z, a) per layer."""
-
-    __slots__ = ()
-
-    @property
-    def output(self) -> Array:
-        """a^L, the output of the network, (n, fan_out of the last layer)."""
-        return self[-1].a
-
-
-class Gradients(tuple[LayerGradient, ...]):
-    """What the backward pass computed: one LayerGradient(delta, dW, db) per layer."""
-
-    __slots__ = ()
-
-    @property
-    def vector(self) -> Array:
-        """dC/dtheta, flat, in the order of Network.parameters: a new vector of dW and
-        db as they are now.
-        """
-        return np.concatenate([part for layer in self for part in (layer.dW.ravel(), layer.db)])
-
-    def wrt_input(self, net: "Network") -> Array:
-        """dC/dx = delta^1 W^1, (n, fan_in of the first layer).
-
-        Ask before the step: it uses the network's W as it stands.
-        """
-        return np.dot(self[0].delta, net.layers[0].W)
+__all__ = ["Gradients", "Network", "Trace", "mlp"]
 
 
 class Network:
@@ -67,9 +39,9 @@ class Network:
     Shapes: x (n, fan_in of the first layer) to (n, fan_out of the last).
     Torch: torch.nn.Sequential of torch.nn.Linear and activation modules; `parameters`
         is torch.nn.utils.parameters_to_vector of it.
-    Source: Nielsen, Neural Networks and Deep Learning, chapter 2.
     Errors: ValueError where a layer does not fit on the one below; TypeError where
         dtypes differ.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2.
     """
 
     _parameters: Array
@@ -205,7 +177,8 @@ class Network:
     def predict(self, x: ArrayLike) -> Array:
         """The output activations.
 
-        Shapes: x (n, fan_in) to (n, fan_out). Torch: model(x).
+        Shapes: x (n, fan_in) to (n, fan_out).
+        Torch: model(x).
         Errors: as forward.
         """
         return self.forward(x).output
@@ -346,10 +319,10 @@ def mlp(
 
     Shapes: x (n, sizes[0]) to (n, sizes[-1]).
     Torch: torch.nn.Sequential; `parity.twin(net)` builds the identical one.
-    Source: Rumelhart, Hinton and Williams, Learning representations by back-propagating
-        errors (1986).
     Errors: ValueError for sizes below 1, unknown names, or a list `hidden` of the wrong
         length; TypeError for the wrong kind.
+    Source: Rumelhart, Hinton and Williams, Learning representations by back-propagating
+        errors (1986).
     """
     if isinstance(sizes, str) or not isinstance(sizes, Iterable):
         raise TypeError(

@@ -32,9 +32,9 @@ class StepLR:
 
     Shapes: scalars; e and step_size in epochs.
     Torch: torch.optim.lr_scheduler.StepLR.
+    Errors: ValueError for step_size < 1 or gamma < 0.
     Source: He, Zhang, Ren and Sun, Deep residual learning (2016), section 3.4 (divided
         by 10 at plateaus).
-    Errors: ValueError for step_size < 1 or gamma < 0.
     """
 
     step_size: int
@@ -55,8 +55,8 @@ class ExponentialLR:
 
     Shapes: scalars; e in epochs.
     Torch: torch.optim.lr_scheduler.ExponentialLR.
-    Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.3.1.
     Errors: ValueError for gamma < 0.
+    Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.3.1.
     """
 
     gamma: float
@@ -76,9 +76,9 @@ class CosineLR:
 
     Shapes: scalars; e and epochs in epochs.
     Torch: torch.optim.lr_scheduler.CosineAnnealingLR(T_max=epochs, eta_min=lr_min).
+    Errors: ValueError for epochs < 1 or lr_min < 0.
     Source: Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts
         (2017), equation 5.
-    Errors: ValueError for epochs < 1 or lr_min < 0.
     """
 
     epochs: int
@@ -99,8 +99,8 @@ class InverseTimeLR:
 
     Shapes: scalars; e in epochs.
     Torch: torch.optim.lr_scheduler.LambdaLR(lambda e: 1 / (1 + decay * e)).
-    Source: Robbins and Monro, A stochastic approximation method (1951).
     Errors: ValueError for decay < 0.
+    Source: Robbins and Monro, A stochastic approximation method (1951).
     """
 
     decay: float = 1.0

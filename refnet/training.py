@@ -14,8 +14,9 @@ from refnet.checks import Array, integer, named, number, place
 from refnet.fast.threads import one_thread_if_small
 from refnet.fast.workspace import Workspace
 from refnet.losses import Loss
-from refnet.network import Gradients, Network, Trace
+from refnet.network import Network
 from refnet.optimizers import OPTIMIZERS, Optimizer
+from refnet.passes import Gradients, Trace
 
 
 class Step(NamedTuple):
@@ -107,8 +108,8 @@ class EarlyStopping:
 
     Shapes: scalars; patience in epochs.
     Torch: none.
-    Source: Prechelt, Early stopping - but when? (1998).
     Errors: ValueError for patience < 1, min_delta < 0, or `fit` without validation.
+    Source: Prechelt, Early stopping - but when? (1998).
     """
 
     def __init__(self, patience: int = 10, min_delta: float = 0.0) -> None:
@@ -145,9 +146,9 @@ class Precision:
 
     Shapes: scalars, in units of the loss.
     Torch: none.
+    Errors: ValueError for threshold < 0.
     Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning
         (adventuresinmachinelearning), section 4.1.
-    Errors: ValueError for threshold < 0.
     """
 
     def __init__(self, threshold: float) -> None:
@@ -204,11 +205,11 @@ def fit(
 
     Shapes: x (n, fan_in); y as the loss wants it; validation (x, y) alike.
     Torch: the usual loop: zero_grad, forward, loss, backward, step.
-    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, the backpropagation
-        algorithm.
     Errors: ValueError or TypeError for unusable input, with nothing changed;
         FloatingPointError or ValueError at a step that would not be finite, naming
         epoch and batch, with the parameters as they were before that step.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, the backpropagation
+        algorithm.
     """
     loss = _trainable(net, loss)
     optimizer = named("optimizer", Optimizer, OPTIMIZERS, optimizer)

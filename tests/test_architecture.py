@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import refnet
-from refnet import activations, initializers, losses, optimizers, schedules
+from refnet import activations, backprop, checks, initializers, losses, optimizers
 
 HOUSE = Path(refnet.__file__).parent
 FILES = sorted(HOUSE.rglob("*.py"))
@@ -30,7 +30,8 @@ LEFT = {
     "initializers": ["checks", "equations"],
     "layer": ["activations", "losses", "initializers"],
     "backprop": ["layer"],
-    "network": ["backprop"],
+    "passes": ["backprop"],
+    "network": ["passes"],
     "batches": ["network"],
     "fast": ["network"],
     "optimizers": ["fast"],  # its blocks alone
@@ -343,42 +344,116 @@ def test_equations_in_the_order_of_computation():
     )
 
 
-ROOMS = (activations, losses, initializers, optimizers, schedules)
-DOORS = (
-    refnet.Dense,
-    refnet.Network,
-    refnet.mlp,
-    refnet.fit,
-    refnet.minibatches,
-    refnet.gradient_check,
-    refnet.explain,
+def public(*bases):
+    """The public classes that are derived from these."""
+    return [
+        name
+        for name in refnet.__all__
+        if inspect.isclass(thing := getattr(refnet, name))
+        and issubclass(thing, bases)
+        and thing not in (*bases, refnet.Elementwise)
+    ]
+
+
+# The parts that a docstring has after its first paragraph, by the kind of the public
+# name. Whatever raises has Errors too.
+PARTS = {
+    "activations": (public(refnet.Activation), "Shapes Torch Source"),
+    "losses": (public(refnet.Loss), "Shapes Torch Errors Source"),
+    "initializers": (public(refnet.Initializer), "Shapes Torch Source"),
+    # libraries part ways over update rules, so each says how
+    "optimizers": (public(refnet.Optimizer), "Shapes Torch Dialect Errors Source"),
+    "bases": (
+        ["Activation", "Elementwise", "Initializer", "Loss", "Optimizer"],
+        "Shapes Torch Source",
+    ),
+    "schedules": (
+        ["ConstantLR", "CosineLR", "ExponentialLR", "InverseTimeLR", "StepLR"],
+        "Shapes Torch Source",
+    ),
+    "stopping rules": (["EarlyStopping", "Precision"], "Shapes Torch Errors Source"),
+    "networks": (["Dense", "Network"], "Shapes Torch Errors Source"),
+    "functions": (
+        ["explain", "fit", "gradient_check", "minibatches", "mlp", "one_hot"],
+        "Shapes Torch Errors Source",
+    ),
+    "what a pass computes": (
+        ["Gradients", "LayerGradient", "LayerTrace", "Trace"],
+        "Shapes Torch Source",
+    ),
+    # the function that returns them has the parts
+    "results": (["Epoch", "Explanation", "GradientCheck", "History", "Step"], ""),
+    # a protocol computes nothing
+    "interfaces": (["Stop"], ""),
+    # their sources are fields; a dict has no docstring
+    "data": (["EQUATIONS", "Equation"], ""),
+}
+REQUIRED = {
+    **{
+        getattr(refnet, name): parts
+        for names, parts in PARTS.values()
+        for name in names
+        if name != "EQUATIONS"
+    },
+    backprop.forward: "Shapes Torch Errors Source",
+    backprop.backward: "Shapes Torch Errors Source",
+}
+
+
+def test_every_public_name_has_one_kind():
+    """The table of parts has each name of __all__, once."""
+    assert sorted(name for names, _ in PARTS.values() for name in names) == sorted(refnet.__all__)
+
+
+def raises(thing):
+    """Whether a class or function raises, itself or by one of refnet's checks."""
+    calls = {name for name, check in vars(checks).items() if inspect.isfunction(check)}
+    return any(
+        isinstance(node, ast.Raise)
+        or (isinstance(node, ast.Call) and ast.unparse(node.func) in calls)
+        for node in ast.walk(ast.parse(inspect.getsource(thing)))
+    )
+
+
+def parts_of(docstring):
+    """The names of the parts, in their order; each starts a line of its own."""
+    return re.findall(r"^(Shapes|Torch|Dialect|Errors|Source): \S", docstring, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("thing", "required"), REQUIRED.items(), ids=[thing.__name__ for thing in REQUIRED]
 )
-STOPS = (refnet.EarlyStopping, refnet.Precision)
-DOCUMENTED = [*DOORS, *STOPS] + [
-    thing
-    for room in ROOMS
-    for name, thing in vars(room).items()
-    if not name.startswith("_")
-    and (inspect.isclass(thing) or inspect.isfunction(thing))
-    and thing.__module__.startswith(room.__name__)
-]
-
-
-@pytest.mark.parametrize("thing", DOCUMENTED, ids=[thing.__qualname__ for thing in DOCUMENTED])
-def test_docstring_has_its_parts_in_order(thing):
-    """The equation in words, then Shapes, Torch and Source; an update rule's Dialect
-    and the Errors come last.
+def test_docstring_has_its_parts_in_order(thing, required):
+    """The equation or what it is, then Shapes, Torch, Dialect, Errors and Source: those
+    that its kind must have, and Errors where it raises.
     """
-    first, *lines = inspect.getdoc(thing).splitlines()
-    parts = [found[1] for line in lines if (found := re.match(r"([A-Z]\w+): \S", line))]
-    rule = (
-        inspect.isclass(thing)
-        and issubclass(thing, refnet.Optimizer)
-        and thing is not refnet.Optimizer
-    )
-    assert not re.match(r"(Shapes|Torch|Source|Dialect|Errors):", first)
-    assert parts in (
-        [*head, *tail]
-        for head in [["Shapes", "Torch", "Source"] + ["Dialect"] * rule]
-        for tail in ([], ["Errors"])
-    )
+    docstring = inspect.cleandoc(thing.__doc__)
+    parts, order = parts_of(docstring), ["Shapes", "Torch", "Dialect", "Errors", "Source"]
+    wanted = {*required.split()} | ({"Errors"} if required and raises(thing) else set())
+    missing = sorted(wanted - {*parts}, key=order.index)
+    assert not missing, f"{thing.__name__} has no {', '.join(missing)}"
+    assert parts == [part for part in order if part in parts]
+    assert parts_of(docstring.partition("\n")[0]) == []
+
+
+def test_the_labels_of_backpropagation_stand_once_in_its_code():
+    """BP1 to BP4 label one line each, and one screen shows forward and backward."""
+    code = "".join(map(inspect.getsource, (backprop.forward, backprop.backward)))
+    assert re.findall(r"# (\w+)$", code, re.MULTILINE) == ["BP1", "BP2", "BP3", "BP4"]
+    assert len(code.splitlines()) <= 60
+    for function, labels in (
+        (backprop.forward, ["z^l =", "a^l ="]),
+        (backprop.backward, ["BP1  delta^L =", "BP2  delta^l =", "BP3  db^l =", "BP4  dW^l ="]),
+    ):
+        lines = [line.strip() for line in function.__doc__.splitlines()]
+        assert all(sum(line.startswith(label) for line in lines) == 1 for label in labels)
+
+
+def test_the_checks_of_docstrings_find_what_they_look_for():
+    """A part is found at the start of a line alone, and a raise and a check in a
+    body.
+    """
+    assert parts_of("f = 1.\n\nTorch: none.\nShapes: any. Source: none.") == ["Torch", "Shapes"]
+    assert raises(refnet.one_hot)
+    assert raises(refnet.StepLR)
+    assert not raises(refnet.ConstantLR)

@@ -85,10 +85,10 @@ def explain(
 
     Shapes: x (n, fan_in); y as the loss wants it.
     Torch: none; torch.optim.SGD(lr=lr) takes the same step.
-    Source: Nielsen, Neural Networks and Deep Learning, chapter 2.
     Errors: ValueError or TypeError for unusable input, lr < 0, digits < 1, or a weight
         that is not there; FloatingPointError where the step would leave a parameter
         that is not finite.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2.
     """
     digits = integer("explain", "digits", digits, low=1)
     followed = None if weight is None else _weight(net, weight)

@@ -20,7 +20,8 @@ from refnet.explanation.formulas import (
 )
 from refnet.explanation.parts import Formula, Grid, Line, Part, Section, Summary, Words
 from refnet.losses import LOG_FLOOR, Loss, one_hot
-from refnet.network import Gradients, Network, Trace
+from refnet.network import Network
+from refnet.passes import Gradients, Trace
 
 # an equation that takes more of them in a layer is not substituted, an array that has
 # more is not shown

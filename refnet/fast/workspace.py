@@ -28,7 +28,8 @@ from refnet.fast.inplace import (
 )
 from refnet.layer import Dense, views
 from refnet.losses import Loss
-from refnet.network import Gradients, Network, Trace
+from refnet.network import Network
+from refnet.passes import Gradients, Trace
 
 
 class LayerBuffers(NamedTuple):

@@ -127,9 +127,9 @@ def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Work
 
     Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last).
     Torch: loss(model(x), y).backward(), then the .grad of every parameter.
+    Errors: ValueError or TypeError where x, y, the loss or an activation does not fit.
     Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 4.8
         and 4.9.
-    Errors: ValueError or TypeError where x, y, the loss or an activation does not fit.
     """
     x, y, c = examples(net, x, y, loss)
     m, worked = len(x), list(samples(net.layers, x, y, c))
@@ -145,10 +145,10 @@ def step(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: float) 
 
     Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last).
     Torch: a step of torch.optim.SGD(lr=lr).
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.9,
-        step 3.
     Errors: ValueError or TypeError where an argument does not fit; FloatingPointError,
         with the network as it was, where a new value would not be finite.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.9,
+        step 3.
     """
     alpha = number("accumulated.step", "lr", lr, low=0.0)
     x, y, c = examples(net, x, y, loss)
@@ -163,9 +163,9 @@ def step_into(net: Network, x: Array, y: Array, c: float, lr: float) -> float:
     Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last), of the
         network's dtype.
     Torch: a step of torch.optim.SGD(lr=lr).
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.9.
     Errors: FloatingPointError, with the network as it was, where a new value would not
         be finite.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.9.
     """
     m = len(x)
     J, *totals = accumulate(net.layers, samples(net.layers, x, y, c))

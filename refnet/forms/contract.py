@@ -49,9 +49,9 @@ def curvature(loss: str | Loss, width: int) -> float:
     Shapes: width is the number of outputs, k.
     Torch: none; the factor by which torch.nn.MSELoss over one row differs from half the
         squared distance.
+    Errors: ValueError for every other loss, TypeError where it is none.
     Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.2,
         for c = 1.
-    Errors: ValueError for every other loss, TypeError where it is none.
     """
     found = named("loss", Loss, LOSSES, loss)
     if type(found) is HalfSquaredError:
@@ -66,8 +66,8 @@ def elementwise(where: str, activation: Activation) -> Elementwise:
 
     Shapes: f takes and gives arrays of any shape.
     Torch: the elementwise activation modules of torch.nn.
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 2.1.
     Errors: ValueError for an activation that mixes nodes, such as Softmax.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 2.1.
     """
     if isinstance(activation, Elementwise):
         return activation
@@ -104,8 +104,8 @@ def inputs(net: Network, x: ArrayLike) -> Array:
 
     Shapes: x (m, fan_in of the first layer).
     Torch: none.
-    Source: as Network.
     Errors: ValueError or TypeError where x or an activation does not fit.
+    Source: as Network.
     """
     for i, layer in enumerate(net.layers, start=1):
         elementwise(f"Dense {i} (W {layer.fan_out}x{layer.fan_in})", layer.activation)
@@ -119,8 +119,8 @@ def examples(
 
     Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last).
     Torch: none.
-    Source: as Network and `curvature`.
     Errors: ValueError or TypeError where x, y, the loss or an activation does not fit.
+    Source: as Network and `curvature`.
     """
     c = curvature(loss, net.sizes[-1])
     x = inputs(net, x)

@@ -50,9 +50,9 @@ class Gate(ABC):
     Shapes: columns are examples; an upstream gradient has the shape of what forward
         gave, a downstream one that of what it got.
     Torch: torch.autograd.Function.
-    Source: Khan, Nothing but NumPy, loss function, on backpropagation.
     Errors: ValueError or TypeError where a value does not fit, or backward comes before
         forward.
+    Source: Khan, Nothing but NumPy, loss function, on backpropagation.
     """
 
     kept: tuple[Array, Any] | None = None
@@ -103,8 +103,8 @@ class Linear(Gate):
     Shapes: W and dW (fan_out, fan_in), b and db (fan_out,), X (fan_in, m), Z and U
         (fan_out, m).
     Torch: torch.nn.Linear, to which rows are examples.
-    Source: Khan, Nothing but NumPy, cost function, on vectorized computations.
     Errors: as Dense for W and b; ValueError or TypeError where X or U does not fit.
+    Source: Khan, Nothing but NumPy, cost function, on vectorized computations.
     """
 
     dW: Array
@@ -140,9 +140,9 @@ class Activate(Gate):
 
     Shapes: Z, A and U (features, m).
     Torch: the elementwise activation modules of torch.nn.
-    Source: Khan, Nothing but NumPy, loss function, on the derivative of the sigmoid.
     Errors: ValueError for an activation that is unknown, not elementwise or not
         trainable.
+    Source: Khan, Nothing but NumPy, loss function, on the derivative of the sigmoid.
     """
 
     def __init__(self, activation: str | Activation) -> None:
@@ -173,9 +173,9 @@ class Cost(Gate):
 
     Shapes: A and Y (k, m) to a scalar; so U is one.
     Torch: torch.nn.MSELoss, where the loss is MSE.
-    Source: Khan, Nothing but NumPy, cost function, where c is 1.
     Errors: ValueError for another loss than HalfSquaredError and MSE, or where A has
         another shape than Y.
+    Source: Khan, Nothing but NumPy, cost function, where c is 1.
     """
 
     def __init__(self, loss: str | Loss, y: ArrayLike) -> None:
@@ -205,9 +205,9 @@ class Chain:
 
     Shapes: X (features, m) to a float; dCost/dX as X.
     Torch: torch.nn.Sequential and a loss, then backward().
-    Source: Khan, Nothing but NumPy, cost function.
     Errors: ValueError or TypeError where the gates do not end in their one Cost, one of
         them comes twice, or dtypes differ.
+    Source: Khan, Nothing but NumPy, cost function.
     """
 
     def __init__(self, gates: Iterable[Gate]) -> None:
@@ -261,8 +261,8 @@ def chain(net: Network, y: ArrayLike, loss: str | Loss) -> Chain:
 
     Shapes: y (k, m): columns are examples, as in Chain.forward.
     Torch: torch.nn.Sequential and a loss.
-    Source: Khan, Nothing but NumPy, cost function.
     Errors: ValueError or TypeError where y, the loss or an activation does not fit.
+    Source: Khan, Nothing but NumPy, cost function.
     """
     cost = Cost(loss, y)
     if len(cost.Y) != net.sizes[-1]:
@@ -286,10 +286,10 @@ def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Work
     Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last): rows are
         examples here, as in the other forms.
     Torch: loss(model(x), y).backward(), then the .grad of every parameter.
-    Source: Khan, Nothing but NumPy, cost function.
     Errors: ValueError or TypeError where x, y, the loss or an activation does not fit;
         ValueError by the gate that receives it where a value overflows, which the other
         forms pass on as inf or NaN.
+    Source: Khan, Nothing but NumPy, cost function.
     """
     x, y, _ = examples(net, x, y, loss)
     gates = chain(net, y.T, loss)

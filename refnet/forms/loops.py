@@ -32,10 +32,10 @@ def feed_forward(net: Network, x: ArrayLike) -> Array:
 
     Shapes: x (m, fan_in of the first layer) to (m, fan_out of the last).
     Torch: model(x).
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 3
-        and 3.2.
     Errors: ValueError or TypeError where x does not fit or an activation is not
         elementwise.
+    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 3
+        and 3.2.
     """
     return stacked([propagate(net.layers, sample)[0] for sample in inputs(net, x)])[-1]
 
@@ -116,9 +116,9 @@ def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Work
 
     Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last).
     Torch: loss(model(x), y).backward(), then the .grad of every parameter.
+    Errors: ValueError or TypeError where x, y, the loss or an activation does not fit.
     Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, sections 4.2
         and 4.8.
-    Errors: ValueError or TypeError where x, y, the loss or an activation does not fit.
     """
     x, y, c = examples(net, x, y, loss)
     m = len(x)

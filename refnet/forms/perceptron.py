@@ -34,9 +34,9 @@ def weighted_sum(w: ArrayLike, b: float, x: ArrayLike) -> Any:
 
     Shapes: w (features,), x (features,) or (n, features), to a number or (n,).
     Torch: torch.nn.Linear(features, 1).
-    Source: Elgendy, Deep Learning for Vision Systems, section 2.1.1.
     Errors: ValueError or TypeError where w, b or x is not finite, or x and w differ in
         their number of features.
+    Source: Elgendy, Deep Learning for Vision Systems, section 2.1.1.
     """
     weights, inputs = (
         real_array(f"weighted_sum: {name}", given) for name, given in (("w", w), ("x", x))
@@ -58,8 +58,8 @@ def step_function(z: ArrayLike) -> Any:
 
     Shapes: any, kept.
     Torch: torch.heaviside(z, values=0).
-    Source: Elgendy, Deep Learning for Vision Systems, section 2.1.1.
     Errors: TypeError where z is not of real numbers.
+    Source: Elgendy, Deep Learning for Vision Systems, section 2.1.1.
     """
     return (real_array("step_function: z", z) > 0).astype(np.intp)
 
@@ -114,10 +114,10 @@ def learn(x: ArrayLike, labels: ArrayLike, lr: float = 1.0, epochs: int = 1000) 
     Shapes: x (n, features), labels (n,) of 0 and 1.
     Torch: none; torch.optim.SGD(lr=lr), one row at a time, with yhat - y as the
         gradient of z.
-    Source: Elgendy, Deep Learning for Vision Systems, section 2.1.2; Rosenblatt, The
-        perceptron (1958).
     Errors: ValueError or TypeError where an argument does not fit; FloatingPointError
         where w or b would not be finite.
+    Source: Elgendy, Deep Learning for Vision Systems, section 2.1.2; Rosenblatt, The
+        perceptron (1958).
     """
     x, y = _checked(x, labels)
     lr, epochs = (

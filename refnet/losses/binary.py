@@ -33,9 +33,9 @@ class BinaryCrossEntropy(_BinaryLoss):
     Shapes: a (n, k) probabilities, y (n, k) in [0, 1]; the gradient is (n, k).
     Torch: torch.nn.BCELoss, whose gradient divides by max(a (1 - a), 1e-12) and so
         fades from a (1 - a) < 1e-12 on.
-    Source: Bishop, Pattern Recognition and Machine Learning, equation 4.90.
     Errors: ValueError where shapes differ, a or y is outside [0, 1], or the gradient
         needs 1 / 0.
+    Source: Bishop, Pattern Recognition and Machine Learning, equation 4.90.
     """
 
     name: ClassVar[str] = "binary_cross_entropy"
@@ -67,8 +67,8 @@ class SigmoidCrossEntropy(_BinaryLoss):
 
     Shapes: z (n, k) logits, y (n, k) in [0, 1]; the gradient is (n, k).
     Torch: torch.nn.BCEWithLogitsLoss.
-    Source: Nielsen, Neural Networks and Deep Learning, chapter 3, equations 57 to 61.
     Errors: ValueError where shapes differ or y is outside [0, 1].
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 3, equations 57 to 61.
     """
 
     name: ClassVar[str] = "sigmoid_cross_entropy"

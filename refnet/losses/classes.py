@@ -53,9 +53,9 @@ class CrossEntropy(_ClassLoss):
     Shapes: a (n, k) probabilities; y (n,) labels or (n, k) distributions; the gradient
         is (n, k).
     Torch: torch.nn.NLLLoss of torch.log(a), which has no floor under the value.
-    Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.1.1.
     Errors: ValueError where shapes differ, a is outside [0, 1], or the gradient needs
         1 / 0.
+    Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.1.1.
     """
 
     name: ClassVar[str] = "cross_entropy"
@@ -85,8 +85,8 @@ class SoftmaxCrossEntropy(_ClassLoss):
     Shapes: z (n, k) logits; y (n,) labels or (n, k) distributions; the gradient is (n,
         k).
     Torch: torch.nn.CrossEntropyLoss.
-    Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.3.
     Errors: ValueError where shapes differ.
+    Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.3.
     """
 
     name: ClassVar[str] = "softmax_cross_entropy"
@@ -112,9 +112,9 @@ def one_hot(labels: ArrayLike, classes: int, dtype: Any = "float64") -> Array:
 
     Shapes: labels (n,) to (n, classes).
     Torch: torch.nn.functional.one_hot, in floating point.
+    Errors: TypeError for labels that are no integers, ValueError for one out of range.
     Source: Bishop, Pattern Recognition and Machine Learning, section 4.1.3 (1-of-K
         coding).
-    Errors: TypeError for labels that are no integers, ValueError for one out of range.
     """
     given = real_array("one_hot: labels", labels)
     if given.ndim != 1:

@@ -21,6 +21,7 @@ class Loss(ABC):
     Shapes: a is (n, k); y is (n, k), or (n,) where the loss takes labels; the gradient
         is (n, k).
     Torch: the loss modules of torch.nn with reduction="mean".
+    Errors: ValueError where a and y differ in shape, or the output layer does not fit.
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.
     """
 

@@ -23,8 +23,8 @@ class MSE(_ValueLoss):
 
     Shapes: a, y and the gradient are (n, k).
     Torch: torch.nn.MSELoss, which averages over samples and outputs.
-    Source: Goodfellow, Bengio and Courville, Deep Learning, section 5.1.4.
     Errors: ValueError where a and y differ in shape.
+    Source: Goodfellow, Bengio and Courville, Deep Learning, section 5.1.4.
     """
 
     name: ClassVar[str] = "mse"
@@ -47,8 +47,8 @@ class HalfSquaredError(_ValueLoss):
 
     Shapes: a, y and the gradient are (n, k).
     Torch: none; 0.5 * ((a - y) ** 2).sum() / n. Equal to k / 2 times torch.nn.MSELoss.
-    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equation 26.
     Errors: ValueError where a and y differ in shape.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equation 26.
     """
 
     name: ClassVar[str] = "half_squared_error"
@@ -70,8 +70,8 @@ class MAE(_ValueLoss):
 
     Shapes: a, y and the gradient are (n, k).
     Torch: torch.nn.L1Loss, the same subgradient at 0.
-    Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.1.2.
     Errors: ValueError where a and y differ in shape.
+    Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.1.2.
     """
 
     name: ClassVar[str] = "mae"

@@ -15,10 +15,10 @@ class Adagrad(Optimizer):
 
     Shapes: flat vectors; state "sum", which starts at initial_accumulator_value.
     Torch: torch.optim.Adagrad.
-    Source: Duchi, Hazan and Singer, Adaptive subgradient methods for online learning
-        and stochastic optimization (2011).
     Dialect: eps outside the root (Keras: inside, and v starts at 0.1).
     Errors: ValueError for a hyper-parameter < 0.
+    Source: Duchi, Hazan and Singer, Adaptive subgradient methods for online learning
+        and stochastic optimization (2011).
     """
 
     name: ClassVar[str] = "adagrad"
@@ -60,11 +60,11 @@ class RMSprop(Optimizer):
         with momentum.
     Torch: torch.optim.RMSprop, which lets v - mean^2 fall below zero by rounding and
         returns NaN there.
-    Source: Tieleman and Hinton, Lecture 6.5 - RMSProp (2012); centered: Graves,
-        Generating sequences with recurrent neural networks (2013), equations 38 to 45.
     Dialect: eps outside the root and v starts at 0 (TensorFlow 1: inside, at 1; Keras:
         inside). buf does not contain lr.
     Errors: ValueError for a hyper-parameter < 0.
+    Source: Tieleman and Hinton, Lecture 6.5 - RMSProp (2012); centered: Graves,
+        Generating sequences with recurrent neural networks (2013), equations 38 to 45.
     """
 
     name: ClassVar[str] = "rmsprop"
@@ -124,12 +124,12 @@ class Adam(Optimizer):
     Shapes: flat vectors; state "exp_avg" (m), "exp_avg_sq" (v), "max_exp_avg_sq" (vmax)
         with amsgrad.
     Torch: torch.optim.Adam.
-    Source: Kingma and Ba, Adam: a method for stochastic optimization (2015), algorithm
-        1; amsgrad: Reddi, Kale and Kumar, On the convergence of Adam and beyond (2018).
     Dialect: eps is added after bias correction and outside the root (Keras, TensorFlow
         and scikit-learn: "epsilon hat", before it). amsgrad takes the maximum before
         bias correction. Weight decay goes through the gradient; AdamW decouples it.
     Errors: ValueError for lr, eps or weight_decay < 0, or betas outside [0, 1).
+    Source: Kingma and Ba, Adam: a method for stochastic optimization (2015), algorithm
+        1; amsgrad: Reddi, Kale and Kumar, On the convergence of Adam and beyond (2018).
     """
 
     name: ClassVar[str] = "adam"
@@ -177,12 +177,12 @@ class AdamW(Adam):
 
     Shapes: flat vectors; state as Adam's.
     Torch: torch.optim.AdamW.
-    Source: Loshchilov and Hutter, Decoupled weight decay regularization (2019),
-        algorithm 2.
     Dialect: the decay comes before the step and is scaled by lr (the paper scales it by
         the schedule's multiplier alone). Its default is 0.01 (Keras: 0.004). It reaches
         biases too.
     Errors: ValueError for lr, eps or weight_decay < 0, or betas outside [0, 1).
+    Source: Loshchilov and Hutter, Decoupled weight decay regularization (2019),
+        algorithm 2.
     """
 
     name: ClassVar[str] = "adamw"

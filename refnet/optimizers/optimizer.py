@@ -45,6 +45,8 @@ class Optimizer(ABC):
 
     Shapes: theta, g and every vector of the state are (number of parameters,).
     Torch: the optimizers of torch.optim.
+    Errors: ValueError for a hyper-parameter out of range or another network;
+        FloatingPointError where a step would leave a parameter that is not finite.
     Source: Goodfellow, Bengio and Courville, Deep Learning, chapter 8.
     """
 

@@ -20,14 +20,14 @@ class SGD(Optimizer):
 
     Shapes: flat vectors; state "momentum_buffer".
     Torch: torch.optim.SGD.
-    Source: Polyak, Some methods of speeding up the convergence of iteration methods
-        (1964); Sutskever, Martens, Dahl and Hinton, On the importance of initialization
-        and momentum in deep learning (2013).
     Dialect: v holds gradients, not steps (Sutskever, Keras and scikit-learn keep
         v := momentum v - lr d; the two part where lr changes). The first v is not
         dampened. Weight decay reaches biases too.
     Errors: ValueError for lr, momentum or weight_decay < 0, or nesterov without
         momentum or with dampening.
+    Source: Polyak, Some methods of speeding up the convergence of iteration methods
+        (1964); Sutskever, Martens, Dahl and Hinton, On the importance of initialization
+        and momentum in deep learning (2013).
     """
 
     name: ClassVar[str] = "sgd"
