@@ -7,6 +7,7 @@ row and has its own vector-Jacobian product.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,6 +25,10 @@ class Activation(ABC):
     """
 
     name: ClassVar[str]
+    # for refnet.explain: formulas by their left side (f, f', dC/dz) and their source;
+    # not inherited, as a subclass may compute another f
+    formulas: ClassVar[Mapping[str, str]] = {}
+    source: ClassVar[str] = ""
     trainable: ClassVar[bool] = True  # a gradient can pass
     analytic: ClassVar[bool] = True  # f continues to complex z, so the complex step applies
     kink: ClassVar[bool] = False  # f' jumps at z = 0
@@ -70,6 +75,10 @@ class Identity(Elementwise):
     """
 
     name: ClassVar[str] = "identity"
+    formulas: ClassVar[Mapping[str, str]] = {"f": "f(z) = z", "f'": "f'(z) = 1"}
+    source: ClassVar[str] = (
+        "Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.1 (linear units)"
+    )
 
     def value(self, z: Array) -> Array:
         """a = z."""
@@ -98,6 +107,8 @@ class Heaviside(Elementwise):
     """
 
     name: ClassVar[str] = "heaviside"
+    formulas: ClassVar[Mapping[str, str]] = {"f": "f(z) = 1 for z > 0, else 0"}
+    source: ClassVar[str] = "Rosenblatt, The perceptron (1958)"
     trainable: ClassVar[bool] = False
     analytic: ClassVar[bool] = False
 
@@ -123,6 +134,11 @@ class Sigmoid(Elementwise):
     """
 
     name: ClassVar[str] = "sigmoid"
+    formulas: ClassVar[Mapping[str, str]] = {
+        "f": "f(z) = 1 / (1 + exp(-z))",
+        "f'": "f' = a (1 - a)",
+    }
+    source: ClassVar[str] = "Nielsen, Neural Networks and Deep Learning, chapter 1, equation 3"
 
     def value(self, z: Array) -> Array:
         """a = 1 / (1 + exp(-z))."""
@@ -146,6 +162,8 @@ class Tanh(Elementwise):
     """
 
     name: ClassVar[str] = "tanh"
+    formulas: ClassVar[Mapping[str, str]] = {"f": "f(z) = tanh(z)", "f'": "f' = 1 - a^2"}
+    source: ClassVar[str] = "LeCun, Bottou, Orr and Mueller, Efficient BackProp (1998), section 4.4"
 
     def value(self, z: Array) -> Array:
         """a = tanh(z)."""
@@ -168,6 +186,13 @@ class ReLU(Elementwise):
     """
 
     name: ClassVar[str] = "relu"
+    formulas: ClassVar[Mapping[str, str]] = {
+        "f": "f(z) = max(z, 0)",
+        "f'": "f' = 1 for z > 0, else 0",
+    }
+    source: ClassVar[str] = (
+        "Nair and Hinton, Rectified linear units improve restricted Boltzmann machines (2010)"
+    )
     analytic: ClassVar[bool] = False
     kink: ClassVar[bool] = True
 
@@ -194,6 +219,14 @@ class LeakyReLU(Elementwise):
     """
 
     name: ClassVar[str] = "leaky_relu"
+    formulas: ClassVar[Mapping[str, str]] = {
+        "f": "f(z) = z for z > 0, else slope z",
+        "f'": "f' = 1 for z > 0, else slope",
+    }
+    source: ClassVar[str] = (
+        "Maas, Hannun and Ng, Rectifier nonlinearities improve neural network acoustic "
+        "models (2013)"
+    )
     analytic: ClassVar[bool] = False
     kink: ClassVar[bool] = True
     slope: float = 0.01
@@ -222,6 +255,13 @@ class Softmax(Activation):
     """
 
     name: ClassVar[str] = "softmax"
+    formulas: ClassVar[Mapping[str, str]] = {
+        "f": "f(z)_j = exp(z_j) / sum over i of exp(z_i)",
+        "dC/dz": "dC/dz_j = a_j (dC/da_j - sum over i of dC/da_i a_i)",
+    }
+    source: ClassVar[str] = (
+        "Bridle, Probabilistic interpretation of feedforward classification network outputs (1990)"
+    )
 
     def value(self, z: Array) -> Array:
         """a = exp(s) / sum exp(s), with s = z - max z so that exp cannot overflow."""

@@ -123,6 +123,13 @@ def test_no_global_randomness(file):
 
 
 @every_file
+def test_no_program_reads_a_docstring(file):
+    """What code needs is a field: python -OO has no docstrings."""
+    source = file.read_text(encoding="utf-8")
+    assert not re.search(r"__doc__|\bgetdoc\b|\bget_docstring\b|\bcleandoc\b", source)
+
+
+@every_file
 def test_no_module_is_long(file):
     """Nobody reads more than 400 lines at once."""
     assert len(file.read_text(encoding="utf-8").splitlines()) <= 400

@@ -1,11 +1,10 @@
-"""The formulas that docstrings state, and numbers in the place of their letters.
+"""The formulas that activations and losses state, and numbers in the place of their
+letters.
 
-Nobody writes them a second time: they are read from the first paragraph of the
-docstring of an activation or a loss, such as "f(z) = tanh(z), f' = 1 - a^2." Where one
-cannot be read, nothing is stated and nothing is substituted.
+A class states them in its fields `formulas` and `source`. Where it states none, nothing
+is substituted.
 """
 
-import inspect
 import re
 from collections.abc import Mapping
 from itertools import pairwise
@@ -17,33 +16,24 @@ from refnet.losses import Loss
 
 FUNCTIONS = ("exp", "log", "tanh", "max", "sign")
 _TOKEN = re.compile(r"dC/da_\w+|[A-Za-z]+(?:_\w+)?|\d+(?:\.\d+)?|\S")
-_CLAUSE = re.compile(r"[;:] |\.$|, (?=f'|dC/d|along|from|with|so )")
 
 
-def clause(thing: object, start: str) -> str:
-    """The formula that starts so in the first paragraph of the docstring, such as "f'"
-    in "f(z) = tanh(z), f' = 1 - a^2."; else "".
+def formula_of(thing: Activation | Loss, left: str) -> str:
+    """The formula that its class states for this left side, such as "f' = 1 - a^2" for
+    "f'"; else "".
     """
-    opening = " ".join(_docstring(thing).partition("\n\n")[0].split())
-    return next(
-        (
-            part
-            for part in _CLAUSE.split(opening)
-            if re.match(rf"{re.escape(start)}(_j|\(z\))?\S* = ", part)
-        ),
-        "",
-    )
+    return _own_formulas(type(thing)).get(left, "")
 
 
-def source(thing: object) -> str:
-    """What stands in the docstring after "Source:"."""
-    found = re.search(r"^Source: (.*(?:\n +.*)*)", _docstring(thing), re.MULTILINE)
-    return re.sub(r"\s+", " ", found[1]).rstrip(".") if found else ""
+def pullback_of(f: Activation) -> str:
+    """The formula of dC/dz, which the class that has the method states; else ""."""
+    owner = next(kind for kind in type(f).__mro__ if "pullback" in vars(kind))
+    return _own_formulas(owner).get("dC/dz", "")
 
 
-def _docstring(thing: object) -> str:
-    """Its own: what a class inherits tells of another function."""
-    return inspect.cleandoc(thing.__doc__ or "")
+def _own_formulas(kind: type) -> Mapping[str, str]:
+    """Those of the class itself: what it inherits is about another function."""
+    return vars(kind).get("formulas", {})
 
 
 def right_side(formula: str, z: float = 0.0, terms: int = 0) -> str:
@@ -56,7 +46,7 @@ def right_side(formula: str, z: float = 0.0, terms: int = 0) -> str:
         right = branches[1] if z > 0.0 else branches[2]
     return re.sub(
         r"sum over i of ((?:\w|/|\([^()]*\)| )+)",
-        lambda found: _written_out(found[1], terms),
+        lambda match: _written_out(match[1], terms),
         right,
     )
 
@@ -161,22 +151,20 @@ def arguments(f: Activation, z: Array) -> int:
 
 def applied_by(loss: Loss) -> Activation | None:
     """The activation that a loss on logits applies itself."""
-    found = re.search(r"(softmax|sigmoid)\(z\)", clause(type(loss), "C"))
-    return ACTIVATIONS[found[1]]() if found else None
+    call = re.search(r"(softmax|sigmoid)\(z\)", formula_of(loss, "C"))
+    return ACTIVATIONS[call[1]]() if call else None
 
 
 def readable(formula: str) -> str:
     """The formula with p and q for the probabilities that a loss on logits makes
     itself.
     """
-    return re.sub(r"(softmax|sigmoid)\((-?)z\)", lambda found: "q" if found[2] else "p", formula)
+    return re.sub(r"(softmax|sigmoid)\((-?)z\)", lambda call: "q" if call[2] else "p", formula)
 
 
-def stated(thing: Activation | Loss, start: str) -> Formula:
-    """The formula that the docstring of an activation or a loss states, with its
+def stated(thing: Activation | Loss, left: str) -> Formula:
+    """The formula that an activation or a loss states for this left side, with its
     source.
     """
-    kind = type(thing)
-    return Formula(
-        clause(kind, start), f"{kind.__name__}; {source(kind)}" if source(kind) else kind.__name__
-    )
+    name, source = type(thing).__name__, vars(type(thing)).get("source", "")
+    return Formula(formula_of(thing, left), f"{name}; {source}" if source else name)

@@ -13,7 +13,7 @@ from refnet.equations import EQUATIONS
 from refnet.explanation.figures import product, shown
 from refnet.explanation.formulas import (
     applied_by,
-    clause,
+    formula_of,
     numbers_of,
     right_side,
     substituted,
@@ -132,7 +132,7 @@ class Lines:
 
     def values(self, f: Activation, z: Array, a: Array, symbol: str) -> Iterator[Part]:
         """The units of row 1: f(z) with its number."""
-        formula = clause(type(f), "f(z)")
+        formula = formula_of(f, "f")
         if not isinstance(f, Elementwise) and abs(z[0]).max() > np.log(np.finfo(z.dtype).max):
             yield Words(SHIFTED)
         for j in range(z.shape[1]):

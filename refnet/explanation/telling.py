@@ -15,8 +15,9 @@ from refnet.explanation.figures import product, total
 from refnet.explanation.formulas import (
     applied_by,
     arguments,
-    clause,
+    formula_of,
     named,
+    pullback_of,
     readable,
     right_side,
     stated,
@@ -146,7 +147,7 @@ class Story(Lines):
         f, trace = self.step.net.layers[l - 1].activation, self.step.trace[l - 1]
         lines = self.values(f, trace.z, trace.a, f"a^{l}_{{}}")
         parts = self.told(l, lines, arguments(f, trace.z), [self.array(f"a^{l}", trace.a)])
-        return self.section("a", l, parts, stated(f, "f(z)"))
+        return self.section("a", l, parts, stated(f, "f"))
 
     def cost(self) -> Section:
         """C, and the probabilities that a loss on logits makes for itself."""
@@ -161,7 +162,7 @@ class Story(Lines):
                 arguments(inner, z),
                 [self.array(name, p)],
             )
-            formulas.append(stated(inner, "f(z)"))
+            formulas.append(stated(inner, "f"))
             parts.insert(
                 0,
                 Words(
@@ -195,7 +196,7 @@ class Story(Lines):
     def output_delta(self) -> Section:
         """BP1: dC/da from the loss, then through f."""
         loss, g = self.step.loss, self.step.grad_output
-        formula = stated(loss, "dC/da") if clause(type(loss), "dC/da") else stated(loss, "dC/dz")
+        formula = stated(loss, "dC/da") if formula_of(loss, "dC/da") else stated(loss, "dC/dz")
         lines = self.loss_gradient(readable(right_side(formula.plain)))
         return self.delta(
             "BP1",
@@ -273,14 +274,14 @@ class Story(Lines):
             f"{type(f).__name__} mixes the units of a row, so the product with f' becomes a sum "
             f"over all of them."
         )
-        pullback = Formula(clause(type(f).pullback, "dC/dz"), stated(f, "f(z)").source)
+        pullback = Formula(pullback_of(f), stated(f, "f").source)
         return self.section(label, l, (words, *parts), *formulas, pullback)
 
     def slopes(self, l: int, slopes: Array) -> Iterator[Line]:
         """f'(z) of row 1."""
         f, trace = self.step.net.layers[l - 1].activation, self.step.trace[l - 1]
         for j, d in enumerate(slopes[0]):
-            right = right_side(clause(type(f), "f'"), trace.z[0, j])
+            right = right_side(formula_of(f, "f'"), trace.z[0, j])
             yield self.line(
                 f"f'(z^{l}_{j + 1})",
                 substituted(right, self.letters(f, trace.z[0], trace.a[0], j)),
@@ -305,7 +306,7 @@ class Story(Lines):
             self.step.trace[l - 1],
             self.step.gradients[l - 1].delta,
         )
-        right = right_side(clause(type(f).pullback, "dC/dz"), terms=delta.shape[1])
+        right = right_side(pullback_of(f), terms=delta.shape[1])
         arriving = {f"dC/da_{i + 1}": self.show(v) for i, v in enumerate(g[0])}
         for j, d in enumerate(delta[0]):
             letters = (

@@ -1,5 +1,6 @@
 """Losses on yes or no: binary cross-entropy on probabilities and on logits."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,6 +40,11 @@ class BinaryCrossEntropy(_BinaryLoss):
     """
 
     name: ClassVar[str] = "binary_cross_entropy"
+    formulas: ClassVar[Mapping[str, str]] = {
+        "C": "C = -sum (y log a + (1 - y) log(1 - a)) / (n k)",
+        "dC/da": "dC/da = ((1 - y) / (1 - a) - y / a) / (n k)",
+    }
+    source: ClassVar[str] = "Bishop, Pattern Recognition and Machine Learning, equation 4.90"
     reads: ClassVar[str] = "probabilities"
     outputs: ClassVar[tuple[type[Activation], ...]] = (Sigmoid,)
     meant: ClassVar[dict[str, str]] = {"identity": "SigmoidCrossEntropy", "softmax": "CrossEntropy"}
@@ -72,6 +78,13 @@ class SigmoidCrossEntropy(_BinaryLoss):
     """
 
     name: ClassVar[str] = "sigmoid_cross_entropy"
+    formulas: ClassVar[Mapping[str, str]] = {
+        "C": "C = -sum (y log sigmoid(z) + (1 - y) log sigmoid(-z)) / (n k)",
+        "dC/dz": "dC/dz = (sigmoid(z) - y) / (n k)",
+    }
+    source: ClassVar[str] = (
+        "Nielsen, Neural Networks and Deep Learning, chapter 3, equations 57 to 61"
+    )
     reads: ClassVar[str] = "logits"
     outputs: ClassVar[tuple[type[Activation], ...]] = (Identity,)
     meant: ClassVar[dict[str, str]] = {"sigmoid": "BinaryCrossEntropy", "softmax": "CrossEntropy"}

@@ -1,5 +1,6 @@
 """Losses on classes: cross-entropy on probabilities and logits; one-hot targets."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -59,6 +60,11 @@ class CrossEntropy(_ClassLoss):
     """
 
     name: ClassVar[str] = "cross_entropy"
+    formulas: ClassVar[Mapping[str, str]] = {
+        "C": "C = -sum y log a / n",
+        "dC/da": "dC/da = -y / (a n)",
+    }
+    source: ClassVar[str] = "Goodfellow, Bengio and Courville, Deep Learning, section 6.2.1.1"
     reads: ClassVar[str] = "probabilities"
     outputs: ClassVar[tuple[type[Activation], ...]] = (Softmax, Sigmoid)
     meant: ClassVar[dict[str, str]] = {"identity": "SoftmaxCrossEntropy"}
@@ -90,6 +96,11 @@ class SoftmaxCrossEntropy(_ClassLoss):
     """
 
     name: ClassVar[str] = "softmax_cross_entropy"
+    formulas: ClassVar[Mapping[str, str]] = {
+        "C": "C = -sum y log softmax(z) / n",
+        "dC/dz": "dC/dz = (softmax(z) - y) / n",
+    }
+    source: ClassVar[str] = "Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.3"
     reads: ClassVar[str] = "logits"
     outputs: ClassVar[tuple[type[Activation], ...]] = (Identity,)
     meant: ClassVar[dict[str, str]] = {"softmax": "CrossEntropy", "sigmoid": "BinaryCrossEntropy"}

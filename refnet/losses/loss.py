@@ -1,6 +1,7 @@
 """What every loss shares: what it reads, and which output it stands behind."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +27,10 @@ class Loss(ABC):
     """
 
     name: ClassVar[str]
+    # for refnet.explain: formulas by their left side (C, dC/da or dC/dz) and their
+    # source; not inherited, as a subclass may compute another C
+    formulas: ClassVar[Mapping[str, str]] = {}
+    source: ClassVar[str] = ""
     reads: ClassVar[str]
     # the output activations it can stand behind; empty: every trainable one
     outputs: ClassVar[tuple[type[Activation], ...]]

@@ -1,5 +1,6 @@
 """Losses on values: mean and half squared error, and absolute error."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -28,6 +29,11 @@ class MSE(_ValueLoss):
     """
 
     name: ClassVar[str] = "mse"
+    formulas: ClassVar[Mapping[str, str]] = {
+        "C": "C = sum (a - y)^2 / (n k)",
+        "dC/da": "dC/da = 2 (a - y) / (n k)",
+    }
+    source: ClassVar[str] = "Goodfellow, Bengio and Courville, Deep Learning, section 5.1.4"
 
     def value(self, a: Array, y: Array) -> float:
         """C = sum (a - y)^2 / (n k)."""
@@ -52,6 +58,11 @@ class HalfSquaredError(_ValueLoss):
     """
 
     name: ClassVar[str] = "half_squared_error"
+    formulas: ClassVar[Mapping[str, str]] = {
+        "C": "C = sum (a - y)^2 / (2 n)",
+        "dC/da": "dC/da = (a - y) / n",
+    }
+    source: ClassVar[str] = "Nielsen, Neural Networks and Deep Learning, chapter 2, equation 26"
 
     def value(self, a: Array, y: Array) -> float:
         """C = sum (a - y)^2 / (2 n)."""
@@ -75,6 +86,11 @@ class MAE(_ValueLoss):
     """
 
     name: ClassVar[str] = "mae"
+    formulas: ClassVar[Mapping[str, str]] = {
+        "C": "C = sum |a - y| / (n k)",
+        "dC/da": "dC/da = sign(a - y) / (n k)",
+    }
+    source: ClassVar[str] = "Goodfellow, Bengio and Courville, Deep Learning, section 6.2.1.2"
     analytic: ClassVar[bool] = False
     kink: ClassVar[bool] = True
 

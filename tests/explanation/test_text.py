@@ -255,13 +255,11 @@ def test_long_lines_break_before_an_operator():
 
 
 def test_latex_escapes():
-    """What a docstring may say after "Source:" is text."""
+    """A source may have any characters: it is text."""
 
     class Mine(refnet.Sigmoid):
-        """f(z) = 1 / (1 + exp(-z)), f' = a (1 - a).
-
-        Source: x^2 \\back ~ 5 % <a_b> {c}.
-        """
+        formulas = refnet.Sigmoid.formulas
+        source = r"x^2 \back ~ 5 % <a_b> {c}"
 
     net = refnet.Network([refnet.Dense([[1.0]], [0.0], Mine())])
     source = (
