@@ -255,7 +255,7 @@ def own_arrays(net, rows):
     return (
         item * net.parameters.size
         + item * rows * sum(units)
-        + rows * (3 * item + 2 * np.dtype(np.intp).itemsize)
+        + rows * (4 * item + 2 * np.dtype(np.intp).itemsize)
     )
 
 

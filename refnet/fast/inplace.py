@@ -39,14 +39,20 @@ from refnet.losses import (
 
 
 class PerRow(NamedTuple):
-    """A few numbers for each row of a batch of n rows with k outputs."""
+    """A few numbers for each row of a batch of n rows with k outputs.
 
-    top: Array  # (n, 1)
-    total: Array  # (n, 1)
-    costs: Array  # (n,), the memory of top
-    picked: Array  # (n,)
-    start: Array  # (n,), k times the row: where it starts in a flat array
-    at: Array  # (n,), where an entry of each row stands in it
+    Shapes: (n,), but the columns (n, 1), which share the memory of top and total so
+        that they broadcast along rows.
+    """
+
+    top: Array  # the largest z
+    top_column: Array
+    total: Array  # the sum of exp(z - top), or of the products in softmax's pullback
+    total_column: Array
+    costs: Array  # the row's own part of C
+    picked: Array  # the entry at the label
+    start: Array  # k times the row: where it starts in the flat array
+    at: Array  # where one entry of the row stands in the flat array
 
 
 ValueInto = Callable[[Any, Array, Array, PerRow], None]
@@ -88,11 +94,11 @@ def _leaky_relu_value(f: LeakyReLU, z: Array, a: Array, per_row: PerRow) -> None
 
 
 def _softmax_value(f: Softmax, z: Array, a: Array, per_row: PerRow) -> None:
-    np.maximum.reduce(z, axis=1, keepdims=True, out=per_row.top)
-    broadcast_into(np.subtract, z, per_row.top, a)
+    np.maximum.reduce(z, axis=1, out=per_row.top)
+    broadcast_into(np.subtract, z, per_row.top_column, a)
     np.exp(a, out=a)
-    np.add.reduce(a, axis=1, keepdims=True, out=per_row.total)
-    broadcast_into(np.divide, a, per_row.total, a)
+    np.add.reduce(a, axis=1, out=per_row.total)
+    broadcast_into(np.divide, a, per_row.total_column, a)
 
 
 _VALUES: dict[type[Activation], ValueInto] = {
@@ -137,7 +143,7 @@ def _softmax_pullback(
     f: Softmax, delta: Array, z: Array, a: Array, per_row: PerRow, spare: Array
 ) -> None:
     _sum_products(delta, a, per_row.total, spare)
-    broadcast_into(np.subtract, delta, per_row.total, delta)
+    broadcast_into(np.subtract, delta, per_row.total_column, delta)
     np.multiply(a, delta, out=delta)
 
 
@@ -155,7 +161,7 @@ def _sum_products(grad_a: Array, a: Array, total: Array, spare: Array) -> None:
     for start in range(0, len(a), len(room)):
         here = slice(start, start + len(room))
         product = np.multiply(grad_a[here], a[here], out=room[: len(a) - start])
-        np.add.reduce(product, axis=1, keepdims=True, out=total[here])
+        np.add.reduce(product, axis=1, out=total[here])
 
 
 _PULLBACKS: dict[type[Activation], PullbackInto] = {
@@ -221,31 +227,36 @@ def _softmax_cross_entropy(
 
 def _cost_at_labels(z: Array, y: Array, delta: Array, per_row: PerRow) -> Any:
     """C, with softmax(z) - y in delta."""
-    # in half the time of maximum.reduce
+    # argmax and take cost half of maximum.reduce along short rows, 3 % of a step at
+    # 64-30-10 with 32 rows
     at_tops = np.add(per_row.start, z.argmax(axis=1, out=per_row.at), out=per_row.at)
-    # unlike "raise" without a copy; nothing is out of range
-    z.reshape(-1).take(at_tops, out=per_row.costs, mode="clip")
-    broadcast_into(np.subtract, z, per_row.top, delta)
-    s, at_labels = delta.reshape(-1), np.add(per_row.start, y, out=per_row.at)
-    s.take(at_labels, out=per_row.picked, mode="clip")
+    # mode "clip" writes into out, "raise" into a copy first; nothing is out of range
+    z.reshape(-1).take(at_tops, out=per_row.top, mode="clip")
+    broadcast_into(np.subtract, z, per_row.top_column, delta)
+    # delta is s = z - top, then exp s, then softmax(z); picked is s, then softmax(z), at
+    # the labels: each is read before the next is written over it
+    flat, at_labels = delta.reshape(-1), np.add(per_row.start, y, out=per_row.at)
+    s_picked = flat.take(at_labels, out=per_row.picked, mode="clip")
     np.exp(delta, out=delta)
-    np.add.reduce(delta, axis=1, keepdims=True, out=per_row.total)
-    np.log(per_row.total, out=per_row.top)
-    costs = np.subtract(per_row.costs, per_row.picked, out=per_row.costs)
-    broadcast_into(np.divide, delta, per_row.total, delta)
-    s.take(at_labels, out=per_row.picked, mode="clip")
-    s[at_labels] = np.subtract(per_row.picked, 1.0, out=per_row.picked)
+    np.add.reduce(delta, axis=1, out=per_row.total)
+    log_total = np.log(per_row.total, out=per_row.costs)
+    costs = np.subtract(log_total, s_picked, out=per_row.costs)
+    broadcast_into(np.divide, delta, per_row.total_column, delta)
+    p_picked = flat.take(at_labels, out=per_row.picked, mode="clip")
+    flat[at_labels] = np.subtract(p_picked, 1.0, out=per_row.picked)
     return np.add.reduce(costs) / len(z)
 
 
 def _cost_of_distributions(z: Array, y: Array, delta: Array, per_row: PerRow) -> Any:
     """C, with softmax(z) - y in delta."""
-    _softmax_value(_SOFTMAX, z, delta, per_row)
-    broadcast_into(np.subtract, z, per_row.top, delta)
+    _softmax_value(_SOFTMAX, z, delta, per_row)  # for top and total
+    broadcast_into(np.subtract, z, per_row.top_column, delta)
     np.negative(delta, out=delta)
-    broadcast_into(np.add, delta, np.log(per_row.total, out=per_row.total), delta)
+    np.log(per_row.total, out=per_row.total)
+    broadcast_into(np.add, delta, per_row.total_column, delta)
     np.multiply(delta, y, out=delta)
     value = np.add.reduce(delta, axis=None) / len(z)
+    # once more, as there is no second array of this size to keep it in
     _softmax_value(_SOFTMAX, z, delta, per_row)
     np.subtract(delta, y, out=delta)
     return value

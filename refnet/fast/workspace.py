@@ -171,12 +171,14 @@ def _buffers(layer: Dense, dW: Array, db: Array, rows: int) -> LayerBuffers:
 
 
 def _per_row(rows: int, outputs: int, dtype: np.dtype[Any]) -> PerRow:
-    top, total = (np.empty((rows, 1), dtype) for _ in range(2))
+    top, total, costs, picked = (np.empty(rows, dtype) for _ in range(4))
     return PerRow(
-        top,
-        total,
-        top.reshape(-1),
-        np.empty(rows, dtype),
-        np.arange(rows) * outputs,
-        np.empty(rows, np.intp),
+        top=top,
+        top_column=top[:, np.newaxis],
+        total=total,
+        total_column=total[:, np.newaxis],
+        costs=costs,
+        picked=picked,
+        start=np.arange(rows) * outputs,
+        at=np.empty(rows, np.intp),
     )
