@@ -122,6 +122,13 @@ def place(index: tuple[int, ...]) -> str:
     )
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: "1 layer", "2 layers"; `plural` where it takes more than
+    an s.
+    """
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def chunks(array: Array) -> Iterator[tuple[int, Array]]:
     """The array in runs of rows of about CHUNK entries each, with the number of the
     first row.

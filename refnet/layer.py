@@ -58,6 +58,16 @@ class Dense:
             self, "activation", named("activation", Activation, ACTIVATIONS, self.activation)
         )
 
+    @classmethod
+    def unchecked(cls, W: Array, b: Array, activation: Activation) -> "Dense":
+        """A layer of these very arrays, finite or not: weights that have diverged can
+        still be copied and looked at.
+        """
+        layer = object.__new__(cls)
+        for name, value in (("W", W), ("b", b), ("activation", activation)):
+            object.__setattr__(layer, name, value)
+        return layer
+
     @property
     def fan_out(self) -> int:
         """Number of units."""

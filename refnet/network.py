@@ -14,6 +14,7 @@ from refnet.checks import (
     Array,
     as_dtype,
     class_labels,
+    counted,
     float_dtype,
     integer,
     matrix,
@@ -27,6 +28,8 @@ from refnet.losses import LOSSES, Loss
 from refnet.passes import Gradients, Trace
 
 __all__ = ["Gradients", "Network", "Trace", "mlp"]
+
+_Shapes = Sequence[tuple[tuple[int, int], Activation]]  # W's shape and f of each layer
 
 
 class Network:
@@ -55,50 +58,36 @@ class Network:
         given = tuple(layers)
         if not given:
             raise ValueError("Network: has 0 layers, expected at least one")
-        for i, layer in enumerate(given, start=1):
-            if not isinstance(layer, Dense):
-                raise TypeError(
-                    f"Network: layer {i} has type {type(layer).__name__}, expected Dense"
-                )
-            if layer.W.dtype != given[0].W.dtype:
-                raise TypeError(
-                    f"{_title(i, layer)}: has dtype {layer.W.dtype}, expected {given[0].W.dtype} "
-                    f"as layer 1"
-                )
-        for i, (below, layer) in enumerate(pairwise(given), start=2):
-            if layer.fan_in != below.fan_out:
-                raise ValueError(
-                    f"{_title(i, layer)}: W has fan_in {layer.fan_in}, expected {below.fan_out}, "
-                    f"the units of layer {i - 1}"
-                )
+        _check_layers(given)
         vector = np.concatenate([part for layer in given for part in (layer.W.ravel(), layer.b)])
-        self.__setstate__(
-            {"parameters": vector, "shapes": [(layer.W.shape, layer.activation) for layer in given]}
+        self._lay_over(vector, _shapes(given))
+
+    def _lay_over(self, parameters: Array, shapes: _Shapes) -> None:
+        """Make `parameters` the vector of this network, and every W and b a view of
+        it.
+        """
+        # the optimizer writes the vector, backprop reads W and b: they share its memory
+        pairs = views(parameters, (shape for shape, _ in shapes))
+        self._parameters, self._layers = (
+            parameters,
+            tuple(
+                Dense.unchecked(W, b, activation)
+                for (W, b), (_, activation) in zip(pairs, shapes, strict=True)
+            ),
         )
 
+    def _over(self, parameters: Array) -> "Network":
+        """A network of the same layers over another vector."""
+        new = object.__new__(type(self))
+        new._lay_over(parameters, _shapes(self.layers))
+        return new
+
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            "parameters": self.parameters,
-            "shapes": [(layer.W.shape, layer.activation) for layer in self.layers],
-        }
+        # the vector alone: pickled views would come back as arrays of their own
+        return {"parameters": self.parameters, "shapes": _shapes(self.layers)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._parameters = vector = state["parameters"]
-        layers = []
-        for (W, b), (_, activation) in zip(
-            views(vector, (shape for shape, _ in state["shapes"])), state["shapes"], strict=True
-        ):
-            # not through its checks: weights that have diverged are still to be copied
-            # and looked at
-            layer = object.__new__(Dense)
-            vars(layer).update(W=W, b=b, activation=activation)
-            layers.append(layer)
-        self._layers = tuple(layers)
-
-    def _with(self, parameters: Array) -> "Network":
-        new = type(self).__new__(type(self))
-        new.__setstate__({**self.__getstate__(), "parameters": parameters})
-        return new
+        self._lay_over(state["parameters"], state["shapes"])
 
     @property
     def layers(self) -> tuple[Dense, ...]:
@@ -141,16 +130,13 @@ class Network:
         loss = self.trainable_with(loss)
         if len(trace) != len(self.layers):
             raise ValueError(
-                f"Network: trace has {len(trace)} layers, expected {len(self.layers)}, of this "
-                f"network's own forward"
+                f"Network: trace has {counted(len(trace), 'layer')}, expected "
+                f"{len(self.layers)}, of this network's own forward"
             )
         for i, (layer, step) in enumerate(zip(self.layers, trace, strict=True), start=1):
             if not isinstance(step, LayerTrace) or step.z.shape[1] != layer.fan_out:
-                got = (
-                    f"z {step.z.shape}"
-                    if isinstance(step, LayerTrace)
-                    else f"a {type(step).__name__}"
-                )
+                is_trace = isinstance(step, LayerTrace)
+                got = f"z {step.z.shape}" if is_trace else f"type {type(step).__name__}"
                 raise ValueError(
                     f"{_title(i, layer)}: trace has {got}, expected z (n, {layer.fan_out}), of "
                     f"this network's own forward"
@@ -200,12 +186,13 @@ class Network:
         Shapes: x (n, fan_in), labels (n,) integers.
         Errors: as forward; ValueError or TypeError for other labels.
         """
-        found, given = self.classify(x), real_array("accuracy: labels", labels)
-        if given.shape != found.shape:
-            raise ValueError(f"accuracy: labels has shape {given.shape}, expected {found.shape}")
-        return float(
-            np.mean(found == class_labels("accuracy: labels", given, max(2, self.sizes[-1])))
-        )
+        predicted, given = self.classify(x), real_array("accuracy: labels", labels)
+        if given.shape != predicted.shape:
+            raise ValueError(
+                f"accuracy: labels has shape {given.shape}, expected {predicted.shape}"
+            )
+        classes = max(2, self.sizes[-1])  # a single output tells 0 from 1
+        return float(np.mean(predicted == class_labels("accuracy: labels", given, classes)))
 
     def check_inputs(self, x: ArrayLike) -> Array:
         """`x`, finite and (n, fan_in), in the network's dtype unless it lies on disk;
@@ -221,7 +208,7 @@ class Network:
         """The loss, where this network can learn from it; ValueError where its output
         or an activation does not fit.
         """
-        found = named("loss", Loss, LOSSES, loss)
+        loss = named("loss", Loss, LOSSES, loss)
         for i, layer in enumerate(self.layers, start=1):
             if not layer.activation.trainable:
                 name = type(layer.activation).__name__
@@ -229,8 +216,8 @@ class Network:
                     f"{_title(i, layer)}: activation has {name}, expected a trainable one: its "
                     f"derivative is zero everywhere"
                 )
-        found.check_output(self.layers[-1].activation)
-        return found
+        loss.check_output(self.layers[-1].activation)
+        return loss
 
     def entry(self, index: int) -> tuple[int, str, tuple[int, ...]]:
         """Where entry `index` of the flat vector stands: the layer from 1 on, "W" or
@@ -281,11 +268,12 @@ class Network:
         lost = np.flatnonzero(np.isfinite(self.parameters) & ~np.isfinite(parameters))
         if lost.size:
             layer, name, index = self.entry(int(lost[0]))
-            found = f"{self.parameters[lost[0]]} at {place(index)}"
+            entry = f"{self.parameters[lost[0]]} at {place(index)}"
             raise ValueError(
-                f"Network.astype: {name} of layer {layer} has {found}, expected what {kind} holds"
+                f"Network.astype: {name} of layer {layer} has {entry}, expected a number that "
+                f"{kind} can hold"
             )
-        return self._with(parameters)
+        return self._over(parameters)
 
     def _targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
         targets = self.check_targets(loss, y, rows)
@@ -296,7 +284,7 @@ class Network:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
         # through memo, so that an optimizer copied along stays bound
-        return self._with(deepcopy(self.parameters, memo))
+        return self._over(deepcopy(self.parameters, memo))
 
     def __repr__(self) -> str:
         kinds = ", ".join(layer.activation.name for layer in self.layers)
@@ -324,39 +312,72 @@ def mlp(
     Source: Rumelhart, Hinton and Williams, Learning representations by back-propagating
         errors (1986).
     """
-    if isinstance(sizes, str) or not isinstance(sizes, Iterable):
-        raise TypeError(
-            f"mlp: sizes has type {type(sizes).__name__}, expected a sequence of integers"
-        )
-    if not isinstance(hidden, str | Activation | Iterable):
-        raise TypeError(
-            f"mlp: hidden has type {type(hidden).__name__}, expected a name, an Activation, or a "
-            f"list of them"
-        )
-    widths = [integer("mlp", f"sizes[{i}]", size, low=1) for i, size in enumerate(sizes)]
-    if len(widths) < 2:
-        raise ValueError(
-            f"mlp: sizes has {len(widths)} entries, expected at least 2 (inputs and outputs)"
-        )
-    between = [hidden] * (len(widths) - 2) if isinstance(hidden, str | Activation) else list(hidden)
-    if len(between) != len(widths) - 2:
-        raise ValueError(
-            f"mlp: hidden has {len(between)} activations, expected {len(widths) - 2}, one per "
-            f"hidden layer"
-        )
-    kind, initializer = (
-        float_dtype("mlp: dtype", dtype),
-        named("initializer", Initializer, INITIALIZERS, init),
-    )
-    activations = [
-        named("activation", Activation, ACTIVATIONS, given) for given in (*between, output)
-    ]
+    widths = _widths(sizes)
+    activations = _activations(hidden, output, len(widths) - 2)
+    kind = float_dtype("mlp: dtype", dtype)
+    initializer = named("initializer", Initializer, INITIALIZERS, init)
     rng = np.random.default_rng(integer("mlp", "seed", seed, low=0))
     layers = []
     for (fan_in, fan_out), activation in zip(pairwise(widths), activations, strict=True):
         W, b = initializer(rng, fan_out, fan_in)
         layers.append(Dense(as_dtype("mlp: W", W, kind), as_dtype("mlp: b", b, kind), activation))
     return Network(layers)
+
+
+def _widths(sizes: Sequence[int]) -> list[int]:
+    if isinstance(sizes, str) or not isinstance(sizes, Iterable):
+        raise TypeError(
+            f"mlp: sizes has type {type(sizes).__name__}, expected a sequence of integers"
+        )
+    widths = [integer("mlp", f"sizes[{i}]", size, low=1) for i, size in enumerate(sizes)]
+    if len(widths) < 2:
+        raise ValueError(
+            f"mlp: sizes has {counted(len(widths), 'entry', 'entries')}, expected at least 2 "
+            f"(inputs and outputs)"
+        )
+    return widths
+
+
+def _activations(
+    hidden: str | Activation | Sequence[str | Activation], output: str | Activation, layers: int
+) -> list[Activation]:
+    """The activation of each hidden layer, of which there are `layers`, and of the
+    output.
+    """
+    if not isinstance(hidden, str | Activation | Iterable):
+        raise TypeError(
+            f"mlp: hidden has type {type(hidden).__name__}, expected a name, an Activation, or a "
+            f"list of them"
+        )
+    each = [hidden] * layers if isinstance(hidden, str | Activation) else list(hidden)
+    if len(each) != layers:
+        raise ValueError(
+            f"mlp: hidden has {counted(len(each), 'activation')}, expected {layers}, one per "
+            f"hidden layer"
+        )
+    return [named("activation", Activation, ACTIVATIONS, given) for given in (*each, output)]
+
+
+def _check_layers(layers: Sequence[Dense]) -> None:
+    """Refuse a layer that is no Dense, has another dtype, or does not fit below."""
+    for i, layer in enumerate(layers, start=1):
+        if not isinstance(layer, Dense):
+            raise TypeError(f"Network: layer {i} has type {type(layer).__name__}, expected Dense")
+        if layer.W.dtype != layers[0].W.dtype:
+            raise TypeError(
+                f"{_title(i, layer)}: has dtype {layer.W.dtype}, expected {layers[0].W.dtype} "
+                f"as layer 1"
+            )
+    for i, (below, layer) in enumerate(pairwise(layers), start=2):
+        if layer.fan_in != below.fan_out:
+            raise ValueError(
+                f"{_title(i, layer)}: W has fan_in {layer.fan_in}, expected {below.fan_out}, "
+                f"the units of layer {i - 1}"
+            )
+
+
+def _shapes(layers: Sequence[Dense]) -> _Shapes:
+    return [(layer.W.shape, layer.activation) for layer in layers]
 
 
 def _title(number: int, layer: Dense) -> str:

@@ -437,7 +437,7 @@ def test_mlp_gives_each_layer_its_activation():
         (
             {"sizes": [3]},
             ValueError,
-            "mlp: sizes has 1 entries, expected at least 2 (inputs and outputs)",
+            "mlp: sizes has 1 entry, expected at least 2 (inputs and outputs)",
         ),
         ({"sizes": [3, 0, 2]}, ValueError, "mlp: sizes[1] has 0, expected an integer >= 1"),
         ({"sizes": [3, 2.0]}, TypeError, "mlp: sizes[1] has type float, expected an integer"),
@@ -507,7 +507,10 @@ def test_what_is_no_sequence_is_refused(make, text):
 
 def test_weights_that_float32_cannot_hold_are_refused():
     """No weight becomes infinite on the way to float32."""
-    text = "Network.astype: W of layer 1 has 1e+300 at row 0, column 0, expected what float32 holds"
+    text = (
+        "Network.astype: W of layer 1 has 1e+300 at row 0, column 0, expected a number that "
+        "float32 can hold"
+    )
     with pytest.raises(ValueError, match=sentence(text)):
         refnet.mlp([1, 1], init=refnet.Constant(1e300)).astype("float32")
 
@@ -519,7 +522,9 @@ def test_the_first_of_several_weights_lost_is_named():
     net = refnet.mlp([2, 3, 2])
     # W1 is 0 to 5, b1 6 to 8, W2 9 to 14
     net.parameters[[1, 8, 7, 10]] = np.inf, 1e300, -1e301, 1e302
-    text = "Network.astype: b of layer 1 has -1e+301 at row 1, expected what float32 holds"
+    text = (
+        "Network.astype: b of layer 1 has -1e+301 at row 1, expected a number that float32 can hold"
+    )
     with pytest.raises(ValueError, match=sentence(text)):
         net.astype("float32")
 
@@ -551,7 +556,9 @@ def test_a_trace_of_another_width_is_refused():
     own = "expected z (n, 3), of this network's own forward"
     with pytest.raises(ValueError, match=sentence(f"Dense 1 (W 3x2): trace has z (1, 5), {own}")):
         net.backward(wider.forward([[1.0, 2.0]]), "cross_entropy", [0])
-    with pytest.raises(ValueError, match=sentence(f"Dense 1 (W 3x2): trace has a ndarray, {own}")):
+    with pytest.raises(
+        ValueError, match=sentence(f"Dense 1 (W 3x2): trace has type ndarray, {own}")
+    ):
         net.backward(np.ones((2, 2)), "cross_entropy", [0])
 
 

@@ -233,8 +233,8 @@ def _cost_at_labels(z: Array, y: Array, delta: Array, per_row: PerRow) -> Any:
     # mode "clip" writes into out, "raise" into a copy first; nothing is out of range
     z.reshape(-1).take(at_tops, out=per_row.top, mode="clip")
     broadcast_into(np.subtract, z, per_row.top_column, delta)
-    # delta is s = z - top, then exp s, then softmax(z); picked is s, then softmax(z), at
-    # the labels: each is read before the next is written over it
+    # delta is s = z - top, then exp s, then softmax(z); picked is s, then softmax(z) at
+    # the labels: each is read before the next overwrites it
     flat, at_labels = delta.reshape(-1), np.add(per_row.start, y, out=per_row.at)
     s_picked = flat.take(at_labels, out=per_row.picked, mode="clip")
     np.exp(delta, out=delta)

@@ -137,7 +137,8 @@ class Optimizer(ABC):
                 np.add(d, self.weight_decay * theta_block, out=d)
         if not squares_are_finite(g):
             refuse_nonfinite("gradient", g, net.entry)
-        self.__dict__["_steps"] += 1  # past __setattr__, which looks at every name
+        # not through __setattr__ above, which takes 1 % of a step at 64-30-10 and n 32
+        object.__setattr__(self, "_steps", self._steps + 1)
         self._update_into(g)
         shrink = 1.0 - self.lr * self.weight_decay if self._decoupled else 1.0
         # with |u| below the root of the largest number, theta - u cannot overflow: half
@@ -229,8 +230,8 @@ class Optimizer(ABC):
 
 
 class _State(dict[str, Any]):
-    """A state to look at: it is set as a whole, so an entry that is set alone is
-    refused instead of lost.
+    """The state as a dict that is made when it is asked for: an entry set in it would
+    be lost without a word, so that is refused.
     """
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -239,4 +240,4 @@ class _State(dict[str, Any]):
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return dict, (dict(self),)
+        return dict, (dict(self),)  # a copy, also a pickled one, is the owner's to change
