@@ -1,7 +1,7 @@
 """Training: `fit`, its history, and when to stop."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from refnet.backprop import LayerGradient
 from refnet.batches import Data, held_out_data
-from refnet.checks import Array, integer, named, number, place
+from refnet.checks import Array, counted, integer, named, number, place
 from refnet.fast.threads import one_thread_if_small
 from refnet.fast.workspace import Workspace
 from refnet.losses import Loss
@@ -61,7 +61,7 @@ class History:
 
     def __repr__(self) -> str:
         return (
-            f"<History of {len(self.epochs)} epochs, last loss "
+            f"<History of {counted(len(self.epochs), 'epoch')}, last loss "
             f"{self.loss[-1] if self.epochs else None}; {self.stopped}>"
         )
 
@@ -130,8 +130,9 @@ class EarlyStopping:
             self._weights = net.parameters.copy()
         if epoch.number - self.best_epoch >= self.patience:
             if self._weights is None:
-                return f"validation loss never finite in {epoch.number} epochs"
-            return f"validation loss best at epoch {self.best_epoch}, {self.patience} epochs ago"
+                return f"validation loss never finite in {counted(epoch.number, 'epoch')}"
+            ago = counted(self.patience, "epoch")
+            return f"validation loss best at epoch {self.best_epoch}, {ago} ago"
         return None
 
     def finish(self, net: Network) -> None:
@@ -219,31 +220,25 @@ def fit(
     data = Data(net, loss, x, y)
     held_out = None if validation is None else held_out_data(net, loss, validation)
     _check_calls(schedule=schedule, on_step=on_step, on_epoch=on_epoch)
-    stops = _started(stop, validated=held_out is not None)
+    rules = _started(stop, validated=held_out is not None)
     optimizer.bind(net)
     workspace = Workspace(net, loss, data.largest(batch_size))
     history = History()
     with one_thread_if_small(net, data.largest(batch_size)), _lr_put_back(optimizer) as lr:
-        for epoch in range(epochs):
-            optimizer.lr = lr if schedule is None else schedule(lr, epoch)
-            total = _steps(
-                net, optimizer, workspace, data.minibatches(batch_size, rng), epoch + 1, on_step
-            )
+        for number in range(1, epochs + 1):
+            optimizer.lr = lr if schedule is None else schedule(lr, number - 1)
+            batches = data.minibatches(batch_size, rng)
+            total = _steps(net, optimizer, workspace, batches, number, on_step)
             judged = held_out.judge(net, loss) if held_out else ()
-            history.epochs.append(
-                Epoch(epoch + 1, epochs, total / data.rows, optimizer.lr, *judged)
-            )
+            epoch = Epoch(number, epochs, total / data.rows, optimizer.lr, *judged)
+            history.epochs.append(epoch)
             if on_epoch is not None:
-                on_epoch(history.epochs[-1])
-            reasons = [
-                reason
-                for rule in stops
-                if (reason := rule.reason(net, history.epochs[-1])) is not None
-            ]
+                on_epoch(epoch)
+            reasons = _reasons(rules, net, epoch)
             if reasons:
                 history.stopped = "; ".join(reasons)
                 break
-    for rule in stops:
+    for rule in rules:
         rule.finish(net)
     return history
 
@@ -255,9 +250,9 @@ def _trainable(net: Network, loss: str | Loss) -> Loss:
     bad = np.flatnonzero(~np.isfinite(net.parameters))
     if bad.size:
         layer, name, index = net.entry(int(bad[0]))
-        found = f"{net.parameters[bad[0]]} at {place(index)}"
+        entry = f"{net.parameters[bad[0]]} at {place(index)}"
         raise ValueError(
-            f"fit: {name} of layer {layer} has {found}, expected finite weights to start from"
+            f"fit: {name} of layer {layer} has {entry}, expected finite weights to start from"
         )
     return net.trainable_with(loss)
 
@@ -299,6 +294,13 @@ def _started(stop: Stop | Sequence[Stop] | None, validated: bool) -> list[Stop]:
     return rules
 
 
+def _reasons(rules: Sequence[Stop], net: Network, epoch: Epoch) -> list[str]:
+    """Why to stop, from each rule that says so."""
+    # every rule is asked, also after a first reason: it keeps count
+    reasons = [rule.reason(net, epoch) for rule in rules]
+    return [reason for reason in reasons if reason is not None]
+
+
 def _steps(
     net: Network,
     optimizer: Optimizer,
@@ -310,30 +312,62 @@ def _steps(
     """Take a step on each batch, and return the sum over rows of the losses before
     them.
     """
+    own_step = type(optimizer).step is not Optimizer.step or "step" in vars(optimizer)
+    if on_step is None and not own_step:
+        return _steps_in_place(net, optimizer, workspace, batches, epoch)
+    return _steps_on_copies(net, optimizer, workspace, batches, epoch, on_step)
+
+
+def _steps_in_place(
+    net: Network,
+    optimizer: Optimizer,
+    workspace: Workspace,
+    batches: Iterator[tuple[Array, Array]],
+    epoch: int,
+) -> float:
+    """The steps where nobody looks on: the update overwrites the gradient."""
     total = 0.0
-    in_place = (
-        on_step is None and type(optimizer).step is Optimizer.step and "step" not in vars(optimizer)
-    )
-    # the optimizer refuses by name what is not finite
-    with np.errstate(all="ignore") if in_place else nullcontext():
+    # once for all steps; the optimizer refuses by name what is not finite
+    with np.errstate(all="ignore"):
         for batch, (x, y) in enumerate(batches, start=1):
             try:
-                if in_place:
-                    value, gradients = workspace.loss_and_gradients(x, y)
-                    optimizer.step_into(net, gradients.vector)
-                else:
-                    with np.errstate(all="ignore"):
-                        value, gradients = workspace.loss_and_gradients(x, y)
-                    before, own = (
-                        net.parameters.copy(),
-                        Gradients(LayerGradient(*map(np.copy, layer)) for layer in gradients),
-                    )
-                    optimizer.step(net, own)
+                loss, gradients = workspace.loss_and_gradients(x, y)
+                optimizer.step_into(net, gradients.vector)
             except (FloatingPointError, ValueError) as error:
-                raise type(error)(f"epoch {epoch}, batch {batch}: {error}") from error
-            if on_step is not None:
-                on_step(
-                    Step(epoch, batch, x, y, workspace.trace(x), value, own, optimizer.lr, before)
-                )
-            total += value * len(x)
+                raise _at(epoch, batch, error) from error
+            total += loss * len(x)
     return total
+
+
+def _steps_on_copies(
+    net: Network,
+    optimizer: Optimizer,
+    workspace: Workspace,
+    batches: Iterator[tuple[Array, Array]],
+    epoch: int,
+    on_step: Callable[[Step], object] | None,
+) -> float:
+    """The steps where `on_step` or an optimizer's own `step` looks on: they get
+    gradients that the next step does not overwrite.
+    """
+    total = 0.0
+    for batch, (x, y) in enumerate(batches, start=1):
+        try:
+            # not around the optimizer: its own step may want NumPy's warnings
+            with np.errstate(all="ignore"):
+                loss, gradients = workspace.loss_and_gradients(x, y)
+            copies = Gradients(LayerGradient(*map(np.copy, layer)) for layer in gradients)
+            before = net.parameters.copy()
+            optimizer.step(net, copies)
+        except (FloatingPointError, ValueError) as error:
+            raise _at(epoch, batch, error) from error
+        if on_step is not None:
+            trace = workspace.trace(x)
+            on_step(Step(epoch, batch, x, y, trace, loss, copies, optimizer.lr, before))
+        total += loss * len(x)
+    return total
+
+
+def _at(epoch: int, batch: int, error: Exception) -> Exception:
+    """The same error, which says where it happened."""
+    return type(error)(f"epoch {epoch}, batch {batch}: {error}")

@@ -46,7 +46,7 @@ def test_early_stopping_restores_the_best_weights(patience):
     assert len(history.epochs) == min(best + 1 + patience, 40)
     assert net.parameters.tobytes() == weights[best] != weights[-1]
     sentence = (
-        f"validation loss best at epoch {best + 1}, {patience} epochs ago"
+        f"validation loss best at epoch {best + 1}, {patience} epoch{'s' * (patience > 1)} ago"
         if patience < 40
         else "all epochs done"
     )
