@@ -7,6 +7,7 @@ LaTeX.
     lines          one step's numbers, line by line
     telling        the story of a step
     paths          one weight, summed over all paths
+    chain_rule     the section about that weight
     typesetting    plain text, Markdown, LaTeX
 
 >>> import refnet
@@ -24,9 +25,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refnet.checks import integer, number, refuse_nonfinite
-from refnet.explanation.lines import Step
+from refnet.explanation.chain_rule import weight_section
+from refnet.explanation.lines import ComputedStep
 from refnet.explanation.parts import Section
-from refnet.explanation.paths import Weight, weight_section
+from refnet.explanation.paths import Weight
 from refnet.explanation.telling import Story
 from refnet.explanation.typesetting import LATEX, MARKDOWN, formatted, plain
 from refnet.losses import Loss
@@ -99,7 +101,7 @@ def explain(
     return Explanation(f"One training step of a {'-'.join(map(str, net.sizes))} network", sections)
 
 
-def computed(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: float) -> Step:
+def computed(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: float) -> ComputedStep:
     """The step, taken by a copy."""
     loss = net.trainable_with(loss)
     # a parameter out of range is refused, a cost told as inf
@@ -115,7 +117,7 @@ def computed(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: flo
         cost, cost_after = (
             loss.value(output, targets) for output in (trace.output, after.forward(rows).output)
         )
-        return Step(
+        return ComputedStep(
             net,
             rows,
             targets,

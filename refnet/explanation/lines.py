@@ -33,8 +33,8 @@ SHIFTED = (
 )
 
 
-class Step(NamedTuple):
-    """One training step, computed: what the story tells."""
+class ComputedStep(NamedTuple):
+    """One training step with all that it computes: what the story tells."""
 
     net: Network
     x: Array
@@ -54,7 +54,7 @@ class Lines:
     `digits` significant digits.
     """
 
-    def __init__(self, step: Step, digits: int) -> None:
+    def __init__(self, step: ComputedStep, digits: int) -> None:
         self.step = step
         self.digits = digits
         self.depth = len(step.net.layers)
