@@ -54,12 +54,12 @@ def integer(where: str, name: str, value: object, low: int) -> int:
 def float_dtype(where: str, dtype: Any) -> np.dtype[Any]:
     """float32 or float64, in the machine's own byte order."""
     try:
-        found = np.dtype(dtype).newbyteorder("=")
+        kind = np.dtype(dtype).newbyteorder("=")
     except TypeError:
         raise TypeError(f"{where} has {dtype!r}, expected 'float32' or 'float64'") from None
-    if found not in (np.float32, np.float64):
-        raise TypeError(f"{where} has {found}, expected float32 or float64")
-    return found
+    if kind not in (np.float32, np.float64):
+        raise TypeError(f"{where} has {kind}, expected float32 or float64")
+    return kind
 
 
 def named(kind: str, base: type[T], known: Mapping[str, type[T]], given: object) -> T:

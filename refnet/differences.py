@@ -17,7 +17,7 @@ counted as not judged. So is every entry where the value of a loss on probabilit
 rests on its floor, for there the value is flat and the gradient is not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -128,36 +128,34 @@ def gradient_check(
     return GradientCheck(tuple(_arrays(net, gradients.vector, numeric, error)), method)
 
 
-def _arrays(net: Network, analytic: Array, numeric: Array, error: Array) -> list[ArrayCheck]:
-    found, start = [], 0
+def _arrays(net: Network, analytic: Array, numeric: Array, error: Array) -> Iterator[ArrayCheck]:
+    """The check of each W and b, from the flat vectors of all entries."""
+    start = 0
     for layer, dense in enumerate(net.layers, start=1):
         for name, array in ((f"dW{layer}", dense.W), (f"db{layer}", dense.b)):
             part = slice(start, start + array.size)
-            judged = np.isfinite(error[part])
-            gap = np.abs(analytic[part] - numeric[part])
-            share = np.where(
+            worst, judged = _worst(analytic[part], numeric[part], error[part])
+            yield ArrayCheck(
+                name,
+                tuple(int(i) for i in np.unravel_index(worst, array.shape)),
+                float(analytic[start + worst]),
+                float(numeric[start + worst]),
+                float(error[start + worst]),
                 judged,
-                np.divide(
-                    gap, error[part], out=np.where(gap == 0.0, 0.0, np.inf), where=error[part] > 0.0
-                ),
-                -1.0,
-            )
-            worst = int(np.argmax(np.where(np.isnan(share), np.inf, share)))
-            index = tuple(int(i) for i in np.unravel_index(worst, array.shape))
-            i = start + worst
-            found.append(
-                ArrayCheck(
-                    name,
-                    index,
-                    float(analytic[i]),
-                    float(numeric[i]),
-                    float(error[i]),
-                    int(judged.sum()),
-                    array.size,
-                )
+                array.size,
             )
             start += array.size
-    return found
+
+
+def _worst(analytic: Array, numeric: Array, error: Array) -> tuple[int, int]:
+    """The entry whose gap is the largest share of its error, and how many were judged:
+    those of a finite error. A gap that is NaN is the worst.
+    """
+    gap, judged = np.abs(analytic - numeric), np.isfinite(error)
+    exact = np.where(gap == 0.0, 0.0, np.inf)  # where no error is allowed
+    share = np.divide(gap, error, out=exact, where=error > 0.0)
+    share = np.where(judged, np.where(np.isnan(share), np.inf, share), -1.0)
+    return int(np.argmax(share)), int(judged.sum())
 
 
 def _central(net: Network, x: Array, y: Array, loss: Loss, rounding: float) -> tuple[Array, Array]:

@@ -1,5 +1,5 @@
-"""One training step told in numbers: equation by equation, in plain text, Markdown and
-LaTeX.
+"""One training step explained in numbers: equation by equation, in plain text, Markdown
+and LaTeX.
 
     parts          what an explanation is made of
     figures        how a number is shown
@@ -12,8 +12,10 @@ LaTeX.
 
 >>> import refnet
 >>> net = refnet.Network([refnet.Dense([[0.5, -1.0]], [0.25], "sigmoid")])
->>> told = refnet.explain(net, [[1.0, 2.0]], [[1.0]], "half_squared_error", lr=0.5)
->>> [line for line in str(told).splitlines() if line.startswith("  z^1_1")]
+>>> explanation = refnet.explain(
+...     net, [[1.0, 2.0]], [[1.0]], "half_squared_error", lr=0.5
+... )
+>>> [line for line in str(explanation).splitlines() if line.startswith("  z^1_1")]
 ['  z^1_1 = 1*0.5 + 2*(-1) + 0.25 = -1.25']
 """
 
@@ -24,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from refnet.checks import integer, number, refuse_nonfinite
+from refnet.checks import counted, integer, number, refuse_nonfinite
 from refnet.explanation.chain_rule import weight_section
 from refnet.explanation.lines import ComputedStep
 from refnet.explanation.parts import Section
@@ -37,7 +39,7 @@ from refnet.network import Network
 
 @dataclass(frozen=True)
 class Explanation:
-    """A training step told in numbers: `print` it, or write it as `markdown()` or
+    """A training step explained in numbers: `print` it, or write it as `markdown()` or
     `latex()`. All three say the same.
     """
 
@@ -69,42 +71,42 @@ def explain(
     weight: Sequence[int] | NDArray[np.integer] | None = None,
     digits: int = 4,
 ) -> Explanation:
-    """One step of gradient descent, theta := theta - lr dC/dtheta, told equation by
-    equation with its numbers; `net` stays as it is.
+    """One step of gradient descent, theta := theta - lr dC/dtheta, explained equation
+    by equation with its numbers; `net` is not changed.
 
-    Of a batch, the first row is put into the formulas and all rows are shown; BP3 and
-    BP4 are sums over rows. An equation is put into numbers where it takes at most 64 of
-    them in a layer of at most 8 units, an array is shown where it has at most 64
-    entries in 8 columns; of larger ones shape, Euclidean norm and range are told.
-    Numbers are computed in full and shown with `digits` significant digits, just below
-    1 with so many that 1 - a has them too; what leaves the range of floats is told as
-    inf.
+    The formulas show the numbers of the first row; arrays show all rows. BP3 and BP4
+    are sums over rows. An equation is written in numbers where it takes at most 64 of
+    them in a layer of at most 8 units. An array is shown where it has at most 64
+    entries in 8 columns; a larger one is summed up by its shape, Euclidean norm and
+    range. Numbers are computed in full and shown with `digits` significant digits;
+    just below 1 they get more, so that 1 - a has `digits` too. A number beyond the
+    range of floats is shown as inf.
 
-    `weight` is (layer, row, column) for an entry of W, or (layer, row) for one of b:
-    the layer from 1 on, row and column from 0 on as in `dW[row, column]`. Its
+    `weight` is (layer, row, column) for an entry of W, or (layer, row) for one of b.
+    Layers count from 1, rows and columns from 0, as in `dW[row, column]`. Its
     derivative is then written as the sum over all paths from C down to it: every path
     where there are at most 12, else the 5 largest and the sum of the others.
 
     Shapes: x (n, fan_in); y as the loss wants it.
     Torch: none; torch.optim.SGD(lr=lr) takes the same step.
     Errors: ValueError or TypeError for unusable input, lr < 0, digits < 1, or a weight
-        that is not there; FloatingPointError where the step would leave a parameter
-        that is not finite.
+        that the network does not have; FloatingPointError where the step would make a
+        parameter infinite or NaN.
     Source: Nielsen, Neural Networks and Deep Learning, chapter 2.
     """
     digits = integer("explain", "digits", digits, low=1)
     followed = None if weight is None else _weight(net, weight)
     story = Story(computed(net, x, y, loss, number("explain", "lr", lr, low=0.0)), digits)
-    # a norm or a product that leaves the range is told as inf
+    # a norm or a product that overflows is shown as inf
     with np.errstate(over="ignore", invalid="ignore"):
         sections = tuple(story.sections([weight_section(story, followed)] if followed else []))
     return Explanation(f"One training step of a {'-'.join(map(str, net.sizes))} network", sections)
 
 
 def computed(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: float) -> ComputedStep:
-    """The step, taken by a copy."""
+    """The step, taken on a copy."""
     loss = net.trainable_with(loss)
-    # a parameter out of range is refused, a cost told as inf
+    # a parameter that overflows is refused below, a cost is shown as inf
     with np.errstate(over="ignore", invalid="ignore"):
         trace = net.forward(x)
         rows = trace[0].a_prev
@@ -133,7 +135,7 @@ def computed(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: flo
 
 
 def _weight(net: Network, given: Any) -> Weight:
-    """The layer, row and column, where they name a weight or a bias of the network."""
+    """The layer, row and column of a weight or bias that the network has."""
     given = given.tolist() if isinstance(given, np.ndarray) else given
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise TypeError(
@@ -142,8 +144,8 @@ def _weight(net: Network, given: Any) -> Weight:
         )
     if len(given) not in (2, 3):
         raise ValueError(
-            f"explain: weight has {len(given)} entries, expected (layer, row, column), or "
-            f"(layer, row) for a bias"
+            f"explain: weight has {counted(len(given), 'entry', 'entries')}, expected (layer, "
+            f"row, column), or (layer, row) for a bias"
         )
     layer, row, *column = (
         integer("explain", f"weight[{i}]", entry, low=0) for i, entry in enumerate(given)

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from math import floor, log10
 
-EXACT = 17  # with so many significant digits a float64 is read back as it is
+EXACT = 17  # significant digits with which every float64 is read back exactly
 
 
 def shown(value: float, digits: int) -> str:
-    """`value` with that many significant digits, and just below 1 with so many that
-    1 - a has them too; 1 is said only of 1.
+    """`value` with that many significant digits. Just below 1 it gets more, so that
+    1 - value has them too, and "1" stands for nothing but 1.
     """
     gap = 1.0 - abs(value)
     if 0.0 < gap < 0.1:

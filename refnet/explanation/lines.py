@@ -1,5 +1,5 @@
-"""The lines of an explanation: one step's numbers in the place of the letters of a
-formula.
+"""The lines of an explanation: formulas with the numbers of one step for their
+letters.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,10 +23,10 @@ from refnet.losses import LOG_FLOOR, Loss, one_hot
 from refnet.network import Network
 from refnet.passes import Gradients, Trace
 
-# an equation that takes more of them in a layer is not substituted, an array that has
-# more is not shown
+# The largest equation that is written in numbers, and the largest array that is shown.
+# Both are a choice: 8 columns of 4 digits fit the 100 columns of the plain text.
 NUMBERS = 64
-COLUMNS = 8  # nor in a layer that has more units
+COLUMNS = 8
 SHIFTED = (
     "A calculator may fail at such an exp; the largest $z$ of the row is subtracted first, which "
     "leaves the quotient as it is."
@@ -50,8 +50,8 @@ class ComputedStep(NamedTuple):
 
 
 class Lines:
-    """What the sections about one step are made of; every number is written with
-    `digits` significant digits.
+    """The parts of the sections about one step; every number has `digits` significant
+    digits.
     """
 
     def __init__(self, step: ComputedStep, digits: int) -> None:
@@ -67,13 +67,11 @@ class Lines:
         return shown(float(value), self.digits)
 
     def line(self, symbol: str, substitution: str, value: Any, relation: str = "=") -> Line:
-        """One number told."""
+        """One number with its formula."""
         return Line(symbol, substitution, self.show(value), relation=relation)
 
     def array(self, symbol: str, values: Array, shapes: str = "") -> Part:
-        """The entries where there is room for them, else their shape, norm and
-        range.
-        """
+        """The entries of a small array; the shape, norm and range of a large one."""
         table = values if values.ndim == 2 else values[None, :]
         if table.size <= NUMBERS and table.shape[1] <= COLUMNS:
             return Grid(symbol, tuple(tuple(self.show(v) for v in row) for row in table))
@@ -88,16 +86,16 @@ class Lines:
         )
 
     def few(self, numbers: int, layer: int) -> bool:
-        """The rule of what is substituted: at most 64 numbers, in a layer of at most 8
-        units.
+        """Whether an equation is written in numbers: at most 64 of them, in a layer of
+        at most 8 units.
         """
         return numbers <= NUMBERS and self.step.net.sizes[layer] <= COLUMNS
 
-    def told(
+    def in_numbers(
         self, layer: int, lines: Iterable[Part], numbers: int, arrays: Sequence[Part]
     ) -> tuple[Part, ...]:
-        """The first row substituted where it is few numbers, and all rows as arrays
-        where there are several or it is not.
+        """Row 1 as `lines`, where it takes few `numbers`, and all rows as `arrays`,
+        where there are several rows or too many numbers.
         """
         if not self.few(numbers, layer):
             return tuple(arrays)
@@ -127,7 +125,7 @@ class Lines:
     # Numbers in the place of letters
 
     def products(self, some: Array, others: Array) -> list[str]:
-        """Each with each, in numbers."""
+        """The product of each pair, in numbers."""
         return [product(self.show(a), self.show(b)) for a, b in zip(some, others, strict=True)]
 
     def values(self, f: Activation, z: Array, a: Array, symbol: str) -> Iterator[Part]:
@@ -176,8 +174,8 @@ class Lines:
         return letters
 
     def on_the_floor(self) -> bool:
-        """Whether a logarithm in C is one of 0, or of so little that the loss counts it
-        as LOG_FLOOR.
+        """Whether a probability in C is so small that the loss counts its logarithm as
+        LOG_FLOOR.
         """
         a, inner = self.step.trace.output, applied_by(self.step.loss)
         if self.step.loss.reads == "values":

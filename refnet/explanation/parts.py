@@ -1,6 +1,6 @@
-"""What an explanation is made of, as data: sections of parts.
+"""What an explanation consists of, as data: sections of parts.
 
-A part knows what it says, not how it looks.
+A part holds what is said, not how it looks.
 
 Formulas and symbols are strings in one plain notation: z^2_1 is unit 1 of layer 2,
 dC/da^2_1 a partial derivative, * a product.
@@ -20,8 +20,8 @@ class Words:
 
 @dataclass(frozen=True)
 class Formula:
-    """A general formula with its source, in LaTeX too where that is not made from the
-    plain one.
+    """A general formula with its source, in LaTeX too where that cannot be written from
+    the plain one.
     """
 
     plain: str
@@ -31,7 +31,7 @@ class Formula:
 
 @dataclass(frozen=True)
 class Line:
-    """One number told: symbol = chain of symbols = the same with numbers = result.
+    """One number: symbol = chain of symbols = the same with numbers = result.
 
     The two in the middle may be missing.
     """
@@ -60,8 +60,8 @@ class Grid:
 
 @dataclass(frozen=True)
 class Summary:
-    """An array too large to be shown: how its shape comes about, its shape, Euclidean
-    norm, and smallest and largest entry.
+    """An array too large to be shown: the shapes it is computed from, its own shape,
+    Euclidean norm, and smallest and largest entry.
     """
 
     symbol: str
@@ -76,7 +76,7 @@ Part = Words | Formula | Line | Grid | Summary
 
 
 def beyond(part: Part) -> bool:
-    """Whether it shows a number that has left the range of floats."""
+    """Whether it shows an infinity or NaN."""
     match part:
         case Line():
             shown = {part.result}
@@ -91,8 +91,8 @@ def beyond(part: Part) -> bool:
 
 @dataclass(frozen=True)
 class Section:
-    """One equation at one layer, or another step of the story: its formulas, and what
-    they come to here.
+    """One equation at one layer, or another step of the story: its formulas and their
+    numbers.
     """
 
     title: str

@@ -10,7 +10,7 @@ from math import isfinite
 import numpy as np
 
 from refnet.activations import Elementwise
-from refnet.checks import Array
+from refnet.checks import Array, counted
 from refnet.explanation.figures import product, total
 from refnet.explanation.formulas import (
     applied_by,
@@ -32,14 +32,13 @@ SUBSCRIPTS = (
     "$a^0$ is x, $delta$ is $dC/dz$, $dW$ is $dC/dW$, and $db$ is $dC/db$."
 )
 LARGE = (
-    f"An equation is put into numbers where it takes at most {NUMBERS} of them in a layer of at "
-    f"most {COLUMNS} units, and an array is "
-    f"shown where it has at most {NUMBERS} entries in {COLUMNS} columns. Of the others shape, "
-    f"Euclidean norm and range are told."
+    f"An equation is written in numbers where it takes at most {NUMBERS} of them in a layer of at "
+    f"most {COLUMNS} units, and an array is shown where it has at most {NUMBERS} entries in "
+    f"{COLUMNS} columns. A larger array is summed up by its shape, Euclidean norm and range."
 )
 BEYOND = (
-    "Some numbers leave the range of floats: inf stands for one that is too large, nan for one "
-    "that cannot be told from such."
+    "Some numbers are beyond the range of floats: inf stands for one that is too large, nan for "
+    "one without a value, such as inf - inf."
 )
 SATURATED = (
     "Where an output has been rounded to 0 or 1, the formula may read 0/0, which counts as 0."
@@ -60,12 +59,12 @@ class Story(Lines):
 
     def sections(self, last: Iterable[Section]) -> Iterator[Section]:
         """The whole story, in the order of computation; `last` comes last."""
-        told = [*self.computed(), *last]
-        yield self.given([part for section in told for part in section.parts])
-        yield from told
+        sections = [*self.computed(), *last]
+        yield self.given([part for section in sections for part in section.parts])
+        yield from sections
 
     def computed(self) -> Iterator[Section]:
-        """Everything but what is given."""
+        """The sections about what the step computes."""
         for l in range(1, self.depth + 1):
             yield self.weighted_input(l)
             yield self.activation(l)
@@ -82,36 +81,31 @@ class Story(Lines):
 
     # The sections
 
-    def given(self, told: Sequence[Part]) -> Section:
-        """The network and the batch, and how to read them and what is told of them."""
+    def given(self, others: Sequence[Part]) -> Section:
+        """The network and the batch, and how to read them and the `others` below."""
         step = self.step
         sizes = "-".join(map(str, step.net.sizes))
         first = (
-            f"A {sizes} network in {step.net.dtype}, a batch of n = {self.rows} "
-            f"row{'s' * (self.rows > 1)}, the loss {step.loss!r}, and "
+            f"A {sizes} network in {step.net.dtype}, a batch of n = "
+            f"{counted(self.rows, 'row')}, the loss {step.loss!r}, and "
             f"gradient descent with lr = {self.show(step.lr)}."
         )
         rounded = (
-            f"Everything is computed in full and shown with {self.digits} significant digits, "
-            f"just below 1 with so many that 1 - a "
+            f"Everything is computed in full and shown with "
+            f"{counted(self.digits, 'significant digit')}, just below 1 with more, so that 1 - a "
             f"has them too. A sum of shown numbers may be off in its last digit, and in all "
             f"digits where its terms cancel. {SUBSCRIPTS}"
         )
         parts: list[Part] = [self.array("x", step.x), *self.given_targets()]
         for l, layer in enumerate(step.net.layers, start=1):
-            units = (
-                f"{layer.fan_in} input{'s' * (layer.fan_in > 1)}, {layer.fan_out} "
-                f"unit{'s' * (layer.fan_out > 1)}"
-            )
+            units = f"{counted(layer.fan_in, 'input')}, {counted(layer.fan_out, 'unit')}"
             parts += [
                 Words(f"Layer {l}: {units}, {named(layer.activation)}"),
                 self.array(f"W^{l}", layer.W),
                 self.array(f"b^{l}", layer.b),
             ]
-        large, far = (
-            any(isinstance(part, Summary) for part in (*parts, *told)),
-            any(map(beyond, (*parts, *told))),
-        )
+        shown = [*parts, *others]
+        large, far = any(isinstance(part, Summary) for part in shown), any(map(beyond, shown))
         words = [first, rounded, *[LARGE] * large, *[BEYOND] * far]
         return Section("Given", (*map(Words, words), *parts))
 
@@ -139,14 +133,14 @@ class Story(Lines):
         shapes = f"{trace.a_prev.shape} {layer.W.shape}^T + {layer.b.shape}"
         numbers = 2 * layer.W.size + layer.b.size
         return self.section(
-            "z", l, self.told(l, lines, numbers, [self.array(f"z^{l}", trace.z, shapes)])
+            "z", l, self.in_numbers(l, lines, numbers, [self.array(f"z^{l}", trace.z, shapes)])
         )
 
     def activation(self, l: int) -> Section:
         """a: f of each z."""
         f, trace = self.step.net.layers[l - 1].activation, self.step.trace[l - 1]
         lines = self.values(f, trace.z, trace.a, f"a^{l}_{{}}")
-        parts = self.told(l, lines, arguments(f, trace.z), [self.array(f"a^{l}", trace.a)])
+        parts = self.in_numbers(l, lines, arguments(f, trace.z), [self.array(f"a^{l}", trace.a)])
         return self.section("a", l, parts, stated(f, "f"))
 
     def cost(self) -> Section:
@@ -156,7 +150,7 @@ class Story(Lines):
         formulas = [stated(self.step.loss, "C")]
         if inner:
             name, p = f"{inner.name}(z^{self.depth})", inner.value(z)
-            parts += self.told(
+            parts += self.in_numbers(
                 self.depth,
                 self.values(inner, z, p, f"{name}_{{}}"),
                 arguments(inner, z),
@@ -175,23 +169,23 @@ class Story(Lines):
         )
 
     def cost_in_numbers(self) -> str:
-        """The sum that C is, over all rows; "" where it is long or counts a logarithm
-        otherwise than it reads.
+        """C as the sum over all rows; "" where that is long, or a logarithm counts as
+        LOG_FLOOR.
         """
-        found = re.fullmatch(
+        match = re.fullmatch(
             r"C = (-?)sum (.+) / (\([^()]+\)|\w)", stated(self.step.loss, "C").plain
         )
         y = self.step.y
         counted = [*np.ndindex(y.shape)] if y.ndim == 2 else [(r, int(j)) for r, j in enumerate(y)]
         if (
-            not found
+            not match
             or not self.few(2 * self.step.trace.output.size, self.depth)
             or self.on_the_floor()
         ):
             return ""
-        terms = [substituted(readable(found[2]), self.letters_of_loss(r, j)) for r, j in counted]
+        terms = [substituted(readable(match[2]), self.letters_of_loss(r, j)) for r, j in counted]
         summed = terms[0] if len(terms) == 1 else f"({total(terms)})"
-        return f"{found[1]}{summed}/{substituted(found[3], self.counts)}" if all(terms) else ""
+        return f"{match[1]}{summed}/{substituted(match[3], self.counts)}" if all(terms) else ""
 
     def output_delta(self) -> Section:
         """BP1: dC/da from the loss, then through f."""
@@ -209,8 +203,8 @@ class Story(Lines):
         )
 
     def loss_gradient(self, right: str) -> Iterator[Part]:
-        """dC/da of row 1; a saturated output is not substituted: 0/0 would not say what
-        it counts as.
+        """dC/da of row 1; a saturated output is not written in numbers, as its 0/0
+        counts as 0.
         """
         a, g = self.step.trace.output[0], self.step.grad_output[0]
         saturated = [
@@ -260,11 +254,11 @@ class Story(Lines):
         if isinstance(f, Elementwise):
             slopes = f.derivative(trace.z, trace.a)
             lines = chain(lines_g, self.slopes(l, slopes), self.scaled(l, g, slopes))
-            parts = self.told(
+            parts = self.in_numbers(
                 l, lines, numbers_g + 3 * width, [array_g, self.array(f"f'(z^{l})", slopes), array]
             )
             return self.section(label, l, parts, *formulas, stated(f, "f'"))
-        parts = self.told(
+        parts = self.in_numbers(
             l,
             chain(lines_g, self.mixed(l, g)),
             numbers_g + 2 * width * (1 + width),
@@ -370,7 +364,7 @@ class Story(Lines):
             )
 
     def cost_after(self) -> Section:
-        """What the step was for."""
+        """The cost before and after the step, and their difference to first order."""
         before, after = self.step.cost, self.step.cost_after
         vector = self.step.gradients.vector.astype(np.float64)
         square, lr = float(np.dot(vector, vector)), self.step.lr

@@ -164,7 +164,7 @@ LATEX = Format(
     r"\texttt{{{}}}",
     r" \\",
     lambda text: re.sub(
-        r"[&%#_{}\\^~<>]", lambda found: "\\" + _ESCAPED.get(found[0], found[0]), text
+        r"[&%#_{}\\^~<>]", lambda match: "\\" + _ESCAPED.get(match[0], match[0]), text
     ),
 )
 
@@ -241,12 +241,12 @@ def typeset(plain: str) -> str:
     >>> typeset("dC/da^2_1 = -0.1385*(1 - 2e-05)")
     '\\frac{\\partial C}{\\partial a^{2}_{1}} = -0.1385 \\cdot (1 - 2 \\cdot 10^{-5})'
     """
-    typeset = "".join(_typeset(found, plain[: found.start()]) for found in _TOKEN.finditer(plain))
+    typeset = "".join(_typeset(match, plain[: match.start()]) for match in _TOKEN.finditer(plain))
     return typeset.replace(r" } \text{ ", " ")  # words that follow each other are one text
 
 
-def _typeset(found: re.Match[str], before: str) -> str:
-    part = found.groupdict()
+def _typeset(match: re.Match[str], before: str) -> str:
+    part = match.groupdict()
     if part["over"]:
         return rf"\frac{{\partial {typeset(part['over'])}}}{{\partial {typeset(part['under'])}}}"
     if part["index"]:

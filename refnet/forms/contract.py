@@ -53,12 +53,12 @@ def curvature(loss: str | Loss, width: int) -> float:
     Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.2,
         for c = 1.
     """
-    found = named("loss", Loss, LOSSES, loss)
-    if type(found) is HalfSquaredError:
+    loss = named("loss", Loss, LOSSES, loss)
+    if type(loss) is HalfSquaredError:
         return 1.0
-    if type(found) is MSE:
+    if type(loss) is MSE:
         return 2.0 / width
-    raise ValueError(f"forms: loss has {found}, expected HalfSquaredError or MSE")
+    raise ValueError(f"forms: loss has {loss}, expected HalfSquaredError or MSE")
 
 
 def elementwise(where: str, activation: Activation) -> Elementwise:

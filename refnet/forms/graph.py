@@ -146,14 +146,13 @@ class Activate(Gate):
     """
 
     def __init__(self, activation: str | Activation) -> None:
-        found = named("activation", Activation, ACTIVATIONS, activation)
-        if not found.trainable:
-            has = type(found).__name__
+        f = named("activation", Activation, ACTIVATIONS, activation)
+        if not f.trainable:
             raise ValueError(
-                f"Activate: activation has {has}, expected a trainable one: its derivative is "
-                f"zero everywhere"
+                f"Activate: activation has {type(f).__name__}, expected a trainable one: its "
+                f"derivative is zero everywhere"
             )
-        self.activation = elementwise("Activate", found)
+        self.activation = elementwise("Activate", f)
 
     def output(self, value: Array) -> Array:
         """A = f(Z)."""

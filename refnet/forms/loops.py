@@ -147,12 +147,12 @@ def mean(samples: Sequence[Array]) -> Array:
     Torch: torch.stack(samples).mean(dim=0).
     Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.8.
     """
-    found = np.zeros_like(samples[0])
-    for index in np.ndindex(found.shape):
+    average = np.zeros_like(samples[0])
+    for index in np.ndindex(average.shape):
         for sample in samples:
-            found[index] += sample[index]
-        found[index] /= len(samples)
-    return found
+            average[index] += sample[index]
+        average[index] /= len(samples)
+    return average
 
 
 def _one_node(vector: Array, i: int) -> Array:

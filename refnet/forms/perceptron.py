@@ -241,8 +241,8 @@ def _wrong(w: Array, b: float, rows: Array, y: Array) -> dict[int, str]:
     lies.
     """
     sides = rows @ whole(np.array([*w, b]))
-    found = np.flatnonzero((sides < 0) | ((sides == 0) & (y == 1)))
-    return {int(i): "on its other side" if sides[i] else "on it" for i in found}
+    wrong = np.flatnonzero((sides < 0) | ((sides == 0) & (y == 1)))
+    return {int(i): "on its other side" if sides[i] else "on it" for i in wrong}
 
 
 def _z(w: Array, b: float, x: Array) -> Any:

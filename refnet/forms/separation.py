@@ -51,9 +51,9 @@ def whole(values: Array) -> Array:
     """
     ratios = [value.as_integer_ratio() for value in values.ravel().tolist()]
     scale = max(below for _, below in ratios)
-    found = np.empty(values.size, object)
-    found[:] = [above * (scale // below) for above, below in ratios]
-    return found.reshape(values.shape)
+    integers = np.empty(values.size, object)
+    integers[:] = [above * (scale // below) for above, below in ratios]
+    return integers.reshape(values.shape)
 
 
 def signed_rows(x: Array, labels: Array) -> Array:

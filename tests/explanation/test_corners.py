@@ -154,8 +154,8 @@ def test_softmax_of_large_logits():
 
 
 BEYOND = (
-    "Some numbers leave the range of floats: inf stands for one that is too large, nan for one "
-    "that cannot be told from such."
+    "Some numbers are beyond the range of floats: inf stands for one that is too large, nan for "
+    "one without a value, such as inf - inf."
 )
 
 
@@ -290,7 +290,7 @@ WRONG = {
     "entries": (
         {"weight": (1,)},
         ValueError,
-        "explain: weight has 1 entries, expected (layer, row, column), or (layer, row) for a bias",
+        "explain: weight has 1 entry, expected (layer, row, column), or (layer, row) for a bias",
     ),
     "kind": (
         {"weight": 3},

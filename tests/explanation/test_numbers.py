@@ -332,7 +332,7 @@ def test_a_slope_near_0_can_be_recomputed():
     a, slope = re.search(r"f'\(z\^1_1\) = (\S+)\*\(1 - \1\) = (\S+)\n", text).groups()
     assert f"{float(a) * (1 - float(a)):.4g}" == slope
     assert re.search(r"  C after - C before = -\d\S+\n", text)
-    assert "just below 1 with so many that 1 - a has them too." in " ".join(text.split())
+    assert "just below 1 with more, so that 1 - a has them too." in " ".join(text.split())
 
 
 # One weight, by all paths

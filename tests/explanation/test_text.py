@@ -76,19 +76,19 @@ def test_large_networks_are_told_by_shape_and_norm(mazur):
     dW = net.loss_and_gradients(x[:32], y[:32], "cross_entropy")[1][0].dW
     seen = f"norm {np.linalg.norm(dW):.4g}, entries from {dW.min():.4g} to {dW.max():.4g}"
     assert f"  dW^1: (32, 30)^T (32, 64) gives (30, 64); {seen}" in text.splitlines()
-    assert "An equation is put into numbers where it takes at most 64 of them" in text
+    assert "An equation is written in numbers where it takes at most 64 of them" in text
     assert len(text.splitlines()) <= 140
     assert len(str(refnet.explain(net, x, y, "cross_entropy", 0.1)).splitlines()) == len(
         text.splitlines()
     )
-    assert "An equation is put into numbers" not in str(refnet.explain(*mazur(), "mse", 0.1))
+    assert "An equation is written in numbers" not in str(refnet.explain(*mazur(), "mse", 0.1))
     only_x = str(
         refnet.explain(
             refnet.mlp([9, 1], output="tanh", seed=1), np.ones((1, 9)), [[1.0]], "mse", 0.1
         )
     )
     assert re.findall(r"  (\S+): .*norm ", only_x) == ["x", "W^1"]
-    assert "An equation is put into numbers" in only_x
+    assert "An equation is written in numbers" in only_x
 
 
 # symbol, sizes, hidden, output, rows, how many numbers: the most that are told, and the
@@ -119,7 +119,7 @@ LIMITS = [
 
 @pytest.mark.parametrize(("symbol", "sizes", "hidden", "output", "rows", "many"), LIMITS)
 def test_at_most_64_numbers_are_told(symbol, sizes, hidden, output, rows, many, equalities):
-    """An equation that takes at most 64 numbers is put into them, and one that takes
+    """An equation that takes at most 64 numbers is written in them, and one that takes
     more is not.
     """
     rng, net = np.random.default_rng(0), refnet.mlp(sizes, hidden, output, seed=1)
