@@ -1,5 +1,5 @@
 """Activation functions: what a neuron does to its weighted input, and how a gradient
-comes back through it.
+passes back through it.
 
 `value(z)` is a = f(z). `pullback(grad_a, z, a)` takes dC/da to dC/dz. For an
 elementwise f that is a product with `derivative(z, a)`; softmax mixes the columns of a
@@ -35,7 +35,7 @@ class Activation(ABC):
 
     @property
     def parameters(self) -> dict[str, float]:
-        """What the function needs besides z, as plain data."""
+        """The numbers the function needs besides z, by name."""
         return dict(vars(self))
 
     @abstractmethod
@@ -57,7 +57,7 @@ class Elementwise(Activation):
 
     @abstractmethod
     def derivative(self, z: Array, a: Array) -> Array:
-        """f'(z), from z or from a = f(z), whichever is at hand."""
+        """f'(z), computed from z or from a = f(z)."""
 
     def pullback(self, grad_a: Array, z: Array, a: Array) -> Array:
         """dC/dz = dC/da * f'(z)."""
@@ -97,8 +97,7 @@ class Identity(Elementwise):
 class Heaviside(Elementwise):
     """f(z) = 1 for z > 0, else 0.
 
-    Forward only: its derivative is zero everywhere, so nothing can be learned through
-    it.
+    Forward only: its derivative is zero everywhere, so no gradient passes through it.
 
     Shapes: (n, fan_out) to (n, fan_out).
     Torch: torch.heaviside(z, values=0).
@@ -142,8 +141,8 @@ class Sigmoid(Elementwise):
 
     def value(self, z: Array) -> Array:
         """a = 1 / (1 + exp(-z))."""
-        # where exp(-z) is inf, 1 / inf = 0 is the sigmoid to within the smallest normal
-        # number
+        # where exp(-z) overflows to inf, 1 / inf = 0 is the sigmoid to within the
+        # smallest normal number
         with np.errstate(over="ignore"):
             return 1.0 / (1.0 + np.exp(-z))
 

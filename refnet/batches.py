@@ -1,4 +1,4 @@
-"""x and y, checked, and how they come in mini-batches."""
+"""x and y, checked, and how they are split into mini-batches."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +16,7 @@ def minibatches(
     rows: int, batch_size: int | None, rng: "np.random.Generator | None"
 ) -> Iterator[slice | Array]:
     """The rows of each mini-batch of one epoch: every row once, in the order of a
-    permutation drawn from `rng`, or in order without one.
+    permutation drawn from `rng`, or in their own order where rng is None.
 
     The last batch is smaller where batch_size does not divide rows. batch_size None is
     one batch of all rows, never shuffled.
@@ -48,20 +48,20 @@ def _minibatches(
 
 
 class Rows:
-    """An array whose rows come in a dtype, batch by batch: from memory without a copy
-    where they lie so, from disk a batch at a time.
+    """An array read batch by batch, in a dtype: without a copy where it has that dtype
+    and lies in memory row by row, else through one buffer.
     """
 
     def __init__(self, array: Array, dtype: np.dtype[Any]) -> None:
         self._array, self._dtype = array, dtype
-        self._lies_so = array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
+        self._as_is = array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
         self._room: Array | None = None
 
     def __getitem__(self, rows: slice | Array) -> Array:
         if isinstance(rows, slice):
             part = self._array[rows]
-            return part if self._lies_so else self._filled(part)
-        if self._lies_so:  # unlike mode "raise", "clip" writes into `out` without a copy in between
+            return part if self._as_is else self._filled(part)
+        if self._as_is:  # mode "clip" writes into out, "raise" into a copy first
             return self._array.take(rows, axis=0, out=self._room_for(len(rows)), mode="clip")
         return self._filled(self._array[rows])
 
@@ -71,13 +71,15 @@ class Rows:
         return room
 
     def _room_for(self, rows: int) -> Array:
-        if self._room is None:  # the first batch is the largest
+        # one buffer for all batches, so each is valid until the next; the first is the
+        # largest
+        if self._room is None:
             self._room = np.empty((rows, *self._array.shape[1:]), self._dtype)
         return self._room[:rows]
 
 
 class Data:
-    """x and y, checked, whose batches come in the network's dtype."""
+    """x and y, checked, in batches of the network's dtype."""
 
     def __init__(self, net: Network, loss: Loss, x: ArrayLike, y: ArrayLike) -> None:
         inputs = net.check_inputs(x)
@@ -107,14 +109,14 @@ class Data:
         labels = _labels(
             y, yes_no=loss.reads != "values" or isinstance(net.layers[-1].activation, Sigmoid)
         )
-        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite says enough
-            return loss.value(net.predict(x), y), None if labels is None else net.accuracy(
-                x, labels
-            )
+        # the loss shows an overflow by itself, as inf or nan
+        with np.errstate(over="ignore", invalid="ignore"):
+            accuracy = None if labels is None else net.accuracy(x, labels)
+            return loss.value(net.predict(x), y), accuracy
 
 
 def held_out_data(net: Network, loss: Loss, pair: tuple[ArrayLike, ArrayLike]) -> Data:
-    """The validation part (x, y), checked in its own name."""
+    """The validation pair (x, y), checked; its errors start with "validation"."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise TypeError(f"fit: validation has type {type(pair).__name__}, expected a pair (x, y)")
     try:
@@ -124,8 +126,8 @@ def held_out_data(net: Network, loss: Loss, pair: tuple[ArrayLike, ArrayLike]) -
 
 
 def _labels(y: Array, yes_no: bool) -> Array | None:
-    """The classes that targets stand for: labels, rows with a single 1, or the 0 and 1
-    of a single output that says yes or no.
+    """The classes that targets mean: labels, one-hot rows, or the 0 and 1 of a single
+    output that says yes or no; None where they mean none.
     """
     if y.ndim == 1:
         return y

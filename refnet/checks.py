@@ -1,8 +1,7 @@
-"""Input checks and their error sentences, for the public door and the numbers of a
-step: *where: what has got, expected want*.
+"""Checks of arguments and of the numbers of a step, and their error sentences:
+*where: what has got, expected want*.
 
-Nothing here changes its arguments; what is returned is the argument itself where it
-already fits.
+No check changes its argument; it returns the argument itself where that already fits.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,16 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[Any]
 T = TypeVar("T")
 
-# entries looked at together, so that checking a memory-mapped array never holds it
-# whole
+# entries checked at a time, 2 MiB in float64, so that a check never holds a whole
+# memory-mapped array
 CHUNK = 2**18
 
 
 def number(
     where: str, name: str, value: object, low: float = -np.inf, below: float = np.inf
 ) -> float:
-    """`value` as a Python float with low <= value < below; a NumPy scalar would promote
-    float32 arrays.
+    """`value` as a Python float with low <= value < below. (A NumPy float64 would
+    promote float32 arrays.)
     """
     if isinstance(value, bool | np.bool) or not isinstance(
         value, int | float | np.integer | np.floating
@@ -63,8 +62,8 @@ def float_dtype(where: str, dtype: Any) -> np.dtype[Any]:
 
 
 def named(kind: str, base: type[T], known: Mapping[str, type[T]], given: object) -> T:
-    """An object of the base class: `given` itself, or made from the name of a known
-    one.
+    """An object of the base class: `given` itself, or a new one where it is the name
+    of a known class.
     """
     if isinstance(given, base):
         return given
@@ -79,8 +78,8 @@ def named(kind: str, base: type[T], known: Mapping[str, type[T]], given: object)
 
 
 def real_array(where: str, values: ArrayLike) -> Array:
-    """`values` as an array of real numbers of whatever width: object, text and complex
-    are refused by name.
+    """`values` as an array of real numbers: booleans, integers or floats of any width.
+    Objects, text and complex numbers are refused.
     """
     if np.ma.is_masked(values):
         raise ValueError(f"{where} has masked entries, expected every entry given")
@@ -96,10 +95,10 @@ def real_array(where: str, values: ArrayLike) -> Array:
 
 
 def as_dtype(where: str, array: Array, dtype: np.dtype[Any], first_row: int = 0) -> Array:
-    """`array`, which starts at `first_row` of its whole, in `dtype`: floats rounded
-    once, booleans and integers exactly or not at all.
+    """`array` in `dtype`: floats rounded once, booleans and integers exactly or not at
+    all. It is part of a larger one that has `first_row` rows before it.
     """
-    with np.errstate(over="ignore"):  # what overflows becomes inf, and finite() names its place
+    with np.errstate(over="ignore"):  # an overflow becomes inf, which finite() reports
         converted = array.astype(dtype, copy=False)
     if array.dtype.kind in "iu" and array.size:
         exact = 2 ** (np.finfo(dtype).nmant + 1)
@@ -130,17 +129,15 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 
 def chunks(array: Array) -> Iterator[tuple[int, Array]]:
-    """The array in runs of rows of about CHUNK entries each, with the number of the
-    first row.
-    """
+    """Runs of rows of about CHUNK entries, each with the index of its first row."""
     rows = max(1, CHUNK * len(array) // max(1, array.size))
     for start in range(0, len(array), rows):
         yield start, array[start : start + rows]
 
 
 def finite(where: str, array: Array, dtype: np.dtype[Any] | None = None) -> Array:
-    """`array`, whose entries are all finite, also when they are converted to `dtype`,
-    part by part.
+    """`array`, refused where an entry is not finite, or not once converted to `dtype`;
+    that is done part by part.
     """
     for start, given in chunks(array):
         part = given if dtype is None else as_dtype(where, given, dtype, start)
@@ -155,9 +152,8 @@ def finite(where: str, array: Array, dtype: np.dtype[Any] | None = None) -> Arra
 
 
 def squares_are_finite(vector: Array) -> bool:
-    """The cheap test in one pass: a finite sum of squares has finite terms.
-
-    A sum that overflows says nothing.
+    """A cheap test in one pass: a finite sum of squares has finite terms. A sum that
+    overflows proves nothing.
     """
     return isfinite(np.dot(vector, vector))
 
@@ -165,8 +161,8 @@ def squares_are_finite(vector: Array) -> bool:
 def refuse_nonfinite(
     what: str, vector: Array, entry: Callable[[int], tuple[int, str, tuple[int, ...]]]
 ) -> None:
-    """Refuse the first entry of a flat vector that is not finite, by the place that
-    `entry` gives it: layer, array and index.
+    """Refuse the first entry of a flat vector that is not finite; `entry` tells its
+    layer, array and index.
     """
     bad = np.flatnonzero(~np.isfinite(vector))
     if bad.size:
@@ -180,12 +176,12 @@ def refuse_nonfinite(
 def matrix(
     where: str, values: ArrayLike, dtype: np.dtype[Any], expected: tuple[int | str, int]
 ) -> Array:
-    """`values` as a finite (n, width) array in `dtype`, with n given or, as the text
-    "n", any number from 1 on.
+    """`values` as a finite array of the shape `expected`, (n, width), in `dtype`; the
+    text "n" stands for any number of rows, but 0.
 
-    An array on disk is checked part by part and returned as it is, for its reader to
-    convert batch by batch; any other one comes back with its rows one after the other
-    in memory, so that its layout does not show in the last bits.
+    A memory-mapped array is checked part by part and returned as it is: its reader
+    converts it batch by batch. Any other array comes back C-contiguous, as products of
+    other layouts may differ in the last bits.
     """
     array = real_array(where, values)
     want = f"({expected[0]}, {expected[1]})"
@@ -199,9 +195,9 @@ def matrix(
 
 
 def within_unit_interval(where: str, array: Array) -> Array:
-    """`array`, whose entries all lie in [0, 1]."""
+    """`array`, refused where an entry is outside [0, 1]."""
     for start, part in chunks(array):
-        # a complex step has its probabilities on the real axis
+        # .real, as gradient_check's complex step adds a tiny imaginary part
         bad = (part.real < 0) | (part.real > 1)
         if bad.any():
             index = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -213,11 +209,11 @@ def within_unit_interval(where: str, array: Array) -> Array:
 
 
 def distributions(where: str, array: Array, eps: float) -> Array:
-    """`array`, whose rows are >= 0 and sum to one up to rounding, `eps` being that of
-    the coarsest dtype they passed through.
+    """`array`, refused where a row is no distribution: entries in [0, 1] that sum to 1
+    up to rounding. `eps` is that of the coarsest dtype they passed through.
 
-    k rounded entries and a sum of k terms are k u + (k - 1) u off at most, which is
-    less than k eps.
+    With k rounded entries and a sum of k terms the sum is off by at most
+    k u + (k - 1) u, where u = eps / 2, and that is less than k eps.
     """
     within_unit_interval(where, array)
     slack = array.shape[1] * eps
@@ -234,7 +230,7 @@ def distributions(where: str, array: Array, eps: float) -> Array:
 
 
 def class_labels(where: str, array: Array, classes: int) -> Array:
-    """`array`, whose entries are integers in 0..classes-1."""
+    """`array`, refused where an entry is no integer in 0..classes-1."""
     if array.dtype.kind not in "biu":
         raise TypeError(f"{where} has labels of dtype {array.dtype}, expected integers")
     bad = np.flatnonzero((array < 0) | (array >= classes))

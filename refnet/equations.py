@@ -1,8 +1,8 @@
 """The equations of one training step as words: what each is called, says, reads and
 writes, and where it is derived. Data only.
 
-The order is the order of computation, so the first equation that fails is the place of
-the mistake.
+They are in the order of computation, so the first equation that fails shows where the
+mistake is.
 """
 
 from dataclasses import dataclass

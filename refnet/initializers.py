@@ -31,12 +31,12 @@ class Initializer(ABC):
 
 @dataclass(frozen=True)
 class Constant(Initializer):
-    """W = weight, b = bias, everywhere: units of a layer stay equal for ever, which is
-    what this is for showing.
+    """W = weight, b = bias, everywhere. The units of a layer then stay equal for ever:
+    this initializer is there to show that.
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.init.constant_.
-    Errors: TypeError or ValueError where weight or bias is no finite number.
+    Errors: TypeError or ValueError where weight or bias is not a finite number.
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 8.4 (why symmetry
         must be broken).
     """
@@ -134,7 +134,7 @@ class Normal(Initializer):
 class TorchLinear(Initializer):
     """W and b uniform in +-1/sqrt(fan_in): how a new torch.nn.Linear starts.
 
-    The numbers drawn are NumPy's.
+    The distribution is torch's, the numbers are NumPy's.
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.Linear.reset_parameters (kaiming_uniform_ with a = sqrt(5), which

@@ -80,8 +80,8 @@ class Dense:
 
 
 def views(vector: Array, shapes: Iterable[tuple[int, int]]) -> Iterator[tuple[Array, Array]]:
-    """W (fan_out, fan_in) and b (fan_out,) of each layer, or dW and db, where they
-    stand in a flat vector.
+    """W (fan_out, fan_in) and b (fan_out,) of each layer, or dW and db, as views of a
+    flat vector.
     """
     start = 0
     for fan_out, fan_in in shapes:

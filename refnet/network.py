@@ -201,7 +201,7 @@ class Network:
         return matrix(f"{_title(1, self.layers[0])}: input", x, self.dtype, ("n", self.sizes[0]))
 
     def check_targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
-        """`y` as the loss wants it behind this network, likewise."""
+        """`y` as the loss wants it for this network's outputs, likewise."""
         return loss.targets(y, rows, self.sizes[-1], self.dtype)
 
     def trainable_with(self, loss: str | Loss) -> Loss:
@@ -220,7 +220,7 @@ class Network:
         return loss
 
     def entry(self, index: int) -> tuple[int, str, tuple[int, ...]]:
-        """Where entry `index` of the flat vector stands: the layer from 1 on, "W" or
+        """The place of entry `index` of the flat vector: the layer from 1 on, "W" or
         "b", and the index in it.
         """
         if not 0 <= index < self.parameters.size:
@@ -283,7 +283,7 @@ class Network:
         return self.copy()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
-        # through memo, so that an optimizer copied along stays bound
+        # through memo, so that an optimizer copied with the network stays bound to it
         return self._over(deepcopy(self.parameters, memo))
 
     def __repr__(self) -> str:

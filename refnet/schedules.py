@@ -114,9 +114,7 @@ class InverseTimeLR:
 
 
 def _power(gamma: float, exponent: int) -> float:
-    """gamma^exponent; one too large is infinite, which the optimizer then refuses by
-    name.
-    """
+    """gamma^exponent, infinite where that overflows; the optimizer then refuses it."""
     try:
         return float(gamma**exponent)
     except OverflowError:

@@ -22,9 +22,8 @@ from refnet.passes import Gradients, Trace
 class Step(NamedTuple):
     """One step of `fit`, as `on_step` gets it, after the update.
 
-    The arrays are valid during the call: copy what you keep.
-
-    `before` is the flat parameter vector before the update.
+    The arrays are valid during the call: copy what you keep. `before` is the flat
+    parameter vector before the update.
     """
 
     epoch: int  # from 1 on
@@ -90,7 +89,7 @@ class History:
 
 @runtime_checkable
 class Stop(Protocol):
-    """When to stop: asked after each epoch, told when training is over."""
+    """A rule that stops `fit`: asked after each epoch, and called at the end."""
 
     def start(self, validated: bool) -> None:
         """Called before the first epoch."""
@@ -195,14 +194,14 @@ def fit(
     rows. Everything is checked before the first step. `schedule` sets the learning rate
     of each epoch; afterwards the optimizer has the one it started with.
 
-    Beside x and y in the network's dtype it holds the gradient, the optimizer's state,
-    one batch with its z, a and delta, an index per row, a chunk of x while it is
+    Besides x and y in the network's dtype, memory holds the gradient, the optimizer's
+    state, one batch with its z, a and delta, an index per row, a chunk of x while it is
     checked, and for validation one forward pass of all its rows. x may be a
-    numpy.memmap larger than memory; it is read and converted batch by batch. Where
-    every product of a step is small, BLAS gets one thread until fit returns, if
-    threadpoolctl is installed to tell it so and no environment variable such as
-    OPENBLAS_NUM_THREADS has a number; another number of threads may differ in the last
-    bits.
+    numpy.memmap larger than memory; it is read and converted batch by batch.
+
+    Where every product of a step is small, BLAS gets one thread until fit returns, if
+    threadpoolctl is installed and no environment variable such as OPENBLAS_NUM_THREADS
+    sets a number. With another number of threads the last bits may differ.
 
     Shapes: x (n, fan_in); y as the loss wants it; validation (x, y) alike.
     Torch: the usual loop: zero_grad, forward, loss, backward, step.
@@ -244,7 +243,7 @@ def fit(
 
 
 def _trainable(net: Network, loss: str | Loss) -> Loss:
-    """The loss, where the network can learn from it, from weights that are finite."""
+    """The loss, where the network can learn from it and has finite weights."""
     if not isinstance(net, Network):
         raise TypeError(f"fit: net has type {type(net).__name__}, expected Network")
     bad = np.flatnonzero(~np.isfinite(net.parameters))
@@ -268,7 +267,7 @@ def _lr_put_back(optimizer: Optimizer) -> Iterator[float]:
 
 def _check_calls(**calls: object) -> None:
     for name, call in calls.items():
-        # whose call would make a schedule, not a learning rate
+        # a schedule's class is callable too, but gives a schedule, no learning rate
         is_class = isinstance(call, type) and name == "schedule"
         if call is not None and (not callable(call) or is_class):
             shown = (

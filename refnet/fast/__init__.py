@@ -1,6 +1,6 @@
-"""What `fit` runs: the four equations in arrays that are made once.
+"""What `fit` runs: the four equations in preallocated arrays.
 
-Its bits are those of backprop.py, which is the norm; this wing is a guest.
+It gives the bits of backprop.py, which is the reference.
 
     blocks       blocks for temporaries
     inplace      activations and losses in place

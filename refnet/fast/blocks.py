@@ -7,13 +7,17 @@ from typing import Any
 
 from refnet.checks import Array
 
-BLOCK = 2**14  # bytes of one temporary; an expression has up to four at a time
-BUFFERED = 2**13  # entries that NumPy buffers of what it broadcasts
+# bytes of one temporary: an expression has up to four of them at a time, which fill the
+# 64 KiB that a step may take
+BLOCK = 2**14
+BUFFERED = 2**13  # entries that NumPy buffers of an array that it broadcasts: np.getbufsize()
 
 
 def blocks(*arrays: Array) -> Iterable[Sequence[Array]]:
     """Contiguous arrays of one size and dtype: as they are where they are small, else
     flat, in runs of BLOCK bytes.
+
+    The bits of an elementwise formula are the same either way.
     """
     first = arrays[0]
     return (arrays,) if first.nbytes <= BLOCK else _runs(arrays, BLOCK // first.itemsize)
@@ -26,8 +30,9 @@ def _runs(arrays: Sequence[Array], entries: int) -> Iterator[Sequence[Array]]:
 
 
 def broadcast_into(ufunc: Callable[..., Any], array: Array, other: Array, out: Array) -> None:
-    """out = ufunc(array, other), where other is a row or a column: some rows at a time
-    where NumPy would buffer more than two blocks.
+    """out = ufunc(array, other), where other is a row or a column.
+
+    It takes some rows at a time where NumPy would buffer more than two blocks.
 
     Shapes: array and out (n, k); other (k,) or (n, 1).
     """

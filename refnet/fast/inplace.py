@@ -1,9 +1,9 @@
 """Activations and losses in place: the numbers of `value`, `pullback` and `gradient`,
-bit for bit, in arrays that are there already.
+bit for bit, in arrays that exist already.
 
-The formulas are those of activations.py and losses.py, in the same order of operations.
-Here stand their exact classes alone: one that is derived from them, or written by
-somebody else, goes through its own methods. What needs room of its own takes it from
+The formulas are those of activations.py and losses, in the same order of operations,
+as another order would round otherwise. They stand for refnet's own classes alone: a
+subclass, or a class of your own, goes through its own methods. Temporaries come from
 the workspace, or in blocks of BLOCK bytes whatever the size of the arrays.
 """
 
@@ -74,6 +74,7 @@ def _identity_value(f: Identity, z: Array, a: Array, per_row: PerRow) -> None:
 
 
 def _sigmoid_value(f: Sigmoid, z: Array, a: Array, per_row: PerRow) -> None:
+    # a holds -z, exp(-z), 1 + exp(-z) and the quotient in turn
     np.negative(z, out=a)
     np.exp(a, out=a)
     np.add(a, 1.0, out=a)
@@ -114,8 +115,8 @@ PullbackInto = Callable[[Any, Array, Array, Array, PerRow, Array], None]
 
 
 def pullback_into(activation: Activation) -> PullbackInto:
-    """The function (f, delta, z, a, per_row, spare) that takes dC/da to dC/dz within
-    delta; spare is room for a row at least.
+    """The function (f, delta, z, a, per_row, spare) that overwrites dC/da with dC/dz in
+    delta; `spare` is memory for a row at least, free to be overwritten.
     """
     return _PULLBACKS.get(type(activation), _any_pullback)
 
@@ -148,8 +149,8 @@ def _softmax_pullback(
 
 
 def _sum_products(grad_a: Array, a: Array, total: Array, spare: Array) -> None:
-    """total = sum over columns of grad_a a, by as many rows as a block holds, or row by
-    row in what is spare.
+    """total = sum over columns of grad_a a, for as many rows at a time as a block
+    holds, or row by row in `spare`.
     """
     width = a.shape[1]
     together = BLOCK // a[0].nbytes
@@ -180,8 +181,7 @@ def loss_into(loss: Loss, output: Activation) -> LossInto:
     """The function (loss, a, y, delta, per_row) that writes dC/da into delta and
     returns C, for targets that were checked at the door.
     """
-    # our own sigmoid and softmax, the outputs that such a loss stands behind, give
-    # values in [0, 1], which need no check
+    # refnet's own sigmoid and softmax give values in [0, 1], which need no check
     ours = not vars(loss) and (loss.reads != "probabilities" or type(output) in _VALUES)
     return _LOSSES.get(type(loss), _any_loss) if ours else _any_loss
 
@@ -211,7 +211,7 @@ def _half_squared_error(
 def _mae(loss: MAE, a: Array, y: Array, delta: Array, per_row: PerRow) -> float:
     np.subtract(a, y, out=delta)
     value = np.abs(delta, out=delta).sum() / a.size
-    np.subtract(a, y, out=delta)
+    np.subtract(a, y, out=delta)  # once more, as |a - y| has overwritten it
     np.sign(delta, out=delta)
     np.divide(delta, a.size, out=delta)
     return value.item()
@@ -351,8 +351,8 @@ def _refuse_nonfinite(loss: Loss, a: Array, y: Array, delta: Array) -> None:
 
 
 def _put(where: str, given: ArrayLike, into: Array) -> None:
-    """Copy what somebody's own method gives, where it has the shape, and a dtype that
-    loses nothing.
+    """Copy what a method of your own returns, where its shape fits and its dtype loses
+    nothing.
     """
     array = np.asarray(given)
     if array.shape != into.shape or not np.can_cast(array.dtype, into.dtype, "safe"):

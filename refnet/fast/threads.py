@@ -10,9 +10,10 @@ from typing import Any
 
 from refnet.network import Network
 
-# multiply-adds of a product; below, a second thread saves a third at most on an idle
-# machine, and costs more on a busy one
+# multiply-adds of a product. Measured on two cores: below, a second thread saves a
+# third at most on an idle machine, and costs more than that on a busy one.
 SMALL = 2**24
+# where one of these is set, the user has decided
 DECIDED = (
     "OPENBLAS_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -30,10 +31,10 @@ def one_thread_if_small(net: Network, rows: int) -> Iterator[None]:
     """One BLAS thread within the block, where every product of a step on `rows` rows is
     small.
 
-    Left alone: a network with a larger product, an environment that says how many
-    threads there are to be, and NumPy without threadpoolctl, the one library that can
-    ask BLAS for a number. The number is one of the whole process, so that of several
-    trainings at a time only the first sets it, and puts back what it found.
+    Nothing changes where a product is larger, where the environment sets the number of
+    threads, or without threadpoolctl, which alone can set it in a running process. The
+    number holds for the whole process: of several trainings at a time only the first
+    sets it, and restores the old one.
     """
     largest = rows * max(layer.W.size for layer in net.layers)
     if (

@@ -1,12 +1,11 @@
-"""The fast form: the equations of backprop.py in arrays that are there already.
+"""The fast form: the equations of backprop.py in preallocated arrays.
 
 Read backprop.py first; `fit` runs this.
 
-Every array of a step is made once, for the largest batch, and written with `out=`. Each
-line does what the line of the same label does in backprop.py, in the same order of
-operations, so that both give the same bits. W, b, dW and db are views of two flat
-vectors, `net.parameters` and `gradients.vector`, over which an optimizer's rule runs as
-one.
+Every array of a step is allocated once, for the largest batch, and written with `out=`.
+Each line does what the line of the same label does in backprop.py, in the same order of
+operations, so both give the same bits. W, b, dW and db are views of two flat vectors,
+`net.parameters` and `gradients.vector`, so an optimizer updates all layers at once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -53,16 +52,17 @@ def forward_into(layers: Sequence[LayerBuffers], x: Array, per_row: PerRow) -> N
     """z and a of every layer, first to last."""
     a = x
     for layer in layers:
-        a_prev, z, a = a, layer.z, layer.a
+        a_prev, z, a = a, layer.z, layer.a  # a on the right is still that of the layer below
         np.dot(a_prev, layer.W.T, out=z)
         broadcast_into(np.add, z, layer.b, z)
         layer.value_into(layer.activation, z, a, per_row)
 
 
 def backward_into(layers: Sequence[LayerBuffers], x: Array, per_row: PerRow) -> None:
-    """delta, dW and db of every layer, last to first, from dC/da in the delta of the
-    last.
+    """delta, dW and db of every layer, last to first. The delta of the last layer
+    comes with dC/da in it.
     """
+    # dW is spare memory for the pullback, as BP4 overwrites it afterwards
     below = [x, *(layer.a for layer in layers)]
     for i in reversed(range(len(layers))):
         layer, a_prev = layers[i], below[i]
@@ -77,7 +77,7 @@ def backward_into(layers: Sequence[LayerBuffers], x: Array, per_row: PerRow) -> 
 
 
 class FlatGradients(Gradients):
-    """Gradients whose `vector` is the very one that dW and db are views of."""
+    """Gradients whose `vector` is the memory that dW and db are views of."""
 
     _vector: Array
 
@@ -95,7 +95,7 @@ class FlatGradients(Gradients):
 
 
 class Batch(NamedTuple):
-    """The buffers of a workspace as far as a batch of n rows fills them."""
+    """The first n rows of a workspace's buffers, for a batch of n rows."""
 
     layers: list[LayerBuffers]
     per_row: PerRow
@@ -106,25 +106,22 @@ class Workspace:
     """All arrays of a training step of `net` on `loss`, for batches of up to `rows`
     rows.
 
-    It stands behind the door: x and y come checked and in the network's dtype, as `fit`
-    hands them over. What it returns is valid until the optimizer steps, which writes
-    over the gradient, or the next batch comes. NumPy warns of what overflows, unless
+    Nothing is checked here: x and y come checked and in the network's dtype, as `fit`
+    passes them. What it returns is valid until the next batch, and the gradient until
+    the optimizer steps, which overwrites it. NumPy warns of an overflow, unless
     np.errstate tells it not to.
     """
 
     def __init__(self, net: Network, loss: Loss, rows: int) -> None:
-        self._rows, self._loss, self._loss_into = (
-            rows,
-            loss,
-            loss_into(loss, net.layers[-1].activation),
-        )
+        self._rows, self._loss = rows, loss
+        self._loss_into = loss_into(loss, net.layers[-1].activation)
         self._gradient = np.empty_like(net.parameters)
         each = views(self._gradient, (layer.W.shape for layer in net.layers))
         self._layers = [
             _buffers(layer, dW, db, rows) for layer, (dW, db) in zip(net.layers, each, strict=True)
         ]
         self._per_row = _per_row(rows, net.sizes[-1], net.dtype)
-        self._batches: dict[int, Batch] = {}
+        self._batches: dict[int, Batch] = {}  # by number of rows, sliced once
 
     def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, FlatGradients]:
         """C and its gradients, as Network.loss_and_gradients gives them.
@@ -133,7 +130,7 @@ class Workspace:
         """
         layers, per_row, gradients = self._batches.get(len(x)) or self._batch(len(x))
         forward_into(layers, x, per_row)
-        # and dC/da into delta
+        # writes dC/da into delta, where backward_into expects it
         value = self._loss_into(self._loss, layers[-1].a, y, layers[-1].delta, per_row)
         backward_into(layers, x, per_row)
         return value, gradients
@@ -166,7 +163,7 @@ class Workspace:
 def _buffers(layer: Dense, dW: Array, db: Array, rows: int) -> LayerBuffers:
     f = layer.activation
     z, delta = (np.empty((rows, layer.fan_out), layer.W.dtype) for _ in range(2))
-    a = z if type(f) is Identity else np.empty_like(z)
+    a = z if type(f) is Identity else np.empty_like(z)  # f(z) = z needs no memory of its own
     return LayerBuffers(layer.W, layer.b, f, value_into(f), pullback_into(f), z, a, delta, dW, db)
 
 

@@ -2,10 +2,10 @@
 divides.
 
 `value(a, y)` is C and `gradient(a, y)` is dC/da, where `a` is the output of the
-network. A loss says what it reads there: *values* (any trainable output),
-*probabilities* (a softmax or sigmoid output) or *logits* (an identity output, the loss
-applying softmax or sigmoid itself, which stays accurate where a probability would round
-to 0 or 1).
+network. A loss reads one of three things there: *values* (any trainable output),
+*probabilities* (a softmax or sigmoid output) or *logits* (an identity output). On
+logits the loss applies softmax or sigmoid itself, which stays accurate where a
+probability would round to 0 or 1.
 
 Class targets are integer labels (n,) or distributions (n, k).
 

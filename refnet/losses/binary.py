@@ -1,4 +1,4 @@
-"""Losses on yes or no: binary cross-entropy on probabilities and on logits."""
+"""Losses for yes-or-no targets: binary cross-entropy on probabilities and on logits."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -15,8 +15,8 @@ from refnet.losses.loss import LOG_FLOOR, Loss, ratio, scalar
 
 
 class _BinaryLoss(Loss):
-    """A loss whose targets are probabilities (n, k), each output a question of its
-    own.
+    """A loss whose targets are probabilities (n, k); each output answers its own
+    yes-or-no question.
     """
 
     def targets(self, y: ArrayLike, rows: int, width: int, dtype: np.dtype[Any]) -> Array:
@@ -29,7 +29,7 @@ class BinaryCrossEntropy(_BinaryLoss):
     dC/da = ((1 - y) / (1 - a) - y / a) / (n k).
 
     The value counts log 0 as -100. The gradient is the mathematical one, unbounded as a
-    goes to the wrong end.
+    goes to 0 where y > 0, and to 1 where y < 1.
 
     Shapes: a (n, k) probabilities, y (n, k) in [0, 1]; the gradient is (n, k).
     Torch: torch.nn.BCELoss, whose gradient divides by max(a (1 - a), 1e-12) and so
@@ -53,11 +53,9 @@ class BinaryCrossEntropy(_BinaryLoss):
         """C = -sum (y max(log a, -100) + (1 - y) max(log(1 - a), -100)) / (n k)."""
         self._refuse_broadcast(a, y)
         within_unit_interval(f"{self}: prediction", a)
-        with np.errstate(divide="ignore"):  # log 0 = -inf, which the floor then raises
-            log_a, log_rest = (
-                np.maximum(np.log(a), LOG_FLOOR),
-                np.maximum(np.log(1.0 - a), LOG_FLOOR),
-            )
+        with np.errstate(divide="ignore"):  # log 0 = -inf, which the floor raises to -100
+            log_a = np.maximum(np.log(a), LOG_FLOOR)
+            log_rest = np.maximum(np.log(1.0 - a), LOG_FLOOR)
         return scalar(-(y * log_a + (1.0 - y) * log_rest).sum() / a.size)
 
     def gradient(self, a: Array, y: Array) -> Array:
@@ -88,7 +86,7 @@ class SigmoidCrossEntropy(_BinaryLoss):
     reads: ClassVar[str] = "logits"
     outputs: ClassVar[tuple[type[Activation], ...]] = (Identity,)
     meant: ClassVar[dict[str, str]] = {"sigmoid": "BinaryCrossEntropy", "softmax": "CrossEntropy"}
-    # as a function it is; the stable form written here, with |z|, is not
+    # C is analytic in z, but the stable form of it below, with |z|, is not
     analytic: ClassVar[bool] = False
 
     def value(self, z: Array, y: Array) -> float:

@@ -1,4 +1,4 @@
-"""Losses on classes: cross-entropy on probabilities and logits; one-hot targets."""
+"""Losses for class targets: cross-entropy on probabilities and on logits; one_hot."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -73,7 +73,7 @@ class CrossEntropy(_ClassLoss):
         """C = -sum y max(log a, -100) / n."""
         self._refuse_broadcast(a, y)
         within_unit_interval(f"{self}: prediction", a)
-        with np.errstate(divide="ignore"):  # log 0 = -inf, which the floor then raises
+        with np.errstate(divide="ignore"):  # log 0 = -inf, which the floor raises to -100
             log_a = np.maximum(np.log(a), LOG_FLOOR)
         return scalar(-expected(log_a, y) / len(a))
 
@@ -123,7 +123,8 @@ def one_hot(labels: ArrayLike, classes: int, dtype: Any = "float64") -> Array:
 
     Shapes: labels (n,) to (n, classes).
     Torch: torch.nn.functional.one_hot, in floating point.
-    Errors: TypeError for labels that are no integers, ValueError for one out of range.
+    Errors: TypeError for labels that are not integers, ValueError for a label out of
+        range.
     Source: Bishop, Pattern Recognition and Machine Learning, section 4.1.3 (1-of-K
         coding).
     """
@@ -137,6 +138,8 @@ def one_hot(labels: ArrayLike, classes: int, dtype: Any = "float64") -> Array:
 
 
 def as_distribution(y: Array, a: Array) -> Array:
+    """Labels as one-hot rows of the shape of a; distributions as they are."""
+    # a may be complex, in gradient_check's complex step; y is real
     return one_hot(y, a.shape[1], a.real.dtype) if y.ndim == 1 else y
 
 

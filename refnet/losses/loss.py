@@ -1,4 +1,4 @@
-"""What every loss shares: what it reads, and which output it stands behind."""
+"""What every loss shares: what it reads, and which output layers it fits."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Loss(ABC):
     formulas: ClassVar[Mapping[str, str]] = {}
     source: ClassVar[str] = ""
     reads: ClassVar[str]
-    # the output activations it can stand behind; empty: every trainable one
+    # the output activations it fits; empty: every trainable one
     outputs: ClassVar[tuple[type[Activation], ...]]
     meant: ClassVar[dict[str, str]] = {}  # output activation -> the loss that was probably meant
     analytic: ClassVar[bool] = True  # C continues to complex a, so the complex step applies
@@ -47,9 +47,7 @@ class Loss(ABC):
         """dC/da."""
 
     def check_output(self, output: Activation) -> None:
-        """Refuse with a ValueError an output activation whose values this loss does not
-        read.
-        """
+        """Raise a ValueError where this loss does not fit the output activation."""
         if self.outputs and not isinstance(output, self.outputs):
             want = " or ".join(kind.__name__ for kind in self.outputs)
             other = self.meant.get(output.name)
@@ -60,7 +58,7 @@ class Loss(ABC):
             )
 
     def targets(self, y: ArrayLike, rows: int, width: int, dtype: np.dtype[Any]) -> Array:
-        """`y` as `value` and `gradient` want it, in `dtype`; ValueError or TypeError
+        """`y` as `value` and `gradient` read it, in `dtype`; ValueError or TypeError
         where it does not fit.
         """
         return matrix(f"{self}: y", y, dtype, (rows, width))
@@ -90,7 +88,7 @@ def scalar(value: Any) -> Any:
 
 
 def ratio(where: Loss, y: Array, a: Array) -> Array:
-    """y / a, and 0 where y = 0 whatever a is; a ratio that is not finite is refused."""
+    """y / a, but 0 where y = 0, also at a = 0; an infinite ratio is refused."""
     with np.errstate(divide="ignore", over="ignore"):
         quotient = np.divide(y, a, out=np.zeros_like(a), where=y > 0.0)
     bad = np.argwhere(~np.isfinite(quotient))

@@ -13,7 +13,7 @@ from refnet.losses.loss import Loss, scalar
 
 
 class _ValueLoss(Loss):
-    """A loss that compares whatever the network puts out with target values (n, k)."""
+    """A loss that compares the outputs of the network with target values (n, k)."""
 
     reads: ClassVar[str] = "values"
     outputs: ClassVar[tuple[type[Activation], ...]] = ()

@@ -1,6 +1,6 @@
 """Optimizers: how a gradient becomes a step.
 
-Each rule is written as the textbook assignment, on flat vectors or blocks of them.
+Each rule is the textbook's assignment, on flat vectors or blocks of them.
 
     optimizer    what every rule shares
     sgd          SGD, with momentum and Nesterov's form of it

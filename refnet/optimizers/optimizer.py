@@ -2,9 +2,9 @@
 
 theta is `net.parameters`, g is `gradients.vector`, t counts the steps from 1 on, and
 d = g + weight_decay theta. A step changes theta in place, theta := theta - u.
-`step_into` runs where the gradient stands: it comes as g, becomes d and is left as u,
-so that no other vector is needed. Where the gradient or the update is not finite it
-raises FloatingPointError, with every parameter as it was.
+`step_into` needs no vector of its own: it overwrites g with d, and d with u. Where the
+gradient or the new theta is not finite it raises FloatingPointError and leaves every
+parameter as it was.
 """
 
 from abc import ABC, abstractmethod
@@ -39,9 +39,9 @@ class _Gradients(Protocol):
 
 
 class Optimizer(ABC):
-    """theta := theta - u, with u made of the gradient and the optimizer's state.
+    """theta := theta - u, where u depends on the gradient and the optimizer's state.
 
-    An optimizer belongs to the first network it steps and refuses any other one.
+    An optimizer belongs to the first network it steps and refuses any other.
 
     Shapes: theta, g and every vector of the state are (number of parameters,).
     Torch: the optimizers of torch.optim.
@@ -109,21 +109,20 @@ class Optimizer(ABC):
         self._complete()
 
     def step(self, net: _Network, gradients: _Gradients) -> None:
-        """Take one step, in place.
+        """Take one step, in place; `gradients` are not changed.
 
         Errors: ValueError for another network; FloatingPointError, with theta as it
             was, where the gradient or the new theta would not be finite (in the second
-            case the state has moved on).
+            case the state has already changed).
         """
-        with np.errstate(all="ignore"):  # what overflows is found and named
+        with np.errstate(all="ignore"):  # an overflow is refused by name
             self.step_into(net, np.array(gradients.vector))
 
     def step_into(self, net: _Network, g: Array) -> None:
-        """Take one step, in place, where the gradient stands: it comes as g and is left
-        as u.
+        """Take one step, in place; the gradient g is overwritten with u.
 
-        Errors: as step. NumPy warns besides of what overflows, unless np.errstate tells
-            it not to.
+        Errors: as step. NumPy also warns of an overflow, unless np.errstate tells it
+            not to.
         """
         self.bind(net)
         theta = net.parameters
@@ -141,8 +140,8 @@ class Optimizer(ABC):
         object.__setattr__(self, "_steps", self._steps + 1)
         self._update_into(g)
         shrink = 1.0 - self.lr * self.weight_decay if self._decoupled else 1.0
-        # with |u| below the root of the largest number, theta - u cannot overflow: half
-        # a last place of that number is far larger
+        # a finite sum of squares means |u| below the root of the largest float, far
+        # less than half its last place: theta - u cannot overflow
         if not (squares_are_finite(g) and abs(shrink) <= 1.0):
             refuse_nonfinite("new value", shrink * theta - g, net.entry)
         if shrink != 1.0:
@@ -151,10 +150,11 @@ class Optimizer(ABC):
 
     def bind(self, net: _Network) -> None:
         """Make `net` the network of this optimizer and start its state.
-        Errors: ValueError where it has another one.
+
+        Errors: ValueError where it has another one already.
         """
         theta = net.parameters
-        if self._theta is theta:
+        if self._theta is theta:  # the same memory is the same network
             return
         if self._theta is not None:
             raise ValueError(
@@ -173,7 +173,7 @@ class Optimizer(ABC):
         self._complete()
 
     def _complete(self) -> None:
-        """Start the vectors of the state that nobody has set."""
+        """Start the vectors of the state that were not set."""
         for name, start in self._kept.items():
             if self._theta is not None and name not in self._state and start is not None:
                 self._state[name] = np.full_like(self._theta, start)
@@ -186,18 +186,19 @@ class Optimizer(ABC):
     @property
     @abstractmethod
     def _kept(self) -> dict[str, float | None]:
-        """The vectors of the state and what they start from; None: the rule makes it at
-        its first step, in an _update_into of its own.
+        """The vectors of the state and the number each starts from; None where the rule
+        makes it at its first step, in its own _update_into.
         """
 
     def _update_into(self, d: Array) -> None:
-        """Write u over d."""
+        """Overwrite d with u."""
+        # block by block, so that the temporaries of _update stay in the cache
         for d_block, *kept in blocks(d, *self._state.values()):
             d_block[...] = self._update(d_block, dict(zip(self._state, kept, strict=True)))
 
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
-        """u, advancing the state, of one block of each vector; a rule that looks at
-        whole vectors has its own _update_into. t: _steps.
+        """u for one block of d, and the same block of each state vector updated in
+        place; t is _steps. A rule that needs whole vectors writes _update_into instead.
         """
         raise NotImplementedError(
             f"{self}: has neither _update nor _update_into, expected one of them"
@@ -230,8 +231,8 @@ class Optimizer(ABC):
 
 
 class _State(dict[str, Any]):
-    """The state as a dict that is made when it is asked for: an entry set in it would
-    be lost without a word, so that is refused.
+    """A new dict each time the state is read: an entry set in it would be lost in
+    silence, so that is refused.
     """
 
     def __setitem__(self, key: str, value: Any) -> None:

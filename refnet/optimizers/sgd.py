@@ -54,7 +54,7 @@ class SGD(Optimizer):
         return {"momentum_buffer": None} if self.momentum else {}
 
     def _update_into(self, d: Array) -> None:
-        v = self._velocity(d) if self.momentum else d
+        v = self._velocity(d) if self.momentum else d  # d itself: no copy is needed
         if not self.nesterov:
             np.multiply(v, self.lr, out=d)
             return
@@ -63,7 +63,7 @@ class SGD(Optimizer):
 
     def _velocity(self, d: Array) -> Array:
         if "momentum_buffer" not in self._state:
-            self._state["momentum_buffer"] = d.copy()
+            self._state["momentum_buffer"] = d.copy()  # d is about to be overwritten
             return self._state["momentum_buffer"]
         v = self._state["momentum_buffer"]
         v *= self.momentum
