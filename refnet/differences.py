@@ -275,8 +275,8 @@ def _rounding_of_cost(
     own = abs(loss.value(output, y)) + (
         2.0 * float(np.abs(output).sum()) / len(output) if loss.reads == "logits" else 0.0
     )
-    # a sum of k terms takes k roundings; 8 more allow for those within f, and 16 for those
-    # within the loss, where exp and log are off by a few units in the last place
+    # a sum of k terms takes k roundings; 8 more allow for those within f, and 16 for
+    # those within the loss, where exp and log are off by a few units in the last place
     total = (output.size + 16) * own
     grad_a = np.zeros_like(output) if loss.reads == "logits" else np.abs(loss.gradient(output, y))
     for i in reversed(range(len(trace))):

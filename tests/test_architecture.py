@@ -227,10 +227,12 @@ def test_no_public_function_is_named_like_a_module():
 def test_the_front_door_has_a_map():
     """The package's docstring names every module, and a wing's every room in it."""
     for door in (file for file in FILES if file.name == "__init__.py"):
-        told = ast.get_docstring(ast.parse(door.read_text(encoding="utf-8")))
+        map_of_rooms = ast.get_docstring(ast.parse(door.read_text(encoding="utf-8")))
         rooms = {file.stem for file in door.parent.glob("*.py")}
         rooms |= {other.parent.name for other in door.parent.glob("*/__init__.py")}
-        assert rooms - {"__init__"} <= set(re.findall(r"^ *(\w+)  +\S", told, re.MULTILINE)), door
+        assert rooms - {"__init__"} <= set(
+            re.findall(r"^ *(\w+)  +\S", map_of_rooms, re.MULTILINE)
+        ), door
 
 
 def signature(thing):
@@ -300,10 +302,12 @@ def test_contract_of_attributes(kind, names):
     """The attributes of the contract are there and documented; those of the optimizer
     can be set, those of the network cannot.
     """
-    found = [inspect.getattr_static(kind, name) for name in names.split()]
-    assert all(inspect.getdoc(attribute) for attribute in found)
+    attributes = [inspect.getattr_static(kind, name) for name in names.split()]
+    assert all(inspect.getdoc(attribute) for attribute in attributes)
     if kind in (refnet.Network, refnet.Optimizer):
-        assert {attribute.fset is not None for attribute in found} == {kind is refnet.Optimizer}
+        assert {attribute.fset is not None for attribute in attributes} == {
+            kind is refnet.Optimizer
+        }
 
 
 TABLES = {

@@ -24,9 +24,9 @@ def test_number_is_a_python_float(value):
     scalars too.
     """
     for given_value in (value, np.float64(value)):
-        found = checks.number("Here", "lr", given_value)
-        assert type(found) is float
-        assert found == value
+        number = checks.number("Here", "lr", given_value)
+        assert type(number) is float
+        assert number == value
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ def test_integer():
 )
 def test_float_dtype_in_every_spelling(given_dtype):
     """Every spelling of float32, in either byte order, becomes the machine's own."""
-    found = checks.float_dtype("Here: dtype", given_dtype)
-    assert found == FLOAT32
-    assert found.isnative
+    dtype = checks.float_dtype("Here: dtype", given_dtype)
+    assert dtype == FLOAT32
+    assert dtype.isnative
 
 
 def test_float_dtype_refuses_the_rest():
@@ -127,9 +127,9 @@ def test_real_array_takes_every_real_kind(values):
     """Booleans, integers and floats of every width are real, in their own dtype; an
     array is taken as it is.
     """
-    found = checks.real_array("x", values)
-    assert found.dtype == np.asarray(values).dtype
-    assert not isinstance(values, np.ndarray) or found is values
+    array = checks.real_array("x", values)
+    assert array.dtype == np.asarray(values).dtype
+    assert not isinstance(values, np.ndarray) or array is values
 
 
 @pytest.mark.parametrize(
@@ -292,9 +292,9 @@ def test_matrix_on_disk_is_left_there(tmp_path, monkeypatch):
     """
     monkeypatch.setattr(checks, "CHUNK", 6)
     disk = np.memmap(tmp_path / "x", dtype="float64", mode="w+", shape=(9, 2))
-    found = checks.matrix("x", disk, FLOAT32, ("n", 2))
-    assert found.dtype == FLOAT64
-    assert np.shares_memory(found, disk)
+    array = checks.matrix("x", disk, FLOAT32, ("n", 2))
+    assert array.dtype == FLOAT64
+    assert np.shares_memory(array, disk)
     for value, shown in ((np.nan, "nan"), (1e300, "inf")):
         disk[7, 1] = value
         with refuses(ValueError, f"x has {shown} at row 7, column 1, expected finite values"):
@@ -379,9 +379,9 @@ def test_class_labels_of_every_integer_dtype(dtype):
     """Labels of any integer dtype, and truth values, come back as the machine's index
     integers.
     """
-    found = checks.class_labels("y", np.array([0, 1, 1], dtype), 2)
-    assert found.tolist() == [0, 1, 1]
-    assert found.dtype == np.intp
+    labels = checks.class_labels("y", np.array([0, 1, 1], dtype), 2)
+    assert labels.tolist() == [0, 1, 1]
+    assert labels.dtype == np.intp
 
 
 def test_class_labels_out_of_range():

@@ -523,7 +523,7 @@ def test_docstring_has_its_parts_in_order(thing):
     """The equation, then Shapes, Torch, Errors where it raises, and Source."""
     first, *lines = inspect.getdoc(thing).splitlines()
     parts = [
-        found[1] for line in lines if (found := re.match(r"(Shapes|Torch|Source|Errors): \S", line))
+        match[1] for line in lines if (match := re.match(r"(Shapes|Torch|Source|Errors): \S", line))
     ]
     assert not re.match(r"(Shapes|Torch|Source|Errors):", first)
     assert parts in (["Shapes", "Torch", "Source"], ["Shapes", "Torch", "Errors", "Source"])

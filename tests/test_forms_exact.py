@@ -58,9 +58,9 @@ def test_exactly_backprop_on_small_integers(form, dtype, loss, activations):
         "dW": gradients,
         "db": gradients,
     }.items():
-        for found, layer in zip(getattr(worked, name), layers, strict=True):
-            assert found.dtype == dtype
-            assert np.array_equal(found, getattr(layer, name)), name
+        for array, layer in zip(getattr(worked, name), layers, strict=True):
+            assert array.dtype == dtype
+            assert np.array_equal(array, getattr(layer, name)), name
 
 
 @every_dtype

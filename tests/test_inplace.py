@@ -231,7 +231,7 @@ def test_an_activation_of_ones_own_goes_through_its_methods(own, ours, place, dt
     """A class derived from ours, or written anew, gives its own numbers below the
     output and as the output, not those of ours.
     """
-    found = []
+    bits = []
     for f in (own, ours):
         settings = (
             {"hidden": f, "output": "identity"}
@@ -239,8 +239,8 @@ def test_an_activation_of_ones_own_goes_through_its_methods(own, ours, place, dt
             else {"hidden": "tanh", "output": f}
         )
         net = refnet.mlp([4, 5, 3], **settings, init=refnet.Normal(std=0.6), dtype=dtype)
-        found.append(same(net, refnet.MSE(), [sample(), sample(2), sample()]))
-    assert found[0] != found[1]
+        bits.append(same(net, refnet.MSE(), [sample(), sample(2), sample()]))
+    assert bits[0] != bits[1]
 
 
 @pytest.mark.parametrize("change", ["value", "gradient"])
@@ -261,11 +261,11 @@ def test_a_loss_of_ones_own_goes_through_its_methods(name, labels, change):
             return super().gradient(a, y) * (2.0 if change == "gradient" else 1.0)
 
     output = {"probabilities": "sigmoid"}.get(Own.reads, "identity")
-    net, (x, y), found = refnet.mlp([4, 5, 3], hidden="tanh", output=output), sample(), []
+    net, (x, y), bits = refnet.mlp([4, 5, 3], hidden="tanh", output=output), sample(), []
     y = y.argmax(axis=1) if labels else y / y.sum(axis=1, keepdims=True)
     for loss in (Own(), LOSSES[name]()):
-        found += same(net, loss, [(x, y)])
-    assert found[0] != found[1]
+        bits += same(net, loss, [(x, y)])
+    assert bits[0] != bits[1]
 
 
 class Twice(refnet.Softmax):

@@ -166,9 +166,9 @@ def test_labels_may_be_integers_of_any_kind(loss, kind):
     """A label is the same class in every integer dtype, and an index in NumPy's own."""
     labels = np.array([0, 199, 150, 3])
     given_y = labels.tolist() if kind is list else labels.astype(kind)
-    found = loss.targets(given_y, 4, 200, np.dtype("float64"))
-    assert found.tolist() == labels.tolist()
-    assert found.dtype == np.intp
+    targets = loss.targets(given_y, 4, 200, np.dtype("float64"))
+    assert targets.tolist() == labels.tolist()
+    assert targets.dtype == np.intp
 
 
 @every

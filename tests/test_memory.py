@@ -131,7 +131,7 @@ def data(net, loss, rows, labels):
     )
 
 
-def made(
+def training(
     sizes,
     rows,
     hidden="tanh",
@@ -162,14 +162,14 @@ def made(
 
 def room(*given, **settings):
     """What a step takes after the first."""
-    _, first, step = made(*given, **settings)
+    _, first, step = training(*given, **settings)
     first()
     return peak(step)
 
 
 def too_much(taken):
     """What took more than ROOM."""
-    return {case: found for case, found in taken.items() if found > ROOM}
+    return {case: room_taken for case, room_taken in taken.items() if room_taken > ROOM}
 
 
 LARGE = {
@@ -271,7 +271,7 @@ def test_the_first_step_makes_the_arrays_and_no_others(sizes, rows, dtype):
         ("softmax_cross_entropy", "identity"),
         ("cross_entropy", "softmax"),
     ):
-        net, first, _ = made(sizes, rows, output=output, loss=loss, dtype=dtype)
+        net, first, _ = training(sizes, rows, output=output, loss=loss, dtype=dtype)
         taken, arrays = peak(first), own_arrays(net, rows)
         assert taken >= arrays
         excess[loss] = taken - arrays - 2**12 * (1 + len(net.layers))

@@ -578,8 +578,8 @@ def test_views_of_a_flat_vector():
     copied.
     """
     net = refnet.mlp([3, 5, 2], hidden="tanh")
-    found = list(views(net.parameters, [layer.W.shape for layer in net.layers]))
-    for (W, b), layer in zip(found, net.layers, strict=True):
+    pairs = list(views(net.parameters, [layer.W.shape for layer in net.layers]))
+    for (W, b), layer in zip(pairs, net.layers, strict=True):
         assert [W.shape, b.shape] == [layer.W.shape, layer.b.shape]
         assert np.shares_memory(W, layer.W)
         assert np.shares_memory(b, layer.b)

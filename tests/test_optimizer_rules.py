@@ -179,12 +179,12 @@ CASES = {
 
 def walk(optimizer, net, given_gradients, rates):
     """The parameters after every step."""
-    found = []
+    thetas = []
     for lr, g in zip(rates, given_gradients, strict=True):
         optimizer.lr = lr
         optimizer.step(net, SimpleNamespace(vector=g))
-        found.append(net.parameters.copy())
-    return found
+        thetas.append(net.parameters.copy())
+    return thetas
 
 
 def exactly(number):
@@ -204,13 +204,13 @@ def restate(rule, start, given_gradients, rates, settings):
     """One parameter after every step, as Rounded."""
     u = Decimal(float(np.finfo(start.dtype).eps)) / 2
     settings = {name: exactly(value) for name, value in settings.items() if name != "lr"}
-    theta, state, found = Rounded(Decimal(float(start)), Decimal(0), u), {}, []
+    theta, state, thetas = Rounded(Decimal(float(start)), Decimal(0), u), {}, []
     for t, (lr, g) in enumerate(zip(rates, given_gradients, strict=True), start=1):
         theta = rule(
             theta, Rounded(Decimal(float(g)), Decimal(0), u), exactly(lr), t, state, **settings
         )
-        found.append(theta)
-    return found
+        thetas.append(theta)
+    return thetas
 
 
 def worst_share(optimizer, rule, dtype="float64"):

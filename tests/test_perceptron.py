@@ -98,18 +98,18 @@ def test_a_long_cycle_is_found(lr):
     at.
     """
     rng = np.random.default_rng(6)
-    found = []
+    separable = []
     for _ in range(12):
         x, labels = rng.integers(-2, 3, (9, 3)), rng.integers(0, 2, 9)
         learned = perceptron.learn(x, labels, lr, epochs=4000)
-        found.append(learned.separable)
+        separable.append(learned.separable)
         if learned.separable:
             assert np.array_equal(learned.predict(x), labels)
         else:
             proves(x, labels, learned)
             first = int(re.search(r"the mistakes of epochs? (\d+)", learned.why)[1])
             assert (first - 1) & (first - 2) == 0  # comes after 0 or a power of two
-    assert {*found} == {True, False}
+    assert {*separable} == {True, False}
 
 
 def test_the_proof_is_exact_where_w_is_rounded():
@@ -242,7 +242,7 @@ def test_separate_finds_the_line_or_the_sum():
     """Exactly one of them, by substitution, for 400 seeded sets of integers in few
     places, a third of them in columns of any size.
     """
-    found = {True: 0, False: 0}
+    times = {True: 0, False: 0}
     for seed in range(400):
         rng = np.random.default_rng(seed)
         x = rng.integers(-2, 3, rng.integers([1, 1], [14, 5])).astype(float)
@@ -256,8 +256,8 @@ def test_separate_finds_the_line_or_the_sum():
             assert (weights >= 0).all()
             assert weights.any()
             assert not (weights @ rows).any()
-        found[weights is None] += 1
-    assert min(found.values()) > 100
+        times[weights is None] += 1
+    assert min(times.values()) > 100
 
 
 def test_separate_by_hand():

@@ -87,17 +87,17 @@ class Third:
     it was told.
     """
 
-    told: list = field(default_factory=list)
+    calls: list = field(default_factory=list)
 
     def start(self, validated):
-        self.told.append(validated)
+        self.calls.append(validated)
 
     def reason(self, net, epoch):
-        self.told.append(epoch.number)
+        self.calls.append(epoch.number)
         return "third" if epoch.number == 3 else None
 
     def finish(self, net):
-        self.told.append("over")
+        self.calls.append("over")
 
 
 def test_several_stops_are_all_asked():
@@ -106,10 +106,10 @@ def test_several_stops_are_all_asked():
     """
     one, two = Third(), Third()
     _, history, _ = passing(stop=[one, refnet.Precision(1e-9), two])
-    assert one.told == two.told == [True, 1, 2, 3, "over"]
+    assert one.calls == two.calls == [True, 1, 2, 3, "over"]
     assert history.stopped == "third; third"
     assert passing(stop=one, validation=None)[1].stopped == "third"
-    assert one.told[5:] == [False, 1, 2, 3, "over"]
+    assert one.calls[5:] == [False, 1, 2, 3, "over"]
 
 
 @pytest.mark.parametrize("lr", [0.05, 0.0])

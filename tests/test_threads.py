@@ -16,23 +16,23 @@ from refnet.fast import threads
 @pytest.fixture
 def asked(monkeypatch):
     """What BLAS is asked for: "api threads" where a limit begins, and its end."""
-    found = []
+    calls = []
 
     class Controller:
         @contextmanager
         def limit(self, *, limits, user_api):
-            found.append(f"{user_api} {limits}")
+            calls.append(f"{user_api} {limits}")
             try:
                 yield
             finally:
-                found.append("end")
+                calls.append("end")
 
     for name in threads.DECIDED:
         monkeypatch.delenv(name, raising=False)
     library = SimpleNamespace(ThreadpoolController=Controller)
     monkeypatch.setitem(sys.modules, "threadpoolctl", library)
     threads._controller.cache_clear()
-    yield found
+    yield calls
     threads._controller.cache_clear()
 
 

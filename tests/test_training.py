@@ -212,15 +212,15 @@ def test_validation_is_the_network_as_it_stands_after_the_epoch():
     """Validation loss is the network's own on the held-out rows after each epoch,
     whatever the batches were; None without validation.
     """
-    found = []
+    losses = []
     net = network()
     _, history = train(
         net,
         validation=(XV, YV),
         batch_size=2,
-        on_epoch=lambda _: found.append(net.loss_and_gradients(XV, YV, "mse")[0]),
+        on_epoch=lambda _: losses.append(net.loss_and_gradients(XV, YV, "mse")[0]),
     )
-    assert history.validation_loss == found
+    assert history.validation_loss == losses
     assert history.validation_accuracy == [None] * 3
     assert train()[1].validation_loss == [None] * 3
 

@@ -122,12 +122,12 @@ def march(net, loss, batches, make=refnet.SGD):
     workspace = Workspace(other, loss, max(len(x) for x, _ in batches))
     for x, y in batches:
         expected, refusal = refused(taught, net, loss, x, y)
-        found, same = refused(fast, workspace, x, y)
+        actual, same = refused(fast, workspace, x, y)
         assert same == refusal
         if not refusal:
-            assert found[0] == expected[0]
+            assert actual[0] == expected[0]
             _, refusal = refused(one.step, net, expected[1])
-            assert refused(two.step_into, other, found[1].vector)[1] == refusal
+            assert refused(two.step_into, other, actual[1].vector)[1] == refusal
         assert bits(other, two) == bits(net, one)
         yield refusal
 
@@ -352,10 +352,13 @@ def test_dW_and_db_are_views_in_the_order_of_the_parameters(dtype):
     """W, b of a layer and its dW, db are views that start at the same entry of
     net.parameters and of gradients.vector, and cover both.
     """
-    made = prepared(dtype)
-    vectors, start = (made.net.parameters, made.gradients.vector), 0
+    prepared_step = prepared(dtype)
+    vectors, start = (prepared_step.net.parameters, prepared_step.gradients.vector), 0
     for layer, gradient, buffers in zip(
-        made.net.layers, made.gradients, made.workspace._layers, strict=True
+        prepared_step.net.layers,
+        prepared_step.gradients,
+        prepared_step.workspace._layers,
+        strict=True,
     ):
         assert buffers.W is layer.W
         assert buffers.b is layer.b
@@ -375,18 +378,21 @@ def test_a_step_makes_no_new_arrays():
     """Steps write into the same arrays; each batch, also a smaller one, fills the first
     rows of them.
     """
-    made = prepared()
-    step = made.gradients.vector, *(array for layer in made.gradients for array in layer)
-    again = made.workspace.loss_and_gradients(made.x, made.y)[1]
+    prepared_step = prepared()
+    step = (
+        prepared_step.gradients.vector,
+        *(array for layer in prepared_step.gradients for array in layer),
+    )
+    again = prepared_step.workspace.loss_and_gradients(prepared_step.x, prepared_step.y)[1]
     assert all(
         a is b
         for a, b in zip(
             step, (again.vector, *(array for layer in again for array in layer)), strict=True
         )
     )
-    _, fewer = made.workspace.loss_and_gradients(made.x[:2], made.y[:2])
-    assert fewer.vector is made.gradients.vector
-    for small, large in zip(fewer, made.gradients, strict=True):
+    _, fewer = prepared_step.workspace.loss_and_gradients(prepared_step.x[:2], prepared_step.y[:2])
+    assert fewer.vector is prepared_step.gradients.vector
+    for small, large in zip(fewer, prepared_step.gradients, strict=True):
         assert small.delta.__array_interface__["data"] == large.delta.__array_interface__["data"]
         assert (small.dW is large.dW, small.db is large.db) == (True, True)
 
@@ -414,12 +420,14 @@ def test_the_trace_is_of_the_last_way_forward():
     """trace(x) holds x itself and the live z and a: those of the step before, also when
     the weights have moved since.
     """
-    made = prepared()
-    expected = [array.tobytes() for step in made.net.forward(made.x) for array in step]
-    made.net.parameters[:] = 0.0
-    trace = made.workspace.trace(made.x)
+    prepared_step = prepared()
+    expected = [
+        array.tobytes() for step in prepared_step.net.forward(prepared_step.x) for array in step
+    ]
+    prepared_step.net.parameters[:] = 0.0
+    trace = prepared_step.workspace.trace(prepared_step.x)
     assert [array.tobytes() for step in trace for array in step] == expected
-    assert trace[0].a_prev is made.x
+    assert trace[0].a_prev is prepared_step.x
     assert trace[1].a_prev is trace[0].a
     assert trace.output is trace[-1].a
 

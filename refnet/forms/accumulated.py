@@ -1,5 +1,5 @@
-"""Sample by sample: the deltas of each example add up in capital deltas, and one step
-is taken with their mean.
+"""Sample by sample: the gradients of each example are added up in capital deltas, and
+one step is taken with their mean.
 
     here             Thomas
     h[l], z[l]       h^(l), z^(l): the nodes of layer l, where layer 1 is the input
@@ -10,8 +10,8 @@ is taken with their mean.
 Khan's first way of batch descent has W, b and delta for these, and capital deltas for
 the sums.
 
-Matrix products within a sample, a loop over the samples: an iteration visits each of
-them once, so it takes time in proportion to m.
+A loop over the samples, with matrix products within each: the time of an iteration is
+proportional to m.
 
 Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning
     (adventuresinmachinelearning), sections 4.7 to 4.9 and 5.4; Khan, Nothing but NumPy:
@@ -152,7 +152,7 @@ def step(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: float) 
     """
     alpha = number("accumulated.step", "lr", lr, low=0.0)
     x, y, c = examples(net, x, y, loss)
-    with np.errstate(all="ignore"):  # what overflows is found and named
+    with np.errstate(all="ignore"):  # an overflow is refused by name
         return step_into(net, x, y, c, alpha)
 
 
@@ -173,6 +173,7 @@ def step_into(net: Network, x: Array, y: Array, c: float, lr: float) -> float:
         (layer.W - lr * (tri_W / m), layer.b - lr * (tri_b / m))
         for layer, tri_W, tri_b in zip(net.layers, *totals, strict=True)
     ]  # step
+    # before anything is written, so that the network stays as it was
     refuse_nonfinite(
         "new value",
         np.concatenate([array.ravel() for pair in stepped for array in pair]),

@@ -12,21 +12,20 @@ from refnet.layer import Dense
 from refnet.losses import LOSSES, MSE, HalfSquaredError, Loss
 from refnet.network import Network
 
-# by the number of the layer as the texts count them: the input is layer 1
+# arrays by the number of their layer, as the texts count: the input is layer 1
 Numbered = dict[int, Array]
 
 
 class Worked(NamedTuple):
-    """One pass worked out: C, then z, a, delta = dC/dz, dW = dC/dW and db = dC/db of
-    each layer, first to last.
+    """The numbers of one pass: C, then z, a, delta = dC/dz, dW = dC/dW and db = dC/db
+    of each layer, first to last.
 
     The 1/m of the mean over m rows is in delta, dW and db, as in refnet: delta equals
-    torch's gradient of z. But loops and accumulated compute without it, as their texts
-    do, and divide delta of every layer, dW and db by m in the end, while in refnet and
-    graph it comes into the output delta once. Where m is no power of two, delta so
-    carries one more rounding than refnet's, and a certificate, which allows for
-    refnet's roundings, may find BP2 or BP3 beyond its bound. Certificates are taken
-    where the division is exact.
+    torch's gradient of z. In refnet and graph it enters with the output delta. The
+    forms loops and accumulated compute without it, as their texts do, and divide every
+    delta, dW and db by m at the end. Where m is no power of two, their delta has one
+    rounding more than refnet's, which parity's bounds do not allow for: BP2 or BP3 may
+    exceed them. So parity certifies these two where the division is exact.
 
     Shapes: z, a, delta are (m, fan_out); dW (fan_out, fan_in); db (fan_out,).
     Torch: loss, module outputs, and the .grad of z, weight and bias after
@@ -62,7 +61,7 @@ def curvature(loss: str | Loss, width: int) -> float:
 
 
 def elementwise(where: str, activation: Activation) -> Elementwise:
-    """f with h_i = f(z_i), one node at a time.
+    """The activation, where it works on one node at a time, h_i = f(z_i).
 
     Shapes: f takes and gives arrays of any shape.
     Torch: the elementwise activation modules of torch.nn.
@@ -71,10 +70,9 @@ def elementwise(where: str, activation: Activation) -> Elementwise:
     """
     if isinstance(activation, Elementwise):
         return activation
-    has = type(activation).__name__
     raise ValueError(
-        f"{where}: activation has {has}, expected an elementwise one: its outputs depend on the "
-        f"other nodes of the layer"
+        f"{where}: activation has {type(activation).__name__}, expected an elementwise one: its "
+        f"outputs depend on the other nodes of the layer"
     )
 
 
@@ -100,7 +98,7 @@ def stacked(samples: Sequence[Numbered]) -> tuple[Array, ...]:
 
 
 def inputs(net: Network, x: ArrayLike) -> Array:
-    """x as a form reads it, behind a network whose activations are elementwise.
+    """x as a form reads it, for a network whose activations are elementwise.
 
     Shapes: x (m, fan_in of the first layer).
     Torch: none.

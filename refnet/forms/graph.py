@@ -44,7 +44,7 @@ from refnet.network import Network
 class Gate(ABC):
     """downstream gradient = upstream gradient times local gradient.
 
-    A gate of your own writes `output` and `downstream`; copies of what forward got and
+    A gate of your own defines `output` and `downstream`. Copies of what forward got and
     gave are kept for backward.
 
     Shapes: columns are examples; an upstream gradient has the shape of what forward
@@ -58,11 +58,11 @@ class Gate(ABC):
     kept: tuple[Array, Any] | None = None
 
     def forward(self, value: ArrayLike) -> Any:
-        """What the gate makes of the value."""
-        self.kept = None  # where this raises, an older value must not pass for the last one
+        """The output of the gate."""
+        self.kept = None  # if this raises, backward must not use an older value
         got = np.array(self.admit(value))
         self.kept = got, self.output(got)
-        return np.array(self.kept[1])[()]  # copies in and out: what is kept changes with neither
+        return np.array(self.kept[1])[()]  # copies in and out, so nobody changes what is kept
 
     def backward(self, upstream: ArrayLike) -> Array:
         """dCost/dvalue, of dCost/doutput."""
@@ -279,14 +279,13 @@ def chain(net: Network, y: ArrayLike, loss: str | Loss) -> Chain:
 
 
 def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Worked:
-    """C, z, a, dC/dz, dC/dW and dC/db, as the gates of the network give, receive and
-    keep them.
+    """C, z, a, dC/dz, dC/dW and dC/db, as the gates of the network compute them.
 
     Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last): rows are
         examples here, as in the other forms.
     Torch: loss(model(x), y).backward(), then the .grad of every parameter.
     Errors: ValueError or TypeError where x, y, the loss or an activation does not fit;
-        ValueError by the gate that receives it where a value overflows, which the other
+        ValueError from the gate that receives an overflowed value, which the other
         forms pass on as inf or NaN.
     Source: Khan, Nothing but NumPy, cost function.
     """
@@ -303,7 +302,7 @@ def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Work
 
 def _columns(where: str, values: ArrayLike) -> Array:
     """`values` as a finite matrix of floats with a column for each example; ValueError
-    or TypeError where it is none.
+    or TypeError where that is impossible.
     """
     array = real_array(where, values)
     if array.ndim != 2 or 0 in array.shape:
@@ -311,14 +310,11 @@ def _columns(where: str, values: ArrayLike) -> Array:
             f"{where} has shape {array.shape}, expected (features, m) with both at least 1"
         )
     dtype = array.dtype.newbyteorder("=")
-    return finite(
-        where,
-        as_dtype(
-            where, array, dtype if dtype in (np.float32, np.float64) else np.dtype(np.float64)
-        ),
-    )
+    if dtype not in (np.float32, np.float64):
+        dtype = np.dtype(np.float64)
+    return finite(where, as_dtype(where, array, dtype))
 
 
 def _rows(values: Iterable[Array]) -> tuple[Array, ...]:
-    """The same with a row for each example."""
+    """Each matrix with a row for each example."""
     return tuple(np.ascontiguousarray(value.T) for value in values)

@@ -6,15 +6,15 @@ mistakes.
     w := w + lr (y - yhat) x             the learning rule, one example after the other
     b := b + lr (y - yhat)
 
-At z = 0 the step function is 0, as refnet's Heaviside is. Elgendy's code has it so,
-too; in his prose and his figure it fires there.
+At z = 0 the step function is 0, as refnet's Heaviside is. Elgendy's code does the same;
+in his prose and his figure it is 1 there.
 
-If a line separates the labels, an epoch without a mistake comes (Novikoff), soon or
-after more epochs than anyone waits for. If none does, w and b stay bounded and on
-integers come back to what they were: the mistakes in between, rows (x, 1) with the
-signs of their labels, sum to zero. That proves that no line separates: on the right
-sides of one, each of them would add to a sum that is not zero (Gordan). Where the rule
-ends with neither, `separation` decides. All of this is exact, in whole numbers.
+If a line separates the labels, some epoch has no mistake (Novikoff), though it may take
+very many epochs. If no line does, w and b stay bounded, and on integers they come back
+to earlier values. The mistakes in between, rows (x, 1) with the signs of their labels,
+then sum to zero. That proves that no line separates the labels: with all rows on their
+right sides of a line, each would add to a sum that is not zero (Gordan). Where the rule
+ends with neither, `separation` decides, exactly and in whole numbers.
 
 Source: Elgendy, Deep Learning for Vision Systems, section 2.1; Rosenblatt, The
     perceptron (1958).
@@ -25,7 +25,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from refnet.checks import Array, as_dtype, class_labels, finite, integer, matrix, number, real_array
+from refnet.checks import (
+    Array,
+    as_dtype,
+    class_labels,
+    counted,
+    finite,
+    integer,
+    matrix,
+    number,
+    real_array,
+)
 from refnet.forms.separation import separate, signed_rows, whole
 
 
@@ -65,14 +75,15 @@ def step_function(z: ArrayLike) -> Any:
 
 
 class Learned(NamedTuple):
-    """w, b, and whether any line separates the labels, which is proven either way:
-    `separable`, and `why`.
+    """w, b, and whether any line separates the labels (`separable`), which is proven
+    either way; `why` says how.
 
-    Where it is True, `why` also says whether this one does. `mistakes` is their number
-    in each epoch, and `counts` how often each row was one. Where it is False, `counts`
-    is the proof: sum over i of counts_i s_i (x_i, 1) = 0, exactly, counts_i >= 0 and
-    not all 0, with s_i = 1 for label 1 and -1 for label 0; the mistakes of some epochs,
-    or weights of `separation`.
+    `mistakes` is their number in each epoch. Where `separable` is True, `why` also says
+    whether the line of w and b separates, and `counts` is how often each row was a
+    mistake. Where it is False, `counts` is the proof: sum over i of
+    counts_i s_i (x_i, 1) = 0, exactly, with counts_i >= 0 and not all 0, and s_i = 1
+    for label 1, -1 for label 0. They are the mistakes of some epochs, or weights that
+    `separation` computed.
 
     Shapes: w (features,), counts (n,) of int64, or of Python ints where a weight is
         larger.
@@ -105,11 +116,11 @@ def learn(x: ArrayLike, labels: ArrayLike, lr: float = 1.0, epochs: int = 1000) 
     """w := w + lr (y - yhat) x, b := b + lr (y - yhat), row after row and from zero,
     until an epoch has no mistake.
 
-    It stops before where the mistakes of some epochs sum to zero, and after `epochs` in
-    any case; then it decides exactly whether a line separates the labels. On one core
-    that takes 0.6 s for 200 rows of 2 normal numbers with labels by chance, and 7 s for
-    2000 rows of 20, nearly all of it for the 1000 epochs; `separate` says where it is
-    the decision that takes long.
+    It stops earlier where the mistakes of some epochs sum to zero, and after `epochs`
+    in any case; then it decides exactly whether a line separates the labels. With
+    random labels, one core takes 0.6 s for 200 rows of 2 normal numbers and 7 s for
+    2000 rows of 20, nearly all of it for the 1000 epochs. `separate` says when the
+    decision takes longer.
 
     Shapes: x (n, features), labels (n,) of 0 and 1.
     Torch: none; torch.optim.SGD(lr=lr), one row at a time, with yhat - y as the
@@ -128,7 +139,7 @@ def learn(x: ArrayLike, labels: ArrayLike, lr: float = 1.0, epochs: int = 1000) 
     rows, total = signed_rows(x, y), np.zeros(x.shape[1] + 1, object)
     kept = {0: (total, counts)}
     for epoch in range(1, epochs + 1):
-        with np.errstate(all="ignore"):  # what overflows is found and named
+        with np.errstate(all="ignore"):  # an overflow is refused by name
             w, b, missed = one_epoch(w, b, x, y, lr)
         if not np.isfinite([*w, b]).all():
             raise FloatingPointError(
@@ -150,8 +161,8 @@ def learn(x: ArrayLike, labels: ArrayLike, lr: float = 1.0, epochs: int = 1000) 
                     _impossible(start, epoch),
                     counts - counts_then,
                 )
-        # at powers of two (Brent): when it goes round in a circle, it comes back to one
-        # of them
+        # compared only with the epochs that are powers of two (Brent): a cycle, however
+        # long, comes back to one of them
         if epoch & (epoch - 1) == 0:
             kept[epoch] = total, counts
     return Learned(w, b, epoch, tuple(mistakes), *_verdict(w, b, rows, y, mistakes, counts, lr))
@@ -221,14 +232,14 @@ def _verdict(
 
 
 def _not_yet(mistakes: list[int], wrong: dict[int, str], lr: float) -> str:
-    """What keeps the rule's line from being one."""
+    """Why the line of the last epoch does not separate the labels."""
     if not mistakes[-1]:
         row, where = next(iter(wrong.items()))
         return (
             f"not yet that of epoch {len(mistakes)}, which has no mistake only because z is "
             f"rounded: row {row} lies {where}"
         )
-    has = f"but epoch {len(mistakes)} still has {mistakes[-1]} mistake{'s' * (mistakes[-1] > 1)}"
+    has = f"but epoch {len(mistakes)} still has {counted(mistakes[-1], 'mistake')}"
     return (
         f"{has}: more epochs may find one, sooner where x is centred and scaled"
         if lr
@@ -237,7 +248,7 @@ def _not_yet(mistakes: list[int], wrong: dict[int, str], lr: float) -> str:
 
 
 def _wrong(w: Array, b: float, rows: Array, y: Array) -> dict[int, str]:
-    """The rows that are not on their sides where nothing is rounded, each with where it
+    """The rows on the wrong side of the line in exact arithmetic, each with where it
     lies.
     """
     sides = rows @ whole(np.array([*w, b]))
@@ -246,7 +257,7 @@ def _wrong(w: Array, b: float, rows: Array, y: Array) -> dict[int, str]:
 
 
 def _z(w: Array, b: float, x: Array) -> Any:
-    # one order of summation for a row alone and among others
+    # not a dot product: this sums a row in the same order alone and among others
     return np.multiply(x, w, order="C").sum(axis=-1) + b
 
 

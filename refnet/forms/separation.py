@@ -1,17 +1,17 @@
-"""Whether a line separates the labels, decided in whole numbers: with the line, or with
-a sum that proves that there is none.
+"""Whether a line separates the labels, decided in whole numbers: the answer is a line,
+or a sum that proves that there is none.
 
 Let a_i = s_i (x_i, 1), with s_i = 1 for label 1 and -1 for label 0. Either a line (u,
 c) has all rows on their sides, a_i . (u, c) > 0, or some weights l_i >= 0, not all 0,
 have the sum l_1 a_1 + ... + l_n a_n = 0, and never both (Gordan): on the right sides of
 a line, each term would add to a sum that is not zero.
 
-Both are found by going to the point of the rows' convex hull that is nearest to zero
-(Wolfe). A point X that has all rows on one side is a line; X = 0 is the sum. From any
-other X it goes on nearer to zero, to the nearest point of a simplex of rows; as there
-are finitely many of those and none comes twice, it ends. No number is rounded, so that
-where it ends is the check, too: it has put the line, or the weights, into the rows. A
-common positive factor of X, or of l, does not matter.
+Wolfe's method finds the point of the rows' convex hull that is nearest to zero. A point
+X that has all rows on one side is a line; X = 0 is the sum. From any other X it goes on
+to a point nearer to zero, the nearest one of a simplex of rows. There are finitely many
+of these and none comes twice, so it ends. No number is rounded, so the end is also the
+check: the line, or the weights, have been tried on the rows. A common positive factor
+of X, or of l, does not matter.
 
 Source: Gordan, Ueber die Aufloesung linearer Gleichungen mit reellen Coefficienten
     (1873); Wolfe, Finding the nearest point in a polytope (1976); Bareiss, Sylvester's
@@ -72,10 +72,10 @@ def separate(rows: Array) -> Separation:
     """The line that has all rows on its side, rows . line > 0, or the weights with
     which they sum to zero.
 
-    It takes time with the features, as they make both the simplex and its numbers long.
-    For normal numbers, on one core, labels by chance take 0.01 s for 2000 rows of 2,
-    0.3 s for 2000 of 20 and 19 s for 500 of 50; labels that a line separates, 0.01 s, 3
-    s and 80 s.
+    The time grows with the features, which make the simplex larger and its numbers
+    longer. For normal numbers, one core takes 0.01 s for 2000 rows of 2, 0.3 s for 2000
+    of 20 and 19 s for 500 of 50 with random labels; and 0.01 s, 3 s and 80 s with
+    labels that a line separates.
 
     Shapes: rows (n, features + 1), as of `signed_rows`.
     Torch: none.
@@ -93,11 +93,11 @@ def separate(rows: Array) -> Separation:
 
 
 def nearest(rows: Array, used: list[int], weights: Array) -> tuple[list[int], Array]:
-    """The used rows without some, and weights > 0 with which they give the point of
-    their affine hull that is nearest to zero.
+    """Those of the used rows, and weights > 0 for them, that give the point of their
+    affine hull that is nearest to zero.
 
-    It starts from the point of these weights, and leaves out a row where the way to the
-    nearest point of all leaves the simplex.
+    It starts from the point of the given weights. Where the straight way to the nearest
+    point leaves the simplex, a row is left out.
 
     Shapes: rows (n, features + 1); used and weights up to features + 2, of affinely
         independent rows.
@@ -106,7 +106,7 @@ def nearest(rows: Array, used: list[int], weights: Array) -> tuple[list[int], Ar
     """
     while ((target := affine_minimum(rows[used])) <= 0).any():
         falling = np.flatnonzero(target <= 0)
-        # whose weight is the first to come to 0
+        # the row whose weight is the first to reach 0 on the way
         first = min(falling, key=lambda i: Fraction(int(target[i]), int(weights[i])))
         weights = weights[first] * target - target[first] * weights
         used, weights = (
@@ -127,7 +127,9 @@ def affine_minimum(points: Array) -> Array:
     """
     k, before = len(points), 1
     M = np.column_stack([points @ points.T + 1, np.ones(k, int).astype(object)])
-    for j in range(k):  # positive definite, so that no pivot is 0
+    # Gauss-Jordan without fractions (Bareiss): each // is exact; the matrix is positive
+    # definite, so no pivot is 0
+    for j in range(k):
         others = np.arange(k) != j
         M[others] = (M[j, j] * M[others] - np.outer(M[others, j], M[j])) // before
         before = M[j, j]

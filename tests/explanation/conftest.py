@@ -32,9 +32,9 @@ def _equalities(text):
     """(title, symbol, [side, ...]) of everything that is said to be equal."""
     for title, said in _sections(text):
         for line in said:
-            found = re.match(rf"({SYMBOL}) :?= (.*)", line)
-            if found:
-                yield title, found[1], found[2].split(" = ")
+            match = re.match(rf"({SYMBOL}) :?= (.*)", line)
+            if match:
+                yield title, match[1], match[2].split(" = ")
 
 
 def _results(text):

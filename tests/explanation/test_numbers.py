@@ -251,10 +251,10 @@ def test_substituted_numbers_give_the_result(number, loss, output, rows, equalit
     checked = 0
     for _, symbol, sides in equalities(explanation):
         for side in filter(in_numbers, sides[:-1]):
-            found, result = evaluated(side), float(sides[-1])
+            recomputed, result = evaluated(side), float(sides[-1])
             assert (
-                abs(found.value - result)
-                <= 4 * (found.steps + 1) * np.finfo(dtype).eps * found.size
+                abs(recomputed.value - result)
+                <= 4 * (recomputed.steps + 1) * np.finfo(dtype).eps * recomputed.size
             ), (symbol, side)
             checked += 1
     assert checked >= 60
@@ -269,7 +269,9 @@ def test_every_line_is_put_into_numbers(number, loss, output, equalities):
     lines = {
         symbol: sides for _, symbol, sides in equalities(str(refnet.explain(net, x, y, loss, 0.3)))
     }
-    told = [symbol for symbol in lines if re.match(r"(z|a|delta|dC/da|dW)\^\d_", symbol)] + ["C"]
+    computed_symbols = [
+        symbol for symbol in lines if re.match(r"(z|a|delta|dC/da|dW)\^\d_", symbol)
+    ] + ["C"]
     straight = [
         f"a^{l}_"
         for l, layer in enumerate(net.layers, start=1)
@@ -277,10 +279,10 @@ def test_every_line_is_put_into_numbers(number, loss, output, equalities):
     ]
     assert [
         symbol
-        for symbol in told
+        for symbol in computed_symbols
         if len(lines[symbol]) < 2 and not symbol.startswith(tuple(straight))
     ] == []
-    assert len(told) == 4 * 7 + 16 + 1
+    assert len(computed_symbols) == 4 * 7 + 16 + 1
 
 
 def test_numbers_in_the_place_of_letters():
@@ -433,7 +435,7 @@ def test_order_of_the_story():
     BP4 from the top down, and the step.
     """
     net, x, y, loss = case(0, "mse", "sigmoid", sizes=(2, 3, 2, 2))
-    told = [
+    order = [
         (section.label, section.layer)
         for section in refnet.explain(net, x, y, loss, 0.1).sections
         if section.label
@@ -442,12 +444,12 @@ def test_order_of_the_story():
     back = [("BP1", 3), ("BP2", 2), ("BP2", 1)] + [
         (label, l) for l in (3, 2, 1) for label in ("BP3", "BP4")
     ]
-    assert told == [*forward, ("C", 0), *back, ("step", 1), ("step", 2), ("step", 3)]
+    assert order == [*forward, ("C", 0), *back, ("step", 1), ("step", 2), ("step", 3)]
 
 
 def numbers(text):
     """The numbers of a text in order, without those in sub- and superscripts."""
-    text = re.sub(r" \\cdot 10\^\{(-?\d+)\}", lambda found: f"e{int(found[1]):+03d}", text)
+    text = re.sub(r" \\cdot 10\^\{(-?\d+)\}", lambda match: f"e{int(match[1]):+03d}", text)
     text = re.sub(r"[\^_](\{[^{}]*\}|\([^()]*\)|[A-Za-z0-9]+(,\d+)?)", " ", text)
     return re.findall(r"\d+(?:\.\d+)?(?:e[+-]\d+)?", text)
 

@@ -17,11 +17,11 @@ from refnet.explanation.typesetting import WIDTH
 def weight_told(sections):
     """Tells what is said of one weight, in one line."""
 
-    def told(net, x, y, loss, weight):
+    def sentences(net, x, y, loss, weight):
         *_, (_, said) = sections(str(refnet.explain(net, x, y, loss, 0.1, weight=weight)))
         return " ".join(said)
 
-    return told
+    return sentences
 
 
 def test_one_weight_in_words(sections):
@@ -179,10 +179,10 @@ def test_the_sum_of_the_paths_is_told(outputs, equalities):
     net = refnet.mlp([2, 3, outputs], "tanh", "tanh", seed=1)  # a path for each output
     x, y, weight = [[1.0, 2.0]], np.zeros((1, outputs)), (1, 0, 1)
     paths = followed(computed(net, x, y, refnet.MSE(), 0.1), Weight(*weight))
-    told = equalities(str(refnet.explain(net, x, y, "mse", 0.1, weight=weight)))
+    lines = equalities(str(refnet.explain(net, x, y, "mse", 0.1, weight=weight)))
     said = [
         (symbol, sides)
-        for _, symbol, sides in told
+        for _, symbol, sides in lines
         if symbol[:2] in ("th", "dC") and "a" not in symbol
     ]
     first = total(shown(path.product, 4) for path in paths.kept)

@@ -15,12 +15,12 @@ from refnet.explanation.typesetting import typeset
 def results_of_c(equalities):
     """Tells C in numbers."""
 
-    def told(explanation):
+    def c_in_numbers(explanation):
         return next(
             sides[0] for title, symbol, sides in equalities(str(explanation)) if symbol == "C"
         )
 
-    return told
+    return c_in_numbers
 
 
 # Formulas and sources
@@ -124,23 +124,23 @@ def test_at_most_64_numbers_are_told(symbol, sizes, hidden, output, rows, many, 
     """
     rng, net = np.random.default_rng(0), refnet.mlp(sizes, hidden, output, seed=1)
     x, y = rng.normal(size=(rows, sizes[0])), rng.normal(size=(rows, sizes[-1]))
-    told = {
+    in_numbers = {
         name
         for _, name, sides in equalities(str(refnet.explain(net, x, y, "mse", 0.1)))
         if len(sides) > 1
     }
-    assert (symbol in told) == (many <= 64)
+    assert (symbol in in_numbers) == (many <= 64)
 
 
-@pytest.mark.parametrize(("units", "told"), [(8, True), (9, False)])
-def test_at_most_8_units_are_told(units, told, results):
+@pytest.mark.parametrize(("units", "in_numbers"), [(8, True), (9, False)])
+def test_at_most_8_units_are_told(units, in_numbers, results):
     """In a layer of at most 8 units the equations are put into numbers, in a wider one
     none is, and the layers around it do not count.
     """
     net = refnet.mlp([1, 1, units, 1], "tanh", "tanh", seed=1)
     said = results(str(refnet.explain(net, [[1.0]], [[0.5]], "mse", 0.1)))
     for symbol in ("z^{}_1", "a^{}_1", "delta^{}_1", "db^{}_1", "dW^{}_1,1", "step: W^{}_1,1"):
-        assert [symbol.format(l) in said for l in (1, 2, 3)] == [True, told, True]
+        assert [symbol.format(l) in said for l in (1, 2, 3)] == [True, in_numbers, True]
 
 
 @pytest.mark.parametrize(
