@@ -18,7 +18,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     schedules       the learning rate of each epoch
     training        mini-batches, fit, stopping
     differences     gradient_check
-    explanation     one training step told in numbers
+    explanation     one training step explained in numbers
     forms           the same backprop as tutorials write it
 
 >>> import refnet

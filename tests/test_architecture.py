@@ -74,7 +74,7 @@ def strangers(source):
 
 
 def rooms_entered(source):
-    """The rooms of refnet that are imported; the house as a whole is the front door."""
+    """The rooms of refnet that are imported; refnet itself counts as its __init__."""
     paths = [name.split(".") for name in imported(source)]
     return {
         path[1] if path[1:] and path[1] in LEFT else "__init__"
@@ -97,8 +97,8 @@ def global_randomness(source):
 
 @every_file
 def test_imports_point_left(file):
-    """A room imports only what stands left of it in the table, and every room stands in
-    the table.
+    """A room imports only what stands left of it in the table, and the table has every
+    room.
     """
     if file != HOUSE / "__init__.py":
         assert rooms_entered(file.read_text(encoding="utf-8")) <= all_left(room_of(file))
@@ -225,7 +225,7 @@ def test_no_public_function_is_named_like_a_module():
 
 
 def test_the_front_door_has_a_map():
-    """The package's docstring names every module, and a wing's every room in it."""
+    """The docstring of each package names every module in it."""
     for door in (file for file in FILES if file.name == "__init__.py"):
         map_of_rooms = ast.get_docstring(ast.parse(door.read_text(encoding="utf-8")))
         rooms = {file.stem for file in door.parent.glob("*.py")}

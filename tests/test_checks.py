@@ -155,8 +155,8 @@ def test_real_array_refuses_the_rest(values, dtype):
 
 
 def test_as_dtype_returns_what_fits_itself():
-    """An array that has the dtype already is not copied; one that has not is left
-    alone.
+    """An array that has the dtype already is not copied; any other keeps its values and
+    dtype.
     """
     array = np.ones((2, 2))
     assert checks.as_dtype("x", array, FLOAT64) is array
@@ -207,7 +207,7 @@ def test_floats_are_rounded_once():
 
 
 def test_place_in_words():
-    """An index is told as row and column, the third axis as axis, and a scalar has only
+    """An index is written as row and column, a third one as axis, and a scalar has only
     one entry.
     """
     assert [checks.place(index) for index in ((4,), (4, 0), (4, 0, 2), ())] == [

@@ -61,7 +61,7 @@ def test_divergence_is_named_at_its_step_with_the_last_finite_weights(batch_size
 
 def test_divergence_in_one_sentence():
     """A row of 1e150 makes dW = 1e300 and, once lr is 1e100, a step of 1e400: epoch,
-    batch, layer, array and index are told.
+    batch, layer, array and index are named.
     """
     net, optimizer, rates = (
         refnet.Network([refnet.Dense([[1.0]], [0.0])]),

@@ -83,8 +83,8 @@ def test_precision_stops_at_the_first_small_change():
 
 @dataclass
 class Third:
-    """A stop of one's own: it ends training after the third epoch and writes down what
-    it was told.
+    """A rule of one's own: it stops training after the third epoch and records its
+    calls.
     """
 
     calls: list = field(default_factory=list)
@@ -101,7 +101,7 @@ class Third:
 
 
 def test_several_stops_are_all_asked():
-    """Of several stops each is started, asked after every epoch and told of the end;
+    """Of several rules each is started, asked after every epoch and called at the end;
     all reasons are given.
     """
     one, two = Third(), Third()

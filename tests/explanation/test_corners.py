@@ -1,4 +1,4 @@
-"""The smallest and the largest are told as well, and what cannot be is refused."""
+"""The smallest and largest networks and numbers, and what cannot be explained."""
 
 import re
 
@@ -39,8 +39,8 @@ def test_wide_arrays_of_long_numbers_fit(results):
 
 
 def test_an_activation_that_states_no_formula():
-    """Its numbers are told without a substitution: a formula that it inherits would be
-    another function's.
+    """Its numbers are shown without a formula: one that it inherits would be about
+    another function.
     """
 
     class Sigmoid_2(refnet.Sigmoid):
@@ -87,8 +87,8 @@ def test_a_batch_on_disk(tmp_path):
 
 
 def test_labels_are_said_to_count_from_0():
-    """Subscripts count from 1, labels from 0, so a label is told with its output; more
-    than 8 labels are told by their number alone.
+    """Subscripts count from 1, labels from 0, so the text names the output of a
+    label; of more than 8 labels it gives only the number.
     """
     net, rng = refnet.mlp([2, 3], seed=1), np.random.default_rng(1)
     text = str(refnet.explain(net, [[1, 2]], [2], "cross_entropy", 1))
@@ -102,7 +102,7 @@ def test_labels_are_said_to_count_from_0():
 
 @pytest.mark.parametrize("many", [1, 2])
 def test_one_is_no_plural(many):
-    """One row, input or unit is told without an s, and two with it."""
+    """One row, input or unit is written without an s, two with it."""
     s = "" if many == 1 else "s"
     net, x = refnet.mlp([many, many, 1], "tanh", "tanh"), np.ones((many, many))
     text = str(refnet.explain(net, x, np.zeros((many, 1)), "mse", 0.1))
@@ -120,9 +120,9 @@ def test_a_probability_on_the_floor_is_not_substituted():
 
 
 def test_a_saturated_output_is_not_substituted(mazur):
-    """dC/da reads 0/0 there; what it counts as is said.
+    """dC/da reads 0/0 there; the text says what that counts as.
 
-    An output of 1 is no such place where nothing is divided by 1 - a.
+    An output of 1 does not count where nothing is divided by 1 - a.
     """
     net = refnet.Network([refnet.Dense([[1.0], [1.0], [-50.0]], [0.0, 0.0, 0.0], "sigmoid")])
     text = str(refnet.explain(net, [[40.0]], [[1, 1, 0]], "binary_cross_entropy", 0.1))
@@ -160,8 +160,8 @@ BEYOND = (
 
 
 def test_numbers_beyond_the_range_of_floats(mazur):
-    """A cost beyond every float before and after the step, and paths that go beyond
-    where BP4 does not: told, and nothing made of them.
+    """A cost beyond every float before and after the step, and paths that overflow
+    where BP4 does not: they are shown, and nothing is computed from them.
     """
     below = refnet.Dense([[0.0]], [0.0])
     net = refnet.Network([below, refnet.Dense([[1e150], [-1e150]], [1e155, 1e155])])
@@ -249,8 +249,8 @@ def test_the_step_says_what_u_is(mazur):
 
 
 def test_a_step_too_far():
-    """A cost beyond every float is told as inf; a parameter beyond is refused, as by
-    the optimizer.
+    """A cost that overflows is shown as inf; a parameter that overflows is refused, as
+    by the optimizer.
     """
     net, x, y = refnet.Network([refnet.Dense([[1.0]], [1.0])]), [[1.0]], [[100.0]]
     assert "  C after = inf\n" in str(refnet.explain(net, x, y, "mse", 1e300))

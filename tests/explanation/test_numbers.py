@@ -326,8 +326,8 @@ def test_shown_digits():
 
 
 def test_a_slope_near_0_can_be_recomputed():
-    """1 - a has as many digits as were asked for; a difference of costs is told without
-    the costs, which may read alike.
+    """1 - a has as many digits as were asked for; a difference of costs is shown
+    without the costs, which may read alike.
     """
     net = refnet.Network([refnet.Dense([[9.6]], [0.0], "sigmoid")])
     text = str(refnet.explain(net, [[1.0]], [[0.5]], "mse", 1e-6))

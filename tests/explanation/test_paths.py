@@ -1,4 +1,4 @@
-"""One weight is told by its paths to the cost."""
+"""One weight, explained by its paths to the cost."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from refnet.explanation.typesetting import WIDTH
 
 
 @pytest.fixture
-def weight_told(sections):
+def weight_sentences(sections):
     """Tells what is said of one weight, in one line."""
 
     def sentences(net, x, y, loss, weight):
@@ -59,8 +59,8 @@ def test_one_weight_in_words(sections):
 
 
 def test_one_bias_in_words(sections):
-    """A bias is told by its unit, its layer and where it stands in the network, with
-    the entry of db beside the sum.
+    """A bias is described by its unit, its layer and its place in the network, and the
+    sum is followed by its entry of db.
     """
     net, x, y = refnet.mlp([3, 4, 2], seed=1), [[0.5, -1.0, 2.0]], [1]
     *_, (title, said) = sections(
@@ -73,14 +73,14 @@ def test_one_bias_in_words(sections):
     assert f"db^2_2 = {db:.4g}" in said
 
 
-def test_paths_with_a_factor_0(weight_told):
+def test_paths_with_a_factor_0(weight_sentences):
     """They are counted, and the closing sentence speaks of the others: all, some, one,
     none.
     """
     net, x = refnet.mlp([2, 3, 2], "relu", "identity", seed=2), [[1.0, 2.0]]
     dead, alive = (
-        weight_told(net, x, [[1.0, 0.0]], "mse", (1, 0, 0)),
-        weight_told(net, x, [[1.0, 0.0]], "mse", (1, 2, 0)),
+        weight_sentences(net, x, [[1.0, 0.0]], "mse", (1, 0, 0)),
+        weight_sentences(net, x, [[1.0, 0.0]], "mse", (1, 2, 0)),
     )
     assert "2 units z^2. Along 2 of them a factor is 0. path 1" in dead
     assert dead.endswith(
@@ -89,10 +89,10 @@ def test_paths_with_a_factor_0(weight_told):
     )
     assert "2 units z^2. path 1" in alive
     assert "the weight acts on C along all 2 paths, and the gradient is their sum." in alive
-    one = weight_told(net, x, [[1.0, float(net.predict(x)[0, 1])]], "mse", (1, 2, 0))
+    one = weight_sentences(net, x, [[1.0, float(net.predict(x)[0, 1])]], "mse", (1, 2, 0))
     assert "2 units z^2. Along 1 of them a factor is 0. path 1" in one
     assert one.endswith(" One path alone is without a factor 0, so its product is the gradient.")
-    input_0 = weight_told(
+    input_0 = weight_sentences(
         refnet.mlp([2, 9, 2], "tanh", "tanh", seed=2),
         [[0.0, 2.0]] * 8,
         [[0.0, 0.0]] * 8,
@@ -110,13 +110,13 @@ def test_more_paths_than_fit_64_bits():
     assert (paths.count, paths.live) == (4**38, 4**38 - 4**36)
 
 
-def test_rounding_parts_the_paths_from_the_equation(weight_told):
-    """In float32, dW is 0 where terms cancel that the paths keep apart: the difference
-    is told.
+def test_rounding_parts_the_paths_from_the_equation(weight_sentences):
+    """In float32, dW is 0 where terms cancel that the paths keep apart: the text says
+    by how much the two differ.
     """
     mixed = refnet.Dense(np.array([[20.0], [0.0]], "f4"), np.zeros(2, "f4"), "softmax")
     net = refnet.Network([mixed, refnet.Dense(np.array([[1.0, 1.5]], "f4"), np.zeros(1, "f4"))])
-    said = weight_told(net, [[0.8]], [[0.0]], "mse", (1, 0, 0))
+    said = weight_sentences(net, [[0.8]], [[0.0]], "mse", (1, 0, 0))
     walked = re.search(r"dC/dW\^1_1,1 = .* = -(\S+) BP4", said)[1]
     why = "but for rounding, as it adds in another order and in float32"
     assert (
@@ -173,7 +173,7 @@ def test_nobody_walks_all_paths(results):
 
 @pytest.mark.parametrize("outputs", [12, 13])
 def test_the_sum_of_the_paths_is_told(outputs, equalities):
-    """Twelve paths are all told and add up to the gradient; of thirteen the five
+    """Twelve paths are all shown and add up to the gradient; of thirteen the five
     largest are, then their sum, the sum of the others, and the sum of the two.
     """
     net = refnet.mlp([2, 3, outputs], "tanh", "tanh", seed=1)  # a path for each output

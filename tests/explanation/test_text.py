@@ -91,8 +91,8 @@ def test_large_networks_are_told_by_shape_and_norm(mazur):
     assert "An equation is written in numbers" in only_x
 
 
-# symbol, sizes, hidden, output, rows, how many numbers: the most that are told, and the
-# fewest that are not
+# symbol, sizes, hidden, output, rows, how many numbers: the most that are written, and
+# the fewest that are not
 LIMITS = [
     ("z^1_1", [4, 7], "tanh", "tanh", 1, 2 * 4 * 7 + 7),
     ("z^1_1", [6, 5], "tanh", "tanh", 1, 2 * 6 * 5 + 5),
@@ -134,8 +134,8 @@ def test_at_most_64_numbers_are_told(symbol, sizes, hidden, output, rows, many, 
 
 @pytest.mark.parametrize(("units", "in_numbers"), [(8, True), (9, False)])
 def test_at_most_8_units_are_told(units, in_numbers, results):
-    """In a layer of at most 8 units the equations are put into numbers, in a wider one
-    none is, and the layers around it do not count.
+    """In a layer of at most 8 units the equations are written in numbers, in a wider
+    one none is, and the layers around it do not count.
     """
     net = refnet.mlp([1, 1, units, 1], "tanh", "tanh", seed=1)
     said = results(str(refnet.explain(net, [[1.0]], [[0.5]], "mse", 0.1)))
