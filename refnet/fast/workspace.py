@@ -15,7 +15,7 @@ import numpy as np
 
 from refnet.activations import Activation, Identity
 from refnet.backprop import LayerGradient, LayerTrace
-from refnet.checks import Array
+from refnet.checks import Array, counted
 from refnet.fast.blocks import broadcast_into
 from refnet.fast.inplace import (
     PerRow,
@@ -146,7 +146,9 @@ class Workspace:
 
     def _batch(self, rows: int) -> Batch:
         if rows > self._rows:
-            raise ValueError(f"Workspace: x has {rows} rows, expected at most {self._rows}")
+            raise ValueError(
+                f"Workspace: x has {counted(rows, 'row')}, expected at most {self._rows}"
+            )
         layers = [
             layer._replace(z=layer.z[:rows], a=layer.a[:rows], delta=layer.delta[:rows])
             for layer in self._layers
