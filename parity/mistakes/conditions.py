@@ -28,6 +28,11 @@ def both(*places: Place) -> Place:
     return lambda spec, l: all(place(spec, l) for place in places)
 
 
+def anywhere(spec: Spec, l: int) -> bool:
+    """Every layer."""
+    return True
+
+
 def is_last(spec: Spec, l: int) -> bool:
     """The output layer."""
     return l == len(spec.sizes) - 1

@@ -1,14 +1,15 @@
 """A mistake: a wrong form of one or more equations, written once, with the words that
 explain it.
 
-The wrong form is a function over whatever numbers it is given: on plain ones it is
-somebody's broken program, on bounded ones what may be said of that program's results.
+The wrong form is a function of numbers of any kind. On plain numbers it is somebody's
+broken program; on bounded ones it says which results that program can have.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+from parity.mistakes.conditions import Place, anywhere, both, is_hidden, is_last
 from parity.mistakes.program import Numbers, Slot
 from parity.steps.record import Spec
 
@@ -22,10 +23,10 @@ class Mistake:
     """An entry of the catalogue.
 
     `equation` is the label of the equation that it breaks, `formula` the wrong form as
-    text, `happens` and `why` one sentence each for a student. `verdict` is "wrong", or
-    "convention": right by another convention than PyTorch's. `hidden` names the
-    conditions under which it cannot be seen. `stands` says in which layers of a network
-    it can stand at all.
+    text, `happens` and `why` one sentence each for a student. `slots` are the functions
+    of a step that it replaces, and `stands` says in which layers of a network it can
+    occur. `hidden` names the conditions under which it cannot be seen. `verdict` is
+    "wrong", or "convention": right by another convention than PyTorch's.
     """
 
     id: str
@@ -34,7 +35,7 @@ class Mistake:
     happens: str
     why: str
     slots: Mapping[str, Wrong] = field(repr=False)
-    stands: Callable[[Spec, int], bool] = field(repr=False)
+    stands: Place = field(repr=False)
     hidden: tuple[str, ...] = ()
     verdict: str = WRONG
 
@@ -49,66 +50,78 @@ class Mistake:
         ]
 
     def layers(self, spec: Spec) -> frozenset[int]:
-        """The layers of such a network in which it can stand."""
+        """The layers of this network in which it can occur."""
         last = len(spec.sizes) - 1
         return frozenset(l for l in range(1, last + 1) if self.stands(spec, l))
 
 
 class Catalogue:
-    """Collects the mistakes that a module defines, one decorated function each, in the
-    order of the file.
-    """
+    """Mistakes by id, in order: those of other catalogues, and those that are added."""
 
-    def __init__(self) -> None:
-        self.mistakes: list[Mistake] = []
+    def __init__(self, *others: "Catalogue") -> None:
+        self.by_id: dict[str, Mistake] = {}
+        for other in others:
+            for mistake in other.by_id.values():
+                self.enter(mistake)
+
+    def enter(self, mistake: Mistake) -> None:
+        """Enter one mistake.
+
+        Errors: ValueError for an id that is already in use.
+        """
+        if mistake.id in self.by_id:
+            raise ValueError(f"catalogue: id {mistake.id!r} is already in use, expected a new one")
+        self.by_id[mistake.id] = mistake
 
     def add(
         self,
+        *,
+        id: str,  # noqa: A002 - the name of the field
         equation: str,
         formula: str,
-        *slots: str,
-        where: Callable[[Spec, int], bool] = lambda spec, l: True,
+        happens: str,
+        why: str,
+        slots: tuple[str, ...] = (),
+        where: Place = anywhere,
         hidden: tuple[str, ...] = (),
         verdict: str = WRONG,
         also: Mapping[str, Wrong] | None = None,
     ) -> Callable[[Wrong], Wrong]:
-        """Enter the decorated function: its name is the id, its docstring the two
-        sentences.
+        """A decorator that enters a mistake with the fields of `Mistake`.
 
-        It takes the place of the functions in these slots (by default the one of the
-        equation's label); `also` exchanges further ones.
+        The decorated function replaces the right one in each of `slots`, by default in
+        the slot of the equation's label; `also` has functions for further slots. Of the
+        layers that have these slots, the mistake can occur `where` that holds.
         """
 
-        def enter(function: Wrong) -> Wrong:
-            words = getattr(function, "__name__", "").strip("_").replace("_", "-")
-            happens, _, why = " ".join((function.__doc__ or "").split()).partition(". ")
-            exchanged = dict.fromkeys(slots or (equation,), function) | dict(also or {})
-            only = (
-                (lambda spec, l: l == len(spec.sizes) - 1)
-                if exchanged.keys() <= {"C", "BP1"}
-                else None
+        def entered(wrong: Wrong) -> Wrong:
+            replaced = dict.fromkeys(slots or (equation,), wrong) | dict(also or {})
+            stands = both(layers_with(replaced), where)
+            self.enter(
+                Mistake(id, equation, formula, happens, why, replaced, stands, hidden, verdict)
             )
-            hidden_only = (
-                (lambda spec, l: l < len(spec.sizes) - 1) if exchanged.keys() == {"BP2"} else None
-            )
-            reach = only or hidden_only or (lambda spec, l: True)
-            stands = lambda spec, l: reach(spec, l) and where(spec, l)  # noqa: E731 - both
-            self.mistakes.append(
-                Mistake(
-                    words, equation, formula, f"{happens}.", why, exchanged, stands, hidden, verdict
-                )
-            )
-            return function
+            return wrong
 
-        return enter
+        return entered
 
 
-def exchanged(spec: Spec, mistakes: Any) -> dict[str, tuple[Slot, ...]]:
+def layers_with(slots: Collection[str]) -> Place:
+    """The layers in which a step runs one of these slots: the last alone, the hidden
+    ones alone, or any.
+    """
+    if set(slots) <= {"C", "BP1"}:
+        return is_last
+    return is_hidden if set(slots) == {"BP2"} else anywhere
+
+
+def exchanged(
+    spec: Spec, mistakes: Iterable[tuple[Mistake, Iterable[int]]]
+) -> dict[str, tuple[Slot, ...]]:
     """The slots of a program with these mistakes: pairs of a Mistake and the layers in
     which it stands.
     """
-    found: dict[str, tuple[Slot, ...]] = {}
+    slots: dict[str, tuple[Slot, ...]] = {}
     for mistake, layers in mistakes:
-        for slot, function in mistake.slots.items():
-            found[slot] = (*found.get(slot, ()), Slot(function, frozenset(layers)))
-    return found
+        for name, wrong in mistake.slots.items():
+            slots[name] = (*slots.get(name, ()), Slot(wrong, frozenset(layers)))
+    return slots

@@ -72,18 +72,19 @@ def rule(s: StepProgram, other: dict[str, Any]) -> dict[str, Any]:
 
 
 def vectors(
-    formula: str,
-    *keys: str,
     catalogue: Catalogue,
+    *,
+    keys: tuple[str, ...],
     also: Mapping[str, Wrong] | None = None,
-    **rest: Any,
+    **fields: Any,
 ) -> Callable[[Wrong], Wrong]:
-    """Enter a mistake in several vectors of the state, where a rule keeps them: the
-    function is told which of them it makes.
+    """A decorator that enters a mistake in these vectors of the state, where a rule
+    keeps them. The function is called with the name of the one that it makes.
     """
 
-    def enter(wrong: Wrong) -> Wrong:
+    def entered(wrong: Wrong) -> Wrong:
         slots = {key: lambda s, part, right, key=key: wrong(s, key, part) for key in keys}
-        return catalogue.add("step", formula, *keys, also=slots | dict(also or {}), **rest)(wrong)
+        add = catalogue.add(equation="step", slots=keys, also=slots | dict(also or {}), **fields)
+        return add(wrong)
 
-    return enter
+    return entered

@@ -31,247 +31,275 @@ def _other_below(spec: Spec, l: int) -> bool:
     return is_inner(spec, l) and spec.activations[l - 1] != spec.activations[l - 2]
 
 
-@bug("BP2", "delta^l = delta^(l+1) W^(l+1)", where=is_curved)
-def hidden_derivative_missing(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The error is passed down through the weights, but not through the activation.
-
-    The chain rule has a factor for each function on the way: between a and z that is
-    f'(z).
-    """
+@bug(
+    id="hidden-derivative-missing",
+    equation="BP2",
+    formula="delta^l = delta^(l+1) W^(l+1)",
+    happens="The error is passed down through the weights, but not through the activation.",
+    why="The chain rule has a factor for each function on the way: between a and z that is f'(z).",
+    where=is_curved,
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.cotangent(l)
 
 
 @bug(
-    "BP2",
-    "delta = dC/da * a * (1 - a)",
-    "pullback",
+    id="sigmoid-derivative-everywhere",
+    equation="BP2",
+    formula="delta = dC/da * a * (1 - a)",
+    happens="The factor a (1 - a) is used whatever the activation.",
+    why="It is the derivative of the sigmoid; each activation has its own, which is 1 for a "
+    "linear layer.",
+    slots=("pullback",),
     where=pulled("tanh", "relu", "leaky_relu", "identity"),
 )
-def sigmoid_derivative_everywhere(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The factor a (1 - a) is used whatever the activation.
-
-    It is the derivative of the sigmoid; each activation has its own, which is 1 for a
-    linear layer.
-    """
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return g * (s.a(l) * (1.0 - s.a(l)))
 
 
 @bug(
-    "BP2",
-    "delta = dC/da * (1 - a^2)",
-    "pullback",
+    id="tanh-derivative-everywhere",
+    equation="BP2",
+    formula="delta = dC/da * (1 - a^2)",
+    happens="The factor 1 - a^2 is used whatever the activation.",
+    why="It is the derivative of tanh; each activation has its own, which for the sigmoid is a (1 "
+    "- a).",
+    slots=("pullback",),
     where=pulled("sigmoid", "relu", "leaky_relu", "identity"),
 )
-def tanh_derivative_everywhere(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The factor 1 - a^2 is used whatever the activation.
-
-    It is the derivative of tanh; each activation has its own, which for the sigmoid is
-    a (1 - a).
-    """
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return g * (1.0 - s.a(l) * s.a(l))
 
 
-@bug("BP2", "delta = dC/da * [z > 0]", "pullback", where=pulled("sigmoid", "tanh", "identity"))
-def relu_derivative_everywhere(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The gradient is passed on where z > 0 and stopped elsewhere, whatever the
-    activation. That is the derivative of the ReLU; other activations learn for z < 0
-    too.
-    """
+@bug(
+    id="relu-derivative-everywhere",
+    equation="BP2",
+    formula="delta = dC/da * [z > 0]",
+    happens="The gradient is passed on where z > 0 and stopped elsewhere, whatever the activation.",
+    why="That is the derivative of the ReLU; other activations learn for z < 0 too.",
+    slots=("pullback",),
+    where=pulled("sigmoid", "tanh", "identity"),
+)
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return positive(s.z(l), g, 0.0)
 
 
-@bug("BP2", "delta = dC/da * f'(a)", "pullback", where=pulled("sigmoid", "tanh"))
-def derivative_at_a(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The derivative is evaluated at a, though it belongs to z: the activation is
-    applied twice. Such a derivative never vanishes at saturation, since a stays between
-    -1 and 1.
-    """
+@bug(
+    id="derivative-at-a",
+    equation="BP2",
+    formula="delta = dC/da * f'(a)",
+    happens="The derivative is evaluated at a, though it belongs to z: the activation is applied "
+    "twice.",
+    why="Such a derivative never vanishes at saturation, since a stays between -1 and 1.",
+    slots=("pullback",),
+    where=pulled("sigmoid", "tanh"),
+)
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     f_of_a = formulas.activate(*s.f(l), s.a(l))
     return formulas.pull_back(*s.f(l), g, s.a(l), f_of_a)
 
 
 @bug(
-    "BP2",
-    "delta = dC/da * z * (1 - z) for the sigmoid, dC/da * (1 - z^2) for tanh",
-    "pullback",
+    id="derivative-of-z-for-a",
+    equation="BP2",
+    formula="delta = dC/da * z * (1 - z) for the sigmoid, dC/da * (1 - z^2) for tanh",
+    happens="The formula of the derivative in terms of a is fed with z.",
+    why="In a (1 - a) and 1 - a^2 the a stands for f(z), so the activation must be applied first.",
+    slots=("pullback",),
     where=pulled("sigmoid", "tanh"),
 )
-def derivative_of_z_for_a(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The formula of the derivative in terms of a is fed with z.
-
-    In a (1 - a) and 1 - a^2 the a stands for f(z), so the activation must be applied
-    first.
-    """
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return formulas.pull_back(*s.f(l), g, s.z(l), s.z(l))
 
 
-@bug("BP2", "delta = dC/da * a", "pullback", where=pulled("sigmoid"))
-def sigmoid_derivative_without_one_minus(
-    s: StepProgram, l: int, g: Numbers, right: Numbers
-) -> Numbers:
-    """The sigmoid itself stands in for its derivative.
-
-    The derivative is a (1 - a): small at both ends, not only where a is near 0.
-    """
+@bug(
+    id="sigmoid-derivative-without-one-minus",
+    equation="BP2",
+    formula="delta = dC/da * a",
+    happens="The sigmoid itself stands in for its derivative.",
+    why="The derivative is a (1 - a): small at both ends, not only where a is near 0.",
+    slots=("pullback",),
+    where=pulled("sigmoid"),
+)
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return g * s.a(l)
 
 
-@bug("BP2", "delta = dC/da * (1 - a)", "pullback", where=pulled("sigmoid"))
-def sigmoid_derivative_one_minus_only(
-    s: StepProgram, l: int, g: Numbers, right: Numbers
-) -> Numbers:
-    """The derivative of the sigmoid is written as 1 - a.
-
-    The derivative is a (1 - a): small at both ends, not only where a is near 1.
-    """
+@bug(
+    id="sigmoid-derivative-one-minus-only",
+    equation="BP2",
+    formula="delta = dC/da * (1 - a)",
+    happens="The derivative of the sigmoid is written as 1 - a.",
+    why="The derivative is a (1 - a): small at both ends, not only where a is near 1.",
+    slots=("pullback",),
+    where=pulled("sigmoid"),
+)
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return g * (1.0 - s.a(l))
 
 
-@bug("BP2", "delta = dC/da * tanh(z)", "pullback", where=pulled("tanh"))
-def tanh_derivative_is_tanh(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The function called the derivative of tanh returns tanh.
-
-    The derivative is 1 - tanh^2: 1 at z = 0, where tanh is 0, and never negative.
-    """
+@bug(
+    id="tanh-derivative-is-tanh",
+    equation="BP2",
+    formula="delta = dC/da * tanh(z)",
+    happens="The function called the derivative of tanh returns tanh.",
+    why="The derivative is 1 - tanh^2: 1 at z = 0, where tanh is 0, and never negative.",
+    slots=("pullback",),
+    where=pulled("tanh"),
+)
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return g * s.a(l)
 
 
-@bug("BP2", "delta = dC/da * (1 - a)", "pullback", where=pulled("tanh"))
-def tanh_derivative_not_squared(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The square in 1 - a^2 is missing.
-
-    For negative a this factor is larger than 1, though tanh is nowhere steeper than 1.
-    """
+@bug(
+    id="tanh-derivative-not-squared",
+    equation="BP2",
+    formula="delta = dC/da * (1 - a)",
+    happens="The square in 1 - a^2 is missing.",
+    why="For negative a this factor is larger than 1, though tanh is nowhere steeper than 1.",
+    slots=("pullback",),
+    where=pulled("tanh"),
+)
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return g * (1.0 - s.a(l))
 
 
-@bug("BP2", "delta = dC/da", "pullback", where=pulled("relu"), hidden=("positive weighted inputs",))
-def relu_derivative_always_1(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The derivative of the ReLU is 1 for dead units too, as when the test is a >= 0,
-    which always holds. A unit with z < 0 stays at 0 when its weights change a little,
-    so no gradient may pass through it.
-    """
+@bug(
+    id="relu-derivative-always-1",
+    equation="BP2",
+    formula="delta = dC/da",
+    happens="The derivative of the ReLU is 1 for dead units too, as when the test is a >= 0, "
+    "which always holds.",
+    why="A unit with z < 0 stays at 0 when its weights change a little, so no gradient may pass "
+    "through it.",
+    slots=("pullback",),
+    where=pulled("relu"),
+    hidden=("positive weighted inputs",),
+)
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return g
 
 
-@bug("BP2", "delta = dC/da * [z <= 0]", "pullback", where=pulled("relu"))
-def relu_mask_inverted(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The gradient passes through the dead units and is stopped at the active ones.
-
-    The ReLU's derivative is 1 where z > 0 and 0 where z < 0, not the other way round.
-    """
+@bug(
+    id="relu-mask-inverted",
+    equation="BP2",
+    formula="delta = dC/da * [z <= 0]",
+    happens="The gradient passes through the dead units and is stopped at the active ones.",
+    why="The ReLU's derivative is 1 where z > 0 and 0 where z < 0, not the other way round.",
+    slots=("pullback",),
+    where=pulled("relu"),
+)
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return positive(s.z(l), 0.0, g)
 
 
-@bug("BP2", "delta = max(dC/da, 0)", "pullback", where=pulled("relu"))
-def relu_mask_on_gradient(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The negative entries of the gradient are set to 0 instead of those of the dead
-    units. The derivative of the ReLU depends on the sign of z; the gradient may have
-    either sign.
-    """
+@bug(
+    id="relu-mask-on-gradient",
+    equation="BP2",
+    formula="delta = max(dC/da, 0)",
+    happens="The negative entries of the gradient are set to 0 instead of those of the dead units.",
+    why="The derivative of the ReLU depends on the sign of z; the gradient may have either sign.",
+    slots=("pullback",),
+    where=pulled("relu"),
+)
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return positive(g, g, 0.0)
 
 
 @bug(
-    "BP2",
-    "delta = slope where z < 0",
-    "pullback",
+    id="leaky-slope-for-gradient",
+    equation="BP2",
+    formula="delta = slope where z < 0",
+    happens="Where z < 0 the slope itself is passed down.",
+    why="It is the derivative of the activation, and the chain rule multiplies it by the gradient "
+    "that comes from above.",
+    slots=("pullback",),
     where=pulled("leaky_relu"),
     hidden=("positive weighted inputs",),
 )
-def leaky_slope_for_gradient(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """Where z < 0 the slope itself is passed down.
-
-    It is the derivative of the activation, and the chain rule multiplies it by the
-    gradient that comes from above.
-    """
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return positive(s.z(l), g, float(s.f(l)[1]["slope"]))
 
 
 @bug(
-    "BP2",
-    "delta = 0.01 * dC/da where z < 0",
-    "pullback",
+    id="leaky-default-slope",
+    equation="BP2",
+    formula="delta = 0.01 * dC/da where z < 0",
+    happens="The backward pass uses 0.01 as the slope, whatever slope the forward pass has.",
+    why="The derivative of slope z is that slope, so both must read the same parameter.",
+    slots=("pullback",),
     where=pulled("leaky_relu"),
     hidden=("default slope", "positive weighted inputs"),
 )
-def leaky_default_slope(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The backward pass uses 0.01 as the slope, whatever slope the forward pass has.
-
-    The derivative of slope z is that slope, so both must read the same parameter.
-    """
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return positive(s.z(l), g, g * 0.01)
 
 
 @bug(
-    "BP2",
-    "delta = 0 where z < 0",
-    "pullback",
+    id="leaky-slope-forgotten",
+    equation="BP2",
+    formula="delta = 0 where z < 0",
+    happens="The leaky ReLU is differentiated like the plain one.",
+    why="For z < 0 it has a slope, so that a unit can recover; here no gradient reaches it.",
+    slots=("pullback",),
     where=pulled("leaky_relu"),
     hidden=("positive weighted inputs",),
 )
-def leaky_slope_forgotten(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The leaky ReLU is differentiated like the plain one.
-
-    For z < 0 it has a slope, so that a unit can recover; here no gradient reaches it.
-    """
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return positive(s.z(l), g, 0.0)
 
 
 @bug(
-    "BP2",
-    "delta^l = delta^(l+1) W^(l+1) * f'(z) * f'(z)",
+    id="hidden-derivative-twice",
+    equation="BP2",
+    formula="delta^l = delta^(l+1) W^(l+1) * f'(z) * f'(z)",
+    happens="The derivative of the activation is multiplied in twice.",
+    why="The chain rule has one factor for each function, and there is one activation between z "
+    "and a.",
     where=has("sigmoid", "tanh", "leaky_relu", "softmax"),
 )
-def hidden_derivative_twice(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The derivative of the activation is multiplied in twice.
-
-    The chain rule has one factor for each function, and there is one activation between
-    z and a.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.pullback(l, right())
 
 
 @bug(
-    "BP2",
-    "delta^l = delta^(l+1) W^(l+1) * f'_(l+1)(z^l)",
+    id="derivative-of-the-layer-above",
+    equation="BP2",
+    formula="delta^l = delta^(l+1) W^(l+1) * f'_(l+1)(z^l)",
+    happens="The derivative is that of the next layer's activation.",
+    why="A loop that runs backwards is easily off by one: a^l came out of f of layer l, so f' is "
+    "that of layer l.",
     where=both(_other_above, above(has("sigmoid", "tanh", "relu", "leaky_relu"))),
     hidden=("equal activations",),
 )
-def derivative_of_the_layer_above(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The derivative is that of the next layer's activation.
-
-    A loop that runs backwards is easily off by one: a^l came out of f of layer l, so f'
-    is that of layer l.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return formulas.pull_back(*s.f(l + 1), s.cotangent(l), s.z(l), s.a(l))
 
 
 @bug(
-    "BP2",
-    "delta^l = delta^(l+1) W^(l+1) * f'_(l-1)(z^l)",
+    id="derivative-of-the-layer-below",
+    equation="BP2",
+    formula="delta^l = delta^(l+1) W^(l+1) * f'_(l-1)(z^l)",
+    happens="The derivative is that of the previous layer's activation.",
+    why="A loop that runs backwards is easily off by one: a^l came out of f of layer l, so f' is "
+    "that of layer l.",
     where=both(is_hidden, _other_below, below(has("sigmoid", "tanh", "relu", "leaky_relu"))),
     hidden=("equal activations",),
 )
-def derivative_of_the_layer_below(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The derivative is that of the previous layer's activation.
-
-    A loop that runs backwards is easily off by one: a^l came out of f of layer l, so f'
-    is that of layer l.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return formulas.pull_back(*s.f(l - 1), s.cotangent(l), s.z(l), s.a(l))
 
 
 @bug(
-    "BP2",
-    "delta^l = delta^(l+1) W^(l+1) * f'(z^(l+1))",
+    id="derivative-at-z-above",
+    equation="BP2",
+    formula="delta^l = delta^(l+1) W^(l+1) * f'(z^(l+1))",
+    happens="The derivative is evaluated at the weighted inputs of the next layer, which fits "
+    "only where both layers are equally wide.",
+    why="The activation of layer l was applied to z^l, so that is where its slope is asked for.",
     where=both(same_width_above, has("sigmoid", "tanh", "relu", "leaky_relu")),
 )
-def derivative_at_z_above(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The derivative is evaluated at the weighted inputs of the next layer, which fits
-    only where both layers are equally wide. The activation of layer l was applied to
-    z^l, so that is where its slope is asked for.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     z = s.z(l + 1)
     return formulas.pull_back(*s.f(l), s.cotangent(l), z, formulas.activate(*s.f(l), z))
 
@@ -285,64 +313,61 @@ def _diagonal_delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
 
 
 @bug(
-    "BP1",
-    "delta = dC/da * p * (1 - p)",
-    "pullback",
+    id="softmax-diagonal-only",
+    equation="BP1",
+    formula="delta = dC/da * p * (1 - p)",
+    happens="The softmax is differentiated like a sigmoid, output by output.",
+    why="Each p depends on every z, so its derivative is a matrix, and the products -p_i p_j "
+    "beside its diagonal are missing here.",
+    slots=("pullback",),
     where=has("softmax"),
     also={"BP1": _diagonal_delta},
 )
-def softmax_diagonal_only(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The softmax is differentiated like a sigmoid, output by output.
-
-    Each p depends on every z, so its derivative is a matrix, and the products -p_i p_j
-    beside its diagonal are missing here.
-    """
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return g * (s.a(l) * (1.0 - s.a(l)))
 
 
 @bug(
-    "BP1",
-    "delta = dC/da * (1 - p)",
-    "pullback",
+    id="softmax-one-minus",
+    equation="BP1",
+    formula="delta = dC/da * (1 - p)",
+    happens="The derivative of the softmax is written as 1 - p.",
+    why="That is the derivative of log p with respect to its own z; the softmax has another "
+    "factor p, and terms for every other z.",
+    slots=("pullback",),
     where=pulled("softmax"),
     hidden=("softmax with cross-entropy",),
 )
-def softmax_one_minus(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The derivative of the softmax is written as 1 - p.
-
-    That is the derivative of log p with respect to its own z; the softmax has another
-    factor p, and terms for every other z.
-    """
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return g * (1.0 - s.a(l))
 
 
 @bug(
-    "BP1",
-    "delta_i = dC/da_i * p_i * ([i = k] - z_k), with k the last class",
-    "pullback",
+    id="softmax-jacobian-overwritten",
+    equation="BP1",
+    formula="delta_i = dC/da_i * p_i * ([i = k] - z_k), with k the last class",
+    happens="The loop over the columns of the softmax's Jacobian overwrites its result instead of "
+    "adding up, and uses z for p.",
+    why="What is left is the last column, while the chain rule sums over all of them.",
+    slots=("pullback",),
     where=pulled("softmax"),
     hidden=("softmax with cross-entropy",),
 )
-def softmax_jacobian_overwritten(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The loop over the columns of the softmax's Jacobian overwrites its result instead
-    of adding up, and uses z for p. What is left is the last column, while the chain
-    rule sums over all of them.
-    """
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     last = np.eye(s.a(l).shape[1])[-1]
     return g * (s.a(l) * (last - s.z(l)[:, -1:]))
 
 
 @bug(
-    "BP1",
-    "delta = s * (g - sum s g) with s = softmax(g), g = dC/da",
-    "pullback",
+    id="softmax-of-the-gradient",
+    equation="BP1",
+    formula="delta = s * (g - sum s g) with s = softmax(g), g = dC/da",
+    happens="The softmax in its derivative is computed from the incoming gradient.",
+    why="The derivative is taken at the point where the function was evaluated, which is z.",
+    slots=("pullback",),
     where=pulled("softmax"),
     hidden=("softmax with cross-entropy",),
 )
-def softmax_of_the_gradient(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
-    """The softmax in its derivative is computed from the incoming gradient.
-
-    The derivative is taken at the point where the function was evaluated, which is z.
-    """
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     p = formulas.softmax(g)
     return p * (g - (g * p).sum(axis=1, keepdims=True))

@@ -95,367 +95,436 @@ def _clipped_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
 # weighted input
 
 
-@bug("z", "z = a_prev W^T", hidden=("zero biases",))
-def bias_forgotten(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The weighted input leaves the bias out.
-
-    Every unit's threshold then stays at 0, so the layer can only draw boundaries
-    through the origin, however well b is trained.
-    """
+@bug(
+    id="bias-forgotten",
+    equation="z",
+    formula="z = a_prev W^T",
+    happens="The weighted input leaves the bias out.",
+    why="Every unit's threshold then stays at 0, so the layer can only draw boundaries through "
+    "the origin, however well b is trained.",
+    hidden=("zero biases",),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.a(l - 1) @ s.W(l).T
 
 
-@bug("z", "z = a_prev W + b", where=is_square)
-def weights_transposed_forward(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The inputs are multiplied by W where its transpose is due, which only a square W
-    lets pass. Row j of W holds the weights of unit j, so this reads for each unit one
-    weight of every other unit.
-    """
+@bug(
+    id="weights-transposed-forward",
+    equation="z",
+    formula="z = a_prev W + b",
+    happens="The inputs are multiplied by W where its transpose is due, which only a square W "
+    "lets pass.",
+    why="Row j of W holds the weights of unit j, so this reads for each unit one weight of every "
+    "other unit.",
+    where=is_square,
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.a(l - 1) @ s.W(l) + s.b(l)
 
 
-@bug("z", "z = a_prev W^T + 2 b", hidden=("zero biases",))
-def bias_added_twice(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The bias is added twice, as when the matrix product already contains it.
-
-    The unit then works with twice its threshold, while db is that of a bias added once.
-    """
+@bug(
+    id="bias-added-twice",
+    equation="z",
+    formula="z = a_prev W^T + 2 b",
+    happens="The bias is added twice, as when the matrix product already contains it.",
+    why="The unit then works with twice its threshold, while db is that of a bias added once.",
+    hidden=("zero biases",),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() + s.b(l)
 
 
-@bug("z", "z = a_prev W^T - b", hidden=("zero biases",))
-def bias_subtracted(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The bias is subtracted like a threshold.
-
-    With that sign its gradient is minus the sum of delta, so with the usual db each
-    step moves it the wrong way.
-    """
+@bug(
+    id="bias-subtracted",
+    equation="z",
+    formula="z = a_prev W^T - b",
+    happens="The bias is subtracted like a threshold.",
+    why="With that sign its gradient is minus the sum of delta, so with the usual db each step "
+    "moves it the wrong way.",
+    hidden=("zero biases",),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.a(l - 1) @ s.W(l).T - s.b(l)
 
 
 # activation
 
 
-@bug("a", "a = z", where=is_curved)
-def activation_forgotten(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The weighted input is passed on without its activation.
-
-    Layers without one collapse into a single linear map, and the f' in the backward
-    pass belongs to a function that is not there.
-    """
+@bug(
+    id="activation-forgotten",
+    equation="a",
+    formula="a = z",
+    happens="The weighted input is passed on without its activation.",
+    why="Layers without one collapse into a single linear map, and the f' in the backward pass "
+    "belongs to a function that is not there.",
+    where=is_curved,
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.z(l)
 
 
-@bug("a", "a = f(f(z))", where=has("sigmoid", "tanh", "softmax"))
-def activation_twice(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The activation is applied to what has already been through it.
-
-    The outputs are squeezed into a part of their range, and the backward pass has f'
-    once where the chain rule now asks for two of them.
-    """
+@bug(
+    id="activation-twice",
+    equation="a",
+    formula="a = f(f(z))",
+    happens="The activation is applied to what has already been through it.",
+    why="The outputs are squeezed into a part of their range, and the backward pass has f' once "
+    "where the chain rule now asks for two of them.",
+    where=has("sigmoid", "tanh", "softmax"),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return formulas.activate(*s.f(l), right())
 
 
-@bug("a", "a = 1 / (1 + e^z)", where=has("sigmoid"))
-def sigmoid_without_minus(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The sigmoid has e^z where it should have e^-z.
-
-    That is 1 minus the sigmoid: it falls where it should rise, and its derivative is -a
-    (1 - a).
-    """
+@bug(
+    id="sigmoid-without-minus",
+    equation="a",
+    formula="a = 1 / (1 + e^z)",
+    happens="The sigmoid has e^z where it should have e^-z.",
+    why="That is 1 minus the sigmoid: it falls where it should rise, and its derivative is -a (1 "
+    "- a).",
+    where=has("sigmoid"),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return (-s.z(l)).sigmoid()
 
 
-@bug("a", "a = tanh(z / 2) = (1 - e^-z) / (1 + e^-z)", where=has("tanh"))
-def tanh_of_half(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The formula of tanh is written with e^-z in place of e^(-2z), which is tanh of
-    z/2. A gradient check that uses the same function for both sides can still pass, but
-    the function is not tanh.
-    """
+@bug(
+    id="tanh-of-half",
+    equation="a",
+    formula="a = tanh(z / 2) = (1 - e^-z) / (1 + e^-z)",
+    happens="The formula of tanh is written with e^-z in place of e^(-2z), which is tanh of z/2.",
+    why="A gradient check that uses the same function for both sides can still pass, but the "
+    "function is not tanh.",
+    where=has("tanh"),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return (s.z(l) * 0.5).tanh()
 
 
-@bug("a", "a = (e^z + e^-z) / (e^z - e^-z)", where=has("tanh"))
-def tanh_upside_down(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """Numerator and denominator of tanh are exchanged, which gives coth.
-
-    Its values lie outside of -1 and 1 instead of between them, and it has a pole at
-    z = 0.
-    """
+@bug(
+    id="tanh-upside-down",
+    equation="a",
+    formula="a = (e^z + e^-z) / (e^z - e^-z)",
+    happens="Numerator and denominator of tanh are exchanged, which gives coth.",
+    why="Its values lie outside of -1 and 1 instead of between them, and it has a pole at z = 0.",
+    where=has("tanh"),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     e, inverse = s.z(l).exp(), (-s.z(l)).exp()
     return (e + inverse) / (e - inverse)
 
 
-@bug("a", "a = max(z, 0)", where=has("leaky_relu"), hidden=("positive weighted inputs",))
-def leaky_forward_is_relu(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The leaky ReLU cuts negative weighted inputs to 0.
-
-    The slope that should let a little through for z < 0 is then never used, and such
-    units are as dead as those of a ReLU.
-    """
+@bug(
+    id="leaky-forward-is-relu",
+    equation="a",
+    formula="a = max(z, 0)",
+    happens="The leaky ReLU cuts negative weighted inputs to 0.",
+    why="The slope that should let a little through for z < 0 is then never used, and such units "
+    "are as dead as those of a ReLU.",
+    where=has("leaky_relu"),
+    hidden=("positive weighted inputs",),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return positive(s.z(l), s.z(l), 0.0)
 
 
 @bug(
-    "a",
-    "a = z if z > 0, else 0.01 z",
+    id="leaky-forward-default-slope",
+    equation="a",
+    formula="a = z if z > 0, else 0.01 z",
+    happens="The leaky ReLU uses 0.01 as its slope, whatever slope was asked for.",
+    why="The parameter then has no effect on the outputs, though it may have one on the gradients.",
     where=has("leaky_relu"),
     hidden=("default slope", "positive weighted inputs"),
 )
-def leaky_forward_default_slope(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The leaky ReLU uses 0.01 as its slope, whatever slope was asked for.
-
-    The parameter then has no effect on the outputs, though it may have one on the
-    gradients.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return positive(s.z(l), s.z(l), s.z(l) * 0.01)
 
 
 @bug(
-    "a",
-    "p = e^z / (sum of e^z over all samples and classes)",
+    id="softmax-over-all",
+    equation="a",
+    formula="p = e^z / (sum of e^z over all samples and classes)",
+    happens="The softmax divides by the sum over the whole array.",
+    why="Each sample has a distribution of its own, whose probabilities sum to 1; here all "
+    "samples of a batch share one.",
     where=_has_softmax,
     hidden=("one sample",),
     also=_in_the_loss(_over_all),
 )
-def softmax_over_all(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The softmax divides by the sum over the whole array.
-
-    Each sample has a distribution of its own, whose probabilities sum to 1; here all
-    samples of a batch share one.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return _over_all(s.z(l)) if s.f(l)[0] == "softmax" else right()
 
 
 @bug(
-    "a",
-    "p = e^z / (sum of e^z over the samples)",
+    id="softmax-over-batch",
+    equation="a",
+    formula="p = e^z / (sum of e^z over the samples)",
+    happens="The softmax normalises each class over the samples of the batch.",
+    why="The classes of one sample compete for its probability, so the sum is to be taken along "
+    "the other axis.",
     where=_has_softmax,
     also=_in_the_loss(_over_batch),
 )
-def softmax_over_batch(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The softmax normalises each class over the samples of the batch.
-
-    The classes of one sample compete for its probability, so the sum is to be taken
-    along the other axis.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return _over_batch(s.z(l)) if s.f(l)[0] == "softmax" else right()
 
 
 @bug(
-    "a",
-    "p = e^z / sum e^z",
+    id="softmax-overflow",
+    equation="a",
+    formula="p = e^z / sum e^z",
+    happens="The softmax takes e^z without subtracting the largest z first.",
+    why="The formula is right on paper, but e^z overflows for large z (beyond 88 in float32, 709 "
+    "in float64), and inf/inf is not a number.",
     where=_has_softmax,
     hidden=("moderate weighted inputs",),
     also=_in_the_loss(_overflowing),
 )
-def softmax_overflow(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The softmax takes e^z without subtracting the largest z first.
-
-    The formula is right on paper, but e^z overflows for large z (beyond 88 in float32,
-    709 in float64), and inf/inf is not a number.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return _overflowing(s.z(l)) if s.f(l)[0] == "softmax" else right()
 
 
 # loss
 
 
-@bug("C", "C = sum of the errors, and delta^L to match", "C", "BP1")
-def loss_summed(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The loss is a sum where it should be a mean, and so is its gradient.
-
-    Every step is then as many times too long as there are terms in the mean, and the
-    learning rate means something else for each batch size.
-    """
+@bug(
+    id="loss-summed",
+    equation="C",
+    formula="C = sum of the errors, and delta^L to match",
+    happens="The loss is a sum where it should be a mean, and so is its gradient.",
+    why="Every step is then as many times too long as there are terms in the mean, and the "
+    "learning rate means something else for each batch size.",
+    slots=("C", "BP1"),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() * terms(s)
 
 
-@bug("C", "C = (mean of the errors) / n, and delta^L to match", "C", "BP1", hidden=("one sample",))
-def loss_averaged_twice(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The loss is divided by the number of samples after it has been averaged over
-    them, and its gradient with it. A mean divides once; with the second division, loss
-    and steps shrink as the batch grows.
-    """
+@bug(
+    id="loss-averaged-twice",
+    equation="C",
+    formula="C = (mean of the errors) / n, and delta^L to match",
+    happens="The loss is divided by the number of samples after it has been averaged over them, "
+    "and its gradient with it.",
+    why="A mean divides once; with the second division, loss and steps shrink as the batch grows.",
+    slots=("C", "BP1"),
+    hidden=("one sample",),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() / s.n
 
 
-@bug("C", "C = n times the mean", hidden=("one sample",))
-def loss_not_averaged(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The loss that is reported is not divided by the number of samples.
-
-    It grows with the batch size and no longer belongs to the gradient, which is that of
-    the mean.
-    """
+@bug(
+    id="loss-not-averaged",
+    equation="C",
+    formula="C = n times the mean",
+    happens="The loss that is reported is not divided by the number of samples.",
+    why="It grows with the batch size and no longer belongs to the gradient, which is that of the "
+    "mean.",
+    hidden=("one sample",),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() * s.n
 
 
-@bug("C", "C = k times the mean", where=trained_by(*BY_ENTRIES), hidden=("one output",))
-def loss_summed_over_outputs(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The loss that is reported adds up the outputs of a sample and averages over the
-    samples alone. Some books define it so, but the gradient must then be k times as
-    large too, and PyTorch's mean is over samples and outputs.
-    """
+@bug(
+    id="loss-summed-over-outputs",
+    equation="C",
+    formula="C = k times the mean",
+    happens="The loss that is reported adds up the outputs of a sample and averages over the "
+    "samples alone.",
+    why="Some books define it so, but the gradient must then be k times as large too, and "
+    "PyTorch's mean is over samples and outputs.",
+    where=trained_by(*BY_ENTRIES),
+    hidden=("one output",),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() * s.k
 
 
-@bug("C", "C = (sum over the samples) / k", where=trained_by(*BY_SAMPLES))
-def loss_divided_by_outputs(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The sum over the samples is divided by the number of outputs instead of the
-    number of samples. The mean over a batch has as many terms as there are samples;
-    len() of an array the other way round gives the wrong one.
-    """
+@bug(
+    id="loss-divided-by-outputs",
+    equation="C",
+    formula="C = (sum over the samples) / k",
+    happens="The sum over the samples is divided by the number of outputs instead of the number "
+    "of samples.",
+    why="The mean over a batch has as many terms as there are samples; len() of an array the "
+    "other way round gives the wrong one.",
+    where=trained_by(*BY_SAMPLES),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() * (s.n / s.k)
 
 
-@bug("C", "C = 1/2 mean (a - y)^2", where=trained_by("mse"))
-def loss_halved(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The mean squared error that is reported carries a factor 1/2.
-
-    Textbooks put it there to cancel the 2 of the derivative, but then the gradient has
-    no 2 either.
-    """
+@bug(
+    id="loss-halved",
+    equation="C",
+    formula="C = 1/2 mean (a - y)^2",
+    happens="The mean squared error that is reported carries a factor 1/2.",
+    why="Textbooks put it there to cancel the 2 of the derivative, but then the gradient has no 2 "
+    "either.",
+    where=trained_by("mse"),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() * 0.5
 
 
-@bug("C", "C = sum (a - y)^2 / n", where=trained_by("half_squared_error"))
-def half_forgotten(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The factor 1/2 of the loss is left out.
-
-    Its gradient is then 2 (a - y), so that the reported loss and the delta a - y belong
-    to different functions.
-    """
+@bug(
+    id="half-forgotten",
+    equation="C",
+    formula="C = sum (a - y)^2 / n",
+    happens="The factor 1/2 of the loss is left out.",
+    why="Its gradient is then 2 (a - y), so that the reported loss and the delta a - y belong to "
+    "different functions.",
+    where=trained_by("half_squared_error"),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() * 2.0
 
 
-@bug("C", "C = sqrt(mean (a - y)^2)", where=trained_by("mse"))
-def loss_rooted(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The square root of the mean squared error is reported.
-
-    That is another function, whose gradient is that of the mean squared error divided
-    by twice the root.
-    """
+@bug(
+    id="loss-rooted",
+    equation="C",
+    formula="C = sqrt(mean (a - y)^2)",
+    happens="The square root of the mean squared error is reported.",
+    why="That is another function, whose gradient is that of the mean squared error divided by "
+    "twice the root.",
+    where=trained_by("mse"),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right().sqrt()
 
 
-@bug("C", "C = mean of y log a", where=trained_by(*LOGARITHMS))
-def loss_negated(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The minus sign in front of the logarithms is missing.
-
-    Logarithms of probabilities are negative, so this loss would have to be maximised,
-    and it does not belong to the gradient.
-    """
+@bug(
+    id="loss-negated",
+    equation="C",
+    formula="C = mean of y log a",
+    happens="The minus sign in front of the logarithms is missing.",
+    why="Logarithms of probabilities are negative, so this loss would have to be maximised, and "
+    "it does not belong to the gradient.",
+    where=trained_by(*LOGARITHMS),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return -right()
 
 
-@bug("C", "C = -mean of y log2 a", where=trained_by(*LOGARITHMS))
-def loss_in_bits(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The loss takes logarithms to base 2.
-
-    The derivative of log2 is 1 / (a ln 2), so the loss is 1.44 times the one whose
-    gradient is p - y.
-    """
+@bug(
+    id="loss-in-bits",
+    equation="C",
+    formula="C = -mean of y log2 a",
+    happens="The loss takes logarithms to base 2.",
+    why="The derivative of log2 is 1 / (a ln 2), so the loss is 1.44 times the one whose gradient "
+    "is p - y.",
+    where=trained_by(*LOGARITHMS),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() / float(np.log(2.0))
 
 
-@bug("C", "C = -mean of y log a", where=trained_by("binary_cross_entropy", "sigmoid_cross_entropy"))
-def negative_class_forgotten(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The binary cross-entropy has only the term of the class 1.
-
-    Where y is 0 it is 0 whatever the network says, while the right one has (1 - y)
-    log(1 - a) for this case.
-    """
+@bug(
+    id="negative-class-forgotten",
+    equation="C",
+    formula="C = -mean of y log a",
+    happens="The binary cross-entropy has only the term of the class 1.",
+    why="Where y is 0 it is 0 whatever the network says, while the right one has (1 - y) log(1 - "
+    "a) for this case.",
+    where=trained_by("binary_cross_entropy", "sigmoid_cross_entropy"),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     log_a = s.a(l).log() if s.f(l)[0] == "sigmoid" else -((-s.a(l)).exp().log1p())
     return (log_a * -s.y).sum() / terms(s)
 
 
 @bug(
-    "C",
-    "C = -mean log softmax(softmax(z)), and delta^L to match",
+    id="softmax-twice",
+    equation="C",
+    formula="C = -mean log softmax(softmax(z)), and delta^L to match",
+    happens="The network ends in a softmax, and the loss, which expects logits, applies its own "
+    "to the result.",
+    why="The predicted class stays the same, but probabilities taken for logits lie within 1 of "
+    "each other, so the loss cannot come near 0 and learns slowly.",
     where=trained_by(LOGITS),
     also={"BP1": _twice_delta},
 )
-def softmax_twice(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The network ends in a softmax, and the loss, which expects logits, applies its
-    own to the result. The predicted class stays the same, but probabilities taken for
-    logits lie within 1 of each other, so the loss cannot come near 0 and learns slowly.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return formulas.cost(LOGITS, formulas.softmax(s.a(l)), s.y)
 
 
 @bug(
-    "C",
-    "C = loss(a, y - 1), and delta^L to match",
+    id="labels-off-by-one",
+    equation="C",
+    formula="C = loss(a, y - 1), and delta^L to match",
+    happens="The labels are shifted by one class, as when 1 is subtracted from labels that count "
+    "from 0.",
+    why="NumPy takes the label -1 for the last class without a word, and the network learns the "
+    "wrong class for each sample.",
     where=trained_by("cross_entropy", LOGITS),
     also={"BP1": _shifted_delta},
 )
-def labels_off_by_one(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The labels are shifted by one class, as when 1 is subtracted from labels that
-    count from 0. NumPy takes the label -1 for the last class without a word, and the
-    network learns the wrong class for each sample.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return formulas.cost(s.spec.loss, s.a(l), _shifted(s))
 
 
 @bug(
-    "a",
-    "a^L = softmax(z), then C = -mean log softmax(a)",
+    id="softmax-before-the-loss",
+    equation="a",
+    formula="a^L = softmax(z), then C = -mean log softmax(a)",
+    happens="The output layer already has a softmax, and the loss, which expects logits, applies "
+    "its own to the probabilities.",
+    why="They lie within 1 of each other, so as logits they can never make a sure prediction: the "
+    "loss cannot come near 0.",
     where=both(trained_by(LOGITS), is_last),
     also={"BP1": _twice_delta},
 )
-def softmax_before_the_loss(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The output layer already has a softmax, and the loss, which expects logits,
-    applies its own to the probabilities. They lie within 1 of each other, so as logits
-    they can never make a sure prediction: the loss cannot come near 0.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return formulas.softmax(s.z(l))
 
 
 @bug(
-    "C",
-    "C = mean over i and j of (a_i - y_j)^2, and dC/da to match",
+    id="targets-broadcast",
+    equation="C",
+    formula="C = mean over i and j of (a_i - y_j)^2, and dC/da to match",
+    happens="Predictions of shape (n, 1) meet targets of shape (n,), which NumPy broadcasts to "
+    "all n x n differences.",
+    why="Each prediction is so compared with every target, and the network learns their mean.",
     where=lambda spec, l: is_last(spec, l) and spec.loss == "mse" and spec.sizes[-1] == 1,
     hidden=("one sample",),
     also={"cotangent": _broadcast_gradient},
 )
-def targets_broadcast(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """Predictions of shape (n, 1) meet targets of shape (n,), which NumPy broadcasts to
-    all n x n differences. Each prediction is so compared with every target, and the
-    network learns their mean.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     e = s.a(l) - s.y.T
     return (e * e).sum() / (s.n * s.n)
 
 
 @bug(
-    "C",
-    "C = -mean(y log a + (1 - y) log(1 - a)), dC/da = (a - y) / (a (1 - a))",
+    id="log-of-zero",
+    equation="C",
+    formula="C = -mean(y log a + (1 - y) log(1 - a)), dC/da = (a - y) / (a (1 - a))",
+    happens="The binary cross-entropy and its gradient are computed as they stand in the book.",
+    why="Where the sigmoid has rounded to exactly 0 or 1, that is 0 times log 0, and 0/0 in the "
+    "gradient, and neither is a number.",
     where=trained_by("binary_cross_entropy"),
     hidden=("unsaturated outputs",),
     also={"BP1": _unfused_gradient},
 )
-def log_of_zero(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The binary cross-entropy and its gradient are computed as they stand in the book.
-
-    Where the sigmoid has rounded to exactly 0 or 1, that is 0 times log 0, and 0/0 in
-    the gradient, and neither is a number.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     a = s.a(l)
     return (a.log() * -s.y - (1.0 - a).log() * (1.0 - s.y)).sum() / terms(s)
 
 
 @bug(
-    "C",
-    "C = mean clip(a - y, -1, 1)^2, and dC/da to match",
+    id="error-clipped",
+    equation="C",
+    formula="C = mean clip(a - y, -1, 1)^2, and dC/da to match",
+    happens="The error is clipped to between -1 and 1 before it is squared.",
+    why="Beyond 1 the loss is then flat and its gradient 0, so nothing is learned from the worst "
+    "predictions.",
     where=both(trained_by("mse"), is_last),
     hidden=("small errors",),
     also={"cotangent": _clipped_gradient},
 )
-def error_clipped(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The error is clipped to between -1 and 1 before it is squared.
-
-    Beyond 1 the loss is then flat and its gradient 0, so nothing is learned from the
-    worst predictions.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     e = -(-(s.a(l) - s.y).maximum(-1.0)).maximum(-1.0)
     return (e * e).sum() / terms(s)

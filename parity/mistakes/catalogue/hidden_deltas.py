@@ -23,140 +23,153 @@ def _deeper(spec: Spec, l: int) -> bool:
     return l + 1 < len(spec.sizes) - 1 and spec.sizes[l + 1] == spec.sizes[-1]
 
 
-@bug("BP2", "delta^l = delta^(l+1) (W^(l+1))^T * f'(z)", "cotangent", where=same_width_above)
-def hidden_weights_transposed(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The delta goes down through the transpose of W, which only a square W lets pass.
-
-    Forward, unit i reaches unit j by W_ji, so the error of unit j must come back to
-    unit i by that same weight.
-    """
+@bug(
+    id="hidden-weights-transposed",
+    equation="BP2",
+    formula="delta^l = delta^(l+1) (W^(l+1))^T * f'(z)",
+    happens="The delta goes down through the transpose of W, which only a square W lets pass.",
+    why="Forward, unit i reaches unit j by W_ji, so the error of unit j must come back to unit i "
+    "by that same weight.",
+    slots=("cotangent",),
+    where=same_width_above,
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.delta(l + 1) @ s.W(l + 1).T
 
 
-@bug("BP2", "delta^l = delta^(l+1) W_new^(l+1) * f'(z)", "cotangent", where=is_hidden)
-def updated_weights(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The delta goes down through weights that this step has already changed.
-
-    The gradient is taken at the weights that made the prediction: all deltas come
-    first, then the updates.
-    """
+@bug(
+    id="updated-weights",
+    equation="BP2",
+    formula="delta^l = delta^(l+1) W_new^(l+1) * f'(z)",
+    happens="The delta goes down through weights that this step has already changed.",
+    why="The gradient is taken at the weights that made the prediction: all deltas come first, "
+    "then the updates.",
+    slots=("cotangent",),
+    where=is_hidden,
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.delta(l + 1) @ s.new(Part("W", l + 1))
 
 
 @bug(
-    "BP2",
-    "delta^l = dC/da^(l+1) W^(l+1) * f'(z)",
-    "cotangent",
+    id="delta-above-without-its-derivative",
+    equation="BP2",
+    formula="delta^l = dC/da^(l+1) W^(l+1) * f'(z)",
+    happens="What goes down is the error of the next layer's outputs, not its delta.",
+    why="Between a and z of that layer stands its activation, so its f' belongs into the product "
+    "as well.",
+    slots=("cotangent",),
     where=above(both(is_curved, is_pulled)),
 )
-def delta_above_without_its_derivative(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """What goes down is the error of the next layer's outputs, not its delta.
-
-    Between a and z of that layer stands its activation, so its f' belongs into the
-    product as well.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.cotangent(l + 1) @ s.W(l + 1)
 
 
 @bug(
-    "BP2",
-    "delta^l = delta^(l+1) W^l * f'(z)",
-    "cotangent",
+    id="own-weights",
+    equation="BP2",
+    formula="delta^l = delta^(l+1) W^l * f'(z)",
+    happens="The delta goes down through the layer's own weights instead of those of the next "
+    "layer.",
+    why="The outputs of layer l reach the cost through W of layer l+1; its own W lies on the "
+    "other side of its activation.",
+    slots=("cotangent",),
     where=both(is_square, same_width_above),
 )
-def own_weights(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The delta goes down through the layer's own weights instead of those of the next
-    layer. The outputs of layer l reach the cost through W of layer l+1; its own W lies
-    on the other side of its activation.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.delta(l + 1) @ s.W(l)
 
 
 @bug(
-    "BP2",
-    "delta^l = delta^(l+1) W^(l+1) / (row sums of W^(l+1)) * f'(z)",
-    "cotangent",
+    id="weights-normalised",
+    equation="BP2",
+    formula="delta^l = delta^(l+1) W^(l+1) / (row sums of W^(l+1)) * f'(z)",
+    happens="The error of a unit is split among its inputs in proportion to their weights.",
+    why="That looks fair, but the chain rule multiplies by the weight itself, and a sum of "
+    "weights may be close to 0.",
+    slots=("cotangent",),
     where=is_hidden,
 )
-def weights_normalised(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The error of a unit is split among its inputs in proportion to their weights.
-
-    That looks fair, but the chain rule multiplies by the weight itself, and a sum of
-    weights may be close to 0.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     W = s.W(l + 1)
     return s.delta(l + 1) @ (W / W.sum(axis=1, keepdims=True))
 
 
 @bug(
-    "BP2",
-    "delta^l = delta_k^(l+1) W_k^(l+1) * f'(z), for the last unit k alone",
-    "cotangent",
+    id="one-path-only",
+    equation="BP2",
+    formula="delta^l = delta_k^(l+1) W_k^(l+1) * f'(z), for the last unit k alone",
+    happens="Only the last unit of the next layer sends its error down, as when a loop assigns "
+    "instead of adding.",
+    why="A hidden unit acts on the cost through every unit above it, and the chain rule sums over "
+    "these paths.",
+    slots=("cotangent",),
     where=above(is_wide),
 )
-def one_path_only(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """Only the last unit of the next layer sends its error down, as when a loop assigns
-    instead of adding. A hidden unit acts on the cost through every unit above it, and
-    the chain rule sums over these paths.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.delta(l + 1)[:, -1:] @ s.W(l + 1)[-1:, :]
 
 
 @bug(
-    "BP2",
-    "delta^l = delta^(l+1) W^(l+1) * f'(z) / (units of layer l+1)",
-    "cotangent",
+    id="paths-averaged",
+    equation="BP2",
+    formula="delta^l = delta^(l+1) W^(l+1) * f'(z) / (units of layer l+1)",
+    happens="The errors that come from the units above are averaged.",
+    why="The chain rule sums over all paths, so each layer makes this delta too small once more.",
+    slots=("cotangent",),
     where=above(is_wide),
 )
-def paths_averaged(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The errors that come from the units above are averaged.
-
-    The chain rule sums over all paths, so each layer makes this delta too small once
-    more.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() / float(s.spec.sizes[l + 1])
 
 
 @bug(
-    "BP2",
-    "delta^l = delta^L W^(l+1) * f'(z)",
-    "cotangent",
+    id="delta-of-the-output",
+    equation="BP2",
+    formula="delta^l = delta^L W^(l+1) * f'(z)",
+    happens="Every hidden layer receives the delta of the output layer.",
+    why="With more than one hidden layer, the error must come down layer by layer, through all "
+    "the weights and activations between.",
+    slots=("cotangent",),
     where=_deeper,
     hidden=("one hidden layer",),
 )
-def delta_of_the_output(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """Every hidden layer receives the delta of the output layer.
-
-    With more than one hidden layer, the error must come down layer by layer, through
-    all the weights and activations between.
-    """
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.delta(s.L) @ s.W(l + 1)
 
 
-@bug("BP2", "delta^l = 0")
-def hidden_delta_zero(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """No error reaches the hidden layer.
-
-    Its weights stay as they are, and only the layers above it learn, from random
-    features.
-    """
+@bug(
+    id="hidden-delta-zero",
+    equation="BP2",
+    formula="delta^l = 0",
+    happens="No error reaches the hidden layer.",
+    why="Its weights stay as they are, and only the layers above it learn, from random features.",
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() * 0.0
 
 
-@bug("BP2", "delta^l = -delta^(l+1) W^(l+1) * f'(z)")
-def hidden_delta_negated(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The hidden delta has the wrong sign.
-
-    The sign of a - y is already in the delta above, and nothing on the way down changes
-    it but the weights and f'.
-    """
+@bug(
+    id="hidden-delta-negated",
+    equation="BP2",
+    formula="delta^l = -delta^(l+1) W^(l+1) * f'(z)",
+    happens="The hidden delta has the wrong sign.",
+    why="The sign of a - y is already in the delta above, and nothing on the way down changes it "
+    "but the weights and f'.",
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return -right()
 
 
-@bug("BP2", "delta^l = delta^(l+1) W^(l+1) * f'(z) / n", hidden=("one sample",))
-def averaged_again_below(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    """The hidden delta is divided by the number of samples, and the delta above it was
-    already. One division is in the loss; each further one makes the layers below it
-    learn n times more slowly.
-    """
+@bug(
+    id="averaged-again-below",
+    equation="BP2",
+    formula="delta^l = delta^(l+1) W^(l+1) * f'(z) / n",
+    happens="The hidden delta is divided by the number of samples, and the delta above it was "
+    "already.",
+    why="One division is in the loss; each further one makes the layers below it learn n times "
+    "more slowly.",
+    hidden=("one sample",),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() / s.n

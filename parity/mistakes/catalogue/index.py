@@ -14,12 +14,12 @@ from parity.mistakes.catalogue.momentum import MOMENTUM
 from parity.mistakes.catalogue.output_deltas import OUTPUT_DELTA
 from parity.mistakes.catalogue.published import PUBLISHED
 from parity.mistakes.catalogue.updates import UPDATE
-from parity.mistakes.mistake import Mistake
+from parity.mistakes.mistake import Catalogue, Mistake, layers_with
 from parity.mistakes.program import Numbers, StepProgram
 
-# what one rule alone can have comes before what any rule can: where a diagnosis cannot
-# tell them apart, it names the first
-FILES = (
+# Where a diagnosis cannot tell two entries apart, it names the first. So what a single
+# rule can have comes before what every rule can.
+BY_ID = Catalogue(
     FORWARD,
     OUTPUT_DELTA,
     DERIVATIVE,
@@ -29,9 +29,8 @@ FILES = (
     MOMENTUM,
     UPDATE,
     CONVENTIONS,
-)
-CATALOGUE: tuple[Mistake, ...] = tuple(mistake for file in FILES for mistake in file.mistakes)
-BY_ID = {mistake.id: mistake for mistake in CATALOGUE}
+).by_id
+CATALOGUE: tuple[Mistake, ...] = tuple(BY_ID.values())
 
 
 def sources(mistake: str) -> tuple[str, ...]:
@@ -66,17 +65,16 @@ def _factor(slot: str, name: str, constant: Callable[[StepProgram], float]) -> M
         return right() * constant(s)
 
     quantity = SCALED[slot]
-    only = {"C": "last", "BP1": "last", "BP2": "hidden"}.get(slot)
     return Mistake(
-        f"factor {name} in {quantity}",
-        slot,
-        f"{quantity} = {name} times the right one",
-        f"Every entry of {quantity} is {name} times what it should be, with n samples and k "
-        f"outputs.",
-        "The directions are right and the lengths are not: look for an average, a factor or a "
+        id=f"factor {name} in {quantity}",
+        equation=slot,
+        formula=f"{quantity} = {name} times the right one",
+        happens=f"Every entry of {quantity} is {name} times what it should be, with n samples and "
+        "k outputs.",
+        why="The directions are right and the lengths are not: look for an average, a factor or a "
         "sign that is missing or there twice.",
-        {slot: scaled},
-        lambda spec, l: only is None or (l == len(spec.sizes) - 1) == (only == "last"),
+        slots={slot: scaled},
+        stands=layers_with({slot}),
     )
 
 

@@ -50,47 +50,48 @@ def _without_lr_on_v(s: StepProgram, part: Part, right: Numbers) -> Numbers:
 
 
 @bug(
-    "step",
-    "v = mu v - lr g, theta = theta + v",
-    "momentum_buffer",
+    id="momentum-with-lr-inside",
+    equation="step",
+    formula="v = mu v - lr g, theta = theta + v",
+    happens="The learning rate is multiplied into the velocity, as in the original papers and in "
+    "Keras.",
+    why="While lr is constant that is the same as PyTorch's v = mu v + g with the step lr v; when "
+    "lr changes, here the old steps keep the old rate.",
+    slots=("momentum_buffer",),
     where=WITH_MOMENTUM,
     hidden=("constant learning rate", "first step"),
     verdict=CONVENTION,
     also={"step": _without_lr_on_v},
 )
-def momentum_with_lr_inside(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The learning rate is multiplied into the velocity, as in the original papers and
-    in Keras. While lr is constant that is the same as PyTorch's v = mu v + g with the
-    step lr v; when lr changes, here the old steps keep the old rate.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return _velocity(s, part, s.h["momentum"], _pushed(s, part) * -s.lr)
 
 
 @bug(
-    "step",
-    "v = 0, theta = theta - lr g",
-    "momentum_buffer",
+    id="momentum-without-effect",
+    equation="step",
+    formula="v = 0, theta = theta - lr g",
+    happens="The velocity is always 0, so each step is taken along this step's gradient alone.",
+    why="Momentum needs a memory that lives on from step to step: what is computed as the "
+    "difference of two names for one array is 0.",
+    slots=("momentum_buffer",),
     where=WITH_MOMENTUM,
     hidden=("no momentum",),
     also={"step": lambda s, part, right: updated(s, part, momentum=0.0)},
 )
-def momentum_without_effect(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The velocity is always 0, so each step is taken along this step's gradient alone.
-
-    Momentum needs a memory that lives on from step to step: what is computed as the
-    difference of two names for one array is 0.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return right() * 0.0
 
 
 @bug(
-    "step", "theta = theta - lr v_old", where=uses("sgd", "rmsprop", momentum=True, nesterov=False)
+    id="momentum-old-velocity",
+    equation="step",
+    formula="theta = theta - lr v_old",
+    happens="The step is taken along the velocity from before this gradient was added.",
+    why="Each gradient then arrives one step late, and the first step does nothing at all.",
+    where=uses("sgd", "rmsprop", momentum=True, nesterov=False),
 )
-def momentum_old_velocity(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The step is taken along the velocity from before this gradient was added.
-
-    Each gradient then arrives one step late, and the first step does nothing at all.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(
         s,
         part,
@@ -106,9 +107,14 @@ def _velocity_before(s: StepProgram, part: Part) -> Numbers:
 
 
 @bug(
-    "step",
-    "theta = theta - (1 - mu) lr v_old, v = mu v + (1 - mu) g",
-    "momentum_buffer",
+    id="momentum-old-velocity-damped-twice",
+    equation="step",
+    formula="theta = theta - (1 - mu) lr v_old, v = mu v + (1 - mu) g",
+    happens="The step is taken along the old velocity, and both the gradient and the step are "
+    "multiplied by 1 - mu.",
+    why="The gradient arrives one step late, and is weighted down twice where once would make v "
+    "an average of gradients.",
+    slots=("momentum_buffer",),
     where=HEAVY_BALL,
     also={
         "step": lambda s, part, right: (
@@ -116,26 +122,22 @@ def _velocity_before(s: StepProgram, part: Part) -> Numbers:
         )
     },
 )
-def momentum_old_velocity_damped_twice(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The step is taken along the old velocity, and both the gradient and the step are
-    multiplied by 1 - mu. The gradient arrives one step late, and is weighted down twice
-    where once would make v an average of gradients.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return _velocity(s, part, s.h["momentum"], s.decayed(part) * (ONE - s.h["momentum"]))
 
 
 @bug(
-    "step",
-    "v = -g first, then v = mu v - lr g; theta = theta + v",
-    "momentum_buffer",
+    id="momentum-first-step-without-lr",
+    equation="step",
+    formula="v = -g first, then v = mu v - lr g; theta = theta + v",
+    happens="The velocity starts as the whole gradient, and only later gradients are multiplied "
+    "by lr.",
+    why="The first step is 1/lr times too long, and the velocity carries it on into the next ones.",
+    slots=("momentum_buffer",),
     where=HEAVY_BALL,
     also={"step": lambda s, part, right: s.start(part) + s.state("momentum_buffer", part)},
 )
-def momentum_first_step_without_lr(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The velocity starts as the whole gradient, and only later gradients are
-    multiplied by lr. The first step is 1/lr times too long, and the velocity carries it
-    on into the next ones.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return (
         -s.decayed(part)
         if _is_first(s, part)
@@ -143,116 +145,131 @@ def momentum_first_step_without_lr(s: StepProgram, part: Part, right: Numbers) -
     )
 
 
-@bug("step", "theta = mu theta - lr g", where=HEAVY_BALL)
-def momentum_on_weights(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The factor mu multiplies the weights instead of the last step.
-
-    That is no momentum but a strong weight decay: what was learned shrinks by 1 - mu in
-    every step.
-    """
+@bug(
+    id="momentum-on-weights",
+    equation="step",
+    formula="theta = mu theta - lr g",
+    happens="The factor mu multiplies the weights instead of the last step.",
+    why="That is no momentum but a strong weight decay: what was learned shrinks by 1 - mu in "
+    "every step.",
+    where=HEAVY_BALL,
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return s.start(part) * s.h["momentum"] - s.decayed(part) * s.lr
 
 
 @bug(
-    "step",
-    "v = mu v + (1 - mu) g",
-    "momentum_buffer",
+    id="momentum-as-average",
+    equation="step",
+    formula="v = mu v + (1 - mu) g",
+    happens="The velocity is a running average of the gradients, with weights mu and 1 - mu from "
+    "the first step on.",
+    why="PyTorch adds the gradient whole, so its steps grow up to 1/(1 - mu) times as long with "
+    "the same lr.",
+    slots=("momentum_buffer",),
     where=uses("sgd", momentum=True),
     hidden=("no momentum",),
     verdict=CONVENTION,
 )
-def momentum_as_average(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The velocity is a running average of the gradients, with weights mu and 1 - mu
-    from the first step on. PyTorch adds the gradient whole, so its steps grow up to
-    1/(1 - mu) times as long with the same lr.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return _velocity(s, part, s.h["momentum"], s.decayed(part) * (ONE - s.h["momentum"]))
 
 
 @bug(
-    "step", "v = v + g", "momentum_buffer", where=uses("sgd", momentum=True), hidden=("first step",)
+    id="velocity-as-gradient-sum",
+    equation="step",
+    formula="v = v + g",
+    happens="The velocity is not multiplied by mu before the gradient is added.",
+    why="Without that friction nothing is ever forgotten, and the weights swing from one side of "
+    "the valley to the other for ever.",
+    slots=("momentum_buffer",),
+    where=uses("sgd", momentum=True),
+    hidden=("first step",),
 )
-def velocity_as_gradient_sum(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The velocity is not multiplied by mu before the gradient is added.
-
-    Without that friction nothing is ever forgotten, and the weights swing from one side
-    of the valley to the other for ever.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return _velocity(s, part, 1.0, _pushed(s, part))
 
 
 @bug(
-    "step",
-    "v = g - mu v",
-    "momentum_buffer",
+    id="momentum-sign",
+    equation="step",
+    formula="v = g - mu v",
+    happens="The old velocity is subtracted from the gradient instead of added.",
+    why="Gradients that agree from step to step then cancel each other, where momentum ought to "
+    "add them up.",
+    slots=("momentum_buffer",),
     where=uses("sgd", momentum=True),
     hidden=("first step", "no momentum"),
 )
-def momentum_sign(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The old velocity is subtracted from the gradient instead of added.
-
-    Gradients that agree from step to step then cancel each other, where momentum ought
-    to add them up.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return _velocity(s, part, -s.h["momentum"], _pushed(s, part))
 
 
-@bug("step", "b = b - lr g, v for W only", where=WITH_MOMENTUM, hidden=("no momentum",))
-def momentum_not_on_b(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The biases are updated without momentum, and only W has a velocity.
-
-    The rule is the same for every parameter, and b has to learn like W.
-    """
+@bug(
+    id="momentum-not-on-b",
+    equation="step",
+    formula="b = b - lr g, v for W only",
+    happens="The biases are updated without momentum, and only W has a velocity.",
+    why="The rule is the same for every parameter, and b has to learn like W.",
+    where=WITH_MOMENTUM,
+    hidden=("no momentum",),
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, momentum=0.0) if part.name == "b" else right()
 
 
 @bug(
-    "step",
-    "v = mu v + g, dampening ignored",
-    "momentum_buffer",
+    id="dampening-ignored",
+    equation="step",
+    formula="v = mu v + g, dampening ignored",
+    happens="The gradient is added to the velocity whole, although a dampening is set.",
+    why="It should be multiplied by 1 - dampening from the second step on, so the steps grow too "
+    "long.",
+    slots=("momentum_buffer",),
     where=uses("sgd", momentum=True, dampening=True),
     hidden=("first step",),
 )
-def dampening_ignored(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The gradient is added to the velocity whole, although a dampening is set.
-
-    It should be multiplied by 1 - dampening from the second step on, so the steps grow
-    too long.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return _velocity(s, part, s.h["momentum"], s.decayed(part))
 
 
 @bug(
-    "step",
-    "v = (1 - dampening) g in the first step",
-    "momentum_buffer",
+    id="momentum-first-step-damped",
+    equation="step",
+    formula="v = (1 - dampening) g in the first step",
+    happens="The very first gradient is dampened like all others, as from a velocity of zeros.",
+    why="PyTorch, which has no velocity then, takes the first gradient whole.",
+    slots=("momentum_buffer",),
     where=uses("sgd", momentum=True, dampening=True),
     verdict=CONVENTION,
 )
-def momentum_first_step_damped(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The very first gradient is dampened like all others, as from a velocity of zeros.
-
-    PyTorch, which has no velocity then, takes the first gradient whole.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return right() * (ONE - s.h["dampening"]) if _is_first(s, part) else right()
 
 
-@bug("step", "theta = theta - lr v, v = mu v + g", where=NESTEROV, hidden=("no momentum",))
-def nesterov_without_effect(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The step is that of plain momentum, although Nesterov's is asked for.
-
-    Nesterov's step looks ahead: it goes along g + mu v with the new velocity v.
-    """
+@bug(
+    id="nesterov-without-effect",
+    equation="step",
+    formula="theta = theta - lr v, v = mu v + g",
+    happens="The step is that of plain momentum, although Nesterov's is asked for.",
+    why="Nesterov's step looks ahead: it goes along g + mu v with the new velocity v.",
+    where=NESTEROV,
+    hidden=("no momentum",),
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, nesterov=False)
 
 
-@bug("step", "theta = theta - lr (g - mu v)", where=NESTEROV, hidden=("no momentum",))
-def nesterov_sign(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The look-ahead term mu v has the wrong sign in the step.
-
-    Nesterov's step goes along g + mu v; with the minus it brakes where it should run
-    ahead.
-    """
+@bug(
+    id="nesterov-sign",
+    equation="step",
+    formula="theta = theta - lr (g - mu v)",
+    happens="The look-ahead term mu v has the wrong sign in the step.",
+    why="Nesterov's step goes along g + mu v; with the minus it brakes where it should run ahead.",
+    where=NESTEROV,
+    hidden=("no momentum",),
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return (
         s.start(part)
         - (s.decayed(part) - s.state("momentum_buffer", part) * s.h["momentum"]) * s.lr
@@ -273,9 +290,14 @@ def _ahead(s: StepProgram, part: Part) -> Numbers:
 
 
 @bug(
-    "step",
-    "g at theta + mu v; v = mu v - lr g, theta = theta + v",
-    "read",
+    id="nesterov-at-the-look-ahead",
+    equation="step",
+    formula="g at theta + mu v; v = mu v - lr g, theta = theta + v",
+    happens="The gradient is taken where the velocity will carry the weights, as the method was "
+    "first written.",
+    why="PyTorch keeps the looked-ahead weights instead and takes the gradient at those: while lr "
+    "is constant, the same path by other names.",
+    slots=("read",),
     where=NESTEROV,
     hidden=("no momentum",),
     verdict=CONVENTION,
@@ -284,18 +306,18 @@ def _ahead(s: StepProgram, part: Part) -> Numbers:
         "step": lambda s, part, right: s.start(part) + s.state("momentum_buffer", part),
     },
 )
-def nesterov_at_the_look_ahead(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The gradient is taken where the velocity will carry the weights, as the method
-    was first written. PyTorch keeps the looked-ahead weights instead and takes the
-    gradient at those: while lr is constant, the same path by other names.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return _ahead(s, part)
 
 
 @bug(
-    "step",
-    "theta = theta + mu v, g there; v = mu v - lr g, theta = theta + v",
-    "read",
+    id="nesterov-look-ahead-kept",
+    equation="step",
+    formula="theta = theta + mu v, g there; v = mu v - lr g, theta = theta + v",
+    happens="The weights are moved ahead by mu v to take the gradient, and the whole new velocity "
+    "is added on top.",
+    why="The look-ahead is then walked twice, because the new v has mu v in it already.",
+    slots=("read",),
     where=NESTEROV,
     hidden=("no momentum",),
     also={
@@ -303,11 +325,7 @@ def nesterov_at_the_look_ahead(s: StepProgram, part: Part, right: Numbers) -> Nu
         "step": lambda s, part, right: _ahead(s, part) + s.state("momentum_buffer", part),
     },
 )
-def nesterov_look_ahead_kept(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The weights are moved ahead by mu v to take the gradient, and the whole new
-    velocity is added on top. The look-ahead is then walked twice, because the new v has
-    mu v in it already.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return _ahead(s, part)
 
 
@@ -315,17 +333,18 @@ def nesterov_look_ahead_kept(s: StepProgram, part: Part, right: Numbers) -> Numb
 
 
 @vectors(
-    "v = start value before every step",
-    *STATE,
-    catalogue=MOMENTUM,
+    MOMENTUM,
+    id="state-not-kept",
+    formula="v = start value before every step",
+    happens="The velocity and the averages start anew in every step, as when the optimizer is "
+    "made inside the loop.",
+    why="They are the rule's memory: without it momentum has no effect, and an average is of one "
+    "gradient only.",
+    keys=STATE,
     where=has_state,
     hidden=("first step",),
 )
-def state_not_kept(s: StepProgram, key: str, part: Part) -> Numbers:
-    """The velocity and the averages start anew in every step, as when the optimizer is
-    made inside the loop. They are the rule's memory: without it momentum has no effect,
-    and an average is of one gradient only.
-    """
+def _(s: StepProgram, key: str, part: Part) -> Numbers:
     return kept_on(
         s,
         key,
@@ -339,17 +358,18 @@ def _layers_alike(spec: Spec, l: int) -> bool:
 
 
 @vectors(
-    "v^l = mu v^(l+1) + g^l: one vector for all layers",
-    *STATE,
-    catalogue=MOMENTUM,
+    MOMENTUM,
+    id="state-shared-between-layers",
+    formula="v^l = mu v^(l+1) + g^l: one vector for all layers",
+    happens="All layers write into the same velocity or averages, as when these are stored under "
+    "a name that every layer has.",
+    why="Each parameter needs its own: here the gradients of one layer steer the steps of the "
+    "next.",
+    keys=STATE,
     where=_layers_alike,
     hidden=("one layer",),
 )
-def state_shared_between_layers(s: StepProgram, key: str, part: Part) -> Numbers:
-    """All layers write into the same velocity or averages, as when these are stored
-    under a name that every layer has. Each parameter needs its own: here the gradients
-    of one layer steer the steps of the next.
-    """
+def _(s: StepProgram, key: str, part: Part) -> Numbers:
     below = Part(part.name, part.layer - 1)
     return kept_on(
         s, key, part, old=s.state(key, below) if below.layer else s.old(key, Part(part.name, s.L))

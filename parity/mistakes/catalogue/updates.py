@@ -5,7 +5,6 @@ alone in `adaptive_bugs`.
 """
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -25,130 +24,157 @@ bug = UPDATE.add
 # the step
 
 
-@bug("step", "theta = theta + lr g")
-def step_uphill(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The step is added instead of subtracted.
-
-    The gradient points to where the cost grows, so the network climbs away from the
-    minimum.
-    """
+@bug(
+    id="step-uphill",
+    equation="step",
+    formula="theta = theta + lr g",
+    happens="The step is added instead of subtracted.",
+    why="The gradient points to where the cost grows, so the network climbs away from the minimum.",
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return formulas.kept(s.spec.optimizer, s.h, s.start(part)) * 2.0 - right()
 
 
-@bug("step", "theta = theta")
-def weights_never_updated(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The step never reaches the network: its W and b stay as they are, as when a copy
-    of them is updated. Whatever the gradients are, a network learns only by what is
-    written back into it.
-    """
+@bug(
+    id="weights-never-updated",
+    equation="step",
+    formula="theta = theta",
+    happens="The step never reaches the network: its W and b stay as they are, as when a copy of "
+    "them is updated.",
+    why="Whatever the gradients are, a network learns only by what is written back into it.",
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return s.start(part)
 
 
-@bug("step", "b = b")
-def bias_never_updated(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """Only W is updated, and b keeps its first value.
-
-    The bias is a parameter like the weights and has a gradient of its own: without it
-    no unit can move its threshold.
-    """
+@bug(
+    id="bias-never-updated",
+    equation="step",
+    formula="b = b",
+    happens="Only W is updated, and b keeps its first value.",
+    why="The bias is a parameter like the weights and has a gradient of its own: without it no "
+    "unit can move its threshold.",
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return s.start(part) if part.name == "b" else right()
 
 
 @bug(
-    "step",
-    "theta^l = theta^l for l < L",
+    id="only-last-layer-updated",
+    equation="step",
+    formula="theta^l = theta^l for l < L",
+    happens="A hidden layer is left out of the update.",
+    why="It keeps its random weights, so the layers above can only learn from random features.",
     where=lambda spec, l: l < len(spec.sizes) - 1,
     hidden=("one layer",),
 )
-def only_last_layer_updated(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """A hidden layer is left out of the update.
-
-    It keeps its random weights, so the layers above can only learn from random
-    features.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return s.start(part)
 
 
-@bug("step", "theta = theta - g")
-def lr_missing(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The step is taken without the learning rate, as if lr were 1.
-
-    The gradient says which way is down, not how far the slope goes on: without a small
-    lr the step overshoots the minimum.
-    """
+@bug(
+    id="lr-missing",
+    equation="step",
+    formula="theta = theta - g",
+    happens="The step is taken without the learning rate, as if lr were 1.",
+    why="The gradient says which way is down, not how far the slope goes on: without a small lr "
+    "the step overshoots the minimum.",
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, lr=1.0)
 
 
-@bug("step", "theta = theta - lr^2 g")
-def lr_twice(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The learning rate is multiplied in twice, for example once into the gradient and
-    once into the step. The step then shrinks with the square of lr, so training is far
-    slower than the rate that was asked for.
-    """
+@bug(
+    id="lr-twice",
+    equation="step",
+    formula="theta = theta - lr^2 g",
+    happens="The learning rate is multiplied in twice, for example once into the gradient and "
+    "once into the step.",
+    why="The step then shrinks with the square of lr, so training is far slower than the rate "
+    "that was asked for.",
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, lr=s.lr * s.lr)
 
 
-@bug("step", "theta = theta - lr g / n", hidden=("one sample",))
-def step_averaged(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The step is divided by the number of samples, though the gradient is an average
-    already. The mean over the samples is part of the loss: to divide again makes the
-    step n times too short.
-    """
+@bug(
+    id="step-averaged",
+    equation="step",
+    formula="theta = theta - lr g / n",
+    happens="The step is divided by the number of samples, though the gradient is an average "
+    "already.",
+    why="The mean over the samples is part of the loss: to divide again makes the step n times "
+    "too short.",
+    hidden=("one sample",),
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, lr=s.lr / s.n)
 
 
-@bug("step", "theta = theta - 2 lr g", where=uses("sgd", momentum=False, weight_decay=False))
-def step_taken_twice(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The same gradient is subtracted twice, as when the update is called in two
-    places. A gradient holds for the weights that it was computed at, and the second
-    step is taken from others.
-    """
+@bug(
+    id="step-taken-twice",
+    equation="step",
+    formula="theta = theta - 2 lr g",
+    happens="The same gradient is subtracted twice, as when the update is called in two places.",
+    why="A gradient holds for the weights that it was computed at, and the second step is taken "
+    "from others.",
+    where=uses("sgd", momentum=False, weight_decay=False),
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, lr=2.0 * s.lr)
 
 
 @bug(
-    "step",
-    "theta = theta - lr_1 g, lr_1 from the first step",
+    id="lr-of-the-first-step",
+    equation="step",
+    formula="theta = theta - lr_1 g, lr_1 from the first step",
+    happens="Every step is taken with the learning rate of the first one.",
+    why="A schedule that lowers the rate has no effect then, because the rule has read its rate "
+    "once and never asks again.",
     hidden=("constant learning rate", "first step"),
 )
-def lr_of_the_first_step(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """Every step is taken with the learning rate of the first one.
-
-    A schedule that lowers the rate has no effect then, because the rule has read its
-    rate once and never asks again.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     first = s
     while first.previous is not None:
         first = first.previous
     return updated(s, part, lr=first.lr)
 
 
-@bug("step", "theta = theta - lr_(t-1) g", hidden=("constant learning rate", "first step"))
-def lr_of_the_step_before(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """Each step is taken with the learning rate of the step before.
-
-    The schedule is then one step late, as when the rate is set after the update instead
-    of before it.
-    """
+@bug(
+    id="lr-of-the-step-before",
+    equation="step",
+    formula="theta = theta - lr_(t-1) g",
+    happens="Each step is taken with the learning rate of the step before.",
+    why="The schedule is then one step late, as when the rate is set after the update instead of "
+    "before it.",
+    hidden=("constant learning rate", "first step"),
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, lr=s.previous.lr if s.previous else s.lr)
 
 
-@bug("step", "b = b - 2 lr db", verdict=CONVENTION)
-def bias_at_twice_the_rate(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The biases are updated with twice the learning rate of the weights.
-
-    That is a custom that came with Caffe; PyTorch steps every parameter with the same
-    rate unless it is told otherwise.
-    """
+@bug(
+    id="bias-at-twice-the-rate",
+    equation="step",
+    formula="b = b - 2 lr db",
+    happens="The biases are updated with twice the learning rate of the weights.",
+    why="That is a custom that came with Caffe; PyTorch steps every parameter with the same rate "
+    "unless it is told otherwise.",
+    verdict=CONVENTION,
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, lr=2.0 * s.lr) if part.name == "b" else right()
 
 
-@bug("step", "theta = trunc(theta - lr g)")
-def weights_truncated(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The new weights lose everything behind the decimal point, as in an array of
-    integers. A step of less than 1 is then lost or rounded towards zero: W and b must
-    be arrays of floats from the start.
-    """
+@bug(
+    id="weights-truncated",
+    equation="step",
+    formula="theta = trunc(theta - lr g)",
+    happens="The new weights lose everything behind the decimal point, as in an array of integers.",
+    why="A step of less than 1 is then lost or rounded towards zero: W and b must be arrays of "
+    "floats from the start.",
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return _truncated(right())
 
 
@@ -159,152 +185,169 @@ def _truncated(x: Numbers) -> Numbers:
     return positive((near - x) * toward, near - toward, near)
 
 
-@bug("step", "theta = theta - NaN g")
-def lr_not_a_number(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """Every parameter is NaN after the first step, as when the learning rate was never
-    set. NaN times anything is NaN, and from the weights it spreads to everything that
-    is computed next.
-    """
+@bug(
+    id="lr-not-a-number",
+    equation="step",
+    formula="theta = theta - NaN g",
+    happens="Every parameter is NaN after the first step, as when the learning rate was never set.",
+    why="NaN times anything is NaN, and from the weights it spreads to everything that is "
+    "computed next.",
+)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return s.start(part) * float("nan")
 
 
 # weight decay
 
 
-def decays(formula: str, **rest: Any) -> Callable[[Callable[[StepProgram, Part], Numbers]], Wrong]:
-    """Enter a mistake in the decay alone, in whatever rule: the function gives what
-    stands for weight_decay theta.
+def decays(
+    *, hidden: tuple[str, ...] = ("no weight decay",), **fields: Any
+) -> Callable[[Callable[[StepProgram, Part], Numbers]], Wrong]:
+    """A decorator that enters a mistake in the weight decay alone, in every rule. The
+    function returns what stands for weight_decay theta.
     """
 
-    def enter(added: Callable[[StepProgram, Part], Numbers]) -> Wrong:
+    def entered(decay: Callable[[StepProgram, Part], Numbers]) -> Wrong:
         def coupled(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-            return right() if s.spec.optimizer == "adamw" else s.gradient(part) + added(s, part)
+            return right() if s.spec.optimizer == "adamw" else s.gradient(part) + decay(s, part)
 
         def decoupled(s: StepProgram, part: Part, right: Numbers) -> Numbers:
             return (
-                updated(s, part, weight_decay=0.0) - added(s, part) * s.lr
+                updated(s, part, weight_decay=0.0) - decay(s, part) * s.lr
                 if s.spec.optimizer == "adamw"
                 else right()
             )
 
-        given = {
-            "hidden": ("no weight decay",),
-            "where": uses(weight_decay=True),
-            "also": {"step": decoupled},
-            **rest,
-        }
-        return bug("step", formula, "decayed", **given)(wraps(added)(coupled))
+        return bug(
+            equation="step",
+            slots=("decayed",),
+            where=uses(weight_decay=True),
+            hidden=hidden,
+            also={"step": decoupled},
+            **fields,
+        )(coupled)
 
-    return enter
+    return entered
 
 
 def _of(s: StepProgram, part: Part, times: Any) -> Numbers:
     return s.start(part) * (s.h["weight_decay"] * times)
 
 
-@decays("theta = theta - lr g, weight_decay ignored")
-def decay_ignored(s: StepProgram, part: Part) -> Numbers:
-    """The weight decay has no effect.
-
-    With it each step should also pull every parameter towards 0, by lr weight_decay
-    theta.
-    """
+@decays(
+    id="decay-ignored",
+    formula="theta = theta - lr g, weight_decay ignored",
+    happens="The weight decay has no effect.",
+    why="With it each step should also pull every parameter towards 0, by lr weight_decay theta.",
+)
+def _(s: StepProgram, part: Part) -> Numbers:
     return _of(s, part, 0.0)
 
 
-@decays("g = g - weight_decay theta")
-def decay_subtracted(s: StepProgram, part: Part) -> Numbers:
-    """The weight decay has the wrong sign.
-
-    It then drives every parameter away from 0, faster the larger it is, which is the
-    opposite of what a penalty on large weights should do.
-    """
+@decays(
+    id="decay-subtracted",
+    formula="g = g - weight_decay theta",
+    happens="The weight decay has the wrong sign.",
+    why="It then drives every parameter away from 0, faster the larger it is, which is the "
+    "opposite of what a penalty on large weights should do.",
+)
+def _(s: StepProgram, part: Part) -> Numbers:
     return _of(s, part, -1.0)
 
 
-@decays("g = g + weight_decay theta for W only", verdict=CONVENTION)
-def decay_not_on_b(s: StepProgram, part: Part) -> Numbers:
-    """Only W decays, and b is left out.
-
-    Most textbooks do it like this, because a bias cannot make a unit overly sensitive
-    to its inputs; PyTorch decays every parameter that it is given.
-    """
+@decays(
+    id="decay-not-on-b",
+    formula="g = g + weight_decay theta for W only",
+    happens="Only W decays, and b is left out.",
+    why="Most textbooks do it like this, because a bias cannot make a unit overly sensitive to "
+    "its inputs; PyTorch decays every parameter that it is given.",
+    verdict=CONVENTION,
+)
+def _(s: StepProgram, part: Part) -> Numbers:
     return _of(s, part, 1.0 if part.name == "W" else 0.0)
 
 
 @decays(
-    "g = g + weight_decay theta / n", hidden=("no weight decay", "one sample"), verdict=CONVENTION
+    id="decay-divided-by-n",
+    formula="g = g + weight_decay theta / n",
+    happens="The weight decay is divided by the number of samples.",
+    why="That belongs to a penalty that is averaged with the loss, as scikit-learn has it; "
+    "PyTorch does not divide.",
+    hidden=("no weight decay", "one sample"),
+    verdict=CONVENTION,
 )
-def decay_divided_by_n(s: StepProgram, part: Part) -> Numbers:
-    """The weight decay is divided by the number of samples.
-
-    That belongs to a penalty that is averaged with the loss, as scikit-learn has it;
-    PyTorch does not divide.
-    """
+def _(s: StepProgram, part: Part) -> Numbers:
     return _of(s, part, ONE / s.n)
 
 
-@decays("g = g + 2 weight_decay theta", verdict=CONVENTION)
-def decay_doubled(s: StepProgram, part: Part) -> Numbers:
-    """The weight decay is twice as strong as PyTorch's.
-
-    It is the gradient of the penalty weight_decay theta^2, while PyTorch's belongs to
-    half of that.
-    """
+@decays(
+    id="decay-doubled",
+    formula="g = g + 2 weight_decay theta",
+    happens="The weight decay is twice as strong as PyTorch's.",
+    why="It is the gradient of the penalty weight_decay theta^2, while PyTorch's belongs to half "
+    "of that.",
+    verdict=CONVENTION,
+)
+def _(s: StepProgram, part: Part) -> Numbers:
     return _of(s, part, 2.0)
 
 
-@decays("g = g + weight_decay theta / 2")
-def decay_halved(s: StepProgram, part: Part) -> Numbers:
-    """The weight decay is half as strong as it should be.
-
-    The 2 that comes from differentiating theta^2 was forgotten: the gradient of
-    weight_decay theta^2 / 2 is weight_decay theta.
-    """
+@decays(
+    id="decay-halved",
+    formula="g = g + weight_decay theta / 2",
+    happens="The weight decay is half as strong as it should be.",
+    why="The 2 that comes from differentiating theta^2 was forgotten: the gradient of "
+    "weight_decay theta^2 / 2 is weight_decay theta.",
+)
+def _(s: StepProgram, part: Part) -> Numbers:
     return _of(s, part, 0.5)
 
 
-@decays("db = db + weight_decay")
-def decay_constant_on_b(s: StepProgram, part: Part) -> Numbers:
-    """The weight decay is added to every bias gradient as a constant, as by a column of
-    ones where the biases should stand. It then pushes every bias the same way for ever,
-    instead of pulling each one towards 0.
-    """
+@decays(
+    id="decay-constant-on-b",
+    formula="db = db + weight_decay",
+    happens="The weight decay is added to every bias gradient as a constant, as by a column of "
+    "ones where the biases should stand.",
+    why="It then pushes every bias the same way for ever, instead of pulling each one towards 0.",
+)
+def _(s: StepProgram, part: Part) -> Numbers:
     return _of(s, part, 1.0) if part.name == "W" else _of(s, part, 0.0) + s.h["weight_decay"]
 
 
-@decays("g = g + weight_decay theta for b only")
-def decay_only_on_b(s: StepProgram, part: Part) -> Numbers:
-    """Only b decays, and W is left out.
-
-    It is the large weights that the decay is there to prevent, so the two are mixed up.
-    """
+@decays(
+    id="decay-only-on-b",
+    formula="g = g + weight_decay theta for b only",
+    happens="Only b decays, and W is left out.",
+    why="It is the large weights that the decay is there to prevent, so the two are mixed up.",
+)
+def _(s: StepProgram, part: Part) -> Numbers:
     return _of(s, part, 1.0 if part.name == "b" else 0.0)
 
 
-@decays("theta = theta - lr (g + lr weight_decay theta)")
-def decay_with_lr_twice(s: StepProgram, part: Part) -> Numbers:
-    """The weight decay is multiplied by the learning rate before it joins the gradient,
-    which is multiplied by it again. The decay then fades with the square of lr and has
-    next to no effect when lr is small.
-    """
+@decays(
+    id="decay-with-lr-twice",
+    formula="theta = theta - lr (g + lr weight_decay theta)",
+    happens="The weight decay is multiplied by the learning rate before it joins the gradient, "
+    "which is multiplied by it again.",
+    why="The decay then fades with the square of lr and has next to no effect when lr is small.",
+)
+def _(s: StepProgram, part: Part) -> Numbers:
     return _of(s, part, s.lr)
 
 
 @bug(
-    "step",
-    "g = g + weight_decay theta before m and v",
-    "decayed",
+    id="decay-coupled",
+    equation="step",
+    formula="g = g + weight_decay theta before m and v",
+    happens="AdamW's weight decay is added to the gradient, which is how Adam does it.",
+    why="The averages then divide it by the size of the gradients: AdamW is there to shrink every "
+    "weight in the same proportion, beside the step.",
+    slots=("decayed",),
     where=uses("adamw", weight_decay=True),
     hidden=("no weight decay",),
     also={"step": lambda s, part, right: updated(s, part, weight_decay=0.0)},
 )
-def decay_coupled(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """AdamW's weight decay is added to the gradient, which is how Adam does it.
-
-    The averages then divide it by the size of the gradients: AdamW is there to shrink
-    every weight in the same proportion, beside the step.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return s.gradient(part) + s.start(part) * s.h["weight_decay"]
 
 
@@ -317,47 +360,46 @@ def _coupling_matters(spec: Spec, l: int) -> bool:
 
 
 @bug(
-    "step",
-    "theta = (1 - lr weight_decay) theta - lr ..., g alone in the state",
-    "decayed",
+    id="decay-decoupled",
+    equation="step",
+    formula="theta = (1 - lr weight_decay) theta - lr ..., g alone in the state",
+    happens="The weight decay shrinks theta directly and is left out of the velocity or the "
+    "averages.",
+    why="That is AdamW's way: in the other rules the decay is part of the gradient and goes where "
+    "the gradient goes.",
+    slots=("decayed",),
     where=_coupling_matters,
     hidden=("no weight decay",),
     also={"step": lambda s, part, right: right() - s.start(part) * (s.h["weight_decay"] * s.lr)},
 )
-def decay_decoupled(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """The weight decay shrinks theta directly and is left out of the velocity or the
-    averages. That is AdamW's way: in the other rules the decay is part of the gradient
-    and goes where the gradient goes.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return s.gradient(part)
 
 
 @bug(
-    "step",
-    "theta = (1 - lr weight_decay) (theta - lr ...)",
+    id="decay-after-the-step",
+    equation="step",
+    formula="theta = (1 - lr weight_decay) (theta - lr ...)",
+    happens="AdamW's weight decay is applied to the new weights instead of the old ones.",
+    why="The step itself is then shrunk as well: theta should decay first, and the step be taken "
+    "from there.",
     where=uses("adamw", weight_decay=True),
     hidden=("no weight decay",),
 )
-def decay_after_the_step(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """AdamW's weight decay is applied to the new weights instead of the old ones.
-
-    The step itself is then shrunk as well: theta should decay first, and the step be
-    taken from there.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return formulas.kept("adamw", s.h, updated(s, part, weight_decay=0.0))
 
 
 @bug(
-    "step",
-    "theta = (1 - weight_decay) theta - lr ...",
+    id="decay-without-lr",
+    equation="step",
+    formula="theta = (1 - weight_decay) theta - lr ...",
+    happens="AdamW's weight decay is not multiplied by the learning rate.",
+    why="The paper has it so, with a schedule for both beside a fixed rate; PyTorch multiplies "
+    "the decay by lr, so the same number means another strength.",
     where=uses("adamw", weight_decay=True),
     hidden=("no weight decay",),
     verdict=CONVENTION,
 )
-def decay_without_lr(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """AdamW's weight decay is not multiplied by the learning rate.
-
-    The paper has it so, with a schedule for both beside a fixed rate; PyTorch
-    multiplies the decay by lr, so the same number means another strength.
-    """
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, weight_decay=0.0) - s.start(part) * s.h["weight_decay"]

@@ -3,6 +3,8 @@ and is named.
 """
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from functools import cache
 
@@ -12,7 +14,7 @@ import pytest
 from parity.mistakes.catalogue.index import BY_ID, CATALOGUE, FACTORS, sources
 from parity.mistakes.catalogue.published import PUBLISHED
 from parity.mistakes.diagnosis import diagnose_runs
-from parity.mistakes.mistake import CONVENTION, WRONG
+from parity.mistakes.mistake import CONVENTION, WRONG, Catalogue
 from parity.mistakes.probes import PROBES
 from parity.mistakes.replay import explains, judged, run_of, showing, simulate
 from parity.proof.certificate import certify
@@ -87,6 +89,35 @@ def test_the_catalogue_is_large_and_its_ids_are_words():
     assert sum(bug.verdict == WRONG for bug in CATALOGUE) >= 60
     assert len(BY_ID) == len(CATALOGUE)
     assert all(re.fullmatch(r"[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*", bug.id) for bug in CATALOGUE)
+
+
+def test_an_id_that_is_in_use_is_refused():
+    """Neither another entry nor another catalogue can take its place."""
+    fields = {"equation": "BP1", "formula": "delta^L = 0", "happens": "A.", "why": "B."}
+    one, other = Catalogue(), Catalogue()
+    for catalogue in (one, other):
+        catalogue.add(id="zero", **fields)(lambda s, l, right: right() * 0.0)
+    refused = pytest.raises(
+        ValueError, match=r"^catalogue: id 'zero' is already in use, expected a new one$"
+    )
+    with refused:
+        one.add(id="zero", **fields)(lambda s, l, right: right())
+    with refused:
+        Catalogue(one, other)
+
+
+def test_the_words_are_no_docstrings():
+    """Python reads the same catalogue where -OO drops the docstrings."""
+    code = (
+        "from parity.mistakes.catalogue.index import CATALOGUE, FACTORS\n"
+        "for mistake in (*CATALOGUE, *FACTORS): print(*mistake.lines(), sep='\\n')"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-OO", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.splitlines() == [
+        line for mistake in (*CATALOGUE, *FACTORS) for line in mistake.lines()
+    ]
 
 
 @each_mistake
