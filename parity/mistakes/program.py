@@ -22,6 +22,11 @@ Numbers: TypeAlias = Any  # Bounded or Plain: whatever has their operations
 Quantity: TypeAlias = tuple[str, int]  # "dW" of layer 2; the cost is that of the last layer
 
 
+def is_decoupled(spec: Spec) -> bool:
+    """Whether the weight decay shrinks theta itself and stays out of the gradient."""
+    return spec.optimizer == "adamw"
+
+
 class Part(NamedTuple):
     """The W or the b of a layer: what an update rule steps."""
 
@@ -244,13 +249,14 @@ def _output_delta(s: StepProgram, l: int) -> Numbers:
 
 
 def _decayed(s: StepProgram, part: Part) -> Numbers:
-    coupled = s.h["weight_decay"] and s.spec.optimizer != "adamw"
-    return s.gradient(part) + s.start(part) * s.h["weight_decay"] if coupled else s.gradient(part)
+    g = s.gradient(part)
+    coupled = s.h["weight_decay"] and not is_decoupled(s.spec)
+    return g + s.start(part) * s.h["weight_decay"] if coupled else g
 
 
 def _rule_of(s: StepProgram) -> dict[str, Any]:
     """The hyper-parameters without the weight decay that `decayed` has added."""
-    return dict(s.h) if s.spec.optimizer == "adamw" else {**s.h, "weight_decay": 0.0}
+    return dict(s.h) if is_decoupled(s.spec) else {**s.h, "weight_decay": 0.0}
 
 
 def _kept(key: str) -> Callable[[StepProgram, Part], Numbers]:

@@ -5,11 +5,14 @@ hyper-parameters or another form of one step.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from parity.mistakes.conditions import Place
 from parity.mistakes.mistake import Catalogue, Wrong
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import Numbers, Part, StepProgram, is_decoupled
 from parity.proof import formulas
+from parity.proof.formulas import ONE
 from parity.steps.record import Spec
 
+# Every vector that some rule keeps. A new one is added here.
 STATE = (
     "momentum_buffer",
     "sum",
@@ -19,10 +22,14 @@ STATE = (
     "exp_avg_sq",
     "max_exp_avg_sq",
 )
-ADAPTIVE_RULES = ("adagrad", "rmsprop", "adam", "adamw")
+# The rules that scale each step by the gradients so far, and those that may have a
+# momentum. A new optimizer is added to one of them, or to both.
+ADAM_RULES = ("adam", "adamw")
+ADAPTIVE_RULES = ("adagrad", "rmsprop", *ADAM_RULES)
+MOMENTUM_RULES = ("sgd", "rmsprop")
 
 
-def uses(*rules: str, **settings: bool) -> Callable[[Spec, int], bool]:
+def uses(*rules: str, **settings: bool) -> Place:
     """Networks trained by one of these rules, whose settings are on or off as said."""
     return lambda spec, l: (
         (not rules or spec.optimizer in rules)
@@ -43,7 +50,7 @@ def updated(s: StepProgram, part: Part, **other: Any) -> Numbers:
     t = other.pop("t", s.t)
     forms = {name: other.pop(name) for name in ("divide", "correct") if name in other}
     return formulas.new_parameters(
-        s.spec.optimizer, rule(s, other), t, s.start(part), s.decayed(part), new, **forms
+        s.spec.optimizer, _settings(s, other), t, s.start(part), s.decayed(part), new, **forms
     )
 
 
@@ -52,23 +59,33 @@ def kept_on(s: StepProgram, key: str, part: Part, **other: Any) -> Numbers:
     new state or divide, or other hyper-parameters.
     """
     new = other.pop("new", None) or {name: s.state(name, part) for name in s.rule.inputs(key, s.h)}
-    old = other.pop("old", s.old(key, part))
+    vector = other.pop("old", s.old(key, part))
+    old = {} if vector is None else {key: vector}
     forms = {"divide": other.pop("divide")} if "divide" in other else {}
-    known = {} if old is None else {key: old}
+    settings = _settings(s, other)
     return formulas.new_state(
-        s.spec.optimizer, key, rule(s, other), s.start(part), s.decayed(part), known, new, **forms
+        s.spec.optimizer, key, settings, s.start(part), s.decayed(part), old, new, **forms
     )
 
 
-def rule(s: StepProgram, other: dict[str, Any]) -> dict[str, Any]:
-    """The hyper-parameters, without the weight decay where `decayed` has added it, and
-    with others in their place.
-    """
-    return {
-        **s.h,
-        "weight_decay": s.h["weight_decay"] if s.spec.optimizer == "adamw" else 0.0,
-        **other,
-    }
+def _settings(s: StepProgram, other: dict[str, Any]) -> dict[str, Any]:
+    """The hyper-parameters with others in their place."""
+    # `decayed` has added the weight decay, so that a coupled rule must not add it again
+    left = s.h["weight_decay"] if is_decoupled(s.spec) else 0.0
+    return {**s.h, "weight_decay": left, **other}
+
+
+def averaged(s: StepProgram, key: str, part: Part, what: Numbers, share: Any = None) -> Numbers:
+    """The running average of something else, or with another share of what is new."""
+    kept = s.h["alpha"] if s.spec.optimizer == "rmsprop" else s.h["betas"][key == "exp_avg_sq"]
+    return what.lift(s.old(key, part)) * float(kept) + what * (
+        ONE - float(kept) if share is None else share
+    )
+
+
+def new_averages(s: StepProgram, part: Part) -> dict[str, Numbers]:
+    """The vectors after the step that the quotient is made of: not the velocity."""
+    return {key: s.state(key, part) for key in s.keeps if key != "momentum_buffer"}
 
 
 def vectors(
@@ -79,12 +96,34 @@ def vectors(
     **fields: Any,
 ) -> Callable[[Wrong], Wrong]:
     """A decorator that enters a mistake in these vectors of the state, where a rule
-    keeps them. The function is called with the name of the one that it makes.
+    keeps them. The function is called with the name of the vector that it makes.
     """
 
     def entered(wrong: Wrong) -> Wrong:
         slots = {key: lambda s, part, right, key=key: wrong(s, key, part) for key in keys}
         add = catalogue.add(equation="step", slots=keys, also=slots | dict(also or {}), **fields)
         return add(wrong)
+
+    return entered
+
+
+def quotients(
+    catalogue: Catalogue, **fields: Any
+) -> Callable[[Callable[[StepProgram, Part], dict[str, Any]]], Wrong]:
+    """A decorator that enters a mistake in the quotient that an adaptive rule steps by,
+    or that goes into RMSprop's velocity. The function returns what differs from the
+    right rule.
+    """
+
+    def entered(other: Callable[[StepProgram, Part], dict[str, Any]]) -> Wrong:
+        def step(s: StepProgram, part: Part, right: Numbers) -> Numbers:
+            in_velocity = s.spec.optimizer == "rmsprop" and s.h["momentum"]
+            return right() if in_velocity else updated(s, part, **other(s, part))
+
+        def velocity(s: StepProgram, part: Part, right: Numbers) -> Numbers:
+            return kept_on(s, "momentum_buffer", part, **other(s, part))
+
+        also = {"momentum_buffer": velocity}
+        return catalogue.add(equation="step", also=also, **fields)(step)
 
     return entered

@@ -4,38 +4,56 @@ and the diagnosis knows.
 
 from collections.abc import Callable
 
-from parity.mistakes.catalogue.adaptive import ADAPTIVE
 from parity.mistakes.catalogue.conventions import CONVENTIONS
-from parity.mistakes.catalogue.derivatives import DERIVATIVE
-from parity.mistakes.catalogue.forward import FORWARD
+from parity.mistakes.catalogue.deltas.derivatives import DERIVATIVE
+from parity.mistakes.catalogue.deltas.hidden import HIDDEN_DELTA
+from parity.mistakes.catalogue.deltas.output import OUTPUT_DELTA
+from parity.mistakes.catalogue.deltas.softmax import SOFTMAX
+from parity.mistakes.catalogue.forward.activations import ACTIVATIONS
+from parity.mistakes.catalogue.forward.losses import LOSSES
+from parity.mistakes.catalogue.forward.sums import SUMS
 from parity.mistakes.catalogue.gradients import GRADIENT
-from parity.mistakes.catalogue.hidden_deltas import HIDDEN_DELTA
-from parity.mistakes.catalogue.momentum import MOMENTUM
-from parity.mistakes.catalogue.output_deltas import OUTPUT_DELTA
 from parity.mistakes.catalogue.published import PUBLISHED
-from parity.mistakes.catalogue.updates import UPDATE
+from parity.mistakes.catalogue.updates.adagrad import ADAGRAD
+from parity.mistakes.catalogue.updates.adam_averages import ADAM_AVERAGES
+from parity.mistakes.catalogue.updates.adam_correction import ADAM_CORRECTION
+from parity.mistakes.catalogue.updates.decay import DECAY
+from parity.mistakes.catalogue.updates.momentum import MOMENTUM
+from parity.mistakes.catalogue.updates.quotients import QUOTIENTS
+from parity.mistakes.catalogue.updates.rmsprop import RMSPROP
+from parity.mistakes.catalogue.updates.state import KEPT
+from parity.mistakes.catalogue.updates.steps import STEPS
 from parity.mistakes.mistake import Catalogue, Mistake, layers_with
 from parity.mistakes.program import Numbers, StepProgram
 
 # Where a diagnosis cannot tell two entries apart, it names the first. So what a single
 # rule can have comes before what every rule can.
 BY_ID = Catalogue(
-    FORWARD,
+    SUMS,
+    ACTIVATIONS,
+    LOSSES,
     OUTPUT_DELTA,
     DERIVATIVE,
+    SOFTMAX,
     HIDDEN_DELTA,
     GRADIENT,
-    ADAPTIVE,
+    ADAM_CORRECTION,
+    ADAM_AVERAGES,
+    QUOTIENTS,
+    ADAGRAD,
+    RMSPROP,
     MOMENTUM,
-    UPDATE,
+    KEPT,
+    STEPS,
+    DECAY,
     CONVENTIONS,
 ).by_id
 CATALOGUE: tuple[Mistake, ...] = tuple(BY_ID.values())
 
 
 def sources(mistake: str) -> tuple[str, ...]:
-    """Where the mistake was published: addresses, in the order of the table."""
-    return tuple(each.url for each in PUBLISHED if mistake in each.bugs)
+    """Where the mistake was published: addresses."""
+    return tuple(PUBLISHED.get(mistake, {}).values())
 
 
 NAMED: dict[str, Callable[[StepProgram], float]] = {

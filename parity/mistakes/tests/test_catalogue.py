@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from parity.mistakes.catalogue.index import BY_ID, CATALOGUE, FACTORS, sources
-from parity.mistakes.catalogue.published import PUBLISHED
+from parity.mistakes.catalogue.published import OUT, PUBLISHED
 from parity.mistakes.diagnosis import diagnose_runs
 from parity.mistakes.mistake import CONVENTION, WRONG, Catalogue
 from parity.mistakes.probes import PROBES
@@ -328,13 +328,17 @@ def test_a_mistake_hides_where_it_says(bug, condition):
 
 
 def test_every_published_mistake_is_in_the_catalogue():
-    """A published mistake is either in the catalogue or out for a reason, and the
-    catalogue finds its sources.
+    """A report is of entries of the catalogue, whose sources name it, or it is out for
+    a reason; its name always stands for one address.
     """
-    for each in PUBLISHED:
-        assert bool(each.bugs) != bool(each.out), each.name
-        for name in each.bugs:
-            assert each.url in sources(BY_ID[name].id)
+    for name, reports in PUBLISHED.items():
+        assert sources(BY_ID[name].id) == tuple(reports.values())
+    rows = [
+        row for table in (PUBLISHED, OUT) for reports in table.values() for row in reports.items()
+    ]
+    assert len(dict(rows)) == len(set(rows))
+    listed = {name for reports in PUBLISHED.values() for name in reports}
+    assert listed.isdisjoint(name for reports in OUT.values() for name in reports)
 
 
 def test_factors_are_one_for_each_place_and_constant():

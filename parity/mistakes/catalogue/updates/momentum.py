@@ -1,20 +1,17 @@
-"""Mistakes in the momentum, of SGD and of RMSprop, and in what every rule keeps from
-step to step.
-"""
+"""Mistakes in the momentum, of SGD and of RMSprop."""
 
 from typing import Any
 
 from parity.mistakes.mistake import CONVENTION, Catalogue
 from parity.mistakes.program import Numbers, Part, StepProgram
-from parity.mistakes.rules import STATE, has_state, kept_on, updated, uses, vectors
+from parity.mistakes.rules import MOMENTUM_RULES, new_averages, updated, uses
 from parity.proof import formulas
 from parity.proof.formulas import ONE
-from parity.steps.record import Spec
 
 MOMENTUM = Catalogue()
 bug = MOMENTUM.add
 
-WITH_MOMENTUM = uses("sgd", "rmsprop", momentum=True)
+WITH_MOMENTUM = uses(*MOMENTUM_RULES, momentum=True)
 HEAVY_BALL = uses("sgd", momentum=True, nesterov=False)
 NESTEROV = uses("sgd", momentum=True, nesterov=True)
 
@@ -29,7 +26,7 @@ def _pushed(s: StepProgram, part: Part) -> Numbers:
         return formulas.quotient(
             s.h,
             s.decayed(part),
-            {key: s.state(key, part) for key in s.keeps if key != "momentum_buffer"},
+            new_averages(s, part),
         )
     return s.decayed(part) if _is_first(s, part) else s.decayed(part) * (ONE - s.h["dampening"])
 
@@ -89,7 +86,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     formula="theta = theta - lr v_old",
     happens="The step is taken along the velocity from before this gradient was added.",
     why="Each gradient then arrives one step late, and the first step does nothing at all.",
-    where=uses("sgd", "rmsprop", momentum=True, nesterov=False),
+    where=uses(*MOMENTUM_RULES, momentum=True, nesterov=False),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(
@@ -327,50 +324,3 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return _ahead(s, part)
-
-
-# state
-
-
-@vectors(
-    MOMENTUM,
-    id="state-not-kept",
-    formula="v = start value before every step",
-    happens="The velocity and the averages start anew in every step, as when the optimizer is "
-    "made inside the loop.",
-    why="They are the rule's memory: without it momentum has no effect, and an average is of one "
-    "gradient only.",
-    keys=STATE,
-    where=has_state,
-    hidden=("first step",),
-)
-def _(s: StepProgram, key: str, part: Part) -> Numbers:
-    return kept_on(
-        s,
-        key,
-        part,
-        old=None if s.spec.optimizer == "sgd" else s.start(part) * 0.0 + s.rule.start(s.h),
-    )
-
-
-def _layers_alike(spec: Spec, l: int) -> bool:
-    return len(set(spec.sizes)) == 1 and len(spec.sizes) > 2 and has_state(spec, l)
-
-
-@vectors(
-    MOMENTUM,
-    id="state-shared-between-layers",
-    formula="v^l = mu v^(l+1) + g^l: one vector for all layers",
-    happens="All layers write into the same velocity or averages, as when these are stored under "
-    "a name that every layer has.",
-    why="Each parameter needs its own: here the gradients of one layer steer the steps of the "
-    "next.",
-    keys=STATE,
-    where=_layers_alike,
-    hidden=("one layer",),
-)
-def _(s: StepProgram, key: str, part: Part) -> Numbers:
-    below = Part(part.name, part.layer - 1)
-    return kept_on(
-        s, key, part, old=s.state(key, below) if below.layer else s.old(key, Part(part.name, s.L))
-    )

@@ -1,6 +1,4 @@
-"""Mistakes in the forward pass and the loss."""
-
-from collections.abc import Callable
+"""Mistakes in the loss, and in the gradient where it matches a wrong loss."""
 
 import numpy as np
 
@@ -9,10 +7,7 @@ from parity.mistakes.conditions import (
     BY_SAMPLES,
     LOGITS,
     both,
-    has,
-    is_curved,
     is_last,
-    is_square,
     terms,
     trained_by,
 )
@@ -20,273 +15,13 @@ from parity.mistakes.mistake import Catalogue
 from parity.mistakes.program import Numbers, StepProgram
 from parity.proof import formulas
 from parity.rounding.bounded import positive
-from parity.steps.record import Spec
 from refnet.checks import Array
 
-FORWARD = Catalogue()
-bug = FORWARD.add
+LOSSES = Catalogue()
+bug = LOSSES.add
+
 
 LOGARITHMS = ("cross_entropy", LOGITS, "binary_cross_entropy", "sigmoid_cross_entropy")
-
-
-def _has_softmax(spec: Spec, l: int) -> bool:
-    return has("softmax")(spec, l) or (is_last(spec, l) and spec.loss == LOGITS)
-
-
-def _in_the_loss(softmax: Callable[[Numbers], Numbers]) -> dict[str, Callable[..., Numbers]]:
-    """The slots of a loss that makes its softmax of logits in this way."""
-
-    def loss(s: StepProgram, l: int, right: Numbers) -> Numbers:
-        return (
-            formulas.expected_log(softmax(s.a(l)), s.targets) / s.n
-            if s.spec.loss == LOGITS
-            else right()
-        )
-
-    def delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
-        return formulas.excess(softmax(s.z(l)), s.y) / s.n if s.spec.loss == LOGITS else right()
-
-    return {"C": loss, "BP1": delta}
-
-
-def _overflowing(z: Numbers) -> Numbers:
-    e = z.exp()
-    return e / e.sum(axis=1, keepdims=True)
-
-
-def _over_all(z: Numbers) -> Numbers:
-    e = (z - z.max()).exp()
-    return e / e.sum()
-
-
-def _over_batch(z: Numbers) -> Numbers:
-    e = (z - z.max(axis=0, keepdims=True)).exp()
-    return e / e.sum(axis=0, keepdims=True)
-
-
-def _twice_delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    p = formulas.softmax(s.z(l))
-    return formulas.pull_back(
-        "softmax", {}, formulas.excess(formulas.softmax(p), s.y) / s.n, s.z(l), p
-    )
-
-
-def _shifted(s: StepProgram) -> Array:
-    return (s.y - 1) % int(s.k) if s.y.ndim == 1 else np.roll(s.y, -1, axis=1)
-
-
-def _shifted_delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return formulas.output_delta(s.spec.loss, s.f(l), s.z(l), s.a(l), _shifted(s))
-
-
-def _broadcast_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return (s.a(l) - s.y.T).sum(axis=1, keepdims=True) * 2.0 / (s.n * s.n)
-
-
-def _unfused_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    a = s.a(l)
-    return (a - s.y) / (a * (1.0 - a)) / terms(s) * (a * (1.0 - a))
-
-
-def _clipped_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return positive(abs(s.a(l) - s.y) - 1.0, 0.0, right())
-
-
-# weighted input
-
-
-@bug(
-    id="bias-forgotten",
-    equation="z",
-    formula="z = a_prev W^T",
-    happens="The weighted input leaves the bias out.",
-    why="Every unit's threshold then stays at 0, so the layer can only draw boundaries through "
-    "the origin, however well b is trained.",
-    hidden=("zero biases",),
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.a(l - 1) @ s.W(l).T
-
-
-@bug(
-    id="weights-transposed-forward",
-    equation="z",
-    formula="z = a_prev W + b",
-    happens="The inputs are multiplied by W where its transpose is due, which only a square W "
-    "lets pass.",
-    why="Row j of W holds the weights of unit j, so this reads for each unit one weight of every "
-    "other unit.",
-    where=is_square,
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.a(l - 1) @ s.W(l) + s.b(l)
-
-
-@bug(
-    id="bias-added-twice",
-    equation="z",
-    formula="z = a_prev W^T + 2 b",
-    happens="The bias is added twice, as when the matrix product already contains it.",
-    why="The unit then works with twice its threshold, while db is that of a bias added once.",
-    hidden=("zero biases",),
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return right() + s.b(l)
-
-
-@bug(
-    id="bias-subtracted",
-    equation="z",
-    formula="z = a_prev W^T - b",
-    happens="The bias is subtracted like a threshold.",
-    why="With that sign its gradient is minus the sum of delta, so with the usual db each step "
-    "moves it the wrong way.",
-    hidden=("zero biases",),
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.a(l - 1) @ s.W(l).T - s.b(l)
-
-
-# activation
-
-
-@bug(
-    id="activation-forgotten",
-    equation="a",
-    formula="a = z",
-    happens="The weighted input is passed on without its activation.",
-    why="Layers without one collapse into a single linear map, and the f' in the backward pass "
-    "belongs to a function that is not there.",
-    where=is_curved,
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.z(l)
-
-
-@bug(
-    id="activation-twice",
-    equation="a",
-    formula="a = f(f(z))",
-    happens="The activation is applied to what has already been through it.",
-    why="The outputs are squeezed into a part of their range, and the backward pass has f' once "
-    "where the chain rule now asks for two of them.",
-    where=has("sigmoid", "tanh", "softmax"),
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return formulas.activate(*s.f(l), right())
-
-
-@bug(
-    id="sigmoid-without-minus",
-    equation="a",
-    formula="a = 1 / (1 + e^z)",
-    happens="The sigmoid has e^z where it should have e^-z.",
-    why="That is 1 minus the sigmoid: it falls where it should rise, and its derivative is -a (1 "
-    "- a).",
-    where=has("sigmoid"),
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return (-s.z(l)).sigmoid()
-
-
-@bug(
-    id="tanh-of-half",
-    equation="a",
-    formula="a = tanh(z / 2) = (1 - e^-z) / (1 + e^-z)",
-    happens="The formula of tanh is written with e^-z in place of e^(-2z), which is tanh of z/2.",
-    why="A gradient check that uses the same function for both sides can still pass, but the "
-    "function is not tanh.",
-    where=has("tanh"),
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return (s.z(l) * 0.5).tanh()
-
-
-@bug(
-    id="tanh-upside-down",
-    equation="a",
-    formula="a = (e^z + e^-z) / (e^z - e^-z)",
-    happens="Numerator and denominator of tanh are exchanged, which gives coth.",
-    why="Its values lie outside of -1 and 1 instead of between them, and it has a pole at z = 0.",
-    where=has("tanh"),
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    e, inverse = s.z(l).exp(), (-s.z(l)).exp()
-    return (e + inverse) / (e - inverse)
-
-
-@bug(
-    id="leaky-forward-is-relu",
-    equation="a",
-    formula="a = max(z, 0)",
-    happens="The leaky ReLU cuts negative weighted inputs to 0.",
-    why="The slope that should let a little through for z < 0 is then never used, and such units "
-    "are as dead as those of a ReLU.",
-    where=has("leaky_relu"),
-    hidden=("positive weighted inputs",),
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return positive(s.z(l), s.z(l), 0.0)
-
-
-@bug(
-    id="leaky-forward-default-slope",
-    equation="a",
-    formula="a = z if z > 0, else 0.01 z",
-    happens="The leaky ReLU uses 0.01 as its slope, whatever slope was asked for.",
-    why="The parameter then has no effect on the outputs, though it may have one on the gradients.",
-    where=has("leaky_relu"),
-    hidden=("default slope", "positive weighted inputs"),
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return positive(s.z(l), s.z(l), s.z(l) * 0.01)
-
-
-@bug(
-    id="softmax-over-all",
-    equation="a",
-    formula="p = e^z / (sum of e^z over all samples and classes)",
-    happens="The softmax divides by the sum over the whole array.",
-    why="Each sample has a distribution of its own, whose probabilities sum to 1; here all "
-    "samples of a batch share one.",
-    where=_has_softmax,
-    hidden=("one sample",),
-    also=_in_the_loss(_over_all),
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return _over_all(s.z(l)) if s.f(l)[0] == "softmax" else right()
-
-
-@bug(
-    id="softmax-over-batch",
-    equation="a",
-    formula="p = e^z / (sum of e^z over the samples)",
-    happens="The softmax normalises each class over the samples of the batch.",
-    why="The classes of one sample compete for its probability, so the sum is to be taken along "
-    "the other axis.",
-    where=_has_softmax,
-    also=_in_the_loss(_over_batch),
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return _over_batch(s.z(l)) if s.f(l)[0] == "softmax" else right()
-
-
-@bug(
-    id="softmax-overflow",
-    equation="a",
-    formula="p = e^z / sum e^z",
-    happens="The softmax takes e^z without subtracting the largest z first.",
-    why="The formula is right on paper, but e^z overflows for large z (beyond 88 in float32, 709 "
-    "in float64), and inf/inf is not a number.",
-    where=_has_softmax,
-    hidden=("moderate weighted inputs",),
-    also=_in_the_loss(_overflowing),
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return _overflowing(s.z(l)) if s.f(l)[0] == "softmax" else right()
-
-
-# loss
 
 
 @bug(
@@ -437,6 +172,13 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return (log_a * -s.y).sum() / terms(s)
 
 
+def _twice_delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    p = formulas.softmax(s.z(l))
+    return formulas.pull_back(
+        "softmax", {}, formulas.excess(formulas.softmax(p), s.y) / s.n, s.z(l), p
+    )
+
+
 @bug(
     id="softmax-twice",
     equation="C",
@@ -450,6 +192,14 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return formulas.cost(LOGITS, formulas.softmax(s.a(l)), s.y)
+
+
+def _shifted(s: StepProgram) -> Array:
+    return (s.y - 1) % int(s.k) if s.y.ndim == 1 else np.roll(s.y, -1, axis=1)
+
+
+def _shifted_delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    return formulas.output_delta(s.spec.loss, s.f(l), s.z(l), s.a(l), _shifted(s))
 
 
 @bug(
@@ -482,6 +232,10 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return formulas.softmax(s.z(l))
 
 
+def _broadcast_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    return (s.a(l) - s.y.T).sum(axis=1, keepdims=True) * 2.0 / (s.n * s.n)
+
+
 @bug(
     id="targets-broadcast",
     equation="C",
@@ -498,6 +252,11 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return (e * e).sum() / (s.n * s.n)
 
 
+def _unfused_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    a = s.a(l)
+    return (a - s.y) / (a * (1.0 - a)) / terms(s) * (a * (1.0 - a))
+
+
 @bug(
     id="log-of-zero",
     equation="C",
@@ -512,6 +271,10 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     a = s.a(l)
     return (a.log() * -s.y - (1.0 - a).log() * (1.0 - s.y)).sum() / terms(s)
+
+
+def _clipped_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    return positive(abs(s.a(l) - s.y) - 1.0, 0.0, right())
 
 
 @bug(

@@ -1,0 +1,60 @@
+"""Mistakes in the weighted input z."""
+
+from parity.mistakes.conditions import is_square
+from parity.mistakes.mistake import Catalogue
+from parity.mistakes.program import Numbers, StepProgram
+
+SUMS = Catalogue()
+bug = SUMS.add
+
+
+@bug(
+    id="bias-forgotten",
+    equation="z",
+    formula="z = a_prev W^T",
+    happens="The weighted input leaves the bias out.",
+    why="Every unit's threshold then stays at 0, so the layer can only draw boundaries through "
+    "the origin, however well b is trained.",
+    hidden=("zero biases",),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    return s.a(l - 1) @ s.W(l).T
+
+
+@bug(
+    id="weights-transposed-forward",
+    equation="z",
+    formula="z = a_prev W + b",
+    happens="The inputs are multiplied by W where its transpose is due, which only a square W "
+    "lets pass.",
+    why="Row j of W holds the weights of unit j, so this reads for each unit one weight of every "
+    "other unit.",
+    where=is_square,
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    return s.a(l - 1) @ s.W(l) + s.b(l)
+
+
+@bug(
+    id="bias-added-twice",
+    equation="z",
+    formula="z = a_prev W^T + 2 b",
+    happens="The bias is added twice, as when the matrix product already contains it.",
+    why="The unit then works with twice its threshold, while db is that of a bias added once.",
+    hidden=("zero biases",),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    return right() + s.b(l)
+
+
+@bug(
+    id="bias-subtracted",
+    equation="z",
+    formula="z = a_prev W^T - b",
+    happens="The bias is subtracted like a threshold.",
+    why="With that sign its gradient is minus the sum of delta, so with the usual db each step "
+    "moves it the wrong way.",
+    hidden=("zero biases",),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    return s.a(l - 1) @ s.W(l).T - s.b(l)
