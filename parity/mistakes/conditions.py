@@ -1,5 +1,5 @@
-"""Where in a network a mistake can stand: conditions on its spec and a layer, and what
-several of them say together.
+"""Where in a network a mistake can occur: conditions on its spec and on a layer, and
+how they combine.
 """
 
 from collections.abc import Callable
@@ -8,14 +8,25 @@ from typing import TypeAlias
 from parity.mistakes.program import StepProgram
 from parity.proof import formulas
 from parity.steps.record import Spec
+from refnet.activations import ACTIVATIONS, Elementwise
+from refnet.losses import LOSSES
 
 Place: TypeAlias = Callable[[Spec, int], bool]
 
 LOGITS = "softmax_cross_entropy"
-# the losses that average over the samples alone
+# The losses that average over the samples alone, and those that average over samples
+# and outputs. A new loss is added to one of them.
 BY_SAMPLES = ("half_squared_error", "cross_entropy", LOGITS)
-# and those over samples and outputs
 BY_ENTRIES = ("mse", "mae", "binary_cross_entropy", "sigmoid_cross_entropy")
+# The losses that take logarithms of probabilities.
+LOGARITHMIC = tuple(name for name, loss in LOSSES.items() if loss.reads != "values")
+# The activations that a gradient passes entry by entry.
+ELEMENTWISE = tuple(
+    name for name, f in ACTIVATIONS.items() if issubclass(f, Elementwise) and f.trainable
+)
+# The activations whose f' is 0 or 1, so that f' f' = f'. A new one of this kind is
+# added.
+ZERO_OR_ONE = ("identity", "relu")
 
 
 def terms(s: StepProgram) -> float:
@@ -24,7 +35,7 @@ def terms(s: StepProgram) -> float:
 
 
 def both(*places: Place) -> Place:
-    """Where all of these hold."""
+    """Layers for which all of these hold."""
     return lambda spec, l: all(place(spec, l) for place in places)
 
 
@@ -39,42 +50,45 @@ def is_last(spec: Spec, l: int) -> bool:
 
 
 def is_hidden(spec: Spec, l: int) -> bool:
-    """A layer with another one above."""
+    """A layer below the output."""
     return not is_last(spec, l)
 
 
 def is_inner(spec: Spec, l: int) -> bool:
-    """A layer with another one below."""
+    """A layer above the first."""
     return l > 1
 
 
 def is_square(spec: Spec, l: int) -> bool:
-    """A layer of as many units as inputs, whose W a transpose fits."""
+    """A layer with as many units as inputs: the transpose of W has the shape of W."""
     return spec.sizes[l - 1] == spec.sizes[l]
 
 
 def is_wide(spec: Spec, l: int) -> bool:
-    """A layer of more than one unit."""
+    """A layer with more than one unit."""
     return spec.sizes[l] > 1
 
 
 def is_curved(spec: Spec, l: int) -> bool:
-    """A layer whose activation does something."""
+    """A layer with an activation other than the identity."""
     return spec.activations[l - 1][0] != "identity"
 
 
 def is_pulled(spec: Spec, l: int) -> bool:
-    """A layer whose delta is made with f': not one whose loss and activation have a
-    delta of their own.
+    """A layer whose delta has the factor f'. In an output layer it cancels for some
+    pairs of activation and loss, whose delta is p - y.
     """
     return is_hidden(spec, l) or not formulas.is_fused(spec.loss, spec.activations[l - 1][0])
 
 
 def is_fused(spec: Spec, l: int) -> bool:
-    """An output layer whose loss and activation have a delta of their own, without
-    f'.
-    """
+    """An output layer whose delta is p - y, without f'."""
     return not is_pulled(spec, l)
+
+
+def differs_when_squared(spec: Spec, l: int) -> bool:
+    """A layer in which the factor f' twice is another one than f' once."""
+    return spec.activations[l - 1][0] not in (*ZERO_OR_ONE, "heaviside")
 
 
 def has(*activations: str) -> Place:
@@ -83,7 +97,7 @@ def has(*activations: str) -> Place:
 
 
 def pulled(*activations: str) -> Place:
-    """Layers with one of these activations, whose derivative is asked for."""
+    """Layers with one of these activations, whose delta has the factor f'."""
     return both(has(*activations), is_pulled)
 
 
@@ -93,15 +107,15 @@ def trained_by(*losses: str) -> Place:
 
 
 def above(place: Place) -> Place:
-    """Layers below one of which this holds."""
+    """Layers for which this holds of the layer above."""
     return lambda spec, l: is_hidden(spec, l) and place(spec, l + 1)
 
 
 def below(place: Place) -> Place:
-    """Layers above one of which this holds."""
+    """Layers for which this holds of the layer below."""
     return lambda spec, l: is_inner(spec, l) and place(spec, l - 1)
 
 
 def same_width_above(spec: Spec, l: int) -> bool:
-    """Layers as wide as the one above, so that delta^(l+1) fits in their place."""
+    """Layers as wide as the one above: delta^(l+1) has the shape of delta^l."""
     return is_hidden(spec, l) and is_square(spec, l + 1)

@@ -1,9 +1,12 @@
 """Mistakes in the derivatives of the elementwise activations."""
 
 from parity.mistakes.conditions import (
+    ELEMENTWISE,
+    Place,
     above,
     below,
     both,
+    differs_when_squared,
     has,
     is_curved,
     is_hidden,
@@ -19,6 +22,15 @@ from parity.steps.record import Spec
 
 DERIVATIVE = Catalogue()
 bug = DERIVATIVE.add
+
+
+# the elementwise activations whose f' depends on z
+SLOPED = tuple(name for name in ELEMENTWISE if name != "identity")
+
+
+def _pulled_by_others(*activations: str) -> Place:
+    """Layers with another elementwise activation, whose delta has the factor f'."""
+    return pulled(*(name for name in ELEMENTWISE if name not in activations))
 
 
 def _other_above(spec: Spec, l: int) -> bool:
@@ -49,7 +61,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     why="It is the derivative of the sigmoid; each activation has its own, which is 1 for a "
     "linear layer.",
     slots=("pullback",),
-    where=pulled("tanh", "relu", "leaky_relu", "identity"),
+    where=_pulled_by_others("sigmoid"),
 )
 def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return g * (s.a(l) * (1.0 - s.a(l)))
@@ -63,7 +75,7 @@ def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     why="It is the derivative of tanh; each activation has its own, which for the sigmoid is a (1 "
     "- a).",
     slots=("pullback",),
-    where=pulled("sigmoid", "relu", "leaky_relu", "identity"),
+    where=_pulled_by_others("tanh"),
 )
 def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return g * (1.0 - s.a(l) * s.a(l))
@@ -76,7 +88,7 @@ def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     happens="The gradient is passed on where z > 0 and stopped elsewhere, whatever the activation.",
     why="That is the derivative of the ReLU; other activations learn for z < 0 too.",
     slots=("pullback",),
-    where=pulled("sigmoid", "tanh", "identity"),
+    where=_pulled_by_others("relu", "leaky_relu"),
 )
 def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return positive(s.z(l), g, 0.0)
@@ -254,7 +266,7 @@ def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     happens="The derivative of the activation is multiplied in twice.",
     why="The chain rule has one factor for each function, and there is one activation between z "
     "and a.",
-    where=has("sigmoid", "tanh", "leaky_relu", "softmax"),
+    where=differs_when_squared,
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.pullback(l, right())
@@ -267,7 +279,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The derivative is that of the next layer's activation.",
     why="A loop that runs backwards is easily off by one: a^l came out of f of layer l, so f' is "
     "that of layer l.",
-    where=both(_other_above, above(has("sigmoid", "tanh", "relu", "leaky_relu"))),
+    where=both(_other_above, above(has(*SLOPED))),
     hidden=("equal activations",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -281,7 +293,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The derivative is that of the previous layer's activation.",
     why="A loop that runs backwards is easily off by one: a^l came out of f of layer l, so f' is "
     "that of layer l.",
-    where=both(is_hidden, _other_below, below(has("sigmoid", "tanh", "relu", "leaky_relu"))),
+    where=both(is_hidden, _other_below, below(has(*SLOPED))),
     hidden=("equal activations",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -295,7 +307,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The derivative is evaluated at the weighted inputs of the next layer, which fits "
     "only where both layers are equally wide.",
     why="The activation of layer l was applied to z^l, so that is where its slope is asked for.",
-    where=both(same_width_above, has("sigmoid", "tanh", "relu", "leaky_relu")),
+    where=both(same_width_above, has(*SLOPED)),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     z = s.z(l + 1)

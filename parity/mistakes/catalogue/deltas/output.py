@@ -5,11 +5,11 @@ from parity.mistakes.conditions import (
     BY_SAMPLES,
     LOGITS,
     both,
+    differs_when_squared,
     is_curved,
     is_fused,
     is_last,
     is_pulled,
-    pulled,
     terms,
     trained_by,
 )
@@ -65,7 +65,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The derivative of the output's activation is multiplied in twice.",
     why="The chain rule has one factor for each function, and there is one activation between z "
     "and a.",
-    where=pulled("sigmoid", "tanh", "leaky_relu", "softmax"),
+    where=both(is_pulled, differs_when_squared),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.pullback(l, right())
@@ -92,7 +92,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The output's delta is the derivative -y/p of the cross-entropy with respect to p.",
     why="To get from there to z, it must still go through the derivative of the activation, and "
     "for softmax with cross-entropy the product is p - y.",
-    where=lambda spec, l: spec.loss == "cross_entropy",
+    where=trained_by("cross_entropy"),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return -s.targets / s.a(l) / s.n

@@ -5,6 +5,7 @@ import numpy as np
 from parity.mistakes.conditions import (
     BY_ENTRIES,
     BY_SAMPLES,
+    LOGARITHMIC,
     LOGITS,
     both,
     is_last,
@@ -19,9 +20,6 @@ from refnet.checks import Array
 
 LOSSES = Catalogue()
 bug = LOSSES.add
-
-
-LOGARITHMS = ("cross_entropy", LOGITS, "binary_cross_entropy", "sigmoid_cross_entropy")
 
 
 @bug(
@@ -139,7 +137,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The minus sign in front of the logarithms is missing.",
     why="Logarithms of probabilities are negative, so this loss would have to be maximised, and "
     "it does not belong to the gradient.",
-    where=trained_by(*LOGARITHMS),
+    where=trained_by(*LOGARITHMIC),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return -right()
@@ -152,7 +150,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The loss takes logarithms to base 2.",
     why="The derivative of log2 is 1 / (a ln 2), so the loss is 1.44 times the one whose gradient "
     "is p - y.",
-    where=trained_by(*LOGARITHMS),
+    where=trained_by(*LOGARITHMIC),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() / float(np.log(2.0))
