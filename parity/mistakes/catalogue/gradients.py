@@ -32,10 +32,10 @@ def _kept(s: StepProgram, l: int, right: Numbers, name: str, factor: float) -> N
     id="dW-transposed",
     equation="BP4",
     formula="dW = a_prev^T delta",
-    happens="The outer product of delta and a_prev is taken the wrong way round, which only a "
-    "square W can hold.",
-    why="Entry (j, k) belongs to the weight from unit k to unit j: the row is the unit that delta "
-    "belongs to, the column the one that a_prev does.",
+    happens="The outer product of delta and a_prev is taken the wrong way round, which fits only "
+    "where W is square.",
+    why="Entry (j, k) belongs to the weight from unit k to unit j: its row is the unit of delta, "
+    "its column the unit of a_prev.",
     where=is_square,
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -49,7 +49,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The gradients are added to those of the steps before.",
     why="A gradient belongs to the weights and the batch of its own step, so the store must be "
     "set to 0 before each backward pass.",
-    hidden=("first step",),
+    hidden=("the first step alone",),
     also={"BP3": lambda s, l, right: _kept(s, l, right, "db", 1.0)},
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -63,7 +63,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The gradients are never reset, and the learning rate feeds them back into themselves "
     "as if it were a momentum.",
     why="Old gradients then grow from step to step instead of fading, and the weights run away.",
-    hidden=("first step",),
+    hidden=("the first step alone",),
     also={"BP3": lambda s, l, right: _kept(s, l, right, "db", 1.0 + s.lr)},
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -74,10 +74,10 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="gradients-of-the-step-before",
     equation="BP4",
     formula="dW = dW_previous",
-    happens="The gradients are those of the step before, as when the update runs ahead of the "
+    happens="The gradients are those of the step before, as when the update comes before the "
     "backward pass.",
     why="They were computed at other weights and on another batch.",
-    hidden=("first step",),
+    hidden=("the first step alone",),
     also={"BP3": lambda s, l, right: s.previous.db(l) if s.previous else right()},
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -113,8 +113,8 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     equation="BP4",
     formula="dW = -delta^T a_prev",
     happens="The gradient of W has the wrong sign.",
-    why="It is delta times a_prev, without a minus: the minus of gradient descent belongs to the "
-    "update and is there.",
+    why="It is delta times a_prev, without a minus: the minus of gradient descent is in the "
+    "update already.",
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return -right()
@@ -211,7 +211,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="dW-zero",
     equation="BP4",
     formula="dW = 0",
-    happens="The gradient of W is 0 throughout, as in a store that nobody fills.",
+    happens="The gradient of W is 0 throughout, as when it is made of zeros and never filled.",
     why="The layer's weights then stay at their random start, though its delta is right.",
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -290,8 +290,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     equation="BP3",
     formula="db = sum of a",
     happens="The activations are summed for b, where delta should be.",
-    why="A gradient says how the cost changes, which only delta knows: a does not depend on the "
-    "targets.",
+    why="A gradient says how the cost changes, and a does not even depend on the targets.",
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.a(l).sum(axis=0)

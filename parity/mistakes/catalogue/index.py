@@ -89,8 +89,8 @@ def _factor(slot: str, name: str, constant: Callable[[StepProgram], float]) -> M
         formula=f"{quantity} = {name} times the right one",
         happens=f"Every entry of {quantity} is {name} times what it should be, with n samples and "
         "k outputs.",
-        why="The directions are right and the lengths are not: look for an average, a factor or a "
-        "sign that is missing or there twice.",
+        why="The entries keep their proportions: look for an average, a factor or a sign that is "
+        "missing or there twice.",
         slots={slot: scaled},
         stands=layers_with({slot}),
     )

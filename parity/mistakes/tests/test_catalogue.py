@@ -287,8 +287,8 @@ CONDITIONS = {  # what is done to a probe so that some mistakes can no longer be
     "one hidden layer": on_case(
         lambda case: replace(case, sizes=(*case.sizes[:2], case.sizes[-1]), hidden=case.hidden[:1])
     ),
-    "first step": on_run(first_step),
-    "constant learning rate": on_run(constant_rate),
+    "the first step alone": on_run(first_step),
+    "a constant learning rate": on_run(constant_rate),
     "zero biases": on_run(zero_biases),
     "equal activations": on_case(
         lambda case: replace(case, hidden=("sigmoid",) * len(case.hidden), output="sigmoid")
@@ -299,7 +299,7 @@ CONDITIONS = {  # what is done to a probe so that some mistakes can no longer be
     "no weight decay": on_case(
         lambda case: replace(case, settings={**case.settings, "weight_decay": 0.0})
     ),
-    "default slope": on_case(lambda case: replace(case, slope=0.01)),
+    "the default slope": on_case(lambda case: replace(case, slope=0.01)),
     "positive weighted inputs": on_run(positive),
     "rows of x that sum to 1": on_run(summing_to_one),
     "small errors": on_run(nearly_right),

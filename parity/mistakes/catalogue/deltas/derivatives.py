@@ -113,7 +113,7 @@ def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     id="derivative-of-z-for-a",
     equation="BP2",
     formula="delta = dC/da * z * (1 - z) for the sigmoid, dC/da * (1 - z^2) for tanh",
-    happens="The formula of the derivative in terms of a is fed with z.",
+    happens="The formula of the derivative in terms of a is given z instead of a.",
     why="In a (1 - a) and 1 - a^2 the a stands for f(z), so the activation must be applied first.",
     slots=("pullback",),
     where=pulled("sigmoid", "tanh"),
@@ -239,7 +239,7 @@ def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     why="The derivative of slope z is that slope, so both must read the same parameter.",
     slots=("pullback",),
     where=pulled("leaky_relu"),
-    hidden=("default slope", "positive weighted inputs"),
+    hidden=("the default slope", "positive weighted inputs"),
 )
 def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     return positive(s.z(l), g, g * 0.01)
@@ -263,7 +263,7 @@ def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     id="hidden-derivative-twice",
     equation="BP2",
     formula="delta^l = delta^(l+1) W^(l+1) * f'(z) * f'(z)",
-    happens="The derivative of the activation is multiplied in twice.",
+    happens="The delta is multiplied by the derivative of the activation twice.",
     why="The chain rule has one factor for each function, and there is one activation between z "
     "and a.",
     where=differs_when_squared,
@@ -306,7 +306,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     formula="delta^l = delta^(l+1) W^(l+1) * f'(z^(l+1))",
     happens="The derivative is evaluated at the weighted inputs of the next layer, which fits "
     "only where both layers are equally wide.",
-    why="The activation of layer l was applied to z^l, so that is where its slope is asked for.",
+    why="The activation of layer l was applied to z^l, so f' must be taken at z^l.",
     where=both(same_width_above, has(*SLOPED)),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:

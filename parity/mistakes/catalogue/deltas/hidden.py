@@ -27,7 +27,7 @@ def _deeper(spec: Spec, l: int) -> bool:
     id="hidden-weights-transposed",
     equation="BP2",
     formula="delta^l = delta^(l+1) (W^(l+1))^T * f'(z)",
-    happens="The delta goes down through the transpose of W, which only a square W lets pass.",
+    happens="The delta goes down through the transpose of W, which works only where W is square.",
     why="Forward, unit i reaches unit j by W_ji, so the error of unit j must come back to unit i "
     "by that same weight.",
     slots=("cotangent",),
@@ -55,9 +55,9 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="delta-above-without-its-derivative",
     equation="BP2",
     formula="delta^l = dC/da^(l+1) W^(l+1) * f'(z)",
-    happens="What goes down is the error of the next layer's outputs, not its delta.",
-    why="Between a and z of that layer stands its activation, so its f' belongs into the product "
-    "as well.",
+    happens="The error of the next layer's outputs goes down instead of its delta.",
+    why="The activation of that layer stands between its a and its z, so its f' belongs in the "
+    "product as well.",
     slots=("cotangent",),
     where=above(both(is_curved, is_pulled)),
 )
@@ -115,7 +115,8 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     equation="BP2",
     formula="delta^l = delta^(l+1) W^(l+1) * f'(z) / (units of layer l+1)",
     happens="The errors that come from the units above are averaged.",
-    why="The chain rule sums over all paths, so each layer makes this delta too small once more.",
+    why="The chain rule sums over all paths; with the average, the deltas shrink from layer to "
+    "layer on the way down.",
     slots=("cotangent",),
     where=above(is_wide),
 )
@@ -165,8 +166,8 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="averaged-again-below",
     equation="BP2",
     formula="delta^l = delta^(l+1) W^(l+1) * f'(z) / n",
-    happens="The hidden delta is divided by the number of samples, and the delta above it was "
-    "already.",
+    happens="The hidden delta is divided by the number of samples, although the delta above it "
+    "already was.",
     why="One division is in the loss; each further one makes the layers below it learn n times "
     "more slowly.",
     hidden=("one sample",),

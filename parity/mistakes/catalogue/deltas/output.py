@@ -34,10 +34,10 @@ def _probability(s: StepProgram, l: int) -> Numbers:
 @bug(
     id="output-delta-negated",
     equation="BP1",
-    formula="delta^L = -dC/da * f'(z), as of y - a",
+    formula="delta^L = -dC/da * f'(z), as from y - a",
     happens="The output's delta has the wrong sign, as when target minus prediction meets an "
     "update that subtracts.",
-    why="Every gradient is made of it, so each step makes the cost larger.",
+    why="Every gradient is computed from it, so each step makes the cost larger.",
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return -right()
@@ -49,8 +49,8 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     formula="delta^L = dC/da",
     happens="The output's delta is the derivative of the loss alone, without that of the "
     "activation.",
-    why="They cancel only in pairs like softmax with cross-entropy; for this loss the chain rule "
-    "still asks for f'(z).",
+    why="The activation's derivative cancels only in pairs such as softmax with cross-entropy; "
+    "with this loss the chain rule needs f'(z).",
     where=both(is_pulled, is_curved),
     hidden=("softmax with cross-entropy",),
 )
@@ -62,7 +62,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="output-derivative-twice",
     equation="BP1",
     formula="delta^L = dC/da * f'(z) * f'(z)",
-    happens="The derivative of the output's activation is multiplied in twice.",
+    happens="The delta is multiplied by the derivative of the output's activation twice.",
     why="The chain rule has one factor for each function, and there is one activation between z "
     "and a.",
     where=both(is_pulled, differs_when_squared),
@@ -90,8 +90,8 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     equation="BP1",
     formula="delta^L = -(y / p) / n",
     happens="The output's delta is the derivative -y/p of the cross-entropy with respect to p.",
-    why="To get from there to z, it must still go through the derivative of the activation, and "
-    "for softmax with cross-entropy the product is p - y.",
+    why="To get to z, the chain rule multiplies it by the derivative of the activation; for "
+    "softmax with cross-entropy the product is p - y.",
     where=trained_by("cross_entropy"),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -102,9 +102,8 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="labels-not-one-hot",
     equation="BP1",
     formula="delta^L = (p - label) / n",
-    happens="The number of the class is subtracted from all outputs, as if it were a value to be "
-    "met.",
-    why="A label says which output should be 1, so 1 is to be subtracted from that output alone.",
+    happens="The number of the class is subtracted from all outputs, as if it were a target value.",
+    why="A label says which output should be 1, so 1 is subtracted from that output alone.",
     where=trained_by("cross_entropy", LOGITS),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -116,7 +115,8 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     equation="BP1",
     formula="delta^L = 1/(n k) * f'(z)",
     happens="The derivative of the absolute error is taken as 1 everywhere.",
-    why="It is the sign of a - y: for predictions that are too small the cost falls as they grow.",
+    why="It is the sign of a - y: where a prediction is too small, the cost falls as the "
+    "prediction grows.",
     slots=("cotangent",),
     where=both(trained_by("mae"), is_last),
 )
@@ -128,7 +128,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="absolute-error-as-squared",
     equation="BP1",
     formula="delta^L = (a - y) / (n k) * f'(z)",
-    happens="The error itself stands where its sign belongs, as for squares.",
+    happens="The error itself stands in place of its sign, as for the squared error.",
     why="The absolute error has the same slope for small and large errors, so its derivative is "
     "-1 or 1.",
     slots=("cotangent",),
@@ -158,7 +158,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="not-averaged-at-all",
     equation="BP1",
     formula="delta^L = n k times the right one",
-    happens="The output's delta is divided neither by the number of samples nor by that of the "
+    happens="The output's delta is divided neither by the number of samples nor by the number of "
     "outputs.",
     why="The loss is the mean over both, so every gradient is n k times too large.",
     where=trained_by(*BY_ENTRIES),
@@ -228,7 +228,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     formula="delta^L = n/m times the right one, for m inputs",
     happens="The output's delta is divided by the number of inputs in place of the number of "
     "samples.",
-    why="Both are lengths of x, but only the samples are what the loss averages over.",
+    why="Both are lengths of x, but the loss averages over the samples alone.",
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() * (s.n / float(s.spec.sizes[0]))

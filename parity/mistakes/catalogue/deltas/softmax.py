@@ -51,7 +51,7 @@ def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     equation="BP1",
     formula="delta_i = dC/da_i * p_i * ([i = k] - z_k), with k the last class",
     happens="The loop over the columns of the softmax's Jacobian overwrites its result instead of "
-    "adding up, and uses z for p.",
+    "adding up, and uses z in place of p.",
     why="What is left is the last column, while the chain rule sums over all of them.",
     slots=("pullback",),
     where=pulled("softmax"),

@@ -30,9 +30,9 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="activation-twice",
     equation="a",
     formula="a = f(f(z))",
-    happens="The activation is applied to what has already been through it.",
-    why="The outputs are squeezed into a part of their range, and the backward pass has f' once "
-    "where the chain rule now asks for two of them.",
+    happens="The activation is applied twice.",
+    why="The outputs are squeezed into a part of their range, and the backward pass has one "
+    "factor f' where the chain rule now needs two.",
     where=has("sigmoid", "tanh", "softmax"),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -70,7 +70,8 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     equation="a",
     formula="a = (e^z + e^-z) / (e^z - e^-z)",
     happens="Numerator and denominator of tanh are exchanged, which gives coth.",
-    why="Its values lie outside of -1 and 1 instead of between them, and it has a pole at z = 0.",
+    why="Its values lie outside the range from -1 to 1 instead of inside it, and it has a pole at "
+    "z = 0.",
     where=has("tanh"),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -83,8 +84,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     equation="a",
     formula="a = max(z, 0)",
     happens="The leaky ReLU cuts negative weighted inputs to 0.",
-    why="The slope that should let a little through for z < 0 is then never used, and such units "
-    "are as dead as those of a ReLU.",
+    why="The slope for z < 0 is then never used, so these units are as dead as those of a ReLU.",
     where=has("leaky_relu"),
     hidden=("positive weighted inputs",),
 )
@@ -96,10 +96,10 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="leaky-forward-default-slope",
     equation="a",
     formula="a = z if z > 0, else 0.01 z",
-    happens="The leaky ReLU uses 0.01 as its slope, whatever slope was asked for.",
+    happens="The leaky ReLU uses 0.01 as its slope, whatever slope is set.",
     why="The parameter then has no effect on the outputs, though it may have one on the gradients.",
     where=has("leaky_relu"),
-    hidden=("default slope", "positive weighted inputs"),
+    hidden=("the default slope", "positive weighted inputs"),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return positive(s.z(l), s.z(l), s.z(l) * 0.01)
@@ -163,8 +163,8 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     equation="a",
     formula="p = e^z / (sum of e^z over the samples)",
     happens="The softmax normalises each class over the samples of the batch.",
-    why="The classes of one sample compete for its probability, so the sum is to be taken along "
-    "the other axis.",
+    why="The classes of one sample compete for its probability, so the sum must run over the "
+    "classes.",
     where=_has_softmax,
     also=_in_the_loss(_over_batch),
 )

@@ -27,8 +27,8 @@ bug = LOSSES.add
     equation="C",
     formula="C = sum of the errors, and delta^L to match",
     happens="The loss is a sum where it should be a mean, and so is its gradient.",
-    why="Every step is then as many times too long as there are terms in the mean, and the "
-    "learning rate means something else for each batch size.",
+    why="Every step is then too long by the number of terms in the mean, so the learning rate "
+    "that fits depends on the batch size.",
     slots=("C", "BP1"),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -39,8 +39,8 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="loss-averaged-twice",
     equation="C",
     formula="C = (mean of the errors) / n, and delta^L to match",
-    happens="The loss is divided by the number of samples after it has been averaged over them, "
-    "and its gradient with it.",
+    happens="The loss and its gradient are divided by the number of samples although they are "
+    "already averaged over them.",
     why="A mean divides once; with the second division, loss and steps shrink as the batch grows.",
     slots=("C", "BP1"),
     hidden=("one sample",),
@@ -53,7 +53,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="loss-not-averaged",
     equation="C",
     formula="C = n times the mean",
-    happens="The loss that is reported is not divided by the number of samples.",
+    happens="The reported loss is not divided by the number of samples.",
     why="It grows with the batch size and no longer belongs to the gradient, which is that of the "
     "mean.",
     hidden=("one sample",),
@@ -66,8 +66,8 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="loss-summed-over-outputs",
     equation="C",
     formula="C = k times the mean",
-    happens="The loss that is reported adds up the outputs of a sample and averages over the "
-    "samples alone.",
+    happens="The reported loss adds up the outputs of a sample and averages over the samples "
+    "alone.",
     why="Some books define it so, but the gradient must then be k times as large too, and "
     "PyTorch's mean is over samples and outputs.",
     where=trained_by(*BY_ENTRIES),
@@ -83,8 +83,8 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     formula="C = (sum over the samples) / k",
     happens="The sum over the samples is divided by the number of outputs instead of the number "
     "of samples.",
-    why="The mean over a batch has as many terms as there are samples; len() of an array the "
-    "other way round gives the wrong one.",
+    why="The mean over a batch has as many terms as there are samples; len() of a transposed "
+    "array counts the outputs.",
     where=trained_by(*BY_SAMPLES),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -95,7 +95,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="loss-halved",
     equation="C",
     formula="C = 1/2 mean (a - y)^2",
-    happens="The mean squared error that is reported carries a factor 1/2.",
+    happens="The reported mean squared error carries a factor 1/2.",
     why="Textbooks put it there to cancel the 2 of the derivative, but then the gradient has no 2 "
     "either.",
     where=trained_by("mse"),
@@ -108,9 +108,9 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="half-forgotten",
     equation="C",
     formula="C = sum (a - y)^2 / n",
-    happens="The factor 1/2 of the loss is left out.",
-    why="Its gradient is then 2 (a - y), so that the reported loss and the delta a - y belong to "
-    "different functions.",
+    happens="The reported loss leaves out the factor 1/2.",
+    why="Its gradient is then 2 (a - y), so the reported loss and the delta a - y belong "
+    "to different functions.",
     where=trained_by("half_squared_error"),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -160,9 +160,9 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="negative-class-forgotten",
     equation="C",
     formula="C = -mean of y log a",
-    happens="The binary cross-entropy has only the term of the class 1.",
-    why="Where y is 0 it is 0 whatever the network says, while the right one has (1 - y) log(1 - "
-    "a) for this case.",
+    happens="The binary cross-entropy has only the term for class 1.",
+    why="Where y is 0, this loss is 0 whatever the network predicts; the right one has the term "
+    "(1 - y) log(1 - a) there.",
     where=trained_by("binary_cross_entropy", "sigmoid_cross_entropy"),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -181,10 +181,10 @@ def _twice_delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="softmax-twice",
     equation="C",
     formula="C = -mean log softmax(softmax(z)), and delta^L to match",
-    happens="The network ends in a softmax, and the loss, which expects logits, applies its own "
-    "to the result.",
-    why="The predicted class stays the same, but probabilities taken for logits lie within 1 of "
-    "each other, so the loss cannot come near 0 and learns slowly.",
+    happens="The network ends in a softmax, and the loss, which expects logits, applies a second "
+    "one.",
+    why="The predicted class stays the same, but probabilities taken as logits differ by at most "
+    "1, so the loss cannot come near 0 and the network learns slowly.",
     where=trained_by(LOGITS),
     also={"BP1": _twice_delta},
 )
@@ -206,8 +206,8 @@ def _shifted_delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
     formula="C = loss(a, y - 1), and delta^L to match",
     happens="The labels are shifted by one class, as when 1 is subtracted from labels that count "
     "from 0.",
-    why="NumPy takes the label -1 for the last class without a word, and the network learns the "
-    "wrong class for each sample.",
+    why="NumPy reads the label -1 as the last class without an error, and the network learns a "
+    "wrong class for every sample.",
     where=trained_by("cross_entropy", LOGITS),
     also={"BP1": _shifted_delta},
 )
@@ -220,9 +220,9 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     equation="a",
     formula="a^L = softmax(z), then C = -mean log softmax(a)",
     happens="The output layer already has a softmax, and the loss, which expects logits, applies "
-    "its own to the probabilities.",
-    why="They lie within 1 of each other, so as logits they can never make a sure prediction: the "
-    "loss cannot come near 0.",
+    "a second one.",
+    why="Probabilities differ by at most 1, so as logits they can never make a sure prediction: "
+    "the loss cannot come near 0.",
     where=both(trained_by(LOGITS), is_last),
     also={"BP1": _twice_delta},
 )
@@ -240,7 +240,7 @@ def _broadcast_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
     formula="C = mean over i and j of (a_i - y_j)^2, and dC/da to match",
     happens="Predictions of shape (n, 1) meet targets of shape (n,), which NumPy broadcasts to "
     "all n x n differences.",
-    why="Each prediction is so compared with every target, and the network learns their mean.",
+    why="So each prediction is compared with every target, and the network learns their mean.",
     where=lambda spec, l: is_last(spec, l) and spec.loss == "mse" and spec.sizes[-1] == 1,
     hidden=("one sample",),
     also={"cotangent": _broadcast_gradient},
@@ -259,9 +259,10 @@ def _unfused_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="log-of-zero",
     equation="C",
     formula="C = -mean(y log a + (1 - y) log(1 - a)), dC/da = (a - y) / (a (1 - a))",
-    happens="The binary cross-entropy and its gradient are computed as they stand in the book.",
-    why="Where the sigmoid has rounded to exactly 0 or 1, that is 0 times log 0, and 0/0 in the "
-    "gradient, and neither is a number.",
+    happens="The binary cross-entropy and its gradient are computed by the textbook's formulas as "
+    "they stand.",
+    why="Where the sigmoid rounds to exactly 0 or 1, they have 0 times log 0 and, in the "
+    "gradient, 0/0; neither is a number.",
     where=trained_by("binary_cross_entropy"),
     hidden=("unsaturated outputs",),
     also={"BP1": _unfused_gradient},
@@ -279,7 +280,7 @@ def _clipped_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="error-clipped",
     equation="C",
     formula="C = mean clip(a - y, -1, 1)^2, and dC/da to match",
-    happens="The error is clipped to between -1 and 1 before it is squared.",
+    happens="The error is clipped to the range from -1 to 1 before it is squared.",
     why="Beyond 1 the loss is then flat and its gradient 0, so nothing is learned from the worst "
     "predictions.",
     where=both(trained_by("mse"), is_last),

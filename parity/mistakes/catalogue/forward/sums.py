@@ -25,10 +25,10 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     id="weights-transposed-forward",
     equation="z",
     formula="z = a_prev W + b",
-    happens="The inputs are multiplied by W where its transpose is due, which only a square W "
-    "lets pass.",
-    why="Row j of W holds the weights of unit j, so this reads for each unit one weight of every "
-    "other unit.",
+    happens="The inputs are multiplied by W instead of its transpose, which works only where W is "
+    "square.",
+    why="Row j of W holds the weights of unit j; here z_j is made of column j, which holds one "
+    "weight of each unit.",
     where=is_square,
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -40,7 +40,8 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     equation="z",
     formula="z = a_prev W^T + 2 b",
     happens="The bias is added twice, as when the matrix product already contains it.",
-    why="The unit then works with twice its threshold, while db is that of a bias added once.",
+    why="The unit then works with twice its bias, while db is the gradient for a bias that is "
+    "added once.",
     hidden=("zero biases",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:

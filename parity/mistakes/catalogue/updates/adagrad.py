@@ -28,7 +28,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     happens="Adagrad's rate does not decay, although lr_decay is set.",
     why="In step t it should be lr / (1 + (t - 1) lr_decay).",
     where=uses("adagrad", lr_decay=True),
-    hidden=("first step",),
+    hidden=("the first step alone",),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, lr_decay=0.0)

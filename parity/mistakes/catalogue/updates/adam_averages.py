@@ -41,8 +41,8 @@ def _(s: StepProgram, key: str, part: Part) -> Numbers:
 @averages(
     id="adam-betas-complemented",
     formula="m = (1 - beta1) m + beta1 g, v = (1 - beta2) v + beta2 g^2",
-    happens="Adam's betas are taken for the share of what is new instead of what is kept, as in "
-    "the first version of the paper.",
+    happens="Adam's betas are taken as the share of the new value instead of the share that is "
+    "kept, as in the first version of the paper.",
     why="With the usual values the averages then forget nearly everything in each step.",
     keys=("exp_avg", "exp_avg_sq"),
     also={"step": lambda s, part, right: updated(s, part, betas=_complemented(s))},
@@ -55,8 +55,8 @@ def _(s: StepProgram, key: str, part: Part) -> Numbers:
     id="adam-betas-complemented-in-averages",
     formula="m = (1 - beta1) m + beta1 g, v = (1 - beta2) v + beta2 g^2, both corrected by "
     "1 - beta^t",
-    happens="The averages give beta to what is new and 1 - beta to what is kept, while the bias "
-    "correction reads beta the right way round.",
+    happens="The averages take the share beta of the new value and keep the share 1 - beta, while "
+    "the bias correction uses beta as it is meant.",
     why="So they forget too fast, and are corrected for a start that they have left behind.",
     keys=("exp_avg", "exp_avg_sq"),
 )
@@ -67,9 +67,8 @@ def _(s: StepProgram, key: str, part: Part) -> Numbers:
 @averages(
     id="adam-undamped-averages",
     formula="m = beta1 m + g, v = beta2 v + g^2",
-    happens="Adam's averages take in what is new whole, without the factor 1 - beta.",
-    why="The weights of an average must add up to 1: these sums grow to 1/(1 - beta) times the "
-    "size.",
+    happens="Adam's averages add the whole new value, without the factor 1 - beta.",
+    why="The weights of an average must add up to 1: these sums grow 1/(1 - beta) times as large.",
     keys=("exp_avg", "exp_avg_sq"),
 )
 def _(s: StepProgram, key: str, part: Part) -> Numbers:
@@ -80,7 +79,7 @@ def _(s: StepProgram, key: str, part: Part) -> Numbers:
 @averages(
     id="adam-m-not-averaged",
     formula="m = g",
-    happens="Adam's m is this step's gradient and no average.",
+    happens="Adam's m is this step's gradient, not an average.",
     why="Momentum is lost, and the bias correction, made for an average that starts at 0, "
     "lengthens the first steps.",
     keys=("exp_avg",),
@@ -92,7 +91,7 @@ def _(s: StepProgram, key: str, part: Part) -> Numbers:
 @averages(
     id="adam-v-from-m",
     formula="v = beta2 v + (1 - beta2) m^2",
-    happens="Adam's v averages the squares of m instead of the gradient's.",
+    happens="Adam's v averages the squares of m instead of the squares of the gradient.",
     why="Gradients that change their sign cancel in m, so v no longer tells how large they are.",
     keys=("exp_avg_sq",),
 )
@@ -107,7 +106,7 @@ def _(s: StepProgram, key: str, part: Part) -> Numbers:
     formula="theta = theta - m / (sqrt(v) + eps), m and v of lr g",
     happens="The learning rate multiplies the gradient instead of the step.",
     why="Adam divides by the size of the gradients, so lr cancels: every step is about as long as "
-    "with lr = 1, whatever was asked for.",
+    "with lr = 1, whatever lr is.",
     slots=("decayed",),
     where=ADAM,
     also={"step": lambda s, part, right: updated(s, part, lr=1.0)},
@@ -120,11 +119,11 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     id="amsgrad-without-effect",
     equation="step",
     formula="v^ = v / (1 - beta2^t), without the maximum",
-    happens="The step is plain Adam's, although AMSGrad is asked for.",
+    happens="The step is plain Adam's, although AMSGrad is switched on.",
     why="AMSGrad divides by the largest v so far, so that no step grows because v has forgotten a "
     "large gradient.",
     where=AMSGRAD,
-    hidden=("first step",),
+    hidden=("the first step alone",),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, amsgrad=False)
@@ -133,11 +132,11 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
 @averages(
     id="amsgrad-forgets-maximum",
     formula="v^ = max(v_old, v) / (1 - beta2^t)",
-    happens="AMSGrad's maximum is taken of the last two v alone.",
+    happens="AMSGrad's maximum is taken over the last two v alone.",
     why="It must be the largest v of all steps: here it falls again as soon as v does.",
     keys=("max_exp_avg_sq",),
     where=AMSGRAD,
-    hidden=("first step",),
+    hidden=("the first step alone",),
 )
 def _(s: StepProgram, key: str, part: Part) -> Numbers:
     old, new = s.old("exp_avg_sq", part), s.state("exp_avg_sq", part)
@@ -151,12 +150,12 @@ def _corrected_before(s: StepProgram, part: Part, right: Numbers) -> Numbers:
 @averages(
     id="amsgrad-after-correction",
     formula="v^ = max(v^_old, v / (1 - beta2^t))",
-    happens="AMSGrad's maximum is taken of the corrected v.",
-    why="PyTorch takes it of v as it is and corrects the maximum with this step's factor, so the "
-    "two part from the second step on.",
+    happens="AMSGrad's maximum is taken over the corrected v.",
+    why="PyTorch takes it over v itself and corrects the maximum with this step's factor, so the "
+    "two differ from the second step on.",
     keys=("max_exp_avg_sq",),
     where=AMSGRAD,
-    hidden=("first step",),
+    hidden=("the first step alone",),
     verdict=CONVENTION,
     also={"step": _corrected_before},
 )

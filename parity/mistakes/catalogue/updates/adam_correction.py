@@ -44,7 +44,7 @@ def _(h: dict[str, Any], t: int) -> tuple[Any, Any]:
     happens="Adam's bias correction divides by 1 - beta in every step, as if t stayed 1.",
     why="The averages fill up from step to step, so the correction must fade: it is 1 - beta^t in "
     "step t.",
-    hidden=("first step",),
+    hidden=("the first step alone",),
 )
 def _(h: dict[str, Any], t: int) -> tuple[Any, Any]:
     return formulas.corrections(h, 1)
@@ -54,7 +54,7 @@ def _(h: dict[str, Any], t: int) -> tuple[Any, Any]:
     id="adam-correction-squared",
     formula="m^ = m / (1 - beta1^2), v^ = v / (1 - beta2^2)",
     happens="Adam's bias correction divides by 1 - beta^2 in every step.",
-    why="The exponent is the number of the step, so 1 - beta^2 is right in the second one alone.",
+    why="The exponent is the number of the step, so 1 - beta^2 is right in the second step alone.",
 )
 def _(h: dict[str, Any], t: int) -> tuple[Any, Any]:
     return formulas.corrections(h, 2)
@@ -75,7 +75,7 @@ def _(h: dict[str, Any], t: int) -> tuple[Any, Any]:
     id="adam-t-from-zero",
     formula="m^ = m / (1 - beta1^(t-1)), v^ = v / (1 - beta2^(t-1))",
     happens="Adam's bias correction counts the steps from 0.",
-    why="In the first step 1 - beta^0 = 0 is divided by, and the weights become NaN.",
+    why="The first step then divides by 1 - beta^0 = 0, and the weights become NaN.",
 )
 def _(h: dict[str, Any], t: int) -> tuple[Any, Any]:
     return formulas.corrections(h, t - 1)
@@ -131,9 +131,9 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     id="adam-correction-kept",
     equation="step",
     formula="m = m / (1 - beta1^t), v = v / (1 - beta2^t), both kept",
-    happens="Adam's corrected averages are written back over the averages.",
-    why="The next step then averages on from them and corrects once more what is corrected "
-    "already: the correction is for the step alone.",
+    happens="Adam's corrected averages are stored in place of the averages.",
+    why="The next step then averages corrected values and corrects them again; the correction is "
+    "for the step alone.",
     where=ADAM,
     also={
         "exp_avg": lambda s, part, right: right() / formulas.corrections(s.h, s.t)[0],
@@ -149,9 +149,9 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     equation="step",
     formula="m and v divided by 1 - beta; lr_t = lr_(t-1) sqrt(1 - beta2) / (1 - beta1)",
     happens="Adam's correction factor is multiplied into the rate of the step before, and the "
-    "averages are divided by 1 - beta besides.",
-    why="The factor belongs to the rate that was asked for: multiplied up, it lets the rate run "
-    "away.",
+    "averages are divided by 1 - beta as well.",
+    why="The factor belongs to the learning rate that is set: multiplied up from step to step, it "
+    "lets the rate run away.",
     where=ADAM,
     also={
         "exp_avg": lambda s, part, right: right() / formulas.corrections(s.h, 1)[0],

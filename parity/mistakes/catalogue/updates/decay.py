@@ -52,7 +52,7 @@ def _of(s: StepProgram, part: Part, times: Any) -> Numbers:
     id="decay-ignored",
     formula="theta = theta - lr g, weight_decay ignored",
     happens="The weight decay has no effect.",
-    why="With it each step should also pull every parameter towards 0, by lr weight_decay theta.",
+    why="Each step should also pull every parameter towards 0, by lr weight_decay theta.",
 )
 def _(s: StepProgram, part: Part) -> Numbers:
     return _of(s, part, 0.0)
@@ -121,7 +121,7 @@ def _(s: StepProgram, part: Part) -> Numbers:
     id="decay-constant-on-b",
     formula="db = db + weight_decay",
     happens="The weight decay is added to every bias gradient as a constant, as by a column of "
-    "ones where the biases should stand.",
+    "ones in place of the biases.",
     why="It then pushes every bias the same way for ever, instead of pulling each one towards 0.",
 )
 def _(s: StepProgram, part: Part) -> Numbers:
@@ -132,7 +132,7 @@ def _(s: StepProgram, part: Part) -> Numbers:
     id="decay-only-on-b",
     formula="g = g + weight_decay theta for b only",
     happens="Only b decays, and W is left out.",
-    why="It is the large weights that the decay is there to prevent, so the two are mixed up.",
+    why="The decay is there to keep the weights small, so W and b are mixed up.",
 )
 def _(s: StepProgram, part: Part) -> Numbers:
     return _of(s, part, 1.0 if part.name == "b" else 0.0)
@@ -141,8 +141,8 @@ def _(s: StepProgram, part: Part) -> Numbers:
 @decays(
     id="decay-with-lr-twice",
     formula="theta = theta - lr (g + lr weight_decay theta)",
-    happens="The weight decay is multiplied by the learning rate before it joins the gradient, "
-    "which is multiplied by it again.",
+    happens="The weight decay is multiplied by the learning rate before it is added to the "
+    "gradient, and again in the step.",
     why="The decay then fades with the square of lr and has next to no effect when lr is small.",
 )
 def _(s: StepProgram, part: Part) -> Numbers:
@@ -154,8 +154,8 @@ def _(s: StepProgram, part: Part) -> Numbers:
     equation="step",
     formula="g = g + weight_decay theta before m and v",
     happens="AdamW's weight decay is added to the gradient, which is how Adam does it.",
-    why="The averages then divide it by the size of the gradients: AdamW is there to shrink every "
-    "weight in the same proportion, beside the step.",
+    why="The averages then divide it by the size of the gradients, while AdamW should shrink "
+    "every weight by the same share, apart from the step.",
     slots=("decayed",),
     where=uses("adamw", weight_decay=True),
     hidden=("no weight decay",),
@@ -207,8 +207,8 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     equation="step",
     formula="theta = (1 - weight_decay) theta - lr ...",
     happens="AdamW's weight decay is not multiplied by the learning rate.",
-    why="The paper has it so, with a schedule for both beside a fixed rate; PyTorch multiplies "
-    "the decay by lr, so the same number means another strength.",
+    why="The paper has it so, with one schedule for both the step and the decay; PyTorch "
+    "multiplies the decay by lr, so the same number means another strength.",
     where=uses("adamw", weight_decay=True),
     hidden=("no weight decay",),
     verdict=CONVENTION,

@@ -53,10 +53,10 @@ def _without_lr_on_v(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     happens="The learning rate is multiplied into the velocity, as in the original papers and in "
     "Keras.",
     why="While lr is constant that is the same as PyTorch's v = mu v + g with the step lr v; when "
-    "lr changes, here the old steps keep the old rate.",
+    "lr changes, here the old gradients keep the old rate.",
     slots=("momentum_buffer",),
     where=WITH_MOMENTUM,
-    hidden=("constant learning rate", "first step"),
+    hidden=("a constant learning rate", "the first step alone"),
     verdict=CONVENTION,
     also={"step": _without_lr_on_v},
 )
@@ -69,8 +69,8 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     equation="step",
     formula="v = 0, theta = theta - lr g",
     happens="The velocity is always 0, so each step is taken along this step's gradient alone.",
-    why="Momentum needs a memory that lives on from step to step: what is computed as the "
-    "difference of two names for one array is 0.",
+    why="Momentum needs a memory that lasts from step to step; the difference of two names for "
+    "one array is always 0.",
     slots=("momentum_buffer",),
     where=WITH_MOMENTUM,
     hidden=("no momentum",),
@@ -109,7 +109,7 @@ def _velocity_before(s: StepProgram, part: Part) -> Numbers:
     formula="theta = theta - (1 - mu) lr v_old, v = mu v + (1 - mu) g",
     happens="The step is taken along the old velocity, and both the gradient and the step are "
     "multiplied by 1 - mu.",
-    why="The gradient arrives one step late, and is weighted down twice where once would make v "
+    why="Each gradient arrives one step late and is multiplied by 1 - mu twice; once would make v "
     "an average of gradients.",
     slots=("momentum_buffer",),
     where=HEAVY_BALL,
@@ -147,7 +147,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     equation="step",
     formula="theta = mu theta - lr g",
     happens="The factor mu multiplies the weights instead of the last step.",
-    why="That is no momentum but a strong weight decay: what was learned shrinks by 1 - mu in "
+    why="That is not momentum but a strong weight decay: the weights lose the share 1 - mu in "
     "every step.",
     where=HEAVY_BALL,
 )
@@ -181,7 +181,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     "the valley to the other for ever.",
     slots=("momentum_buffer",),
     where=uses("sgd", momentum=True),
-    hidden=("first step",),
+    hidden=("the first step alone",),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return _velocity(s, part, 1.0, _pushed(s, part))
@@ -196,7 +196,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     "add them up.",
     slots=("momentum_buffer",),
     where=uses("sgd", momentum=True),
-    hidden=("first step", "no momentum"),
+    hidden=("the first step alone", "no momentum"),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return _velocity(s, part, -s.h["momentum"], _pushed(s, part))
@@ -224,7 +224,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     "long.",
     slots=("momentum_buffer",),
     where=uses("sgd", momentum=True, dampening=True),
-    hidden=("first step",),
+    hidden=("the first step alone",),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return _velocity(s, part, s.h["momentum"], s.decayed(part))
@@ -235,7 +235,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     equation="step",
     formula="v = (1 - dampening) g in the first step",
     happens="The very first gradient is dampened like all others, as from a velocity of zeros.",
-    why="PyTorch, which has no velocity then, takes the first gradient whole.",
+    why="PyTorch has no velocity at that point and takes the first gradient whole.",
     slots=("momentum_buffer",),
     where=uses("sgd", momentum=True, dampening=True),
     verdict=CONVENTION,
@@ -248,7 +248,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     id="nesterov-without-effect",
     equation="step",
     formula="theta = theta - lr v, v = mu v + g",
-    happens="The step is that of plain momentum, although Nesterov's is asked for.",
+    happens="The step is that of plain momentum, although Nesterov's is switched on.",
     why="Nesterov's step looks ahead: it goes along g + mu v with the new velocity v.",
     where=NESTEROV,
     hidden=("no momentum",),
@@ -293,7 +293,7 @@ def _ahead(s: StepProgram, part: Part) -> Numbers:
     happens="The gradient is taken where the velocity will carry the weights, as the method was "
     "first written.",
     why="PyTorch keeps the looked-ahead weights instead and takes the gradient at those: while lr "
-    "is constant, the same path by other names.",
+    "is constant, that is the same path in other variables.",
     slots=("read",),
     where=NESTEROV,
     hidden=("no momentum",),

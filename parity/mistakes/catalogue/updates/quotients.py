@@ -27,7 +27,7 @@ quotient = partial(quotients, QUOTIENTS, where=ANY)
     formula="theta = theta - lr ... / sqrt(v + eps)",
     happens="The small eps is added to v under the root, as in Keras's RMSprop and in some "
     "textbooks.",
-    why="PyTorch adds it to the root, so the same eps weighs far less there.",
+    why="PyTorch adds it after the root is taken, where the same number has far less effect.",
     verdict=CONVENTION,
 )
 def _(s: StepProgram, part: Part) -> dict[str, Any]:
@@ -87,8 +87,8 @@ def _(s: StepProgram, part: Part) -> dict[str, Any]:
     id="squares-missing",
     formula="v = ... + |g|",
     happens="The size of the gradient is summed or averaged instead of its square.",
-    why="The root that is taken later makes sense of squares only: it now gives the wrong scale "
-    "to every step.",
+    why="The root that is taken later belongs to squares: the root of a size gives every step the "
+    "wrong scale.",
     keys=("sum", "square_avg", "exp_avg_sq"),
     where=ANY,
 )

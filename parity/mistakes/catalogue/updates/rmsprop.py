@@ -15,9 +15,9 @@ CENTERED = uses("rmsprop", centered=True)
     RMSPROP,
     id="rmsprop-undamped-average",
     formula="v = alpha v + g^2",
-    happens="RMSprop's average takes in the new square whole, without the factor 1 - alpha.",
-    why="The weights of an average must add up to 1: this sum grows to 1/(1 - alpha) times the "
-    "size, and the steps shrink by the root of that.",
+    happens="RMSprop's average adds the whole new square, without the factor 1 - alpha.",
+    why="The weights of an average must add up to 1: this sum grows 1/(1 - alpha) times as large, "
+    "and the steps shrink by the root of that.",
     keys=("square_avg",),
     where=uses("rmsprop"),
 )
@@ -29,7 +29,8 @@ def _(s: StepProgram, key: str, part: Part) -> Numbers:
     RMSPROP,
     id="rmsprop-decay-swapped",
     formula="v = (1 - alpha) v + alpha g^2",
-    happens="RMSprop's averages give alpha to what is new and 1 - alpha to what is kept.",
+    happens="RMSprop's averages take the share alpha of the new value and keep the share 1 - "
+    "alpha.",
     why="With alpha near 1 they forget nearly everything in each step, and the step is hardly "
     "more than the sign of the gradient.",
     keys=("square_avg", "grad_avg"),
@@ -43,8 +44,8 @@ def _(s: StepProgram, key: str, part: Part) -> Numbers:
     RMSPROP,
     id="rmsprop-not-centered",
     formula="theta = theta - lr g / (sqrt(v) + eps), not centered",
-    happens="RMSprop divides by the root of the mean square, although the centered form is asked "
-    "for.",
+    happens="RMSprop divides by the root of the mean square, although the centered form is "
+    "switched on.",
     why="Centered, the square of the mean gradient is subtracted first, which leaves the variance.",
     where=CENTERED,
 )

@@ -18,7 +18,7 @@ KEPT = Catalogue()
     "gradient only.",
     keys=STATE,
     where=has_state,
-    hidden=("first step",),
+    hidden=("the first step alone",),
 )
 def _(s: StepProgram, key: str, part: Part) -> Numbers:
     return kept_on(

@@ -65,7 +65,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     equation="step",
     formula="theta = theta - g",
     happens="The step is taken without the learning rate, as if lr were 1.",
-    why="The gradient says which way is down, not how far the slope goes on: without a small lr "
+    why="The gradient says which way is down, not how far down the slope goes: without a small lr "
     "the step overshoots the minimum.",
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
@@ -76,10 +76,9 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     id="lr-twice",
     equation="step",
     formula="theta = theta - lr^2 g",
-    happens="The learning rate is multiplied in twice, for example once into the gradient and "
-    "once into the step.",
-    why="The step then shrinks with the square of lr, so training is far slower than the rate "
-    "that was asked for.",
+    happens="The step is multiplied by the learning rate twice, for example once in the gradient "
+    "and once in the update.",
+    why="The step then shrinks with the square of lr, so training is far slower than lr suggests.",
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, lr=s.lr * s.lr)
@@ -117,9 +116,9 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     equation="step",
     formula="theta = theta - lr_1 g, lr_1 from the first step",
     happens="Every step is taken with the learning rate of the first one.",
-    why="A schedule that lowers the rate has no effect then, because the rule has read its rate "
-    "once and never asks again.",
-    hidden=("constant learning rate", "first step"),
+    why="A schedule that lowers the rate then has no effect, because the rule reads its rate once "
+    "and never again.",
+    hidden=("a constant learning rate", "the first step alone"),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     first = s
@@ -135,7 +134,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     happens="Each step is taken with the learning rate of the step before.",
     why="The schedule is then one step late, as when the rate is set after the update instead of "
     "before it.",
-    hidden=("constant learning rate", "first step"),
+    hidden=("a constant learning rate", "the first step alone"),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, lr=s.previous.lr if s.previous else s.lr)
