@@ -1,11 +1,11 @@
-"""The probes: small runs, chosen so that no catalogued mistake stays hidden in all of
+"""The probes: small runs, chosen so that every mistake of the catalogue shows in one of
 them.
 
-They have what mistakes hide without: several samples and several outputs, biases,
-another activation in each layer, square layers with an asymmetric W beside layers of
-distinct widths, dead units, more than one step, a learning rate that changes, settings
-far from their defaults. Some are what a mistake needs to be seen at all: one sample,
-one output, logits beyond the range of exp, sure predictions.
+Without some things a mistake stays hidden, so most probes have them: several samples
+and outputs, biases, another activation in each layer, square layers with an asymmetric
+W beside layers of distinct widths, dead units, several steps, a learning rate that
+changes, settings far from their defaults. Some mistakes show only in a special run: one
+sample, one output, logits beyond the range of exp, outputs of exactly 0 or 1.
 """
 
 from collections.abc import Callable
@@ -20,21 +20,20 @@ from parity.steps.cases import Case
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A case by name, and what is done to its inputs."""
+    """A case, its name, and a change to its inputs."""
 
     name: str
     case: Case
     edit: Callable[[Run], Run] = lambda run: run
 
     def run(self, dtype: str = "float64") -> Run:
-        """Its inputs: a run that shows nothing yet."""
+        """Its inputs, as a run that shows no arrays yet."""
         return self.edit(run_of_case(replace(self.case, dtype=dtype)))
 
 
 def sure(run: Run) -> Run:
-    """Targets that the network is already sure of: its outputs are exactly 0 or 1, and
-    right.
-    """
+    """The run with targets of 1 and outputs that round to exactly 1."""
+    # nothing is negative, so each z is at least 60; sigmoid rounds to 1 from 37 on
     W, b = tuple(np.abs(W) for W in run.W), tuple(np.abs(b) + b.dtype.type(60) for b in run.b)
     return replace(
         run,
@@ -113,6 +112,7 @@ PROBES = (
     _probe("one sample", sizes=(4, 5, 3), hidden=("sigmoid",), batch=1),
     _probe("one output", sizes=(3, 4, 1), hidden=("tanh",)),
     _probe("one layer", sizes=(3, 3), hidden=(), output="sigmoid", loss="half_squared_error"),
+    # the largest |z| are 7e3 and 2e7: exp overflows from 710 on
     _probe("huge logits", **{**_CLASSES, "deviation": 2000.0}),
     _probe(
         "huge logits as probabilities",

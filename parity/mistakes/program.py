@@ -1,11 +1,11 @@
-"""One training step as a program: a slot for each equation, so that any of them can be
-exchanged for another form, or for a mistake.
+"""One training step as a program with a slot for each equation. The function in a slot
+can be replaced by another form of the equation, or by a mistake.
 
-The same program runs on plain numbers, which is what somebody's code computes, and on
-bounded ones, which is what may be said of it. A step is lazy: each array is made when
-it is first asked for, by the function in its slot, and made once. What is `known` is
-not made at all; and who looks on through `observe` may put another array in the place
-of one that was made: what somebody's record shows instead of what the program predicts.
+The same program runs on plain numbers, as somebody's code does, and on bounded ones,
+which say what that code can give. A step is lazy: the function in a slot makes an array
+when it is first needed, and makes it once. An array that is `known` is not made at all.
+`observe` sees each array that is made and returns the one to go on with: the array of a
+record in place of the predicted one.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ from parity.steps.record import Spec
 from refnet.checks import Array
 
 Numbers: TypeAlias = Any  # Bounded or Plain: whatever has their operations
-Quantity: TypeAlias = tuple[str, int]  # "dW" of layer 2; the cost is that of the last layer
+Quantity: TypeAlias = tuple[str, int]  # ("dW", 2); the cost has the number of the last layer
 
 
 def is_decoupled(spec: Spec) -> bool:
@@ -28,34 +28,34 @@ def is_decoupled(spec: Spec) -> bool:
 
 
 class Part(NamedTuple):
-    """The W or the b of a layer: what an update rule steps."""
+    """The W or the b of a layer, which an update rule steps."""
 
     name: str
     layer: int
 
 
 class Slot(NamedTuple):
-    """A wrong function and the layers in which it takes the place of the right one."""
+    """A wrong function, and the layers in which it replaces the right one."""
 
     function: Callable[..., Numbers]
     layers: frozenset[int]
 
 
 class StepProgram:
-    """One training step by the functions of its slots; layers count from 1, a(0) is x.
+    """One training step by the functions in its slots. Layers count from 1; a(0) is x.
 
-    Slots, each a function of the step and of where it stands, that return what is
-    named:
+    The slots, and the shapes of what their functions return. A function is called with
+    the step, its layer or part, and, if it is a wrong one, the right function last.
 
-        read(s, part)              the W or b that the step works with     (as `start`)
+        read(s, part)              the W or b that the step works with     (as the part)
         z(s, l), a(s, l)           weighted input and activation           (n, fan_out)
         C(s, l)                    the cost; l is the last layer           ()
         cotangent(s, l)            dC/da of a layer                        (n, fan_out)
         pullback(s, l, g)          dC/dz from g = dC/da                    (n, fan_out)
         BP1(s, l), BP2(s, l)       delta of the last layer, of the others  (n, fan_out)
         BP3(s, l), BP4(s, l)       db and dW                               (as b and W)
-        gradient(s, part)          what is handed to the update rule       (as the part)
-        decayed(s, part)           the same with the weight decay added    (as the part)
+        gradient(s, part)          what the update rule is given           (as the part)
+        decayed(s, part)           this with the weight decay added        (as the part)
         exp_avg(s, part), ...      a vector of the state after the step    (as the part)
         step(s, part)              the part after the step                 (as the part)
     """
@@ -72,38 +72,26 @@ class StepProgram:
         observe: Callable[[Quantity, Numbers], Numbers] = lambda quantity, predicted: predicted,
         known: Callable[[Quantity], Numbers | None] = lambda quantity: None,
     ) -> None:
-        """A step of a run that starts from these weights and this state, or after the
-        step before it.
+        """A step from these weights and this state or, where there is a previous step,
+        from its weights and its state.
         """
         self.spec, self.x, self.y, self.previous = spec, x, y, previous
-        self.h, self.t, self.n, self.L = (
-            spec.hyperparameters,
-            spec.step,
-            float(x.shape[0]),
-            len(spec.sizes) - 1,
-        )
-        self.k, self.lr = float(spec.sizes[-1]), float(spec.hyperparameters["lr"])
+        self.h, self.t, self.lr = spec.hyperparameters, spec.step, float(spec.hyperparameters["lr"])
+        self.n, self.k, self.L = float(x.shape[0]), float(spec.sizes[-1]), len(spec.sizes) - 1
         self.rule = RULE_ENTRIES[spec.optimizer]()
         self.keeps = self.rule.keeps(self.h)
-        self._start, self._state, self._exchanged, self._observe, self._known = (
-            start,
-            state,
-            exchanged or {},
-            observe,
-            known,
-        )
-        self._made: dict[Any, Numbers] = {}
+        self._start, self._state, self._exchanged = start, state, exchanged or {}
+        self._observe, self._known = observe, known
+        self._arrays: dict[Any, Numbers] = {}  # by slot and layer or part
 
-    # what is there
+    # what the step starts from
 
     def start(self, part: Part) -> Numbers:
         """W or b before the step."""
         return self._start[part] if self.previous is None else self.previous.new(part)
 
     def old(self, key: str, part: Part) -> Numbers | None:
-        """A vector of the state before the step; None where the rule has not made it
-        yet.
-        """
+        """A vector of the state before the step, or None where there is none yet."""
         return (
             self._state.get((key, part))
             if self.previous is None
@@ -171,7 +159,7 @@ class StepProgram:
         return self._make("gradient", part)
 
     def decayed(self, part: Part) -> Numbers:
-        """The gradient with the weight decay added, where the rule couples them."""
+        """The gradient, with the weight decay added where the rule couples them."""
         return self._make("decayed", part)
 
     def state(self, key: str, part: Part) -> Numbers:
@@ -183,7 +171,7 @@ class StepProgram:
         return self._make("step", part, quantity=(part.name, part.layer))
 
     def walk(self) -> Iterator[Quantity]:
-        """Everything that a record may show, in order of computation."""
+        """Everything that a record can show, in order of computation."""
         for l in range(1, self.L + 1):
             yield from (("z", l), ("a", l))
         yield ("loss", self.L)
@@ -195,36 +183,38 @@ class StepProgram:
         yield from ((part.name, part.layer) for part in self.parts)
 
     def make(self, quantity: Quantity) -> Numbers:
-        """One of the arrays that a record may show."""
+        """One of the arrays that a record can show."""
         name, l = quantity
-        made = {
+        of_layer = {
             "z": self.z,
             "a": self.a,
             "loss": lambda _: self.cost(),
             "delta": self.delta,
             "db": self.db,
             "dW": self.dW,
-        }.get(name)
-        if made is not None:
-            return made(l)
+        }
+        if name in of_layer:
+            return of_layer[name](l)
         key, _, part = name.rpartition(" of ")
         return self.state(key, Part(part, l)) if key else self.new(Part(name, l))
 
     def _make(self, slot: str, where: Any, quantity: Quantity | None = None) -> Numbers:
-        if (slot, where) not in self._made:
-            made = self._known(quantity) if quantity else None
-            if made is None:
-                made = self._run(slot, where)
-                made = self._observe(quantity, made) if quantity else made
-            self._made[slot, where] = made
-        return self._made[slot, where]
+        if (slot, where) not in self._arrays:
+            array = self._known(quantity) if quantity else None
+            if array is None:
+                array = self._run(slot, where)
+                array = self._observe(quantity, array) if quantity else array
+            self._arrays[slot, where] = array
+        return self._arrays[slot, where]
 
     def _run(self, slot: str, where: Any, *given: Numbers) -> Numbers:
-        made = partial(RIGHT.get(slot) or _kept(slot), self, where, *given)
+        function = partial(RIGHT.get(slot) or _kept(slot), self, where, *given)
+        # each wrong function gets the one before it as the right one, so that two
+        # mistakes in one slot both take effect
         for wrong, layers in self._exchanged.get(slot, ()):
             if (where.layer if isinstance(where, Part) else where) in layers:
-                made = partial(wrong, self, where, *given, made)
-        return made()
+                function = partial(wrong, self, where, *given, function)
+        return function()
 
 
 # the right functions

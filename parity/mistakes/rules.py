@@ -1,5 +1,5 @@
 """What the wrong update rules are made of: the right rule with another state, other
-hyper-parameters or another form of one step.
+hyper-parameters, or another form of one part.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,9 @@ MOMENTUM_RULES = ("sgd", "rmsprop")
 
 
 def uses(*rules: str, **settings: bool) -> Place:
-    """Networks trained by one of these rules, whose settings are on or off as said."""
+    """Networks that one of these rules trains (any, where none is named), with these
+    settings on or off.
+    """
     return lambda spec, l: (
         (not rules or spec.optimizer in rules)
         and all(bool(spec.hyperparameters.get(name)) == on for name, on in settings.items())
@@ -38,13 +40,13 @@ def uses(*rules: str, **settings: bool) -> Place:
 
 
 def has_state(spec: Spec, l: int) -> bool:
-    """Networks whose rule keeps anything from step to step."""
+    """Networks whose rule keeps a state from step to step."""
     return spec.optimizer in ADAPTIVE_RULES or bool(spec.hyperparameters["momentum"])
 
 
 def updated(s: StepProgram, part: Part, **other: Any) -> Numbers:
-    """The part after the step by the right rule, but with another t, new state, divide
-    or correct, or other hyper-parameters.
+    """The part after the step by the right rule, but with another `t`, `new` state,
+    `divide` or `correct`, or with other hyper-parameters.
     """
     new = other.pop("new", None) or {key: s.state(key, part) for key in s.keeps}
     t = other.pop("t", s.t)
@@ -55,8 +57,8 @@ def updated(s: StepProgram, part: Part, **other: Any) -> Numbers:
 
 
 def kept_on(s: StepProgram, key: str, part: Part, **other: Any) -> Numbers:
-    """A vector of the state after the step by the right rule, but with another old or
-    new state or divide, or other hyper-parameters.
+    """A vector of the state after the step by the right rule, but with another `old` or
+    `new` state or `divide`, or with other hyper-parameters.
     """
     new = other.pop("new", None) or {name: s.state(name, part) for name in s.rule.inputs(key, s.h)}
     vector = other.pop("old", s.old(key, part))
@@ -76,7 +78,7 @@ def _settings(s: StepProgram, other: dict[str, Any]) -> dict[str, Any]:
 
 
 def averaged(s: StepProgram, key: str, part: Part, what: Numbers, share: Any = None) -> Numbers:
-    """The running average of something else, or with another share of what is new."""
+    """A running average of `what`, by default with the right share of the new value."""
     kept = s.h["alpha"] if s.spec.optimizer == "rmsprop" else s.h["betas"][key == "exp_avg_sq"]
     return what.lift(s.old(key, part)) * float(kept) + what * (
         ONE - float(kept) if share is None else share

@@ -1,13 +1,11 @@
-"""Right code that somebody reported as a mistake: what was claimed, and why the code is
-right.
-"""
+"""Right code that somebody reported as wrong."""
 
 from typing import NamedTuple
 
 
 class FalseAlarm(NamedTuple):
-    """A mistake that somebody reported and that is none: what was claimed, and why the
-    code is right; or why it is out.
+    """A report: what it claims, and why the code is right. `out` names what refnet does
+    not have; such a report is not recreated in the tests.
     """
 
     name: str
@@ -43,8 +41,8 @@ FALSE_ALARMS = (
         "fa-shiffman22",
         "https://github.com/shiffman/Neural-Network-p5/issues/22",
         "x (1 - x) lacks the sigmoid of x.",
-        "It is mapped over the outputs of the layer, which are sigmoids of z; it would only be "
-        "wrong for another activation.",
+        "It is mapped over the outputs of the layer, which are sigmoids of z; it would be wrong "
+        "only for another activation.",
     ),
     FalseAlarm(
         "fa-sklearn14244",
@@ -69,7 +67,7 @@ FALSE_ALARMS = (
         "fa-accord258",
         "https://github.com/accord-net/framework/issues/258",
         "One class has output - desired, another desired - output.",
-        "The first subtracts its step and the second adds it, so both go downhill.",
+        "The first subtracts its step, the second adds it: both go downhill.",
     ),
     FalseAlarm(
         "fa-rashid66",
@@ -116,15 +114,15 @@ FALSE_ALARMS = (
         "fa-logsoftmax-coteaching4",
         "https://github.com/bhanML/Co-teaching/issues/4",
         "The log-softmax is applied twice.",
-        "It leaves unchanged what is a log-softmax already, for the exponentials sum to 1; a "
-        "softmax twice would be a mistake.",
+        "The second one changes nothing, because the exponentials already sum to 1; a softmax "
+        "twice would be a mistake.",
     ),
     FalseAlarm(
         "fa-zeroinit-nanmnist2",
         "https://github.com/wagonhelm/NaNmnist/issues/2",
         "Weights that start at 0 never learn.",
-        "That holds for hidden layers, whose units stay alike; without one, each output has a "
-        "gradient of its own from the first step.",
+        "That holds for hidden layers, whose units stay alike. This network has none, and each "
+        "output has a gradient of its own from the first step.",
     ),
     FalseAlarm(
         "fa-fastbook515",

@@ -1,5 +1,5 @@
-"""The catalogue of backprop mistakes: every wrong form that the mutation score injects
-and the diagnosis knows.
+"""The whole catalogue of backprop mistakes, which the mutation score injects and the
+diagnosis knows.
 """
 
 from collections.abc import Callable
@@ -52,10 +52,12 @@ CATALOGUE: tuple[Mistake, ...] = tuple(BY_ID.values())
 
 
 def sources(mistake: str) -> tuple[str, ...]:
-    """Where the mistake was published: addresses."""
+    """The addresses at which the mistake was published."""
     return tuple(PUBLISHED.get(mistake, {}).values())
 
 
+# What a quantity may be multiplied by, the simple ones first: of two that are equal in
+# every run that is shown, the first is named.
 NAMED: dict[str, Callable[[StepProgram], float]] = {
     "-1": lambda s: -1.0,
     "2": lambda s: 2.0,
@@ -75,6 +77,7 @@ NAMED: dict[str, Callable[[StepProgram], float]] = {
     "1/lr": lambda s: 1.0 / s.lr,
     "-lr": lambda s: -s.lr,
 }
+# the quantities by their slots
 SCALED = {"C": "C", "BP1": "the output delta", "BP2": "the hidden deltas", "BP3": "db", "BP4": "dW"}
 
 

@@ -1,6 +1,4 @@
-"""What was taken for a mistake and is none, or is another convention, made in the
-student's program.
-"""
+"""False alarms, written in the student's program: right code, or another convention."""
 
 import numpy as np
 
@@ -39,8 +37,8 @@ def zeroed_where_the_output_is_zero(net, l, g):
 
 
 def one_array_more(net):
-    """The activations begin with x, and so the deltas have an entry for it that nobody
-    fills.
+    """The activations begin with x, so the deltas have an entry for it that stays
+    empty.
     """
     activations, deltas = [net.x, *net.a], [None] * (len(net.a) + 1)
     deltas[-1] = output_delta(net)
@@ -172,7 +170,7 @@ RIGHT = {
         hidden_delta=errors_led_back,
     ),
 }
-OTHERWISE = {  # right by another convention, or in other words, and nobody's report
+OTHERWISE = {  # right by another convention, or in another form; nobody reported them
     "gradients averaged where they are made": entry(
         "classes",
         "XOR",
@@ -189,7 +187,7 @@ OTHERWISE = {  # right by another convention, or in other words, and nobody's re
     "the learning rate in the velocity, while it changes": entry("momentum", rule=whole_velocity),
     "Adam's corrections folded into the rate, eps along with them": entry("Adam", rule=folded),
 }
-CONVENTIONAL = {  # what is said of these, as a convention
+CONVENTIONAL = {  # the conventions that these follow
     "fa-accord258": "gradients-negated-and-added",
     "fa-rashid66": "gradients-negated-and-added",
     "fa-smile151": "gradients-negated-and-added",

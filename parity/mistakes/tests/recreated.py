@@ -1,5 +1,5 @@
-"""Every published mistake as the functions that make it in the student's program, and
-where it is shown.
+"""Every published mistake: the functions that make it in the student's program, and the
+probes that show it.
 """
 
 from collections.abc import Callable
@@ -71,7 +71,7 @@ from parity.mistakes.tests.student import (
 
 
 class Entry(NamedTuple):
-    """Where a mistake is shown, and the functions that make it."""
+    """The probes that show a mistake, and the functions that make it."""
 
     probes: tuple[str, ...]
     exchanged: dict[str, Callable]

@@ -1,5 +1,5 @@
-"""Published mistakes in the passes, in softmax and in what is kept too long, as their
-authors made them.
+"""Published mistakes in the passes, in softmax and in what is kept too long, written as
+their authors wrote them.
 """
 
 import numpy as np
@@ -57,7 +57,7 @@ def current_function_on_the_layer_below(net, l):
 
 
 def output_neurons_first(net):
-    """Plain lists: every weight of a layer is stepped before the layer below asks for
+    """Plain lists: every weight of a layer is stepped before the layer below reads
     it.
     """
     for l in reversed(range(len(net.W))):
@@ -90,9 +90,7 @@ def errors_after_the_update(net):
 
 
 def shallow_copy(net):
-    """The new layers are a copy of a list of dictionaries, which are still the old
-    ones.
-    """
+    """The list of layers is copied, but not the dictionaries in it."""
     layers = [{"weights": W, "bias": b} for W, b in zip(net.W, net.b, strict=True)]
     layers_new = np.copy(layers)
     for l in reversed(range(len(layers))):
@@ -111,7 +109,7 @@ def shallow_copy(net):
 
 
 def nothing_left(net):
-    """The update where `backward` has made it."""
+    """No update: `backward` has made it already."""
 
 
 UPDATED = {
@@ -173,10 +171,10 @@ def jacobian_in_a_loop(net, l, g):
 
 
 def softmax_of_dA(net, l, g):
-    made = []
+    dZ = []
     for dA, s in zip(g, softmax(g), strict=True):
-        made.append((np.diag(s) - np.outer(s, s)) @ dA)
-    return np.stack(made)
+        dZ.append((np.diag(s) - np.outer(s, s)) @ dA)
+    return np.stack(dZ)
 
 
 def as_softmax(f):
@@ -245,8 +243,8 @@ def without_zero_grad(net):
 
 
 def without_zero_grad_by_sample(net):
-    """The same with a backward pass for each sample, whose gradients are meant to add
-    up over one batch.
+    """The same with one backward pass per sample, whose gradients should add up over
+    the batch alone.
     """
     backward(net)
     grads = net.kept.setdefault(
@@ -288,7 +286,7 @@ def copies_updated(net):
 
 
 def velocity_of_an_alias(net):
-    """The velocity is theta minus the theta of before, of which the copy was none."""
+    """The velocity is theta minus the theta before it, which is the same array."""
     for name, arrays in (("W", net.W), ("b", net.b)):
         for l in range(len(arrays)):
             before = net.kept.setdefault((name, l), arrays[l])
@@ -298,7 +296,7 @@ def velocity_of_an_alias(net):
 
 
 def into_integers(net, name, l):
-    """The array was made of integers, so what is written into it is cut."""
+    """The array holds integers, so what is written into it loses its fraction."""
     theta = getattr(net, name)[l].astype(int)
     theta[...] = step(net, name, l)
     return theta.astype(net.x.dtype)
@@ -310,6 +308,6 @@ def upside_down(net, l):
 
 
 def leaky_after_relu(net, l):
-    """x = relu(x), and then there is nothing below 0 for the slope."""
+    """x = relu(x) first, so nothing below 0 is left for the slope."""
     x = np.maximum(net.z[l], 0)
     return x - net.f[l][1]["slope"] * np.maximum(-x, 0)

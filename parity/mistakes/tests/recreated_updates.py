@@ -1,4 +1,4 @@
-"""Published mistakes in the update rules, as their authors made them."""
+"""Published mistakes in the update rules, written as their authors wrote them."""
 
 import numpy as np
 

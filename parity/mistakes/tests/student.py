@@ -1,5 +1,5 @@
-"""A student's program in plain NumPy that knows nothing of the catalogue, each function
-of which can be exchanged for a published wrong one.
+"""A student's program in plain NumPy that knows nothing of the catalogue. Each of its
+functions can be exchanged for a wrong one that was published.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def activate(name, z, slope=0.01):
 
 
 def derivative(name, a, slope=0.01):
-    """f'(z) of the elementwise activations, made of a = f(z)."""
+    """f'(z) of the elementwise activations, in terms of a = f(z)."""
     return {
         "identity": lambda: np.ones_like(a),
         "sigmoid": lambda: a * (1 - a),
@@ -171,7 +171,7 @@ def update(net):
 
 @dataclass(frozen=True)
 class Program:
-    """One function for everything that a step does; layers count from 0."""
+    """The functions of a step; layers count from 0."""
 
     begin: Callable = lambda net: None
     z: Callable = lambda net, l: net.below(l) @ net.W[l].T + net.b[l]
@@ -187,16 +187,15 @@ class Program:
     dW: Callable = lambda net, l: net.delta[l].T @ net.below(l)
     backward: Callable = backward
     decayed: Callable = decayed
-    rule: Callable | None = None  # (net, theta, g, what is kept for this theta) to the new theta
+    rule: Callable | None = None  # (net, theta, g, what this theta keeps) to the new theta
     step: Callable = step
     update: Callable = update
 
 
 @dataclass
 class Net:
-    """What the program holds in memory.
-
-    Lists go by layer; `kept` is what stays from step to step.
+    """What the program holds in memory: lists with an array per layer, and in `kept`
+    what stays from step to step.
     """
 
     do: Program
@@ -205,7 +204,7 @@ class Net:
     kept: dict = field(default_factory=dict)
 
     def read(self, given):
-        """What is given for one step."""
+        """Take the inputs of one step."""
         spec = given.spec
         self.f, self.loss, self.optimizer, self.h, self.t = (
             spec.activations,
@@ -224,22 +223,21 @@ class Net:
         self.z, self.a, self.delta, self.dW, self.db = ([None] * len(self.W) for _ in range(5))
 
     def take(self, given):
-        """One step, and everything that it made."""
+        """Take one step; returns the arrays that it computed."""
         self.read(given)
         self.do.begin(self)
         for l in range(len(self.W)):
             self.z[l] = self.do.z(self, l)
             self.a[l] = self.do.a(self, l)
-        made = {("loss", len(self.W)): np.asarray(self.do.cost(self))}
+        loss = {("loss", len(self.W)): np.asarray(self.do.cost(self))}
         self.do.backward(self)
-        made |= self.copies("z", "a", "delta", "dW", "db")
+        # copied before the update, which may write into them
+        passes = self.copies("z", "a", "delta", "dW", "db")
         self.do.update(self)
-        return made | self.copies("W", "b")
+        return loss | passes | self.copies("W", "b")
 
     def copies(self, *names):
-        """These arrays as they are now, by name and layer; layers count from 1 in a
-        run.
-        """
+        """These arrays as they are now, by name and layer, which counts from 1 here."""
         return {
             (name, l): array.copy()
             for name in names
@@ -247,14 +245,14 @@ class Net:
         }
 
     def below(self, l):
-        """The activations of the layer below, x under the first."""
+        """The activations of the layer below, or x."""
         return self.a[l - 1] if l else self.x
 
 
 @np.errstate(all="ignore")
 def trained(inputs, shown=EVERYTHING, **exchanged):
-    """The run of a program with these functions on the inputs of another one, as far as
-    it is shown.
+    """The run of a program with these functions exchanged, on the inputs of another
+    run. It shows these quantities alone.
     """
     net = Net(Program(**exchanged), [W.copy() for W in inputs.W], [b.copy() for b in inputs.b])
     steps = [(given, net.take(given)) for given in inputs.steps]

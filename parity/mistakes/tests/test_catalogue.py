@@ -1,5 +1,5 @@
-"""The catalogue: every mistake is seen, differs from every other, hides where it says,
-and is named.
+"""The catalogue: every mistake shows in a probe, differs from every other, hides where
+its entry says so, and is named.
 """
 
 import re
@@ -26,39 +26,39 @@ each_mistake = pytest.mark.parametrize("bug", CATALOGUE, ids=lambda bug: bug.id)
 
 @cache
 def inputs(probe, dtype="float64"):
-    """The probe's run, which shows nothing yet."""
+    """The probe's run, which shows no arrays yet."""
     return probe.run(dtype)
 
 
 @cache
 def records(bug, probe, dtype="float64"):
-    """The probe's run by a program with the mistake in every layer where it can stand,
-    or by the right one.
+    """The records of a program with the mistake in every layer where it can occur, or
+    of the right one where `bug` is None.
     """
     run = inputs(probe, dtype)
     return simulate(run, [(bug, bug.layers(run.spec))] if bug else [])
 
 
 @cache
-def taken(bug, probe, dtype="float64"):
+def shown_run(bug, probe, dtype="float64"):
     """The run that these records show."""
     return run_of(records(bug, probe, dtype))
 
 
 @cache
 def first_off(bug, probe, dtype="float64"):
-    """The first array of that run that cannot come of the right program, or None."""
+    """The first array of that run that the right program cannot give, or None."""
     if not bug.layers(inputs(probe, dtype).spec):
         return None
-    run, right = taken(bug, probe, dtype), taken(None, probe, dtype)
+    run, right = shown_run(bug, probe, dtype), shown_run(None, probe, dtype)
     if same_bits(run, right):
-        return None  # the right program's own arrays are never off, which others test
+        return None  # other tests show that the right program's arrays are never off
     last = judged(run)[-1]
     return last if last.off else None
 
 
 def same_bits(run, other):
-    """Whether two runs show the same arrays, to the bit."""
+    """Whether two runs show the same arrays, bit for bit."""
     return all(
         step.arrays.keys() == right.arrays.keys()
         and all(step.arrays[name].tobytes() == a.tobytes() for name, a in right.arrays.items())
@@ -68,8 +68,8 @@ def same_bits(run, other):
 
 @cache
 def home(bug, dtype="float64"):
-    """A probe in which the mistake is seen: the first, or the one where it is seen in
-    float64.
+    """The first probe in which the mistake shows; in float32, its home in float64 if it
+    shows there too.
     """
     others = (home(bug),) if dtype != "float64" else ()
     return next(probe for probe in (*others, *PROBES) if first_off(bug, probe, dtype))
@@ -78,14 +78,14 @@ def home(bug, dtype="float64"):
 def first_broken(steps):
     """The first result of the steps' certificates that is broken."""
     for record, previous in zip(steps, [None, *steps], strict=False):
-        found = certify(record, previous).broken
-        if found:
-            return found[0]
+        broken = certify(record, previous).broken
+        if broken:
+            return broken[0]
     return None
 
 
 def test_the_catalogue_is_large_and_its_ids_are_words():
-    """There are at least 60 mistakes, and each has an id of its own."""
+    """There are at least 60 mistakes, and every id is made of words."""
     assert sum(bug.verdict == WRONG for bug in CATALOGUE) >= 60
     assert len(BY_ID) == len(CATALOGUE)
     assert all(re.fullmatch(r"[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*", bug.id) for bug in CATALOGUE)
@@ -122,8 +122,8 @@ def test_the_words_are_no_docstrings():
 
 @each_mistake
 def test_a_mistake_explains_itself(bug):
-    """It names its equation, has a formula and two sentences, and knows no condition
-    that nobody can make.
+    """It names its equation, has a formula and two sentences, and hides only under
+    conditions that are made below.
     """
     assert bug.equation in EQUATIONS
     assert "=" in bug.formula
@@ -146,11 +146,12 @@ def test_no_mistake_stays_hidden(bug, dtype):
 
 @each_mistake
 def test_a_mistake_is_named(bug):
-    """With everything shown it is named alone, as itself or with what cannot be told
-    from it in that network; in either dtype.
+    """With everything shown it is the only finding: it is named, or it is among the
+    entries that nothing tells apart in that network.
     """
+    # every second mistake in float32
     dtype = DTYPES[CATALOGUE.index(bug) % 2]
-    (finding,) = diagnose_runs([taken(bug, home(bug, dtype), dtype)])
+    (finding,) = diagnose_runs([shown_run(bug, home(bug, dtype), dtype)])
     assert bug.id in (finding.bug, *finding.alike)
     assert bug.verdict == finding.verdict or bug.id in finding.alike
     assert finding.evidence
@@ -158,12 +159,12 @@ def test_a_mistake_is_named(bug):
 
 @pytest.mark.parametrize("bug", CATALOGUE[::5], ids=lambda bug: bug.id)
 def test_a_mistake_is_named_from_the_gradients_alone(bug):
-    """With dW, db and the weights after the step shown it is named alone, as itself or
-    with what those cannot tell apart.
+    """With dW, db and the weights after the step shown it is the only finding, named or
+    among the entries that these arrays do not tell apart.
     """
-    run = showing(taken(bug, home(bug)), "dW", "db", "W", "b")
+    run = showing(shown_run(bug, home(bug)), "dW", "db", "W", "b")
     if not any(station.off for station in judged(run)):
-        # neither loss nor output is shown; a convention for delta alone
+        # it shows in the loss or the outputs alone, or is a convention for delta alone
         assert bug.equation in ("C", "a") or bug.verdict == CONVENTION
         return
     (finding,) = diagnose_runs([run])
@@ -171,13 +172,13 @@ def test_a_mistake_is_named_from_the_gradients_alone(bug):
 
 
 EVERYTHING_BUT_STATE = ("z", "a", "loss", "delta", "dW", "db", "W", "b")
-# no number is left to tell them apart by where both can stand
+# where both can occur, both leave NaN alone
 ALL_NAN = {"lr-not-a-number", "adam-t-from-zero"}
 
 
 def test_every_two_mistakes_are_distinct():
-    """Of any two there is a probe whose run by the one cannot come of the program of
-    the other, beyond the bounds of both.
+    """For any two there is a probe in which the one gives an array that the other
+    cannot give, beyond the bounds of both.
     """
     alike = [
         (one.id, two.id)
@@ -189,7 +190,8 @@ def test_every_two_mistakes_are_distinct():
 
 
 def distinct(one, two):
-    """Whether some probe tells them apart: first their homes, then all."""
+    """Whether some probe tells them apart."""
+    # their homes first: mostly those do
     probes = dict.fromkeys((home(one), home(two), *PROBES))
     return any(
         differs(a, b, probe)
@@ -200,19 +202,19 @@ def distinct(one, two):
 
 
 def differs(one, two, probe):
-    """Whether the first array by which the one is seen cannot come of the other."""
+    """Whether the other cannot give the first array in which the one shows."""
     station = first_off(one, probe)
-    run, layers = taken(one, probe), two.layers(inputs(probe).spec)
+    run, layers = shown_run(one, probe), two.layers(inputs(probe).spec)
     if not layers or np.array_equal(shown(two, probe, station), shown(None, probe, station)):
-        return True  # there the other is right
+        return True  # the other gives the right array there
     return not explains(run, [(two, layers)], station) or any(
         each.off for each in judged(run, [(two, layers)])
     )
 
 
 def shown(bug, probe, station):
-    """That array in the run by a program with the mistake, or by the right one."""
-    return taken(bug, probe).steps[station.step].arrays[station.where]
+    """That array, as a program with the mistake gives it, or the right one."""
+    return shown_run(bug, probe).steps[station.step].arrays[station.where]
 
 
 # where mistakes hide
@@ -278,7 +280,7 @@ NO_MOMENTUM = {
     "sgd": {"momentum": 0.0, "nesterov": False, "dampening": 0.0},
     "rmsprop": {"momentum": 0.0},
 }
-CONDITIONS = {  # what is done to a probe so that some mistakes can no longer be seen
+CONDITIONS = {  # how a probe is changed so that some mistakes no longer show
     "one sample": on_case(lambda case: replace(case, batch=1)),
     "one output": on_case(lambda case: replace(case, sizes=(*case.sizes[:-1], 1))),
     "one layer": on_case(
@@ -312,16 +314,13 @@ HIDING = [(bug, condition) for bug in CATALOGUE for condition in bug.hidden]
 
 @pytest.mark.parametrize(("bug", "condition"), HIDING, ids=lambda part: getattr(part, "id", part))
 def test_a_mistake_hides_where_it_says(bug, condition):
-    """What is seen in a probe is seen no longer under each condition by itself."""
-    seen = [probe for probe in PROBES if first_off(bug, probe)][:1]
-    assert seen
-    for probe in seen:
-        run = CONDITIONS[condition](probe).run()
-        layers = bug.layers(run.spec) & (
-            {1} if condition == "rows of x that sum to 1" else bug.layers(run.spec)
-        )
-        hidden = showing(run_of(simulate(run, [(bug, layers)])), *EVERYTHING_BUT_STATE)
-        assert not any(station.off for station in judged(hidden)), probe.name
+    """Under each of its conditions it no longer shows in its home."""
+    run = CONDITIONS[condition](home(bug)).run()
+    layers = bug.layers(run.spec)
+    if condition == "rows of x that sum to 1":
+        layers &= {1}  # the only layer that reads x
+    hidden = showing(run_of(simulate(run, [(bug, layers)])), *EVERYTHING_BUT_STATE)
+    assert not any(station.off for station in judged(hidden))
 
 
 # where they come from
@@ -342,7 +341,5 @@ def test_every_published_mistake_is_in_the_catalogue():
 
 
 def test_factors_are_one_for_each_place_and_constant():
-    """A constant factor has a mistake of its own in each quantity that may carry
-    one.
-    """
+    """Every constant factor is a mistake of its own in every quantity."""
     assert len({factor.id for factor in FACTORS}) == len(FACTORS)
