@@ -1,6 +1,4 @@
-"""Mistakes in the gradients of W and b, and in what is kept of them from step to
-step.
-"""
+"""Mistakes in the gradients of W and b, also those that earlier steps leave behind."""
 
 from parity.mistakes.conditions import below, is_curved, is_inner, is_square, is_wide
 from parity.mistakes.mistake import Catalogue
@@ -16,12 +14,12 @@ def _as_wide_as_x(spec: Spec, l: int) -> bool:
 
 
 def _keeps_no_state(spec: Spec, l: int) -> bool:
-    """Plain gradient descent: a vector of the state has no room for a matrix."""
+    """Networks trained by plain gradient descent, whose state is empty."""
     return spec.optimizer == "sgd" and not spec.hyperparameters["momentum"]
 
 
-def _kept(s: StepProgram, l: int, right: Numbers, name: str, factor: float) -> Numbers:
-    """The new gradient on top of the one of the step before."""
+def _accumulated(s: StepProgram, l: int, right: Numbers, name: str, factor: float) -> Numbers:
+    """The gradient plus `factor` times that of the step before."""
     return right() + getattr(s.previous, name)(l) * factor if s.previous else right()
 
 
@@ -50,10 +48,10 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     why="A gradient belongs to the weights and the batch of its own step, so the store must be "
     "set to 0 before each backward pass.",
     hidden=("the first step alone",),
-    also={"BP3": lambda s, l, right: _kept(s, l, right, "db", 1.0)},
+    also={"BP3": lambda s, l, right: _accumulated(s, l, right, "db", 1.0)},
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return _kept(s, l, right, "dW", 1.0)
+    return _accumulated(s, l, right, "dW", 1.0)
 
 
 @bug(
@@ -64,10 +62,10 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     "as if it were a momentum.",
     why="Old gradients then grow from step to step instead of fading, and the weights run away.",
     hidden=("the first step alone",),
-    also={"BP3": lambda s, l, right: _kept(s, l, right, "db", 1.0 + s.lr)},
+    also={"BP3": lambda s, l, right: _accumulated(s, l, right, "db", 1.0 + s.lr)},
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return _kept(s, l, right, "dW", 1.0 + s.lr)
+    return _accumulated(s, l, right, "dW", 1.0 + s.lr)
 
 
 @bug(
@@ -142,6 +140,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     "of its gradient; only the bias has an input that is always 1.",
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    # W times 0 gives the sum the shape of W, here and below
     return s.W(l) * 0.0 + s.delta(l).sum(axis=0).reshape(-1, 1)
 
 
@@ -253,7 +252,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The gradient of b is delta itself, with a row for each sample.",
     why="All samples share one bias, so their rows must be added up; NumPy lets b grow into a "
     "matrix instead.",
-    where=_keeps_no_state,
+    where=_keeps_no_state,  # a vector of a state has no room for the rows of db
     hidden=("one sample",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:

@@ -22,7 +22,7 @@ bug = OUTPUT_DELTA.add
 
 
 def _probability(s: StepProgram, l: int) -> Numbers:
-    """What a loss that is fused with its activation compares with the targets."""
+    """What a cross-entropy compares with the targets."""
     if s.spec.loss == LOGITS:
         return formulas.softmax(s.z(l))
     return s.z(l).sigmoid() if s.spec.loss == "sigmoid_cross_entropy" else s.a(l)

@@ -113,7 +113,7 @@ def _has_softmax(spec: Spec, l: int) -> bool:
 
 
 def _in_the_loss(softmax: Callable[[Numbers], Numbers]) -> dict[str, Callable[..., Numbers]]:
-    """The slots of a loss that makes its softmax of logits in this way."""
+    """The slots of the loss on logits, with this softmax."""
 
     def loss(s: StepProgram, l: int, right: Numbers) -> Numbers:
         return (

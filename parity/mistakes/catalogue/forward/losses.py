@@ -166,6 +166,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     where=trained_by("binary_cross_entropy", "sigmoid_cross_entropy"),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    # for logits, log sigmoid(z) = -log(1 + e^-z)
     log_a = s.a(l).log() if s.f(l)[0] == "sigmoid" else -((-s.a(l)).exp().log1p())
     return (log_a * -s.y).sum() / terms(s)
 
@@ -251,6 +252,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
 
 
 def _unfused_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    # the loss divides by the factor that the activation multiplies by
     a = s.a(l)
     return (a - s.y) / (a * (1.0 - a)) / terms(s) * (a * (1.0 - a))
 
@@ -288,5 +290,6 @@ def _clipped_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
     also={"cotangent": _clipped_gradient},
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    # bounded arrays have no minimum: min(x, 1) = -max(-x, -1)
     e = -(-(s.a(l) - s.y).maximum(-1.0)).maximum(-1.0)
     return (e * e).sum() / terms(s)

@@ -3,8 +3,8 @@
 steps            the step, whatever the rule
 decay            the weight decay, whatever the rule
 momentum         the velocity of SGD and RMSprop
-state            what a rule keeps from step to step
-quotients        the root, the eps and the squares that adaptive rules divide by
+state            the vectors that a rule keeps from step to step
+quotients        the root, eps and squares that the adaptive rules divide by
 adagrad          Adagrad's rate and start value
 rmsprop          RMSprop's averages
 adam_averages    Adam's averages and betas, and AMSGrad's maximum

@@ -18,7 +18,7 @@ def decays(
     *, hidden: tuple[str, ...] = ("no weight decay",), **fields: Any
 ) -> Callable[[Callable[[StepProgram, Part], Numbers]], Wrong]:
     """A decorator that enters a mistake in the weight decay alone, in every rule. The
-    function returns what stands for weight_decay theta.
+    function returns what takes the place of weight_decay theta.
     """
 
     def entered(decay: Callable[[StepProgram, Part], Numbers]) -> Wrong:

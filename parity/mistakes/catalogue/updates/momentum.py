@@ -1,4 +1,4 @@
-"""Mistakes in the momentum, of SGD and of RMSprop."""
+"""Mistakes in the momentum of SGD and of RMSprop."""
 
 from typing import Any
 
@@ -23,23 +23,17 @@ def _is_first(s: StepProgram, part: Part) -> bool:
 def _pushed(s: StepProgram, part: Part) -> Numbers:
     """What is added to the velocity."""
     if s.spec.optimizer == "rmsprop":
-        return formulas.quotient(
-            s.h,
-            s.decayed(part),
-            new_averages(s, part),
-        )
+        return formulas.quotient(s.h, s.decayed(part), new_averages(s, part))
     return s.decayed(part) if _is_first(s, part) else s.decayed(part) * (ONE - s.h["dampening"])
 
 
 def _velocity(s: StepProgram, part: Part, mu: Any, pushed: Numbers) -> Numbers:
-    """mu v + what is pushed; v is 0 before the first step."""
+    """mu v + pushed; v is 0 before the first step."""
     return pushed if _is_first(s, part) else s.old("momentum_buffer", part) * mu + pushed
 
 
 def _without_lr_on_v(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    """theta + v, for a v that has the rate and the sign of the step in it; with
-    Nesterov theta + mu v - lr g.
-    """
+    """theta + v, for a v that contains -lr; with Nesterov theta + mu v - lr g."""
     v = s.state("momentum_buffer", part)
     return s.start(part) + (
         v * s.h["momentum"] - s.decayed(part) * s.lr if s.h.get("nesterov") else v

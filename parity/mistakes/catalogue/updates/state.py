@@ -1,4 +1,4 @@
-"""Mistakes in what every update rule keeps from step to step."""
+"""Mistakes in the state that update rules keep from step to step."""
 
 from parity.mistakes.mistake import Catalogue
 from parity.mistakes.program import Numbers, Part, StepProgram
@@ -36,7 +36,7 @@ def _layers_alike(spec: Spec, l: int) -> bool:
 @vectors(
     KEPT,
     id="state-shared-between-layers",
-    formula="v^l = mu v^(l+1) + g^l: one vector for all layers",
+    formula="v^l = mu v^(l-1) + g^l: one vector for all layers",
     happens="All layers write into the same velocity or averages, as when these are stored under "
     "a name that every layer has.",
     why="Each parameter needs its own: here the gradients of one layer steer the steps of the "
@@ -46,6 +46,7 @@ def _layers_alike(spec: Spec, l: int) -> bool:
     hidden=("one layer",),
 )
 def _(s: StepProgram, key: str, part: Part) -> Numbers:
+    # the layers are stepped in order: each reads what the one below it has just written
     below = Part(part.name, part.layer - 1)
     return kept_on(
         s, key, part, old=s.state(key, below) if below.layer else s.old(key, Part(part.name, s.L))

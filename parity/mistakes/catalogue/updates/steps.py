@@ -20,6 +20,7 @@ bug = STEPS.add
     why="The gradient points to where the cost grows, so the network climbs away from the minimum.",
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
+    # right() = kept - step, so this is kept + step
     return formulas.kept(s.spec.optimizer, s.h, s.start(part)) * 2.0 - right()
 
 
@@ -166,7 +167,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
 
 
 def _truncated(x: Numbers) -> Numbers:
-    # x may lie on either side of this integer alone, which is what `positive` can bound
+    # rounding can move x across the nearest integer alone; `positive` bounds both cases
     near = np.rint(x.value)
     toward = np.sign(near)
     return positive((near - x) * toward, near - toward, near)
