@@ -2,9 +2,9 @@
 
 program       a training step of exchangeable equations
 mistake       a wrong form of an equation, in words and code
-conditions    where a mistake can stand, and when it hides
+conditions    in which layers of which networks a mistake can occur
 rules         what the wrong update rules are made of
-catalogue     the mistakes, one file for each part of a step
+catalogue     the mistakes, by the part of a step that they break
 probes        small runs in which every one of them shows
 replay        a shown run beside the catalogue's programs
 search        which of them explain it
