@@ -21,6 +21,7 @@ with wanted("parity"):
 
     from parity.steps.pytorch import one_thread
 
+TITLE = "refnet beside PyTorch: the same training step, compared number by number"
 ROWS, SIZES, BATCH, EPOCHS = 320, (8, 16, 3), 32, 15
 DTYPES = ("float64", "float32")
 
@@ -224,4 +225,4 @@ def drawings():
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings, column="expected"))
+    raise SystemExit(run(TITLE, story, drawings, column="expected"))

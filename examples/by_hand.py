@@ -17,6 +17,7 @@ import refnet
 from printed import Printed, run
 from refnet.backprop import backward, forward
 
+TITLE = "Mazur, A Step by Step Backpropagation Example: every number of his 2-2-2 network"
 X, Y = np.array([[0.05, 0.10]]), np.array([[0.01, 0.99]])
 LOSS, SIGMOID, LR = refnet.HalfSquaredError(), refnet.Sigmoid(), 0.5
 FORWARD, ERROR, OUTPUT, HIDDEN, AFTER = (
@@ -318,4 +319,4 @@ def drawings():
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

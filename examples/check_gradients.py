@@ -19,6 +19,7 @@ import refnet
 from printed import Printed, run
 from refnet.backprop import forward
 
+TITLE = "Checking gradients by differences of the cost: how exact are the differences?"
 SIZES, ROWS, THUMB = (4, 5, 3), 20, 1e-7
 STEPS = 10.0 ** np.arange(-15, 0.25, 0.25)
 METHODS = ("forward", "central", "complex")
@@ -228,4 +229,4 @@ def drawings():
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings, column="expected"))
+    raise SystemExit(run(TITLE, story, drawings, column="expected"))

@@ -11,6 +11,7 @@ import numpy as np
 import refnet
 from printed import Printed, run
 
+TITLE = "Elgendy, Deep Learning for Vision Systems, §2.3: activation functions"
 TABLE = (  # of table 2.1: name, activation, its equation, the equation computed
     ("identity", refnet.Identity(), "x", lambda x: x),
     ("step", refnet.Heaviside(), "0 if x <= 0, 1 if x > 0", lambda x: np.where(x <= 0, 0.0, 1.0)),
@@ -398,4 +399,4 @@ def draw_sigmoid():
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

@@ -13,6 +13,7 @@ import refnet
 from printed import Printed, run, side_by_side
 from refnet.forms import graph
 
+TITLE = "Elgendy, Deep Learning for Vision Systems, §2.7: backpropagation"
 WHERE = "fig. 2.36"
 # w_13, w_32, w_22 and w_21 of layers 1 to 4: the factors of the formula
 EDGES = ((1, 3), (3, 2), (2, 2), (2, 1))
@@ -224,10 +225,10 @@ def one_weight_after_another():
         "dE/dx, all local gradients multiplied",
         f"{np.prod(local):.6f}",
         dx,
-        whose="expected",
+        column="expected",
     )
     x = net.loss_and_gradients([[0.5]], [[1.0]], "mse")[1].wrt_input(net).item()
-    yield Printed("§2.7.1", "dE/dx, by BP1 and BP2", f"{x:.6f}", dx, whose="expected")
+    yield Printed("§2.7.1", "dE/dx, by BP1 and BP2", f"{x:.6f}", dx, column="expected")
     yield "There is one path here, and its product is the whole gradient."
 
 
@@ -271,7 +272,7 @@ def all_paths():
         order_of_indices(),
         erratum="elgendy-weight-index",
     )
-    yield Printed(WHERE, "dE/dw_13, all paths", f"{whole:.6f}", dW, whose="expected")
+    yield Printed(WHERE, "dE/dw_13, all paths", f"{whole:.6f}", dW, column="expected")
     yield (
         "Weights do not depend on one another: dw_21^(4) / dw_22^(3) is 0, and so is any product "
         "with it."
@@ -413,4 +414,4 @@ def draw_effects(axes):
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

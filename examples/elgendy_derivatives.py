@@ -11,6 +11,7 @@ import numpy as np
 import refnet
 from printed import Printed, run, side_by_side
 
+TITLE = "Elgendy, Deep Learning for Vision Systems, §2.6.2: rules of differentiation"
 WHERE = "§2.6.2"
 TERMS = {5: 10, 7: 4, 1: 12}  # f(x) = 10 x^5 + 4 x^7 + 12 x: power and factor, in the text's order
 POINTS = np.array([-1.5, 0.0, 2.0])  # where the lines of the sigmoid's derivation are compared
@@ -139,7 +140,7 @@ def slopes():
     yield Printed(WHERE, "f'(x)", "50x^4 + 28x^6 + 12", derived())
     for x in (2, 6):
         yield Printed(
-            WHERE, f"f'({x})", f"{50 * x**4 + 28 * x**6 + 12}", difference(f, x), whose="expected"
+            WHERE, f"f'({x})", f"{50 * x**4 + 28 * x**6 + 12}", difference(f, x), column="expected"
         )
 
 
@@ -158,7 +159,7 @@ def rules():
         ("quotient: f(x) / g(x)", quotient, difference(lambda x: Fraction(u(x)) / v(x), 2)),
     )
     for rule, given, got in made:
-        yield Printed(WHERE, rule, f"{given}", got, whose="expected")
+        yield Printed(WHERE, rule, f"{given}", got, column="expected")
     yield Printed(WHERE, "constant: 7", "0", difference(lambda _: 7, 2))
     yield Printed(
         WHERE, "power: x^n, for n = 5", "x^(n-1)", power_rule(), erratum="elgendy-power-rule"
@@ -240,4 +241,4 @@ def draw_slope(axes, at, end):
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

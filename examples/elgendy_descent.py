@@ -13,6 +13,7 @@ import numpy as np
 import refnet
 from printed import Printed, run
 
+TITLE = "Elgendy, Deep Learning for Vision Systems, §2.6: gradient descent"
 YEAR = {"365.25 days": Fraction(36525 * 864), "365 days": Fraction(36500 * 864)}  # in seconds
 RATES = {
     5: "descends",
@@ -573,4 +574,4 @@ def draw_ways():
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

@@ -12,6 +12,7 @@ import numpy as np
 import refnet
 from printed import Printed, run, side_by_side
 
+TITLE = "Elgendy, Deep Learning for Vision Systems, §2.5: error functions"
 DOG = np.array([[0.0, 1.0, 0.0]])  # the true distribution over cat, dog and fish
 GUESSES = {"first": [0.2, 0.3, 0.5], "later": [0.3, 0.5, 0.2], "ideal": [0.0, 1.0, 0.0]}
 # of seven houses, in thousands: the last is a palace
@@ -189,7 +190,7 @@ def accuracy():
         "least error with one of the four wrong",
         least,
         least_with_one_wrong(labels),
-        whose="expected",
+        column="expected",
     )
     yield (
         "A dog that is predicted wrong has a probability of 1/2 or less, and so adds (log 2) / 4 "
@@ -234,7 +235,7 @@ def one_weight():
         "weight with the least error, in 30ths",
         f"{best}",
         f"{least}",
-        whose="expected",
+        column="expected",
     )
     beside = [float(neuron_error(best + step)) for step in (-1, 1)]
     yield (
@@ -333,4 +334,4 @@ def draw_cross_entropy(axes):
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

@@ -12,6 +12,7 @@ import refnet
 from printed import Printed, run, side_by_side
 from refnet.forms import loops
 
+TITLE = "Elgendy, Deep Learning for Vision Systems, §2.4: the forward pass"
 SIGMOID = refnet.Sigmoid()
 CARDINALS = ("zero", "one", "two", "three", "four")
 ORDINALS = ("first", "second", "third", "fourth")
@@ -214,7 +215,7 @@ def the_equations():
         "the output, node by node and by matrices",
         "the same",
         same(looped, output),
-        whose="expected",
+        column="expected",
     )
     yield (
         f"From left to right the product is {orders['left to right']:.4f}, which no sigmoid puts "
@@ -402,4 +403,4 @@ def draw_house():
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

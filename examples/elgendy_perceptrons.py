@@ -17,6 +17,7 @@ import refnet
 from printed import Printed, run
 from refnet.forms import perceptron
 
+TITLE = "Elgendy, Deep Learning for Vision Systems, §2.1 and §2.2: perceptrons"
 # cm and years: features that lie around zero are learned in a few epochs
 MIDDLE = np.array([170.0, 17.0])
 EDGES = np.array([[0, 5], [-4, -3], [4, -3]])  # normals, of length 5, of the triangle of figure 2.9
@@ -334,7 +335,7 @@ def more_perceptrons():
         "the sum of these mistakes",
         "(0, 0, 0)",
         (found.counts @ signed).astype(int),
-        whose="expected",
+        column="expected",
     )
     never = (
         f"{best_line()[0]} mistakes or more"
@@ -474,4 +475,4 @@ def along(w1, w2, b):
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

@@ -12,6 +12,7 @@ import numpy as np
 import refnet
 from printed import Printed, run
 
+TITLE = "Elgendy, Deep Learning for Vision Systems, §2.2: multilayer perceptrons"
 GRID = np.linspace(-2.9, 2.9, 90)
 PLANE = np.stack(np.meshgrid(GRID, GRID), axis=-1).reshape(-1, 2)
 CROSS_ENTROPY = "binary_cross_entropy"
@@ -315,4 +316,4 @@ def draw_epochs():
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

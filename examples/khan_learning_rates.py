@@ -17,6 +17,7 @@ import refnet
 from khan_or_gate import LOSS, X, Y, neuron, trained, worked
 from printed import Printed, run, side_by_side
 
+TITLE = "Khan, Nothing but NumPy: learning rates, and the shape of the loss curve"
 # L = CURVATURE b^2 / 2: descent comes nearer for learning rates below
 # 2 / CURVATURE = 16
 CURVATURE = 0.125
@@ -46,7 +47,6 @@ def steps_to_minimum(lr):
 
 
 def story():
-    yield "Sections: Learn. Rate is Learning Rate, Loss is Loss Function, Cost is Cost Function."
     yield from on_the_parabola()
     yield from on_the_or_gate()
     yield from the_curve()
@@ -61,32 +61,32 @@ def on_the_parabola():
         "(0, 0) at b = 0:"
     )
     yield Printed(
-        "Learn. Rate",
+        "Learning Rate",
         "slope at the start",
         f"{first:g}",
         -np.diff(descend(1.0, 1)),
-        whose="expected",
+        column="expected",
     )
     walked = [int(np.argmax(np.abs(descend(lr, 200)) < NEAR)) for lr in (0.5, 5.0)]
     yield f"Steps until |b| < {NEAR}: {walked[0]} at 0.5, {walked[1]} at 5, {tiny:.1e} at 5e-10."
     fewer = "fewer" if walked == [slow, fast] and fast < slow else "not fewer"
-    yield Printed("Learn. Rate", "many steps at 0.5, fewer at 5", "fewer", fewer)
+    yield Printed("Learning Rate", "many steps at 0.5, fewer at 5", "fewer", fewer)
     steps = np.abs(np.diff(descend(5.0, 5)))
     smaller = "smaller" if (np.diff(steps) < 0).all() else "not smaller"
-    yield Printed("Learn. Rate", "steps, nearer and nearer to the minimum", "smaller", smaller)
+    yield Printed("Learning Rate", "steps, nearer and nearer to the minimum", "smaller", smaller)
     step = -np.diff(descend(5e-10, 1))
-    yield Printed("Learn. Rate", "step at alpha 5e-10, over the gradient", "5e-10", step / first)
+    yield Printed("Learning Rate", "step at alpha 5e-10, over the gradient", "5e-10", step / first)
     wild = descend(50.0, 20)
     over = (wild[1:] * wild[:-1] < 0).all()
     yield Printed(
-        "Learn. Rate",
+        "Learning Rate",
         "alpha 50",
         "overshoots each time",
         "overshoots each time" if over else "does not overshoot each time",
     )
     grows = (np.diff(loss_at(wild)) > 0).all()
     yield Printed(
-        "Learn. Rate",
+        "Learning Rate",
         "loss after each cycle at alpha 50",
         "increase",
         "increase" if grows else "decrease",
@@ -110,7 +110,7 @@ def on_the_or_gate():
         else "loss increases each cycle"
     )
     yield Printed(
-        "Learn. Rate",
+        "Learning Rate",
         "alpha 50 on the OR gate",
         "loss increases each cycle",
         better,
@@ -132,7 +132,7 @@ def on_the_or_gate():
         f"four is wrong by 1, and stays so:"
     )
     what = f"alpha 500, cost after {len(cost) - 1} epochs: (1/2) / 4"
-    yield Printed("Learn. Rate", what, f"{0.5 / len(X):.3f}", cost[-1], whose="expected")
+    yield Printed("Learning Rate", what, f"{0.5 / len(X):.3f}", cost[-1], column="expected")
 
 
 def largest_gradient(net):
@@ -191,7 +191,7 @@ def the_curve():
         "sigmoid before it is squared."
     )
     b, out, loss, slope = by_bias()
-    yield Printed("Loss", "shape of the loss curve", "U", shape(loss), "khan-u-shape")
+    yield Printed("Loss Function", "shape of the loss curve", "U", shape(loss), "khan-u-shape")
     steepest = slope.argmax()
     worst = (
         "the most incorrect"
@@ -199,7 +199,11 @@ def the_curve():
         else f"{out[steepest]:.2f}; at {out[-1]:.5f} it is {slope[-1]:.0e}"
     )
     yield Printed(
-        "Loss", "output with the steepest slope", "the most incorrect", worst, "khan-steepest"
+        "Loss Function",
+        "output with the steepest slope",
+        "the most incorrect",
+        worst,
+        "khan-steepest",
     )
     yield (
         f"The largest slope is {slope.max():.3f}; dL/d output is steepest where the output is "
@@ -207,15 +211,17 @@ def the_curve():
     )
     valley = costs(np.stack([np.full_like(b, 0.1), np.full_like(b, 0.6), b], axis=1))
     yield "The cost of all four rows against b alone, with the weights at 0.1 and 0.6:"
-    yield Printed("Cost", "its shape", "valley with flat ends", shape(valley), whose="expected")
+    yield Printed(
+        "Cost Function", "its shape", "valley with flat ends", shape(valley), column="expected"
+    )
     # half the share of the rows that outputs of 0, and of 1, have wrong
     far = f"{Y.mean() / 2:.3f} {(1 - Y).mean() / 2:.3f}"
     yield Printed(
-        "Cost",
+        "Cost Function",
         f"at b = {b[0]:g}, where all outputs are 0, and {b[-1]:g}",
         far,
         valley[[0, -1]],
-        whose="expected",
+        column="expected",
     )
     yield f"Its minimum is {valley.min():.4f}, at b = {b[valley.argmin()]:.2f}."
     yield (
@@ -223,12 +229,16 @@ def the_curve():
         "scaled up."
     )
     yield Printed(
-        "Cost", "its shape, trained w and b times 0 to 3", "U", shape(grown()), "khan-u-shape"
+        "Cost Function",
+        "its shape, trained w and b times 0 to 3",
+        "U",
+        shape(grown()),
+        "khan-u-shape",
     )
     line, output = distances()
     fate = f"grows, {line[0]:.2f} to {line[1]:.1f}" if line[1] > line[0] else "minimized"
     yield Printed(
-        "Cost", "distance of z from the labels", "minimized", fate, "khan-distance-to-line"
+        "Cost Function", "distance of z from the labels", "minimized", fate, "khan-distance-to-line"
     )
     yield (
         f"(mean squares, alpha 1, 5000 epochs.) What falls is the distance of sigma(z): "
@@ -360,4 +370,4 @@ def draw_loss_curve():
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

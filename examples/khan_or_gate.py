@@ -15,6 +15,7 @@ import refnet
 from printed import Printed, run, side_by_side
 from refnet.forms import accumulated, graph, perceptron
 
+TITLE = "Khan, Nothing but NumPy: one sigmoid neuron learns the OR gate"
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 Y = np.array([[0], [1], [1], [1]])
 W, LOSS = [[0.1, 0.6]], "half_squared_error"
@@ -76,14 +77,6 @@ def evaluations(rows):
 
 
 def story():
-    yield (
-        "Sections: Underst. is Understanding a Neural Network, Loss and Cost are Loss Function "
-        "and Cost Function,"
-    )
-    yield (
-        "Two ways is There are two ways to perform batch gradient descent, with its parts 1 and "
-        "2, Dec. Bound. is Decision Boundary."
-    )
     yield from one_example()
     yield from all_four()
     yield from many_epochs()
@@ -94,24 +87,26 @@ def one_example():
     sigmoid = refnet.Sigmoid()
     at = sigmoid.value(np.array([2.0, -2.0]))
     yield Printed(
-        "Underst.",
+        "Understanding a Neural Network",
         "sigma(z) for z > 2",
         "about 1",
         about(at[0], 1, "just above 2"),
         "khan-sigma-of-2",
     )
     yield Printed(
-        "Underst.",
+        "Understanding a Neural Network",
         "sigma(z) for z < -2",
         "about 0",
         about(at[1], 0, "just below -2"),
         "khan-sigma-of-2",
     )
     yield f"The sigmoid is within 0.01 of 1 or 0 from |z| = {np.log(0.99 / 0.01):.3f} on."
-    yield Printed("Underst.", "range of the sigmoid", "(0, 1)", sigmoid_range(sigmoid))
+    yield Printed(
+        "Understanding a Neural Network", "range of the sigmoid", "(0, 1)", sigmoid_range(sigmoid)
+    )
     separable = perceptron.learn(X, Y[:, 0]).separable
     yield Printed(
-        "Underst.",
+        "Understanding a Neural Network",
         "the OR gate",
         "linearly separable",
         "linearly separable" if separable else "no line separates it",
@@ -121,8 +116,8 @@ def one_example():
         sigmoid.derivative(np.zeros((1, 1)), sigmoid.value(np.zeros((1, 1)))),
     )
     z, y, loss = chain.values
-    yield Printed("Underst.", "output for (0, 0)", "0.5", y)
-    yield Printed("Loss", "loss for (0, 0)", "0.125", loss)
+    yield Printed("Understanding a Neural Network", "output for (0, 0)", "0.5", y)
+    yield Printed("Loss Function", "loss for (0, 0)", "0.125", loss)
     yield (
         f"Forward, z = {z.item():g}. Backward, dL/dy = {chain.upstream[1].item():g} comes to the "
         f"sigmoid from upstream, its local"
@@ -132,7 +127,10 @@ def one_example():
         f"on to the linear gate."
     )
     yield Printed(
-        "Loss", "dL/dw1, dL/dw2", "ZERO", "ZERO" if not linear.dW.any() else side_by_side(linear.dW)
+        "Loss Function",
+        "dL/dw1, dL/dw2",
+        "ZERO",
+        "ZERO" if not linear.dW.any() else side_by_side(linear.dW),
     )
     yield (
         f"dL/dw = dL/dz x, and x is {X[0].tolist()}: such an example says nothing about weights. "
@@ -169,31 +167,68 @@ def all_four():
     yield f"Z {side_by_side(chain.values[0])}, outputs {side_by_side(chain.values[1])},"
     yield f"dCost/dW {side_by_side(linear.dW)}, dCost/db {side_by_side(linear.db)}."
     yield Printed(
-        "Cost", "average of the four losses", "0.089", np.mean([each_loss(i) for i in range(4)])
+        "Cost Function",
+        "average of the four losses",
+        "0.089",
+        np.mean([each_loss(i) for i in range(4)]),
     )
     up = linear.dW[0] < 0, np.array(weights) > linear.W[0]
     yield Printed(
-        "Loss",
+        "Loss Function",
         "weights with a negative derivative",
         "increase",
         "increase" if np.array_equal(*up) else "decrease",
     )
-    yield Printed("Two ways, 2", "cost", "0.089", chain.values[2])
-    yield Printed("Two ways, 2", "cost after the first step", "0.084", second.values[2])
-    yield Printed("Two ways, 2", "dCost/dW then", "[-0.044, -0.035]", again.dW)
-    yield Printed("Two ways, 2", "dCost/db then", "[-0.031]", again.db)
+    yield Printed("Two ways to perform batch gradient descent, 2", "cost", "0.089", chain.values[2])
+    yield Printed(
+        "Two ways to perform batch gradient descent, 2",
+        "cost after the first step",
+        "0.084",
+        second.values[2],
+    )
+    yield Printed(
+        "Two ways to perform batch gradient descent, 2",
+        "dCost/dW then",
+        "[-0.044, -0.035]",
+        again.dW,
+    )
+    yield Printed(
+        "Two ways to perform batch gradient descent, 2", "dCost/db then", "[-0.031]", again.db
+    )
     net = neuron()
     yield Printed(
-        "Two ways, 1", "cost, accumulated", "0.089", accumulated.step(net, X, Y, LOSS, 1.0)
+        "Two ways to perform batch gradient descent, 1",
+        "cost, accumulated",
+        "0.089",
+        accumulated.step(net, X, Y, LOSS, 1.0),
     )
     shown = accumulated.gradient(net, X, Y, LOSS)
-    yield Printed("Two ways, 1", "cost after the first step, accumulated", "0.084", shown.loss)
-    yield Printed("Two ways, 1", "dCost/dW then, accumulated", "[-0.044, -0.035]", shown.dW[0])
-    yield Printed("Two ways, 1", "dCost/db then, accumulated", "[-0.031]", shown.db[0])
+    yield Printed(
+        "Two ways to perform batch gradient descent, 1",
+        "cost after the first step, accumulated",
+        "0.084",
+        shown.loss,
+    )
+    yield Printed(
+        "Two ways to perform batch gradient descent, 1",
+        "dCost/dW then, accumulated",
+        "[-0.044, -0.035]",
+        shown.dW[0],
+    )
+    yield Printed(
+        "Two ways to perform batch gradient descent, 1",
+        "dCost/db then, accumulated",
+        "[-0.031]",
+        shown.db[0],
+    )
     counts = [evaluations(rows) for rows in (10, 20, 40)]
     power = np.log2(counts[2] / counts[1])
     yield Printed(
-        "Two ways, 1", "time of the accumulators", "O(n^2)", f"O(n^{power:g})", "khan-quadratic"
+        "Two ways to perform batch gradient descent, 1",
+        "time of the accumulators",
+        "O(n^2)",
+        f"O(n^{power:g})",
+        "khan-quadratic",
     )
     yield (
         f"10, 20 and 40 rows take {', '.join(map(str, counts))} sigmoids: the work grows as the "
@@ -202,7 +237,11 @@ def all_four():
     both = np.append(shown.dW[0], shown.db[0])
     what = "dCost/dW, dCost/db, of way 1 as of way 2"
     yield Printed(
-        "Two ways, 1", what, side_by_side(np.append(again.dW, again.db), 12), both, whose="expected"
+        "Two ways to perform batch gradient descent, 1",
+        what,
+        side_by_side(np.append(again.dW, again.db), 12),
+        both,
+        column="expected",
     )
 
 
@@ -216,7 +255,7 @@ def many_epochs():
         "steadily",
         "steadily" if (np.diff(cost) < 0).all() else "not steadily",
     )
-    yield Printed("Dec. Bound.", "outputs, as classes", "0 1 1 1", net.classify(X))
+    yield Printed("Decision Boundary", "outputs, as classes", "0 1 1 1", net.classify(X))
     more = 1 - cost[END] / cost[FLAT]
     slight = f"the cost falls {more:.0%} more by {END}" if more > 0.1 else "slight improvement"
     yield Printed(
@@ -235,10 +274,18 @@ def many_epochs():
     )
     below, above = sides(net)
     yield Printed(
-        "Dec. Bound.", "outputs below the boundary", "0", span(below, 0), "khan-outputs-0-and-1"
+        "Decision Boundary",
+        "outputs below the boundary",
+        "0",
+        span(below, 0),
+        "khan-outputs-0-and-1",
     )
     yield Printed(
-        "Dec. Bound.", "outputs above the boundary", "1", span(above, 1), "khan-outputs-0-and-1"
+        "Decision Boundary",
+        "outputs above the boundary",
+        "1",
+        span(above, 1),
+        "khan-outputs-0-and-1",
     )
     yield (
         f"At the four corners the outputs are {side_by_side(net.predict(X), 4)}: classes are 0 "
@@ -460,4 +507,4 @@ def draw_boundary(axes, net, title):
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

@@ -23,6 +23,7 @@ with wanted("parity"):
     from sklearn.model_selection import train_test_split
     from sklearn.preprocessing import MinMaxScaler
 
+TITLE = "mlfromscratch, Feedforward and Backpropagation Explained: gradients as chains"
 LOSS = "half_squared_error"
 LR, BATCH = 3.0, 16
 COUNTED = ("zero", "one", "two", "three", "four", "five")
@@ -61,18 +62,6 @@ def gradients(net, x, y):
 
 
 def story():
-    yield (
-        "Sections: Neurons is Neurons and Activation Functions, Notation is Notation: Linear "
-        "Algebra, Calculus is Calculus Knowledge,"
-    )
-    yield (
-        "Three eq. is Three equations for calculating the gradient, Going Deep. is Example: "
-        "Going Deeper, Steps is Putting Neural"
-    )
-    yield (
-        "Networks Into Steps. Where the text prints no figure, the one expected is refnet's, or "
-        "a sentence says whose."
-    )
     yield from overview()
     yield from neurons()
     yield from notation()
@@ -102,9 +91,18 @@ def neurons():
     by_formula, scaled = (x - low) / (high - low), training_rows()[0]
     yield "MinMax scaling, column by column, by hand; expected is what MinMaxScaler gives:"
     yield Printed(
-        "Neurons", "(x - min) / (max - min)", side_by_side(scaled, 12), by_formula, whose="expected"
+        "Neurons and Activation Functions",
+        "(x - min) / (max - min)",
+        side_by_side(scaled, 12),
+        by_formula,
+        column="expected",
     )
-    yield Printed("Neurons", "range of the scaled data", "between 0 and 1", between(scaled))
+    yield Printed(
+        "Neurons and Activation Functions",
+        "range of the scaled data",
+        "between 0 and 1",
+        between(scaled),
+    )
     least = ((x_test - low) / (high - low)).min()
     yield (
         f"The test part, scaled with min and max of the training part, may leave it: here "
@@ -112,7 +110,7 @@ def neurons():
     )
     a = network(4, 5, 4, 3).forward(scaled)
     yield Printed(
-        "Neurons",
+        "Neurons and Activation Functions",
         "activations of sigmoids",
         "between 0 and 1",
         between(np.concatenate([layer.a.ravel() for layer in a])),
@@ -139,20 +137,20 @@ def notation():
     nudged.layers[0].b[2] += 1.0
     layer, neuron = first_change(a, activations(nudged, x))
     yield Printed(
-        "Notation",
+        "Notation: Linear Algebra",
         "a_2^(1)",
         "number three, second layer",
         f"number {COUNTED[neuron + 1]}, {ORDINAL[layer]} layer",
     )
     (layer, to), (below, source) = reached_by(net, x, a)
     yield Printed(
-        "Notation",
+        "Notation: Linear Algebra",
         "w_2,3^(2), to",
         "third neuron, third layer",
         f"{ORDINAL[to]} neuron, {ORDINAL[layer]} layer",
     )
     yield Printed(
-        "Notation",
+        "Notation: Linear Algebra",
         "w_2,3^(2), from",
         "neuron four, second layer",
         f"neuron {COUNTED[source + 1]}, {ORDINAL[below]} layer",
@@ -166,7 +164,7 @@ def notation():
         side_by_side(net.predict([x]), 12),
         "a^(l) = sigma(W a^(l-1) + b), three times",
     )
-    yield Printed("Notation", what, by_refnet, column, whose="expected")
+    yield Printed("Notation: Linear Algebra", what, by_refnet, column, column="expected")
 
 
 def activations(net, x):
@@ -206,11 +204,11 @@ def calculus():
     )
     by_chain = w * middle * (1 - middle)
     yield Printed(
-        "Calculus",
+        "Calculus Knowledge",
         "2.2 sigma'(2.2 x) at x = 0.5",
         f"{(right - left) / (2 * h):.6f}",
         by_chain,
-        whose="expected",
+        column="expected",
     )
 
 
@@ -240,7 +238,11 @@ def output_layer():
         ("dz/dw", "dz/db", "dz/da, below"), expected, three_equations(net, x[0], y[0]), strict=True
     ):
         yield Printed(
-            "Three eq.", f"dC/da da/dz {last}", side_by_side(right, 12), got, whose="expected"
+            "Three equations for calculating the gradient",
+            f"dC/da da/dz {last}",
+            side_by_side(right, 12),
+            got,
+            column="expected",
         )
 
 
@@ -252,10 +254,20 @@ def gradient_vector():
     vector = gradients(net, x, y)[1].vector
     count = sum(layer.W.size + layer.b.size for layer in net.layers)
     size = "weights and biases" if vector.size == count else f"{vector.size}"
-    yield Printed("Three eq.", "dimensions of the gradient vector", "weights and biases", size)
+    yield Printed(
+        "Three equations for calculating the gradient",
+        "dimensions of the gradient vector",
+        "weights and biases",
+        size,
+    )
     impact = np.abs(nudges(net, x, y))
     most = "largest ratio" if impact.argmax() == np.abs(vector).argmax() else "another"
-    yield Printed("Three eq.", f"of {count}, the one with most impact", "largest ratio", most)
+    yield Printed(
+        "Three equations for calculating the gradient",
+        f"of {count}, the one with most impact",
+        "largest ratio",
+        most,
+    )
 
 
 def mini_batch():
@@ -272,18 +284,18 @@ def mini_batch():
     of_the_mean = side_by_side(gradients(net, x, y)[1].vector, 12)
     yield f"A mini-batch of {BATCH}; expected is the gradient of its average cost:"
     yield Printed(
-        "Three eq.",
+        "Three equations for calculating the gradient",
         "average of the samples' gradients",
         of_the_mean,
         np.mean(each, axis=0),
-        whose="expected",
+        column="expected",
     )
     yield Printed(
-        "Three eq.",
+        "Three equations for calculating the gradient",
         "summed in a loop over them, divided",
         of_the_mean,
         np.concatenate(looped),
-        whose="expected",
+        column="expected",
     )
 
 
@@ -300,7 +312,7 @@ def directions():
     )
     off = f"{large:.0%} off at eta = {LR:g}" if large > 1e-6 else "the gradient"
     yield Printed(
-        "Three eq.",
+        "Three equations for calculating the gradient",
         "weights updated layer by layer going back",
         "the gradient",
         off,
@@ -308,13 +320,18 @@ def directions():
     )
     up, down = (moved(net, sign * grads.vector, x, y) for sign in (0.1, -0.1))
     yield Printed(
-        "Three eq.",
+        "Three equations for calculating the gradient",
         "stepping in the direction of the gradient",
         "optimizes",
         risen(cost, up),
         "mlfromscratch-direction",
     )
-    yield Printed("Three eq.", "later: with a minus in front", "optimizes", risen(cost, down))
+    yield Printed(
+        "Three equations for calculating the gradient",
+        "later: with a minus in front",
+        "optimizes",
+        risen(cost, down),
+    )
 
 
 def three_equations(net, x, y):
@@ -380,18 +397,31 @@ def deeper():
         zip(chain(1, 2, "w"), chain(1, 2, "b"), strict=True),
     )
     shared = list(takewhile(lambda pair: pair[0] == pair[1], pairs))
-    yield Printed("Going Deep.", f"new for dC/dw^(1): {', '.join(new)}", "two", COUNTED[len(new)])
-    yield Printed("Going Deep.", "dC/dw^(1) and dC/db^(1) share the first", "4", len(shared))
+    yield Printed(
+        "Example: Going Deeper", f"new for dC/dw^(1): {', '.join(new)}", "two", COUNTED[len(new)]
+    )
+    yield Printed(
+        "Example: Going Deeper", "dC/dw^(1) and dC/db^(1) share the first", "4", len(shared)
+    )
     net, values, grads = scalar()
     yield Printed(
-        "Going Deep.", "layers of input-hidden-hidden-output", "four", COUNTED[len(net.sizes)]
+        "Example: Going Deeper",
+        "layers of input-hidden-hidden-output",
+        "four",
+        COUNTED[len(net.sizes)],
     )
     product = np.prod([values[factor] for factor in chain(1, 3, "w")])
     yield (
         f"The text's last formula on 1-1-1-1, dC/dw1 = {' '.join(chain(1, 3, 'w'))}; expected is "
         f"dC/dw^(1) from the deltas:"
     )
-    yield Printed("Steps", "the product", f"{grads[0].dW.item():.12f}", product, whose="expected")
+    yield Printed(
+        "Putting Neural Networks Into Steps",
+        "the product",
+        f"{grads[0].dW.item():.12f}",
+        product,
+        column="expected",
+    )
     yield from wide()
 
 
@@ -403,16 +433,20 @@ def wide():
     dW = gradients(net, x[:1], y[:1])[1][0].dW
     chained = jacobians(net, x[0], y[0])
     yield Printed(
-        "Steps",
+        "Putting Neural Networks Into Steps",
         "the factors as Jacobian matrices, 4-5-4-3",
         side_by_side(dW, 12),
         chained,
-        whose="expected",
+        column="expected",
     )
     terms = paths(net, x[0], y[0], 2, 3)
     yield f"For one weight, w_2,3^(1), it is the sum over {terms.size} paths:"
     yield Printed(
-        "Going Deep.", f"sum of the {terms.size}", f"{dW[2, 3]:.12f}", terms.sum(), whose="expected"
+        "Example: Going Deeper",
+        f"sum of the {terms.size}",
+        f"{dW[2, 3]:.12f}",
+        terms.sum(),
+        column="expected",
     )
     size = np.abs(terms)
     yield (
@@ -426,7 +460,7 @@ def wide():
     change = np.abs(second - first).max() / np.abs(first).max()
     only = f"and on w^(1): doubled, {change:.0%} off" if change else "only"
     yield Printed(
-        "Going Deep.",
+        "Example: Going Deeper",
         "dC/dw^(2) depends on C and layer 2",
         "only",
         only,
@@ -561,4 +595,4 @@ def arrow(axes, start, end, colour, line):
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

@@ -15,11 +15,11 @@ import refnet
 from mlfromscratch import LOSS, LR, gradients, iris, moved, network, training_rows
 from printed import Printed, run
 
+TITLE = "mlfromscratch, Feedforward and Backpropagation Explained: mini-batch descent"
 BATCH, EPOCHS = 16, 80
 
 
 def story():
-    yield "Sections: Cost Funct. is Cost Function, Stochastic is Stochastic Gradient Descent."
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     total, mean = ((net.predict(x) - y) ** 2).sum(), refnet.MSE().value(net.predict(x), y)
     yield (
@@ -30,7 +30,7 @@ def story():
     by_sum, by_mean = (down_the_squares(times) for times in (total / mean, 1.0))
     learns = "mean squared error" if by_sum == by_mean else f"{by_sum:.3f} against {by_mean:.3f}"
     yield Printed(
-        "Cost Funct.",
+        "Cost Function",
         "sum of the squared differences",
         "mean squared error",
         learns,
@@ -47,28 +47,35 @@ def story():
         f"first normal, biases 0:"
     )
     trained, once = descended()
-    yield Printed("Stochastic", "cost, weights initialised once", "decreases", fallen(once))
+    yield Printed(
+        "Stochastic Gradient Descent", "cost, weights initialised once", "decreases", fallen(once)
+    )
     many = fallen(descended(again=True)[1])
     yield Printed(
-        "Stochastic",
+        "Stochastic Gradient Descent",
         "cost, weights anew for each mini-batch",
         "decreases",
         many,
         "mlfromscratch-weights-anew",
     )
-    yield Printed("Stochastic", "a positive derivative moves a weight", "left", moves(net, x, y, 1))
-    yield Printed("Stochastic", "a negative one", "right", moves(net, x, y, -1))
+    yield Printed(
+        "Stochastic Gradient Descent",
+        "a positive derivative moves a weight",
+        "left",
+        moves(net, x, y, 1),
+    )
+    yield Printed("Stochastic Gradient Descent", "a negative one", "right", moves(net, x, y, -1))
     yield f"Trained, {trained.accuracy(x, iris()[2]):.0%} of the training rows are right."
     equal = descended(init=refnet.Constant(0.1))[0].layers[0].W
     small = descended(init=refnet.Uniform(-0.1, 0.1))[1]
     yield "Were all weights 0.1 at first, and not random, hidden neurons would stay equal:"
     apart = np.ptp(equal, axis=0).max()
     yield Printed(
-        "Stochastic",
+        "Stochastic Gradient Descent",
         "how far apart their weights are at the end",
         "0.00000000",
         apart,
-        whose="expected",
+        column="expected",
     )
     yield (
         f"Random within 0.1, the cost is still {small[-1]:.2f} at the end; from the wider "
@@ -192,4 +199,4 @@ def draw_paths():
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

@@ -1,17 +1,18 @@
-"""What a text prints, beside the same figure computed here: the table that every
-tutorial's script ends in.
+"""The table in every script: what a text prints, beside the same figure computed here.
 
-A script has two functions. `story` yields, in the order of its text, sentences (str)
-and figures (`Printed`); `drawings` yields names and functions that draw. `run(__doc__,
-story, drawings)` is its command line.
+A script has two functions. `story` yields sentences (str) and figures (`Printed`), in
+the order of its text. `drawings` yields the name of each picture and the function that
+draws it. `run(TITLE, story, drawings)` is the script's command line.
 """
 
 import argparse
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,17 +21,17 @@ import numpy as np
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 Drawings: TypeAlias = Callable[[], Iterable[tuple[str, Callable[[], Any]]]]
 Story: TypeAlias = Callable[[], Iterable[Any]]  # sentences, and figures (Printed)
-PLACE, WHAT, WIDEST = 12, 43, 28  # columns of the table
+WIDTH = 100  # of the screen
+INDENT, WHAT, VALUE = "  ", 46, 24  # a row: 2 + 46 + 2 + 24 + 2 + 24 columns are WIDTH
 
 
 @dataclass(frozen=True)
 class Printed:
-    """A figure as a text prints it, and what is computed here: a number, an array, or a
-    word.
+    """A figure as a text prints it, and the same figure as computed here.
 
-    `erratum` is the name in ERRATA.md where the text is off, and `chance` the reason
-    where the text's figure is one draw of many. `whose` heads the column of a figure
-    that no text prints: "expected".
+    `got` is a number, an array or a word. `erratum` is its name in ERRATA.md where the
+    text is off. `chance` is the reason where the text's figure is one draw of many.
+    `column` is the head of its column where no text prints the figure: "expected".
     """
 
     section: str
@@ -39,46 +40,45 @@ class Printed:
     got: Any
     erratum: str = ""
     chance: str = ""
-    whose: str = ""
+    column: str = ""
 
     @property
     def here(self) -> str:
-        """What is computed here, written as the text writes it: the same number of
-        digits, the same punctuation.
+        """The computed value as the text would write it: as many digits, the same
+        punctuation.
         """
         return self._written(0)
 
     @property
     def agrees(self) -> bool:
-        """Whether the text prints what is computed here, to its last digit."""
+        """Whether the text prints the computed value, to its last digit."""
         return self.here == self.printed
 
     @property
-    def expected(self) -> bool:
-        """Whether it agrees where the text is right, and does not where the text is
-        said to be off.
-        """
+    def as_expected(self) -> bool:
+        """Whether the text is right, or is off just where an erratum says so."""
         return bool(self.chance) or self.agrees is not bool(self.erratum)
 
     @property
     def shown(self) -> str:
-        """What stands in the table: `here`, with three more digits where the text has
-        another figure.
+        """The computed value in the table, with three more digits where the text has
+        another one.
         """
         return self.here if self.agrees else self._written(3)
 
     def row(self) -> str:
-        """A line of the table."""
-        note = f"erratum {self.erratum}" if self.erratum else self.chance
-        mark = "" if self.expected else "  <- NOT EXPECTED"
-        place = f"{self.section:<{PLACE - 1}} {self.what}"
-        both = (
-            (self.printed, self.shown)
-            if isinstance(self.got, str)
-            else map(short, (self.printed, self.shown))
-        )
-        given, here = (f"{text:<{WIDEST}}" for text in both)
-        return f"  {place:<{PLACE + WHAT}}  {given}  {here}  {note}{mark}".rstrip()
+        """The figure in the table: a line, or several where it is long or off."""
+        values = (self.printed, self.shown)
+        left, right = values if isinstance(self.got, str) else map(short, values)
+        cells = wrapped(self.what, WHAT), wrapped(left, VALUE), wrapped(right, VALUE)
+        lines = [
+            f"{INDENT}{what:<{WHAT}}  {printed:<{VALUE}}  {computed}".rstrip()
+            for what, printed, computed in zip_longest(*cells, fillvalue="")
+        ]
+        notes = [f"erratum {self.erratum}"] if self.erratum else []
+        notes += [f"by chance: {self.chance}"] if self.chance else []
+        notes += [] if self.as_expected else ["<- NOT EXPECTED"]
+        return "\n".join([*lines, *(f"{INDENT * 3}{note}" for note in notes)])
 
     def _written(self, more: int) -> str:
         if isinstance(self.got, str):
@@ -90,7 +90,7 @@ class Printed:
                 f"{self.section} {self.what}: got has {np.size(self.got)} numbers, expected "
                 f"{count} as in {self.printed!r}"
             )
-        return NUMBER.sub(lambda found: as_written(next(values), found[0], more), self.printed)
+        return NUMBER.sub(lambda number: as_written(next(values), number[0], more), self.printed)
 
 
 def as_written(value: float, printed: str, more: int = 0) -> str:
@@ -106,9 +106,9 @@ def as_written(value: float, printed: str, more: int = 0) -> str:
         else str(value)
     )
     if not float(text):
-        text = text.removeprefix("-")
+        text = text.removeprefix("-")  # -0.0001 with three digits is 0.000
     if power:
-        text = re.sub(r"e([-+])0*(?=\d)", lambda found: "e" + found[1].replace("+", ""), text)
+        text = re.sub(r"e([-+])0*(?=\d)", lambda sign: "e" + sign[1].replace("+", ""), text)
     if whole in ("", "-", "+"):
         text = re.sub(r"^(-?)0\.", r"\1.", text)
     if point and "." not in text:
@@ -117,51 +117,74 @@ def as_written(value: float, printed: str, more: int = 0) -> str:
 
 
 def side_by_side(values: Any, digits: int = 3) -> str:
-    """Numbers in a line of text, with so many digits after the point."""
+    """Numbers in a line of text, each with so many digits after the point."""
     return " ".join(f"{value:.{digits}f}" for value in np.ravel(values))
 
 
-def short(text: str) -> str:
-    """A long list of numbers by its ends."""
-    return (
-        text if len(text) <= WIDEST else f"{text[: WIDEST // 2 - 2]} .. {text[2 - WIDEST // 2 :]}"
-    )
+def wrapped(text: str, width: int = WIDTH) -> list[str]:
+    """The lines of a text, none of them longer than the width; short lines stay."""
+    return [
+        line
+        for given in text.split("\n")
+        for line in textwrap.wrap(given, width, break_long_words=False, break_on_hyphens=False)
+        or [""]
+    ]
 
 
-def tell(told: Iterable[str | Printed], column: str = "the text") -> bool:
+def short(numbers: str) -> str:
+    """A long list of numbers as its first and last ones, a line of the table each."""
+    if len(numbers) <= 2 * VALUE:
+        return numbers
+    words = numbers.split(" ")
+    return f"{' '.join(fitting(words))} ..\n{' '.join(fitting(words[::-1])[::-1])}"
+
+
+def fitting(words: list[str]) -> list[str]:
+    """As many of the words as a line of the table has room for, at least one."""
+    count = 1
+    while len(" ".join([*words[: count + 1], ".."])) <= VALUE:
+        count += 1
+    return words[:count]
+
+
+def tell(story: Iterable[str | Printed], column: str = "the text") -> bool:
     """Print the sentences, and the figures in tables between them.
 
     Whether every figure is as expected.
     """
-    right, head = True, ""
-    for item in told:
+    right, section, errata = True, "", False
+    head = "title"  # what stands above: the head of a table, or "" below a sentence
+    for item in story:
         if isinstance(item, str):
-            print(f"\n{item}" if head else item)
+            print(*([""] if head else []), *wrapped(item), sep="\n")
             head = ""
             continue
-        if head != (item.whose or column):
-            head = item.whose or column
-            print(f"\n  {'':<{PLACE + WHAT}}  {head:<{WIDEST}}  here")
+        if head != (item.column or column):
+            head, section = item.column or column, item.section
+            print(f"\n{section:<{len(INDENT) + WHAT}}  {head:<{VALUE}}  computed")
+        elif section != item.section:
+            section = item.section
+            print(section)
         print(item.row())
-        right &= item.expected
+        right &= item.as_expected
+        errata |= bool(item.erratum)
+    if errata:
+        print("\nexamples/ERRATA.md says what each erratum is, and what is right.")
     return right
 
 
-def command(about: str) -> argparse.ArgumentParser:
+def command(title: str) -> argparse.ArgumentParser:
     """The arguments that every script takes."""
-    parser = argparse.ArgumentParser(
-        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--plot", metavar="DIR", type=Path, help="draw the pictures into this folder"
-    )
+    parser = argparse.ArgumentParser(description=title)
+    parser.add_argument("--plot", metavar="DIR", type=Path, help="save the pictures in this folder")
     return parser
 
 
 @contextmanager
 def wanted(extra: str) -> Iterator[None]:
-    """Around imports that not everybody has installed: where one is missing, a sentence
-    with what installs it, and exit status 2.
+    """Around imports of what not everybody has installed.
+
+    Where one is missing, a sentence says what installs it; the exit status is 2.
     """
     try:
         yield
@@ -169,26 +192,25 @@ def wanted(extra: str) -> Iterator[None]:
         package = str(error.name).partition(".")[0]
         name = {"sklearn": "scikit-learn", "torch": "PyTorch"}.get(package, package)
         print(
-            f"{Path(sys.argv[0]).name}: {name} is missing, expected python -m pip install "
-            f'"refnet[{extra}]"',
+            f'{Path(sys.argv[0]).name} needs {name}: python -m pip install "refnet[{extra}]"',
             file=sys.stderr,
         )
         raise SystemExit(2) from None
 
 
 def perform(
-    about: str,
-    told: Iterable[str | Printed],
+    title: str,
+    story: Iterable[str | Printed],
     drawings: Drawings | None = None,
     folder: Path | None = None,
     column: str = "the text",
 ) -> int:
-    """Tell the story and draw the pictures.
+    """Print the title and the story, and draw the pictures.
 
     Exit status 0 where every figure is as expected, else 1.
     """
-    print(about.partition("\n\n")[0])
-    right = tell(told, column)
+    print(*wrapped(title), sep="\n")
+    right = tell(story, column)
     if drawings is not None and folder is not None:
         with wanted("plot"):
             from pictures import save
@@ -197,9 +219,9 @@ def perform(
     return 0 if right else 1
 
 
-def run(about: str, story: Story, drawings: Drawings, column: str = "the text") -> int:
+def run(title: str, story: Story, drawings: Drawings, column: str = "the text") -> int:
     """The command line of a script: `--plot DIR`, and what `perform` does.
 
-    `column` is whose figures stand beside ours.
+    `column` is the head of the column beside the computed values.
     """
-    return perform(about, story(), drawings, command(about).parse_args().plot, column)
+    return perform(title, story(), drawings, command(title).parse_args().plot, column)

@@ -16,6 +16,7 @@ from printed import Printed, run, side_by_side
 from refnet.forms import accumulated, loops
 from thomas_forward import X, claim_or_both, three_three_one
 
+TITLE = "Thomas, Neural Networks Tutorial, §4: gradient descent and backpropagation"
 START, GAMMA, PRECISION = 6.0, 0.01, 1e-5
 # where x^2 (4 x - 9) changes its sign, and f'' there
 MINIMUM, CURVATURE = 9 / 4, 12 * (9 / 4) ** 2 - 18 * (9 / 4)
@@ -175,7 +176,7 @@ def precision():
     )
     yield f"so a last step of {last:.3g} leaves {ratio:.3f} times as much:"
     yield Printed(
-        "§4.1", "distance left by such a step", f"{last * ratio:.7f}", off, whose="expected"
+        "§4.1", "distance left by such a step", f"{last * ratio:.7f}", off, column="expected"
     )
     longer = descent(PRECISION / ratio)
     more = len(longer) - len(xs)
@@ -264,7 +265,7 @@ def chain():
         f"refnet's dW^2[0, 1]:"
     )
     yield Printed(
-        "§4.5", "product of the three", f"{dW[0, 1]:.12f}", np.prod(factors), whose="expected"
+        "§4.5", "product of the three", f"{dW[0, 1]:.12f}", np.prod(factors), column="expected"
     )
     its_name = f"z_1^({min(z, key=lambda l: abs(z[l][0] - weighted(net, 2, h)))})"
     yield Printed(
@@ -321,14 +322,14 @@ def hidden():
         )
         one = W[:, 0].dot(above) * worked.a[0][0, 0] * (1 - worked.a[0][0, 0])
         yield Printed(
-            "§4.6", "delta_1^(2)", f"{gradients[0].delta[0, 0]:.12f}", one, whose="expected"
+            "§4.6", "delta_1^(2)", f"{gradients[0].delta[0, 0]:.12f}", one, column="expected"
         )
         every, by_refnet = (
             np.concatenate([dW.ravel() for dW in found])
             for found in (worked.dW, [layer.dW for layer in gradients])
         )
         what = "every h_j^(l) delta_i^(l+1), in loops: dJ/dw"
-        yield Printed("§4.6", what, side_by_side(by_refnet, 12), every, whose="expected")
+        yield Printed("§4.6", what, side_by_side(by_refnet, 12), every, column="expected")
 
 
 def one_term():
@@ -381,11 +382,11 @@ def over_samples():
         f"0.25, are refnet's:"
     )
     half, what = tri_W[1][0, 1] / len(samples), "half of it: dJ/dw_12^(2)"
-    yield Printed("§4.8", what, f"{gradients[1].dW[0, 1]:.12f}", half, whose="expected")
+    yield Printed("§4.8", what, f"{gradients[1].dW[0, 1]:.12f}", half, column="expected")
     accumulated.step(net, x, y, COST, 0.25)
     what = "weights after a step, summed by samples"
     yield Printed(
-        "§4.9", what, side_by_side(stepped.parameters, 12), net.parameters, whose="expected"
+        "§4.9", what, side_by_side(stepped.parameters, 12), net.parameters, column="expected"
     )
 
 
@@ -557,4 +558,4 @@ def draw_deltas():
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

@@ -22,6 +22,7 @@ with wanted("parity"):
     from sklearn.model_selection import train_test_split
     from sklearn.preprocessing import StandardScaler
 
+TITLE = "Thomas, Neural Networks Tutorial, §5: handwritten digits"
 COST, ALPHA, ITERATIONS, LONGER = "half_squared_error", 0.25, 3000, 4000
 # 34 mini-batches of the 1078 rows an epoch, 2992 steps: as many as the text takes
 EPOCHS, BATCH = 88, 32
@@ -313,7 +314,7 @@ def training():
         "J in the first three iterations",
         side_by_side(trained().J[:3], 10),
         J,
-        whose="expected",
+        column="expected",
     )
     after = side_by_side(net.parameters, 8)
     yield Printed(
@@ -321,7 +322,7 @@ def training():
         f"the {net.parameters.size} weights and biases after them",
         after,
         summed.parameters,
-        whose="expected",
+        column="expected",
     )
     found = trained().net.accuracy(rows.test_x, rows.test_labels)
     yield Printed("§5.5", "accuracy on the test part", "86%", 100 * found, chance="unseeded")
@@ -389,7 +390,7 @@ def climbing():
     for percent, (change, right) in zip(
         expected, [("the text: full batch, one start", before), *found], strict=True
     ):
-        yield Printed("§5.5", change, percent, 100 * np.mean(right), whose="expected")
+        yield Printed("§5.5", change, percent, 100 * np.mean(right), column="expected")
     apart = max(np.ptp(right) for _, right in found)
     yield (
         f"The last one has {np.mean(found[-1][1]):.2%}; the best and the worst seed of a rung "
@@ -493,4 +494,4 @@ def draw_ladder():
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

@@ -14,6 +14,7 @@ import refnet
 from printed import Printed, run, side_by_side
 from refnet.forms import accumulated, loops
 
+TITLE = "Thomas, Neural Networks Tutorial, §1 to §3: one node, and the forward pass"
 X = np.array([1.5, 2.0, 3.0])
 GRID = np.arange(-80, 80) / 10
 WEIGHTS = (0.5, 1.0, 2.0)
@@ -173,7 +174,7 @@ def timed():
         seconds(lambda: accumulated.propagate(net.layers, x), 100),
     )
     by_refnet, what = side_by_side(net.predict([x]), 12), "100-100-50-10: all outputs, in loops"
-    yield Printed("§3.5", what, by_refnet, loops.feed_forward(net, [x]), whose="expected")
+    yield Printed("§3.5", what, by_refnet, loops.feed_forward(net, [x]), column="expected")
     yield (
         f"On this machine: {slow * 1e3:.1f} ms in loops, {fast * 1e6:.0f} us in matrices, "
         f"{slow / fast:.0f} times faster "
@@ -218,4 +219,4 @@ def draw_node():
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings))
+    raise SystemExit(run(TITLE, story, drawings))

@@ -19,6 +19,7 @@ import refnet
 from printed import Printed, run
 from refnet.forms import perceptron
 
+TITLE = "XOR: what one perceptron cannot do, and how often a small network learns it"
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR, OR, AND = np.array([0, 1, 1, 0]), np.array([0, 1, 1, 1]), np.array([0, 0, 0, 1])
 STARTS, EPOCHS, LEARNED = 100, 300, 0.1
@@ -246,4 +247,4 @@ def drawings():
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(__doc__, story, drawings, column="expected"))
+    raise SystemExit(run(TITLE, story, drawings, column="expected"))

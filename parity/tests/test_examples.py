@@ -212,14 +212,14 @@ def module(name):
 
 
 @cache
-def told(script):
-    """What a script tells: sentences and figures."""
+def story_of(script):
+    """What a script prints: sentences and figures."""
     return tuple(module(script).story())
 
 
 def figures(script):
     """The figures alone."""
-    return [item for item in told(script) if not isinstance(item, str)]
+    return [item for item in story_of(script) if not isinstance(item, str)]
 
 
 def text_of(name):
@@ -237,7 +237,7 @@ def test_every_figure_is_the_one_that_the_text_prints_or_an_erratum(script):
     """Written with the digits of the text, what is computed is what is printed; where
     the text is off, it is not.
     """
-    assert [str(figure) for figure in figures(script) if not figure.expected] == []
+    assert [str(figure) for figure in figures(script) if not figure.as_expected] == []
 
 
 @every_script
@@ -245,10 +245,10 @@ def test_no_figure_is_lost_and_what_is_right_is_computed(script):
     """The figures, as counted once by hand, each with its section; beside an erratum,
     or a draw of chance, stands what is right.
     """
-    found = figures(script)
-    off = [figure.shown for figure in found if figure.erratum or figure.chance]
-    assert (len(found), off) == FIGURES[script]
-    assert all(figure.section and figure.what and figure.printed for figure in found)
+    given = figures(script)
+    off = [figure.shown for figure in given if figure.erratum or figure.chance]
+    assert (len(given), off) == FIGURES[script]
+    assert all(figure.section and figure.what and figure.printed for figure in given)
 
 
 @every_script
@@ -261,9 +261,31 @@ def test_a_script_is_a_command(script):
     guard, call = ast.unparse(tree.body[-1]).split("\n    ", 1)
     assert guard == "if __name__ == '__main__':"
     assert re.fullmatch(
-        r"raise SystemExit\((main\(\)|run\(__doc__, story, drawings(, column='expected')?\))\)",
+        r"raise SystemExit\((main\(\)|run\(TITLE, story, drawings(, column='expected')?\))\)",
         call,
     )
+
+
+@every_script
+def test_no_line_is_wider_than_the_screen(script, capsys):
+    """What a script prints has at most 100 columns."""
+    printed = module("printed")
+    assert len(module(script).TITLE) <= 100
+    printed.tell(story_of(script))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 10
+    assert [line for line in lines if len(line) > 100] == []
+
+
+@every_script
+def test_a_script_does_without_its_docstrings(script):
+    """`python -OO` takes them away, so nothing that is printed may come from one."""
+    names = {
+        node.id
+        for node in ast.walk(ast.parse(text_of(f"{script}.py")))
+        if isinstance(node, ast.Name)
+    }
+    assert "__doc__" not in names
 
 
 @every_script
@@ -292,7 +314,7 @@ def test_what_is_not_installed_ends_in_a_sentence(monkeypatch, capsys):
         import sklearn.datasets  # noqa: F401 - it is not there
     assert (
         capsys.readouterr().err
-        == 'it.py: scikit-learn is missing, expected python -m pip install "refnet[parity]"\n'
+        == 'it.py needs scikit-learn: python -m pip install "refnet[parity]"\n'
     )
 
 
@@ -305,7 +327,7 @@ def test_every_picture_can_be_read(script, tmp_path, monkeypatch):
 
     pictures = module("pictures")
     monkeypatch.setattr(pictures, "DPI", 40)
-    told(script)
+    story_of(script)
     drawn = dict(module(script).drawings())
     assert " ".join(drawn) == PICTURES[script]
     for name, draw in drawn.items():
@@ -332,7 +354,7 @@ def unreadable(axes, figure):
     return "" if axes.get_xlabel() and axes.get_ylabel() else "axis labels"
 
 
-def test_what_cannot_be_read_is_found():
+def test_what_cannot_be_read_is_noticed():
     """Axes without a title, a label, anything drawn, or with the axis taken away from
     curves.
     """
@@ -355,7 +377,7 @@ def test_what_cannot_be_read_is_found():
 def python(*arguments):
     """Exit status, standard output and error of a new process in another folder."""
     here = os.environ | {"PYTHONPATH": str(FOLDER.parent)}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, *map(str, arguments)],
         capture_output=True,
         text=True,
@@ -363,7 +385,7 @@ def python(*arguments):
         env=here,
         cwd=FOLDER.anchor,
     )
-    return done.returncode, done.stdout, done.stderr
+    return process.returncode, process.stdout, process.stderr
 
 
 def test_a_script_runs_from_anywhere(tmp_path):
@@ -373,6 +395,12 @@ def test_a_script_runs_from_anywhere(tmp_path):
     assert "the text" in out
     wrote = [str(tmp_path / f"{name}.png") for name, _ in module("khan_or_gate").drawings()]
     assert re.findall(r"^wrote (.*)$", out, re.MULTILINE) == wrote
+
+
+def test_a_script_prints_the_same_without_docstrings_and_asserts():
+    """`python -OO FILE` is `python FILE`."""
+    script = FOLDER / "khan_or_gate.py"
+    assert python("-OO", script) == python(script)
 
 
 def errata():
@@ -461,7 +489,7 @@ def test_a_figure_is_written_as_the_text_writes_it(printed, got):
     assert figure.agrees is (figure.here == printed)
 
 
-def test_what_is_not_as_expected_is_told():
+def test_what_is_not_as_expected_fails():
     """A figure that is off without an erratum, and an erratum that is none, end in exit
     status 1; a draw of chance may be off.
     """
@@ -472,27 +500,51 @@ def test_what_is_not_as_expected_is_told():
         1,
         1,
     ]
-    said = replace(off, erratum="somebody-is-off")
-    assert [printed.perform("About.", [given]) for given in (said, replace(said, got=0.5))] == [
+    noted = replace(off, erratum="somebody-is-off")
+    assert [printed.perform("About.", [given]) for given in (noted, replace(noted, got=0.5))] == [
         0,
         1,
     ]
-    assert replace(off, chance="unseeded").expected
-    assert replace(off, got=np.nan).expected is False
+    assert replace(off, chance="unseeded").as_expected
+    assert replace(off, got=np.nan).as_expected is False
     with pytest.raises(ValueError, match=r"1 it: got has 2 numbers, expected 1 as in '0\.5'"):
         replace(off, got=[1.0, 2.0]).here  # noqa: B018 - the property raises
 
 
 def test_the_table_marks_what_is_off(capsys):
-    """Beside an erratum stands its name and three more digits of what is computed."""
+    """Below an erratum stands its name, and the computed value has three more digits;
+    a section and the heads of the columns stand above their first row.
+    """
     printed = module("printed")
     figure = printed.Printed("2.1", "output", "0.8354", 0.83545651, erratum="somebody-truncates")
-    assert printed.tell(["A sentence.", figure, replace(figure, erratum="", what="other")]) is False
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    other = replace(figure, section="2.2", erratum="", what="other")
+    assert printed.tell(["A sentence.", figure, other, "The end."]) is False
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines == [
-        ["A", "sentence."],
-        [],
-        ["the", "text", "here"],
-        ["2.1", "output", "0.8354", "0.8354565", "erratum", "somebody-truncates"],
-        ["2.1", "other", "0.8354", "0.8354565", "<-", "NOT", "EXPECTED"],
+        "",
+        "A sentence.",
+        "",
+        "2.1 the text computed",
+        "output 0.8354 0.8354565",
+        "erratum somebody-truncates",
+        "2.2",
+        "other 0.8354 0.8354565",
+        "<- NOT EXPECTED",
+        "",
+        "The end.",
+        "",
+        "examples/ERRATA.md says what each erratum is, and what is right.",
     ]
+
+
+def test_a_long_figure_takes_more_than_one_line():
+    """A word or two numbers are broken between words; a long list keeps its ends."""
+    printed = module("printed")
+    words = printed.Printed("1", "it", *["more words than a column has room for"] * 2)
+    assert [" ".join(line.split()) for line in words.row().splitlines()] == [
+        "it more words than a column more words than a column",
+        "has room for has room for",
+    ]
+    numbers = " ".join(["0.12345678"] * 9)
+    assert printed.short(numbers) == "0.12345678 0.12345678 ..\n0.12345678 0.12345678"
+    assert printed.short(numbers[:32]) == numbers[:32]
