@@ -12,7 +12,7 @@ import refnet
 from printed import Printed, run
 
 TITLE = "Elgendy, Deep Learning for Vision Systems, §2.3: activation functions"
-TABLE = (  # of table 2.1: name, activation, its equation, the equation computed
+TABLE = (  # table 2.1: name, activation, equation as printed, equation as a function
     ("identity", refnet.Identity(), "x", lambda x: x),
     ("step", refnet.Heaviside(), "0 if x <= 0, 1 if x > 0", lambda x: np.where(x <= 0, 0.0, 1.0)),
     ("sigmoid", refnet.Sigmoid(), "1 / (1 + e^-x)", lambda x: 1 / (1 + np.exp(-x))),
@@ -31,12 +31,12 @@ TABLE = (  # of table 2.1: name, activation, its equation, the equation computed
     ("ReLU", refnet.ReLU(), "max(0, x)", lambda x: np.maximum(0, x)),
     ("leaky ReLU", refnet.LeakyReLU(0.01), "max(0.01 x, x)", lambda x: np.maximum(0.01 * x, x)),
 )
-FINITE = ("sigmoid", "tanh")  # the two whose slope becomes small on both sides, figure 2.17
+FINITE = ("sigmoid", "tanh")  # whose slope becomes small on both sides, figure 2.17
 AGES = (25.0, 43.0)  # where the text's straight line for diabetes crosses 0 and 1
 
 
 def value(activation, z):
-    """f(z) for a vector z; of a softmax, the first of the two outputs for (z, 0)."""
+    """f(z) for a vector z; for softmax, the first of its two outputs for (z, 0)."""
     z = np.atleast_1d(np.asarray(z, dtype=float))
     return (
         activation.value(np.column_stack([z, np.zeros_like(z)]))[:, 0]
@@ -46,7 +46,7 @@ def value(activation, z):
 
 
 def slope(activation, z):
-    """f'(z) for a vector z. The step has slope 0 wherever it has one."""
+    """f'(z) for a vector z. The step has none at 0, and 0 elsewhere."""
     z = np.atleast_1d(np.asarray(z, dtype=float))
     if not activation.trainable:
         return np.where(z == 0, np.nan, 0.0)
@@ -59,13 +59,14 @@ def slope(activation, z):
 
 
 def alike(a, b):
-    """Whether two ways of computing the same have the same nine decimals."""
+    """Whether two results agree to nine decimals."""
     return np.array_equal(np.round(a, 9), np.round(b, 9))
 
 
 def integer_layers():
-    """Two layers without activation whose weights are integers, and the one layer that
-    is the same.
+    """Two layers without activation, and the one layer that is equal to them.
+
+    The weights are integers, so that no product is rounded.
     """
     first, second = (
         refnet.Dense([[2, -1], [3, 5], [-4, 1]], [1, -2, 3]),
@@ -77,8 +78,8 @@ def integer_layers():
 
 @cache
 def linear_learning():
-    """Two layers without activation descend on y = 4 x1 - x2 + 3: cost and norm of the
-    gradient before and after 100 steps.
+    """Two layers without activation learn y = 4 x1 - x2 + 3: the cost and the norm of
+    the gradient before each step.
     """
     rng = np.random.default_rng(0)
     x = rng.normal(size=(50, 2))
@@ -91,7 +92,7 @@ def linear_learning():
         y,
         loss="mse",
         optimizer=refnet.SGD(lr=0.02),
-        epochs=101,
+        epochs=101,  # the last one shows the cost after 100 steps
         on_step=lambda step: steps.append((step.loss, np.linalg.norm(step.gradients.vector))),
     )
     return np.transpose(steps)
@@ -103,7 +104,7 @@ def probability(z, epsilon):
 
 
 def story():
-    """What the text prints of activation functions, and what becomes of it here."""
+    """What the text says of activation functions, section by section."""
     yield from cheat_sheet()
     yield from linear()
     yield from sigmoid()
@@ -113,7 +114,7 @@ def story():
 
 
 def cheat_sheet():
-    """Table 2.1, and whether activations restrict their output."""
+    """Table 2.1, and whether activations keep their output finite."""
     z = np.linspace(-6, 6, 1201)
     for name, activation, equation, formula in TABLE:
         same = alike(value(activation, z), formula(z))
@@ -136,7 +137,7 @@ def linear():
     """Section 2.3.1: layers without an activation function."""
     line = refnet.Network([refnet.Dense([[4]], [0])])
     trace = line.forward([[-2.0], [0.5], [3.0]])
-    # y so chosen that dC/da = 2 1.5 / 3 = 1
+    # with y = a - 1.5 the gradient of the MSE is dC/da = 2 * 1.5 / 3 = 1
     f_prime = line.backward(trace, "mse", trace.output - 1.5).wrt_input(line).ravel()
     yield Printed("fig. 2.13", "derivative of 4 x at -2, 0.5, 3", "4, 4, 4", f_prime)
     two, one = integer_layers()
@@ -161,12 +162,9 @@ def linear():
         "§2.3.1", "norm of its gradient", "the same", shrinks, "elgendy-gradient-the-same"
     )
     yield (
-        "W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2), here to the last bit; a linear target "
-        "(4 x1 - x2 + 3) is learned all the same."
-    )
-    yield (
-        "What is constant is dz/dx = w. The step needs dC/dw = (dC/dz) x, which has the error "
-        "and the input in it."
+        "Two linear layers are one: W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2), here to the "
+        "last bit. Still such a network learns a linear target, 4 x1 - x2 + 3. What is constant "
+        "is dz/dx = w. A step needs dC/dw = (dC/dz) x, which contains the error and the input."
     )
 
 
@@ -174,9 +172,9 @@ def sigmoid():
     """Section 2.3.3: from a straight line to the sigmoid."""
     at = value(refnet.Sigmoid(), [0.0, 1.0])
     yield (
-        f"A straight line is 0 at the age of {AGES[0]:g} and 1 at {AGES[1]:g}. The sigmoid of "
-        f"that line is {at[0]:.2f} and {at[1]:.2f} "
-        "at these ages, not 0 and 1:\nbeta0 and beta1 have to be fitted anew for the sigmoid."
+        f"The text's straight line is 0 at the age of {AGES[0]:g} and 1 at {AGES[1]:g}. The "
+        f"sigmoid of that line is {at[0]:.2f} and {at[1]:.2f} at these ages, not 0 and 1: beta0 "
+        f"and beta1 have to be fitted anew for the sigmoid."
     )
     z = np.linspace(-6, 6, 1201)
     squeezed = probability(z, 1.0)
@@ -186,7 +184,7 @@ def sigmoid():
     yield Printed("§2.3.3", "exp(z) / (exp(z) + 1)", "0 < probability < 1", bounds)
     for epsilon, erratum in ((1.0, ""), (0.01, "elgendy-epsilon")):
         shifts = {"sigmoid(z)": 0.0, f"sigmoid(z + {-np.log(epsilon):.3f})": -np.log(epsilon)}
-        found = [
+        equal = [
             name
             for name, shift in shifts.items()
             if alike(probability(z, epsilon), value(refnet.Sigmoid(), z + shift))
@@ -195,23 +193,23 @@ def sigmoid():
             "§2.3.3",
             f"exp(z) / (exp(z) + {epsilon:g})",
             "sigmoid(z)",
-            found[0] if found else "no sigmoid",
+            equal[0] if equal else "no sigmoid",
             erratum,
         )
     at_zero = probability(0.0, 0.01)
     yield (
-        f"With 0.01 for epsilon p(z = 0) is {at_zero:.4f} instead of 0.5: a small epsilon is a "
-        f"shift of z by -log epsilon."
+        f"With epsilon = 0.01 the probability at z = 0 is {at_zero:.4f} instead of 0.5. Epsilon "
+        f"shifts the sigmoid by log epsilon."
     )
     first = next(z for z in range(100) if value(refnet.Sigmoid(), z)[0] == 1.0)
     yield (
-        f"In exact arithmetic p never reaches 0 or 1; in double precision the sigmoid rounds to "
+        f"In exact arithmetic the sigmoid never reaches 0 or 1. In double precision it rounds to "
         f"1 from z = {first} on."
     )
 
 
 def softmax_and_tanh():
-    """Sections 2.3.4 and 2.3.5: both are the sigmoid in other clothes."""
+    """Sections 2.3.4 and 2.3.5: both can be written with the sigmoid."""
     z = np.random.default_rng(0).normal(0.0, 3.0, (1000, 2))
     softmax = refnet.Softmax().value(z)
     same = alike(softmax[:, 0], value(refnet.Sigmoid(), z[:, 0] - z[:, 1]))
@@ -226,23 +224,23 @@ def softmax_and_tanh():
         "shifted": sigma + (tanh - sigma).mean(),
         "scaled both ways, shifted": 2 * value(refnet.Sigmoid(), 2 * t) - 1,
     }
-    found = [name for name, form in forms.items() if alike(tanh, form)]
+    equal = [name for name, form in forms.items() if alike(tanh, form)]
     yield Printed("§2.3.5", "range of the sigmoid", "0 and 1", [sigma.min(), sigma.max()])
     yield Printed("§2.3.5", "range of tanh", "-1 to 1", [tanh.min(), tanh.max()])
     yield Printed(
         "§2.3.5",
         "tanh from the sigmoid",
         "shifted",
-        found[0] if found else "another",
+        equal[0] if equal else "another",
         "elgendy-tanh-shifted",
     )
     yield Printed("§2.3.5", "mean of the sigmoid, z from -40 to 40", "0.5", sigma.mean())
     yield Printed("§2.3.5", "mean of tanh", "0", tanh.mean())
-    left = np.ptp(tanh - sigma) / 2
-    yield "Of two classes: softmax(z1, z2) = (s, 1 - s) with s = sigmoid(z1 - z2)."
+    off = np.ptp(tanh - sigma) / 2  # the best shift goes to the middle of the range
+    yield "With two classes softmax(z1, z2) = (s, 1 - s), where s = sigmoid(z1 - z2)."
     yield (
-        f"tanh(z) = 2 sigmoid(2 z) - 1. Whatever shift up or down is taken, sigmoid + shift is "
-        f"off by {left:.2f} or more somewhere."
+        f"tanh(z) = 2 sigmoid(2 z) - 1. Shifting the sigmoid up or down is not enough: with any "
+        f"shift it is somewhere {off:.2f} or more away from tanh."
     )
 
 
@@ -252,8 +250,8 @@ def saturation():
     low = [value(activation, -20.0)[0] for name, activation, _, _ in TABLE if name in FINITE]
     yield Printed("§2.3.7", "where sigmoid and tanh saturate", "~ 1, ~ 1", high)
     yield (
-        f"The text names only the upper ends. For very negative z the sigmoid saturates at "
-        f"{low[0]:.0f} and tanh at {low[1]:.0f}."
+        f"The text names only the upper ends. At the lower end, for very negative z, the sigmoid "
+        f"saturates at {low[0]:.0f} and tanh at {low[1]:.0f}."
     )
     at = np.array([0, 1, 2, 5, 10, 20])
     yield f"{'Slope at z':<16}" + "".join(f"{z:>10}" for z in at)
@@ -277,16 +275,16 @@ def rectifiers():
         for s in (*slopes, 2)
     ]
     yield (
-        f"max(slope x, x) is the leaky ReLU for slopes up to 1. Slope and whether they are "
-        f"equal: {', '.join(forms)}."
+        f"max(slope x, x) is the leaky ReLU where the slope is at most 1. Slope, and whether the "
+        f"two are equal: {', '.join(forms)}."
     )
     try:
         max(0, z)
     except ValueError as error:
         why = str(error).partition(".")[0]
         yield (
-            f"A ReLU that asks whether x < 0, as Python's max(0, x) does, takes one number, not "
-            f"the array of a layer:\n{why}."
+            f"Python's max(0, x) is a ReLU for one number. For the array of a layer it raises:\n"
+            f"  {why}."
         )
 
 
@@ -306,7 +304,7 @@ def draw_activations():
     z = np.linspace(-6, 6, 601)
     figure, panels = sheet(2, 4, width=3.5, height=3.2)
     for axes, (name, activation, equation, _) in zip(panels.flat, TABLE, strict=False):
-        # f or f' jumps at 0
+        # f or f' jumps at 0: two lines, so that none is drawn through the jump
         for part in (np.ones(z.shape, bool),) if activation.analytic else (z < 0, z > 0):
             axes.plot(z[part], value(activation, z[part]), color=BLUE)
             axes.plot(z[part], slope(activation, z[part]), color=RED, linestyle="--")
@@ -328,10 +326,10 @@ def draw_activations():
     for (name, activation, _, _), style in zip(
         (row for row in TABLE if row[0] in (*FINITE, "ReLU")), LINES, strict=False
     ):
-        found = slope(activation, far)
-        last.semilogy(far[found > 0], found[found > 0], linestyle=style, label=name)
+        slopes = slope(activation, far)
+        last.semilogy(far[slopes > 0], slopes[slopes > 0], linestyle=style, label=name)
     last.set(
-        title="slope far from zero\n(of ReLU below zero: 0)", xlabel="x", ylabel="f', logarithmic"
+        title="slope far from zero\n(ReLU below zero: 0)", xlabel="x", ylabel="f', logarithmic"
     )
     last.legend(loc="lower center")
     return figure
@@ -361,7 +359,7 @@ def draw_sigmoid():
     figure, (left, right) = sheet(1, 2)
     ages, (young, old) = np.linspace(0, 80, 321), AGES
     p = (ages - young) / (old - young)
-    z = 8 * p - 4  # steep enough for 0.02 and 0.98 where the line has 0 and 1
+    z = 8 * p - 4  # the sigmoid is 0.02 and 0.98 where the line is 0 and 1
     left.plot(ages, p, linestyle=LINES[0], label="straight line")
     for epsilon, style in ((1.0, LINES[1]), (0.01, LINES[2])):
         left.plot(

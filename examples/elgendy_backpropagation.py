@@ -22,8 +22,8 @@ X, Y = np.array([[0.6, -0.9]]), np.array([[1.0]])
 
 @cache
 def figure_2_36():
-    """Four layers as in the formula, with room for its indices: 2 inputs, 3, 4 and 2
-    sigmoid neurons, one linear output.
+    """Four layers, wide enough for the formula's indices: 2 inputs, 3, 4 and 2 sigmoid
+    neurons, one linear output.
     """
     return refnet.mlp(
         [2, 3, 4, 2, 1], hidden="sigmoid", output="identity", init=refnet.Normal(0.0, 1.5), seed=236
@@ -47,8 +47,10 @@ def slopes():
 
 
 def along(nodes):
-    """dE/dw_13 of layer 1 along one path: dE/dyhat, weight and slope edge by edge down
-    to node 3, the input. Nodes count from 0.
+    """The contribution of one path to dE/dw_13 of layer 1. Nodes count from 0.
+
+    It is the product of dE/dyhat, of weight and slope edge by edge down to node 3, and
+    of the input.
     """
     net, down = figure_2_36(), slopes()
     below, middle, above, top = nodes
@@ -60,22 +62,21 @@ def along(nodes):
 
 @cache
 def paths():
-    """Every path from node 3 of layer 1 to the output, and what it contributes to
-    dE/dw_13; the path of the formula is one of them.
+    """The contribution to dE/dw_13 of each path from node 3 of layer 1 to the output.
+
+    The formula's path is one of them.
     """
     sizes = figure_2_36().sizes
     return {nodes: along(nodes) for nodes in product([2], *(range(size) for size in sizes[2:]))}
 
 
 def formula_path():
-    """The nodes that the formula's edges pass: each edge ends where the next one
-    starts.
-    """
+    """The nodes on the formula's path: each edge ends where the next one starts."""
     return tuple(end - 1 for _, end in EDGES)
 
 
 def order_of_indices():
-    """In which order the formula's indices make a path."""
+    """In which order of its indices the formula's weights form a path."""
     orders = {"from, to": EDGES, "to, from": [(b, a) for a, b in EDGES]}
     return next(
         (
@@ -87,17 +88,17 @@ def order_of_indices():
     )
 
 
-def named(found, candidates):
-    """The name of the candidate that has the same nine decimals as what was found."""
+def named(value, candidates):
+    """The name of the candidate that equals the value to nine decimals."""
     return next(
-        (name for name, candidate in candidates.items() if f"{candidate:.9f}" == f"{found:.9f}"),
+        (name for name, candidate in candidates.items() if f"{candidate:.9f}" == f"{value:.9f}"),
         "neither",
     )
 
 
 def last_factor(h=1e-5):
-    """What stands between layers 4 and 3 on the formula's path: dz_1^(4) / dz_2^(3), as
-    a central difference.
+    """Which factor leads from layer 4 to layer 3 on the formula's path: dz_1^(4) /
+    dz_2^(3), measured as a central difference.
     """
     z = []
     for step in (h, -h):
@@ -111,8 +112,8 @@ def last_factor(h=1e-5):
 
 
 def local_gradients(net, x, y):
-    """Gate by gate, where each layer has one neuron: dz/da = w and da/dz = f'(z) of
-    each, and dE/da of the error.
+    """The local gradients where each layer has one neuron: dz/da = w and da/dz = f'(z)
+    of each layer, and dE/da.
     """
     trace, local = net.forward(x), []
     for layer, step in zip(net.layers, trace, strict=True):
@@ -131,9 +132,7 @@ def by_difference(h=1e-5):
 
 
 def quiet_network():
-    """A 2-2-1 tanh network with an input that its hidden layer does not answer:
-    a = tanh(0) = 0.
-    """
+    """A 2-2-1 tanh network whose hidden values for (1, -1) are all tanh(0) = 0."""
     return refnet.Network(
         [
             refnet.Dense([[1.0, 1.0], [2.0, 2.0]], [0.0, 0.0], "tanh"),
@@ -143,27 +142,27 @@ def quiet_network():
 
 
 def hidden_vectors():
-    """The different outputs of layer 3 that go with one output of the network, found by
-    swapping its neurons.
+    """Different outputs of layer 3 that lead to the same output of the network, found
+    by swapping neurons.
     """
-    output, found = figure_2_36().predict(X).item(), set()
+    output, vectors = figure_2_36().predict(X).item(), set()
     for order in map(list, permutations(range(2))):
         net = figure_2_36().copy()
         third, last = net.layers[2:]
         third.W[:], third.b[:], last.W[:] = third.W[order], third.b[order], last.W[:, order]
         if net.predict(X).item() == output:
-            found.add(tuple(net.forward(X)[2].a[0]))
-    return found
+            vectors.add(tuple(net.forward(X)[2].a[0]))
+    return vectors
 
 
 def squared_three(x):
-    """f(g(x)) with f the square and g(x) = 3 x."""
+    """f(g(x)) where f squares and g(x) = 3 x."""
     return (3 * x) ** 2
 
 
 def central(g, x):
-    """The central difference of g at an integer: with a step of 1 exact for a quadratic
-    function.
+    """The central difference of g at an integer; with step 1 it is exact for a
+    quadratic function.
     """
     return (g(x + 1) - g(x - 1)) // 2
 
@@ -177,11 +176,11 @@ def story():
 
 
 def chain_rule():
-    """The rule, and how the sidebar writes it out."""
+    """The chain rule, and how the sidebar writes it."""
     whole, inside = central(squared_three, 2), central(lambda x: 3 * x, 2)
     outside = central(lambda g: g**2, 3 * 2)
     yield (
-        f"\nf the square, g(x) = 3 x: at x = 2 the chain rule f'(g(x)) g'(x) is {outside} * "
+        f"f(g) = g^2 and g(x) = 3 x. At x = 2 the chain rule f'(g(x)) g'(x) gives {outside} * "
         f"{inside}."
     )
     right = named(
@@ -196,8 +195,8 @@ def chain_rule():
         erratum="elgendy-outside-function",
     )
     yield (
-        f"The derivative of (3 x)^2 at 2 is {whole}, by a difference; by the rule as written "
-        f"out, {whole} * {inside} = {whole * inside}."
+        f"The derivative of (3 x)^2 at 2, measured as a difference, is {whole}. The rule as "
+        f"written out gives {whole} * {inside} = {whole * inside}."
     )
 
 
@@ -208,8 +207,8 @@ def one_weight_after_another():
     chain.forward([[0.5]])
     dx = chain.backward().item()
     yield (
-        "A chain of one neuron after another: each gate multiplies the gradient from upstream by "
-        "its local one."
+        "Layers of one neuron form a chain. Each gate multiplies the upstream gradient by its "
+        "local one:"
     )
     flow = [dx, *(float(np.ravel(upstream)[0]) for upstream in chain.upstream)]
     local = local_gradients(net, [[0.5]], [[1.0]])
@@ -238,8 +237,8 @@ def all_paths():
     effects = paths()
     one, whole = effects[formula_path()], sum(effects.values())
     yield (
-        f"Four layers as in fig. 2.36, {'-'.join(map(str, net.sizes))}. dE/dw_13 of layer 1, "
-        f"input 1 to node 3:"
+        f"Four layers as in fig. 2.36, {'-'.join(map(str, net.sizes))}. What each path "
+        f"contributes to dE/dw_13 of layer 1, the weight from input 1 to node 3:"
     )
     for nodes, effect in effects.items():
         mark = "  the formula's path" if nodes == formula_path() else ""
@@ -248,7 +247,7 @@ def all_paths():
             f"{effect:>10.6f}{mark}"
         )
     yield (
-        f"  the sum             {whole:>10.6f}  BP4: {dW:.6f}, central difference: "
+        f"  sum of all paths         {whole:>10.6f}  BP4: {dW:.6f}, central difference: "
         f"{by_difference():.6f}"
     )
     sums = {"the formula's path": one, "the sum of all paths": whole}
@@ -260,7 +259,7 @@ def all_paths():
     )
     yield Printed(
         WHERE,
-        "a path's factor, layer 4 to 3",
+        "factor of a path, layer 4 to 3",
         "dw_21^(4) / dw_22^(3)",
         last_factor(),
         erratum="elgendy-weights-by-weights",
@@ -275,40 +274,37 @@ def all_paths():
     yield Printed(WHERE, "dE/dw_13, all paths", f"{whole:.6f}", dW, column="expected")
     yield (
         "Weights do not depend on one another: dw_21^(4) / dw_22^(3) is 0, and so is any product "
-        "with it."
-    )
-    yield (
-        "The factors of a path are weights times slopes, w f'(z), and BP2 sums over all paths at "
-        "once."
+        "with it. The factors of a path are weights times slopes, w f'(z). BP2 sums over all "
+        "paths at once."
     )
 
 
 def what_is_propagated():
-    """That delta goes back, not the change of the weights."""
+    """Delta is propagated back, not the change of the weights."""
     net, lr = quiet_network(), 0.1
     first, second = net.loss_and_gradients([[1.0, -1.0]], [[1.0]], "half_squared_error")[1]
     above, below = -lr * second.dW, -lr * first.dW
-    yield "A 2-2-1 tanh network whose hidden values are all 0, learning rate 0.1:"
+    yield "A 2-2-1 tanh network whose hidden values are all 0, with learning rate 0.1:"
     yield (
         f"  layer 2: delta {second.delta[0]}, change of the weights {side_by_side(above + 0.0, 1)}"
     )
     yield f"  layer 1: delta {first.delta[0]}, change of the weights {side_by_side(below, 1)}"
-    made = f"up to {abs(below).max():g}" if below.any() and not above.any() else "none"
+    changes = f"up to {abs(below).max():g}" if below.any() and not above.any() else "none"
     yield Printed(
         "§2.7.1",
         "changes in layer 1 where layer 2 has none",
         "none",
-        made,
+        changes,
         erratum="elgendy-changes-propagated",
     )
     yield (
-        "What goes back is delta = dE/dz (BP2). Each layer makes its own change of that and of "
-        "its inputs (BP4)."
+        "What is propagated is delta = dE/dz (BP2). Each layer computes its own change from its "
+        "delta and its inputs (BP4)."
     )
 
 
 def cycle():
-    """Feedforward, error, step, again; and what the takeaways want of it."""
+    """The cycle of feedforward, error and step, and what the takeaways say of it."""
     ways = len(hidden_vectors())
     yield Printed(
         "§2.7.2",
@@ -318,14 +314,14 @@ def cycle():
         erratum="elgendy-desired-output-of-each-layer",
     )
     yield (
-        "Two hidden neurons swapped with their weights: another hidden vector, the same "
-        "prediction. Only the output has a target."
+        "Swap two hidden neurons together with their weights: the hidden output changes, the "
+        "prediction stays. Only the output layer has a target."
     )
     net = figure_2_36().copy()
     errors = refnet.fit(net, X, Y, loss="mse", optimizer=refnet.SGD(lr=0.05), epochs=4).loss
     yield (
-        f"The cycle on the network of fig. 2.36, learning rate 0.05: E = "
-        f"{', '.join(f'{error:.4f}' for error in errors)}."
+        f"Four times feedforward, error and step on the network of fig. 2.36, learning rate "
+        f"0.05: E = {', '.join(f'{error:.4f}' for error in errors)}."
     )
 
 
@@ -385,7 +381,7 @@ def draw_network(axes):
         Line2D([], [], color=BLUE, ls="--"),
         Line2D([], [], color="lightgray", ls="--"),
     ]
-    names = ["the formula's path", "the other seven", "carries nothing of it"]
+    names = ["the formula's path", "the other seven", "not on a path"]
     axes.legend(kinds, names, loc="upper right", fontsize="small", frameon=False)
 
 

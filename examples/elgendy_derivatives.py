@@ -13,7 +13,7 @@ from printed import Printed, run, side_by_side
 
 TITLE = "Elgendy, Deep Learning for Vision Systems, §2.6.2: rules of differentiation"
 WHERE = "§2.6.2"
-TERMS = {5: 10, 7: 4, 1: 12}  # f(x) = 10 x^5 + 4 x^7 + 12 x: power and factor, in the text's order
+TERMS = {5: 10, 7: 4, 1: 12}  # power: factor, of f(x) = 10 x^5 + 4 x^7 + 12 x
 POINTS = np.array([-1.5, 0.0, 2.0])  # where the lines of the sigmoid's derivation are compared
 
 
@@ -23,18 +23,19 @@ def f(x):
 
 
 def u(x):
-    """4 x^7, a term of f; at 2 it is 512 and its derivative 28 x^6 is 1792."""
+    """4 x^7, a term of f: 512 at x = 2, where its derivative 28 x^6 is 1792."""
     return 4 * x**7
 
 
 def v(x):
-    """12 x, another; at 2 it is 24 and its derivative 12."""
+    """12 x, another term: 24 at x = 2, where its derivative is 12."""
     return 12 * x
 
 
 def difference(g, x, h=Fraction(1, 10**6)):
-    """The central difference of g at an integer, rounded to an integer: of what is used
-    here less than 1e-6 off the derivative.
+    """The central difference of g at an integer, rounded to an integer.
+
+    Before rounding it is less than 1e-6 off the derivative of every g used here.
     """
     return round((g(x + h) - g(x - h)) / (2 * h))
 
@@ -50,9 +51,8 @@ def derived():
 
 
 def sigmoid_derivation(x):
-    """The six lines of the derivation as printed, each at x; the two with d/dx in them
-    by a complex step, which subtracts nothing.
-    """
+    """The values at x of the six lines of the derivation, as printed."""
+    # the two lines with d/dx by a complex step: it subtracts nothing, so nothing cancels
     e, below = np.exp(-x), 1.0 + np.exp(-(x + 1e-30j))
     s = 1.0 / (1.0 + e)
     operators = [(1.0 / below).imag / 1e-30, below.imag / 1e-30]
@@ -71,20 +71,18 @@ def power_rule_alone(x):
 
 
 def with_chain_rule(x):
-    """The same times the slope of y = 1 + e^-x."""
+    """The power rule's result times the slope of y = 1 + e^-x."""
     return power_rule_alone(x) * -np.exp(-x)
 
 
 def slope(x):
-    """sigma'(x) as refnet has it."""
+    """sigma'(x), by refnet."""
     sigmoid, x = refnet.Sigmoid(), np.asarray(x, dtype=float)
     return sigmoid.derivative(x, sigmoid.value(x))
 
 
 def right_lines():
-    """The numbers of the lines that are sigma'(x), to nine decimals, at each of some
-    points.
-    """
+    """The numbers of the lines that equal sigma'(x) to nine decimals at all POINTS."""
     lines = np.array([sigmoid_derivation(x) for x in POINTS]).T
     return [
         number
@@ -94,31 +92,31 @@ def right_lines():
 
 
 def rules_of_the_sigmoid():
-    """The rules that make sigma'(x), to nine decimals at each of some points."""
-    made = {
+    """The rules that give sigma'(x), to nine decimals at all POINTS."""
+    results = {
         "the power rule": power_rule_alone(POINTS),
         "power and chain rule": with_chain_rule(POINTS),
     }
     return named(
         side_by_side(slope(POINTS), 9),
-        {rules: side_by_side(values, 9) for rules, values in made.items()},
+        {rules: side_by_side(values, 9) for rules, values in results.items()},
     )
 
 
-def named(found, candidates):
-    """The name of the candidate that is what was found."""
-    return next((name for name, candidate in candidates.items() if candidate == found), "neither")
+def named(value, candidates):
+    """The name of the candidate that equals the value."""
+    return next((name for name, candidate in candidates.items() if candidate == value), "neither")
 
 
 def power_rule(n=5, x=2):
-    """What the derivative of x^n is."""
+    """The formula that gives the derivative of x^n."""
     return named(
         difference(lambda t: t**n, x), {"x^(n-1)": x ** (n - 1), "n x^(n-1)": n * x ** (n - 1)}
     )
 
 
 def sum_rule(x=2):
-    """How (u + v)' is made of u' and v'."""
+    """The formula that gives (u + v)' from u' and v'."""
     du, dv = difference(u, x), difference(v, x)
     return named(
         difference(lambda t: u(t) + v(t), x), {"f'(x) - g'(x)": du - dv, "f'(x) + g'(x)": du + dv}
@@ -134,8 +132,8 @@ def story():
 def slopes():
     """The example of the refresher."""
     yield (
-        "\nf(x) = 10x^5 + 4x^7 + 12x. Its slope at 2 and at 6, from the text's f'(x), beside a "
-        "central difference of fractions:"
+        "f(x) = 10x^5 + 4x^7 + 12x. Its slope at 2 and at 6: expected is the value of the text's "
+        "f'(x), computed is a central difference, in fractions."
     )
     yield Printed(WHERE, "f'(x)", "50x^4 + 28x^6 + 12", derived())
     for x in (2, 6):
@@ -148,17 +146,17 @@ def rules():
     """The list of rules; the chain rule, its last, is in section 2.7.1."""
     du, dv = 28 * 2**6, 12
     yield (
-        "The rules at x = 2, for f(x) = 4x^7 and g(x) = 12x. A rule gives what is expected; a "
-        "central difference is what is so:"
+        "The rules, for f(x) = 4x^7 and g(x) = 12x at x = 2. Expected is what the rule gives, "
+        "computed is a central difference:"
     )
     quotient = (v(2) * du - u(2) * dv) // v(2) ** 2
-    made = (  # rule, what it gives, a central difference of what it is a rule for
+    results = (  # rule, what it gives, the central difference
         ("constant multiple: 10 f(x)", 10 * du, difference(lambda x: 10 * u(x), 2)),
         ("difference: f(x) - g(x)", du - dv, difference(lambda x: u(x) - v(x), 2)),
         ("product: f(x) g(x)", u(2) * dv + v(2) * du, difference(lambda x: u(x) * v(x), 2)),
         ("quotient: f(x) / g(x)", quotient, difference(lambda x: Fraction(u(x)) / v(x), 2)),
     )
-    for rule, given, got in made:
+    for rule, given, got in results:
         yield Printed(WHERE, rule, f"{given}", got, column="expected")
     yield Printed(WHERE, "constant: 7", "0", difference(lambda _: 7, 2))
     yield Printed(
@@ -170,22 +168,21 @@ def rules():
 
 
 def sigmoid():
-    """The derivation of sigma', and the rules that it takes."""
+    """The derivation of sigma', and the rules that it uses."""
     yield (
-        f"x^(n-1) alone makes {2**4} of x^5 at 2; the derivative is "
-        f"{difference(lambda x: x**5, 2)}."
+        f"For x^5 at 2, x^(n-1) gives {2**4}; the derivative is {difference(lambda x: x**5, 2)}."
     )
     lines = " ".join(map(str, right_lines()))
     yield Printed(
         WHERE,
-        "lines of sigma' that are equal",
+        "lines of the derivation equal to sigma'",
         "1 2 3 4 5 6",
         lines,
         erratum="elgendy-sigmoid-derivation",
     )
     yield Printed(
         WHERE,
-        "what makes sigma'",
+        "rules that give sigma'",
         "the power rule",
         rules_of_the_sigmoid(),
         erratum="elgendy-power-rule-alone",
@@ -193,12 +190,9 @@ def sigmoid():
     alone = power_rule_alone(0.0)
     second, last = sigmoid_derivation(0.0)[1::4]
     yield (
-        f"At 0 the second line is {second:.2f}, the derivative of 1 + e^-x; with an exponent -1 "
-        f"on it, {last:.2f} like the others."
-    )
-    yield (
-        f"The power rule gives {alone:.2f} there. The other factor, {last / alone:.0f}, is the "
-        f"slope of 1 + e^-x: the chain rule."
+        f"At x = 0 the second line is {second:.2f}, the derivative of 1 + e^-x. With the exponent "
+        f"-1 it would be {last:.2f}, like the other lines. The power rule alone gives {alone:.2f}. "
+        f"The missing factor {last / alone:.0f} is the slope of 1 + e^-x, by the chain rule."
     )
 
 

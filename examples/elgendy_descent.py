@@ -1,5 +1,5 @@
 """Elgendy, Deep Learning for Vision Systems, section 2.6: brute force, learning rates,
-and three ways to descend a cost.
+and batch, mini-batch and stochastic gradient descent.
 
     python examples/elgendy_descent.py [--plot DIR]
 """
@@ -21,8 +21,8 @@ RATES = {
     Fraction(100, 9): "oscillates for ever",
     12: "climbs",
 }
-NOISE = 0.1  # deviation of the made-up prices from what makes them
-STARTS = np.random.default_rng(263).uniform(0.0, 6.0, 200)  # first weights
+NOISE = 0.1  # standard deviation of the noise in the made-up prices
+STARTS = np.random.default_rng(263).uniform(0.0, 6.0, 200)  # the first weight of 200 runs
 # batch size, epochs
 WAYS = {
     "batch": (None, 150),
@@ -41,8 +41,8 @@ def story():
 
 @cache
 def prices():
-    """Four features of 200 made-up houses, scaled, and their prices in hundred
-    thousands: a smooth function of them, and noise.
+    """Four scaled features of 200 made-up houses, and their prices in hundred thousands:
+    a smooth function of the features, and noise.
     """
     rng = np.random.default_rng(261)
     x = rng.uniform(-1.0, 1.0, (200, 4))
@@ -57,7 +57,7 @@ def price_network():
 
 @cache
 def guessed(tries=3000):
-    """The lowest MSE so far, of weights and biases drawn at random from [-3, 3)."""
+    """The lowest MSE so far after each random draw of weights and biases in [-3, 3)."""
     net, (x, y) = price_network(), prices()
     rng = np.random.default_rng(262)
     losses = []
@@ -69,7 +69,7 @@ def guessed(tries=3000):
 
 @cache
 def descended(steps=3000):
-    """The MSE before each step of batch gradient descent, and after the last."""
+    """The MSE before each step of batch gradient descent, and after the last one."""
     return np.array(
         refnet.fit(
             price_network(), *prices(), loss="mse", optimizer=refnet.SGD(lr=0.2), epochs=steps + 1
@@ -78,7 +78,7 @@ def descended(steps=3000):
 
 
 def brute_force():
-    """What brute force would take, and what descent takes."""
+    """How long brute force would take, and how long descent takes."""
     net = price_network()
     edges = [layer.W.size for layer in net.layers]
     seconds = Fraction(10**75, 93 * 10**15)
@@ -87,7 +87,7 @@ def brute_force():
         for s in (seconds, Fraction(108 * 10**56))
         for year in YEAR.values()
     ]
-    yield "\nThe 4-5-1 network of fig. 2.28, and 1,000 values tried for each weight."
+    yield "The 4-5-1 network of fig. 2.28. Brute force tries 1,000 values for each weight."
     yield Printed("§2.6.1", "edges into the hidden layer, and out of it", "20, 5", edges)
     yield Printed("§2.6.1", "weights", "25", sum(edges))
     yield Printed(
@@ -109,21 +109,17 @@ def brute_force():
         erratum="elgendy-rounded-years",
     )
     yield (
-        f"Years of 365.25 and 365 days: {years[0]} and {years[1]} from the quotient, {years[2]} "
-        f"and {years[3]} from the rounded 1.08e58."
-    )
-    yield (
-        f"With its biases it is 10^{len(str(1000**net.parameters.size)) - 1} combinations, and "
-        f"one costs more than one operation."
+        f"Years of 365.25 and of 365 days: the exact quotient gives {years[0]} and {years[1]}, the "
+        f"rounded 1.08e58 gives {years[2]} and {years[3]}. With the biases there are "
+        f"10^{len(str(1000**net.parameters.size)) - 1} combinations, and each costs more than one "
+        f"operation."
     )
     better = int(np.argmax(descended() < guessed()[-1]))
     yield (
-        f"Made-up prices, MSE: {len(guessed())} random draws find {guessed()[-1]:.4f}, descent "
-        f"passes that after {better} steps"
-    )
-    yield (
-        f"and is at {descended()[-1]:.4f} after {len(descended()) - 1}. The noise in the prices "
-        f"alone has a variance of {NOISE**2:g}."
+        f"On made-up prices the best of {len(guessed())} random draws has an MSE of "
+        f"{guessed()[-1]:.4f}. Gradient descent is below that after {better} steps, and at "
+        f"{descended()[-1]:.4f} after {len(descended()) - 1}. The noise in the prices alone has a "
+        f"variance of {NOISE**2:g}."
     )
 
 
@@ -135,7 +131,7 @@ def dE(w):
 
 
 def descend(lr, steps=8, w=Fraction(0)):
-    """The weights w := w - lr dE/dw, exactly."""
+    """The weights of w := w - lr dE/dw, in exact fractions."""
     path = [w]
     for _ in range(steps):
         path.append(path[-1] - lr * dE(path[-1]))
@@ -161,8 +157,8 @@ def behaviour(path):
 def one_step():
     """Learning rates on a parabola."""
     yield (
-        "E(w) = (0.3 w - 0.8)^2 from w = 0, in exact arithmetic; its curvature is 0.18, so that "
-        "2 / curvature = 100/9 = 11.11:"
+        "Descent on E(w) = (0.3 w - 0.8)^2 from w = 0, in exact arithmetic. The curvature of E is "
+        "0.18, and 2 / curvature = 100/9 = 11.11:"
     )
     for lr in (Fraction(1, 10), *RATES):
         path = descend(lr)
@@ -183,17 +179,16 @@ def one_step():
         erratum="elgendy-step-size",
     )
     yield (
-        "A step is lr |dE/dw| long. Those of a square shorten towards the minimum by themselves; "
-        "those of |0.3 w - 0.8| are 0.3 lr each."
+        "A step is lr |dE/dw| long. On a squared error the steps get shorter towards the minimum "
+        "by themselves; on |0.3 w - 0.8| each one is 0.3 lr long. With lr > 11.11 the squared "
+        "error grows without bound."
     )
-    yield "Above 11.11 the error of the square grows without bound."
 
 
 @cache
 def waves():
-    """30 points of a sine with noise.
-
-    The model is sin(w x): its MSE has a valley for many w.
+    """30 points of a sine with noise. The model is sin(w x), whose MSE has many
+    valleys.
     """
     rng = np.random.default_rng(233)
     x = rng.uniform(0.0, 4.0, 30)
@@ -208,8 +203,8 @@ def wave_error(w):
 
 @cache
 def lowest_valley():
-    """The valley of the global minimum: from the crest on its left to the crest on its
-    right.
+    """The valley of the global minimum: the crest on its left, the minimum, the crest on
+    its right.
     """
     w = np.linspace(-0.5, 6.5, 7001)
     e = wave_error(w)
@@ -220,8 +215,8 @@ def lowest_valley():
 
 @cache
 def ends(lr, steps, stochastic, seed=264):
-    """Where descent ends from each start: over all rows, or over one row, drawn anew at
-    each step.
+    """Where descent from each start ends: over all rows, or stochastic over one row that
+    each step draws.
     """
     x, y = waves()
     w = STARTS.copy()
@@ -239,13 +234,13 @@ def reached(lr, steps, stochastic, seed=264):
 
 
 def inside(w):
-    """How many of some weights lie in that valley."""
+    """How many of the weights lie in that valley."""
     left, _, right = lowest_valley()
     return int(np.sum((left < w) & (w < right)))
 
 
 def more_or(first, then):
-    """ "more", or what became of a count."""
+    """The word more, or both counts where the second is not larger."""
     return "more" if then > first else f"{first}, then {then}"
 
 
@@ -255,12 +250,12 @@ def minima():
     began = inside(STARTS)
     batch = [reached(lr, steps, False) for lr, steps in ((0.1, 200), (0.01, 2000))]
     one_row = [reached(lr, steps, True) for lr, steps in ((0.1, 3000), (0.01, 30000))]
-    yield f"A curve like fig. 2.33: the MSE of sin(w x) on 30 points, lowest at w = {best:.3f}."
     yield (
-        f"{began} of {len(STARTS)} random starts lie in its valley. How many end there? (Ten "
-        f"times the steps at a tenth of the rate.)"
+        f"A curve like fig. 2.33: the MSE of sin(w x) on 30 points, lowest at w = {best:.3f}. "
+        f"{began} of {len(STARTS)} random starts lie in the valley of that minimum. How many end "
+        f"there? (At a tenth of the learning rate descent takes ten times the steps.)"
     )
-    found = (
+    reached_from = (
         "from every start"
         if one_row[1] == len(STARTS)
         else f"from {one_row[1]} of {len(STARTS)} starts"
@@ -269,7 +264,7 @@ def minima():
         "§2.6.3",
         "global minimum, stochastic, lr 0.01",
         "from every start",
-        found,
+        reached_from,
         erratum="elgendy-many-starts",
     )
     yield Printed(
@@ -293,18 +288,12 @@ def minima():
         more_or(*one_row),
         erratum="elgendy-small-rate",
     )
-    drawn = [one_row[0], *(reached(0.1, 3000, True, seed) for seed in (1, 2, 3))]
+    counts = [one_row[0], *(reached(0.1, 3000, True, seed) for seed in (1, 2, 3))]
     yield (
-        f"Stochastic descent at 0.1 over four draws of the rows: {min(drawn)} to {max(drawn)} of "
-        f"{len(STARTS)}."
-    )
-    yield (
-        "One run is one path. The random rows carry it out of a valley where the steps are "
-        "large; a low rate keeps it where it started."
-    )
-    yield (
-        "Many starts with the best of them kept are a method of its own, random restarts, and do "
-        "it for batch descent as well."
+        f"With four draws of the rows, stochastic descent at 0.1 ends there from {min(counts)} to "
+        f"{max(counts)} of {len(STARTS)} starts. One run is one path: large steps along random rows "
+        f"carry it out of a valley, small ones keep it where it started. To start many times and "
+        f"keep the best is another method, random restarts. It helps batch descent as well."
     )
 
 
@@ -318,8 +307,8 @@ def line():
 
 @cache
 def trajectory(way, seed=1):
-    """The weight and bias of one linear neuron before and after every step, at learning
-    rate 0.05: (steps, 2) each; and its rows.
+    """The weight and bias of one linear neuron before each step and after it, (steps, 2)
+    each, and how many rows each step takes. The learning rate is 0.05.
     """
     net = refnet.Network([refnet.Dense([[-1.0]], [3.5], "identity")])
     before, after, rows = [], [], []
@@ -364,9 +353,7 @@ def updates(way, seed=1):
 
 
 def detour(way):
-    """The length of a path over the straight distance from its first to its last
-    point.
-    """
+    """The length of a path, divided by the straight distance between its ends."""
     points = trajectory(way)[1]
     return np.linalg.norm(np.diff(points, axis=0), axis=1).sum() / np.linalg.norm(
         points[-1] - points[0]
@@ -374,8 +361,8 @@ def detour(way):
 
 
 def count_of_starts():
-    """In how many places stochastic descent begins: each step that does not go on from
-    where the last one ended is another.
+    """From how many points stochastic descent starts, in words: each step that does not
+    start where the last one ended would be another.
     """
     before, after, _ = trajectory("stochastic")
     places = 1 + int(np.sum(np.any(before[1:] != after[:-1], axis=1)))
@@ -383,7 +370,7 @@ def count_of_starts():
 
 
 def how_many(rows):
-    """In a word, the number of rows that each of some steps took."""
+    """The number of rows that every one of the steps took, in words."""
     return {(1,): "one", (len(line()[0]),): "all"}.get(tuple(set(rows)), "others")
 
 
@@ -395,18 +382,18 @@ def three_ways():
         updates(way, seed) for way in ("mini-batch 256", "mini-batch 32") for seed in range(1, 11)
     ]
     yield (
-        "One linear neuron on 1,000 points along a line, MSE, learning rate 0.05, from w = -1, b "
-        "= 3.5. To within 1 % of the lowest MSE:"
+        "One linear neuron learns 1,000 points along a line: MSE, learning rate 0.05, from w = -1, "
+        "b = 3.5. How long until the MSE is within 1 % of its minimum?"
     )
     for way, (size, _) in WAYS.items():
         count, in_epoch = updates(way), len(list(refnet.minibatches(1000, size, None)))
         yield (
-            f"  {way:<15}{count:>4} updates, {count / in_epoch:>6.2f} epochs; whole path "
-            f"{detour(way):>5.2f} times the straight way"
+            f"  {way:<15}{count:>4} updates, {count / in_epoch:>6.2f} epochs; the whole path is "
+            f"{detour(way):>5.2f} times the straight one"
         )
     yield (
-        f"Stochastic descent does not settle: in its last 500 steps it is {away.min():.4f} to "
-        f"{away.max():.4f} from the minimum."
+        f"Stochastic descent does not settle: in its last 500 steps the distance from the minimum "
+        f"is {away.min():.4f} to {away.max():.4f}."
     )
     yield Printed("§2.6.2", "rows that each batch step sums over", "all", how_many(rows["batch"]))
     yield Printed(
@@ -447,8 +434,8 @@ def three_ways():
         erratum="elgendy-bigger-batches",
     )
     yield (
-        "An iteration is one update (§2.6.3 uses it so). Over 10 seeds and two sizes it takes "
-        "about as many; fewer are the epochs."
+        "An iteration is one update, as in §2.6.3. Over 10 seeds and two batch sizes mini-batch "
+        "descent takes about as many iterations as batch descent. It takes fewer epochs."
     )
 
 

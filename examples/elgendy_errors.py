@@ -1,5 +1,5 @@
-"""Elgendy, Deep Learning for Vision Systems, section 2.5: what squared, absolute and
-cross-entropy errors say of a prediction.
+"""Elgendy, Deep Learning for Vision Systems, section 2.5: squared, absolute and
+cross-entropy errors of a prediction.
 
     python examples/elgendy_errors.py [--plot DIR]
 """
@@ -15,26 +15,24 @@ from printed import Printed, run, side_by_side
 TITLE = "Elgendy, Deep Learning for Vision Systems, §2.5: error functions"
 DOG = np.array([[0.0, 1.0, 0.0]])  # the true distribution over cat, dog and fish
 GUESSES = {"first": [0.2, 0.3, 0.5], "later": [0.3, 0.5, 0.2], "ideal": [0.0, 1.0, 0.0]}
-# of seven houses, in thousands: the last is a palace
+# seven houses, in thousands; the last one is a palace
 PRICES = np.array([210.0, 230.0, 250.0, 260.0, 300.0, 310.0, 2400.0])
 
 
 def cross_entropy(guess, target=DOG):
-    """-sum y log p of one image."""
+    """-sum y log p for one image."""
     return refnet.CrossEntropy().value(np.array([guess]), target)
 
 
 def as_printed(guess):
-    """-sum yhat log p, where yhat is the prediction as it is everywhere else in the
-    chapter, so that yhat = p.
+    """-sum yhat log p, as printed: in the chapter yhat is the prediction, so that
+    yhat = p.
     """
     return cross_entropy(guess, np.array([guess]))
 
 
 def inner_sum_over_rows(targets, guesses):
-    """The double sum with i bound twice, as printed: the inner sum runs over rows, n
-    times, and j is left over. One value for each j.
-    """
+    """The double sum as printed, where both sums run over i: a value for each j."""
     terms = [
         [0.0 if y == 0.0 else -y * np.log(p) for y, p in zip(*pair, strict=True)]
         for pair in zip(targets, guesses, strict=True)
@@ -47,8 +45,8 @@ def inner_sum_over_rows(targets, guesses):
 
 @cache
 def best_constant(loss):
-    """The one price, in whole thousands, with the smallest error against all of
-    them.
+    """The price, in whole thousands, that has the smallest error if it is predicted
+    for all houses.
     """
     return min(
         range(2500),
@@ -57,9 +55,7 @@ def best_constant(loss):
 
 
 def neuron_error(w, x=Fraction(3, 10), y=Fraction(8, 10)):
-    """|w x - y| of a perceptron, by refnet where they are floats and exactly where they
-    are fractions.
-    """
+    """|w x - y| of a perceptron: by refnet for a float w, exactly for a fraction."""
     if isinstance(w, Fraction):
         return abs(w * x - y)
     neuron = refnet.Network([refnet.Dense([[w]], [0.0], "identity")])
@@ -79,7 +75,7 @@ def cancelling():
     errors = np.array([[10.0], [-10.0]])
     right = np.zeros_like(errors)
     squared, absolute = refnet.MSE().value(errors, right), refnet.MAE().value(errors, right)
-    yield "\nTwo predictions, 10 too high and 10 too low."
+    yield "Two predictions, one 10 too high and one 10 too low."
     yield Printed(
         "§2.5.3",
         "their average error",
@@ -87,7 +83,7 @@ def cancelling():
         "zero" if errors.mean() == 0 else f"{errors.mean()}",
     )
     yield Printed("§2.5.3", "how far off each of them is", "10", absolute)
-    yield f"Neither MAE, {absolute:g}, nor MSE, {squared:g}, lets the two cancel."
+    yield f"In MAE, {absolute:g}, and in MSE, {squared:g}, the two do not cancel."
 
 
 def mean_and_median():
@@ -101,8 +97,8 @@ def mean_and_median():
         for loss in (refnet.MSE(), refnet.MAE())
     ]
     yield (
-        f"House prices {side_by_side(PRICES, 0)} (thousands; one palace): which one number "
-        f"predicts them best?"
+        f"House prices in thousands: {side_by_side(PRICES, 0)}. The last house is a palace. Which "
+        f"single number predicts them best?"
     )
     yield Printed(
         "§2.5.4", "the best number under MSE", "mean", which_average(best_constant(refnet.MSE()))
@@ -111,17 +107,14 @@ def mean_and_median():
         "§2.5.4", "the best number under MAE", "median", which_average(best_constant(refnet.MAE()))
     )
     yield (
-        f"{best_constant(refnet.MSE())} under MSE, {best_constant(refnet.MAE())} under MAE. "
-        f"Guess 260 for all: the palace makes"
-    )
-    yield (
-        f"the MSE {palace[0] / rest[0]:.0f} times and the MAE {palace[1] / rest[1]:.0f} times "
-        f"what it is without it."
+        f"These are {best_constant(refnet.MSE())} and {best_constant(refnet.MAE())}. If 260 is "
+        f"predicted for all houses, the palace makes the MSE {palace[0] / rest[0]:.0f} times as "
+        f"large as without it, and the MAE {palace[1] / rest[1]:.0f} times."
     )
 
 
 def which_average(best):
-    """Which average of the prices, rounded to thousands, a number is."""
+    """The name of the average of the prices that a number is, in whole thousands."""
     averages = {"mean": np.mean(PRICES), "median": np.median(PRICES)}
     return next((name for name, average in averages.items() if round(average) == best), "neither")
 
@@ -131,8 +124,8 @@ def distributions():
     first, later, ideal = (cross_entropy(guess) for guess in GUESSES.values())
     of_each_j = inner_sum_over_rows(np.repeat(DOG, 3, axis=0), list(GUESSES.values()))
     yield (
-        "A dog, three predictions over cat, dog and fish. log is the natural logarithm; 0 log p "
-        "is 0."
+        "The image of a dog, and three predictions over cat, dog and fish. log is the natural "
+        "logarithm, and 0 log p = 0."
     )
     yield Printed("§2.5.5", "dog 30 % likely", "1.2", first)
     yield Printed("§2.5.5", "dog 50 % likely", "0.69", later)
@@ -140,7 +133,7 @@ def distributions():
     literal = as_printed(GUESSES["first"])
     yield Printed(
         "§2.5.5",
-        "30 %, with yhat for y as the formula has it",
+        "30 % likely, with yhat for y as in the formula",
         "1.2",
         literal,
         erratum="elgendy-target-or-prediction",
@@ -152,15 +145,15 @@ def distributions():
     )
     yield Printed(
         "§2.5.5",
-        "all three images, i in both sums",
+        "all three images, both sums over i",
         "one number",
         got,
         erratum="elgendy-cross-entropy-indices",
     )
     mean = refnet.CrossEntropy().value(np.array(list(GUESSES.values())), np.repeat(DOG, 3, axis=0))
     yield (
-        f"With rows i and classes j the sum over the three images is "
-        f"{first + later + ideal:.4f}; refnet takes its mean, {mean:.4f}."
+        f"With i over images and j over classes the sum is {first + later + ideal:.4f}. "
+        f"refnet.CrossEntropy is the mean over the images, {mean:.4f}."
     )
 
 
@@ -168,7 +161,7 @@ def accuracy():
     """A lower error with a lower accuracy (section 2.5.6)."""
     labels = np.array([1, 1, 1, 1])
     timid, bold = [0.55, 0.55, 0.55, 0.55], [0.99, 0.99, 0.99, 0.45]
-    yield f"Four images of dogs, predicted dog with {timid}, then with {bold}:"
+    yield f"Four images of dogs. The probability of dog is first {timid}, then {bold}:"
     losses, shares = zip(
         *(loss_and_accuracy(chances, labels) for chances in (timid, bold)), strict=True
     )
@@ -193,23 +186,21 @@ def accuracy():
         column="expected",
     )
     yield (
-        "A dog that is predicted wrong has a probability of 1/2 or less, and so adds (log 2) / 4 "
-        "or more to the mean."
+        f"A dog that is labelled wrong has a probability of 1/2 or less, so it adds (log 2) / 4 or "
+        f"more to the mean. Only an error below {least} guarantees that all four are right."
     )
-    yield f"Only an error below {least} shows that all four are right."
 
 
 def loss_and_accuracy(chances, labels):
-    """Cross-entropy, and the share of rows whose larger probability is at the label,
-    for two classes.
-    """
+    """Cross-entropy and accuracy for two classes, from the probabilities of class 1."""
     p = np.column_stack([1.0 - np.array(chances), chances])
     return refnet.CrossEntropy().value(p, labels), np.mean(p.argmax(axis=1) == labels)
 
 
 def least_with_one_wrong(labels):
-    """The smallest cross-entropy with an accuracy below 100 %, where all images but the
-    last are certain, and that has every percentage.
+    """The smallest cross-entropy with an accuracy below 100 %.
+
+    All images but the last one are certain; the last one takes every whole percentage.
     """
     certain = [1.0] * (len(labels) - 1)
     tried = [loss_and_accuracy([*certain, percent / 100], labels) for percent in range(1, 101)]
@@ -226,23 +217,23 @@ def one_weight():
     best = Fraction(8, 10) / Fraction(3, 10)
     y = neuron_error(0.0)
     slope = y - neuron_error(1.0)
-    yield "One perceptron, x = 0.3 and y = 0.8:"
+    yield "The error of one perceptron, x = 0.3 and y = 0.8, as a function of its weight:"
     yield Printed("§2.5.6", "its error", "|w*0.3 - 0.8|", f"|w*{slope:.1f} - {y:.1f}|")
     lowest = neuron_error(best)
     least = min((Fraction(k, 30) for k in range(200)), key=neuron_error)
     yield Printed(
         "fig. 2.25",
-        "weight with the least error, in 30ths",
+        "weight with the least error",
         f"{best}",
         f"{least}",
         column="expected",
     )
     beside = [float(neuron_error(best + step)) for step in (-1, 1)]
     yield (
-        f"Against w the error is a V of two straight lines. They meet at w = {best} = "
-        f"{float(best):.4f}, where it is {lowest};"
+        f"The error is a V of two straight lines. They meet at w = {best} = {float(best):.4f}, "
+        f"where it is {lowest}. For a w that is 1 smaller it is {beside[0]:g}, for one that is 1 "
+        f"larger {beside[1]:g}."
     )
-    yield f"where w is 1 smaller it is {beside[0]:g}, where w is 1 larger {beside[1]:g}."
 
 
 def drawings():

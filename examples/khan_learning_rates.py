@@ -1,9 +1,9 @@
 """Khan, Nothing but NumPy: Understanding & Creating Neural Networks with Computational
 Graphs from Scratch, learning rates and loss curves.
 
-The text draws descent at four learning rates on a curve that it does not state. Here it
-is the parabola L = b^2 / 16, whose slope at the start b = 1 is the text's first
-gradient, 0.125; then the OR gate itself, whose curve is another one.
+The text draws descent at four learning rates on a curve that it does not state. This
+script takes the parabola L = b^2 / 16: its slope at the start b = 1 is the text's first
+gradient, 0.125. Then it takes the OR gate itself, whose curve is no parabola.
 
     python examples/khan_learning_rates.py [--plot DIR]
 """
@@ -18,7 +18,7 @@ from khan_or_gate import LOSS, X, Y, neuron, trained, worked
 from printed import Printed, run, side_by_side
 
 TITLE = "Khan, Nothing but NumPy: learning rates, and the shape of the loss curve"
-# L = CURVATURE b^2 / 2: descent comes nearer for learning rates below
+# L = CURVATURE b^2 / 2: descent approaches the minimum for learning rates below
 # 2 / CURVATURE = 16
 CURVATURE = 0.125
 RATES = (0.5, 5.0, 5e-10, 50.0)
@@ -26,7 +26,7 @@ NEAR = 0.01  # "at the minimum": |b| below this
 
 
 def descend(lr, steps, schedule=None, b=1.0):
-    """b before each step down the parabola, and after the last."""
+    """b before each step down the parabola, and after the last one."""
     path = [b]
     for k in range(steps):
         alpha = lr if schedule is None else schedule(lr, k)
@@ -57,8 +57,8 @@ def on_the_parabola():
     slow, fast, tiny = (steps_to_minimum(lr) for lr in (0.5, 5.0, 5e-10))
     first = worked(1)[1].db.item()
     yield (
-        "L = b^2 / 16 from b = 1: its slope there is to be the text's first gradient, dL/db of "
-        "(0, 0) at b = 0:"
+        "The parabola L = b^2 / 16, from b = 1. Its slope there shall be the text's first "
+        "gradient, dL/db for (0, 0) at b = 0:"
     )
     yield Printed(
         "Learning Rate",
@@ -94,8 +94,8 @@ def on_the_parabola():
     annealed = descend(50.0, 60, refnet.ExponentialLR(0.9))
     out, end = np.abs(annealed).max(), abs(annealed[-1])
     yield (
-        f"Annealed, from 50 down by a tenth in each step, b goes out to {out:.0f}, and is "
-        f"{end:.0e} after 60."
+        f"Annealing: alpha starts at 50 and falls by a tenth in each step. |b| first grows to "
+        f"{out:.0f}, and is {end:.0e} after 60 steps."
     )
 
 
@@ -119,17 +119,15 @@ def on_the_or_gate():
     plain = trained()[1][-1]
     right = net.accuracy(X, Y[:, 0])
     yield (
-        f"Accuracy {right:.0%}; at alpha 1 the cost is {plain:.1e}. Outputs in (0, 1) keep it "
-        f"below 1/2: it cannot diverge."
+        f"The accuracy is {right:.0%}; with alpha = 1 the cost is {plain:.1e}. The cost cannot "
+        f"diverge: outputs between 0 and 1 keep it below 1/2."
     )
     stuck, cost = trained(500.0, 200)
     yield (
-        f"Too much is another thing here: at 500 one step takes all outputs to "
-        f"{side_by_side(stuck.predict(X))}, where the sigmoid"
-    )
-    yield (
-        f"is flat: the largest gradient there is {largest_gradient(stuck):.0e}. One row of the "
-        f"four is wrong by 1, and stays so:"
+        f"A learning rate can be too large in another way. With alpha = 500 one step "
+        f"takes all outputs to {side_by_side(stuck.predict(X))}, where the sigmoid is flat: the "
+        f"largest entry of the gradient is {largest_gradient(stuck):.0e}. One row of the four is "
+        f"wrong by 1, and stays wrong:"
     )
     what = f"alpha 500, cost after {len(cost) - 1} epochs: (1/2) / 4"
     yield Printed("Learning Rate", what, f"{0.5 / len(X):.3f}", cost[-1], column="expected")
@@ -142,16 +140,14 @@ def largest_gradient(net):
 
 @cache
 def by_bias():
-    """b, the loss for (0, 0) and its slope in b: the first example by hand, for biases
-    on a line.
-    """
+    """The first example for many biases: b, its output, its loss and dL/db."""
     b = np.linspace(-10, 10, 2001)
     out = refnet.Sigmoid().value(b)
     return b, out, out**2 / 2, out * out * (1 - out)
 
 
 def shape(curve):
-    """The form of a curve, by how often its slope changes its sign (turns) and how
+    """The shape of a curve in words: how often its slope changes sign (turns), and how
     often its curvature does (bends).
     """
     turns, bends = (int((np.diff(np.sign(np.diff(curve, order))) != 0).sum()) for order in (1, 2))
@@ -164,7 +160,7 @@ def shape(curve):
 
 
 def costs(parameters):
-    """The cost of the four rows for each row w1, w2, b."""
+    """The cost of the OR gate for each row (w1, w2, b)."""
     z = parameters @ np.append(X.T, np.ones((1, len(X))), axis=0)
     return np.mean((refnet.Sigmoid().value(z) - Y[:, 0]) ** 2, axis=1) / 2
 
@@ -175,20 +171,20 @@ def grown():
 
 
 def distances(lr=1.0):
-    """Mean squared distance of the labels from z, and from the output, before and after
-    training.
+    """Mean squared distance of the labels from z, then from the output; each before and
+    after training.
     """
-    trace = [net.forward(X)[-1] for net in (neuron(), trained(lr)[0])]
-    return [np.mean((step.z - Y) ** 2) for step in trace], [
-        np.mean((step.a - Y) ** 2) for step in trace
+    layers = [net.forward(X)[-1] for net in (neuron(), trained(lr)[0])]
+    return [np.mean((layer.z - Y) ** 2) for layer in layers], [
+        np.mean((layer.a - Y) ** 2) for layer in layers
     ]
 
 
 def the_curve():
     """What the loss curve of a sigmoid neuron looks like."""
     yield (
-        "The loss for (0, 0), label 0, against b, is sigma(b)^2 / 2, no parabola: z carries a "
-        "sigmoid before it is squared."
+        "The loss for (0, 0), label 0, as a function of b is sigma(b)^2 / 2. This is no "
+        "parabola: the sigmoid comes before the square."
     )
     b, out, loss, slope = by_bias()
     yield Printed("Loss Function", "shape of the loss curve", "U", shape(loss), "khan-u-shape")
@@ -206,27 +202,27 @@ def the_curve():
         "khan-steepest",
     )
     yield (
-        f"The largest slope is {slope.max():.3f}; dL/d output is steepest where the output is "
-        f"worst, but dL/dw is that times sigma'."
+        f"The largest slope is {slope.max():.3f}. dL/d output is largest where the output is "
+        f"worst, but dL/db is that times sigma', which is almost 0 there."
     )
     valley = costs(np.stack([np.full_like(b, 0.1), np.full_like(b, 0.6), b], axis=1))
-    yield "The cost of all four rows against b alone, with the weights at 0.1 and 0.6:"
+    yield "The cost of all four rows as a function of b alone, with the weights 0.1 and 0.6:"
     yield Printed(
         "Cost Function", "its shape", "valley with flat ends", shape(valley), column="expected"
     )
-    # half the share of the rows that outputs of 0, and of 1, have wrong
+    # a row with the wrong output costs (1/2) 1^2: half the share of wrong rows
     far = f"{Y.mean() / 2:.3f} {(1 - Y).mean() / 2:.3f}"
     yield Printed(
         "Cost Function",
-        f"at b = {b[0]:g}, where all outputs are 0, and {b[-1]:g}",
+        f"at b = {b[0]:g} (all outputs 0) and {b[-1]:g} (all 1)",
         far,
         valley[[0, -1]],
         column="expected",
     )
     yield f"Its minimum is {valley.min():.4f}, at b = {b[valley.argmin()]:.2f}."
     yield (
-        "In all three parameters there is no minimum: the cost falls as the trained ones are "
-        "scaled up."
+        "As a function of all three parameters the cost has no minimum: it keeps falling while "
+        "the trained parameters are scaled up."
     )
     yield Printed(
         "Cost Function",
@@ -241,8 +237,8 @@ def the_curve():
         "Cost Function", "distance of z from the labels", "minimized", fate, "khan-distance-to-line"
     )
     yield (
-        f"(mean squares, alpha 1, 5000 epochs.) What falls is the distance of sigma(z): "
-        f"{output[0]:.3f} to {output[1]:.4f}."
+        f"(Mean squared distances, alpha 1, 5000 epochs.) What falls is the distance of sigma(z) "
+        f"from the labels: {output[0]:.3f} to {output[1]:.4f}."
     )
 
 
@@ -293,7 +289,7 @@ def draw_descent(axes, path, lr):
         "D",
         color="black",
         markersize=6,
-        label=f"{len(path) - 1} steps on, L = {loss_at(path[-1]):.3g}",
+        label=f"after {len(path) - 1} steps, L = {loss_at(path[-1]):.3g}",
     )
     axes.set(
         title=rf"$\alpha$ = {lr:g}: b times {1 - lr * CURVATURE:.12g} in each step",
@@ -306,7 +302,7 @@ def draw_descent(axes, path, lr):
 
 
 def draw_first_steps(axes, path):
-    """Those that the whole path is too wide to show."""
+    """The first steps, enlarged: the whole path is too wide to show them."""
     from pictures import BLUE, GREEN, RED
 
     line = np.linspace(-12, 31, 100)
@@ -349,7 +345,7 @@ def draw_loss_curve():
     b, out, loss, slope = by_bias()
     left.plot(b, loss, color=BLUE, label=r"$\sigma(b)^2/2$")
     left.plot(0, 0.125, "o", color="black", label="b = 0, L = 0.125")
-    left.set(title="the loss for (0, 0) against b: an S, not a U", xlabel="b", ylabel="L")
+    left.set(title="the loss for (0, 0) over b: an S, not a U", xlabel="b", ylabel="L")
     right.plot(out, slope, color=BLUE, label="dL/db, of the neuron")
     right.plot(out, out, "--", color=RED, label="dL/d output")
     right.plot(
@@ -360,8 +356,8 @@ def draw_loss_curve():
         label=f"steepest, at output {out[slope.argmax()]:.2f}",
     )
     right.set(
-        title="label 0: the slope against the output",
-        xlabel="output (0 is right, 1 most incorrect)",
+        title="label 0: the slope over the output",
+        xlabel="output (0 is right, 1 is most incorrect)",
         ylabel="slope",
     )
     for axes in (left, right):

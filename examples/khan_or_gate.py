@@ -1,8 +1,8 @@
 """Khan, Nothing but NumPy: Understanding & Creating Neural Networks with Computational
 Graphs from Scratch, the OR gate.
 
-One sigmoid neuron: first one example by hand, gate by gate, then all four rows at once,
-then 5,000 epochs. Sections are its headings, shortened.
+One sigmoid neuron: first one example by hand, gate by gate; then all four rows at once;
+then 5,000 epochs. The sections are the text's headings.
 
     python examples/khan_or_gate.py [--plot DIR]
 """
@@ -23,7 +23,7 @@ FLAT, END = 3000, 5000  # the epochs at which the text calls the cost curve flat
 
 
 class CountingSigmoid(refnet.Sigmoid):
-    """A sigmoid that counts the values it has computed."""
+    """A sigmoid that counts how many values it computes."""
 
     count = 0
 
@@ -33,14 +33,15 @@ class CountingSigmoid(refnet.Sigmoid):
 
 
 def neuron(b=0.0, activation="sigmoid"):
-    """The text's network as a refnet.Network, with its first weights."""
+    """The text's network with its first weights, as a refnet.Network."""
     return refnet.Network([refnet.Dense(W, [b], activation)])
 
 
 @cache
 def worked(rows, b=0.0, weights=(0.1, 0.6)):
-    """The text's graph on its first rows, after a forward and a backward pass: the
-    chain and its linear gate.
+    """The text's graph after a forward and a backward pass on its first rows.
+
+    Returns the chain of gates, and the linear gate alone.
     """
     linear = graph.Linear([list(weights)], [b])
     chain = graph.Chain([linear, graph.Activate("sigmoid"), graph.Cost(LOSS, Y[:rows].T)])
@@ -56,7 +57,7 @@ def stepped(linear, lr=1.0):
 
 @cache
 def trained(lr=1.0, epochs=END):
-    """The trained network and the cost before each epoch, and after the last."""
+    """The trained network, and the cost before each epoch and after the last one."""
     net = neuron()
     history = refnet.fit(net, X, Y, loss=LOSS, optimizer=refnet.SGD(lr=lr), epochs=epochs)
     return net, np.array([*history.loss, net.loss_and_gradients(X, Y, LOSS)[0]])
@@ -68,7 +69,7 @@ def each_loss(i):
 
 
 def evaluations(rows):
-    """How many sigmoids the accumulated gradient of so many rows computes."""
+    """How many sigmoids it takes to accumulate the gradient over so many rows."""
     before = CountingSigmoid.count
     accumulated.gradient(
         neuron(activation=CountingSigmoid()), np.resize(X, (rows, 2)), np.resize(Y, (rows, 1)), LOSS
@@ -100,7 +101,7 @@ def one_example():
         about(at[1], 0, "just below -2"),
         "khan-sigma-of-2",
     )
-    yield f"The sigmoid is within 0.01 of 1 or 0 from |z| = {np.log(0.99 / 0.01):.3f} on."
+    yield f"The sigmoid comes within 0.01 of 0 or 1 where |z| > {np.log(0.99 / 0.01):.3f}."
     yield Printed(
         "Understanding a Neural Network", "range of the sigmoid", "(0, 1)", sigmoid_range(sigmoid)
     )
@@ -119,12 +120,9 @@ def one_example():
     yield Printed("Understanding a Neural Network", "output for (0, 0)", "0.5", y)
     yield Printed("Loss Function", "loss for (0, 0)", "0.125", loss)
     yield (
-        f"Forward, z = {z.item():g}. Backward, dL/dy = {chain.upstream[1].item():g} comes to the "
-        f"sigmoid from upstream, its local"
-    )
-    yield (
-        f"gradient is {gate.item():g}, and the product {chain.upstream[0].item():g} = dL/dz goes "
-        f"on to the linear gate."
+        f"Forward: z = {z.item():g}. Backward: the sigmoid receives the upstream gradient dL/dy = "
+        f"{chain.upstream[1].item():g}, multiplies it by its local gradient {gate.item():g}, and "
+        f"passes the product dL/dz = {chain.upstream[0].item():g} on to the linear gate."
     )
     yield Printed(
         "Loss Function",
@@ -133,7 +131,7 @@ def one_example():
         "ZERO" if not linear.dW.any() else side_by_side(linear.dW),
     )
     yield (
-        f"dL/dw = dL/dz x, and x is {X[0].tolist()}: such an example says nothing about weights. "
+        f"dL/dw = dL/dz x, and x = {X[0].tolist()}: this example cannot change the weights. "
         f"The local gradient of b is 1:"
     )
     yield Printed("Bias", "a line without b passes through", "(0, 0)", (0, z.item()))
@@ -144,28 +142,29 @@ def one_example():
     others = ", ".join(
         f"{stepped(linear, alpha)[0]:g} at {alpha:g}" for alpha in (0.5, 0.9, 2.0, 3.0)
     )
-    yield f"The text's other steps would lead to b = {others}. From b = {b:g}, forward again:"
+    yield (
+        f"The text also names other learning rates. They would lead to b = {others}. "
+        f"From b = {b:g}, forward again:"
+    )
     yield Printed("Bias", "output", "0.469", after[1])
     yield Printed("Bias", "loss", "0.109", after[2], "khan-loss-cut-off")
 
 
 def all_four():
-    """Batch gradient descent in both ways: gates with a column per example, and capital
-    deltas.
+    """Batch gradient descent in both ways: gates with a column per example, and sums
+    over the examples (capital deltas).
     """
     yield (
-        "The batch starts from b = 0 again: from b = -0.125, where the example by hand ended, "
-        "its cost would be"
-    )
-    yield (
-        f"{worked(4, -0.125)[0].values[2]:.3f}. By the gates with one column per example, then "
-        f"again by capital deltas:"
+        f"All four rows, from b = 0 again. (From b = -0.125, where the example above ended, the "
+        f"cost would be {worked(4, -0.125)[0].values[2]:.3f}.) Way 2 takes all rows through the "
+        f"gates at once, a column per row; way 1 adds up the gradients row by row."
     )
     chain, linear = worked(4)
     b, weights = stepped(linear)
     second, again = worked(4, b, weights)
-    yield f"Z {side_by_side(chain.values[0])}, outputs {side_by_side(chain.values[1])},"
-    yield f"dCost/dW {side_by_side(linear.dW)}, dCost/db {side_by_side(linear.db)}."
+    yield f"  Z        {side_by_side(chain.values[0])}"
+    yield f"  outputs  {side_by_side(chain.values[1])}"
+    yield f"  dCost/dW {side_by_side(linear.dW)}, dCost/db {side_by_side(linear.db)}"
     yield Printed(
         "Cost Function",
         "average of the four losses",
@@ -188,12 +187,12 @@ def all_four():
     )
     yield Printed(
         "Two ways to perform batch gradient descent, 2",
-        "dCost/dW then",
+        "dCost/dW after it",
         "[-0.044, -0.035]",
         again.dW,
     )
     yield Printed(
-        "Two ways to perform batch gradient descent, 2", "dCost/db then", "[-0.031]", again.db
+        "Two ways to perform batch gradient descent, 2", "dCost/db after it", "[-0.031]", again.db
     )
     net = neuron()
     yield Printed(
@@ -202,24 +201,24 @@ def all_four():
         "0.089",
         accumulated.step(net, X, Y, LOSS, 1.0),
     )
-    shown = accumulated.gradient(net, X, Y, LOSS)
+    row_by_row = accumulated.gradient(net, X, Y, LOSS)
     yield Printed(
         "Two ways to perform batch gradient descent, 1",
         "cost after the first step, accumulated",
         "0.084",
-        shown.loss,
+        row_by_row.loss,
     )
     yield Printed(
         "Two ways to perform batch gradient descent, 1",
-        "dCost/dW then, accumulated",
+        "dCost/dW after it, accumulated",
         "[-0.044, -0.035]",
-        shown.dW[0],
+        row_by_row.dW[0],
     )
     yield Printed(
         "Two ways to perform batch gradient descent, 1",
-        "dCost/db then, accumulated",
+        "dCost/db after it, accumulated",
         "[-0.031]",
-        shown.db[0],
+        row_by_row.db[0],
     )
     counts = [evaluations(rows) for rows in (10, 20, 40)]
     power = np.log2(counts[2] / counts[1])
@@ -231,11 +230,11 @@ def all_four():
         "khan-quadratic",
     )
     yield (
-        f"10, 20 and 40 rows take {', '.join(map(str, counts))} sigmoids: the work grows as the "
-        f"rows do, not as their square."
+        f"10, 20 and 40 rows take {', '.join(map(str, counts))} sigmoids: the work grows in "
+        f"proportion to the rows, not to their square."
     )
-    both = np.append(shown.dW[0], shown.db[0])
-    what = "dCost/dW, dCost/db, of way 1 as of way 2"
+    both = np.append(row_by_row.dW[0], row_by_row.db[0])
+    what = "dCost/dW, dCost/db; expected: those of way 2"
     yield Printed(
         "Two ways to perform batch gradient descent, 1",
         what,
@@ -269,7 +268,7 @@ def many_epochs():
     yield Printed("Cost curve", f"weights after {FLAT}", "have converged", away, "khan-converged")
     power = np.log(cost[END] / cost[FLAT]) / np.log(END / FLAT)
     yield (
-        f"From there on the cost falls as epochs^{power:.2f}: no weights are the best, larger "
+        f"From there on the cost falls as epochs^{power:.2f}. No weights are the best: larger "
         f"ones are always a little better."
     )
     below, above = sides(net)
@@ -288,19 +287,19 @@ def many_epochs():
         "khan-outputs-0-and-1",
     )
     yield (
-        f"At the four corners the outputs are {side_by_side(net.predict(X), 4)}: classes are 0 "
-        f"and 1, outputs lie between."
+        f"For the four rows the outputs are {side_by_side(net.predict(X), 4)}. The classes are 0 "
+        f"and 1; the outputs lie between."
     )
 
 
 def far_from(old, new):
-    """How far the weights still went, in words."""
+    """How far the weights moved, in words."""
     still = np.array_equal(old.round(2), new.round(2))
     return "have converged" if still else f"w1 {old[0]:.2f}, then {new[0]:.2f}"
 
 
 def plane(net, points=201):
-    """The outputs over the square of the pictures."""
+    """The outputs over the square that the pictures show."""
     line = np.linspace(-0.5, 1.5, points)
     return line, net.predict(np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)).reshape(
         points, points
@@ -308,15 +307,13 @@ def plane(net, points=201):
 
 
 def sides(net):
-    """The outputs at the points of the square below the decision boundary, and above
-    it.
-    """
+    """The outputs in the square below the decision boundary, and above it."""
     outputs = plane(net)[1]
     return outputs[outputs < 0.5], outputs[outputs > 0.5]
 
 
 def span(outputs, claimed):
-    """The one value they all have, to a digit, or from the least to the largest."""
+    """The claimed value where all outputs round to it, else their range."""
     return (
         str(claimed)
         if (outputs.round(1) == claimed).all()
@@ -325,9 +322,7 @@ def span(outputs, claimed):
 
 
 def sigmoid_range(sigmoid):
-    """The values far out on both sides, in round brackets where none on the way is one
-    of them.
-    """
+    """The limits of the sigmoid, in round brackets where it does not reach them."""
     (low, high), inside = (
         sigmoid.value(np.array([-800.0, 800.0])),
         sigmoid.value(np.linspace(-30, 30, 61)),
@@ -337,7 +332,7 @@ def sigmoid_range(sigmoid):
 
 
 def about(value, claimed, where):
-    """Whether a value is a whole number, to a digit, in words."""
+    """The claim in words where the value rounds to it, else the value and where."""
     return f"about {claimed}" if round(value, 1) == claimed else f"{value:.2f} {where}"
 
 
@@ -386,8 +381,8 @@ def draw_batch():
 
 
 def draw_graph(axes, chain, leaves, title, cost):
-    """The graph: values above the arrows to the right, gradients below those to the
-    left, local gradients in the gates.
+    """The graph: values above the arrows that lead right, gradients below those that
+    lead left, local gradients in the gates.
     """
     from pictures import BLUE, RED
 
@@ -427,7 +422,7 @@ def draw_graph(axes, chain, leaves, title, cost):
 
 
 def columns(values):
-    """A local gradient, two columns in a line."""
+    """A local gradient as text, two values in a line."""
     words = side_by_side(values).split()
     return "local:\n" + "\n".join(" ".join(words[i : i + 2]) for i in range(0, len(words), 2))
 
@@ -452,9 +447,7 @@ def gate(axes, left, right, y, height, name, local):
 
 
 def wire(axes, left, right, y, value, gradient):
-    """Two arrows: the value forward, and below it the gradient backward where there is
-    one.
-    """
+    """Two arrows: the value forward, and below it the gradient backward, if any."""
     from pictures import BLUE, RED
 
     axes.annotate(
@@ -494,7 +487,7 @@ def draw_training():
 
 
 def draw_boundary(axes, net, title):
-    """The square, shaded by class, with the boundary where the output is a half."""
+    """The square, shaded by class; the boundary is where the output is 1/2."""
     from pictures import SHADES, classes
 
     line, outputs = plane(net)

@@ -1,10 +1,10 @@
 """mlfromscratch, Neural Networks: Feedforward and Backpropagation Explained: matrix
 form, and the gradient as chains.
 
-Its network is input-hidden-hidden-output, here 4-5-4-3 sigmoids on the iris
-measurements of scikit-learn. Layers count from 0, as in the text: the input is layer 0,
-and w^(1) leads to layer 1. Sections are its headings, shortened. Its optimizers:
-mlfromscratch_descent.py.
+Its network is input-hidden-hidden-output; here it is 4-5-4-3, all sigmoids, on the iris
+data of scikit-learn. Layers count from 0, as in the text: the input is layer 0, and
+w^(1) leads to layer 1. The sections are the text's headings. What the text says of
+optimizers is in mlfromscratch_descent.py.
 
     python examples/mlfromscratch.py [--plot DIR]
 """
@@ -32,9 +32,7 @@ ORDINAL = ("first", "second", "third", "fourth")
 
 @cache
 def iris():
-    """Measurements and species, a part for training and one for the test, as they
-    come.
-    """
+    """Measurements and species, split into a training and a test part, not scaled."""
     x, labels = load_iris(return_X_y=True)
     return train_test_split(x, labels, random_state=0)
 
@@ -62,6 +60,10 @@ def gradients(net, x, y):
 
 
 def story():
+    yield (
+        'Where the text prints no figure, the column beside ours is headed "expected". It holds '
+        "refnet's figure, unless a sentence says whose."
+    )
     yield from overview()
     yield from neurons()
     yield from notation()
@@ -80,16 +82,16 @@ def overview():
         cost = gradients(net, x, y)[0]
         for layer in net.layers:
             layer.W[...] -= 0.1 * cost
-    what = "Overview", "100 times: every weight less 0.1 C", "optimizes"
+    what = "Overview", "100 times: subtract 0.1 C from every weight", "optimizes"
     yield Printed(*what, risen(before, gradients(net, x, y)[0]), "mlfromscratch-cost-of-a-weight")
 
 
 def neurons():
-    """The data between 0 and 1, and one neuron."""
+    """Data between 0 and 1, and one neuron."""
     x, x_test, _, _ = iris()
     low, high = x.min(axis=0), x.max(axis=0)
     by_formula, scaled = (x - low) / (high - low), training_rows()[0]
-    yield "MinMax scaling, column by column, by hand; expected is what MinMaxScaler gives:"
+    yield "MinMax scaling by hand, column by column. Expected is what MinMaxScaler gives:"
     yield Printed(
         "Neurons and Activation Functions",
         "(x - min) / (max - min)",
@@ -105,8 +107,8 @@ def neurons():
     )
     least = ((x_test - low) / (high - low)).min()
     yield (
-        f"The test part, scaled with min and max of the training part, may leave it: here "
-        f"{least:.3f} is the least."
+        f"The test part is scaled with min and max of the training part, so it may leave that "
+        f"range: its smallest value is {least:.3f}."
     )
     a = network(4, 5, 4, 3).forward(scaled)
     yield Printed(
@@ -118,13 +120,13 @@ def neurons():
     weights = np.array([2.2, -1.2, 0.4])
     one = refnet.Network([refnet.Dense([weights], [0.0], "sigmoid")]).predict(scaled[:1, :3]).item()
     yield (
-        f"A neuron with the text's weights 2.2, -1.2, 0.4 on the activations "
-        f"{side_by_side(scaled[0, :3])} has the value {one:.3f}."
+        f"A neuron with the text's weights 2.2, -1.2, 0.4 and the inputs "
+        f"{side_by_side(scaled[0, :3])} has the activation {one:.3f}."
     )
 
 
 def between(values):
-    """Where the values lie, in words."""
+    """The range of the values, in words."""
     low, high = values.min(), values.max()
     return "between 0 and 1" if low >= 0 and high <= 1 else f"{low:.3f} to {high:.3f}"
 
@@ -173,7 +175,7 @@ def activations(net, x):
 
 
 def first_change(before, after):
-    """Layer and neuron, from 0, of the first activation that is another one."""
+    """Layer and neuron, counted from 0, of the first activation that changed."""
     layer = next(
         l
         for l, (old, new) in enumerate(zip(before, after, strict=True))
@@ -183,24 +185,26 @@ def first_change(before, after):
 
 
 def reached_by(net, x, a):
-    """Layer and neuron that answer first when w_2,3^(2) is 1 larger, and those whose
-    activation is by how much z grows there.
+    """The neurons that w_2,3^(2) joins, each as layer and neuron.
+
+    The upper one changes first when the weight grows by 1. Its z then grows by the
+    activation of the lower one.
     """
     nudged = net.copy()
     nudged.layers[1].W[2, 3] += 1.0
     layer, to = first_change(a, activations(nudged, x))
-    answer = (nudged.forward([x])[layer - 1].z - net.forward([x])[layer - 1].z)[0, to]
+    growth = (nudged.forward([x])[layer - 1].z - net.forward([x])[layer - 1].z)[0, to]
     every = [(l, k) for l, values in enumerate(a) for k in range(len(values))]
-    return (layer, to), min(every, key=lambda at: abs(a[at[0]][at[1]] - answer))
+    return (layer, to), min(every, key=lambda at: abs(a[at[0]][at[1]] - growth))
 
 
 def calculus():
-    """The chain rule, and the slope that it finds, measured."""
+    """The chain rule, beside a measured slope."""
     sigmoid, w, h = refnet.Sigmoid(), 2.2, 1e-5
     left, middle, right = sigmoid.value(w * np.array([0.5 - h, 0.5, 0.5 + h]))
     yield (
-        f"sigma(2.2 x) is {middle:.4f} at x = 0.5. Its slope, measured between two points near "
-        f"it, is expected of the chain rule:"
+        f"sigma(2.2 x) is {middle:.4f} at x = 0.5. Expected is its slope as measured between two "
+        f"points near by; computed is what the chain rule gives:"
     )
     by_chain = w * middle * (1 - middle)
     yield Printed(
@@ -223,16 +227,16 @@ def equations():
 
 
 def output_layer():
-    """The three equations for one sample; what is expected are the gradients of the top
-    layer alone, whose input is a^(L-1).
+    """The three equations for one sample. Expected are the gradients of a network that
+    is the top layer alone, with a^(L-1) as its input.
     """
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     top = refnet.Network(net.layers[-1:])
     by_refnet = gradients(top, net.forward(x[:1])[-2].a, y[:1])[1]
     expected = by_refnet[0].dW, by_refnet[0].db, by_refnet.wrt_input(top)
     yield (
-        "The three equations multiply the factors of the output layer; dC/da carries on, to the "
-        "layer below:"
+        "The three equations multiply the factors of the output layer. The third, dC/da of the "
+        "layer below, is where the next layer starts:"
     )
     for last, right, got in zip(
         ("dz/dw", "dz/db", "dz/da, below"), expected, three_equations(net, x[0], y[0]), strict=True
@@ -247,8 +251,8 @@ def output_layer():
 
 
 def gradient_vector():
-    """As long as there are weights and biases; its largest entry is that of the one
-    with most impact.
+    """It has an entry for each weight and bias; the largest belongs to the one with the
+    most impact.
     """
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     vector = gradients(net, x, y)[1].vector
@@ -264,16 +268,14 @@ def gradient_vector():
     most = "largest ratio" if impact.argmax() == np.abs(vector).argmax() else "another"
     yield Printed(
         "Three equations for calculating the gradient",
-        f"of {count}, the one with most impact",
+        f"the weight or bias with most impact, of {count}",
         "largest ratio",
         most,
     )
 
 
 def mini_batch():
-    """The average of the gradients of its samples is the gradient of its average
-    cost.
-    """
+    """The average gradient of its samples is the gradient of their average cost."""
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     x, y = x[:BATCH], y[:BATCH]
     each = [gradients(net, x[i : i + 1], y[i : i + 1])[1].vector for i in range(BATCH)]
@@ -282,7 +284,7 @@ def mini_batch():
         array.ravel() for dW, db in zip(summed.dW, summed.db, strict=True) for array in (dW, db)
     ]
     of_the_mean = side_by_side(gradients(net, x, y)[1].vector, 12)
-    yield f"A mini-batch of {BATCH}; expected is the gradient of its average cost:"
+    yield f"A mini-batch of {BATCH} samples. Expected is the gradient of their average cost:"
     yield Printed(
         "Three equations for calculating the gradient",
         "average of the samples' gradients",
@@ -292,7 +294,7 @@ def mini_batch():
     )
     yield Printed(
         "Three equations for calculating the gradient",
-        "summed in a loop over them, divided",
+        "summed in a loop over them, then divided",
         of_the_mean,
         np.concatenate(looped),
         column="expected",
@@ -300,15 +302,15 @@ def mini_batch():
 
 
 def directions():
-    """Steps along the gradient and against it, and steps that come too early."""
+    """Steps along the gradient, against it, and too early."""
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     cost, grads = gradients(net, x, y)
     small, some, large = (
         relative(updated_on_the_way(net, x, y, lr), grads[0].dW) for lr in (0.1, 1.0, LR)
     )
     yield (
-        f"Weights that move before the delta goes through them give another dC/dw^(1): "
-        f"{small:.1%} off at eta = 0.1, {some:.0%} at 1."
+        f"If each layer's weights are updated before the delta passes through them, dC/dw^(1) is "
+        f"{small:.1%} off at eta = 0.1, and {some:.0%} off at 1."
     )
     off = f"{large:.0%} off at eta = {LR:g}" if large > 1e-6 else "the gradient"
     yield Printed(
@@ -351,19 +353,19 @@ def moved(net, step, x, y):
 
 
 def nudges(net, x, y):
-    """How far C goes when one weight or bias after the other is nudged."""
+    """How far C changes when each weight and bias in turn is nudged."""
     cost = gradients(net, x, y)[0]
     return np.array([moved(net, 1e-4 * row, x, y) - cost for row in np.eye(net.parameters.size)])
 
 
 def risen(before, after):
-    """What became of the cost, in words."""
+    """What the cost did, in words."""
     return "optimizes" if after < before else f"cost rises, {before:.3f} to {after:.3f}"
 
 
 def chain(layer, last, of):
-    """The partial derivatives whose product is dC/dw or dC/db of a layer, or dC/da of
-    the one below.
+    """The names of the factors whose product is dC/dw or dC/db of a layer, or dC/da of
+    the layer below it.
     """
     factors = [f"dC/da{last}"]
     for l in range(last, layer, -1):
@@ -373,8 +375,8 @@ def chain(layer, last, of):
 
 @cache
 def scalar():
-    """A 1-1-1-1 network on one number: the network, and the values of all factors of
-    its chains.
+    """A 1-1-1-1 network on one number, the values of all its partial derivatives, and
+    its gradients.
     """
     net = network(1, 1, 1, 1, seed=3)
     trace = net.forward([[0.8]])
@@ -401,7 +403,7 @@ def deeper():
         "Example: Going Deeper", f"new for dC/dw^(1): {', '.join(new)}", "two", COUNTED[len(new)]
     )
     yield Printed(
-        "Example: Going Deeper", "dC/dw^(1) and dC/db^(1) share the first", "4", len(shared)
+        "Example: Going Deeper", "factors that dC/dw^(1) and dC/db^(1) share", "4", len(shared)
     )
     net, values, grads = scalar()
     yield Printed(
@@ -412,8 +414,8 @@ def deeper():
     )
     product = np.prod([values[factor] for factor in chain(1, 3, "w")])
     yield (
-        f"The text's last formula on 1-1-1-1, dC/dw1 = {' '.join(chain(1, 3, 'w'))}; expected is "
-        f"dC/dw^(1) from the deltas:"
+        f"The text's last formula, on a 1-1-1-1 network. Expected is dC/dw^(1) from the deltas:\n"
+        f"  dC/dw1 = {' * '.join(chain(1, 3, 'w'))}"
     )
     yield Printed(
         "Putting Neural Networks Into Steps",
@@ -426,7 +428,7 @@ def deeper():
 
 
 def wide():
-    """The same where layers have several neurons: Jacobian matrices, or a sum over
+    """The same with several neurons in a layer: Jacobian matrices, or a sum over
     paths.
     """
     (x, y), net = training_rows(), network(4, 5, 4, 3)
@@ -440,17 +442,17 @@ def wide():
         column="expected",
     )
     terms = paths(net, x[0], y[0], 2, 3)
-    yield f"For one weight, w_2,3^(1), it is the sum over {terms.size} paths:"
+    yield f"For one weight, w_2,3^(1), the derivative is a sum over {terms.size} paths:"
     yield Printed(
         "Example: Going Deeper",
-        f"sum of the {terms.size}",
+        f"sum over the {terms.size} paths",
         f"{dW[2, 3]:.12f}",
         terms.sum(),
         column="expected",
     )
     size = np.abs(terms)
     yield (
-        f"The largest of them alone has {terms.flat[size.argmax()]:.6f}, the smallest "
+        f"The largest path contributes {terms.flat[size.argmax()]:.6f}, the smallest "
         f"{terms.flat[size.argmin()]:.6f}."
     )
     small = network(4, 5, 3)
@@ -469,8 +471,9 @@ def wide():
 
 
 def jacobians(net, x, y):
-    """dC/da3 da3/dz3 dz3/da2 da2/dz2 dz2/da1 da1/dz1 dz1/dw1, in this order, each
-    factor a matrix (the last one by its rule).
+    """dC/da3 da3/dz3 dz3/da2 da2/dz2 dz2/da1 da1/dz1 dz1/dw1, multiplied in this order.
+
+    Each factor is a matrix; the last one enters as an outer product with x.
     """
     trace = net.forward([x])
     row = trace.output - y
@@ -480,25 +483,24 @@ def jacobians(net, x, y):
 
 
 def paths(net, x, y, j, k):
-    """The chains from C to w_jk^(1), one for each neuron of layer 3 and of layer 2 on
-    the way.
+    """The contribution of each path from C to w_jk^(1): row i, column h is the path
+    through neuron i of layer 3 and neuron h of layer 2.
     """
     trace = net.forward([x])
     first, second, third = ((step.a * (1 - step.a))[0] for step in trace)  # da/dz of the layers
     (_, W2, W3), dC_da = (layer.W for layer in net.layers), trace.output[0] - y
-    # row i, column h: from C over neuron i of layer 3 to neuron h of layer 2
     to_layer_2 = (dC_da * third)[:, None] * W3
     return to_layer_2 * (second * W2[:, j]) * (first[j] * x[k])
 
 
-def relative(found, right):
-    """The norm of the difference, in norms of what is right."""
-    return np.linalg.norm(found - right) / np.linalg.norm(right)
+def relative(wrong, right):
+    """The norm of the difference, relative to the norm of the right one."""
+    return np.linalg.norm(wrong - right) / np.linalg.norm(right)
 
 
 def updated_on_the_way(net, x, y, lr):
-    """dW of the first layer, when each layer takes its step before the delta goes
-    through it: wrong.
+    """dW of the first layer with a mistake: each layer takes its step before the delta
+    passes through it.
     """
     trace = net.forward(x)
     delta = net.backward(trace, LOSS, y)[-1].delta
@@ -562,7 +564,7 @@ def draw_chain():
         )
         axes.text((at[left] + at[right]) / 2, 3.87, text, ha="center", va="bottom")
     axes.set(
-        title="1-1-1-1: each gradient is the product of the red factors on the way back from C",
+        title="1-1-1-1: each gradient is the product of the red factors on its way back from C",
         xlim=(-0.1, 14.5),
         ylim=(-0.2, 4.4),
     )

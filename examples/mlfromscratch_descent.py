@@ -1,8 +1,8 @@
 """mlfromscratch, Neural Networks: Feedforward and Backpropagation Explained,
 optimizers: the cost, and mini-batch descent.
 
-The network and the data are those of mlfromscratch.py: 4-5-4-3 sigmoids, iris scaled to
-[0, 1]. Sections are headings of the text, shortened.
+The network and the data are those of mlfromscratch.py: 4-5-4-3, all sigmoids, on iris
+scaled to [0, 1]. The sections are the text's headings.
 
     python examples/mlfromscratch_descent.py [--plot DIR]
 """
@@ -23,10 +23,10 @@ def story():
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     total, mean = ((net.predict(x) - y) ** 2).sum(), refnet.MSE().value(net.predict(x), y)
     yield (
-        f"The sum of the squared differences is {total / mean:g} times their mean, {mean:.3f}, "
-        f"and so is its gradient. Down both for"
+        f"The sum of the squared differences is {total / mean:g} times their mean, {mean:.3f}. So "
+        f"is its gradient. After {EPOCHS} steps over all rows with eta = {LR:g}, down the sum and "
+        f"down the mean, the mean squared error is:"
     )
-    yield f"{EPOCHS} steps with eta = {LR:g} over all rows; the mean at the end:"
     by_sum, by_mean = (down_the_squares(times) for times in (total / mean, 1.0))
     learns = "mean squared error" if by_sum == by_mean else f"{by_sum:.3f} against {by_mean:.3f}"
     yield Printed(
@@ -39,12 +39,12 @@ def story():
     steps = 0.01 * np.random.default_rng(1).normal(size=(100, net.parameters.size))
     up = np.mean([moved(net, step, x, y) > gradients(net, x, y)[0] for step in steps])
     yield (
-        f"The text's first step goes in any direction: of 100 random ones, {up:.0%} raise the "
-        f"cost. Then the gradient leads."
+        f"The text's first step goes in a random direction: {up:.0%} of 100 such steps raise the "
+        f"cost. After that the steps follow the gradient."
     )
     yield (
-        f"Mini-batches of {BATCH}, averaged gradients, eta = {LR:g}, {EPOCHS} epochs; weights at "
-        f"first normal, biases 0:"
+        f"Mini-batches of {BATCH}, averaged gradients, eta = {LR:g}, {EPOCHS} epochs. The weights "
+        f"start normally distributed, the biases at 0:"
     )
     trained, once = descended()
     yield Printed(
@@ -65,28 +65,29 @@ def story():
         moves(net, x, y, 1),
     )
     yield Printed("Stochastic Gradient Descent", "a negative one", "right", moves(net, x, y, -1))
-    yield f"Trained, {trained.accuracy(x, iris()[2]):.0%} of the training rows are right."
+    yield f"After training {trained.accuracy(x, iris()[2]):.0%} of the training rows are right."
     equal = descended(init=refnet.Constant(0.1))[0].layers[0].W
     small = descended(init=refnet.Uniform(-0.1, 0.1))[1]
-    yield "Were all weights 0.1 at first, and not random, hidden neurons would stay equal:"
+    yield "If all weights start at 0.1 instead of at random, the hidden neurons stay equal:"
     apart = np.ptp(equal, axis=0).max()
     yield Printed(
         "Stochastic Gradient Descent",
-        "how far apart their weights are at the end",
+        "largest difference of their weights at the end",
         "0.00000000",
         apart,
         column="expected",
     )
     yield (
-        f"Random within 0.1, the cost is still {small[-1]:.2f} at the end; from the wider "
-        f"weights it is {once[-1]:.2f}."
+        f"From random weights between -0.1 and 0.1 the cost is still {small[-1]:.2f} at the end; "
+        f"from the normally distributed ones it is {once[-1]:.2f}."
     )
 
 
 @cache
 def descended(epochs=EPOCHS, init=None, again=False):
-    """Mini-batch descent, with new weights for each mini-batch or not: the last
-    network, and the cost of all rows after each batch.
+    """Mini-batch descent: the last network, and the cost of all rows after each batch.
+
+    With `again`, each mini-batch starts from new weights.
     """
     x, y = training_rows()
     rng, net, costs = np.random.default_rng(0), network(4, 5, 4, 3, init=init), []
@@ -100,7 +101,7 @@ def descended(epochs=EPOCHS, init=None, again=False):
 
 
 def down_the_squares(times):
-    """The mean squared error after batch descent on so many times itself."""
+    """The mean squared error after batch descent on a multiple of it."""
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     refnet.fit(net, x, y, loss="mse", optimizer=refnet.SGD(lr=times * LR), epochs=EPOCHS)
     return refnet.MSE().value(net.predict(x), y)
@@ -116,11 +117,11 @@ def fallen(costs):
 
 
 def moves(net, x, y, sign):
-    """Where one step of descent moves all weights whose derivative has this sign."""
+    """Which way a step of descent moves the weights whose derivative has this sign."""
     other, grads = net.copy(), gradients(net, x, y)[1]
     refnet.SGD(lr=LR).step(other, grads)
-    way = set(np.sign(other.parameters - net.parameters)[np.sign(grads.vector) == sign].tolist())
-    return {(-1.0,): "left", (1.0,): "right"}.get(tuple(way), "both ways")
+    signs = set(np.sign(other.parameters - net.parameters)[np.sign(grads.vector) == sign].tolist())
+    return {(-1.0,): "left", (1.0,): "right"}.get(tuple(signs), "both ways")
 
 
 def drawings():
@@ -137,34 +138,34 @@ def draw_minibatches():
         ":",
         color=RED,
         linewidth=1,
-        label="initialised anew for each mini-batch",
+        label="initialised anew with each mini-batch",
     )
     axes.plot(descended()[1], color=BLUE, label="initialised once")
-    axes.set(title="Weights that start anew for each mini-batch never learn", ylim=(0, 0.8))
+    axes.set(title="Weights that start anew with each mini-batch never learn", ylim=(0, 0.8))
     axes.set(xlabel="mini-batch", ylabel="cost of all training rows")
     axes.legend(title="weights and biases")
     return figure
 
 
 def one_neuron(batch_size, epochs, lr=8.0):
-    """The way of w and b of one neuron, which tells virginica by the length of the
-    petal.
+    """The path of w and b of one neuron that learns to tell virginica by its petal
+    length.
     """
     x, y = training_rows()
     net = refnet.Network([refnet.Dense([[-4.0]], [2.0], "sigmoid")])
-    way = [net.parameters.copy()]
-    rule, keep = refnet.SGD(lr=lr), lambda step: way.append(net.parameters.copy())
+    path = [net.parameters.copy()]
+    optimizer, keep = refnet.SGD(lr=lr), lambda step: path.append(net.parameters.copy())
     refnet.fit(
         net,
         x[:, 2:3],
         y[:, 2:],
         loss=LOSS,
-        optimizer=rule,
+        optimizer=optimizer,
         epochs=epochs,
         batch_size=batch_size,
         on_step=keep,
     )
-    return np.array(way)
+    return np.array(path)
 
 
 def draw_paths():
@@ -190,7 +191,7 @@ def draw_paths():
     axes.plot(*batch.T, "--", color="white", linewidth=2, label=f"all rows: {len(batch) - 1} steps")
     axes.plot(*stochastic[0], "s", color="white", markeredgecolor=BLUE, markersize=9, label="start")
     axes.set(
-        title="One neuron, two weights: each mini-batch has its own downhill",
+        title="One neuron, w and b: each mini-batch has its own way down",
         xlabel="w",
         ylabel="b",
     )

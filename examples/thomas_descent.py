@@ -18,7 +18,7 @@ from thomas_forward import X, claim_or_both, three_three_one
 
 TITLE = "Thomas, Neural Networks Tutorial, §4: gradient descent and backpropagation"
 START, GAMMA, PRECISION = 6.0, 0.01, 1e-5
-# where x^2 (4 x - 9) changes its sign, and f'' there
+# where f'(x) = x^2 (4 x - 9) changes its sign, and f'' there
 MINIMUM, CURVATURE = 9 / 4, 12 * (9 / 4) ** 2 - 18 * (9 / 4)
 P1, RATE = np.array([3.0, 2.0]), 0.8
 COST = "half_squared_error"
@@ -53,13 +53,13 @@ def descent(precision=PRECISION):
 
 
 def bowl(p):
-    """A stated bowl for section 4.4: 0.35 x_1^2 + 0.175 x_2^2. Rows of p are points."""
+    """Our curve for section 4.4: 0.35 x_1^2 + 0.175 x_2^2. Each row of p is a point."""
     return np.square(p) @ np.array([0.35, 0.175])
 
 
 def bowl_slope(p):
-    """Both partial derivatives by central differences, which are exact on a parabola
-    but for rounding.
+    """Both partial derivatives by central differences, which on a parabola are exact up
+    to rounding.
     """
     return np.array([bowl(p + axis) - bowl(p - axis) for axis in np.eye(2)]) / 2
 
@@ -74,8 +74,8 @@ def bowl_path():
 
 
 def three_outputs():
-    """The network of the second diagram in section 4.6: the same hidden layer under
-    three outputs, with stated weights.
+    """The network of the second diagram in section 4.6: the same hidden layer below
+    three outputs, whose weights are ours.
     """
     W2 = np.array([[0.5, 0.5, 0.5], [0.1, 0.2, 0.3], [-0.4, 0.6, 0.2]])
     return refnet.Network(
@@ -102,7 +102,7 @@ def errors():
     )
     yield Printed(
         "§4",
-        "2 x wanted and put out for x = 1: the error",
+        "x = 1, output 2, wanted 2: the error",
         "of the input",
         error_of,
         erratum="thomas-input-error",
@@ -132,32 +132,26 @@ def one_dimension():
     yield Printed("§4.1", "where the descent ends", "2.249965", xs[-1])
     yield Printed(
         "§4.1",
-        "how far off it may be, and is",
+        "how far off that may be, and how far it is",
         "0.00001",
         MINIMUM - xs[-1],
         erratum="thomas-precision",
     )
     by_error = int(np.flatnonzero(np.abs(np.diff(error(xs))) <= PRECISION)[0]) + 1
     yield (
-        f"The code stops at step {len(xs) - 1}, for the change in x. By the change in the error, "
-        f"which section 4 speaks of, it would"
+        f"The code stops at step {len(xs) - 1}, when x changes by less than the precision. Section "
+        f"4 speaks of the change in the error: by that rule it would stop at step {by_error}, "
+        f"where x is still {MINIMUM - xs[by_error]:.4f} off."
     )
-    yield f"stop at step {by_error}, where x is still {MINIMUM - xs[by_error]:.4f} off."
     yield (
         f"Near 2.25, where f'' = {CURVATURE:g}, step sizes below 2 / f'' = {2 / CURVATURE:.4f} "
         f"converge."
     )
     yield (
-        f"x^4 - 3 x^3 + 2 from 6: the slope there is {slope(START):g}, so the first step leaps "
-        f"over the minimum to {xs[1]:.4g};"
-    )
-    yield (
-        f"the other {len(xs) - 2} steps come back to it from the left. With a step size of 1/90 "
-        f"the first one would land on"
-    )
-    yield (
-        f"{steps(START, 1 / 90, 1)[1]:g} and be the last: the slope is 0 there too, though the "
-        f"curve falls on."
+        f"The descent starts at 6. The slope there is {slope(START):g}, so the first step leaps "
+        f"over the minimum to {xs[1]:.4g}; the other {len(xs) - 2} steps come back from the left. "
+        f"With a step size of 1/90 the first step would land on {steps(START, 1 / 90, 1)[1]:g}, "
+        f"where the slope is 0, and the descent would end there, though the curve falls further."
     )
 
 
@@ -167,22 +161,18 @@ def precision():
     off, last, kept = MINIMUM - xs[-1], abs(xs[-1] - xs[-2]), 1 - GAMMA * CURVATURE
     ratio = kept / (1 - kept)
     yield (
-        "The precision is what the last step must not exceed; it is no bound of the error. Near "
-        "the minimum"
+        f"The precision bounds the length of the last step, not the error. Near the minimum every "
+        f"step goes {1 - kept:.4f} of the distance and leaves 1 - gamma f'' = {kept:.4f} of it. So "
+        f"after a last step of {last:.3g} the distance is {ratio:.3f} times as long:"
     )
-    yield (
-        f"every step leaves 1 - gamma f'' = {kept:.4f} of the distance and takes {1 - kept:.4f} "
-        f"of it,"
-    )
-    yield f"so a last step of {last:.3g} leaves {ratio:.3f} times as much:"
     yield Printed(
-        "§4.1", "distance left by such a step", f"{last * ratio:.7f}", off, column="expected"
+        "§4.1", "distance left by this step", f"{last * ratio:.7f}", off, column="expected"
     )
     longer = descent(PRECISION / ratio)
     more = len(longer) - len(xs)
     yield (
-        f"To end within 0.00001 the precision has to be {PRECISION / ratio:.2g}: {more} more "
-        f"steps, and {MINIMUM - longer[-1]:.2g} off."
+        f"To end within 0.00001 of the minimum the precision has to be {PRECISION / ratio:.2g}: "
+        f"that takes {more} more steps, and x is {MINIMUM - longer[-1]:.2g} off."
     )
 
 
@@ -195,12 +185,9 @@ def cost():
     )
     ten = refnet.HalfSquaredError().value(a, y) / refnet.MSE().value(a, y)
     yield (
-        "J, the mean over the samples of 1/2 ||y - h||^2, is refnet.HalfSquaredError: with one "
-        "output half of the mean squared error."
-    )
-    yield (
-        f"With ten outputs it is {ten:g} times refnet.MSE, which takes the mean over the outputs "
-        f"too."
+        f"J is the mean over the samples of 1/2 ||y - h||^2: refnet.HalfSquaredError. With one "
+        f"output it is half the mean squared error. With ten outputs it is {ten:g} times "
+        f"refnet.MSE, which is a mean over the outputs too."
     )
     e = np.array([3.0, 4.0])
     named = claim_or_both("the same", f"{np.linalg.norm(e):g}", f"{sum(e**2):g}")
@@ -220,7 +207,7 @@ def cost():
     average = claim_or_both("the mean", f"{costs.sum() / last:.4f}", f"{costs.mean():.4f}")
     yield Printed(
         "§4.2",
-        f"costs from z = 0 to m = {last}, summed, by m",
+        f"sum of the costs from z = 0 to m = {last}, over m",
         "the mean",
         average,
         erratum="thomas-sum-from-0",
@@ -230,7 +217,7 @@ def cost():
     whose = claim_or_both("one sample's", f"{one:.4f}", f"{mean:.4f}")
     yield Printed(
         "§4.3",
-        "the derivative in a step, by b_1^(2)",
+        "the derivative in a step, for b_1^(2)",
         "one sample's",
         whose,
         erratum="thomas-one-sample",
@@ -240,12 +227,15 @@ def cost():
 def two_dimensions():
     """Section 4.4: a bowl whose slope at p1 is the text's."""
     path = bowl_path()
-    yield "A bowl and a point that fit the text's slope: 0.35 x_1^2 + 0.175 x_2^2 at p1 = (3, 2)."
-    yield Printed("§4.4", "derivative at p1", "[2.1, 0.7]", bowl_slope(P1))
-    yield Printed("§4.4", "partial derivative by x_1", "[2.1]", bowl_slope(P1)[:1])
-    told = ", ".join(f"p{k} = ({p[0]:.3g}, {p[1]:.3g})" for k, p in enumerate(path[:3], start=1))
     yield (
-        f"With step size {RATE}: {told}; the error falls from {bowl(P1):.3g} to "
+        "The text gives a slope without its function. One that has this slope is 0.35 x_1^2 + "
+        "0.175 x_2^2 at p1 = (3, 2)."
+    )
+    yield Printed("§4.4", "derivative at p1", "[2.1, 0.7]", bowl_slope(P1))
+    yield Printed("§4.4", "partial derivative with respect to x_1", "[2.1]", bowl_slope(P1)[:1])
+    points = ", ".join(f"p{k} = ({p[0]:.3g}, {p[1]:.3g})" for k, p in enumerate(path[:3], start=1))
+    yield (
+        f"With step size {RATE}: {points}. The error falls from {bowl(P1):.3g} to "
         f"{bowl(path[-1]):.2g} in {len(path) - 1} steps."
     )
 
@@ -257,22 +247,19 @@ def chain():
     factors = -(y - h[3][0]), h[3][0] * (1 - h[3][0]), h[2][1]
     dW = net.loss_and_gradients([X], [[y]], COST)[1][1].dW
     yield (
-        f"3-3-1 with target y = {y:g}: dJ/dw_12^(2) = dJ/dh_1^(3) dh_1^(3)/dz_1^(3) "
-        f"dz_1^(3)/dw_12^(2)"
-    )
-    yield (
-        f"  = {factors[0]:.5f} * {factors[1]:.5f} * {factors[2]:.5f}. What is expected is "
-        f"refnet's dW^2[0, 1]:"
+        f"The 3-3-1 network with target y = {y:g}. Expected is refnet's dW^2[0, 1]:\n"
+        f"  dJ/dw_12^(2) = dJ/dh_1^(3) * dh_1^(3)/dz_1^(3) * dz_1^(3)/dw_12^(2)\n"
+        f"               = {factors[0]:.5f} * {factors[1]:.5f} * {factors[2]:.5f}"
     )
     yield Printed(
         "§4.5", "product of the three", f"{dW[0, 1]:.12f}", np.prod(factors), column="expected"
     )
-    its_name = f"z_1^({min(z, key=lambda l: abs(z[l][0] - weighted(net, 2, h)))})"
+    name = f"z_1^({min(z, key=lambda l: abs(z[l][0] - weighted(net, 2, h)))})"
     yield Printed(
         "§4.5",
-        "by §3.4: sum of w_1j^(2) h_j^(2), + b_1^(2)",
+        "name of the sum of w_1j^(2) h_j^(2), + b_1^(2)",
         "z_1^(2)",
-        its_name,
+        name,
         erratum="thomas-z-3",
     )
     grown = net.copy()
@@ -284,9 +271,9 @@ def chain():
         for l in (1, 2)
     )
     yield Printed(
-        "§4.5", "by w_12^(2): sum of w_1j^(1) h_j^(2)", "h_2^(2)", by_1, erratum="thomas-w-2"
+        "§4.5", "d/dw_12^(2) of the sum of w_1j^(1) h_j^(2)", "h_2^(2)", by_1, erratum="thomas-w-2"
     )
-    yield Printed("§4.5", "by w_12^(2): sum of w_1j^(2) h_j^(2)", "h_2^(2)", by_2)
+    yield Printed("§4.5", "d/dw_12^(2) of the sum of w_1j^(2) h_j^(2)", "h_2^(2)", by_2)
     constant = np.poly1d(net.layers[1].b)
     yield Printed(
         "§4.5", "derivative of a constant", "1", constant.deriv()(1.0), erratum="thomas-constant"
@@ -294,8 +281,8 @@ def chain():
 
 
 def weighted(net, l, h):
-    """Sum over j of w_1j^(l) h_j^(2), + b_1^(l): what the text differentiates by
-    w_12^(2), there with l = 1.
+    """The sum over j of w_1j^(l) h_j^(2), + b_1^(l). The text has it with l = 1, and
+    takes its derivative with respect to w_12^(2).
     """
     return net.layers[l - 1].W[0].dot(h[2]) + net.layers[l - 1].b[0]
 
@@ -304,7 +291,7 @@ def hidden():
     """Section 4.6: deltas go back through the weights, summed over the nodes above."""
     yield Printed(
         "§4.6",
-        "3-3-3-1: delta_1^(2) of one term",
+        "3-3-3-1: one term of the sum for delta_1^(2)",
         "delta_1^(2)",
         one_term(),
         erratum="thomas-one-output-node",
@@ -317,24 +304,24 @@ def hidden():
         above, W = worked.delta[1][0], net.layers[1].W
         terms = " + ".join(f"{w:g} * {d:.4f}" for w, d in zip(W[:, 0], above, strict=True))
         yield (
-            f"3-3-{len(above)}: delta_1^(2) = ({terms}) * f'(z_1^(2)); expected, as below, is "
-            f"what refnet has:"
+            f"3-3-{len(above)}: delta_1^(2) = ({terms}) * f'(z_1^(2)). Expected is what refnet "
+            f"computes:"
         )
         one = W[:, 0].dot(above) * worked.a[0][0, 0] * (1 - worked.a[0][0, 0])
         yield Printed(
             "§4.6", "delta_1^(2)", f"{gradients[0].delta[0, 0]:.12f}", one, column="expected"
         )
         every, by_refnet = (
-            np.concatenate([dW.ravel() for dW in found])
-            for found in (worked.dW, [layer.dW for layer in gradients])
+            np.concatenate([dW.ravel() for dW in layers])
+            for layers in (worked.dW, [layer.dW for layer in gradients])
         )
-        what = "every h_j^(l) delta_i^(l+1), in loops: dJ/dw"
+        what = "every dJ/dw = h_j^(l) delta_i^(l+1), in loops"
         yield Printed("§4.6", what, side_by_side(by_refnet, 12), every, column="expected")
 
 
 def one_term():
-    """delta_1^(2) of a 3-3-3-1 network, by node 1 of layer 3 alone, and by all of
-    them.
+    """delta_1^(2) of a 3-3-3-1 network: through node 1 of layer 3 alone, and through
+    all its nodes.
     """
     deep = refnet.Network(
         [*three_outputs().layers, refnet.Dense([[0.5, 0.5, 0.5]], [0.2], "sigmoid")]
@@ -358,7 +345,7 @@ def over_samples():
     )
     yield Printed(
         "§4.7",
-        "h^(1) delta^(2), without transpose",
+        "h^(1) delta^(2), without a transpose",
         "cannot be multiplied",
         product(h[1], delta[2]),
     )
@@ -378,20 +365,20 @@ def over_samples():
     gradients = stepped.loss_and_gradients(x, y, COST)[1]
     refnet.SGD(lr=0.25).step(stepped, gradients)
     yield (
-        f"Two samples: Delta w_12^(2) = {tri_W[1][0, 1]:.6f}; the mean, and a step with alpha = "
-        f"0.25, are refnet's:"
+        f"Two samples: Delta w_12^(2) = {tri_W[1][0, 1]:.6f}. Expected are refnet's gradient, "
+        f"which is the mean, and its weights after a step with alpha = 0.25:"
     )
     half, what = tri_W[1][0, 1] / len(samples), "half of it: dJ/dw_12^(2)"
     yield Printed("§4.8", what, f"{gradients[1].dW[0, 1]:.12f}", half, column="expected")
     accumulated.step(net, x, y, COST, 0.25)
-    what = "weights after a step, summed by samples"
+    what = "weights after a step, summed over the samples"
     yield Printed(
         "§4.9", what, side_by_side(stepped.parameters, 12), net.parameters, column="expected"
     )
 
 
 def product(left, right):
-    """The shape of a matrix product, or that there is none."""
+    """The shape of a matrix product, or that it does not exist."""
     if left.shape[1] != right.shape[0]:
         return "cannot be multiplied"
     return f"({' x '.join(map(str, (left @ right).shape))})"

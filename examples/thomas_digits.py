@@ -24,7 +24,8 @@ with wanted("parity"):
 
 TITLE = "Thomas, Neural Networks Tutorial, §5: handwritten digits"
 COST, ALPHA, ITERATIONS, LONGER = "half_squared_error", 0.25, 3000, 4000
-# 34 mini-batches of the 1078 rows an epoch, 2992 steps: as many as the text takes
+# an epoch of the 1078 rows has 34 mini-batches; 88 epochs have 2992 steps, as the text
+# has 3,000
 EPOCHS, BATCH = 88, 32
 SEEDS = (0, 1, 2)
 
@@ -90,7 +91,7 @@ def split(x):
 
 @cache
 def scaler():
-    """The text's, fitted to all rows."""
+    """The text's scaler, fitted to all rows."""
     return StandardScaler().fit(digits().data)
 
 
@@ -109,9 +110,10 @@ def scaled_on_training_rows():
 
 
 def start():
-    """64-30-10 with W1, b1, W2, b2 drawn from [0, 1) in this order, from
-    RandomState(0): random_sample as the text calls it, seeded.
+    """64-30-10 with W1, b1, W2, b2 from [0, 1), drawn in this order by random_sample
+    as in the text.
     """
+    # the text sets no seed; its generator is the legacy one
     draw = np.random.RandomState(0).random_sample
     shapes = (30, 64), (10, 30)
     return refnet.Network(
@@ -121,27 +123,27 @@ def start():
 
 @cache
 def trained():
-    """Full-batch descent on J with alpha 0.25, the text's 3,000 iterations and 1,000
+    """Full-batch descent on J with alpha 0.25: the text's 3,000 iterations, and 1,000
     more.
     """
-    rows, net, norms, kept = as_in_the_text(), start(), [], []
+    rows, net, norms, snapshots = as_in_the_text(), start(), [], []
 
     def watch(step):
         norms.append(np.linalg.norm(step.y - step.trace.output, axis=1).mean())
         if step.epoch == ITERATIONS:
-            kept.append(net.copy())
+            snapshots.append(net.copy())
 
     optimizer = refnet.SGD(lr=ALPHA)
     y = refnet.one_hot(rows.labels, 10)
     history = refnet.fit(
         net, rows.x, y, loss=COST, optimizer=optimizer, epochs=LONGER, on_step=watch
     )
-    return Trained(kept[0], net, history.loss, norms)
+    return Trained(snapshots[0], net, history.loss, norms)
 
 
 class Rung(NamedTuple):
-    """One way to train: what it changes against the rung before, where its rows come
-    from, network, loss and learning rate.
+    """One way to train: what it changes compared with the rung before, where its rows
+    come from, its network, loss and learning rate.
     """
 
     change: str
@@ -151,7 +153,7 @@ class Rung(NamedTuple):
     lr: float
 
     def trained(self, seed):
-        """The network that a seed of the weights and of the mini-batches leads to."""
+        """The network trained from one seed, of its weights and its mini-batches."""
         net, rows = refnet.mlp(seed=seed, **self.net), self.rows()
         y, optimizer = refnet.one_hot(rows.labels, 10), refnet.SGD(lr=self.lr)
         refnet.fit(
@@ -169,8 +171,9 @@ class Rung(NamedTuple):
 
 @cache
 def ladder():
-    """What each rung changes, and its accuracy from each seed; on the last one the
-    networks of the rung before it put out their mean.
+    """What each rung changes, and its accuracy with each seed.
+
+    On the last rung the networks of the rung before vote: their outputs are averaged.
     """
     text = {
         "sizes": (64, 30, 10),
@@ -193,13 +196,15 @@ def ladder():
         Rung("softmax and cross-entropy", apart, softmax, "cross_entropy", ALPHA),
         Rung("100 units, ReLU, He start, lr 0.1", apart, wide, "cross_entropy", 0.1),
     )
-    found = []
+    accuracies = []
     for rung in rungs:
         rows, nets = rung.rows(), [rung.trained(seed) for seed in SEEDS]
-        found.append((rung.change, [net.accuracy(rows.test_x, rows.test_labels) for net in nets]))
+        accuracies.append(
+            (rung.change, [net.accuracy(rows.test_x, rows.test_labels) for net in nets])
+        )
     together = np.mean([net.predict(rows.test_x) for net in nets], axis=0).argmax(axis=1)
     return [
-        *found,
+        *accuracies,
         (f"mean output of these {len(nets)} networks", [np.mean(together == rows.test_labels)]),
     ]
 
@@ -221,7 +226,7 @@ def the_data():
     yield Printed("§5", "data points of an image", "64", digits().data[1].size)
     yield Printed("§5", "label of images[1]", "1", digits().target[1])
     yield Printed(
-        "§5", "the data set, in its own words", "MNIST", described, erratum="thomas-mnist"
+        "§5", "the data set, by its own description", "MNIST", described, erratum="thomas-mnist"
     )
     yield Printed("§5.1", "digits.data[0]", FIRST_IMAGE, digits().data[0])
     ends = [(x.min(), x.max()) for x in (digits().data[0], digits().data)]
@@ -236,14 +241,14 @@ def scaling():
     share = np.mean(abs(x) <= 2)
     yield Printed(
         "§5.1",
-        "how much of it is within -2 and 2",
+        "how much of it is between -2 and 2",
         "most",
         "most" if share > 0.5 else "less than half",
     )
     used = np.count_nonzero(digits().data[:, x.max(axis=0).argmax()])
     yield (
-        f"{share:.1%} are within -2 and 2; the largest is {x.max():.1f}, in a pixel that is 0 in "
-        f"all images but {used}."
+        f"Of all scaled pixels {share:.1%} are between -2 and 2. The largest is {x.max():.1f}, "
+        f"in a pixel that is 0 in all images but {used}."
     )
 
 
@@ -257,7 +262,10 @@ def splitting():
     )
     yield Printed("§5.2", f"training part, {len(rows.x)} of {n} rows", "60%", 100 * len(rows.x) / n)
     yield Printed(
-        "§5.2", "which is as usual", "60-80%", "60-80%" if 60 <= share <= 80 else f"{share}%"
+        "§5.2",
+        "the training part, as is usual",
+        "60-80%",
+        "60-80%" if 60 <= share <= 80 else f"{share}%",
     )
     known = int(scaler().n_samples_seen_) - len(raw.x)
     seen = f"{known} of {len(raw.test_x)} in the scaler" if known else "not seen"
@@ -265,15 +273,15 @@ def splitting():
     training = raw.x.mean(axis=0)
     pixel = np.argmax(abs(scaler().mean_ - training))
     yield (
-        f"They move the mean of pixel {pixel} most: {scaler().mean_[pixel]:.3f}, of the training "
-        f"rows alone {training[pixel]:.3f}."
+        f"The test rows change the mean of pixel {pixel} most: it is {scaler().mean_[pixel]:.3f}, "
+        f"and {training[pixel]:.3f} over the training rows alone."
     )
     yield Printed(
         "§5.3", "target of a 5", "[0, 0, 0, 0, 0, 1, 0, 0, 0, 0]", refnet.one_hot([5], 10)[0]
     )
     settled = [0.01, 0.1, 0.2, 0.05, 0.3, 0.8, 0.4, 0.03, 0.25, 0.02]
     yield Printed("§5.3", "digit of the output 0.01, 0.1, 0.2, ...", "5", np.argmax(settled))
-    yield Printed("§5.3", "y_train[0]", "1", rows.labels[0], chance="unseeded")
+    yield Printed("§5.3", "y_train[0]", "1", rows.labels[0], chance="the text sets no seed")
     yield Printed(
         "§5.3",
         "target of a 1",
@@ -293,21 +301,21 @@ def training():
     )
     yield Printed(
         "§5.4",
-        f"in and out: {hidden} hidden nodes lie between",
+        f"{hidden} hidden nodes: a number between those of",
         "layers, 1 and 1",
         between,
         erratum="thomas-between-layers",
     )
     yield (
-        f"Weights in [0, 1) are all positive: at the start every output is near 1 "
+        f"Weights from [0, 1) are all positive, so at the start every output is near 1 "
         f"({net.predict(rows.x).mean():.4f} on average)."
     )
     summed = net.copy()
     J = [accumulated.step(summed, rows.x, y, COST, ALPHA) for _ in range(3)]
     refnet.fit(net, rows.x, y, loss=COST, optimizer=refnet.SGD(lr=ALPHA), epochs=3)
     yield (
-        "Three iterations sample by sample, as the text has them, and refnet.fit, which takes "
-        "all rows at once:"
+        "Three iterations, sample by sample as in the text. Expected is what refnet.fit has, "
+        "which takes all rows at once:"
     )
     yield Printed(
         "§5.4",
@@ -324,10 +332,12 @@ def training():
         summed.parameters,
         column="expected",
     )
-    found = trained().net.accuracy(rows.test_x, rows.test_labels)
-    yield Printed("§5.5", "accuracy on the test part", "86%", 100 * found, chance="unseeded")
+    accuracy = trained().net.accuracy(rows.test_x, rows.test_labels)
+    yield Printed(
+        "§5.5", "accuracy on the test part", "86%", 100 * accuracy, chance="the text sets no seed"
+    )
     yield (
-        f"That is with random_state=0 and weights from RandomState(0), after {ITERATIONS} "
+        f"This accuracy is for random_state=0 and weights from RandomState(0), after {ITERATIONS} "
         f"iterations."
     )
 
@@ -345,8 +355,8 @@ def curves():
         erratum="thomas-mean-norm",
     )
     yield (
-        "The curve is the mean of ||y - h||, not of 1/2 ||y - h||^2, which is what the steps go "
-        "down on."
+        "The text's curve is the mean of ||y - h||. The steps minimise another cost, the mean of "
+        "1/2 ||y - h||^2."
     )
     wrong = [
         round(len(rows.test_x) * (1 - net.accuracy(rows.test_x, rows.test_labels)))
@@ -357,9 +367,9 @@ def curves():
         f"{LONGER - ITERATIONS} more iterations lower J by {1 - done.J[-1] / done.J[at]:.0%}, "
         f"and the accuracy becomes {right:.2%}."
     )
-    yield "Call it much where more than a tenth of the errors go away:"
-    gained = "by much" if wrong[1] < 0.9 * wrong[0] else "not by much"
-    gained = f"{gained}, {wrong[0]} to {wrong[1]} wrong" if gained == "by much" else gained
+    yield "Let us call it much if more than a tenth of the errors disappear:"
+    better = wrong[1] < 0.9 * wrong[0]
+    gained = f"by much, {wrong[0]} to {wrong[1]} wrong" if better else "not by much"
     yield Printed(
         "§5.4",
         f"test rows, {ITERATIONS} to {LONGER} iterations: better",
@@ -371,30 +381,25 @@ def curves():
 
 def climbing():
     """What it takes to pass 97 %."""
-    rows, found = as_in_the_text(), ladder()
+    rows, rungs = as_in_the_text(), ladder()
     before = [trained().net.accuracy(rows.test_x, rows.test_labels)]
     yield (
-        "To pass 97 %, rung by rung, as many steps as the text takes. Each rung keeps what the "
-        "one above it has, but for what it"
+        f"What does it take to pass 97 %? A ladder: each rung changes what it names, keeps the "
+        f"rest of the rung above it, and takes as many steps as the text. (The first rung also "
+        f"has other starting weights, so it does not measure mini-batches alone.) The accuracy "
+        f"is a mean over {len(SEEDS)} seeds, on the same test rows. The settings are round "
+        f"numbers; none was chosen by the test rows."
     )
-    yield (
-        "names: the first has other starting weights, too, and does not measure mini-batches "
-        "alone. Accuracy on these test rows, mean of"
-    )
-    yield (
-        f"{len(SEEDS)} seeds of the weights. The settings are round numbers, none chosen by the "
-        f"test rows."
-    )
-    # whole percents, as another BLAS may label a row otherwise
+    # whole percents, as another BLAS may give a few rows another label
     expected = ("89 %", "87 %", "87 %", "96 %", "97 %", "97 %", "98 %")
     for percent, (change, right) in zip(
-        expected, [("the text: full batch, one start", before), *found], strict=True
+        expected, [("the text: full batch, one start", before), *rungs], strict=True
     ):
         yield Printed("§5.5", change, percent, 100 * np.mean(right), column="expected")
-    apart = max(np.ptp(right) for _, right in found)
+    apart = max(np.ptp(right) for _, right in rungs)
     yield (
-        f"The last one has {np.mean(found[-1][1]):.2%}; the best and the worst seed of a rung "
-        f"are up to {apart:.2%} apart."
+        f"The last rung has {np.mean(rungs[-1][1]):.2%}. The best and the worst seed of a rung "
+        f"differ by up to {apart:.2%}."
     )
 
 
@@ -436,7 +441,7 @@ def draw_cost():
         done.norms, color=RED, linestyle="--", label=r"mean of $\|y - h\|$, which the text plots"
     )
     axes.semilogy(
-        done.J, color=BLUE, label=r"$J$ = mean of $\frac{1}{2}\|y - h\|^2$, which descends"
+        done.J, color=BLUE, label=r"$J$ = mean of $\frac{1}{2}\|y - h\|^2$, which is minimised"
     )
     axes.axvline(ITERATIONS, color=BLACK, linestyle=":", label="the text stops at 3,000")
     axes.set(title="digits, 64-30-10: $J$ still falls where the text stops", ylim=(0.03, 6))
@@ -458,17 +463,17 @@ def draw_ladder():
         *ladder(),
     ]
     figure, axes = sheet(width=7.4, height=3.6)
-    for k, (_, found) in enumerate(rungs):
+    for k, (_, accuracies) in enumerate(rungs):
         axes.plot(
-            100 * np.array(found),
-            [k] * len(found),
+            100 * np.array(accuracies),
+            [k] * len(accuracies),
             "o",
             color=BLUE,
             alpha=0.5,
             label="one seed" if k == 1 else None,
         )
         axes.plot(
-            100 * np.mean(found),
+            100 * np.mean(accuracies),
             k,
             "|",
             color=BLACK,

@@ -24,8 +24,8 @@ SIGMOID = refnet.Sigmoid()
 
 @cache
 def three_three_one():
-    """The network of section 3.1: rows of W are the nodes of the layer above, entry
-    w_ij stands in row i and column j.
+    """The network of section 3.1. Row i of W belongs to node i of the layer above, so
+    that W[i, j] is w_ij.
     """
     W1 = np.array([[0.2] * 3, [0.4] * 3, [0.6] * 3])
     W2 = np.array([[0.5, 0.5, 0.5]])
@@ -40,19 +40,19 @@ def half_on(w, b):
 
 
 def claim_or_both(claim, one, other):
-    """The claim where two figures, written out, are the same; else the two."""
+    """The claim where the two figures are written alike, else both of them."""
     return claim if one == other else f"{one} against {other}"
 
 
 def stuck():
-    """Where a node without a bias turns on, for each weight of the text, in words."""
+    """In words: where a node without a bias turns on, for each weight of the text."""
     places = [half_on(w, 0.0) for w in WEIGHTS]
     return "x = 0, whatever w" if not any(places) else ", ".join(f"{place:g}" for place in places)
 
 
 def index_order():
-    """The name of the weight from node 1 to node 2: the entry of W that z_2 grows by
-    where x_1 grows by 1.
+    """The name of the weight from node 1 to node 2: z_2 grows by it where x_1 grows by
+    1.
     """
     net = three_three_one()
     growth = (
@@ -79,12 +79,12 @@ def story():
 def one_node():
     """Sections 2.1 to 2.5."""
     slopes = ", ".join(f"{w / 4:g} for w = {w:g}" for w in WEIGHTS)
-    yield f"One node, h = f(w x + b). The slope of f(w x) at 0 is w / 4: {slopes}."
+    yield f"One node: h = f(w x + b). Without b its slope at x = 0 is w / 4: {slopes}."
     yield Printed("§2.3", "where f(w x) passes 1/2, without b", "x = 0, whatever w", stuck())
     turns = ", ".join(f"{half_on(5.0, b):.1f} for b = {b:g}" for b in BIASES)
     yield (
-        f"The bias moves the place where the node turns on to x = -b / w: with w = 5, {turns}; "
-        f"from 1 on wants b = -5."
+        f"With a bias the node turns on at x = -b / w. With w = 5 that is {turns}. To turn it on "
+        f"at x = 1 takes b = -5."
     )
     yield Printed("§2.5", "weight from node 1, layer 1, to node 2", "w_21^(1)", index_order())
 
@@ -93,7 +93,10 @@ def looped():
     """Section 3.2: the nested loops, and the same by hand."""
     net = three_three_one()
     h = accumulated.propagate(net.layers, X)[0]
-    yield "3-3-1, x = (1.5, 2, 3): every node is f of its weighted inputs plus its bias."
+    yield (
+        "The 3-3-1 network, x = (1.5, 2, 3). Every node puts out f of the sum of its weighted "
+        "inputs and its bias."
+    )
     yield Printed(
         "§3.2",
         "output, in nested loops",
@@ -112,12 +115,9 @@ def looped():
     rounded = SIGMOID.value(np.array(0.5 * 0.8909 + 0.5 * 0.9677 + 0.5 * 0.9909 + 0.2))
     yield Printed("§3.2", "last line, from the h^(2) as printed", "0.8354", float(rounded))
     yield (
-        f"To four digits h_3^(2) is {h[2][2]:.4f} and the output {h[3][0]:.4f}. The last line is "
-        f"right as it stands:"
-    )
-    yield (
-        f"it starts from the shortened h^(2), which give {rounded:.7f}. The loops do not, and "
-        f"their output rounds up."
+        f"Rounded to four digits h_3^(2) is {h[2][2]:.4f} and the output {h[3][0]:.4f}. The last "
+        f"line by hand is right as it stands: it starts from the shortened h^(2), which lead to "
+        f"{rounded:.7f}. The loops start from the full numbers, and their output rounds up."
     )
 
 
@@ -128,8 +128,8 @@ def vectorised():
     z = accumulated.propagate(net.layers, X)[1]
     line = f"{z[2][0]:.4g}"
     yield (
-        "z^(l+1) = W^(l) h^(l) + b^(l), h^(l+1) = f(z^(l+1)): each row of W times the column h, "
-        "element j with element j, then summed."
+        "z^(l+1) = W^(l) h^(l) + b^(l) and h^(l+1) = f(z^(l+1)). Entry i of W h multiplies row i "
+        "of W with h, entry by entry, and adds up the products."
     )
     x_i, x_j = (f"{sum(W[0] * x) + b[0]:.4g}" for x in (X[0], X))
     yield Printed(
@@ -148,7 +148,7 @@ def vectorised():
     yield Printed("§3.5", "shape of W^(1) x, a column", "(3 x 1)", W.dot(X[:, np.newaxis]).shape)
     yield Printed(
         "§3.5",
-        "what f is applied to first, by §3.4",
+        "what f is applied to first, according to §3.4",
         "z^(1)",
         f"z^({min(z)})",
         erratum="thomas-z-1",
@@ -165,7 +165,7 @@ def vectorised():
 def timed():
     """Sections 3.3 and 3.5: what the loops cost.
 
-    The times are this machine's, and differ from run to run.
+    The times are those of this machine, and differ from run to run.
     """
     net = refnet.mlp([100, 100, 50, 10], hidden="sigmoid", output="sigmoid", seed=0)
     x = np.random.default_rng(0).random(100)
@@ -177,8 +177,7 @@ def timed():
     yield Printed("§3.5", what, by_refnet, loops.feed_forward(net, [x]), column="expected")
     yield (
         f"On this machine: {slow * 1e3:.1f} ms in loops, {fast * 1e6:.0f} us in matrices, "
-        f"{slow / fast:.0f} times faster "
-        "(in the text 41 ms, 84 us and 500 times)."
+        f"{slow / fast:.0f} times faster. (The text has 41 ms, 84 us and 500 times.)"
     )
 
 
