@@ -3,9 +3,10 @@ network, computed by refnet.
 
     python examples/by_hand.py [--plot DIR]
 
-Inputs .05 and .10, targets .01 and .99, sigmoids, half the squared error, learning rate
-.5. The weights w1 to w8 learn, the biases stay. w1, w2 lead to h1, w3, w4 to h2, w5, w6
-to o1 and w7, w8 to o2, so that W1 = [[w1, w2], [w3, w4]] and W2 = [[w5, w6], [w7, w8]].
+The inputs are .05 and .10, the targets .01 and .99. All units are sigmoids, the error is
+half the squared error, and the learning rate is .5. The weights w1 to w8 learn, the
+biases stay. w1 and w2 lead to h1, w3 and w4 to h2, w5 and w6 to o1, w7 and w8 to o2, so
+that W1 = [[w1, w2], [w3, w4]] and W2 = [[w5, w6], [w7, w8]].
 """
 
 from dataclasses import replace
@@ -32,7 +33,7 @@ UPDATED, TWICE, SLIPPED = "mazur-updated-weights", "mazur-rounded-twice", "mazur
 
 
 def network():
-    """The network as it starts."""
+    """The network before training."""
     hidden = refnet.Dense([[0.15, 0.20], [0.25, 0.30]], [0.35, 0.35], "sigmoid")
     output = refnet.Dense([[0.40, 0.45], [0.50, 0.55]], [0.60, 0.60], "sigmoid")
     return refnet.Network([hidden, output])
@@ -40,10 +41,10 @@ def network():
 
 @cache
 def learned(rounds, *, late=False):
-    """The network after so many rounds on its weights alone, and the error before each.
+    """The network after so many rounds, and the error before each. Only weights learn.
 
-    `late` takes the deltas of the hidden layer back through a W2 that has been updated
-    already: a mistake.
+    With `late` it makes a mistake: the hidden deltas pass through the W2 that has
+    already been updated.
     """
     net, errors = network(), []
     hidden, output = net.layers
@@ -59,14 +60,14 @@ def learned(rounds, *, late=False):
 
 
 def outcome(rounds, *, late=False):
-    """The outputs after so many rounds, and their error."""
+    """The outputs after so many rounds, and the error."""
     net, _ = learned(rounds, late=late)
     outputs = net.predict(X)
     return outputs[0], LOSS.value(outputs, Y)
 
 
 def forward_rows(net):
-    """What he prints on the way forward."""
+    """The forward pass."""
     (_, z1, a1), (_, z2, a2) = net.forward(X)
     yield Printed(FORWARD, "net_h1 = w1 i1 + w2 i2 + b1", "0.3775", z1[0, 0])
     yield Printed(FORWARD, "out_h1 = sigmoid(net_h1)", "0.593269992", a1[0, 0])
@@ -82,7 +83,7 @@ def forward_rows(net):
 
 
 def output_rows(net):
-    """The chain of w5, and the new W2."""
+    """The chain rule for w5, and the new W2."""
     trace, (_, second) = net.forward(X), net.backward(net.forward(X), LOSS, Y)
     _, z, a = trace[1]
     to_out, to_net, to_w5 = (
@@ -94,7 +95,7 @@ def output_rows(net):
     yield Printed(OUTPUT, "dout_o1/dnet_o1 = out_o1 (1 - out_o1)", "0.186815602", to_net)
     yield Printed(OUTPUT, "dnet_o1/dw5 = out_h1", "0.593269992", to_w5)
     yield Printed(
-        OUTPUT, "dE_total/dw5, the three multiplied", "0.082167041", to_out * to_net * to_w5
+        OUTPUT, "dE_total/dw5, product of the three", "0.082167041", to_out * to_net * to_w5
     )
     yield Printed(OUTPUT, "dE_total/dw5, BP4", "0.082167041", second.dW[0, 0])
     yield Printed(OUTPUT, "delta_o1 = dE_total/dnet_o1, BP1", "0.138498562", second.delta[0, 0])
@@ -108,26 +109,31 @@ def output_rows(net):
 
 
 def hidden_rows(net):
-    """The chain of w1, summed over the two outputs it leads to, and the new W1."""
+    """The chain rule for w1, summed over both outputs, and the new W1."""
     trace, (first, second) = net.forward(X), net.backward(net.forward(X), LOSS, Y)
     _, z, a = trace[0]
     by_o1, by_o2 = second.delta[0] * net.layers[1].W[:, 0]
     to_net, to_w1 = SIGMOID.derivative(z, a)[0, 0], X[0, 0]
     yield Printed(HIDDEN, "dE_o1/dnet_o1 = delta_o1", "0.138498562", second.delta[0, 0])
     yield Printed(HIDDEN, "dnet_o1/dout_h1 = w5", "0.40", net.layers[1].W[0, 0])
-    yield Printed(HIDDEN, "dE_o1/dout_h1, the path by o1", "0.055399425", by_o1)
-    yield Printed(HIDDEN, "dE_o2/dout_h1, the path by o2", "-0.019049119", by_o2, erratum=TWICE)
+    yield Printed(HIDDEN, "dE_o1/dout_h1, the path through o1", "0.055399425", by_o1)
+    yield Printed(
+        HIDDEN, "dE_o2/dout_h1, the path through o2", "-0.019049119", by_o2, erratum=TWICE
+    )
     yield Printed(
         HIDDEN,
-        "the same, delta_o2 rounded before",
+        "the same, with delta_o2 rounded first",
         "-0.019049119",
         rounded_twice(second.delta[0, 1], net.layers[1].W[1, 0]),
     )
-    yield Printed(HIDDEN, "dE_total/dout_h1, the sum of both", "0.036350306", by_o1 + by_o2)
+    yield Printed(HIDDEN, "dE_total/dout_h1, sum of both paths", "0.036350306", by_o1 + by_o2)
     yield Printed(HIDDEN, "dout_h1/dnet_h1 = out_h1 (1 - out_h1)", "0.241300709", to_net)
     yield Printed(HIDDEN, "dnet_h1/dw1 = i1", "0.05", to_w1)
     yield Printed(
-        HIDDEN, "dE_total/dw1, sum and factors", "0.000438568", (by_o1 + by_o2) * to_net * to_w1
+        HIDDEN,
+        "dE_total/dw1, that sum and both factors",
+        "0.000438568",
+        (by_o1 + by_o2) * to_net * to_w1,
     )
     yield Printed(HIDDEN, "dE_total/dw1, BP4", "0.000438568", first.dW[0, 0])
     for name, printed, new in zip(
@@ -147,33 +153,34 @@ def stepped(net, layer):
 
 
 def rounded_twice(delta, w):
-    """delta w, with delta rounded to nine decimals first and the product half up, as by
-    hand: -.038098237 / 2 lies on a tie.
+    """delta w as by hand: delta is rounded to nine decimals, then the product, half up.
+
+    With -.038098237 / 2 the product lies exactly between two such decimals.
     """
     billionths = abs(round(delta * 1e9)) * w
     return np.copysign(np.floor(billionths + 0.5) / 1e9, delta)
 
 
 def after_rows():
-    """Where the right update leads, and where one leads that takes W2 too early."""
+    """The error after training: with the right update, and with the mistaken one."""
     (_, error), (outputs, last) = outcome(1), outcome(ROUNDS)
     yield Printed(AFTER, "error after 1 round", "0.291027924", error, erratum=UPDATED)
     yield Printed(
-        AFTER, "error after 10,000 rounds, first print", "0.000035085", last, erratum=UPDATED
+        AFTER, "error after 10,000 rounds, first version", "0.000035085", last, erratum=UPDATED
     )
-    yield Printed(AFTER, "the same, as it reads today", "0.0000351085", last, erratum=SLIPPED)
+    yield Printed(AFTER, "the same, as the text reads today", "0.0000351085", last, erratum=SLIPPED)
     yield Printed(
         AFTER, "outputs after 10,000 rounds", "0.015912196 0.984065734", outputs, erratum=UPDATED
     )
     yield (
-        "With the hidden deltas taken back through the W2 that has just been updated, his "
-        "figures come out:"
+        "His figures come out if the hidden deltas pass through the W2 that has just been "
+        "updated. That is a mistake, which his text itself warns against:"
     )
     (_, error), (outputs, last) = outcome(1, late=True), outcome(ROUNDS, late=True)
     yield Printed(AFTER, "error after 1 round, mistaken", "0.291027924", error)
     yield Printed(AFTER, "error after 10,000 rounds, mistaken", "0.000035085", last)
     yield Printed(
-        AFTER, "the same, as it reads today, mistaken", "0.0000351085", last, erratum=SLIPPED
+        AFTER, "the same, as the text reads today, mistaken", "0.0000351085", last, erratum=SLIPPED
     )
     yield Printed(
         AFTER, "outputs after 10,000 rounds, mistaken", "0.015912196 0.984065734", outputs
@@ -181,8 +188,8 @@ def after_rows():
 
 
 def fixture_rows(net):
-    """What backprop-trace prints of the same step, in nine significant digits and as
-    the direction of descent, -dE/d...
+    """The same step by backprop-trace: nine significant digits, and -dE/dw instead of
+    dE/dw.
     """
     trace, (first, second) = net.forward(X), net.backward(net.forward(X), LOSS, Y)
     after = learned(1)[0].forward(X)
@@ -200,46 +207,46 @@ def fixture_rows(net):
 
 
 def error_with_biases():
-    """The error after one step that moves the biases as well."""
+    """The error after one step in which the biases learn too."""
     net = network()
     refnet.fit(net, X, Y, loss=LOSS, optimizer=refnet.SGD(lr=LR), epochs=1)
     return LOSS.value(net.predict(X), Y)
 
 
 def story():
-    """His numbers in his order, and the chain of w1 once more by refnet.explain."""
+    """His numbers in his order, then the chain rule for w1 by refnet.explain."""
     net = network()
     yield from forward_rows(net)
     yield (
-        "One weight of the output layer lies on one path, w5 -> o1 -> E_o1; its derivative is "
-        "one product."
+        "A weight of the output layer acts on the error along one path: w5 -> o1 -> E_o1. Its "
+        "derivative is one product."
     )
     yield from output_rows(net)
     yield (
-        "w1 lies on two, by o1 and by o2; the derivative sums them. The old w5 and w7 belong "
-        "there, as all gradients belong to one point."
+        "w1 acts along two paths, through o1 and through o2, and its derivative is the sum of "
+        "both. It uses the old w5 and w7: all gradients are taken at the same weights."
     )
     yield from hidden_rows(net)
     yield from after_rows()
     yield (
-        "Others have computed his step before, with the same result "
+        "Another program has computed the same step "
         "(mcp-tool-shop-org/backprop-trace, fixtures/mazur.golden.jsonl):"
     )
     yield from fixture_rows(net)
     yield (
-        f"He leaves the biases as they are. Where they learn too, the error after one round is "
+        f"He keeps the biases fixed. If they learn too, the error after one round is "
         f"{error_with_biases():.9f}."
     )
-    told = refnet.explain(net, X, Y, "half_squared_error", lr=LR, weight=(1, 0, 0), digits=9)
+    step = refnet.explain(net, X, Y, "half_squared_error", lr=LR, weight=(1, 0, 0), digits=9)
     yield (
-        "\nThe chain of w1 by refnet.explain, whose last section follows one weight (print the "
-        "whole for all equations of the step):\n"
+        "\nThe chain rule for w1 by refnet.explain. This is its last section; the others hold "
+        "all equations of the step.\n"
     )
-    yield str(replace(told, sections=told.sections[-1:]))
+    yield str(replace(step, sections=step.sections[-1:]))
 
 
 def paths():
-    """Figure: the network, its numbers, and the two paths from w1 to the error."""
+    """The network with its numbers, and the two paths from w1 to the error."""
     from matplotlib.lines import Line2D
 
     from pictures import BLUE, RED, sheet
@@ -255,12 +262,12 @@ def paths():
     units = [X[0], trace[0].a[0], trace[1].a[0]]
     for layer, dense in enumerate(net.layers):
         for j, k in np.ndindex(dense.W.shape):
-            on = (layer, j, k) in {(0, 0, 0), (1, 0, 0), (1, 1, 0)}
+            on_path = (layer, j, k) in {(0, 0, 0), (1, 0, 0), (1, 1, 0)}
             ax.plot(
                 [layer, layer + 1],
                 [-k, -j],
-                color=RED if on else "0.75",
-                linewidth=3 if on else 1,
+                color=RED if on_path else "0.75",
+                linewidth=3 if on_path else 1,
                 zorder=1,
             )
             at = 0.5 if j == k else 0.36
@@ -287,12 +294,12 @@ def paths():
         fontsize=8,
         frameon=False,
     )
-    ax.set_title("dE/dw1 sums over both paths")
+    ax.set_title("dE/dw1 is the sum over both paths")
     return figure
 
 
 def error_curve():
-    """Figure: the error in 10,000 rounds, and how far the mistaken update is off."""
+    """The error in 10,000 rounds, and how far the mistaken update is off."""
     from pictures import RED, sheet
 
     rounds = np.arange(ROUNDS)
@@ -307,7 +314,7 @@ def error_curve():
     right.set(
         xlabel="round",
         ylabel="E_total, % above or below the right one",
-        title="The same, hidden deltas through the updated W2",
+        title="The same with hidden deltas through the updated W2",
     )
     return figure
 

@@ -1,13 +1,13 @@
-"""Checking gradients: differences of the cost, how far off they are themselves, and
-mistakes that a rule of thumb lets pass.
+"""Checking gradients by differences of the cost: how exact the differences are, and
+which mistakes a rule of thumb misses.
 
     python examples/check_gradients.py [--plot DIR]
 
-A difference quotient is off by its truncation, which grows with its step h, and by
-rounding, which grows with 1/h. refnet.gradient_check estimates both and judges each
-entry by that. The rule of thumb compares norms, |g - n| / (|g| + |n|), with 1e-7,
-whatever the network. Sources: Squire and Trapp, Using complex variables to estimate
-derivatives of real functions (1998), for the complex step.
+A difference quotient has two errors: truncation, which grows with the step h, and
+rounding, which grows with 1/h. refnet.gradient_check estimates both, and judges each
+entry of the gradient by them. The rule of thumb compares |g - n| / (|g| + |n|) with
+1e-7, whatever the network. Source: Squire and Trapp, Using complex variables to
+estimate derivatives of real functions (1998), for the complex step.
 """
 
 from functools import cache, partial
@@ -26,49 +26,46 @@ METHODS = ("forward", "central", "complex")
 
 
 class TanhWithoutSquare(refnet.Tanh):
-    """A mistake: f' = 1 - a, where it is 1 - a^2."""
+    """A mistake: f' = 1 - a instead of 1 - a^2."""
 
     def derivative(self, z, a):
-        """Off by far."""
+        """Far off."""
         return 1.0 - a
 
 
 class ForgotHalf(refnet.HalfSquaredError):
-    """A mistake: the gradient of the whole squared error, beside the value of half of
-    it.
-    """
+    """A mistake: the value is half the squared error, the gradient that of all of it."""
 
     def gradient(self, a, y):
-        """Twice too large."""
+        """Twice as large as it should be."""
         return 2.0 * super().gradient(a, y)
 
 
 class WithEpsilon(refnet.HalfSquaredError):
-    """A small mistake: 1e-6 added to n, as if it could be 0."""
+    """A small mistake: 1e-6 is added to n, as if n could be 0."""
 
     def gradient(self, a, y):
-        """Too small by a share of 1e-6 / n."""
+        """Too small by about 1e-6 / n of itself."""
         return (a - y) / (len(a) + 1e-6)
 
 
 @cache
 def data():
-    """x (20, 4), and targets (20, 3) from 0 to 1, at random, so that some cost is left
-    after training.
-    """
+    """Random x (20, 4), and random targets (20, 3) in [0, 1)."""
+    # random targets cannot be learned exactly, so the trained network has a cost left
     rng = np.random.default_rng(0)
     return rng.standard_normal((ROWS, SIZES[0])), rng.uniform(size=(ROWS, SIZES[2]))
 
 
 def network(hidden="tanh"):
-    """4-5-3 as it starts."""
+    """4-5-3 before training."""
     return refnet.mlp(SIZES, hidden=hidden, output="sigmoid", seed=0)
 
 
 @cache
 def trained():
-    """The same network after 2,000 epochs with a falling learning rate, where the
-    gradient is small.
+    """The same network after 2,000 epochs with a falling learning rate. Its gradient is
+    small.
     """
     net, schedule = network(), refnet.CosineLR(2000)
     refnet.fit(
@@ -84,7 +81,7 @@ def trained():
 
 @cache
 def subjects():
-    """What is checked: a name, whether it is right, the network, the loss."""
+    """What is checked: name, expected verdict, network, loss."""
     loss = refnet.HalfSquaredError()
     return (
         ("a right network", "passed", network(), loss),
@@ -97,6 +94,7 @@ def subjects():
 
 def cost(net, loss, theta):
     """C as a function of the flat parameters, which may be complex."""
+    # refnet.Dense takes no complex arrays; forward needs only these three attributes
     x, y = data()
     layers, at = [], 0
     for layer in net.layers:
@@ -141,7 +139,8 @@ def errors():
 
 
 def order(method):
-    """With which power of h the error grows, from h = .001 to .1."""
+    """The power of h with which the error grows, for h from .001 to .1."""
+    # bounds between the steps, so that rounding of 10.0**k excludes none
     inside = (STEPS > 0.9e-3) & (STEPS < 0.11)
     return np.polyfit(np.log(STEPS[inside]), np.log(errors()[method][inside]), 1)[0]
 
@@ -156,22 +155,25 @@ def checks():
 
 
 def story():
-    """A check, mistakes, and the error of the differences themselves."""
+    """A check, planted mistakes, and the errors of the differences."""
     yield str(checks()[0][0])
     yield from verdicts()
     yield from steps()
 
 
 def verdicts():
-    """What the rule of thumb says of each subject, and what gradient_check."""
-    off = "off, in shares of the estimated error: central, complex"
-    yield f"\n{'':<28}{'rule of thumb, h = 1e-7':>25}{off:>62}"
+    """What the rule of thumb says of each subject, and what gradient_check says."""
+    yield (
+        "\nThe rule of thumb takes h = 1e-7. For refnet.gradient_check the table has the largest "
+        "error of an entry, divided by the estimated error of the difference: central, complex."
+    )
+    yield f"{'':<28}{'rule of thumb':>16}{'':<10}{'central':>12}{'complex':>12}"
     for (name, _, net, loss), pair in zip(subjects(), checks(), strict=True):
         thumb = measure(net, loss)
         central, complex_step = (max(array.share for array in check.arrays) for check in pair)
         yield (
-            f"{name:<28}{thumb:>14.1e} "
-            f"{'passed' if thumb < THUMB else 'FAILED':<10}{central:>38.1e}{complex_step:>12.1e}"
+            f"{name:<28}{thumb:>16.1e}  {'passed' if thumb < THUMB else 'FAILED':<8}"
+            f"{central:>12.1e}{complex_step:>12.1e}"
         )
     for (name, right, *_), pair in zip(subjects(), checks(), strict=True):
         for check in pair:
@@ -181,30 +183,27 @@ def verdicts():
     _, gradients = trained().loss_and_gradients(*data(), "half_squared_error")
     norm = np.linalg.norm(gradients.vector)
     yield (
-        f"The rule of thumb does not know rounding: |g| of the trained network is {norm:.0e}, "
-        f"and beside it the rounding of C, divided by"
-    )
-    yield (
-        "2 h, is not small. Nor does it know how exact a difference can be, and so passes a "
-        "mistake that is smaller than 1e-7."
+        f"The rule of thumb ignores rounding. The gradient of the trained network is small, |g| = "
+        f"{norm:.0e}; the rounding error of C, divided by 2 h, is not small beside it. The rule "
+        f"also ignores how exact a difference can be: it passes mistakes smaller than 1e-7."
     )
 
 
 def steps():
-    """The error of each method by its step."""
-    yield "\nThe error |n - g| / |g| by the step h:"
+    """The error of each method as a function of its step."""
+    yield "\nThe error |n - g| / |g| depends on the step h:"
     for method in METHODS:
         error, best = errors()[method], errors()[method].argmin()
         yield (
-            f"  {method:<8} least {error[best]:.0e} at h = {STEPS[best]:.0e}; {error[0]:.0e} at "
+            f"  {method:<8} smallest {error[best]:.0e} at h = {STEPS[best]:.0e}; {error[0]:.0e} at "
             f"h = {STEPS[0]:.0e}"
         )
     for method, power in zip(METHODS, ("1", "2", "2"), strict=True):
-        yield Printed("theory", f"{method}: error for large h, power of h", power, order(method))
+        yield Printed("theory", f"{method}: power of h in the error, large h", power, order(method))
 
 
 def valley():
-    """Figure: the error of the three methods by the step."""
+    """The error of the three methods as a function of the step."""
     from pictures import LINES, MARKERS, sheet
 
     figure, ax = sheet(width=6.8, height=4.3)

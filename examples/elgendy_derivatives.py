@@ -52,7 +52,7 @@ def derived():
 
 def sigmoid_derivation(x):
     """The values at x of the six lines of the derivation, as printed."""
-    # the two lines with d/dx by a complex step: it subtracts nothing, so nothing cancels
+    # the lines with d/dx by a complex step: it subtracts nothing, so nothing cancels
     e, below = np.exp(-x), 1.0 + np.exp(-(x + 1e-30j))
     s = 1.0 / (1.0 + e)
     operators = [(1.0 / below).imag / 1e-30, below.imag / 1e-30]

@@ -41,8 +41,8 @@ def story():
 
 @cache
 def prices():
-    """Four scaled features of 200 made-up houses, and their prices in hundred thousands:
-    a smooth function of the features, and noise.
+    """Four scaled features of 200 made-up houses, and prices in hundred thousands: a
+    smooth function of the features, and noise.
     """
     rng = np.random.default_rng(261)
     x = rng.uniform(-1.0, 1.0, (200, 4))
@@ -203,8 +203,8 @@ def wave_error(w):
 
 @cache
 def lowest_valley():
-    """The valley of the global minimum: the crest on its left, the minimum, the crest on
-    its right.
+    """The valley of the global minimum: the crest on its left, the minimum, the crest
+    on its right.
     """
     w = np.linspace(-0.5, 6.5, 7001)
     e = wave_error(w)
@@ -215,8 +215,8 @@ def lowest_valley():
 
 @cache
 def ends(lr, steps, stochastic, seed=264):
-    """Where descent from each start ends: over all rows, or stochastic over one row that
-    each step draws.
+    """Where descent from each start ends: over all rows, or stochastic over one row
+    that each step draws.
     """
     x, y = waves()
     w = STARTS.copy()
@@ -291,9 +291,9 @@ def minima():
     counts = [one_row[0], *(reached(0.1, 3000, True, seed) for seed in (1, 2, 3))]
     yield (
         f"With four draws of the rows, stochastic descent at 0.1 ends there from {min(counts)} to "
-        f"{max(counts)} of {len(STARTS)} starts. One run is one path: large steps along random rows "
-        f"carry it out of a valley, small ones keep it where it started. To start many times and "
-        f"keep the best is another method, random restarts. It helps batch descent as well."
+        f"{max(counts)} of {len(STARTS)} starts. One run is one path: large steps along random "
+        f"rows carry it out of a valley, small ones keep it where it started. To start many times "
+        f"and keep the best is another method, random restarts. It helps batch descent as well."
     )
 
 
@@ -307,7 +307,7 @@ def line():
 
 @cache
 def trajectory(way, seed=1):
-    """The weight and bias of one linear neuron before each step and after it, (steps, 2)
+    """The weight and bias of one linear neuron before and after each step, (steps, 2)
     each, and how many rows each step takes. The learning rate is 0.05.
     """
     net = refnet.Network([refnet.Dense([[-1.0]], [3.5], "identity")])

@@ -223,7 +223,7 @@ def one_weight():
     least = min((Fraction(k, 30) for k in range(200)), key=neuron_error)
     yield Printed(
         "fig. 2.25",
-        "weight with the least error",
+        "weight with the least error, of all k/30",
         f"{best}",
         f"{least}",
         column="expected",

@@ -21,8 +21,8 @@ X = np.array([[0.5, -1.0, 2.0]])
 
 @cache
 def figure_2_20():
-    """Three inputs and sigmoid layers of 3, 4 and 1 neurons, random weights; without
-    biases, as the section's equations are.
+    """Three inputs and sigmoid layers of 3, 4 and 1 neurons, with random weights, and
+    without biases as in the section's equations.
     """
     net = refnet.mlp(
         [3, 3, 4, 1], hidden="sigmoid", output="sigmoid", init=refnet.Normal(0.0, 1.0), seed=220
@@ -34,8 +34,8 @@ def figure_2_20():
 
 @cache
 def with_biases():
-    """The same weights, and biases drawn like them: the section says that they are, and
-    learned too.
+    """The same weights with random biases, which the section has before its
+    equations.
     """
     net, rng = figure_2_20().copy(), np.random.default_rng(1)
     for layer in net.layers:
@@ -45,7 +45,7 @@ def with_biases():
 
 @cache
 def houses():
-    """Bedrooms, size and neighbourhood of 200 made-up houses; the first is the one in
+    """Bedrooms, size and neighbourhood of 200 made-up houses; the first one is that of
     fig. 2.22.
     """
     rng = np.random.default_rng(222)
@@ -57,8 +57,8 @@ def houses():
 
 
 def house_features():
-    """z of the four hidden nodes of fig. 2.22 for its house: from the inputs as they
-    are, and scaled to mean 0 and deviation 1.
+    """z of the four hidden nodes of fig. 2.22 for its house: from raw inputs, and from
+    inputs scaled to mean 0 and standard deviation 1.
     """
     net = refnet.mlp([3, 4, 1], hidden="sigmoid", output="identity", seed=222)
     scaled = (houses() - houses().mean(axis=0)) / houses().std(axis=0)
@@ -66,8 +66,8 @@ def house_features():
 
 
 def layer_1_as_printed(W, x):
-    """The three equations as the section has them, w_11 x_1 + w_21 x_2 + w_31 x_3 the
-    first of them: the first index is the input's.
+    """The section's three equations, the first with w_11 x_1 + w_21 x_2 + w_31 x_3: the
+    first index is that of the input.
     """
     return [
         SIGMOID.value(np.asarray(sum(W[i, j] * x[i] for i in range(3)))).item() for j in range(3)
@@ -75,8 +75,9 @@ def layer_1_as_printed(W, x):
 
 
 def ends_of_w23():
-    """The nodes that w_23 of layer 2 joins: whose z moves when it grows by 1, and by
-    whose a.
+    """The nodes that w_23 of layer 2 joins.
+
+    When the weight grows by 1, the z of the upper node grows by the a of the lower one.
     """
     net = figure_2_20()
     changed = net.copy()
@@ -87,14 +88,14 @@ def ends_of_w23():
 
 
 def right_to_left(matrices, x):
-    """sigma(W3 sigma(W2 sigma(W1 x))): the input first."""
+    """sigma(W3 sigma(W2 sigma(W1 x))), which starts from the input."""
     for W in matrices:
         x = SIGMOID.value(W @ x)
     return x.item()
 
 
 def left_to_right(matrices, x):
-    """((sigma(W3) sigma(W2)) sigma(W1)) x: the last layer first."""
+    """((sigma(W3) sigma(W2)) sigma(W1)) x, which starts from the last layer."""
     product = SIGMOID.value(matrices[-1])
     for W in matrices[-2::-1]:
         product = product @ SIGMOID.value(W)
@@ -109,14 +110,14 @@ def story():
 
 
 def the_network():
-    """What fig. 2.20 is made of."""
+    """The parts of fig. 2.20."""
     net = figure_2_20()
     upper, lower = ends_of_w23()
     house = refnet.mlp([3, 4, 1]).forward(houses()[:1])
     features = next(
         (number for number, layer in enumerate(house, 1) if layer.a.shape == (1, 4)), "none"
     )
-    yield f"\nThe network of fig. 2.20: {net!r}. The input is no layer of it: it computes nothing."
+    yield f"The network of fig. 2.20 is {net!r}. The input computes nothing, so it is no layer."
     yield Printed("§2.4", "neurons in each layer", "3, 4, 1", net.sizes[1:])
     yield Printed("fig. 2.20", "layers", "three-layer", f"{CARDINALS[len(net.layers)]}-layer")
     yield Printed(
@@ -156,7 +157,7 @@ def the_network():
 
 
 def the_equations():
-    """The equations node by node against the matrices of fig. 2.21."""
+    """The equations node by node, beside the matrices of fig. 2.21."""
     net = figure_2_20()
     matrices = [layer.W for layer in net.layers]
     x, trace = X.T, net.forward(X)
@@ -164,12 +165,10 @@ def the_equations():
     looped = loops.feed_forward(net, X).item()
     literal, transposed = (layer_1_as_printed(W, X[0]) for W in (matrices[0], matrices[0].T))
     yield (
-        f"x = {X[0]} gives {output:.6f} by matrices and {looped:.6f} node by node, by "
-        f"{sum(net.sizes[1:])} equations."
-    )
-    yield (
-        "W_ab leads to a from b, as the section says: then its matrices and its equation for "
-        "layer 3 are right, and layer 1 needs w_ba."
+        f"For x = {X[0]} the output is {output:.6f} by matrices and {looped:.6f} node by node, "
+        f"from {sum(net.sizes[1:])} equations. The section defines w_ab as the weight that leads "
+        f"to a from b. By this definition its matrices and its equation for layer 3 are right; its "
+        f"equations for layer 1 would need w_ba."
     )
     yield Printed("§2.4.1", "the input as a column", "(3, 1)", x.shape)
     yield Printed(
@@ -218,28 +217,26 @@ def the_equations():
         column="expected",
     )
     yield (
-        f"From left to right the product is {orders['left to right']:.4f}, which no sigmoid puts "
-        f"out."
+        f"From left to right the product is {orders['left to right']:.4f}, which cannot be the "
+        f"output of a sigmoid."
     )
 
 
 def layer_3_as_printed():
-    """sigma(w_11 a_1 + w_12 a_2 + w_13 a_3 + w_14 a_4), the a of layer 2."""
+    """sigma(w_11 a_1 + w_12 a_2 + w_13 a_3 + w_14 a_4), with the a of layer 2."""
     net = figure_2_20()
     W, a = net.layers[2].W, net.forward(X)[1].a[0]
     return SIGMOID.value(np.asarray(sum(W[0, i] * a[i] for i in range(4)))).item()
 
 
 def same(got, want):
-    """ "the same" where two results have the same nine decimals, else how far they are
-    apart.
-    """
+    """In words: whether two results agree to nine decimals, or how far they differ."""
     alike = side_by_side(got, 9) == side_by_side(want, 9)
     return "the same" if alike else f"up to {np.max(np.abs(np.subtract(got, want))):.1g} apart"
 
 
 def name_of(output, trace):
-    """The node that has the output's value, as the section writes nodes."""
+    """The node that has the output's value, written as in the section."""
     nodes = (
         f"a_{m}^({n})"
         for n, layer in enumerate(trace, 1)
@@ -257,22 +254,22 @@ def reading(orders, output):
 
 
 def the_house():
-    """Why the house of fig. 2.22 has to be scaled."""
+    """Why the inputs of fig. 2.22 have to be scaled."""
     raw, scaled = house_features()
     yield (
-        "The house of fig. 2.22 (3 bedrooms, size 2000, neighbourhood 1), its four features from "
+        "The house of fig. 2.22: 3 bedrooms, size 2000, neighbourhood 1. Its four features, with "
         "random weights:"
     )
-    for name, z in (("as it is", raw), ("scaled", scaled)):
+    for name, z in (("raw", raw), ("scaled", scaled)):
         a = SIGMOID.value(z)
         slope = SIGMOID.derivative(z, a).max()
         yield (
-            f"  {name:<9} z = {side_by_side(z, 2):<28} a = {side_by_side(a, 4)}   sigma'(z) up "
-            f"to {slope:.2g}"
+            f"  {name:<7} z = {side_by_side(z, 2):<28} a = {side_by_side(a, 4)}  "
+            f"largest f'(z) {slope:.2g}"
         )
     yield (
-        "2000 saturates every sigmoid: the features are 0 or 1 and no gradient passes. Scale "
-        "inputs first; the section does not say so."
+        "The size 2000 saturates every sigmoid: the features are 0 or 1, and no gradient passes. "
+        "So inputs have to be scaled first, which the section does not say."
     )
 
 
@@ -284,7 +281,7 @@ def the_matrices():
         np.array([[13, 9, 7], [8, 7, 4], [6, 4, 0]]),
     )
     where = "§2.4.2"
-    yield f"The refresher. The shapes of fig. 2.21, left to the reader: {shapes()}."
+    yield f"The refresher on matrices. The shapes in fig. 2.21, an exercise: {shapes()}."
     tensor = np.array([[[1, 2], [3, 2]], [[1, 7], [5, 4]]])
     names = {0: "a single number", 1: "an array of numbers"}
     yield Printed(where, "the scalar 1", "a single number", names.get(np.ndim(1), "more"))
@@ -317,13 +314,13 @@ def the_matrices():
 
 
 def shapes():
-    """The factors of the matrix equation as (row x column), and what they make."""
+    """The shapes of the factors of the matrix equation, and of their product."""
     factors = [*(layer.W for layer in reversed(figure_2_20().layers)), X.T]
     return f"{' '.join(by(factor) for factor in factors)} = {by(np.linalg.multi_dot(factors))}"
 
 
 def by(matrix):
-    """The shape of a matrix as the section writes it."""
+    """The shape of a matrix, written as in the section."""
     return f"({matrix.shape[0]} x {matrix.shape[1]})"
 
 
@@ -333,8 +330,8 @@ def drawings():
 
 
 def draw_network():
-    """Fig. 2.20 with numbers: each node's value; an edge is wider for a larger weight,
-    and hollow for one below 0.
+    """Fig. 2.20 with the value of each node. The larger the weight, the wider its edge;
+    edges of negative weights are hollow.
     """
     from matplotlib.lines import Line2D
 
@@ -373,14 +370,12 @@ def draw_network():
 
 
 def height(size, k):
-    """Where the k-th of so many nodes stands in its column."""
+    """The height of node k in a column of nodes."""
     return (size - 1) / 2 - k
 
 
 def draw_house():
-    """The four hidden nodes of fig. 2.22 on the sigmoid, from raw and from scaled
-    inputs.
-    """
+    """The four hidden nodes of fig. 2.22 on the sigmoid, for raw and scaled inputs."""
     from pictures import BLUE, RED, sheet
 
     raw, scaled = house_features()

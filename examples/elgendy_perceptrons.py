@@ -1,10 +1,10 @@
 """Elgendy, Deep Learning for Vision Systems, sections 2.1 and 2.2: one perceptron, what
-it cannot do, and two and three of them.
+it cannot do, and what two and three of them can.
 
     python examples/elgendy_perceptrons.py [--plot DIR]
 
-The text shows its data only in figures; the points here are drawn from seeds, and are
-of the same kind.
+The text shows its data only as drawings; the points here are of the same kind, and
+drawn from seeds.
 """
 
 import re
@@ -18,20 +18,21 @@ from printed import Printed, run
 from refnet.forms import perceptron
 
 TITLE = "Elgendy, Deep Learning for Vision Systems, §2.1 and §2.2: perceptrons"
-# cm and years: features that lie around zero are learned in a few epochs
+# cm and years, subtracted: features around zero are learned in a few epochs
 MIDDLE = np.array([170.0, 17.0])
-EDGES = np.array([[0, 5], [-4, -3], [4, -3]])  # normals, of length 5, of the triangle of figure 2.9
-INSIDE = 200  # a point p lies inside where EDGES p + INSIDE > 0, in every row
+# the triangle of figure 2.9: p is inside where every row of EDGES p + INSIDE is > 0
+EDGES = np.array([[0, 5], [-4, -3], [4, -3]])  # normals of its edges, all of length 5
+INSIDE = 200
 NUMBER = ("no", "one", "two", "three")
 NEW = (150, 12)  # the player to be judged
-# as the text prints it, below a sentence that says height and weight
+# the text prints it below a sentence that says height and weight
 EQUATION = "z = height w1 + age w2 + b"
 
 
 @cache
 def players():
-    """40 players in whole cm and years, accepted (1) or not (0), none of them near the
-    line height + 5 age = 255.
+    """40 players in whole cm and years, accepted (1) or not (0). None is near the line
+    between the two, height + 5 age = 255.
     """
     rng = np.random.default_rng(0)
     drawn = np.column_stack([rng.integers(140, 200, 400), rng.integers(10, 24, 400)])
@@ -42,7 +43,7 @@ def players():
 
 @cache
 def learned():
-    """The perceptron's own learning rule on the players."""
+    """What the perceptron's learning rule finds for the players."""
     x, accepted = players()
     return perceptron.learn(x - MIDDLE, accepted)
 
@@ -50,25 +51,27 @@ def learned():
 @cache
 def boundary():
     """The learned line for height and age as they are: weights, bias."""
-    found = learned()
-    return found.w, found.b - found.w @ MIDDLE
+    line = learned()
+    return line.w, line.b - line.w @ MIDDLE
 
 
 def lines_of_orders(orders=100):
-    """How many different lines the rule finds on the same players, shown to it in
+    """How many different lines the rule finds when it sees the same players in
     different orders.
     """
     x, accepted = players()
     rng = np.random.default_rng(1)
     rows = (rng.permutation(len(x)) for _ in range(orders))
-    found = [perceptron.learn(x[order] - MIDDLE, accepted[order]) for order in rows]
-    return len({tuple(np.round([*line.w, line.b] / np.hypot(*line.w), 12)) for line in found})
+    lines = [perceptron.learn(x[order] - MIDDLE, accepted[order]) for order in rows]
+    # equal lines may have weights of different length
+    return len({tuple(np.round([*line.w, line.b] / np.hypot(*line.w), 12)) for line in lines})
 
 
 def fewest_through_origin(x, labels):
     """The line through (0, 0) with the fewest mistakes: weights, mistakes.
 
-    Turning a line changes them only where it meets a point.
+    The mistakes of a turning line change only where it meets a point, so one line
+    between each two neighbouring points is enough.
     """
     angles = np.sort((np.arctan2(x[:, 1], x[:, 0]) + np.pi / 2) % np.pi)
     between = (angles + np.append(angles[1:], angles[0] + np.pi)) / 2
@@ -79,7 +82,7 @@ def fewest_through_origin(x, labels):
 
 
 def on_a_line(point, points):
-    """Whether a point lies on the line through some two of the points."""
+    """Whether a point lies on a line through two of the points."""
     if len(points) < 2:
         return False
     away = np.array(points) - point
@@ -89,10 +92,10 @@ def on_a_line(point, points):
 
 @cache
 def triangle():
-    """24 dark dots in a triangle and 24 light ones around it, in shuffled order, at
-    whole numbers, no three of them on one line.
+    """24 dark dots in a triangle and 24 light ones around it, at whole numbers, in
+    random order, no three of them on one line.
     """
-    found, room = [], {0: 24, 1: 24}
+    dots, room = [], {0: 24, 1: 24}
     for point in np.random.default_rng(1).integers(-100, 101, (2000, 2)):
         depth = (EDGES @ point + INSIDE).min() / 5
         dark = int(depth > 0)
@@ -100,20 +103,20 @@ def triangle():
             room[dark]
             and depth > -50
             and abs(depth) > 10
-            and not on_a_line(point, [p for p, _ in found])
+            and not on_a_line(point, [p for p, _ in dots])
         ):
-            found.append((point, dark))
+            dots.append((point, dark))
             room[dark] -= 1
-    return np.array([point for point, _ in found]), np.array([dark for _, dark in found])
+    return np.array([point for point, _ in dots]), np.array([dark for _, dark in dots])
 
 
 @cache
 def splits():
-    """Every way in which one straight line can split the points, a row of 0 and 1 each:
+    """Every way in which one straight line can split the points, as rows of 0 and 1:
     n (n - 1) + 2 of them (Cover, 1965).
 
-    Each line can be moved, without passing over a point, until it runs through two;
-    those two can fall on either side of it.
+    Each line can be moved until it runs through two points without passing over a
+    third. Those two may then lie on either side of it.
     """
     x, _ = triangle()
     i, j = np.triu_indices(len(x), 1)
@@ -129,9 +132,7 @@ def splits():
 
 @cache
 def best_line():
-    """The fewest mistakes of any one line, and the labels that a line with so few
-    gives.
-    """
+    """The fewest mistakes of any line, and the labels that such a line gives."""
     _, dark = triangle()
     mistakes = (splits() != dark).sum(axis=1)
     return int(mistakes.min()), splits()[mistakes.argmin()]
@@ -139,11 +140,11 @@ def best_line():
 
 @cache
 def best_two_lines():
-    """The fewest mistakes of any two lines whose outputs a third perceptron joins, and
-    what two such lines give.
+    """The fewest mistakes of any two lines whose outputs a third perceptron combines,
+    and the labels that such lines give.
 
-    Of two outputs that third one can learn: both, or not both. Either line may have its
-    sides swapped, which covers the other joins.
+    It is enough to try AND and NOT AND: swapping the sides of a line is another split,
+    and covers the other combinations.
     """
     _, dark = triangle()
     ways = splits().astype(np.float32)
@@ -157,14 +158,14 @@ def best_two_lines():
 @cache
 def widest(way):
     """The line in the middle of the widest gap between the points labelled 1 and those
-    labelled 0: weights of length 1, bias, half gap.
+    labelled 0: weights of length 1, bias, half the gap.
     """
     x, _ = triangle()
     ones = np.array(way, dtype=bool)
     i, j = np.triu_indices(len(x), 1)
     between = (x[j] - x[i]).astype(float)
     same = ones[i] == ones[j]
-    # along an edge of one side, or from side to side
+    # the gap lies along an edge of one side, or between a point of each side
     w = np.where(same[:, None], between[:, ::-1] * [1, -1], between)
     w = np.concatenate([w, -w]) / np.tile(np.hypot(*between.T), 2)[:, None]
     up, down = (x[ones] @ w.T).min(axis=0), (x[~ones] @ w.T).max(axis=0)
@@ -174,7 +175,7 @@ def widest(way):
 
 @cache
 def joined(lines):
-    """A network of perceptrons: hidden neurons that each draw one line, and one that
+    """A network of perceptrons: each hidden neuron draws a line, and the output neuron
     fires where all of them do.
     """
     x, _ = triangle()
@@ -191,24 +192,24 @@ def joined(lines):
 
 
 def in_words_and_figure(z):
-    """The step of section 2.1.1 and figure 2.5."""
+    """The step function of section 2.1.1 and figure 2.5."""
     return 1 if z >= 0 else 0
 
 
 def in_code_and_table(z):
-    """The step of the code beside it and of table 2.1."""
+    """The step function of the code beside it, and of table 2.1."""
     return 0 if z <= 0 else 1
 
 
 def mistakes_of(net):
-    """How many of the dots a network gives the wrong colour."""
+    """How many dots a network gives the wrong colour."""
     x, dark = triangle()
     return int((net.classify(x) != dark).sum())
 
 
 @cache
 def trained(lines):
-    """A network with as many sigmoid neurons in its hidden layer, trained by gradient
+    """A network with so many sigmoid neurons in its hidden layer, trained by gradient
     descent.
     """
     x, dark = triangle()
@@ -221,12 +222,12 @@ def trained(lines):
         optimizer=refnet.Adam(lr=0.1),
         epochs=800,
     )
-    net.layers[0].W[:] /= 50  # for the dots as they are
+    net.layers[0].W[:] /= 50  # it was trained on x / 50, and is used on x
     return net
 
 
 def story():
-    """What the text prints of perceptrons, and what becomes of it here."""
+    """What the text says of perceptrons, section by section."""
     yield from weighted_sums()
     yield from one_perceptron()
     yield from more_perceptrons()
@@ -241,8 +242,8 @@ def weighted_sums():
     yield Printed("§2.1.1", "size against neighborhood", "double", double[0])
     yield Printed("§2.1.1", "neighborhood against rooms", "double", double[1])
     yield (
-        "The weights compare the features only where a unit of each means as much: 8 per square "
-        "metre and 2 per room do not."
+        "Weights can be compared only where the units of the features can: 8 per square metre and "
+        "2 per room cannot."
     )
     x, accepted = players()
     w, b = boundary()
@@ -266,16 +267,13 @@ def weighted_sums():
     yield Printed(
         "§2.1.1", "where the line meets the second axis", "b", meets, "elgendy-bias-intercept"
     )
-    yield (
-        f"The best line through the origin has {wrong} of the {len(x)} players below on the "
-        f"wrong side."
-    )
+    yield (f"The best line through the origin has {wrong} of {len(x)} players on the wrong side.")
     yield Printed("fig. 2.5", "step at z = 0, text and figure", "1", in_words_and_figure(0))
     yield Printed("§2.1.1", "step at z = 0, code and table 2.1", "0", in_code_and_table(0))
     differ = [z for z in (-1, 0, 1) if in_words_and_figure(z) != in_code_and_table(z)]
     alike = f"not at z = {', '.join(map(str, differ))}" if differ else "the same"
     yield Printed("§2.1.1", "the two steps", "the same", alike, "elgendy-step-at-zero")
-    yield f"refnet's step is {perceptron.step_function(0)} at z = 0, as the code's is."
+    yield f"refnet's step is {perceptron.step_function(0)} at z = 0, like that of the code."
 
 
 def one_perceptron():
@@ -284,10 +282,9 @@ def one_perceptron():
     raw = perceptron.learn(x, accepted)
     (w1, w2), b = boundary()
     yield (
-        f"{len(x)} players. With height - {MIDDLE[0]:g} and age - {MIDDLE[1]:g} the rule makes "
-        f"no mistake in epoch {learned().epochs}:\n"
-        f"z = {w1:g} height + {w2:g} age - {-b:g}. On height and age as they are it still makes "
-        f"{raw.mistakes[-1]} in epoch {raw.epochs}."
+        f"{len(x)} players. On height - {MIDDLE[0]:g} and age - {MIDDLE[1]:g} the learning rule "
+        f"makes no mistake in epoch {learned().epochs}: z = {w1:g} height + {w2:g} age - {-b:g}. "
+        f"On the raw height and age it still makes {raw.mistakes[-1]} mistakes in epoch {raw.epochs}."
     )
     verdict = ("not accepted", "accepted")[int(learned().predict(np.array([NEW]) - MIDDLE)[0])]
     separable = "linearly separable" if learned().separable else "not linearly separable"
@@ -316,30 +313,29 @@ def one_perceptron():
 
 
 def more_perceptrons():
-    """Section 2.1.3 and figures 2.8 and 2.9: data that need more than one line; what
-    section 2.4.2 sees in figure 2.9.
+    """Section 2.1.3 and figures 2.8 and 2.9: data that need more than one line; and
+    what section 2.4.2 says of figure 2.9.
     """
     x, dark = triangle()
-    found = perceptron.learn(x, dark)
+    rule = perceptron.learn(x, dark)
     yield (
         f"24 dark dots in a triangle, 24 light ones around it. The learning rule stops in epoch "
-        f"{found.epochs} with a proof that no line\n"
-        "separates them. Write a dot as (x1, x2, 1) if it is dark, as (-x1, -x2, -1) if it is "
-        "light. With a line w1, w2, b that separates\n"
-        f"them each would have a product with (w1, w2, b) above 0. But the last "
-        f"{found.counts.sum()} mistakes, written so, add up to 0:"
+        f"{rule.epochs} with a proof that no line separates them. Write a dark dot as (x1, x2, 1), "
+        f"a light one as (-x1, -x2, -1). If a line w1, w2, b separated them, the product of each "
+        f"with (w1, w2, b) would be above 0. But the last {rule.counts.sum()} mistakes, written "
+        f"this way, add up to 0:"
     )
     signed = np.where(dark == 1, 1, -1)[:, None] * np.column_stack([x, np.ones(len(x))])
     yield Printed(
         "fig. 2.8",
         "the sum of these mistakes",
         "(0, 0, 0)",
-        (found.counts @ signed).astype(int),
+        (rule.counts @ signed).astype(int),
         column="expected",
     )
     never = (
         f"{best_line()[0]} mistakes or more"
-        if best_line()[0] and found.separable is False
+        if best_line()[0] and rule.separable is False
         else "close to zero"
     )
     yield Printed(
@@ -377,28 +373,24 @@ def more_perceptrons():
         "elgendy-figure-2-9",
     )
     yield (
-        f"Mistakes of one, two, three perceptrons in the hidden layer: {counts[0]}, {counts[1]}, "
-        f"{counts[2]} of {len(x)}."
-    )
-    yield (
-        f"Of all {len(splits())} ways to split the dots by a line none has fewer than "
-        f"{best_line()[0]}, and of all pairs of them, however\n"
-        f"an output perceptron joins the two, none fewer than {best_two_lines()[0]}. With "
-        f"sigmoid neurons and gradient descent,\n"
-        "from one start each, it is "
+        f"With one, two and three perceptrons in the hidden layer {counts[0]}, {counts[1]} and "
+        f"{counts[2]} of {len(x)} dots are wrong. A line can split the dots in {len(splits())} "
+        f"ways. None of them makes fewer than {best_line()[0]} mistakes, and no pair of them fewer "
+        f"than {best_two_lines()[0]}, however an output perceptron combines the two. Sigmoid "
+        f"neurons and gradient descent, from one start each, make "
         + ", ".join(str(mistakes_of(trained(lines))) for lines in (1, 2, 3))
-        + "."
+        + " mistakes."
     )
 
 
 def drawings():
-    """Figures 2.7 with and without a bias, and 2.8 and 2.9 in one."""
+    """Figure 2.7 with and without a bias, and figures 2.8 and 2.9 in one."""
     yield "elgendy_players", draw_players
     yield "elgendy_triangle", draw_triangle
 
 
 def draw_players():
-    """The learned line, and the best one that has to pass through the origin."""
+    """The learned line, and the best line through the origin."""
     from pictures import BLACK, BLUE, classes, sheet
 
     x, accepted = players()
@@ -469,9 +461,12 @@ def draw_triangle():
 
 
 def along(w1, w2, b):
-    """The line w1 x1 + w2 x2 + b = 0 as two far points of it: both x1, both x2."""
-    foot, way = -b * np.array([w1, w2]) / (w1**2 + w2**2), np.array([-w2, w1]) / np.hypot(w1, w2)
-    return np.transpose([foot - 400 * way, foot + 400 * way])
+    """Two distant points of the line w1 x1 + w2 x2 + b = 0: both x1, both x2."""
+    foot, direction = (
+        -b * np.array([w1, w2]) / (w1**2 + w2**2),
+        np.array([-w2, w1]) / np.hypot(w1, w2),
+    )
+    return np.transpose([foot - 400 * direction, foot + 400 * direction])
 
 
 if __name__ == "__main__":

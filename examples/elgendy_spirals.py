@@ -1,5 +1,5 @@
-"""Elgendy, Deep Learning for Vision Systems, section 2.2: two spirals, what hidden
-layers make of them, 73 parameters, when to stop.
+"""Elgendy, Deep Learning for Vision Systems, section 2.2: two spirals and hidden
+layers, the 73 parameters of a network, and when to stop training.
 
     python examples/elgendy_spirals.py [--plot DIR]
 """
@@ -19,8 +19,8 @@ CROSS_ENTROPY = "binary_cross_entropy"
 
 
 def spirals(seed, rows, turns, noise, mislabelled=0.0):
-    """Two spirals around each other, half of the rows on each, with normal noise and a
-    share of wrong labels: points, labels.
+    """Two interleaved spirals with normal noise, and a share of wrong labels: points,
+    labels. Half of the rows lie on each spiral.
     """
     rng = np.random.default_rng(seed)
     way = np.arange(1, rows // 2 + 1)[:, None] / (rows // 2)
@@ -54,30 +54,30 @@ def trained(hidden):
 
 
 def wrong(net):
-    """How many points of the spirals a network gives the other class."""
+    """How many points a network puts on the wrong spiral."""
     x, y = figure_2_10()
     return int((net.classify(x) != y).sum())
 
 
 def dimensions(features):
-    """Of how many kinds functions on the plane are, with the constant, x1 and x2 among
-    them: 3 where every one is a straight slope.
+    """The dimension of the space that functions on the plane span, together with 1, x1
+    and x2: 3 where all of them are linear.
     """
     return int(np.linalg.matrix_rank(np.column_stack([np.ones(len(PLANE)), PLANE, features])))
 
 
 @cache
 def counted():
-    """The network of section 2.2.3, whose layers have no activation function: 4 inputs,
-    5 and 5 neurons, 3 outputs.
+    """The network of section 2.2.3: 4 inputs, 5 and 5 neurons, 3 outputs, and no
+    activation functions.
     """
     return refnet.mlp([4, 5, 5, 3], hidden="identity", output="identity", seed=0)
 
 
 @cache
 def noisy():
-    """Spirals that are easier, but of which every fifth label is wrong: 160 rows to
-    train with, 400 to validate with.
+    """Easier spirals, where about every fifth label is wrong: 160 rows to train on, 400
+    to validate on.
     """
     return tuple(
         spirals(seed, rows, turns=1.0, noise=0.15, mislabelled=0.2)
@@ -86,7 +86,7 @@ def noisy():
 
 
 def overfit(rule=None):
-    """A network that is large for 160 rows, trained until the rule stops it: its
+    """A network that is too large for 160 rows, trained until the rule stops it: its
     training accuracy in each epoch, and the history.
     """
     (x, y), (x_validation, y_validation) = noisy()
@@ -122,21 +122,19 @@ def stopped_early():
 
 
 def small_steps(x, lr=0.001, steps=20_000):
-    """Gradient descent on f(x) = x^4 - 3 x^2 + x, which has two valleys: where it
-    ends.
-    """
+    """Where gradient descent on f(x) = x^4 - 3 x^2 + x ends; f has two valleys."""
     for _ in range(steps):
         x -= lr * (4 * x**3 - 6 * x + 1)
     return x
 
 
 def lowest():
-    """The smallest f(x), from the zeros of f'."""
+    """The minimum of f, from the zeros of f'."""
     return min(np.polyval([1, 0, -3, 1, 0], zero.real) for zero in np.roots([4, 0, -6, 1]))
 
 
 def story():
-    """What the text prints of multilayer perceptrons, and what becomes of it here."""
+    """What the text says of multilayer perceptrons, section by section."""
     yield from features()
     yield from parameters()
     yield from when_to_stop()
@@ -148,7 +146,7 @@ def features():
     counts = ", ".join(
         f"{wrong(trained(hidden))} by {'-'.join(map(str, (2, *hidden, 1)))}" for hidden in tried
     )
-    yield f"How many of the {len(figure_2_10()[0])} points are put on the wrong spiral: {counts}."
+    yield f"Points on the wrong spiral, of {len(figure_2_10()[0])}: {counts}."
     fewest = min(sum((*hidden, 1)) for hidden in tried if wrong(trained(hidden)) == 0)
     yield Printed(
         "§2.2.1", "neurons that fit the spirals", "tens", "tens" if fewest >= 10 else f"{fewest}"
@@ -161,10 +159,10 @@ def features():
     yield Printed("§2.2.2", "what neurons of the first layer draw", "straight lines", drawn[0])
     yield Printed("§2.2.2", "what neurons of the second layer draw", "shapes", drawn[1])
     yield (
-        f"As functions on the plane, 1, x1, x2 and the nine z of layer 1 span "
-        f"{dimensions(first.z)} dimensions: each z is made of 1, x1\n"
-        f"and x2 alone, so it is 0 along a straight line. 1, x1, x2 and the nine z of layer 2 "
-        f"span {dimensions(second.z)}: they are curved."
+        f"As functions on the plane, 1, x1, x2 and the nine z of layer 1 span only "
+        f"{dimensions(first.z)} dimensions. So each z is a combination of 1, x1 and x2, and is 0 "
+        f"along a straight line. 1, x1, x2 and the nine z of layer 2 span {dimensions(second.z)}: "
+        f"they are curved."
     )
 
 
@@ -190,13 +188,13 @@ def parameters():
     )
     weights = sum(layer.W.size for layer in net.layers)
     yield (
-        f"{weights} are weights between nodes and {net.parameters.size - weights} biases; the "
-        f"text counts a bias as a weight, too."
+        f"{weights} are weights between nodes and {net.parameters.size - weights} are biases; the "
+        f"text counts biases as weights."
     )
     first, last = net.sizes[0], net.sizes[-1]
     yield (
-        f"The text's layers have no activation: together they are one layer with "
-        f"{first * last + last} parameters (section 2.3.1)."
+        f"The text's layers have no activation functions. So together they compute no more than "
+        f"one layer with {first * last + last} parameters (section 2.3.1)."
     )
 
 
@@ -208,16 +206,17 @@ def when_to_stop():
     fell = 2 + next(i for i, (now, then) in enumerate(pairwise(judged)) if then < now)
     falls = "decreases" if judged[-1] < judged[best - 1] else "does not decrease"
     rises = "increases" if accuracy[-1] > accuracy[best - 1] else "does not increase"
-    yield f"A 2-32-32-1 network on 160 rows with every fifth label wrong. Early stopping: {why}."
     yield (
-        f"From epoch {best} to {len(accuracy)} validation accuracy goes from "
-        f"{judged[best - 1]:.3f} to {judged[-1]:.3f}, "
-        f"training accuracy from {accuracy[best - 1]:.3f} to {accuracy[-1]:.3f}."
+        f"A 2-32-32-1 network on 160 rows, about every fifth label wrong. Early stopping: {why}. "
+        f"From epoch {best} to {len(accuracy)} the validation accuracy goes from "
+        f"{judged[best - 1]:.3f} to {judged[-1]:.3f}, the training accuracy from "
+        f"{accuracy[best - 1]:.3f} to {accuracy[-1]:.3f}."
     )
     yield Printed("§2.2.4", "too many epochs: validation accuracy", "decreases", falls)
     yield Printed("§2.2.4", "too many epochs: training accuracy", "increases", rises)
     yield (
-        f"It takes patience: validation accuracy falls first in epoch {fell}, long before the best."
+        f"Early stopping needs patience: the validation accuracy falls for the first time in epoch "
+        f"{fell}, long before its best value."
     )
     end, least = f"{np.polyval([1, 0, -3, 1, 0], small_steps(2.0)):.3f}", f"{lowest():.3f}"
     reached = "reaches the minimum error" if end == least else f"{end}, minimum {least}"
@@ -229,8 +228,8 @@ def when_to_stop():
         "elgendy-small-rate",
     )
     yield (
-        "(f(x) = x^4 - 3 x^2 + x from x = 2, rate 0.001, 20,000 steps: it stays in the valley "
-        "where it starts.)"
+        "(Descent on f(x) = x^4 - 3 x^2 + x from x = 2, learning rate 0.001, 20,000 steps: it "
+        "stays in the valley where it starts.)"
     )
 
 
@@ -241,9 +240,7 @@ def drawings():
 
 
 def draw_spirals():
-    """What the neurons of each layer make of the plane, from the inputs to the
-    output.
-    """
+    """The outputs of the neurons of each layer, as functions on the plane."""
     from pictures import SHADES, SURFACE, classes, sheet
 
     x, y = figure_2_10()
@@ -280,9 +277,7 @@ def draw_spirals():
 
 
 def tiles(layer, gap=6):
-    """Nine functions on the grid as one image of three by three, with gaps of NaN
-    between them.
-    """
+    """Nine functions on the grid as one image, three by three, with gaps of NaN."""
     side = len(GRID)
     whole = np.full((3 * side + 2 * gap, 3 * side + 2 * gap), np.nan)
     for k, feature in enumerate(layer.T):
@@ -292,8 +287,8 @@ def tiles(layer, gap=6):
 
 
 def draw_epochs():
-    """Accuracy and loss of the network that is too large, on the rows it learns from
-    and on others.
+    """Accuracy and loss of the network that is too large, on training and validation
+    rows.
     """
     from pictures import BLACK, BLUE, RED, sheet
 

@@ -25,10 +25,10 @@ XOR, OR, AND = np.array([0, 1, 1, 0]), np.array([0, 1, 1, 1]), np.array([0, 0, 0
 STARTS, EPOCHS, LEARNED = 100, 300, 0.1
 LOSS, LR = refnet.BinaryCrossEntropy(), 2.0
 WIDTHS = (2, 3, 4)
-# starts of each width that learn it; as many where the first weights are off by 1e-8 of
-# themselves
+# starts of each width that learn XOR; measured, and the same where all starting weights
+# are changed by 1e-8 of themselves
 LEARNING = (64, 98, 100)
-# the loss where two rows are right for certain, and the other two get probability 1/2
+# the mean loss where two rows cost 0 and two, with probability 1/2, cost ln 2 each
 STUCK = np.log(2) / 2
 
 
@@ -50,8 +50,8 @@ class Reached:
 
 
 class Start(NamedTuple):
-    """A network trained from one seed, how many of the four rows it has right, and its
-    loss epoch by epoch.
+    """A network trained from one seed, how many of the four rows it gets right, and its
+    loss in each epoch.
     """
 
     net: refnet.Network
@@ -60,7 +60,7 @@ class Start(NamedTuple):
 
 
 def train(units, seed, epochs=EPOCHS):
-    """2-units-1 from one start, until it is learned or the epochs are over."""
+    """2-units-1 from one start, until XOR is learned or the epochs are over."""
     net = refnet.mlp([2, units, 1], hidden="tanh", output="sigmoid", seed=seed)
     history = refnet.fit(
         net,
@@ -76,31 +76,31 @@ def train(units, seed, epochs=EPOCHS):
 
 @cache
 def starts(units):
-    """All seeded starts of a width: those that learn all four rows, and the others."""
-    found = [train(units, seed) for seed in range(STARTS)]
-    return [start for start in found if start.right == len(X)], [
-        start for start in found if start.right < len(X)
+    """All starts of a width: those that learn all four rows, and the others."""
+    every = [train(units, seed) for seed in range(STARTS)]
+    return [start for start in every if start.right == len(X)], [
+        start for start in every if start.right < len(X)
     ]
 
 
 @cache
 def longer():
-    """The first start of 2-2-1 that is stuck, with ten times the epochs."""
+    """The first start of 2-2-1 that gets stuck, with ten times the epochs."""
     seed = next(seed for seed in range(STARTS) if train(2, seed).right < len(X))
     return train(2, seed, 10 * EPOCHS)
 
 
 def built():
-    """XOR of perceptrons whose weights are set by hand: one says OR, one says AND, and
-    the last one OR but not AND.
+    """XOR by perceptrons with weights set by hand: one computes OR, one AND, and the
+    output OR but not AND.
     """
     hidden = refnet.Dense([[1.0, 1.0], [1.0, 1.0]], [-0.5, -1.5], "heaviside")
     return refnet.Network([hidden, refnet.Dense([[1.0, -1.0]], [-0.5], "heaviside")])
 
 
 def one_perceptron():
-    """What the learning rule says of OR, AND and XOR."""
-    yield "One perceptron, trained by its own rule:"
+    """What the learning rule finds for OR, AND and XOR."""
+    yield "One perceptron, trained by the perceptron learning rule:"
     verdicts = {True: "separable", False: "not separable"}
     for name, labels, printed in (
         ("OR", OR, "separable"),
@@ -111,36 +111,36 @@ def one_perceptron():
     signed = np.where(XOR == 1, 1, -1)[:, None] * np.column_stack([X, np.ones(len(X))])
     counts = perceptron.learn(X, XOR).counts
     yield (
-        "The proof for XOR: a line w1, w2, b would give each row (x1, x2, 1), signed by its "
-        "label, a product with (w1, w2, b) above 0."
+        "The proof for XOR. Write a row as (x1, x2, 1) if its label is 1, and as (-x1, -x2, -1) if "
+        "it is 0. If a line w1, w2, b separated the labels, the product of each row with "
+        "(w1, w2, b) would be above 0."
     )
     terms = [
         f"{n} {tuple(row.astype(int).tolist())}" for n, row in zip(counts, signed, strict=True)
     ]
-    yield f"But {' + '.join(terms)} ="
-    yield f"{tuple((counts @ signed).astype(int).tolist())}, and the product with that is 0."
+    total = tuple((counts @ signed).astype(int).tolist())
+    yield f"But {' + '.join(terms)} = {total}, and its product is 0."
     yield Printed("rule", "the sum of the signed rows", "(0, 0, 0)", (counts @ signed).astype(int))
     yield Printed("by hand", "OR but not AND, three perceptrons", "0 1 1 0", built().classify(X))
 
 
 def story():
-    """One perceptron, hidden units, and the starts that do not learn."""
+    """One perceptron; hidden units; the starts that do not learn."""
     yield from one_perceptron()
     yield (
-        f"Hidden units find it by gradient descent, but not from every start. {STARTS} seeded "
-        f"starts, {EPOCHS} epochs each:"
+        f"A network with hidden units learns XOR by gradient descent, but not from every start. "
+        f"{STARTS} starts, {EPOCHS} epochs each:"
     )
     for units, printed in zip(WIDTHS, LEARNING, strict=True):
         yield Printed(
             "starts",
-            f"2-{units}-1: how many learn all four rows",
+            f"2-{units}-1: starts that learn all four rows",
             f"{printed}",
             len(starts(units)[0]),
         )
     epochs = (np.median([len(start.loss) for start in starts(units)[0]]) for units in WIDTHS)
     yield (
-        f"Those that learn it take {', '.join(f'{count:.0f}' for count in epochs)} epochs in the "
-        f"median."
+        f"Those starts take {', '.join(f'{count:.0f}' for count in epochs)} epochs in the median."
     )
     yield from plateau()
 
@@ -152,32 +152,27 @@ def plateau():
     after, outputs = longer().loss[-1], ", ".join(f"{p:.3f}" for p in longer().net.predict(X)[:, 0])
     norms = [np.linalg.norm(net.parameters) for net in (stuck[0].net, longer().net)]
     yield (
-        f"The {len(stuck)} that are stuck have {', '.join(map(str, right))} rows right, loss "
-        f"{min(losses):.4f} to {max(losses):.4f}."
+        f"The other {len(stuck)} starts of 2-2-1 are stuck, with {', '.join(map(str, right))} rows "
+        f"right and a loss of {min(losses):.4f} to {max(losses):.4f}. One of them has a loss of "
+        f"{after:.4f} after {10 * EPOCHS} epochs, and the outputs {outputs}. Two rows are learned; "
+        f"the other two get probability 1/2, which costs ln 2 / 2 = {STUCK:.4f}. The norm of the "
+        f"weights grew from {norms[0]:.1f} to {norms[1]:.1f}: the network is not at a minimum, but "
+        f"on a plateau that still falls."
     )
-    yield (
-        f"One of them, {10 * EPOCHS} epochs on, has {after:.4f} and the outputs {outputs}: two "
-        f"rows are learned, the"
-    )
-    yield (
-        f"other two get even odds, which costs ln 2 / 2 = {STUCK:.4f}. The weights' norm grew "
-        f"from {norms[0]:.1f} to {norms[1]:.1f}:"
-    )
-    yield "it is on its way along a plateau that still falls, not at a minimum."
     yield Printed(
-        "plateau", "the stuck loss, ten times the epochs", f"{STUCK:.3f}", longer().loss[-1]
+        "plateau", "loss when stuck, after ten times the epochs", f"{STUCK:.3f}", longer().loss[-1]
     )
     falls = bool((np.diff(longer().loss) < 0).all())
     yield Printed(
         "plateau",
-        "its loss, epoch by epoch",
+        "that loss, from epoch to epoch",
         "falls each time",
         "falls each time" if falls else "rises at times",
     )
 
 
 def regions():
-    """Figure: what a learned and a stuck network say of the plane."""
+    """The outputs of two learned networks and a stuck one over the plane."""
     from pictures import SHADES, classes, sheet
 
     named = {f"2-{units}-1, learned": starts(units)[0][0].net for units in WIDTHS[:2]} | {
@@ -207,7 +202,7 @@ def regions():
 
 
 def losses():
-    """Figure: the loss of all starts of 2-2-1 and 2-3-1."""
+    """The loss of all starts of 2-2-1 and 2-3-1."""
     from matplotlib.lines import Line2D
 
     from pictures import BLACK, BLUE, RED, sheet
@@ -227,7 +222,7 @@ def losses():
                 )
         ax.axhline(STUCK, color=BLACK, linestyle=":", linewidth=1)
         ax.set(
-            title=f"2-{units}-1: {len(learned)} of {STARTS} starts learn it",
+            title=f"2-{units}-1: {len(learned)} of {STARTS} starts learn XOR",
             xlabel="epoch",
             ylabel="loss",
         )
