@@ -1,10 +1,11 @@
-"""refnet beside PyTorch: the same weights, the same batch, and every number of the step
-compared; then your own nn.Sequential.
+"""refnet beside PyTorch: one step from the same weights on the same batch, compared
+number by number; a training; and a model of your own.
 
     python examples/against_torch.py [--plot DIR]
 
-The two round differently, and so agree up to rounding, not to the bit. parity knows how
-much rounding allows, equation by equation, and so needs no tolerance. Needs PyTorch.
+The two round differently, so they agree up to rounding, not bit for bit. parity derives
+for each equation how much rounding can change it, so it needs no tolerance. This script
+needs PyTorch.
 """
 
 from functools import cache
@@ -28,7 +29,7 @@ DTYPES = ("float64", "float32")
 
 @cache
 def data(dtype="float64"):
-    """x (320, 8) around three centres, and which of them, (320,)."""
+    """x (320, 8), points around three centres; and the number of the centre, (320,)."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, SIZES[-1], ROWS)
     centres = rng.standard_normal((SIZES[-1], SIZES[0]))
@@ -41,23 +42,23 @@ def network(dtype="float64"):
 
 
 def flat(model, part="data"):
-    """The parameters of a model, or their gradients (part="grad"), in one vector, in
-    the order of net.parameters.
+    """The parameters of a model, or their gradients (part="grad"), as one vector in the
+    order of net.parameters.
     """
     return torch.cat([getattr(parameter, part).ravel() for parameter in model.parameters()]).numpy()
 
 
 def apart(ours, theirs):
-    """The largest difference of any entry."""
+    """The largest difference between two entries."""
     return float(np.abs(np.asarray(ours) - np.asarray(theirs)).max())
 
 
 @one_thread()
 def by_eye():
-    """One step of each, written out, and how far apart the numbers are, by name."""
+    """One step of each, written out, and the largest difference of each quantity."""
     x, y = data()
     net = network()
-    # nn.Sequential(nn.Linear, nn.Tanh, nn.Linear, nn.Identity) with net's weights
+    # an nn.Sequential(nn.Linear, nn.Tanh, nn.Linear, nn.Identity) with net's weights
     model = parity.twin(net)
     before = apart(net.parameters, flat(model))
 
@@ -83,10 +84,10 @@ def by_eye():
 
 
 @cache
-@one_thread()  # matrices so small are no work for two
+@one_thread()  # matrices this small gain nothing from a second thread
 def judged(dtype):
-    """The same step with Adam, recorded on both sides: two certificates and the
-    agreement.
+    """The same step with Adam on both sides: a certificate of each, and whether the two
+    agree.
     """
     x, y = data(dtype)
     net, loss, optimizer = network(dtype), refnet.SoftmaxCrossEntropy(), refnet.Adam()
@@ -101,8 +102,8 @@ def judged(dtype):
 @cache
 @one_thread()
 def trained(dtype):
-    """Both trained on the same mini-batches and never brought together again: both, and
-    the largest weight difference after each step.
+    """Both sides trained on the same mini-batches, never synchronised: both networks,
+    and the largest weight difference after each step.
     """
     x, y = data(dtype)
     net, loss, optimizer, differences = (
@@ -128,11 +129,11 @@ def trained(dtype):
 
 @one_thread()
 def your_own():
-    """An nn.Sequential as one writes it, in float32: its own step judged, and refnet
-    brought to its weights.
+    """An ordinary nn.Sequential in float32: its step is certified, and refnet starts
+    from its weights.
     """
     x, y = data("float32")
-    with torch.random.fork_rng():
+    with torch.random.fork_rng():  # leaves the caller's random numbers alone
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
     net = refnet.mlp(SIZES, hidden="relu", output="identity", dtype="float32")
@@ -140,24 +141,24 @@ def your_own():
     record = parity.record_torch(
         model, x, y, nn.CrossEntropyLoss(), torch.optim.AdamW(model.parameters(), lr=0.01)
     )
-    mine = parity.record_refnet(
+    ours = parity.record_refnet(
         net, x, y, refnet.SoftmaxCrossEntropy(), refnet.AdamW(lr=0.01, weight_decay=0.01)
     )
-    return parity.certify(record), parity.compare(mine, record)
+    return parity.certify(record), parity.compare(ours, record)
 
 
 def verdict(judgement):
-    """A certificate or an agreement in one word."""
+    """The result of a certificate or an agreement, in one word."""
     return "passed" if judgement.passed else "failed"
 
 
 def story():
-    """By eye, by certificate, in a training, and with a model of your own."""
-    yield "One step of each, written out, float64. The largest difference of any entry:"
+    """One step by eye and by certificate, a training, and a model of your own."""
+    yield "One step on each side, in float64. The largest difference of any entry:"
     yield from (f"  {name:<16}{difference:.1e}" for name, difference in by_eye().items())
     yield (
-        "\nWhether that is rounding or a mistake, the eye cannot tell. parity derives from each "
-        "equation what rounding allows:"
+        "\nIs this rounding, or a mistake? The eye cannot tell. parity derives for each equation "
+        "how much rounding can change it, and judges by that:"
     )
     for dtype in DTYPES:
         ours, theirs, agreement = judged(dtype)
@@ -170,8 +171,8 @@ def story():
         yield Printed("one step", f"{dtype}, Adam: the two agree", "passed", verdict(agreement))
     yield str(judged("float64")[1])
     yield (
-        f"\n{EPOCHS} epochs on the same mini-batches, never brought together again; the largest "
-        f"weight difference after some steps:"
+        f"\n{EPOCHS} epochs on the same mini-batches, never synchronised. The largest weight "
+        f"difference after 1, 10, 100 and all steps:"
     )
     for dtype in DTYPES:
         net, model, differences = trained(dtype)
@@ -179,23 +180,23 @@ def story():
             f"{step}: {differences[step - 1]:.1e}" for step in (1, 10, 100, len(differences))
         )
         labels = model(torch.tensor(data(dtype)[0])).argmax(dim=1).numpy()
-        same = "the same" if np.array_equal(net.classify(data(dtype)[0]), labels) else "others"
+        same = "the same" if np.array_equal(net.classify(data(dtype)[0]), labels) else "different"
         yield Printed("training", f"{dtype}: labels of all {ROWS} rows", "the same", same)
     certificate, agreement = your_own()
     yield (
-        "For a model of your own, an nn.Sequential of nn.Linear and activations: "
-        "parity.record_torch(model, x, y, loss, optimizer) takes"
-    )
-    yield (
-        "one step of it, parity.certify judges the record, and parity.copy_from_torch(model, "
-        "net) gives its weights to a refnet network."
+        "Your own model may be any nn.Sequential of nn.Linear and activations. "
+        "parity.record_torch(model, x, y, loss, optimizer) takes a step and records it, "
+        "parity.certify judges the record, and parity.copy_from_torch(model, net) copies the "
+        "weights into a refnet network."
     )
     yield Printed("your own", "8-16-3, ReLU, AdamW, float32", "passed", verdict(certificate))
-    yield Printed("your own", "refnet from its weights agrees", "passed", verdict(agreement))
+    yield Printed(
+        "your own", "refnet, from the same weights: the two agree", "passed", verdict(agreement)
+    )
 
 
 def growth():
-    """Figure: how far the two drift apart in training."""
+    """The weight difference of the two sides during a training."""
     from pictures import LINES, sheet
 
     figure, ax = sheet(width=6.4)
@@ -213,7 +214,7 @@ def growth():
     ax.set(
         xlabel="step",
         ylabel="largest weight difference",
-        title="refnet and PyTorch, each on its own",
+        title="refnet and PyTorch, trained side by side",
     )
     ax.legend(loc="center right")
     return figure

@@ -34,7 +34,9 @@ class TanhWithoutSquare(refnet.Tanh):
 
 
 class ForgotHalf(refnet.HalfSquaredError):
-    """A mistake: the value is half the squared error, the gradient that of all of it."""
+    """A mistake: the value is half the squared error, the gradient is that of all of
+    it.
+    """
 
     def gradient(self, a, y):
         """Twice as large as it should be."""

@@ -284,7 +284,8 @@ def one_perceptron():
     yield (
         f"{len(x)} players. On height - {MIDDLE[0]:g} and age - {MIDDLE[1]:g} the learning rule "
         f"makes no mistake in epoch {learned().epochs}: z = {w1:g} height + {w2:g} age - {-b:g}. "
-        f"On the raw height and age it still makes {raw.mistakes[-1]} mistakes in epoch {raw.epochs}."
+        f"On the raw height and age it still makes {raw.mistakes[-1]} mistakes in epoch "
+        f"{raw.epochs}."
     )
     verdict = ("not accepted", "accepted")[int(learned().predict(np.array([NEW]) - MIDDLE)[0])]
     separable = "linearly separable" if learned().separable else "not linearly separable"

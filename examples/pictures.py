@@ -1,5 +1,5 @@
-"""How the pictures of the examples look: colours that everybody can tell apart, and
-shapes that tell the same once more.
+"""The style of the pictures: colours that everybody can tell apart, and shapes that
+carry the same information.
 
 The colours are those of Okabe and Ito, Color Universal Design (2008).
 """
@@ -24,7 +24,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK = (
 COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)))
 MARKERS = ("o", "^", "s", "D")
-SHADES = ListedColormap(["#F6D9C4", "#CFE3F1"])  # class 0, class 1: RED and BLUE, washed out
+SHADES = ListedColormap(["#F6D9C4", "#CFE3F1"])  # class 0, class 1: pale RED and BLUE
 SURFACE = "cividis"
 DPI = 110
 
@@ -32,8 +32,9 @@ DPI = 110
 def sheet(
     rows: int = 1, columns: int = 1, width: float = 5.2, height: float = 3.9, **kinds: Any
 ) -> tuple[Figure, Any]:
-    """A figure, and its axes as `Figure.subplots` gives them; width and height of one
-    of them in inches.
+    """A figure, and its axes as `Figure.subplots` returns them.
+
+    `width` and `height` are those of one of the axes, in inches.
     """
     with mpl.rc_context({"axes.prop_cycle": mpl.cycler(color=COLOURS)}):
         figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
@@ -46,11 +47,11 @@ def classes(
 ) -> None:
     """Points in two dimensions, a colour and a shape for each class."""
     for label, name in enumerate(names):
-        of_it = x[labels == label]
+        points = x[labels == label]
         colour, marker = (RED, BLUE, GREEN, ORANGE)[label], MARKERS[label]
         axes.scatter(
-            of_it[:, 0],
-            of_it[:, 1],
+            points[:, 0],
+            points[:, 1],
             c=colour,
             marker=marker,
             edgecolors="white",
@@ -62,7 +63,7 @@ def classes(
 
 
 def save(figure: Figure, folder: Path, name: str) -> Path:
-    """Write the figure into a folder, which is made where it is missing, as PNG."""
+    """Write the figure into a folder as PNG; the folder is created where needed."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.png"
     figure.savefig(path, dpi=DPI)
