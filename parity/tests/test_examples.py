@@ -425,31 +425,6 @@ def test_every_erratum_has_its_evidence():
     assert errata() == shown
 
 
-HOME = {"C": "losses", "step": "optimizers"} | dict.fromkeys(
-    ("z", "a", "BP1", "BP2", "BP3", "BP4"), "backprop"
-)
-
-
-def test_the_map_leads_to_every_script_and_to_the_equations():
-    """Each row has its five columns; the equations of the last lead to the module that
-    has them; no script is missing.
-    """
-    rows = [
-        row.strip("| ").split(" | ")
-        for row in text_of("README.md").splitlines()
-        if row.startswith("|")
-    ]
-    assert {len(row) for row in rows} <= {1, 5}  # 1: the line below the head
-    rows = [row for row in rows if len(row) == 5 and row[2] != "script"]
-    for row in rows:
-        for labels, home in re.findall(r"\[(.+?)\]\(\.\./refnet/(\w+)(?:\.py)?\)", row[4]):
-            assert {HOME[label] for label in labels.split(", ")} == {home}
-        assert re.fullmatch(r"\N{EN DASH}|(\[[^]]+\]\([^)]+\)(, )?)+", row[4])
-    assert {name for row in rows for name in re.findall(r"\[(\w+)\.py\]\(\1\.py\)", row[2])} == set(
-        FIGURES
-    )
-
-
 @pytest.mark.parametrize("text", ["README.md", "ERRATA.md"])
 def test_every_link_leads_somewhere(text):
     """To a file or a folder of the project."""
