@@ -427,10 +427,17 @@ def test_every_erratum_has_its_evidence():
 
 @pytest.mark.parametrize("text", ["README.md", "ERRATA.md"])
 def test_every_link_leads_somewhere(text):
-    """To a file or a folder of the project."""
-    links = re.findall(r"\]\((.+?)\)", text_of(text))
+    """To a file or a folder of the project, or to a section of a text."""
+    links = [link.partition("#") for link in re.findall(r"\]\((.+?)\)", text_of(text))]
     assert len(links) > 20
-    assert [link for link in links if not (FOLDER / link).exists()] == []
+    assert [link for link, _, _ in links if not (FOLDER / link).exists()] == []
+    assert [anchor for link, _, anchor in links if anchor and anchor not in anchors(link)] == []
+
+
+def anchors(text):
+    """What a link to a heading of a text ends in."""
+    headings = re.findall(r"^#+ (.+)$", text_of(text), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 WRITTEN = {  # printed, computed: as it is written here
