@@ -105,6 +105,7 @@ def left_to_right(matrices, x):
 def story():
     yield from the_network()
     yield from the_equations()
+    yield from the_order()
     yield from the_house()
     yield from the_matrices()
 
@@ -159,18 +160,17 @@ def the_network():
 def the_equations():
     """The equations node by node, beside the matrices of fig. 2.21."""
     net = figure_2_20()
-    matrices = [layer.W for layer in net.layers]
-    x, trace = X.T, net.forward(X)
+    W1, trace = net.layers[0].W, net.forward(X)
     hidden, output = trace[0].a[0], trace.output.item()
     looped = loops.feed_forward(net, X).item()
-    literal, transposed = (layer_1_as_printed(W, X[0]) for W in (matrices[0], matrices[0].T))
+    literal, transposed = (layer_1_as_printed(W, X[0]) for W in (W1, W1.T))
     yield (
         f"For x = {X[0]} the output is {output:.6f} by matrices and {looped:.6f} node by node, "
         f"from {sum(net.sizes[1:])} equations. The section defines w_ab as the weight that leads "
         f"to a from b. By this definition its matrices and its equation for layer 3 are right; its "
         f"equations for layer 1 would need w_ba."
     )
-    yield Printed("§2.4.1", "the input as a column", "(3, 1)", x.shape)
+    yield Printed("§2.4.1", "the input as a column", "(3, 1)", X.T.shape)
     yield Printed(
         "§2.4.1",
         "layer 1: equations and matrices",
@@ -196,9 +196,15 @@ def the_equations():
     yield Printed(
         "§2.4.1", "the output", "a_1^(2)", name_of(output, trace), erratum="elgendy-output-node"
     )
+
+
+def the_order():
+    """In which order the matrix equation of fig. 2.21 is read."""
+    net = figure_2_20()
+    matrices, output = [layer.W for layer in net.layers], net.predict(X).item()
     orders = {
-        "right to left": right_to_left(matrices, x),
-        "left to right": left_to_right(matrices, x),
+        "right to left": right_to_left(matrices, X.T),
+        "left to right": left_to_right(matrices, X.T),
     }
     right = reading(orders, output)
     yield Printed("§2.4.1", "how the matrix equation is read", "right to left", right)
@@ -213,7 +219,7 @@ def the_equations():
         "§2.4.1",
         "the output, node by node and by matrices",
         "the same",
-        same(looped, output),
+        same(loops.feed_forward(net, X).item(), output),
         column="expected",
     )
     yield (

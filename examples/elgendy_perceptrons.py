@@ -230,6 +230,7 @@ def story():
     """What the text says of perceptrons, section by section."""
     yield from weighted_sums()
     yield from one_perceptron()
+    yield from no_line()
     yield from more_perceptrons()
 
 
@@ -313,10 +314,8 @@ def one_perceptron():
     )
 
 
-def more_perceptrons():
-    """Section 2.1.3 and figures 2.8 and 2.9: data that need more than one line; and
-    what section 2.4.2 says of figure 2.9.
-    """
+def no_line():
+    """Section 2.1.2 and figure 2.8: data that no line separates."""
     x, dark = triangle()
     rule = perceptron.learn(x, dark)
     yield (
@@ -342,6 +341,12 @@ def more_perceptrons():
     yield Printed(
         "§2.1.2", "the error in the end", "close to zero", never, "elgendy-error-close-to-zero"
     )
+
+
+def more_perceptrons():
+    """Section 2.1.3 and figures 2.8 and 2.9: one line, two and three; and what section
+    2.4.2 says of figure 2.9.
+    """
     counts = [mistakes_of(joined(lines)) for lines in (1, 2, 3)]
     yield Printed(
         "fig. 2.8",
@@ -375,9 +380,9 @@ def more_perceptrons():
     )
     yield (
         f"With one, two and three perceptrons in the hidden layer {counts[0]}, {counts[1]} and "
-        f"{counts[2]} of {len(x)} dots are wrong. A line can split the dots in {len(splits())} "
-        f"ways. None of them makes fewer than {best_line()[0]} mistakes, and no pair of them fewer "
-        f"than {best_two_lines()[0]}, however an output perceptron combines the two. Sigmoid "
+        f"{counts[2]} of {len(triangle()[0])} dots are wrong. A line can split the dots in "
+        f"{len(splits())} ways. None of them makes fewer than {best_line()[0]} mistakes, and no "
+        f"pair of them fewer than {best_two_lines()[0]}, however an output perceptron combines the two. Sigmoid "
         f"neurons and gradient descent, from one start each, make "
         + ", ".join(str(mistakes_of(trained(lines))) for lines in (1, 2, 3))
         + " mistakes."

@@ -49,7 +49,9 @@ def steps_to_minimum(lr):
 def story():
     yield from on_the_parabola()
     yield from on_the_or_gate()
-    yield from the_curve()
+    yield from loss_curve()
+    yield from cost_curve()
+    yield from all_parameters()
 
 
 def on_the_parabola():
@@ -180,13 +182,13 @@ def distances(lr=1.0):
     ]
 
 
-def the_curve():
-    """What the loss curve of a sigmoid neuron looks like."""
+def loss_curve():
+    """The loss of one example as a function of the bias."""
     yield (
         "The loss for (0, 0), label 0, as a function of b is sigma(b)^2 / 2. This is no "
         "parabola: the sigmoid comes before the square."
     )
-    b, out, loss, slope = by_bias()
+    _, out, loss, slope = by_bias()
     yield Printed("Loss Function", "shape of the loss curve", "U", shape(loss), "khan-u-shape")
     steepest = slope.argmax()
     worst = (
@@ -205,6 +207,11 @@ def the_curve():
         f"The largest slope is {slope.max():.3f}. dL/d output is largest where the output is "
         f"worst, but dL/db is that times sigma', which is almost 0 there."
     )
+
+
+def cost_curve():
+    """The cost of the four rows as a function of the bias."""
+    b = by_bias()[0]
     valley = costs(np.stack([np.full_like(b, 0.1), np.full_like(b, 0.6), b], axis=1))
     yield "The cost of all four rows as a function of b alone, with the weights 0.1 and 0.6:"
     yield Printed(
@@ -220,6 +227,10 @@ def the_curve():
         column="expected",
     )
     yield f"Its minimum is {valley.min():.4f}, at b = {b[valley.argmin()]:.2f}."
+
+
+def all_parameters():
+    """The cost of the four rows as a function of w and b, and what it minimises."""
     yield (
         "As a function of all three parameters the cost has no minimum: it keeps falling while "
         "the trained parameters are scaled up."

@@ -20,6 +20,8 @@ X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 Y = np.array([[0], [1], [1], [1]])
 W, LOSS = [[0.1, 0.6]], "half_squared_error"
 FLAT, END = 3000, 5000  # the epochs at which the text calls the cost curve flat, and stops
+UNDERSTANDING = "Understanding a Neural Network"
+WAY = "Two ways to perform batch gradient descent, {}"
 
 
 class CountingSigmoid(refnet.Sigmoid):
@@ -78,50 +80,55 @@ def evaluations(rows):
 
 
 def story():
+    yield from sigmoid_alone()
     yield from one_example()
+    yield from one_step()
     yield from all_four()
+    yield from as_columns()
+    yield from row_by_row()
     yield from many_epochs()
+    yield from both_sides()
 
 
-def one_example():
-    """(0, 0) by hand: forward, backward, one step of the bias."""
+def sigmoid_alone():
+    """What the text says of the sigmoid, and of the OR gate."""
     sigmoid = refnet.Sigmoid()
     at = sigmoid.value(np.array([2.0, -2.0]))
     yield Printed(
-        "Understanding a Neural Network",
+        UNDERSTANDING,
         "sigma(z) for z > 2",
         "about 1",
         about(at[0], 1, "just above 2"),
         "khan-sigma-of-2",
     )
     yield Printed(
-        "Understanding a Neural Network",
+        UNDERSTANDING,
         "sigma(z) for z < -2",
         "about 0",
         about(at[1], 0, "just below -2"),
         "khan-sigma-of-2",
     )
     yield f"The sigmoid comes within 0.01 of 0 or 1 where |z| > {np.log(0.99 / 0.01):.3f}."
-    yield Printed(
-        "Understanding a Neural Network", "range of the sigmoid", "(0, 1)", sigmoid_range(sigmoid)
-    )
+    yield Printed(UNDERSTANDING, "range of the sigmoid", "(0, 1)", sigmoid_range(sigmoid))
     separable = perceptron.learn(X, Y[:, 0]).separable
     yield Printed(
-        "Understanding a Neural Network",
+        UNDERSTANDING,
         "the OR gate",
         "linearly separable",
         "linearly separable" if separable else "no line separates it",
     )
-    (chain, linear), gate = (
-        worked(1),
-        sigmoid.derivative(np.zeros((1, 1)), sigmoid.value(np.zeros((1, 1)))),
-    )
+
+
+def one_example():
+    """(0, 0) by hand: forward and backward."""
+    chain, linear = worked(1)
     z, y, loss = chain.values
-    yield Printed("Understanding a Neural Network", "output for (0, 0)", "0.5", y)
+    slope = refnet.Sigmoid().derivative(z, y)
+    yield Printed(UNDERSTANDING, "output for (0, 0)", "0.5", y)
     yield Printed("Loss Function", "loss for (0, 0)", "0.125", loss)
     yield (
         f"Forward: z = {z.item():g}. Backward: the sigmoid receives the upstream gradient dL/dy = "
-        f"{chain.upstream[1].item():g}, multiplies it by its local gradient {gate.item():g}, and "
+        f"{chain.upstream[1].item():g}, multiplies it by its local gradient {slope.item():g}, and "
         f"passes the product dL/dz = {chain.upstream[0].item():g} on to the linear gate."
     )
     yield Printed(
@@ -134,7 +141,12 @@ def one_example():
         f"dL/dw = dL/dz x, and x = {X[0].tolist()}: this example cannot change the weights. "
         f"The local gradient of b is 1:"
     )
-    yield Printed("Bias", "a line without b passes through", "(0, 0)", (0, z.item()))
+
+
+def one_step():
+    """(0, 0) by hand: a step of the bias, and the loss after it."""
+    chain, linear = worked(1)
+    yield Printed("Bias", "a line without b passes through", "(0, 0)", (0, chain.values[0].item()))
     yield Printed("Bias", "dL/db", "0.125", linear.db)
     b, weights = stepped(linear)
     after = worked(1, b, weights)[0].values
@@ -151,17 +163,13 @@ def one_example():
 
 
 def all_four():
-    """Batch gradient descent in both ways: gates with a column per example, and sums
-    over the examples (capital deltas).
-    """
+    """Batch gradient descent on all four rows."""
     yield (
         f"All four rows, from b = 0 again. (From b = -0.125, where the example above ended, the "
         f"cost would be {worked(4, -0.125)[0].values[2]:.3f}.) Way 2 takes all rows through the "
         f"gates at once, a column per row; way 1 adds up the gradients row by row."
     )
     chain, linear = worked(4)
-    b, weights = stepped(linear)
-    second, again = worked(4, b, weights)
     yield f"  Z        {side_by_side(chain.values[0])}"
     yield f"  outputs  {side_by_side(chain.values[1])}"
     yield f"  dCost/dW {side_by_side(linear.dW)}, dCost/db {side_by_side(linear.db)}"
@@ -171,59 +179,67 @@ def all_four():
         "0.089",
         np.mean([each_loss(i) for i in range(4)]),
     )
-    up = linear.dW[0] < 0, np.array(weights) > linear.W[0]
+    up = linear.dW[0] < 0, np.array(stepped(linear)[1]) > linear.W[0]
     yield Printed(
         "Loss Function",
         "weights with a negative derivative",
         "increase",
         "increase" if np.array_equal(*up) else "decrease",
     )
-    yield Printed("Two ways to perform batch gradient descent, 2", "cost", "0.089", chain.values[2])
+
+
+def as_columns():
+    """Way 2: the graph, with a column for each row."""
+    section, (chain, linear) = WAY.format(2), worked(4)
+    second, again = worked(4, *stepped(linear))
+    yield Printed(section, "cost", "0.089", chain.values[2])
     yield Printed(
-        "Two ways to perform batch gradient descent, 2",
+        section,
         "cost after the first step",
         "0.084",
         second.values[2],
     )
     yield Printed(
-        "Two ways to perform batch gradient descent, 2",
+        section,
         "dCost/dW after it",
         "[-0.044, -0.035]",
         again.dW,
     )
+    yield Printed(section, "dCost/db after it", "[-0.031]", again.db)
+
+
+def row_by_row():
+    """Way 1: the gradients of the rows, added up (the text's capital deltas)."""
+    section, net = WAY.format(1), neuron()
     yield Printed(
-        "Two ways to perform batch gradient descent, 2", "dCost/db after it", "[-0.031]", again.db
-    )
-    net = neuron()
-    yield Printed(
-        "Two ways to perform batch gradient descent, 1",
+        section,
         "cost, accumulated",
         "0.089",
         accumulated.step(net, X, Y, LOSS, 1.0),
     )
-    row_by_row = accumulated.gradient(net, X, Y, LOSS)
+    summed = accumulated.gradient(net, X, Y, LOSS)
     yield Printed(
-        "Two ways to perform batch gradient descent, 1",
+        section,
         "cost after the first step, accumulated",
         "0.084",
-        row_by_row.loss,
+        summed.loss,
     )
     yield Printed(
-        "Two ways to perform batch gradient descent, 1",
+        section,
         "dCost/dW after it, accumulated",
         "[-0.044, -0.035]",
-        row_by_row.dW[0],
+        summed.dW[0],
     )
     yield Printed(
-        "Two ways to perform batch gradient descent, 1",
+        section,
         "dCost/db after it, accumulated",
         "[-0.031]",
-        row_by_row.db[0],
+        summed.db[0],
     )
     counts = [evaluations(rows) for rows in (10, 20, 40)]
     power = np.log2(counts[2] / counts[1])
     yield Printed(
-        "Two ways to perform batch gradient descent, 1",
+        section,
         "time of the accumulators",
         "O(n^2)",
         f"O(n^{power:g})",
@@ -233,10 +249,11 @@ def all_four():
         f"10, 20 and 40 rows take {', '.join(map(str, counts))} sigmoids: the work grows in "
         f"proportion to the rows, not to their square."
     )
-    both = np.append(row_by_row.dW[0], row_by_row.db[0])
+    _, again = worked(4, *stepped(worked(4)[1]))
+    both = np.append(summed.dW[0], summed.db[0])
     what = "dCost/dW, dCost/db; expected: those of way 2"
     yield Printed(
-        "Two ways to perform batch gradient descent, 1",
+        section,
         what,
         side_by_side(np.append(again.dW, again.db), 12),
         both,
@@ -245,7 +262,7 @@ def all_four():
 
 
 def many_epochs():
-    """Cost curve and decision boundary."""
+    """The cost curve."""
     net, cost = trained()
     yield Printed("Cost curve", f"cost after {END} epochs", "0.0005", cost[END])
     yield Printed(
@@ -271,6 +288,11 @@ def many_epochs():
         f"From there on the cost falls as epochs^{power:.2f}. No weights are the best: larger "
         f"ones are always a little better."
     )
+
+
+def both_sides():
+    """The outputs on both sides of the decision boundary."""
+    net, _ = trained()
     below, above = sides(net)
     yield Printed(
         "Decision Boundary",

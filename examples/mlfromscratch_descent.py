@@ -20,6 +20,13 @@ BATCH, EPOCHS = 16, 80
 
 
 def story():
+    yield from sum_or_mean()
+    yield from mini_batches()
+    yield from starting_weights()
+
+
+def sum_or_mean():
+    """Cost Function: the sum of the squares, and their mean."""
     (x, y), net = training_rows(), network(4, 5, 4, 3)
     total, mean = ((net.predict(x) - y) ** 2).sum(), refnet.MSE().value(net.predict(x), y)
     yield (
@@ -36,6 +43,11 @@ def story():
         learns,
         "mlfromscratch-sum-or-mean",
     )
+
+
+def mini_batches():
+    """Stochastic Gradient Descent: the first step, and mini-batches."""
+    (x, y), net = training_rows(), network(4, 5, 4, 3)
     steps = 0.01 * np.random.default_rng(1).normal(size=(100, net.parameters.size))
     up = np.mean([moved(net, step, x, y) > gradients(net, x, y)[0] for step in steps])
     yield (
@@ -66,6 +78,10 @@ def story():
     )
     yield Printed("Stochastic Gradient Descent", "a negative one", "right", moves(net, x, y, -1))
     yield f"After training {trained.accuracy(x, iris()[2]):.0%} of the training rows are right."
+
+
+def starting_weights():
+    """Stochastic Gradient Descent: equal, small and larger weights at the start."""
     equal = descended(init=refnet.Constant(0.1))[0].layers[0].W
     small = descended(init=refnet.Uniform(-0.1, 0.1))[1]
     yield "If all weights start at 0.1 instead of at random, the hidden neurons stay equal:"
@@ -79,7 +95,7 @@ def story():
     )
     yield (
         f"From random weights between -0.1 and 0.1 the cost is still {small[-1]:.2f} at the end; "
-        f"from the normally distributed ones it is {once[-1]:.2f}."
+        f"from the normally distributed ones it is {descended()[1][-1]:.2f}."
     )
 
 

@@ -1,7 +1,7 @@
-"""Adam takes its moving averages as they are, though they start at zero.
+"""Adam uses its moving averages without correction, though they start at zero.
 
-Re-created from EurekaLabsAI/micrograd: one list of parameters, and for each of them an
-m and a v. https://github.com/EurekaLabsAI/micrograd/pull/2
+Re-created from EurekaLabsAI/micrograd: one list of parameters, with an m and a v for
+each of them. https://github.com/EurekaLabsAI/micrograd/pull/2
 
 parity says about it:
 
@@ -31,9 +31,7 @@ class Adam:
 
 
 def gradients(W, b, x, y):
-    """Of the mean squared error of a network of tanh layers with a linear one on
-    top.
-    """
+    """The gradients of the mean squared error of a tanh layer below a linear one."""
     hidden = np.tanh(x @ W[0].T + b[0])
     delta2 = 2 * (hidden @ W[1].T + b[1] - y) / y.size
     delta1 = delta2 @ W[1] * (1 - hidden**2)

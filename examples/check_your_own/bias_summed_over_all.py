@@ -1,12 +1,12 @@
-"""The gradient of the biases is summed without an axis, so one number comes out for all
+"""The gradient of the biases is summed without an axis, which gives one number for all
 classes.
 
 Re-created from rasbt/stat453-deep-learning-ss21: softmax regression with two inputs and
 three classes. https://github.com/rasbt/stat453-deep-learning-ss21/issues/5
 
-What softmax minus one-hot gives sums to 0 over the classes, so this number is 0 and the
-biases stay where they are: nothing that is shown can tell it from a db that is set to
-zero, which parity says too. It says about it:
+Softmax minus one-hot sums to 0 over the classes, so this number is 0 and the biases
+never change. A db that is set to zero looks the same, and parity says so. It says about
+this program:
 
     BP3 (bias gradient) of layer 1: db_j = sum over samples and units of delta, expected
     db^l = sum over rows of delta^l. The sum for b runs over the units too, so that all

@@ -31,7 +31,7 @@ class Network:
         return delta
 
     def train(self, x, y, lr):
-        """One step; it returns what it did, for whoever wants to look."""
+        """One step. It returns all that it computed, so that parity can look at it."""
         a = self.forward(x)
         delta = self.backward(a, y)
         dW = [d.T @ a_prev for d, a_prev in zip(delta, a[:-1], strict=True)]

@@ -1,8 +1,8 @@
-"""The derivative of tanh is written as a function of z, but what it is given is the
+"""The derivative of tanh is written as a function of z, but it is called with the
 output, tanh(z).
 
-Re-created from davidrmiller/neural2d: each transfer function has its derivative beside
-it, and layers keep their output. https://github.com/davidrmiller/neural2d/issues/40
+Re-created from davidrmiller/neural2d, where each transfer function has its derivative
+beside it, and each layer keeps its output. https://github.com/davidrmiller/neural2d/issues/40
 
 parity says about it:
 

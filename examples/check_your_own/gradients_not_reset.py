@@ -1,4 +1,4 @@
-"""The arrays that hold the gradients are set to zero once, and every backward pass adds
+"""The arrays of the gradients are set to zero only once, and every backward pass adds
 to them.
 
 Re-created from oysteijo/simd_neuralnet.

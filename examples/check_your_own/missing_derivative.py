@@ -1,4 +1,4 @@
-"""The error goes down through the weights, and past the activation of the hidden layer.
+"""The error goes back through the weights, but not through the hidden activation.
 
 Re-created from iamtrask/Grokking-Deep-Learning: the layers are numbered, and a weight
 matrix has one row for each input.
@@ -18,7 +18,7 @@ import parity
 
 
 def gradient(W, b, x, y):
-    """The loss and its gradients; parity takes the steps."""
+    """The loss and its gradients. parity takes the steps."""
     weights_0_1, weights_1_2 = W
     layer_1 = np.tanh(x @ weights_0_1 + b[0])
     layer_2 = layer_1 @ weights_1_2 + b[1]

@@ -1,7 +1,6 @@
-"""An ordinary training step in PyTorch, as a user wrote it, and the same step without
-`zero_grad`.
+"""An ordinary training step in PyTorch, and the same step without `zero_grad`.
 
-The second is re-created from yastrebksv/TennisCourtDetector.
+The second one is re-created from yastrebksv/TennisCourtDetector.
 https://github.com/yastrebksv/TennisCourtDetector/issues/7
 
 parity says about `run` that it is right, and about `forgetful`:

@@ -2,9 +2,9 @@
 gradient do not belong together.
 
 Both are trained by their public methods: plain SGD, one batch, no penalty. The
-regressor's `loss_` is half the mean squared error, over samples and outputs; twice as
-much, with a step at twice the learning rate, is the mean squared error itself. The
-gradient, though, is averaged over the samples alone. scikit-learn knows of it:
+regressor's `loss_` is half the mean squared error over samples and outputs, so `scale`
+doubles the loss and the learning rate to have the mean squared error itself. But its
+gradient is averaged over the samples alone. This is a known issue of scikit-learn:
 https://github.com/scikit-learn/scikit-learn/issues/8349
 
 parity says about `classifier` that it is right, and about `regressor`, with three
@@ -32,7 +32,7 @@ def train(kind, case, scale=1, **data):
             batch_size=len(x),
             **PLAIN_SGD,
         )
-        net.partial_fit(x, y, **data)  # makes the arrays, in which ours then take their places
+        net.partial_fit(x, y, **data)  # creates the arrays that the next line replaces
         net.coefs_, net.intercepts_ = [array.copy() for array in W], [array.copy() for array in b]
         net.partial_fit(x, y, **data)
         W, b = net.coefs_, net.intercepts_

@@ -1,4 +1,4 @@
-"""parity in a test suite: one test of everything, or one for each task.
+"""parity in a test suite: one test for everything, or one for each task.
 
 To see them pass: python suite.py
 """

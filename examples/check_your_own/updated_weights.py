@@ -1,7 +1,7 @@
-"""Each layer's weights are changed as soon as their gradient is known, before the layer
-below has read them.
+"""Each layer's weights are updated as soon as their gradient is known, before the layer
+below has used them.
 
-Re-created from Bot-Academy/NeuralNetworkFromScratch: one function takes one step, and
+Re-created from Bot-Academy/NeuralNetworkFromScratch: a function takes one step, and
 each sample is a column. https://github.com/Bot-Academy/NeuralNetworkFromScratch/pull/3
 
 parity says about it:

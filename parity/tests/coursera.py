@@ -1,5 +1,5 @@
-"""The gradient check of a course: its network, its measure, and how far rounding moves
-that.
+"""The gradient check of a course: its network, its measure, and how much rounding can
+change that measure.
 """
 
 from functools import cache
@@ -13,18 +13,17 @@ import refnet
 from parity.tests.figures import network, record
 
 EPSILON = 1e-7
-# this or smaller is great, teaches the same course; the assignment itself had to
-# compare with 2e-7
+# the course calls this or less great; its assignment itself had to compare with 2e-7
 RULE_OF_THUMB = 1e-7
 WITH_MISTAKES, FIXED = "0.2850931567761623", "1.1890913024229996e-07"
 COURSERA_Y = np.array([[1.0], [1.0], [0.0]])
 
 
 def coursera():
-    """x, rows being samples, and the network 4-5-3-1, drawn in the order of the
+    """x, whose rows are samples, and the network 4-5-3-1, drawn in the order of the
     assignment.
     """
-    # the legacy generator, from which the published figures were drawn
+    # the published figures come from this legacy generator
     draw = np.random.RandomState(1).randn
     x, W1, b1, W2, b2, W3, b3 = (
         draw(4, 3),
@@ -40,7 +39,7 @@ def coursera():
 
 @cache
 def coursera_step(side):
-    """One step, whose gradient is the one to check."""
+    """One step, whose gradient is checked."""
     x, net = coursera()
     return record(side, net, x, COURSERA_Y, refnet.BinaryCrossEntropy(), refnet.SGD())
 
@@ -48,12 +47,8 @@ def coursera_step(side):
 def cost_function(side):
     """The cost as a function of the flat parameters, by refnet or by its twin."""
     (x, net), loss = coursera(), refnet.BinaryCrossEntropy()
-    model, torch_loss, torch_x, torch_y = (
-        parity.twin(net),
-        parity.twin_loss(loss),
-        torch.tensor(x),
-        torch.tensor(COURSERA_Y),
-    )
+    model, torch_loss = parity.twin(net), parity.twin_loss(loss)
+    torch_x, torch_y = torch.tensor(x), torch.tensor(COURSERA_Y)
 
     def cost(vector):
         net.parameters[:] = vector
@@ -76,7 +71,7 @@ def quotients(side, epsilon=EPSILON):
 
 
 def gradient(side, *, mistakes):
-    """The flat gradient; with the planted mistakes, dW2 twice and db1 four times too
+    """The flat gradient. With the planted mistakes dW2 is twice and db1 four times as
     large.
     """
     layers = [(layer.dW, layer.db) for layer in coursera_step(side).layers]
@@ -92,13 +87,12 @@ def difference(g, n):
 
 
 def cost_noise():
-    """How far rounding can move the cost, to first order: by dC/da da over the outputs,
-    and by the logarithms and their sum.
+    """How much rounding can change the cost, to first order: by dC/da da over the
+    outputs, and by the logarithms and their sum.
 
-    z carries fan_in + 1 roundings for each layer, of the size that the terms have. exp
-    adds a last place, 2 u; 1 + exp(-z) and the quotient one rounding each. 1 - a is
-    exact for a >= 1/2, but what a has lost is large beside it: dC/da is
-    1 / (1 - a) / n.
+    Each layer rounds z fan_in + 1 times, relative to the size of its terms. exp adds a
+    last place, 2 u; 1 + exp(-z) and the quotient add one rounding each. 1 - a is exact
+    for a >= 1/2, but the error of a is large beside it: dC/da is 1 / (1 - a) / n.
     """
     u, (x, net), loss = np.finfo(float).eps / 2, coursera(), refnet.BinaryCrossEntropy()
     a, size = net.predict(x), np.abs(x)
@@ -112,8 +106,8 @@ def cost_noise():
 
 
 def difference_noise(g):
-    """How far rounding can move the measure: each quotient is off by the noise of two
-    costs over 2 eps, and by theta +- eps rounded.
+    """How much rounding can change the measure: each quotient is off by the noise of
+    two costs over 2 eps, and by the rounding of theta +- eps.
     """
     vector = coursera()[1].parameters
     off = (
@@ -126,7 +120,7 @@ def difference_noise(g):
 
 
 def stable_digits(printed, noise):
-    """The leading digits that a printed figure keeps wherever in +- noise it falls."""
+    """The leading digits of a printed figure that no change within +- noise affects."""
     low, high = (f"{float(printed) + way * noise:.16f}" for way in (-1, 1))
     return "".join(
         digit

@@ -28,7 +28,7 @@ def mazur(side):
 
 @cache
 def mazur_one_output(side, k):
-    """The step of the network that has output k alone, whose cost is the error of that
+    """The step of the network with output k alone. Its cost is the error of that
     output.
     """
     return mazur_record(
@@ -57,11 +57,10 @@ def mazur_after_with_biases(side):
 
 @cache
 def mazur_trained(steps, *, late=False):
-    """The network after so many steps of refnet on the weights alone; `late` makes the
-    mistake that made the published errors.
+    """The network after so many steps of refnet on the weights alone.
 
-    The mistake: W2 is updated first, and the deltas of the hidden layer are then taken
-    back through the new W2.
+    `late` makes the mistake that explains the published errata: W2 is updated first,
+    and the hidden deltas then pass through the new W2.
     """
     net, loss = network(MAZUR_W, MAZUR_B, "sigmoid", "sigmoid"), refnet.HalfSquaredError()
     hidden, output = net.layers
@@ -142,7 +141,7 @@ MAZUR_FIGURES = [
             mazur,
             lambda r: r.after.W[0],
         ),
-        # nine significant digits, and the descent direction, from backprop-trace
+        # from backprop-trace: nine significant digits, and -dE/dw instead of dE/dw
         ("net_o, again", ("1.10590597", "1.22492140"), mazur, lambda r: r.layers[1].z[0]),
         ("E_o2, again", "0.0235600256", partial(mazur_one_output, k=1), lambda r: r.loss),
         ("-delta_o", ("-0.138498562", "0.0380982365"), mazur, lambda r: -r.layers[1].delta[0]),
@@ -174,7 +173,7 @@ MAZUR_FIGURES = [
         ("E_total after the step", "0.291027774", mazur_after, lambda r: r.loss),
     ]
 ]
-_LATE = "the hidden deltas were taken back through the W2 already updated"
+_LATE = "the hidden deltas passed through the W2 that was already updated"
 MAZUR_10000 = partial(mazur_step_after, steps=10_000)
 MAZUR_ERRATA = [
     Erratum(MAZUR, name, printed, run, read, right=right, because=because)

@@ -9,7 +9,7 @@ from parity.tests.figures import SKLEARN, Erratum, Figure, network, record
 
 SKLEARN_X, SKLEARN_Y = [[0.6, 0.8, 0.7]], [[0]]
 SKLEARN_LR, SKLEARN_ALPHA = 0.1, 0.1
-SKLEARN_DECIMALS = 3  # that its test compares
+SKLEARN_DECIMALS = 3  # so many does its test compare
 
 
 def sklearn_record(side, W, b, weight_decay=0.0):
@@ -22,21 +22,21 @@ def sklearn_record(side, W, b, weight_decay=0.0):
 
 
 # scikit-learn's alpha decays the weights alone, divided by the batch size, here 1. Our
-# weight_decay decays the biases too. In one step no new value depends on another one:
-# gradients are taken before, at the old weights. So W of the step with decay and b of
-# the step without are what a step with decay on W alone gives.
+# weight_decay decays the biases too. Within one step no new value depends on another:
+# all gradients are taken at the old weights. So W of the step with decay and b of the
+# step without it are what a step with decay on W alone gives.
 _SKLEARN_START = [[[0.1, 0.3, 0.5], [0.2, 0.1, 0.0]], [[0.1, 0.2]]], [[0.1, 0.1], [1.0]]
 
 
 @cache
 def sklearn_weights(side):
-    """The step with decay, of which only the weights count."""
+    """The step with decay, of which only the weights are used."""
     return sklearn_record(side, *_SKLEARN_START, weight_decay=SKLEARN_ALPHA)
 
 
 @cache
 def sklearn_biases(side):
-    """The step without decay, of which everything but the weights counts."""
+    """The step without decay, of which everything but the weights is used."""
     return sklearn_record(side, *_SKLEARN_START)
 
 
