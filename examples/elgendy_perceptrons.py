@@ -378,14 +378,14 @@ def more_perceptrons():
         layers,
         "elgendy-figure-2-9",
     )
+    by_descent = ", ".join(str(mistakes_of(trained(lines))) for lines in (1, 2, 3))
     yield (
         f"With one, two and three perceptrons in the hidden layer {counts[0]}, {counts[1]} and "
         f"{counts[2]} of {len(triangle()[0])} dots are wrong. A line can split the dots in "
         f"{len(splits())} ways. None of them makes fewer than {best_line()[0]} mistakes, and no "
-        f"pair of them fewer than {best_two_lines()[0]}, however an output perceptron combines the two. Sigmoid "
-        f"neurons and gradient descent, from one start each, make "
-        + ", ".join(str(mistakes_of(trained(lines))) for lines in (1, 2, 3))
-        + " mistakes."
+        f"pair of them fewer than {best_two_lines()[0]}, however an output perceptron combines "
+        f"the two. Sigmoid neurons and gradient descent, from one start each, make {by_descent} "
+        f"mistakes."
     )
 
 
