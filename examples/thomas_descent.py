@@ -435,7 +435,7 @@ def draw_descent():
     fall.semilogy(counted, abs(np.diff(xs)), "--", color=RED, label="length of the step")
     fall.axhline(PRECISION, color=ORANGE, linestyle=":", linewidth=2, label="precision 0.00001")
     fall.set(
-        title="the step falls below the precision, the distance not",
+        title="the step falls below the precision, the distance does not",
         xlabel="step",
         ylabel="in units of $x$",
     )

@@ -436,7 +436,7 @@ def draw_digit():
     values.set(
         title=f"scaled pixels: {np.mean(abs(x) <= 2):.1%} within -2 and 2",
         xlabel="value",
-        ylabel="how many",
+        ylabel="number of pixels",
         yscale="log",
     )
     values.legend()
@@ -501,9 +501,9 @@ def draw_ladder():
         range(len(rungs)), [name if k == 0 else f"+ {name}" for k, name in enumerate(names)]
     )
     axes.set(
-        title="rung by rung, same test rows",
+        title="a ladder to 97 %, on the same test rows",
         xlabel="accuracy on the 719 test rows, %",
-        ylabel="what a rung changes",
+        ylabel="what each rung changes",
     )
     axes.invert_yaxis()
     axes.legend(loc="lower left")
