@@ -12,7 +12,7 @@ E admits. At a kink the recorded z is exact, so its side is known.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,13 +23,18 @@ from refnet.checks import Array
 
 
 class ActivationEntry(ABC):
-    """One activation: a = f(z), and delta = dC/da pulled back to dC/dz."""
+    """One activation: a = f(z), and delta = dC/da pulled back to dC/dz.
+
+    Each derivation is text, as `parity.entries()` lists it; it stands above the method
+    whose bound it derives.
+    """
 
     label: ClassVar[str] = "a"
     name: ClassVar[str]
     reads: ClassVar[tuple[str, ...]] = ("z",)
     writes: ClassVar[str] = "a"
     source: ClassVar[str]
+    value_derivation: ClassVar[str]
 
     def __init__(self, **parameters: float) -> None:
         self.parameters = parameters
@@ -42,21 +47,28 @@ class ActivationEntry(ABC):
     def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
         """dC/dz_j = sum over i of dC/da_i da_i/dz_j."""
 
-    def pullback_told(self) -> tuple[Any, ...]:
-        """What has the derivation of the pullback in its docstring."""
-        return (self.pullback,)
+    @property
+    @abstractmethod
+    def pullback_derivation(self) -> str:
+        """Why the bound of the pullback holds."""
 
 
 class _Elementwise(ActivationEntry):
-    """delta = g f'. The product of a computed g and a computed f':
+    """delta = g f', the product of a computed g and a computed f'."""
 
-    |delta - g f'| <= [error(g) |f'| + (|g| + error(g)) u (|f'| + e)] (1 + 20 u) + lam
-    (2 (|g| + error(g)) + 1), where u e is the error of f'; the product with an f' of 0
-    or 1 is exact. error(g) is a bound to all orders, so that only products of u and e
-    are left to 20 u.
-    """
-
+    slope_derivation: ClassVar[str]
     rounds: ClassVar[bool] = True  # the product with f' is rounded
+
+    @property
+    def pullback_derivation(self) -> str:
+        """The product, and f'."""
+        return (
+            "delta = g f'. The product of a computed g and a computed f': |delta - g f'| <= "
+            "[error(g) |f'| + (|g| + error(g)) u (|f'| + e)] (1 + 20 u) + lam (2 (|g| + error(g)) "
+            "+ 1), where u e is the error of f'; the product with an f' of 0 or 1 is exact. "
+            "error(g) is a bound to all orders, so that only products of u and e are left to 20 u. "
+            f"{self.slope_derivation}"
+        )
 
     @abstractmethod
     def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
@@ -65,10 +77,6 @@ class _Elementwise(ActivationEntry):
     def kinks(self, z: Array) -> Sequence[tuple[float, Array]]:
         """Other values that f' has by convention, and where."""
         return ()
-
-    def pullback_told(self) -> tuple[Any, ...]:
-        """The product, and f'."""
-        return _Elementwise, self.derivative
 
     def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
         slope, off = self.derivative(fmt, z, a)
@@ -103,30 +111,36 @@ class _Elementwise(ActivationEntry):
 
 
 class Identity(_Elementwise):
-    """f(z) = z: nothing is rounded, and g passes as it is."""
+    """f(z) = z."""
 
     name = "identity"
     source = "Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.1"
     rounds = False
 
+    value_derivation = "f(z) = z: nothing is rounded, and g passes as it is. a = z, to the bit."
+
     def value(self, fmt: Format, z: Array) -> Claim:
-        """a = z, to the bit."""
         return claim(fmt, fmt.widen(z), 0.0)
 
+    slope_derivation = "f' = 1."
+
     def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
-        """f' = 1."""
         return np.ones(z.shape, fmt.wide), np.zeros(z.shape)
 
 
 class Heaviside(_Elementwise):
-    """f(z) = 1 for z > 0, else 0: a comparison, which is exact."""
+    """f(z) = 1 for z > 0, else 0."""
 
     name = "heaviside"
     source = "Rosenblatt, The perceptron (1958)"
     rounds = False
 
+    value_derivation = (
+        "f(z) = 1 for z > 0, else 0: a comparison, which is exact. a = 1 for z > 0, else 0; other "
+        "values at z = 0 are conventions."
+    )
+
     def value(self, fmt: Format, z: Array) -> Claim:
-        """a = 1 for z > 0, else 0; other values at z = 0 are conventions."""
         exact = fmt.widen(z > 0.0)
 
         def others() -> list[Other]:
@@ -141,24 +155,29 @@ class Heaviside(_Elementwise):
 
         return claim(fmt, exact, 0.0, np.isfinite(z), others)
 
+    slope_derivation = "f' = 0 wherever it exists."
+
     def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
-        """f' = 0 wherever it exists."""
         return np.zeros(z.shape, fmt.wide), np.zeros(z.shape)
 
 
 class ReLU(_Elementwise):
-    """f(z) = max(z, 0): a comparison, and g passes or not."""
+    """f(z) = max(z, 0)."""
 
     name = "relu"
     source = "Nair and Hinton, Rectified linear units improve restricted Boltzmann machines (2010)"
     rounds = False
 
+    value_derivation = (
+        "f(z) = max(z, 0): a comparison, and g passes or not. a = z for z > 0, else 0, exactly."
+    )
+
     def value(self, fmt: Format, z: Array) -> Claim:
-        """a = z for z > 0, else 0, exactly."""
         return claim(fmt, np.maximum(fmt.widen(z), 0.0), 0.0)
 
+    slope_derivation = "f' = 1 for z > 0, else 0."
+
     def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
-        """f' = 1 for z > 0, else 0."""
         return fmt.widen(z > 0.0), np.zeros(z.shape)
 
     def kinks(self, z: Array) -> Sequence[tuple[float, Array]]:
@@ -168,7 +187,7 @@ class ReLU(_Elementwise):
 
 
 class LeakyReLU(_Elementwise):
-    """f(z) = slope z for z <= 0: one product, and r roundings of the slope."""
+    """f(z) = z for z > 0, else slope z."""
 
     name = "leaky_relu"
     source = (
@@ -181,15 +200,20 @@ class LeakyReLU(_Elementwise):
         """f'(z) for z <= 0."""
         return self.parameters["slope"]
 
+    value_derivation = (
+        "f(z) = slope z for z <= 0: one product, and r roundings of the slope. a = z exactly for "
+        "z > 0, else slope z within (1 + r) u |a| + lam."
+    )
+
     def value(self, fmt: Format, z: Array) -> Claim:
-        """a = z exactly for z > 0, else slope z within (1 + r) u |a| + lam."""
         wide = fmt.widen(z)
         exact = np.where(z > 0.0, wide, self.slope * wide)
         bound = np.where(z > 0.0, 0.0, (1.0 + fmt.scalar) * fmt.unit * size(exact) + fmt.tiny)
         return claim(fmt, exact, bound)
 
+    slope_derivation = "f' = 1 for z > 0, else slope with its r roundings."
+
     def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
-        """f' = 1 for z > 0, else slope with its r roundings."""
         slope = np.where(z > 0.0, fmt.wide.type(1.0), fmt.wide.type(self.slope))
         return slope, np.where(z > 0.0, 0.0, fmt.scalar * abs(self.slope))
 
@@ -200,11 +224,7 @@ class LeakyReLU(_Elementwise):
 
 
 class Sigmoid(_Elementwise):
-    """f(z) = 1 / (1 + exp(-z)), as 1 / (1 + e^-z) or e^z / (1 + e^z): E_exp + 2
-    roundings of a positive number.
-
-    exp(-z) overflowing gives 0 where less than lam is right.
-    """
+    """f(z) = 1 / (1 + exp(-z))."""
 
     name = "sigmoid"
     source = (
@@ -212,8 +232,13 @@ class Sigmoid(_Elementwise):
         "equation 3"
     )
 
+    value_derivation = (
+        "f(z) = 1 / (1 + exp(-z)), as 1 / (1 + e^-z) or e^z / (1 + e^z): E_exp + 2 roundings of a "
+        "positive number. exp(-z) overflowing gives 0 where less than lam is right. a within "
+        "(E_exp + 2) u a + lam."
+    )
+
     def value(self, fmt: Format, z: Array) -> Claim:
-        """a within (E_exp + 2) u a + lam."""
         exact = sigmoid(fmt.widen(z))
 
         def others() -> list[Other]:
@@ -229,10 +254,11 @@ class Sigmoid(_Elementwise):
 
         return claim(fmt, exact, fmt.sigmoid * fmt.unit * size(exact) + fmt.tiny, others=others)
 
+    slope_derivation = (
+        "f' = a (1 - a), off by 4 f' + kappa a |1 - 2 a| + kappa^2 u a^2, kappa = 2 E."
+    )
+
     def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
-        """f' = a (1 - a), off by 4 f' + kappa a |1 - 2 a| + kappa^2 u a^2,
-        kappa = 2 E.
-        """
         wide, at = fmt.widen(a), size(a)
         slope, kappa = wide * (1.0 - wide), 2.0 * fmt.sigmoid
         return slope, 4.0 * size(slope) + kappa * at * np.abs(
@@ -241,7 +267,7 @@ class Sigmoid(_Elementwise):
 
 
 class Tanh(_Elementwise):
-    """f(z) = tanh(z) as vector libraries promise it: E_tanh u |a|."""
+    """f(z) = tanh(z)."""
 
     name = "tanh"
     source = (
@@ -249,8 +275,11 @@ class Tanh(_Elementwise):
         "section 4.4"
     )
 
+    value_derivation = (
+        "f(z) = tanh(z) as vector libraries promise it: E_tanh u |a|. a within E_tanh u |a| + lam."
+    )
+
     def value(self, fmt: Format, z: Array) -> Claim:
-        """a within E_tanh u |a| + lam."""
         exact = np.tanh(fmt.widen(z))
 
         def others() -> list[Other]:
@@ -266,20 +295,16 @@ class Tanh(_Elementwise):
 
         return claim(fmt, exact, fmt.tanh * fmt.unit * size(exact) + fmt.tiny, others=others)
 
+    slope_derivation = "f' = 1 - a^2, off by 3 |f'| + a^2 (1 + 2 kappa), kappa = 2 E."
+
     def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
-        """f' = 1 - a^2, off by 3 |f'| + a^2 (1 + 2 kappa), kappa = 2 E."""
         wide = fmt.widen(a)
         slope = (1.0 - wide) * (1.0 + wide)
         return slope, 3.0 * size(slope) + size(a) ** 2 * (1.0 + 4.0 * fmt.tanh)
 
 
 class Softmax(ActivationEntry):
-    """f(z)_j = e^s_j / sum e^s, s = z - max z, along each row of k.
-
-    s_j is off by u |s_j|, which exp turns into a relative error; the sum of positive
-    terms by k - 1 roundings and the mean of what its terms are off, Sbar = sum_i a_i
-    |s_i| <= log k.
-    """
+    """f(z)_j = e^s_j / sum e^s, s = z - max z, along each row of k."""
 
     name = "softmax"
     source = (
@@ -287,8 +312,14 @@ class Softmax(ActivationEntry):
         "classification outputs (1990)"
     )
 
+    value_derivation = (
+        "f(z)_j = e^s_j / sum e^s, s = z - max z, along each row of k. s_j is off by u |s_j|, "
+        "which exp turns into a relative error; the sum of positive terms by k - 1 roundings and "
+        "the mean of what its terms are off, Sbar = sum_i a_i |s_i| <= log k. a within u a_j "
+        "(|s_j| + Sbar + 2 E_exp + k + 2) + lam."
+    )
+
     def value(self, fmt: Format, z: Array) -> Claim:
-        """a within u a_j (|s_j| + Sbar + 2 E_exp + k + 2) + lam."""
         exact, s, total = softmax(fmt.widen(z))
         relative = softmax_error(fmt, exact, s)
         bound = fmt.unit * size(exact * relative) + fmt.tiny
@@ -313,10 +344,12 @@ class Softmax(ActivationEntry):
 
         return claim(fmt, exact, bound, others=others)
 
+    pullback_derivation = (
+        "delta_j = a_j (g_j - sum_i g_i a_i), within (roundings of g + k + 6) u a_j (G_j + sum G "
+        "a) + lam (4 + m + 2 G_j + 2 sum G)."
+    )
+
     def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
-        """delta_j = a_j (g_j - sum_i g_i a_i), within (roundings of g + k + 6) u a_j
-        (G_j + sum G a) + lam (4 + m + 2 G_j + 2 sum G).
-        """
         wide, at = fmt.widen(a), size(a)
         exact = wide * (g.value - (g.value * wide).sum(axis=1, keepdims=True))
         mixed = g.terms + (g.terms * at).sum(axis=1, keepdims=True)

@@ -23,12 +23,14 @@ from refnet.checks import Array
 
 
 class Adagrad(RuleEntry):
-    """v := v + d^2; theta := theta - q, q = clr d / D, D = sqrt v' + eps,
-    clr = lr / (1 + (t - 1) lr_decay).
-    """
+    """Steps divided by the root of the sum of all squares."""
 
     name = "adagrad"
     source = "Higham 2002, section 3.1; Duchi, Hazan and Singer (2011)"
+    formula = (
+        "v := v + d^2; theta := theta - q, q = clr d / D, D = sqrt v' + eps, clr = lr / (1 + (t - "
+        "1) lr_decay)."
+    )
 
     def start(self, hyperparameters: dict[str, Any]) -> float:
         """initial_accumulator_value."""
@@ -37,8 +39,10 @@ class Adagrad(RuleEntry):
     def keeps(self, hyperparameters: dict[str, Any]) -> tuple[str, ...]:
         return ("sum",)
 
+    def vector_derivation(self, name: str) -> str:
+        return "Within u v' + u d^2 + 2 |d| E_d + E_d^2 + 2 lam."
+
     def vector(self, step: Update, name: str) -> Claim:
-        """Within u v' + u d^2 + 2 |d| E_d + E_d^2 + 2 lam."""
         fmt, (d, off) = step.fmt, step.decayed
         exact = fmt.widen(step.old[name]) + d * d
         bound = (
@@ -46,10 +50,12 @@ class Adagrad(RuleEntry):
         )
         return update_claim(step, exact, bound, d * d)
 
+    parameters_derivation = (
+        "Within u |theta'| + u (E_sqrt + 3 + r + r eps / D) |q| + 3 v |q| [lr_decay] + clr E_d / D "
+        "+ lam (2 + clr + (1 + |q|) / D)."
+    )
+
     def parameters(self, step: Update) -> Claim:
-        """Within u |theta'| + u (E_sqrt + 3 + r + r eps / D) |q| + 3 v |q|
-        [lr_decay] + clr E_d / D + lam (2 + clr + (1 + |q|) / D).
-        """
         fmt, (d, off) = step.fmt, step.decayed
         clr = np.longdouble(step["lr"]) / (1 + (step.t - 1) * np.longdouble(step["lr_decay"]))
         D = np.sqrt(fmt.widen(step.new["sum"])) + step["eps"]
@@ -64,16 +70,17 @@ class Adagrad(RuleEntry):
 
 
 class RMSprop(RuleEntry):
-    """v := alpha v + (1 - alpha) d^2; q = d / D, D = sqrt v' + eps, centered
-    sqrt(v' - mean'^2) + eps; theta := theta - lr q.
-
-    With momentum buf := mu buf + q and theta := theta - lr buf'.
-    """
+    """Steps divided by the root of a running mean of squares, or of a variance."""
 
     name = "rmsprop"
     source = (
         "Higham 2002, section 3.1; Tieleman and Hinton, lecture 6.5 (2012); Graves (2013), "
         "equations 38 to 45"
+    )
+    formula = (
+        "v := alpha v + (1 - alpha) d^2; q = d / D, D = sqrt v' + eps, centered sqrt(v' - "
+        "mean'^2) + eps; theta := theta - lr q. With momentum buf := mu buf + q and theta := theta "
+        "- lr buf'."
     )
 
     def keeps(self, hyperparameters: dict[str, Any]) -> tuple[str, ...]:
@@ -91,14 +98,14 @@ class RMSprop(RuleEntry):
         return self.keeps(hyperparameters)[:-1] if vector == "momentum_buffer" else ()
 
     def vector(self, step: Update, name: str) -> Claim:
-        """The running means, and buf within u |buf'| + (1 + r) u |mu buf| + E_q."""
         if name == "momentum_buffer":
             return self._buffer(step)
         return (_mean_square if name == "square_avg" else _mean)(step, name, "alpha")
 
-    def vector_told(self, name: str) -> tuple[Any, ...]:
+    def vector_derivation(self, name: str) -> str:
         """The mean, the mean square, or the quotient that buf adds up."""
-        return ({"square_avg": _mean_square, "grad_avg": _mean}.get(name, self._quotient),)
+        own = {"square_avg": MEAN_SQUARE, "grad_avg": MEAN}.get(name, self.quotient_derivation)
+        return f"The running means, and buf within u |buf'| + (1 + r) u |mu buf| + E_q. {own}"
 
     def _buffer(self, step: Update) -> Claim:
         fmt, (q, off, _, others) = step.fmt, self._quotient(step)
@@ -107,10 +114,12 @@ class RMSprop(RuleEntry):
         bound = fmt.unit * (size(exact) + (1.0 + fmt.scalar) * size(kept)) + off + 2.0 * fmt.tiny
         return update_claim(step, exact, bound, size(kept) + size(q), others=others)
 
+    parameters_derivation = (
+        "Within u |theta'| + (1 + r) u |lr q| + lr E_q + lam (2 + 1 / D); with momentum buf' for "
+        "q, which has no error of its own."
+    )
+
     def parameters(self, step: Update) -> Claim:
-        """Within u |theta'| + (1 + r) u |lr q| + lr E_q + lam (2 + 1 / D); with
-        momentum buf' for q, which has no error of its own.
-        """
         fmt = step.fmt
         if step["momentum"]:
             q, off, lost, others = (
@@ -134,13 +143,14 @@ class RMSprop(RuleEntry):
             step, exact, bound, moved, q, step["lr"] * size(step.decayed[0]), others=others
         )
 
-    def _quotient(self, step: Update) -> tuple[Array, Array, Array, Any]:
-        """q, E_q, D and what else fits: E_q = u (E_sqrt + 2 + r eps / D)
-        |q| + E_d / D + lam (1 + (2 + |q|) / D).
+    quotient_derivation = (
+        "q, E_q, D and what else fits: E_q = u (E_sqrt + 2 + r eps / D) |q| + E_d / D + lam (1 + "
+        "(2 + |q|) / D). Centered, E_q has the width of q over the variance besides: v' - mean'^2 "
+        "is off by u (|v' - mean'^2| + mean'^2) + lam, and what falls below zero counts as zero."
+    )
 
-        Centered, E_q has the width of q over the variance besides: v' - mean'^2 is off
-        by u (|v' - mean'^2| + mean'^2) + lam, and what falls below zero counts as zero.
-        """
+    def _quotient(self, step: Update) -> tuple[Array, Array, Array, Any]:
+        """q, E_q, D and what else fits."""
         fmt, (d, off) = step.fmt, step.decayed
         v = fmt.widen(step.new["square_avg"])
         width, others = np.zeros(v.shape), tuple
@@ -175,16 +185,17 @@ def _negative_variance(where: Array) -> Any:
 
 
 class Adam(RuleEntry):
-    """m := beta1 m + (1 - beta1) d; v := beta2 v + (1 - beta2) d^2; theta := theta - q,
-    q = (lr / bc1) m' / D, D = s + eps, s = sqrt(v' / bc2), bc = 1 - beta^t; with
-    amsgrad the running maximum of v' for v'.
-
-    pow's last place is magnified by beta^t / bc: e = v (2 beta^t / bc [t > 1] + 1).
-    """
+    """The running mean of gradients over the root of that of their squares."""
 
     name = "adam"
     source = (
         "Higham 2002, section 3.1; Kingma and Ba (2015), algorithm 1; Reddi, Kale and Kumar (2018)"
+    )
+    formula = (
+        "m := beta1 m + (1 - beta1) d; v := beta2 v + (1 - beta2) d^2; theta := theta - q, q = (lr "
+        "/ bc1) m' / D, D = s + eps, s = sqrt(v' / bc2), bc = 1 - beta^t; with amsgrad the running "
+        "maximum of v' for v'. pow's last place is magnified by beta^t / bc: e = v (2 beta^t / bc "
+        "[t > 1] + 1)."
     )
 
     def keeps(self, hyperparameters: dict[str, Any]) -> tuple[str, ...]:
@@ -199,7 +210,6 @@ class Adam(RuleEntry):
         return ("exp_avg_sq",) if vector == "max_exp_avg_sq" else ()
 
     def vector(self, step: Update, name: str) -> Claim:
-        """The running means; the running maximum exactly."""
         step = self._undecayed(step)
         if name == "max_exp_avg_sq":
             return claim(
@@ -213,9 +223,10 @@ class Adam(RuleEntry):
             else _mean_square(step, name, "betas", 1)
         )
 
-    def vector_told(self, name: str) -> tuple[Any, ...]:
+    def vector_derivation(self, name: str) -> str:
         """The mean or the mean square."""
-        return {"exp_avg": (_mean,), "exp_avg_sq": (_mean_square,)}.get(name, ())
+        own = {"exp_avg": MEAN, "exp_avg_sq": MEAN_SQUARE}.get(name, "")
+        return f"The running means; the running maximum exactly. {own}".rstrip()
 
     def _undecayed(self, step: Update) -> Update:
         return step
@@ -224,13 +235,13 @@ class Adam(RuleEntry):
         """What theta is before the step, and the error of that."""
         return step.fmt.widen(step.theta), 0.0
 
-    def parameters(self, step: Update) -> Claim:
-        """Within u |theta'| + |q| [u ((E_sqrt + 1) s / D + 4 + 2 r) + (e2 / 2 + v)
-        s / D + e1 + v] and underflow.
+    parameters_derivation = (
+        "Within u |theta'| + |q| [u ((E_sqrt + 1) s / D + 4 + 2 r) + (e2 / 2 + v) s / D + e1 + v] "
+        "and underflow. Where 0 < v' / bc2 < lam, the quotient has lost digits, and the change of "
+        "q over v' / bc2 +- lam is added."
+    )
 
-        Where 0 < v' / bc2 < lam, the quotient has lost digits, and the change of q over
-        v' / bc2 +- lam is added.
-        """
+    def parameters(self, step: Update) -> Claim:
         exact, bound = self._moved(step, DOUBLE)
         ahead = float(
             np.longdouble(step["lr"]) / bias_correction(step["betas"][0], step.t)[0]
@@ -282,12 +293,14 @@ class Adam(RuleEntry):
 
 
 class AdamW(Adam):
-    """theta := (1 - lr weight_decay) theta - q, q as Adam's with d = g: (2 + r) u
-    |theta1| + u lr wd |theta| more.
-    """
+    """Adam with the weight decay on theta itself, before the step."""
 
     name = "adamw"
     source = "Higham 2002, section 3.1; Loshchilov and Hutter (2019), algorithm 2"
+    formula = (
+        "theta := (1 - lr weight_decay) theta - q, q as Adam's with d = g: (2 + r) u |theta1| + u "
+        "lr wd |theta| more."
+    )
 
     def _undecayed(self, step: Update) -> Update:
         return replace(step, hyperparameters={**step.hyperparameters, "weight_decay": 0.0})
@@ -305,14 +318,16 @@ class AdamW(Adam):
 _ROUGH = "{} rounded to float32 before 1 - beta; make scalars in double"
 
 
-def _mean(step: Update, name: str, decay: str, which: int | None = None) -> Claim:
-    """m' = beta m + w d, w = 1 - beta: within u |m'| + u max(plain, lerp) + w E_d + 3
-    lam.
+MEAN = (
+    "m' = beta m + w d, w = 1 - beta: within u |m'| + u max(plain, lerp) + w E_d + 3 lam. plain = "
+    "(1 + r) beta |m| + (2 + r) w |d|; lerp is (3 + r) w |d - m| as m + w (d - m) for w < 1/2, "
+    "otherwise, as d - (d - m) (1 - w), (3 + r) beta |d - m| + (1 + r) w |d - m|. Neither plain "
+    "nor lerp is always the larger."
+)
 
-    plain = (1 + r) beta |m| + (2 + r) w |d|; lerp is (3 + r) w |d - m| as m + w (d - m)
-    for w < 1/2, otherwise, as d - (d - m) (1 - w), (3 + r) beta |d - m| + (1 + r) w
-    |d - m|. Neither plain nor lerp is always the larger.
-    """
+
+def _mean(step: Update, name: str, decay: str, which: int | None = None) -> Claim:
+    """m' = beta m + (1 - beta) d."""
 
     def at(step: Update) -> tuple[Array, Array]:
         fmt, (d, off), beta = step.fmt, step.decayed, _pick(step[decay], which)
@@ -326,10 +341,14 @@ def _mean(step: Update, name: str, decay: str, which: int | None = None) -> Clai
     return update_claim(step, *at(step), apart, others=lambda: _rough(step, decay, at))
 
 
+MEAN_SQUARE = (
+    "v' = beta v + (1 - beta) d^2: within u v' + (1 + r) u beta v + (3 + r) u w d^2 + w (2 |d| E_d "
+    "+ E_d^2) + 3 lam."
+)
+
+
 def _mean_square(step: Update, name: str, decay: str, which: int | None = None) -> Claim:
-    """v' = beta v + (1 - beta) d^2: within u v' + (1 + r) u beta v + (3 + r) u w
-    d^2 + w (2 |d| E_d + E_d^2) + 3 lam.
-    """
+    """v' = beta v + (1 - beta) d^2."""
 
     def at(step: Update) -> tuple[Array, Array]:
         fmt, (d, off), beta = step.fmt, step.decayed, _pick(step[decay], which)

@@ -1,5 +1,5 @@
-"""The eight equations of a training step restated for their proof: for each its exact
-value in a wider format and a derived bound.
+"""The table of the eight equations of a training step as they are restated for their
+proof: for each its exact value in a wider format and a derived bound.
 
 Every equation is judged from the record's *own* inputs: z from its a_prev, W and b;
 delta from its delta above; the new weights from its dW and new state. One equation does
@@ -9,16 +9,24 @@ the weights that the last one wrote, the run is backpropagation up to rounding; 
 first equation that does not hold is the place of the mistake.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from parity.proof.equations.activations import ACTIVATION_ENTRIES
-from parity.proof.equations.losses import LOSS_ENTRIES
+from parity.proof.equations.activations import ACTIVATION_ENTRIES, ActivationEntry
+from parity.proof.equations.losses import LOSS_ENTRIES, LossEntry
 from parity.proof.equations.shared import JEANNEROD_RUMP
-from parity.proof.equations.sums import bias_gradient, hidden_delta, weight_gradient, weighted_input
+from parity.proof.equations.sums import (
+    BIAS_GRADIENT,
+    HIDDEN_DELTA,
+    WEIGHT_GRADIENT,
+    WEIGHTED_INPUT,
+)
 from parity.proof.equations.updates import RULE_ENTRIES
 from refnet.activations import ACTIVATIONS, Activation
 from refnet.losses import LOSSES
+
+# with these a rule keeps every vector that it can keep
+ALL_STATE = {"momentum": 0.9, "centered": True, "amsgrad": True}
 
 
 @dataclass(frozen=True)
@@ -39,69 +47,77 @@ def entries() -> list[Entry]:
     """Every entry of every equation, in order of computation, by the names that results
     have: what the proof rests on, to be read.
     """
-    activations = [kind() for kind in ACTIVATION_ENTRIES.values()]
-    losses = [kind() for kind in LOSS_ENTRIES.values()]
-    found = [_entry("z", "", ("a_prev", "W", "b"), ("z",), JEANNEROD_RUMP, weighted_input)]
-    found += [
-        _entry("a", f.name, f.reads, (f.writes,), f.source, type(f), f.value) for f in activations
+    return [
+        _weighted_input(),
+        *_activation_values(),
+        *_loss_values(),
+        *_output_deltas(),
+        *_hidden_deltas(),
+        _bias_gradient(),
+        _weight_gradient(),
+        *_updates(),
     ]
-    found += [
-        _entry("C", loss.name, loss.reads, (loss.writes,), loss.source, type(loss), loss.value)
-        for loss in losses
-    ]
-    for loss in losses:
-        for f in activations:
-            if ACTIVATIONS[f.name].trainable and isinstance(
-                ACTIVATIONS[f.name](), LOSSES[loss.name].outputs or Activation
-            ):
-                reads = ("a", "y", "z")
-                found.append(
-                    _entry(
-                        "BP1",
-                        f"{loss.name} + {f.name}",
-                        reads,
-                        ("delta",),
-                        loss.source,
-                        *loss.output_delta_told(f),
-                    )
-                )
-    found += [
-        _entry(
-            "BP2",
-            f.name,
-            ("delta", "W", "z", "a"),
-            ("delta",),
-            f.source,
-            hidden_delta,
-            *f.pullback_told(),
-        )
-        for f in activations
-    ]
-    found.append(_entry("BP3", "", ("delta",), ("db",), JEANNEROD_RUMP, bias_gradient))
-    found.append(_entry("BP4", "", ("delta", "a_prev"), ("dW",), JEANNEROD_RUMP, weight_gradient))
+
+
+def _weighted_input() -> Entry:
+    return Entry("z", "", ("a_prev", "W", "b"), ("z",), WEIGHTED_INPUT, JEANNEROD_RUMP)
+
+
+def _activation_values() -> Iterator[Entry]:
+    for f in _activations():
+        yield Entry("a", f.name, f.reads, (f.writes,), f.value_derivation, f.source)
+
+
+def _loss_values() -> Iterator[Entry]:
+    for loss in _losses():
+        derivation = f"{loss.formula} {loss.value_derivation}"
+        yield Entry("C", loss.name, loss.reads, (loss.writes,), derivation, loss.source)
+
+
+def _output_deltas() -> Iterator[Entry]:
+    """BP1 has an entry for each loss with each output activation that it allows."""
+    for loss in _losses():
+        for f in _activations():
+            if _fits(loss.name, f.name):
+                name, reads = f"{loss.name} + {f.name}", ("a", "y", "z")
+                derivation = loss.output_delta_derivation(f)
+                yield Entry("BP1", name, reads, ("delta",), derivation, loss.source)
+
+
+def _fits(loss: str, activation: str) -> bool:
+    kind = ACTIVATIONS[activation]
+    return kind.trainable and issubclass(kind, LOSSES[loss].outputs or Activation)
+
+
+def _hidden_deltas() -> Iterator[Entry]:
+    for f in _activations():
+        derivation = f"{HIDDEN_DELTA} {f.pullback_derivation}"
+        yield Entry("BP2", f.name, ("delta", "W", "z", "a"), ("delta",), derivation, f.source)
+
+
+def _bias_gradient() -> Entry:
+    return Entry("BP3", "", ("delta",), ("db",), BIAS_GRADIENT, JEANNEROD_RUMP)
+
+
+def _weight_gradient() -> Entry:
+    return Entry("BP4", "", ("delta", "a_prev"), ("dW",), WEIGHT_GRADIENT, JEANNEROD_RUMP)
+
+
+def _updates() -> Iterator[Entry]:
+    """A rule has an entry for each vector of its state, then one for the parameters."""
     for rule in (kind() for kind in RULE_ENTRIES.values()):
-        for vector in rule.keeps({"momentum": 0.9, "centered": True, "amsgrad": True}):
-            told = (type(rule), rule.vector, *rule.vector_told(vector))
-            found.append(
-                _entry("step", f"{rule.name} {vector}", rule.reads, rule.writes, rule.source, *told)
-            )
-        found.append(
-            _entry(
-                "step", rule.name, rule.reads, rule.writes, rule.source, type(rule), rule.parameters
-            )
-        )
-    return found
+        derivations = {
+            f"{rule.name} {vector}": rule.vector_derivation(vector)
+            for vector in rule.keeps(ALL_STATE)
+        } | {rule.name: rule.parameters_derivation}
+        for name, derivation in derivations.items():
+            whole = f"{rule.formula} {derivation}"
+            yield Entry("step", name, rule.reads, rule.writes, whole, rule.source)
 
 
-def _entry(
-    label: str, name: str, reads: tuple[str, ...], writes: tuple[str, ...], source: str, *told: Any
-) -> Entry:
-    """An entry whose derivation is what the docstrings of these say."""
-    return Entry(
-        label,
-        name,
-        reads,
-        writes,
-        " ".join(" ".join((each.__doc__ or "").split()) for each in told),
-        source,
-    )
+def _activations() -> list[ActivationEntry]:
+    return [kind() for kind in ACTIVATION_ENTRIES.values()]
+
+
+def _losses() -> list[LossEntry]:
+    return [kind() for kind in LOSS_ENTRIES.values()]

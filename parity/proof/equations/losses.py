@@ -38,6 +38,9 @@ BCE_FLOOR = float(np.float32(1e-12))
 class LossEntry(ABC):
     """One loss: C = loss(a, y), and the output delta behind each of its output
     activations.
+
+    Each derivation is text, as `parity.entries()` lists it; it stands above the method
+    whose bound it derives.
     """
 
     label: ClassVar[str] = "C"
@@ -45,6 +48,8 @@ class LossEntry(ABC):
     reads: ClassVar[tuple[str, ...]] = ("a", "y")
     writes: ClassVar[str] = "loss"
     source: ClassVar[str] = JEANNEROD_RUMP
+    formula: ClassVar[str]
+    value_derivation: ClassVar[str]
 
     @abstractmethod
     def value(self, fmt: Format, a: Array, y: Array) -> Claim:
@@ -54,15 +59,16 @@ class LossEntry(ABC):
     def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
         """BP1: delta^L = dC/da pulled back through f, from the recorded z^L and a^L."""
 
-    def output_delta_told(self, f: ActivationEntry) -> tuple[Any, ...]:
-        """What has the derivation of the output delta behind f in its docstring."""
-        return (self.output_delta,)
+    @abstractmethod
+    def output_delta_derivation(self, f: ActivationEntry) -> str:
+        """Why the bound of the output delta behind f holds."""
 
 
 class _ValueLoss(LossEntry):
     """A loss on values: g = dC/da, pulled back through any activation."""
 
     roundings: ClassVar[float]  # of g
+    gradient_derivation: ClassVar[str]
 
     @abstractmethod
     def gradient(self, fmt: Format, e: Array) -> Array:
@@ -72,9 +78,9 @@ class _ValueLoss(LossEntry):
         """Other gradients that are conventions."""
         return ()
 
-    def output_delta_told(self, f: ActivationEntry) -> tuple[Any, ...]:
+    def output_delta_derivation(self, f: ActivationEntry) -> str:
         """The gradient of the loss, and the pullback of f."""
-        return (type(self), self.gradient, *f.pullback_told())
+        return f"{self.formula} {self.gradient_derivation} {f.pullback_derivation}"
 
     def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
         e = fmt.widen(a) - fmt.widen(y)
@@ -97,60 +103,65 @@ class _ValueLoss(LossEntry):
 
 
 class MSE(_ValueLoss):
-    """C = sum (a - y)^2 / N: two roundings of each term (the difference and the
-    square), N - 1 of the sum, the division, the rest spare.
-
-    g = 2 (a - y) / N: five roundings.
-    """
+    """C = sum (a - y)^2 / N."""
 
     name = "mse"
-    roundings = 5.0
+    formula = (
+        "C = sum (a - y)^2 / N: two roundings of each term (the difference and the square), N - 1 "
+        "of the sum, the division, the rest spare. g = 2 (a - y) / N: five roundings."
+    )
+
+    value_derivation = "Within (N + 4) u C + 2 lam."
 
     def value(self, fmt: Format, a: Array, y: Array) -> Claim:
-        """Within (N + 4) u C + 2 lam."""
         total = ((fmt.widen(a) - fmt.widen(y)) ** 2).sum()
         return _positive(fmt, total / a.size, a.size + 4.0, total)
 
+    gradient_derivation = "2 (a - y) / N."
+    roundings = 5.0
+
     def gradient(self, fmt: Format, e: Array) -> Array:
-        """2 (a - y) / N."""
         return 2.0 * e / e.size
 
 
 class HalfSquaredError(_ValueLoss):
-    """C = sum (a - y)^2 / (2 n), counted as the MSE; g = (a - y) / n: four
-    roundings.
-    """
+    """C = sum (a - y)^2 / (2 n)."""
 
     name = "half_squared_error"
-    roundings = 4.0
+    formula = "C = sum (a - y)^2 / (2 n), counted as the MSE; g = (a - y) / n: four roundings."
+
+    value_derivation = "Within (N + 4) u C + 2 lam."
 
     def value(self, fmt: Format, a: Array, y: Array) -> Claim:
-        """Within (N + 4) u C + 2 lam."""
         total = ((fmt.widen(a) - fmt.widen(y)) ** 2).sum()
         return _positive(fmt, total / (2 * len(a)), a.size + 4.0, total)
 
+    gradient_derivation = "(a - y) / n."
+    roundings = 4.0
+
     def gradient(self, fmt: Format, e: Array) -> Array:
-        """(a - y) / n."""
         return e / len(e)
 
 
 class MAE(_ValueLoss):
-    """C = sum |a - y| / N: one rounding less per term than the MSE.
-    g = sign(a - y) / N: three roundings.
-
-    The sign is exact: a difference of floats is zero only where they are equal.
-    """
+    """C = sum |a - y| / N."""
 
     name = "mae"
-    roundings = 3.0
+    formula = (
+        "C = sum |a - y| / N: one rounding less per term than the MSE. g = sign(a - y) / N: three "
+        "roundings. The sign is exact: a difference of floats is zero only where they are equal."
+    )
+
+    value_derivation = "Within (N + 2) u C + 2 lam."
 
     def value(self, fmt: Format, a: Array, y: Array) -> Claim:
-        """Within (N + 2) u C + 2 lam."""
         total = np.abs(fmt.widen(a) - fmt.widen(y)).sum()
         return _positive(fmt, total / a.size, a.size + 2.0, total)
 
+    gradient_derivation = "sign(a - y) / N, with sign(0) = 0."
+    roundings = 3.0
+
     def gradient(self, fmt: Format, e: Array) -> Array:
-        """sign(a - y) / N, with sign(0) = 0."""
         return np.sign(e) / e.size
 
     def kinks(self, fmt: Format, e: Array) -> Sequence[tuple[str, Array]]:
@@ -174,14 +185,16 @@ def _positive(fmt: Format, exact: Any, roundings: float, total: Any) -> Claim:
 
 
 class CrossEntropy(LossEntry):
-    """C = -sum y max(log a, -100) / n on probabilities; with labels a sum of n terms,
-    else of N.
-    """
+    """C = -sum y max(log a, -100) / n on probabilities."""
 
     name = "cross_entropy"
+    formula = (
+        "C = -sum y max(log a, -100) / n on probabilities; with labels a sum of n terms, else of N."
+    )
+
+    value_derivation = "Within (terms + 3 + E_log) u sum |y log a| / n + lam."
 
     def value(self, fmt: Format, a: Array, y: Array) -> Claim:
-        """Within (terms + 3 + E_log) u sum |y log a| / n + lam."""
         Y = distribution(y, a)
 
         def at(floor: float) -> tuple[Any, Any]:
@@ -208,19 +221,23 @@ class CrossEntropy(LossEntry):
             else self._behind_sigmoid(fmt, a, distribution(y, a))
         )
 
-    def output_delta_told(self, f: ActivationEntry) -> tuple[Any, ...]:
+    def output_delta_derivation(self, f: ActivationEntry) -> str:
         """The one of the two."""
-        return (self._behind_softmax if f.name == "softmax" else self._behind_sigmoid,)
+        return (
+            self.behind_softmax_derivation
+            if f.name == "softmax"
+            else self.behind_sigmoid_derivation
+        )
+
+    behind_softmax_derivation = (
+        "(a_j Y - y_j) / n within (u [(k + 8) (y_j + a_j Y) + 2 E_softmax,j a_j Y] + a_j |Y - 1|) "
+        "/ n + 2 lam. Written out, -y_i / (a_i n) is two roundings, its product with a_i a third, "
+        "the sum of k such products k, the difference and the product with a_j two, and one more "
+        "is spare for 1 / n made beforehand; a_j once more from z is another softmax. The textbook "
+        "has a - y, which is a Y - y but for |Y - 1|."
+    )
 
     def _behind_softmax(self, fmt: Format, z: Array, a: Array, y: Array) -> Claim:
-        """(a_j Y - y_j) / n within (u [(k + 8) (y_j + a_j Y) + 2 E_softmax,j a_j
-        Y] + a_j |Y - 1|) / n + 2 lam.
-
-        Written out, -y_i / (a_i n) is two roundings, its product with a_i a third, the
-        sum of k such products k, the difference and the product with a_j two, and one
-        more is spare for 1 / n made beforehand; a_j once more from z is another
-        softmax. The textbook has a - y, which is a Y - y but for |Y - 1|.
-        """
         (n, k), Y = a.shape, distribution(y, a)
         wide, total = fmt.widen(a), fmt.widen(Y).sum(axis=1, keepdims=True)
         at = wide * total
@@ -232,13 +249,14 @@ class CrossEntropy(LossEntry):
         rows = np.asarray((counts & (a <= 4.0 * fmt.tiny)).any(axis=1, keepdims=True))
         return claim(fmt, (at - Y) / n, bound, others=_through_log(rows))
 
-    def _behind_sigmoid(self, fmt: Format, a: Array, Y: Array) -> Claim:
-        """-y (1 - a) / n within u [8 y (1 - a) / n + 2 E_sig a y / n] + 2 lam.
+    behind_sigmoid_derivation = (
+        "-y (1 - a) / n within u [8 y (1 - a) / n + 2 E_sig a y / n] + 2 lam. Written out, -y / (a "
+        "n) is two roundings, 1 - a one, two products two, a division by n made beforehand one, "
+        "and two are spare; an a once more from z is off by E_sig u a, which 1 - a inherits as it "
+        "is."
+    )
 
-        Written out, -y / (a n) is two roundings, 1 - a one, two products two, a
-        division by n made beforehand one, and two are spare; an a once more from z is
-        off by E_sig u a, which 1 - a inherits as it is.
-        """
+    def _behind_sigmoid(self, fmt: Format, a: Array, Y: Array) -> Claim:
         exact = -fmt.widen(Y) * (1.0 - fmt.widen(a)) / len(a)
         bound = (
             fmt.unit * (8.0 * size(exact) + 2.0 * fmt.sigmoid * size(a * Y) / len(a))
@@ -260,15 +278,20 @@ def _through_log(where: Array) -> Callable[[], list[Other]]:
 
 class BinaryCrossEntropy(LossEntry):
     """C = -sum (y max(log a, -100) + (1 - y) max(log(1 - a), -100)) / N on
-    probabilities; 1 - a is rounded before its log.
+    probabilities.
     """
 
     name = "binary_cross_entropy"
+    formula = (
+        "C = -sum (y max(log a, -100) + (1 - y) max(log(1 - a), -100)) / N on probabilities; 1 - a "
+        "is rounded before its log."
+    )
+
+    value_derivation = (
+        "Within u [(N + 5 + E_log) sum (y |log a| + (1 - y) |log(1 - a)|) + sum (1 - y)] / N + lam."
+    )
 
     def value(self, fmt: Format, a: Array, y: Array) -> Claim:
-        """Within u [(N + 5 + E_log) sum (y |log a| + (1 - y) |log(1 - a)|) + sum
-        (1 - y)] / N + lam.
-        """
 
         def at(floor: float) -> tuple[Any, Any]:
             wide, Y = fmt.widen(a), fmt.widen(y)
@@ -289,15 +312,16 @@ class BinaryCrossEntropy(LossEntry):
 
         return claim(fmt, *at(LOG_FLOOR), others=others)
 
-    def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
-        """Behind sigmoid (a - y) / N, within u [10 (y (1 - a) + (1 - y) a) + 2 E_sig
-        a] / N + 2 lam.
+    def output_delta_derivation(self, f: ActivationEntry) -> str:
+        return (
+            "Behind sigmoid (a - y) / N, within u [10 (y (1 - a) + (1 - y) a) + 2 E_sig a] / N + 2 "
+            "lam. Written out, (y / a - (1 - y) / (1 - a)) a (1 - a) / N has the terms y (1 - a) "
+            "and (1 - y) a, each of ten roundings: 1 - y, 1 - a, a quotient, the difference, 1 - a "
+            "again, two products, 1 / N and its product, and one spare. An a once more from z: 2 "
+            "E_sig u a."
+        )
 
-        Written out, (y / a - (1 - y) / (1 - a)) a (1 - a) / N has the terms y (1 - a)
-        and (1 - y) a, each of ten roundings: 1 - y, 1 - a, a quotient, the difference,
-        1 - a again, two products, 1 / N and its product, and one spare. An a once more
-        from z: 2 E_sig u a.
-        """
+    def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
         wide, N = fmt.widen(a), a.size
         exact = (wide - y) / N
         terms = size(y) * size(1.0 - wide) + size(1.0 - y) * size(a)
@@ -321,16 +345,20 @@ class BinaryCrossEntropy(LossEntry):
 
 
 class SoftmaxCrossEntropy(LossEntry):
-    """C = sum y (log sum e^z - z) / n on logits, with s = z - max z and L = log sum
-    e^s, or with max z added back.
-    """
+    """C = sum y (log sum e^z - z) / n on logits."""
 
     name = "softmax_cross_entropy"
+    formula = (
+        "C = sum y (log sum e^z - z) / n on logits, with s = z - max z and L = log sum e^s, or "
+        "with max z added back."
+    )
+
+    value_derivation = (
+        "Per row u sum y (Sbar + E_exp + k [k > 1] + E_log L + |s| + (L - s) + 2 |max z + L| + "
+        "|z|), and (terms + 4) u n C of the sum."
+    )
 
     def value(self, fmt: Format, a: Array, y: Array) -> Claim:
-        """Per row u sum y (Sbar + E_exp + k [k > 1] + E_log L + |s| + (L - s) + 2 |max
-        z + L| + |z|), and (terms + 4) u n C of the sum.
-        """
         (n, k), Y = a.shape, distribution(y, a)
         z = fmt.widen(a)
         p, s, total = softmax(z)
@@ -354,15 +382,16 @@ class SoftmaxCrossEntropy(LossEntry):
             fmt, value / n, bound, (size(value) < fmt.largest) & (2.0 * size(z).max() < fmt.largest)
         )
 
-    def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
-        """(p_j Y - y_j) / n, p = softmax(z): within (u [(k + 5) (y_j + p_j Y) + E p_j
-        Y] + p_j |Y - 1|) / n + lam.
+    def output_delta_derivation(self, f: ActivationEntry) -> str:
+        return (
+            "(p_j Y - y_j) / n, p = softmax(z): within (u [(k + 5) (y_j + p_j Y) + E p_j Y] + p_j "
+            "|Y - 1|) / n + lam. E = 2 |s_j| + Sbar + 2 E_exp + k + 4 + (2 + E_log) L is a "
+            "softmax, be it through e^(s - L), whose s - L and L are rounded once more; k - 1 "
+            "roundings are the sum Y, one the product, one the difference, two the quotient by n, "
+            "and two are spare."
+        )
 
-        E = 2 |s_j| + Sbar + 2 E_exp + k + 4 + (2 + E_log) L is a softmax, be it through
-        e^(s - L), whose s - L and L are rounded once more; k - 1 roundings are the sum
-        Y, one the product, one the difference, two the quotient by n, and two are
-        spare.
-        """
+    def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
         (n, k), Y = a.shape, distribution(y, a)
         p, s, total = softmax(fmt.widen(z))
         L, weight = np.log(total), fmt.widen(Y).sum(axis=1, keepdims=True)
@@ -376,16 +405,20 @@ class SoftmaxCrossEntropy(LossEntry):
 
 
 class SigmoidCrossEntropy(LossEntry):
-    """C = sum t / N on logits, t = max(z, 0) - z y + log(1 + e^-|z|); other stable
-    forms cancel up to 3 |z|.
-    """
+    """C = sum t / N on logits, t = max(z, 0) - z y + log(1 + e^-|z|)."""
 
     name = "sigmoid_cross_entropy"
+    formula = (
+        "C = sum t / N on logits, t = max(z, 0) - z y + log(1 + e^-|z|); other stable forms cancel "
+        "up to 3 |z|."
+    )
+
+    value_derivation = (
+        "Within u [sum (3 |z| max(y, 1 - y) + 2 |z| + (E_exp + E_log + 2) log1p(e^-|z|)) + (N + 4) "
+        "sum t] / N + lam."
+    )
 
     def value(self, fmt: Format, a: Array, y: Array) -> Claim:
-        """Within u [sum (3 |z| max(y, 1 - y) + 2 |z| + (E_exp + E_log + 2)
-        log1p(e^-|z|)) + (N + 4) sum t] / N + lam.
-        """
         z, N = fmt.widen(a), a.size
         soft = np.log1p(np.exp(-np.abs(z)))
         total = (np.where(z > 0.0, z * (1.0 - fmt.widen(y)), -z * y) + soft).sum()
@@ -393,13 +426,14 @@ class SigmoidCrossEntropy(LossEntry):
         bound = fmt.unit * (size(off.sum()) + (N + 4.0) * size(total)) / N + fmt.tiny
         return claim(fmt, total / N, bound, size(total) < fmt.largest)
 
-    def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
-        """(sigmoid(z) - y) / N, within u [E_sig p + 4 (y (1 - p) + (1 - y)
-        p)] / N + lam.
+    def output_delta_derivation(self, f: ActivationEntry) -> str:
+        return (
+            "(sigmoid(z) - y) / N, within u [E_sig p + 4 (y (1 - p) + (1 - y) p)] / N + lam. The "
+            "sigmoid, then a difference and a quotient by N; two are spare for forms that make 1 - "
+            "y or 1 / N beforehand."
+        )
 
-        The sigmoid, then a difference and a quotient by N; two are spare for forms that
-        make 1 - y or 1 / N beforehand.
-        """
+    def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
         p, N = sigmoid(fmt.widen(z)), a.size
         terms = size(y) * size(1.0 - p) + size(1.0 - y) * size(p)
         return claim(

@@ -119,13 +119,18 @@ class Update:
 
 
 class RuleEntry(ABC):
-    """One update rule: what each vector of the state and the parameters must be."""
+    """One update rule: what each vector of the state and the parameters must be.
+
+    Each derivation is text, as `parity.entries()` lists it.
+    """
 
     label: ClassVar[str] = "step"
     name: ClassVar[str]
     reads: ClassVar[tuple[str, ...]] = ("W", "b", "dW", "db", "state")
     writes: ClassVar[tuple[str, ...]] = ("W", "b", "state")
     source: ClassVar[str]
+    formula: ClassVar[str]
+    parameters_derivation: ClassVar[str]
 
     def start(self, hyperparameters: dict[str, Any]) -> float:
         """What every vector of the state is filled with before the first step."""
@@ -147,9 +152,9 @@ class RuleEntry(ABC):
         new one.
         """
 
-    def vector_told(self, name: str) -> tuple[Any, ...]:
-        """What else has the derivation of that vector in its docstring."""
-        return ()
+    @abstractmethod
+    def vector_derivation(self, name: str) -> str:
+        """Why the bound of that vector holds."""
 
     @abstractmethod
     def parameters(self, step: Update) -> Claim:

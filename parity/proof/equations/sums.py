@@ -4,6 +4,8 @@
 or without, and for any k; a sum of n terms (n - 1) u sum |x|. Each product may
 underflow by lam more.
 
+The derivation above each function is text, as `parity.entries()` lists it.
+
 Source: Jeannerod and Rump, Improved error bounds for inner products in floating-point
     arithmetic, SIAM J. Matrix Anal. Appl. 34(2), 2013.
 """
@@ -14,11 +16,13 @@ from parity.rounding.claim import Claim, claim, size
 from parity.rounding.formats import Format
 from refnet.checks import Array
 
+WEIGHTED_INPUT = (
+    "z = a_prev W^T + b: k products and the bias, within (k + 1) (u (|a_prev| |W|^T + |b|) + lam)."
+)
+
 
 def weighted_input(fmt: Format, a_prev: Array, W: Array, b: Array) -> Claim:
-    """z = a_prev W^T + b: k products and the bias, within (k + 1) (u (|a_prev|
-    |W|^T + |b|) + lam).
-    """
+    """z = a_prev W^T + b."""
     terms, k = size(a_prev) @ size(W).T + size(b), W.shape[1]
     return claim(
         fmt,
@@ -28,22 +32,30 @@ def weighted_input(fmt: Format, a_prev: Array, W: Array, b: Array) -> Claim:
     )
 
 
+HIDDEN_DELTA = (
+    "BP2: g = delta_above W_above, of m terms whose sizes add up to T = |delta_above| |W_above|, "
+    "pulled back through f."
+)
+
+
 def hidden_delta(
     fmt: Format, f: ActivationEntry, delta_above: Array, W_above: Array, z: Array, a: Array
 ) -> Claim:
-    """BP2: g = delta_above W_above, of m terms whose sizes add up to T = |delta_above|
-    |W_above|, pulled back through f.
-    """
+    """BP2: delta = delta_above W_above pulled back through f."""
     terms, m = size(delta_above) @ size(W_above), float(len(W_above))
     return f.pullback(
         fmt, Cotangent(fmt.dot(delta_above, W_above), terms, m, m, 2.0 * terms < fmt.largest), z, a
     )
 
 
+BIAS_GRADIENT = (
+    "BP3: db = sum of delta over n rows, within (n - 1) u sum |delta|; sums do not underflow, and "
+    "one row is exact."
+)
+
+
 def bias_gradient(fmt: Format, delta: Array) -> Claim:
-    """BP3: db = sum of delta over n rows, within (n - 1) u sum |delta|; sums do not
-    underflow, and one row is exact.
-    """
+    """BP3: db = sum of delta over the rows."""
     terms = size(delta).sum(axis=0)
     return claim(
         fmt,
@@ -53,8 +65,11 @@ def bias_gradient(fmt: Format, delta: Array) -> Claim:
     )
 
 
+WEIGHT_GRADIENT = "BP4: dW = delta^T a_prev, within n (u |delta|^T |a_prev| + lam)."
+
+
 def weight_gradient(fmt: Format, delta: Array, a_prev: Array) -> Claim:
-    """BP4: dW = delta^T a_prev, within n (u |delta|^T |a_prev| + lam)."""
+    """BP4: dW = delta^T a_prev."""
     terms, n = size(delta).T @ size(a_prev), float(len(delta))
     return claim(
         fmt, fmt.dot(delta.T, a_prev), n * (fmt.unit * terms + fmt.tiny), terms < fmt.largest

@@ -30,20 +30,25 @@ from parity.rounding.claim import (
 
 
 class SGD(RuleEntry):
-    """buf := d, then mu buf + (1 - tau) d; theta := theta - lr v, v = d, buf, or d + mu
-    buf with Nesterov.
-    """
+    """Gradient descent, with or without momentum."""
 
     name = "sgd"
     source = "Higham 2002, section 3.1; Sutskever, Martens, Dahl and Hinton (2013)"
+    formula = (
+        "buf := d, then mu buf + (1 - tau) d; theta := theta - lr v, v = d, buf, or d + mu buf "
+        "with Nesterov."
+    )
 
     def keeps(self, hyperparameters: dict[str, Any]) -> tuple[str, ...]:
         return ("momentum_buffer",) if hyperparameters["momentum"] else ()
 
+    def vector_derivation(self, name: str) -> str:
+        return (
+            "First d itself; then within u |buf'| + (1 + r) u |mu buf| + |1 - tau| E_d + [tau] (2 "
+            "+ r) u |(1 - tau) d| + 2 lam."
+        )
+
     def vector(self, step: Update, name: str) -> Claim:
-        """First d itself; then within u |buf'| + (1 + r) u |mu buf| + |1 - tau|
-        E_d + [tau] (2 + r) u |(1 - tau) d| + 2 lam.
-        """
         fmt, (d, off) = step.fmt, step.decayed
         if name not in step.old:
             return update_claim(step, d, off, others=lambda: self._dampened_first(step))
@@ -82,8 +87,9 @@ class SGD(RuleEntry):
             )
         ]
 
+    parameters_derivation = "Within u |theta'| + (1 + r) u |lr v| + lr E_v + 2 lam."
+
     def parameters(self, step: Update) -> Claim:
-        """Within u |theta'| + (1 + r) u |lr v| + lr E_v + 2 lam."""
         fmt, (v, off) = step.fmt, step.decayed
         reached = size(v)
         if step["momentum"]:
