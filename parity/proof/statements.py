@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.proof.equations.activations import ACTIVATION_ENTRIES
+from parity.proof.equations.kinds import Update
 from parity.proof.equations.losses import LOSS_ENTRIES
-from parity.proof.equations.shared import Update
 from parity.proof.equations.sums import bias_gradient, hidden_delta, weight_gradient, weighted_input
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.rounding.claim import Claim

@@ -5,52 +5,30 @@ Notation: u is the unit of the dtype, lam its smallest normal number, E the erro
 elementary function in units of u, r the roundings of a hyper-parameter. Bounds are
 counts of roundings (Higham 2002, section 3.1).
 
-f' is centred on the recorded a, for that is what most programs read. A program that
-forms f' from z once more has another rounding of a in it, which the term with kappa = 2
-E admits. At a kink the recorded z is exact, so its side is known.
+The exact f' is computed from the recorded a, which most programs read. A program that
+computes a from z once more may round it differently; the term with kappa = 2 E allows
+for that. The recorded z is the exact input of f', so it is known on which side of a
+kink it lies.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
-from parity.proof.equations.shared import Cotangent, sigmoid, softmax, softmax_error
+from parity.proof.equations.kinds import ActivationEntry, Cotangent
+from parity.proof.equations.shared import sigmoid, softmax, softmax_error
 from parity.rounding.claim import CONVENTION, INACCURATE, Claim, Other, claim, near, size
 from parity.rounding.formats import Format
 from refnet.checks import Array
 
-
-class ActivationEntry(ABC):
-    """One activation: a = f(z), and delta = dC/da pulled back to dC/dz.
-
-    Each derivation is text, as `parity.entries()` lists it; it stands above the method
-    whose bound it derives.
-    """
-
-    label: ClassVar[str] = "a"
-    name: ClassVar[str]
-    reads: ClassVar[tuple[str, ...]] = ("z",)
-    writes: ClassVar[str] = "a"
-    source: ClassVar[str]
-    value_derivation: ClassVar[str]
-
-    def __init__(self, **parameters: float) -> None:
-        self.parameters = parameters
-
-    @abstractmethod
-    def value(self, fmt: Format, z: Array) -> Claim:
-        """a = f(z)."""
-
-    @abstractmethod
-    def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
-        """dC/dz_j = sum over i of dC/da_i da_i/dz_j."""
-
-    @property
-    @abstractmethod
-    def pullback_derivation(self) -> str:
-        """Why the bound of the pullback holds."""
+_PRODUCT = (
+    "delta = g f', where g is off by error(g) and f' by u e: |computed - g f'| <= [error(g) |f'| + "
+    "(|g| + error(g)) u (|f'| + e)] (1 + 20 u) + lam (2 (|g| + error(g)) + 1). The product with an "
+    "f' of 0 or 1 is exact. error(g) is a bound to all orders, so 20 u has to cover only products "
+    "of two roundings of f': it has at most kappa + 4 = 20 of them, as E is at most 8."
+)
 
 
 class _Elementwise(ActivationEntry):
@@ -61,21 +39,14 @@ class _Elementwise(ActivationEntry):
 
     @property
     def pullback_derivation(self) -> str:
-        """The product, and f'."""
-        return (
-            "delta = g f'. The product of a computed g and a computed f': |delta - g f'| <= "
-            "[error(g) |f'| + (|g| + error(g)) u (|f'| + e)] (1 + 20 u) + lam (2 (|g| + error(g)) "
-            "+ 1), where u e is the error of f'; the product with an f' of 0 or 1 is exact. "
-            "error(g) is a bound to all orders, so that only products of u and e are left to 20 u. "
-            f"{self.slope_derivation}"
-        )
+        return f"{_PRODUCT} {self.slope_derivation}"
 
     @abstractmethod
     def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
         """f' in the wider format, and its error in units of u."""
 
     def kinks(self, z: Array) -> Sequence[tuple[float, Array]]:
-        """Other values that f' has by convention, and where."""
+        """Other values that f' takes by convention, and where."""
         return ()
 
     def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
@@ -83,31 +54,28 @@ class _Elementwise(ActivationEntry):
         exact = g.value * slope
         bound = self._bound(fmt, g, size(slope), off)
 
+        def convention(value: float, where: Array) -> Other:
+            at_kink = np.full_like(g.value, value)
+            fits = near(
+                fmt,
+                np.where(where, g.value * at_kink, exact),
+                np.where(where, self._bound(fmt, g, size(at_kink), off), bound),
+            )
+            ours = float(slope[where].flat[0])
+            return Other(CONVENTION, f"{self.name}'(0) = {value:g} instead of {ours:g}", fits)
+
         def others() -> list[Other]:
-            found = []
-            for value, where in self.kinks(z):
-                at_kink = np.full_like(g.value, value)
-                fits = near(
-                    fmt,
-                    np.where(where, g.value * at_kink, exact),
-                    np.where(where, self._bound(fmt, g, size(at_kink), off), bound),
-                )
-                found.append(
-                    Other(
-                        CONVENTION,
-                        f"{self.name}'(0) = {value:g} instead of {float(slope[where].flat[0]):g}",
-                        fits,
-                    )
-                )
-            return found
+            return [convention(*kink) for kink in self.kinks(z)]
 
         return claim(fmt, exact, bound, g.judged, others)
 
     def _bound(self, fmt: Format, g: Cotangent, slope: Array, off: Array) -> Array:
         error = g.error(fmt)
         magnitude = size(g.value) + error
-        first = error * slope + magnitude * fmt.unit * (self.rounds * slope + off)
-        return first * (1.0 + 20.0 * fmt.unit) + fmt.tiny * (2.0 * magnitude + 1.0) * self.rounds
+        first_order = error * slope + magnitude * fmt.unit * (self.rounds * slope + off)
+        return (
+            first_order * (1.0 + 20.0 * fmt.unit) + fmt.tiny * (2.0 * magnitude + 1.0) * self.rounds
+        )
 
 
 class Identity(_Elementwise):
@@ -117,7 +85,7 @@ class Identity(_Elementwise):
     source = "Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.1"
     rounds = False
 
-    value_derivation = "f(z) = z: nothing is rounded, and g passes as it is. a = z, to the bit."
+    value_derivation = "a = z to the bit: nothing is rounded."
 
     def value(self, fmt: Format, z: Array) -> Claim:
         return claim(fmt, fmt.widen(z), 0.0)
@@ -136,8 +104,8 @@ class Heaviside(_Elementwise):
     rounds = False
 
     value_derivation = (
-        "f(z) = 1 for z > 0, else 0: a comparison, which is exact. a = 1 for z > 0, else 0; other "
-        "values at z = 0 are conventions."
+        "a = 1 for z > 0, else 0, exactly: a comparison does not round. Other values at z = 0 are "
+        "conventions."
     )
 
     def value(self, fmt: Format, z: Array) -> Claim:
@@ -168,9 +136,7 @@ class ReLU(_Elementwise):
     source = "Nair and Hinton, Rectified linear units improve restricted Boltzmann machines (2010)"
     rounds = False
 
-    value_derivation = (
-        "f(z) = max(z, 0): a comparison, and g passes or not. a = z for z > 0, else 0, exactly."
-    )
+    value_derivation = "a = max(z, 0), exactly: a comparison does not round."
 
     def value(self, fmt: Format, z: Array) -> Claim:
         return claim(fmt, np.maximum(fmt.widen(z), 0.0), 0.0)
@@ -201,8 +167,8 @@ class LeakyReLU(_Elementwise):
         return self.parameters["slope"]
 
     value_derivation = (
-        "f(z) = slope z for z <= 0: one product, and r roundings of the slope. a = z exactly for "
-        "z > 0, else slope z within (1 + r) u |a| + lam."
+        "a = z exactly for z > 0, else slope z within (1 + r) u |a| + lam: one product, and r "
+        "roundings of the slope."
     )
 
     def value(self, fmt: Format, z: Array) -> Claim:
@@ -211,7 +177,7 @@ class LeakyReLU(_Elementwise):
         bound = np.where(z > 0.0, 0.0, (1.0 + fmt.scalar) * fmt.unit * size(exact) + fmt.tiny)
         return claim(fmt, exact, bound)
 
-    slope_derivation = "f' = 1 for z > 0, else slope with its r roundings."
+    slope_derivation = "f' = 1 for z > 0, else slope, rounded r times."
 
     def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
         slope = np.where(z > 0.0, fmt.wide.type(1.0), fmt.wide.type(self.slope))
@@ -233,16 +199,18 @@ class Sigmoid(_Elementwise):
     )
 
     value_derivation = (
-        "f(z) = 1 / (1 + exp(-z)), as 1 / (1 + e^-z) or e^z / (1 + e^z): E_exp + 2 roundings of a "
-        "positive number. exp(-z) overflowing gives 0 where less than lam is right. a within "
-        "(E_exp + 2) u a + lam."
+        "a = 1 / (1 + e^-z) within (E_exp + 2) u a + lam: the error of exp, an addition of "
+        "positive numbers and a division; e^z / (1 + e^z) has no more. Where e^-z overflows, a "
+        "program returns 0 for a number below lam."
     )
 
     def value(self, fmt: Format, z: Array) -> Claim:
         exact = sigmoid(fmt.widen(z))
 
         def others() -> list[Other]:
-            # (1 + tanh(z / 2)) / 2 is off by so much of 1, not of a
+            # (1 + tanh(z / 2)) / 2 is off by a share of 1, not of a: the error of tanh,
+            # the addition, and three to spare, as this decides only under which name it
+            # fails
             through_tanh = near(fmt, exact, fmt.unit * (fmt.tanh + 4.0))
             return [
                 Other(
@@ -255,15 +223,15 @@ class Sigmoid(_Elementwise):
         return claim(fmt, exact, fmt.sigmoid * fmt.unit * size(exact) + fmt.tiny, others=others)
 
     slope_derivation = (
-        "f' = a (1 - a), off by 4 f' + kappa a |1 - 2 a| + kappa^2 u a^2, kappa = 2 E."
+        "f' = a (1 - a) is off by u e, e = 4 f' + kappa a |1 - 2 a| + kappa^2 u a^2, kappa = 2 E: "
+        "the difference, the product and two to spare, and what changes if a is computed once more."
     )
 
     def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
         wide, at = fmt.widen(a), size(a)
         slope, kappa = wide * (1.0 - wide), 2.0 * fmt.sigmoid
-        return slope, 4.0 * size(slope) + kappa * at * np.abs(
-            1.0 - 2.0 * at
-        ) + kappa**2 * fmt.unit * at**2
+        first_order = 4.0 * size(slope) + kappa * at * np.abs(1.0 - 2.0 * at)
+        return slope, first_order + kappa**2 * fmt.unit * at**2
 
 
 class Tanh(_Elementwise):
@@ -275,15 +243,14 @@ class Tanh(_Elementwise):
         "section 4.4"
     )
 
-    value_derivation = (
-        "f(z) = tanh(z) as vector libraries promise it: E_tanh u |a|. a within E_tanh u |a| + lam."
-    )
+    value_derivation = "a = tanh(z) within E_tanh u |a| + lam, as vector libraries promise."
 
     def value(self, fmt: Format, z: Array) -> Claim:
         exact = np.tanh(fmt.widen(z))
 
         def others() -> list[Other]:
-            # off by so much of 1, not of a
+            # off by a share of 1, not of a: two sigmoids and four to spare, as this
+            # decides only under which name it fails
             through_exp = near(fmt, exact, fmt.unit * (2.0 * fmt.sigmoid + 4.0))
             return [
                 Other(
@@ -295,7 +262,11 @@ class Tanh(_Elementwise):
 
         return claim(fmt, exact, fmt.tanh * fmt.unit * size(exact) + fmt.tiny, others=others)
 
-    slope_derivation = "f' = 1 - a^2, off by 3 |f'| + a^2 (1 + 2 kappa), kappa = 2 E."
+    slope_derivation = (
+        "f' = 1 - a^2 is off by u e, e = 3 |f'| + a^2 (1 + 2 kappa), kappa = 2 E: three roundings "
+        "as (1 - a) (1 + a), fewer as 1 - a^2 but for that of a^2, and what changes if a is "
+        "computed once more."
+    )
 
     def derivative(self, fmt: Format, z: Array, a: Array) -> tuple[Array, Array]:
         wide = fmt.widen(a)
@@ -313,10 +284,10 @@ class Softmax(ActivationEntry):
     )
 
     value_derivation = (
-        "f(z)_j = e^s_j / sum e^s, s = z - max z, along each row of k. s_j is off by u |s_j|, "
-        "which exp turns into a relative error; the sum of positive terms by k - 1 roundings and "
-        "the mean of what its terms are off, Sbar = sum_i a_i |s_i| <= log k. a within u a_j "
-        "(|s_j| + Sbar + 2 E_exp + k + 2) + lam."
+        "a_j = e^s_j / sum e^s, s = z - max z, along each row of k, within u a_j (|s_j| + Sbar + 2 "
+        "E_exp + k + 2) + lam. s_j is off by u |s_j|, which exp turns into a relative error; in "
+        "the sum these average to Sbar = sum_i a_i |s_i| <= log k. Numerator and sum have an E_exp "
+        "each, the sum k - 1 roundings and the division one; two are spare."
     )
 
     def value(self, fmt: Format, z: Array) -> Claim:
@@ -325,6 +296,8 @@ class Softmax(ActivationEntry):
         bound = fmt.unit * size(exact * relative) + fmt.tiny
 
         def others() -> list[Other]:
+            # roundings of z - lse counted generously, as this decides only under which
+            # name it fails
             lse = np.abs(z.max(axis=1, keepdims=True) + np.log(total))
             worse = (
                 relative
@@ -345,8 +318,9 @@ class Softmax(ActivationEntry):
         return claim(fmt, exact, bound, others=others)
 
     pullback_derivation = (
-        "delta_j = a_j (g_j - sum_i g_i a_i), within (roundings of g + k + 6) u a_j (G_j + sum G "
-        "a) + lam (4 + m + 2 G_j + 2 sum G)."
+        "delta_j = a_j (g_j - sum_i g_i a_i) within (roundings of g + k + 6) u a_j (G_j + sum G a) "
+        "+ lam (4 + m + 2 G_j + 2 sum G), where g adds up terms of sizes G and may underflow m "
+        "times: a product, k - 1 additions, a difference, a product; four are spare."
     )
 
     def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
@@ -354,7 +328,7 @@ class Softmax(ActivationEntry):
         exact = wide * (g.value - (g.value * wide).sum(axis=1, keepdims=True))
         mixed = g.terms + (g.terms * at).sum(axis=1, keepdims=True)
         underflow = 4.0 + g.underflows + 2.0 * g.terms + 2.0 * g.terms.sum(axis=1, keepdims=True)
-        # what overflows in one column is in the sum of all
+        # an overflow in one column reaches every column through the sum
         judged = np.broadcast_to(g.judged, a.shape).all(axis=1, keepdims=True)
         return claim(
             fmt,

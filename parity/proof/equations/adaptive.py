@@ -1,6 +1,6 @@
 """Equation step of the adaptive rules: Adagrad, RMSprop, Adam and AdamW.
 
-Notation and counts as in the entries of the updates.
+Notation and counts are those of the entries of the updates.
 """
 
 from collections.abc import Sequence
@@ -9,16 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.proof.equations.shared import DOUBLE, RuleEntry, Update, bias_correction, update_claim
-from parity.rounding.claim import (
-    INACCURATE,
-    WRONG,
-    Claim,
-    Other,
-    claim,
-    near,
-    size,
-)
+from parity.proof.equations.kinds import RuleEntry, Update
+from parity.proof.equations.shared import DOUBLE, bias_correction, update_claim
+from parity.rounding.claim import INACCURATE, WRONG, Claim, Other, claim, near, size
 from refnet.checks import Array
 
 
@@ -40,7 +33,10 @@ class Adagrad(RuleEntry):
         return ("sum",)
 
     def vector_derivation(self, name: str) -> str:
-        return "Within u v' + u d^2 + 2 |d| E_d + E_d^2 + 2 lam."
+        return (
+            "v' within u v' + u d^2 + 2 |d| E_d + E_d^2 + 2 lam: the sum, the square, and the "
+            "error of d."
+        )
 
     def vector(self, step: Update, name: str) -> Claim:
         fmt, (d, off) = step.fmt, step.decayed
@@ -51,8 +47,9 @@ class Adagrad(RuleEntry):
         return update_claim(step, exact, bound, d * d)
 
     parameters_derivation = (
-        "Within u |theta'| + u (E_sqrt + 3 + r + r eps / D) |q| + 3 v |q| [lr_decay] + clr E_d / D "
-        "+ lam (2 + clr + (1 + |q|) / D)."
+        "theta' within u |theta'| + u (E_sqrt + 3 + r + r eps / D) |q| + 3 u53 |q| [lr_decay] + "
+        "clr E_d / D + lam (2 + clr + (1 + |q|) / D): the root, the sum with eps, the product and "
+        "the quotient; clr and eps rounded r times; three operations of clr in double."
     )
 
     def parameters(self, step: Update) -> Claim:
@@ -103,9 +100,10 @@ class RMSprop(RuleEntry):
         return (_mean_square if name == "square_avg" else _mean)(step, name, "alpha")
 
     def vector_derivation(self, name: str) -> str:
-        """The mean, the mean square, or the quotient that buf adds up."""
-        own = {"square_avg": MEAN_SQUARE, "grad_avg": MEAN}.get(name, self.quotient_derivation)
-        return f"The running means, and buf within u |buf'| + (1 + r) u |mu buf| + E_q. {own}"
+        buffer = (
+            f"buf' within u |buf'| + (1 + r) u |mu buf| + E_q + 2 lam. {self.quotient_derivation}"
+        )
+        return {"square_avg": MEAN_SQUARE, "grad_avg": MEAN, "momentum_buffer": buffer}[name]
 
     def _buffer(self, step: Update) -> Claim:
         fmt, (q, off, _, others) = step.fmt, self._quotient(step)
@@ -115,8 +113,9 @@ class RMSprop(RuleEntry):
         return update_claim(step, exact, bound, size(kept) + size(q), others=others)
 
     parameters_derivation = (
-        "Within u |theta'| + (1 + r) u |lr q| + lr E_q + lam (2 + 1 / D); with momentum buf' for "
-        "q, which has no error of its own."
+        "theta' within u |theta'| + (1 + r) u |lr q| + lr E_q + lam (2 + 1 / D): the difference, "
+        "the product, and the error of q. With momentum the recorded buf' takes q's place and has "
+        "no error."
     )
 
     def parameters(self, step: Update) -> Claim:
@@ -144,13 +143,14 @@ class RMSprop(RuleEntry):
         )
 
     quotient_derivation = (
-        "q, E_q, D and what else fits: E_q = u (E_sqrt + 2 + r eps / D) |q| + E_d / D + lam (1 + "
-        "(2 + |q|) / D). Centered, E_q has the width of q over the variance besides: v' - mean'^2 "
-        "is off by u (|v' - mean'^2| + mean'^2) + lam, and what falls below zero counts as zero."
+        "q is off by E_q = u (E_sqrt + 2 + r eps / D) |q| + E_d / D + lam (1 + (2 + |q|) / D): the "
+        "root, the sum with eps, the quotient. Centered, the variance v' - mean'^2 is off by u "
+        "(|v' - mean'^2| + mean'^2) + lam; E_q then adds how far q changes over that interval, "
+        "where a negative variance counts as 0."
     )
 
     def _quotient(self, step: Update) -> tuple[Array, Array, Array, Any]:
-        """q, E_q, D and what else fits."""
+        """q, E_q, D, and what else people write here."""
         fmt, (d, off) = step.fmt, step.decayed
         v = fmt.widen(step.new["square_avg"])
         width, others = np.zeros(v.shape), tuple
@@ -193,9 +193,9 @@ class Adam(RuleEntry):
     )
     formula = (
         "m := beta1 m + (1 - beta1) d; v := beta2 v + (1 - beta2) d^2; theta := theta - q, q = (lr "
-        "/ bc1) m' / D, D = s + eps, s = sqrt(v' / bc2), bc = 1 - beta^t; with amsgrad the running "
-        "maximum of v' for v'. pow's last place is magnified by beta^t / bc: e = v (2 beta^t / bc "
-        "[t > 1] + 1)."
+        "/ bc1) m' / D, D = s + eps, s = sqrt(v' / bc2), bc_i = 1 - beta_i^t; with amsgrad s reads "
+        "the running maximum of v'. bc_i is off by e_i = u53 (2 beta_i^t / bc_i [t > 1] + 1), as "
+        "the difference magnifies the last place of pow."
     )
 
     def keeps(self, hyperparameters: dict[str, Any]) -> tuple[str, ...]:
@@ -224,21 +224,23 @@ class Adam(RuleEntry):
         )
 
     def vector_derivation(self, name: str) -> str:
-        """The mean or the mean square."""
-        own = {"exp_avg": MEAN, "exp_avg_sq": MEAN_SQUARE}.get(name, "")
-        return f"The running means; the running maximum exactly. {own}".rstrip()
+        maximum = "The larger of the old maximum and v', exactly: a comparison does not round."
+        return {"exp_avg": MEAN, "exp_avg_sq": MEAN_SQUARE, "max_exp_avg_sq": maximum}[name]
 
     def _undecayed(self, step: Update) -> Update:
         return step
 
     def _shrunk(self, step: Update) -> tuple[Array, Any]:
-        """What theta is before the step, and the error of that."""
+        """theta before q is subtracted, and its error."""
         return step.fmt.widen(step.theta), 0.0
 
     parameters_derivation = (
-        "Within u |theta'| + |q| [u ((E_sqrt + 1) s / D + 4 + 2 r) + (e2 / 2 + v) s / D + e1 + v] "
-        "and underflow. Where 0 < v' / bc2 < lam, the quotient has lost digits, and the change of "
-        "q over v' / bc2 +- lam is added."
+        "theta' within u |theta'| + |q| [u ((E_sqrt + 1) s / D + 4 + 2 r) + (e2 / 2 + u53) s / D + "
+        "e1 + u53] and underflow: the root and the quotient by bc2, which act on the share s / D "
+        "of the divisor; the sum with eps, the product, the quotient and one to spare; lr / bc1 "
+        "and eps rounded r times; the errors of bc1 and bc2, which the root halves. Where 0 < v' / "
+        "bc2 < lam the quotient by bc2 has lost digits, and the change of q over v' / bc2 +- lam "
+        "is added."
     )
 
     def parameters(self, step: Update) -> Claim:
@@ -298,8 +300,8 @@ class AdamW(Adam):
     name = "adamw"
     source = "Higham 2002, section 3.1; Loshchilov and Hutter (2019), algorithm 2"
     formula = (
-        "theta := (1 - lr weight_decay) theta - q, q as Adam's with d = g: (2 + r) u |theta1| + u "
-        "lr wd |theta| more."
+        "theta1 = (1 - lr weight_decay) theta; theta := theta1 - q, q as in Adam with d = g. "
+        "theta1 is off by (2 + r) u |theta1| + u lr weight_decay |theta|."
     )
 
     def _undecayed(self, step: Update) -> Update:
@@ -319,10 +321,10 @@ _ROUGH = "{} rounded to float32 before 1 - beta; make scalars in double"
 
 
 MEAN = (
-    "m' = beta m + w d, w = 1 - beta: within u |m'| + u max(plain, lerp) + w E_d + 3 lam. plain = "
-    "(1 + r) beta |m| + (2 + r) w |d|; lerp is (3 + r) w |d - m| as m + w (d - m) for w < 1/2, "
-    "otherwise, as d - (d - m) (1 - w), (3 + r) beta |d - m| + (1 + r) w |d - m|. Neither plain "
-    "nor lerp is always the larger."
+    "m' = beta m + w d, w = 1 - beta, within u |m'| + u max(plain, lerp) + w E_d + 3 lam. As "
+    "written: plain = (1 + r) beta |m| + (2 + r) w |d|. As an interpolation: lerp = (3 + r) w |d - "
+    "m| for w < 1/2, computed as m + w (d - m), otherwise (3 + r) beta |d - m| + (1 + r) w |d - "
+    "m|, computed as d - (d - m) (1 - w). Neither is always the larger."
 )
 
 
@@ -342,8 +344,9 @@ def _mean(step: Update, name: str, decay: str, which: int | None = None) -> Clai
 
 
 MEAN_SQUARE = (
-    "v' = beta v + (1 - beta) d^2: within u v' + (1 + r) u beta v + (3 + r) u w d^2 + w (2 |d| E_d "
-    "+ E_d^2) + 3 lam."
+    "v' = beta v + w d^2, w = 1 - beta, within u v' + (1 + r) u beta v + (3 + r) u w d^2 + w (2 "
+    "|d| E_d + E_d^2) + 3 lam: the sum, the product, the square with its product and 1 - beta, and "
+    "the error of d."
 )
 
 

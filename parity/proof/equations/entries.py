@@ -1,5 +1,5 @@
-"""The table of the eight equations of a training step as they are restated for their
-proof: for each its exact value in a wider format and a derived bound.
+"""The table of the eight equations of a training step, restated for their proof: each
+with its exact value in a wider format and a derived bound.
 
 Every equation is judged from the record's *own* inputs: z from its a_prev, W and b;
 delta from its delta above; the new weights from its dW and new state. One equation does
@@ -12,9 +12,9 @@ first equation that does not hold is the place of the mistake.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from parity.proof.equations.activations import ACTIVATION_ENTRIES, ActivationEntry
-from parity.proof.equations.losses import LOSS_ENTRIES, LossEntry
-from parity.proof.equations.shared import JEANNEROD_RUMP
+from parity.proof.equations.activations import ACTIVATION_ENTRIES
+from parity.proof.equations.kinds import JEANNEROD_RUMP, ActivationEntry, LossEntry
+from parity.proof.equations.losses import LOSS_ENTRIES
 from parity.proof.equations.sums import (
     BIAS_GRADIENT,
     HIDDEN_DELTA,
@@ -44,8 +44,10 @@ class Entry:
 
 
 def entries() -> list[Entry]:
-    """Every entry of every equation, in order of computation, by the names that results
-    have: what the proof rests on, to be read.
+    """Every entry of every equation in order of computation, named as in the results of
+    a certificate: what the proof rests on, to be read.
+
+    Source: each entry names its own.
     """
     return [
         _weighted_input(),
@@ -70,8 +72,8 @@ def _activation_values() -> Iterator[Entry]:
 
 def _loss_values() -> Iterator[Entry]:
     for loss in _losses():
-        derivation = f"{loss.formula} {loss.value_derivation}"
-        yield Entry("C", loss.name, loss.reads, (loss.writes,), derivation, loss.source)
+        reads, writes = loss.reads, (loss.writes,)
+        yield Entry("C", loss.name, reads, writes, loss.value_derivation, loss.source)
 
 
 def _output_deltas() -> Iterator[Entry]:

@@ -1,23 +1,22 @@
 """Equations z, BP2, BP3 and BP4: sums of products.
 
 |fl(x . y) - x . y| <= k u |x| . |y| for k terms in any order, blocked or not, with FMA
-or without, and for any k; a sum of n terms (n - 1) u sum |x|. Each product may
-underflow by lam more.
+or without, and for any k; a sum of n terms is off by at most (n - 1) u sum |x|. Each
+product may underflow, which costs lam more.
 
-The derivation above each function is text, as `parity.entries()` lists it.
+The derivation above each function is plain text; `parity.entries()` lists it.
 
 Source: Jeannerod and Rump, Improved error bounds for inner products in floating-point
     arithmetic, SIAM J. Matrix Anal. Appl. 34(2), 2013.
 """
 
-from parity.proof.equations.activations import ActivationEntry
-from parity.proof.equations.shared import Cotangent
+from parity.proof.equations.kinds import ActivationEntry, Cotangent
 from parity.rounding.claim import Claim, claim, size
 from parity.rounding.formats import Format
 from refnet.checks import Array
 
 WEIGHTED_INPUT = (
-    "z = a_prev W^T + b: k products and the bias, within (k + 1) (u (|a_prev| |W|^T + |b|) + lam)."
+    "z = a_prev W^T + b within (k + 1) (u (|a_prev| |W|^T + |b|) + lam): k products and the bias."
 )
 
 
@@ -33,7 +32,7 @@ def weighted_input(fmt: Format, a_prev: Array, W: Array, b: Array) -> Claim:
 
 
 HIDDEN_DELTA = (
-    "BP2: g = delta_above W_above, of m terms whose sizes add up to T = |delta_above| |W_above|, "
+    "g = delta_above W_above within m (u |delta_above| |W_above| + lam), a sum of m products, "
     "pulled back through f."
 )
 
@@ -43,14 +42,13 @@ def hidden_delta(
 ) -> Claim:
     """BP2: delta = delta_above W_above pulled back through f."""
     terms, m = size(delta_above) @ size(W_above), float(len(W_above))
-    return f.pullback(
-        fmt, Cotangent(fmt.dot(delta_above, W_above), terms, m, m, 2.0 * terms < fmt.largest), z, a
-    )
+    judged = 2.0 * terms < fmt.largest  # a factor 2 for partial sums that are rounded up
+    return f.pullback(fmt, Cotangent(fmt.dot(delta_above, W_above), terms, m, m, judged), z, a)
 
 
 BIAS_GRADIENT = (
-    "BP3: db = sum of delta over n rows, within (n - 1) u sum |delta|; sums do not underflow, and "
-    "one row is exact."
+    "db = sum of delta over n rows within (n - 1) u sum |delta|: n - 1 additions, which cannot "
+    "underflow. One row is exact."
 )
 
 
@@ -65,7 +63,7 @@ def bias_gradient(fmt: Format, delta: Array) -> Claim:
     )
 
 
-WEIGHT_GRADIENT = "BP4: dW = delta^T a_prev, within n (u |delta|^T |a_prev| + lam)."
+WEIGHT_GRADIENT = "dW = delta^T a_prev within n (u |delta|^T |a_prev| + lam): n products."
 
 
 def weight_gradient(fmt: Format, delta: Array, a_prev: Array) -> Claim:

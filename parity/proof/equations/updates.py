@@ -1,15 +1,17 @@
 """Equation step: for each optimizer every vector of its state, and the new parameters,
-with bounds.
+with bounds. Gradient descent stands here, and the table of all rules; the adaptive
+rules have a room of their own.
 
-Each is judged from what was recorded: the new state from the old one and the gradient,
-the new parameters from the *new* state, so that no error is inherited. A
-hyper-parameter is the real number that its Python float is. What is made of such
+Each vector is judged from what was recorded: the new state from the old one and the
+gradient, the new parameters from the *new* state, so that no error is inherited. A
+hyper-parameter is the real number that its Python float is. What depends on such
 numbers alone (1 - beta, beta^t, lr / bc) is computed in double and rounded once into
 the dtype: r = 1 for float32, 0 for float64.
 
 Notation: u, lam, E and r as in the entries of the activations; v = u53 is the unit of
 double. theta, g and every vector of the state have the shape of one W or b. Bounds are
-first-order counts of roundings (Higham 2002, section 3.1), times 1 + 30 u for the rest.
+first-order counts of roundings (Higham 2002, section 3.1), times 1 + 30 u for the
+products of two; `update_claim` tells why that is enough.
 """
 
 from collections.abc import Sequence
@@ -18,15 +20,9 @@ from typing import Any
 import numpy as np
 
 from parity.proof.equations.adaptive import Adagrad, Adam, AdamW, RMSprop
-from parity.proof.equations.shared import RuleEntry, Update, update_claim
-from parity.rounding.claim import (
-    CONVENTION,
-    PASSED,
-    Claim,
-    Other,
-    near,
-    size,
-)
+from parity.proof.equations.kinds import RuleEntry, Update
+from parity.proof.equations.shared import update_claim
+from parity.rounding.claim import CONVENTION, PASSED, Claim, Other, near, size
 
 
 class SGD(RuleEntry):
@@ -35,8 +31,8 @@ class SGD(RuleEntry):
     name = "sgd"
     source = "Higham 2002, section 3.1; Sutskever, Martens, Dahl and Hinton (2013)"
     formula = (
-        "buf := d, then mu buf + (1 - tau) d; theta := theta - lr v, v = d, buf, or d + mu buf "
-        "with Nesterov."
+        "d = g + weight_decay theta; buf := d at the first step, then mu buf + (1 - tau) d; theta "
+        ":= theta - lr v, v = d without momentum, buf' with it, d + mu buf' with Nesterov."
     )
 
     def keeps(self, hyperparameters: dict[str, Any]) -> tuple[str, ...]:
@@ -44,8 +40,8 @@ class SGD(RuleEntry):
 
     def vector_derivation(self, name: str) -> str:
         return (
-            "First d itself; then within u |buf'| + (1 + r) u |mu buf| + |1 - tau| E_d + [tau] (2 "
-            "+ r) u |(1 - tau) d| + 2 lam."
+            "At the first step buf' = d within E_d. Then within u |buf'| + (1 + r) u |mu buf| + |1 "
+            "- tau| E_d + [tau] (2 + r) u |(1 - tau) d| + 2 lam: the sum, and the two products."
         )
 
     def vector(self, step: Update, name: str) -> Claim:
@@ -74,11 +70,9 @@ class SGD(RuleEntry):
 
     def _dampened_first(self, step: Update) -> Sequence[Other]:
         (d, off), share = step.decayed, abs(1.0 - step["dampening"])
-        fits = near(
-            step.fmt,
-            (1.0 - step["dampening"]) * d,
-            share * (off + 4.0 * step.fmt.unit * size(d)) + 2.0 * step.fmt.tiny,
-        )
+        # 1 - tau, its rounding into the dtype, the product; one to spare
+        bound = share * (off + 4.0 * step.fmt.unit * size(d)) + 2.0 * step.fmt.tiny
+        fits = near(step.fmt, (1.0 - step["dampening"]) * d, bound)
         return [
             Other(
                 CONVENTION,
@@ -87,7 +81,10 @@ class SGD(RuleEntry):
             )
         ]
 
-    parameters_derivation = "Within u |theta'| + (1 + r) u |lr v| + lr E_v + 2 lam."
+    parameters_derivation = (
+        "theta' within u |theta'| + (1 + r) u |lr v| + lr E_v + 2 lam: the difference, the "
+        "product, and the error of v."
+    )
 
     def parameters(self, step: Update) -> Claim:
         fmt, (v, off) = step.fmt, step.decayed
