@@ -19,17 +19,24 @@ from refnet.equations import EQUATIONS
 
 NOT_JUDGED, NOT_SHOWN, WIRING = "not judged", "not shown", "wiring"
 BROKEN = (WRONG, CONVENTION, INACCURATE)
+_SAYS = {
+    PASSED: "holds",
+    WRONG: "is wrong",
+    CONVENTION: "follows another convention",
+    INACCURATE: "uses an inaccurate formula",
+    NOT_JUDGED: "is not judged",
+}
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one array: the largest share of its bound that an entry used, and
-    that entry.
+    """The verdict on one array, with the entry that uses most of what rounding allows:
+    got, expected and allowed, and `used`, the share of `allowed`; above 1 is broken.
 
-    `status` is "passed", "wrong", "convention" (right elsewhere, by another
-    convention), "inaccurate formula" (right but for avoidable rounding), "not judged"
-    (rounding bounds say nothing here; `note` tells why) or "not shown". `deviation`
-    names the deviation of PyTorch that a wrong result is.
+    `status` is "passed", "wrong", "convention" (right by another convention),
+    "inaccurate formula" (right but for avoidable rounding), "not judged" (rounding
+    bounds say nothing here; `note` says why) or "not shown". `deviation` is the name
+    under which PyTorch itself does what is wrong here.
     """
 
     equation: str  # a label of refnet.EQUATIONS, or "wiring"
@@ -57,23 +64,24 @@ class Result:
         return f"{self.equation}{name}" + ("" if self.layer is None else f" of layer {self.layer}")
 
     def __str__(self) -> str:
-        if self.got is None and self.broken:
-            return f"{self.where}: {self.quantity} has {self.note}"
         note = f" ({self.note})" if self.note else ""
-        if self.got is None:
-            return f"{self.where}: {self.quantity} is {self.status}{note}"
+        if self.got is not None:
+            return f"{self.where} {_SAYS[self.status]}{note}: {self.quantity}{self._entry}"
+        if self.broken:
+            return f"{self.where}: {self.quantity} has {self.note}"
+        return f"{self.where}: {self.quantity} is {self.status}{note}"
+
+    @property
+    def _entry(self) -> str:
+        """Which entry has got what, and what is expected and allowed."""
         at = f" at {place(self.index)}" if self.index else ""
+        if not self.allowed:
+            return f"{at} is {self.got!r}, expected exactly {self.expected!r}"
+        words = f"{at} is {self.got!r}, expected {self.expected!r} within {self.allowed:.2g}"
+        if not np.isfinite(self.used):
+            return words
         share = f"{self.used:.3g} times" if self.used > 1.0 else f"{self.used:.2g} of"
-        allowed = (
-            f"{share} the {self.allowed:.2g} that rounding allows"
-            if self.allowed
-            else "to be equal, for nothing is rounded here"
-        )
-        verdict = f"; {self.status}{note}" if self.status != PASSED or note else ""
-        return (
-            f"{self.where}: {self.quantity} has {self.got!r}{at}, expected {self.expected!r}: "
-            f"{allowed}{verdict}"
-        )
+        return f"{words}; it is off by {share} that"
 
 
 @dataclass(frozen=True)
@@ -88,15 +96,13 @@ class Certificate:
 
     @property
     def passed(self) -> bool:
-        """Whether every equation of every layer was shown, judged and kept its
-        bound.
-        """
+        """Whether every array was shown and judged, and is within its bound."""
         return all(result.status == PASSED for result in self.results)
 
     @property
     def broken(self) -> tuple[Result, ...]:
-        """The results that are wrong, another convention, or an inaccurate formula, in
-        order of computation: the first is the root.
+        """The results that are wrong, follow another convention or use an inaccurate
+        formula, in order of computation: the first is the root.
         """
         return tuple(result for result in self.results if result.broken)
 
@@ -107,32 +113,42 @@ class Certificate:
 
     @property
     def verdict(self) -> str:
-        """The first sentence: what is wrong and where, or that nothing is."""
+        """What is wrong first and where, or that nothing is, in a sentence or two."""
         if self.broken:
-            first, *more = self.broken
-            return f"{first}" + (
-                f"; {len(more)} more result{'s' if len(more) > 1 else ''} broken" if more else ""
-            )
+            return self._broken_words()
+        passed = sum(result.status == PASSED for result in self.results)
+        silent = self._silent_words()
+        if not passed:
+            return f"No equation could be judged: {silent}."
+        arrays = "1 array is" if passed == 1 else f"{passed} arrays are"
+        if silent:
+            return f"What was judged holds: {arrays} {self._closest_words()}. Not passed: {silent}."
+        return f"Every equation holds: {'all ' * (passed > 1)}{arrays} {self._closest_words()}."
+
+    def _broken_words(self) -> str:
+        """The case, the root, and how much more is broken."""
+        spec, (first, *more) = self.record.spec, self.broken
+        case = f"{'-'.join(map(str, spec.sizes))}, {spec.loss}, {spec.optimizer}, {spec.dtype}"
+        results = "1 more result is" if len(more) == 1 else f"{len(more)} more results are"
+        tail = f". {results} broken" if more else ""
+        return f"{case}, step {spec.step}: {first}{tail}."
+
+    def _closest_words(self) -> str:
+        worst = self.worst
+        layer = "" if worst.layer is None else f" of layer {worst.layer}"
+        name = f"{worst.quantity}{layer} ({worst.equation})"
+        return f"within what rounding allows; the closest, {name}, uses {worst.used:.2g} of it"
+
+    def _silent_words(self) -> str:
         counts = {
             status: sum(result.status == status for result in self.results)
-            for status in (PASSED, NOT_JUDGED, NOT_SHOWN)
+            for status in (NOT_JUDGED, NOT_SHOWN)
         }
-        rest = ", ".join(
-            f"{count} {status}" for status, count in counts.items() if count and status != PASSED
-        )
-        if not counts[PASSED]:
-            return f"Nothing passed: {rest}"
-        at = f"{self.worst.equation}, {self.worst.quantity}" + (
-            "" if self.worst.layer is None else f" of layer {self.worst.layer}"
-        )
-        held = (
-            f"holds: {counts[PASSED]} arrays, at most {self.worst.used:.2g} of a bound used ({at})"
-        )
-        return f"What was judged {held}; {rest}" if rest else f"Every equation {held}"
+        return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
 
     def table(self) -> list[list[str]]:
-        """Layers by equations: the largest share of a bound used, with a mark where it
-        is broken (!), not judged (?) or not shown (-).
+        """Layers by equations: the largest share used of what rounding allows, with a
+        mark where it is broken (!), not judged (?) or not shown (-).
         """
         labels = list(EQUATIONS)
         rows = [["layer", *labels]]
@@ -150,16 +166,17 @@ class Certificate:
         return rows
 
     def _cell(self, label: str, layer: int | None) -> str:
-        found = [r for r in self.results if (r.equation, r.layer) == (label, layer)]
-        if not found:
+        results = [r for r in self.results if (r.equation, r.layer) == (label, layer)]
+        if not results:
             return ""
-        used = max(r.used for r in found)
-        if any(r.broken for r in found):
+        used = max(r.used for r in results)
+        if any(r.broken for r in results):
             return f"{used:.2g}!"
-        if any(r.status == NOT_SHOWN for r in found):
+        if any(r.status == NOT_SHOWN for r in results):
             return "-"
-        silent = any(r.status == NOT_JUDGED for r in found)
-        return "?" if silent and all(r.got is None for r in found) else f"{used:.2f}{'?' * silent}"
+        silent = any(r.status == NOT_JUDGED for r in results)
+        no_number = all(r.got is None for r in results)
+        return "?" if silent and no_number else f"{used:.2f}{'?' * silent}"
 
     def __str__(self) -> str:
         rows = self.table()
@@ -171,7 +188,7 @@ class Certificate:
         return "\n".join(
             [
                 self.verdict,
-                "share of each bound used:",
+                "largest share used of what rounding allows:",
                 *lines,
                 *(f"  {result}" for result in self.broken[1:]),
             ]
@@ -202,24 +219,29 @@ class Certificate:
 
 
 def certify(record: StepRecord, previous: StepRecord | None = None) -> Certificate:
-    """Judge every equation of every layer of one step from the record's own inputs;
-    with `previous`, also that it starts where that ended.
+    """The certificate of one training step: every equation of every layer holds up to
+    rounding, or the first that does not.
 
-    A first step starts from the state that its rule starts from.
+    Each equation is judged from the record's own inputs, so no error is inherited. With
+    `previous` the step must also start from the weights and the state which that record
+    ends with; a first step must start from the state that its rule starts from.
 
-    Errors: ValueError or TypeError where the record is unusable: an unknown name, a
-        pair of loss and output that do not belong together, arrays missing or of
-        another shape in x, y or the start of the step.
+    Errors: ValueError or TypeError where nothing can be judged: an unknown name, a loss
+        behind an output that it does not allow, or x, y or an array from before the
+        step missing or of another shape or dtype.
+    Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), section 3.1;
+        `parity.entries()` names that of each bound.
     """
     check_usable(record)
-    wiring = list(_start(record)) if previous is None else list(_wiring(record, previous))
-    found = tuple(statements(record))
-    return Certificate(record, (*wiring, *(judge(statement) for statement in found)), found)
+    wiring = _start(record) if previous is None else _wiring(record, previous)
+    # kept: `agree` reads the claims once more, and they are most of the work
+    stated = tuple(statements(record))
+    return Certificate(record, (*wiring, *(judge(statement) for statement in stated)), stated)
 
 
 def judge(statement: Statement) -> Result:
-    """The result of one statement: shape and dtype first, then finiteness and values
-    against the bound, then what else fits.
+    """The result of one statement: shape and dtype first, then every number against its
+    bound, then whether a known other formula explains what is off.
     """
     blank = Result(statement.equation, statement.layer, statement.quantity, statement.entry, 0.0)
     if statement.malformed:
@@ -241,36 +263,37 @@ def judge(statement: Statement) -> Result:
 
 
 def _unless_unjudged(claim: Claim, result: Result) -> Result:
-    """A result that passed has not where an entry could not be judged."""
-    left = int(claim.judged.size - claim.judged.sum())
-    if not left or result.status != PASSED:
+    """The result; one that passed is not judged where an entry of it was not."""
+    unjudged = int(claim.judged.size - claim.judged.sum())
+    if not unjudged or result.status != PASSED:
         return result
-    note = f"{claim.reason} in {left} of {claim.judged.size} entries"
+    note = f"{claim.reason} in {unjudged} of {claim.judged.size} entries"
     return replace(
         result, status=NOT_JUDGED, note=f"{note}; {result.note}" if result.note else note
     )
 
 
 def _broken(blank: Result, claim: Claim, got: Array, share: Array, off: Array) -> Result:
-    """What is off by more than its bound: something that people write, as far as that
-    explains it.
+    """The result where entries are off by more than their bounds: wrong, unless every
+    one of them is what another formula gives that people write here.
     """
-    used = []
-    left = off
-    with np.errstate(all="ignore"):  # what overflows fits nothing
+    explanations = []
+    unexplained = off
+    with np.errstate(all="ignore"):  # a formula that overflows explains nothing
         for other in claim.others():
-            explained = left & other.fits(got)
+            explained = unexplained & other.fits(got)
             if explained.any():
-                used.append(other)
-                left = left & ~explained
-    notes = "; ".join(other.note for other in used)
-    if left.any() or not used:
+                explanations.append(other)
+                unexplained = unexplained & ~explained
+    notes = "; ".join(other.note for other in explanations)
+    if unexplained.any() or not explanations:
         return replace(
-            _at(blank, claim, got, np.where(left, share, 0.0)),
+            _at(blank, claim, got, np.where(unexplained, share, 0.0)),
             status=WRONG,
             note=f"elsewhere {notes}" if notes else "",
         )
-    worst = max(used, key=lambda other: (PASSED, INACCURATE, CONVENTION, WRONG).index(other.status))
+    mildest_first = (PASSED, INACCURATE, CONVENTION, WRONG)
+    worst = max(explanations, key=lambda other: mildest_first.index(other.status))
     share = np.minimum(share, 1.0) if worst.status == PASSED else share
     return _unless_unjudged(
         claim,
@@ -297,82 +320,68 @@ def _at(blank: Result, claim: Claim, got: Array, share: Array) -> Result:
 
 
 def _start(record: StepRecord) -> Iterator[Result]:
-    """A first step finds every vector of the state filled with what the rule starts
-    from, rounded once into the dtype.
+    """Before a first step, every vector of the state is filled with the value that the
+    rule starts from, rounded once into the dtype.
     """
     spec = record.spec
     start = RULE_ENTRIES[spec.optimizer]().start(spec.hyperparameters)
     for name, vector in record.before.state.items() if spec.step == 1 else ():
-        blank = Result(WIRING, None, f"{name} before", "", 0.0)
         right = (vector == vector.dtype.type(start)).all()
         note = f"other values than {start:g}, from which {spec.optimizer} starts"
-        yield blank if right else replace(blank, used=np.inf, status=WRONG, note=note)
+        yield _wired(None, f"{name} before", "" if right else note)
 
 
 def _wiring(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
-    """A step is the next one of the same run, and starts from the weights and the state
-    that the last one wrote, to the bit.
+    """The step is the next one of the same run, and starts from the weights and the
+    state that the last one wrote, to the bit.
     """
+    yield from _same_run(record, previous)
+    due = previous.spec.step + 1
+    note = "" if record.spec.step == due else f"{record.spec.step}, expected {due}"
+    yield _wired(None, "step number", note)
+    if previous.after is None:
+        yield _unseen(None, "start")
+        return
+    for name in ("W", "b"):
+        pairs = zip_longest(getattr(record.before, name), getattr(previous.after, name))
+        for i, (now, then) in enumerate(pairs, start=1):
+            yield _same(i, f"{name} before", now, then)
+    now_state, then_state = record.before.state, previous.after.state
+    for name in now_state | then_state:
+        yield _same(None, f"{name} before", now_state.get(name), then_state.get(name))
+
+
+def _same_run(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
+    """A broken result for every setting that has changed; lr may."""
     for name in ("sizes", "activations", "loss", "optimizer", "dtype"):
         mine, other = getattr(record.spec, name), getattr(previous.spec, name)
         if mine != other:
-            yield Result(
-                WIRING,
-                None,
-                name,
-                "",
-                np.inf,
-                status=WRONG,
-                note=f"{mine}, expected {other} as in the step before",
-            )
-    mine, other = record.spec.hyperparameters, previous.spec.hyperparameters
-    for name in (key for key in mine if key != "lr" and mine[key] != other.get(key)):
-        yield Result(
-            WIRING,
-            None,
-            name,
-            "",
-            np.inf,
-            status=WRONG,
-            note="another value than in the step before; only lr may change",
-        )
-    counted = Result(WIRING, None, "step number", "", 0.0)
-    due = previous.spec.step + 1
-    yield (
-        counted
-        if record.spec.step == due
-        else replace(counted, used=np.inf, status=WRONG, note=f"{record.spec.step}, expected {due}")
-    )
-    if previous.after is None:
-        yield Result(
-            WIRING,
-            None,
-            "start",
-            "",
-            0.0,
-            status=NOT_SHOWN,
-            note="the step before does not show what it wrote",
-        )
-        return
-    for name in ("W", "b"):
-        for i, (now, then) in enumerate(
-            zip_longest(getattr(record.before, name), getattr(previous.after, name)), start=1
-        ):
-            yield _same(i, f"{name} before", now, then)
-    for name in record.before.state | previous.after.state:
-        yield _same(
-            None, f"{name} before", record.before.state.get(name), previous.after.state.get(name)
-        )
+            yield _wired(None, name, f"{mine}, expected {other} as in the step before")
+    before = previous.spec.hyperparameters
+    for name, value in record.spec.hyperparameters.items():
+        if name != "lr" and value != before.get(name):
+            note = "another value than in the step before; only lr may change"
+            yield _wired(None, name, note)
 
 
 def _same(layer: int | None, quantity: str, now: Array | None, then: Array | None) -> Result:
-    blank = Result(WIRING, layer, quantity, "", 0.0)
     if then is None:
-        return replace(blank, status=NOT_SHOWN, note="the step before does not show what it wrote")
+        return _unseen(layer, quantity)
     if now is None:
-        return replace(
-            blank, used=np.inf, status=WRONG, note="nothing, expected what the step before wrote"
-        )
+        return _wired(layer, quantity, "nothing, expected what the step before wrote")
+    # bytes, so that -0.0 is not 0.0 and a NaN equals itself
     if now.shape == then.shape and now.dtype == then.dtype and now.tobytes() == then.tobytes():
-        return blank
-    return replace(blank, used=np.inf, status=WRONG, note="other values than the step before wrote")
+        return _wired(layer, quantity)
+    return _wired(layer, quantity, "other values than the step before wrote")
+
+
+def _wired(layer: int | None, quantity: str, fault: str = "") -> Result:
+    """A result about the wiring: wrong where there is a fault."""
+    if not fault:
+        return Result(WIRING, layer, quantity, "", 0.0)
+    return Result(WIRING, layer, quantity, "", np.inf, status=WRONG, note=fault)
+
+
+def _unseen(layer: int | None, quantity: str) -> Result:
+    note = "the step before does not show what it wrote"
+    return Result(WIRING, layer, quantity, "", 0.0, status=NOT_SHOWN, note=note)

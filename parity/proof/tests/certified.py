@@ -27,6 +27,7 @@ DEEP = Case(
     {"amsgrad": True, "weight_decay": 0.1},
     batch=6,
 )
+CASE = "5-4-3-2, mse, adam, float64, step 2"  # of good(), as a verdict names it
 
 DECAYED = Case(
     "",

@@ -326,8 +326,8 @@ def test_swapped_layers_are_named(name):
 # Who is off
 
 # the latter where nothing is rounded
-OFF = r"is (off by [\d.e+]+ of its own bounds|not what its own numbers give)"
-INHERITED = "; each keeps its own bound, so an equation before this one parts them"
+OFF = r"record is (off by [\d.e+]+ times its own bound|not what its own numbers give)"
+INHERITED = "; each record is within its own bound, so they part at an earlier equation"
 
 
 def unlike(place, fault):
@@ -366,13 +366,14 @@ def test_both_or_the_second_may_be_off():
         showing(ours, lambda _, array: 2 * array),
         showing(theirs, lambda _, array: 3 * array),
     )
-    for agreement, told in (
+    for agreement, blame in (
         (agree(mine, theirs), f"the first {OFF}"),
         (agree(ours, other), f"the second {OFF}"),
         (agree(mine, other), f"the first {OFF} and the second {OFF}"),
     ):
         assert failing(agreement) == set(range(len(ours.statements)))
-        assert all(re.fullmatch(f"[^;]*; {told}", str(d)) for d in agreement.differences)
+        sentence = f"[^;]*; it is off by [^;]* times that; {blame}"
+        assert all(re.fullmatch(sentence, str(d)) for d in agreement.differences)
 
 
 @pytest.mark.parametrize("name", FEW[1:])
@@ -513,18 +514,19 @@ def test_sentences_have_the_house_form(name):
     """
     ours, theirs = pair(name)
     assert re.fullmatch(
-        r"agree, at most [\d.e-]+ of what rounding allows", str(agree(ours, theirs))
+        r"agree: the largest difference is [\d.e-]+ of what rounding allows",
+        str(agree(ours, theirs)),
     )
     number, at = r"-?[\d.e+-]+", r"( at row \d+(, column \d+)?)?"
-    apart = f"({number}|inf) times the {number} that rounding allows; the first {OFF}"
+    apart = f"within {number}; it is off by ({number}|inf) times that; the first {OFF}"
     kinds = {
-        "finiteness 0 of .*, expected all entries finite": lambda right: right * np.nan,
-        "shape .*, expected .*": lambda right: right[None],
-        "dtype float16, expected float.*": lambda right: right.astype("float16"),
-        f"{number}{at}, expected {number}: {apart}": lambda right: -right,
-        "nothing to show, expected a value": None,
+        " has finiteness 0 of .*, expected all entries finite": lambda right: right * np.nan,
+        " has shape .*, expected .*": lambda right: right[None],
+        " has dtype float16, expected float.*": lambda right: right.astype("float16"),
+        f"{at} is {number}, expected {number} {apart}": lambda right: -right,
+        " has nothing to show, expected a value": None,
     }
-    for told, fault in kinds.items():
+    for words, fault in kinds.items():
         absent = replace(
             ours.record,
             layers=tuple(LayerRecord() for _ in ours.record.layers),
@@ -541,9 +543,9 @@ def test_sentences_have_the_house_form(name):
         ):
             start = re.escape(
                 f"{label} ({EQUATIONS[label].name}){f' of layer {layer}' if layer else ''}: "
-                f"{quantity} has "
+                f"{quantity}"
             )
-            assert re.fullmatch(start + told, str(d))
+            assert re.fullmatch(start + words, str(d))
             assert (
                 d.kind != "value" or str(d).count("row") + str(d).count("column") == right.got.ndim
             )

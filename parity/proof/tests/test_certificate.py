@@ -9,6 +9,7 @@ import pytest
 
 from parity.proof.certificate import certify
 from parity.proof.tests.certified import (
+    CASE,
     NOT_FINITE,
     SHOWN,
     everything,
@@ -40,10 +41,10 @@ def test_a_right_step_passes(dtype):
     assert {r.status for r in cert.results} == {"passed"}
     worst = cert.worst
     assert worst.used == max(r.used for r in cert.results)
-    at = f"({worst.equation}, {worst.quantity} of layer {worst.layer})"
-    assert (
-        cert.verdict
-        == f"Every equation holds: 40 arrays, at most {worst.used:.2g} of a bound used {at}"
+    name = f"{worst.quantity} of layer {worst.layer} ({worst.equation})"
+    assert cert.verdict == (
+        "Every equation holds: all 40 arrays are within what rounding allows; the closest, "
+        f"{name}, uses {worst.used:.2g} of it."
     )
     assert str(cert).splitlines()[0] == cert.verdict
 
@@ -185,7 +186,8 @@ def test_a_malformed_array_is_wrong_and_named(quantity, layer, fault):
         want,
         np.inf,
     )
-    assert str(broken) == f"{broken.where}: {quantity} has {want}" == cert.verdict
+    assert str(broken) == f"{broken.where}: {quantity} has {want}"
+    assert cert.verdict == f"{CASE}: {broken}."
     assert silent(cert) == readers(quantity, layer)
     assert not cert.passed
 
@@ -194,15 +196,14 @@ def test_a_malformed_shape_comes_before_its_dtype_and_its_values():
     """Of several faults the shape is named, then the dtype, then NaN."""
     record, z = good(), good().layers[0].z
     for bad, want in (
-        (np.full((1, 2), np.nan, np.float32), "shape (1, 2), expected (6, 4)"),
-        (np.full(z.shape, np.nan, np.float32), "dtype float32, expected float64"),
-        (np.full(z.shape, np.nan), "nan at row 0, column 0"),
-        (z.T, "shape (4, 6), expected (6, 4)"),
-        (z.astype(int), "dtype int64, expected float64"),
+        (np.full((1, 2), np.nan, np.float32), ": z has shape (1, 2), expected (6, 4)"),
+        (np.full(z.shape, np.nan, np.float32), ": z has dtype float32, expected float64"),
+        (np.full(z.shape, np.nan), " is wrong: z at row 0, column 0 is nan, expected "),
+        (z.T, ": z has shape (4, 6), expected (6, 4)"),
+        (z.astype(int), ": z has dtype int64, expected float64"),
     ):
-        assert certify(rewritten(record, "z", 1, bad)).verdict.startswith(
-            f"z (weighted input) of layer 1: z has {want}"
-        )
+        verdict = certify(rewritten(record, "z", 1, bad)).verdict
+        assert verdict.startswith(f"{CASE}: z (weighted input) of layer 1{want}")
 
 
 @pytest.mark.parametrize("fault", ["shape", "dtype"])
@@ -299,8 +300,8 @@ def test_what_is_not_shown_is_never_passed(quantity, layer):
         if (r.quantity, r.layer) in {(s.quantity, s.layer) for s in rest}
     ]
     parts = [f"{len(readers(quantity, layer))} not judged"] * bool(readers(quantity, layer))
-    assert cert.verdict.startswith(f"What was judged holds: {len(rest)} arrays, at most ")
-    assert cert.verdict.endswith("; " + ", ".join([*parts, "1 not shown"]))
+    assert cert.verdict.startswith(f"What was judged holds: {len(rest)} arrays are within what ")
+    assert cert.verdict.endswith(". Not passed: " + ", ".join([*parts, "1 not shown"]) + ".")
 
 
 def test_what_is_missing_on_all_sides_is_listed():
@@ -329,9 +330,9 @@ def test_a_record_that_shows_nothing_passes_nothing():
     cert = certify(bare)
     assert {r.status for r in cert.results} == {"not shown"}
     assert not cert.passed
-    assert cert.verdict == "Nothing passed: 40 not shown"
+    assert cert.verdict == "No equation could be judged: 40 not shown."
     only_weights = certify(replace(bare, after=good().after))
-    assert only_weights.verdict == "Nothing passed: 24 not judged, 16 not shown"
+    assert only_weights.verdict == "No equation could be judged: 24 not judged, 16 not shown."
     assert not only_weights.passed
 
 
@@ -367,10 +368,8 @@ def test_what_is_not_finite_never_passes(number, dtype):
         )
         assert not cert.passed
         assert {r.status for r in cert.results[: cert.results.index(first)]} <= {"passed"}
-        assert (
-            f"{quantity} has {number!r}{f' at {place(index)}' if index else ''}, expected "
-            in cert.verdict
-        )
+        at = f" at {place(index)}" if index else ""
+        assert f": {quantity}{at} is {number!r}, expected " in cert.verdict
 
 
 @in_both_dtypes
@@ -397,4 +396,4 @@ def test_nan_everywhere_passes_nothing_that_reads_it(dtype):
         )
     )
     assert {r.status for r in cert.results} == {"not judged"}
-    assert cert.verdict == "Nothing passed: 40 not judged"
+    assert cert.verdict == "No equation could be judged: 40 not judged."

@@ -9,52 +9,46 @@ from rich.console import Console
 
 import refnet
 from parity.proof.certificate import Certificate, Result, certify
-from parity.proof.tests.certified import good, result_of, rewritten, shown, with_entry
+from parity.proof.tests.certified import CASE, good, result_of, rewritten, shown, with_entry
+
+CAPTION = "largest share used of what rounding allows:"
 
 
 def table(cert):
     """The printed table as cells, without the sentence and the caption."""
     lines = str(cert).splitlines()
-    assert lines[1] == "share of each bound used:"
+    assert lines[1] == CAPTION
     return [line.split() for line in lines[2 : 3 + len(cert.record.spec.sizes) - 1]]
 
 
 def test_the_first_sentence_says_what_is_wrong_and_where():
-    """Equation, layer, quantity, number, row and column, what was expected and allowed,
-    and how much more is broken.
+    """The case, the equation, layer and entry, what was got, expected and allowed, and
+    how much more is broken.
     """
     record = good()
     for quantity, layer, index, at in (
-        (
-            "dW",
-            2,
-            (1, 3),
-            "BP4 (weight gradient) of layer 2: dW has {} at row 1, column 3, expected {}: ",
-        ),
-        ("db", 2, (1,), "BP3 (bias gradient) of layer 2: db has {} at row 1, expected {}: "),
-        ("loss", None, (), "C (cost): loss has {}, expected {}: "),
-        (
-            "exp_avg of b",
-            3,
-            (0,),
-            "step (update) of layer 3: exp_avg of b has {} at row 0, expected {}: ",
-        ),
-        ("b", 1, (2,), "step (update) of layer 1: b has {} at row 2, expected {}: "),
+        ("dW", 2, (1, 3), "BP4 (weight gradient) of layer 2 is wrong: dW at row 1, column 3"),
+        ("db", 2, (1,), "BP3 (bias gradient) of layer 2 is wrong: db at row 1"),
+        ("loss", None, (), "C (cost) is wrong: loss"),
+        ("exp_avg of b", 3, (0,), "step (update) of layer 3 is wrong: exp_avg of b at row 0"),
+        ("b", 1, (2,), "step (update) of layer 1 is wrong: b at row 2"),
     ):
         expected = float(shown(record, quantity, layer)[index])
         cert = certify(with_entry(record, quantity, layer, index, expected + 1.0))
         first = cert.broken[0]
-        share = f"{first.used:.3g} times the {first.allowed:.2g} that rounding allows; wrong"
+        numbers = f"{expected + 1.0!r}, expected {first.expected!r} within {first.allowed:.2g}"
+        share = f"it is off by {first.used:.3g} times that"
         more = len(cert.broken) - 1
-        tail = f"; {more} more result{'s' if more > 1 else ''} broken" if more else ""
-        assert cert.verdict == at.format(repr(expected + 1.0), repr(first.expected)) + share + tail
+        results = f"{more} more result{' is' if more == 1 else 's are'} broken"
+        tail = f". {results}." if more else "."
+        assert cert.verdict == f"{CASE}: {at} is {numbers}; {share}{tail}"
         assert str(cert).splitlines()[0] == cert.verdict
         assert str(cert).splitlines()[6:] == [f"  {result}" for result in cert.broken[1:]]
     one = certify(with_entry(record, "exp_avg of W", 1, (0, 0), 1.0))
-    assert one.verdict.endswith("; 1 more result broken")
+    assert one.verdict.endswith(". 1 more result is broken.")
     # exp_avg and exp_avg_sq
     assert certify(with_entry(record, "dW", 1, (0, 0), 1.0)).verdict.endswith(
-        "; 2 more results broken"
+        ". 2 more results are broken."
     )
 
 
@@ -151,7 +145,7 @@ def test_rich_shows_the_same_words_in_colours():
     silent_cert = certify(rewritten(record, "dW", 2, None))
     for cert in (right, wrong, silent_cert):
         plain, _ = rendered(cert)
-        words = [line for line in str(cert).splitlines() if line != "share of each bound used:"]
+        words = [line for line in str(cert).splitlines() if line != CAPTION]
         assert [line.split() for line in plain.splitlines()] == [line.split() for line in words]
     colours = rendered(right)[1]
     assert f"{BOLD_GREEN}{right.verdict}" in colours
@@ -173,17 +167,20 @@ def test_rich_shows_the_same_words_in_colours():
 def test_a_result_speaks_for_itself():
     """A result of its own is a sentence, whatever became of it."""
     some = Result("z", 2, "z", "", 0.25, (1, 0), 1.5, 1.25, 1.0)
-    assert (
-        str(some)
-        == "z (weighted input) of layer 2: z has 1.5 at row 1, column 0, expected 1.25: 0.25 of "
-        "the 1 that rounding allows"
-    )
-    assert str(replace(some, used=3.0, status="wrong")).endswith(
-        "expected 1.25: 3 times the 1 that rounding allows; wrong"
-    )
-    assert str(replace(some, status="not judged", note="overflow in 1 of 2 entries")).endswith(
-        "; not judged (overflow in 1 of 2 entries)"
-    )
+    where, entry = "z (weighted input) of layer 2", "z at row 1, column 0 is 1.5"
+    numbers = "expected 1.25 within 1; it is off by"
+    assert str(some) == f"{where} holds: {entry}, {numbers} 0.25 of that"
+    wrong = replace(some, used=3.0, status="wrong")
+    assert str(wrong) == f"{where} is wrong: {entry}, {numbers} 3 times that"
+    equal = replace(wrong, used=float("inf"), allowed=0.0)
+    assert str(equal) == f"{where} is wrong: {entry}, expected exactly 1.25"
+    other = replace(wrong, status="convention", note="f'(0) = 1 instead of 0")
+    words = f"{where} follows another convention (f'(0) = 1 instead of 0): {entry}, "
+    assert str(other).startswith(words)
+    rough = replace(wrong, status="inaccurate formula", note="tanh through exp")
+    assert str(rough).startswith(f"{where} uses an inaccurate formula (tanh through exp): {entry}")
+    silent = replace(some, status="not judged", note="overflow in 1 of 2 entries")
+    assert str(silent).startswith(f"{where} is not judged (overflow in 1 of 2 entries): {entry}")
     assert (
         str(Result("C", None, "loss", "mse", 0.0, status="not shown"))
         == "C (cost): loss is not shown"
@@ -211,13 +208,14 @@ def test_the_verdict_of_silence_beside_a_pass():
         replace(some, status="not shown", got=None),
     )
     cert = Certificate(record, (some, silent_one, silent_one, unseen), ())
-    assert (
-        cert.verdict
-        == "What was judged holds: 1 arrays, at most 0.5 of a bound used (z, z of layer 1); 2 "
-        "not judged, 1 not shown"
+    assert cert.verdict == (
+        "What was judged holds: 1 array is within what rounding allows; the closest, z of layer 1 "
+        "(z), uses 0.5 of it. Not passed: 2 not judged, 1 not shown."
     )
     assert not cert.passed
     assert Certificate(record, (some,), ()).passed
-    assert Certificate(
-        record, (replace(some, layer=None, equation="C", quantity="loss"),), ()
-    ).verdict.endswith("(C, loss)")
+    cost = Certificate(record, (replace(some, layer=None, equation="C", quantity="loss"),), ())
+    assert cost.verdict == (
+        "Every equation holds: 1 array is within what rounding allows; the closest, loss (C), uses "
+        "0.5 of it."
+    )

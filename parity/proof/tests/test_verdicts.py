@@ -191,7 +191,7 @@ def test_what_overflows_is_not_judged(dtype):
         "z": "overflow in 1 of 4 entries",
         **reading,
     }
-    assert cert.verdict == "Nothing passed: 8 not judged"
+    assert cert.verdict == "No equation could be judged: 8 not judged."
     assert all(r.got is not None for r in cert.results)
     first = certify(with_entry(record, "z", 1, (1, 0), 2.0**42)).broken[0]
     assert (first.quantity, first.index, first.status) == ("z", (1, 0), "wrong")

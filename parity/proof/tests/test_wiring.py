@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from parity.proof.certificate import certify
-from parity.proof.tests.certified import DEEP, in_both_dtypes
+from parity.proof.tests.certified import CASE, DEEP, in_both_dtypes
 from parity.steps.record import record_refnet
 
 
@@ -50,7 +50,7 @@ def test_another_start_is_refused(dtype):
     said.
     """
     first, second = two_steps(dtype)
-    before = second.before
+    before, case = second.before, CASE.replace("float64", dtype)
     for layer in (1, 2, 3):
         for name in ("W", "b"):
             arrays = list(getattr(before, name))
@@ -60,7 +60,7 @@ def test_another_start_is_refused(dtype):
                 f"wiring of layer {layer}: {name} before has other values than the step before "
                 f"wrote"
             )
-            assert cert.verdict.startswith(want)
+            assert cert.verdict.startswith(f"{case}: {want}")
             assert (cert.broken[0].status, cert.broken[0].used) == ("wrong", np.inf)
             assert not cert.passed
     for name, vector in before.state.items():
@@ -69,7 +69,7 @@ def test_another_start_is_refused(dtype):
             first,
         )
         assert cert.verdict.startswith(
-            f"wiring: {name} before has other values than the step before wrote"
+            f"{case}: wiring: {name} before has other values than the step before wrote"
         )
 
 
@@ -97,7 +97,7 @@ def test_a_previous_step_that_shows_no_end_is_not_passed():
         str(cert.results[1])
         == "wiring: start is not shown (the step before does not show what it wrote)"
     )
-    assert cert.verdict.endswith("; 1 not shown")
+    assert cert.verdict.endswith(" Not passed: 1 not shown.")
 
 
 def wiring_of(record, previous):

@@ -1,0 +1,163 @@
+"""The running bound: how far two correct programs may be apart that took the same step
+from equal weights, each on its own numbers.
+
+The local bounds of both, at the numbers that each had, are carried once through |W|, f'
+and the rest by `Bounded`. Over many steps the bound would grow without limit, so the
+two start from equal weights at each step.
+"""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from parity.proof import formulas
+from parity.proof.statements import Statement
+from parity.rounding.bounded import Bounded
+from parity.rounding.claim import size
+from parity.rounding.formats import FORMATS
+from parity.steps.record import StepRecord
+from refnet.checks import Array
+
+
+class RunningBound:
+    """How far each array of another record may be from this record's, statement by
+    statement in order of computation.
+
+    With `inherits` the differences of earlier arrays are carried on; without, both
+    records read the same numbers.
+    """
+
+    def __init__(self, record: StepRecord, inherits: bool = True) -> None:
+        self._record, self._format, self._inherits = record, FORMATS[record.spec.dtype], inherits
+        self._apart: dict[tuple[str, int | None], Array] = {}
+
+    def allow(self, got: Statement, expected: Statement) -> Array | None:
+        """The running bound of one array, or None where it cannot be judged: what this
+        equation makes of earlier differences, and the local bounds of both records.
+        """
+        if got.claim is None or expected.claim is None or got.got is None or expected.got is None:
+            return None
+        with np.errstate(all="ignore"):
+            carried = self._carry(expected)
+            inherited = size(carried.value - expected.claim.exact) + size(carried.error)
+            allowed = inherited + _local(got) + _local(expected)
+        allowed = np.where(np.isnan(allowed), np.inf, allowed)
+        self._apart[expected.quantity, expected.layer] = allowed  # what comes next reads it
+        return allowed
+
+    def _carry(self, statement: Statement) -> Bounded:
+        label, layer = statement.equation, statement.layer
+        if layer is None:
+            return formulas.cost(
+                self._record.spec.loss, self._known("a", len(self._record.layers)), self._record.y
+            )
+        if label == "step":
+            return self._update(layer, statement.quantity)
+        carriers = {
+            "z": self._z,
+            "a": self._a,
+            "BP1": self._output_delta,
+            "BP2": self._hidden_delta,
+            "BP3": self._db,
+            "BP4": self._dW,
+        }
+        return carriers[label](layer)
+
+    def _known(self, quantity: str, layer: int) -> Bounded:
+        """An array of this record, and how far the other's may be from it; without
+        limit where that array could not be judged.
+        """
+        apart = (
+            self._apart.get((quantity, layer), np.asarray(np.inf))
+            if self._inherits
+            else np.zeros(())
+        )
+        return Bounded(getattr(self._record.layers[layer - 1], quantity), apart, self._format)
+
+    def _below(self, layer: int) -> Bounded:
+        return (
+            Bounded(self._record.x, np.zeros(()), self._format)
+            if layer == 1
+            else self._known("a", layer - 1)
+        )
+
+    def _z(self, layer: int) -> Bounded:
+        before = self._record.before
+        return self._below(layer) @ before.W[layer - 1].T + before.b[layer - 1]
+
+    def _a(self, layer: int) -> Bounded:
+        return formulas.activate(*self._record.spec.activations[layer - 1], self._known("z", layer))
+
+    def _output_delta(self, layer: int) -> Bounded:
+        spec = self._record.spec
+        return formulas.output_delta(
+            spec.loss,
+            spec.activations[-1],
+            self._known("z", layer),
+            self._known("a", layer),
+            self._record.y,
+        )
+
+    def _hidden_delta(self, layer: int) -> Bounded:
+        g = self._known("delta", layer + 1) @ self._record.before.W[layer]
+        return formulas.pull_back(
+            *self._record.spec.activations[layer - 1],
+            g,
+            self._known("z", layer),
+            self._known("a", layer),
+        )
+
+    def _db(self, layer: int) -> Bounded:
+        return self._known("delta", layer).sum(axis=0)
+
+    def _dW(self, layer: int) -> Bounded:
+        return self._known("delta", layer).T @ self._below(layer)
+
+    def _update(self, layer: int, quantity: str) -> Bounded:
+        name = quantity[-1]  # "W" of "W" and of "exp_avg of W"
+        spec, before, g = self._record.spec, self._record.before, self._known(f"d{name}", layer)
+        theta, part = getattr(before, name)[layer - 1], self._part(layer, name)
+        old = {key: vector[part].reshape(theta.shape) for key, vector in before.state.items()}
+        new = self._new_state(layer, name, part, theta.shape)
+        if quantity == name:
+            return formulas.new_parameters(
+                spec.optimizer, spec.hyperparameters, spec.step, theta, g, new
+            )
+        return formulas.new_state(
+            spec.optimizer,
+            quantity.removesuffix(f" of {name}"),
+            spec.hyperparameters,
+            theta,
+            g,
+            old,
+            new,
+        )
+
+    def _new_state(
+        self, layer: int, name: str, part: slice, shape: tuple[int, ...]
+    ) -> dict[str, Bounded]:
+        """The part of every new vector that belongs to one W or b, as far as judged."""
+        after = self._record.after
+        return {
+            key: Bounded(vector[part].reshape(shape), self._apart[statement], self._format)
+            for key, vector in (after.state if after else {}).items()
+            if (statement := (f"{key} of {name}", layer)) in self._apart
+        }
+
+    def _part(self, layer: int, name: str) -> slice:
+        """Where W or b of a layer stands in the flat vectors."""
+        sizes = [(into * out, out) for into, out in pairwise(self._record.spec.sizes)]
+        W_size, b_size = sizes[layer - 1]
+        start = sum(sum(pair) for pair in sizes[: layer - 1])
+        if name == "W":
+            return slice(start, start + W_size)
+        return slice(start + W_size, start + W_size + b_size)
+
+
+def _local(statement: Statement) -> Any:
+    """How far a correct program may be from the exact value of its own inputs."""
+    claim = statement.claim
+    if claim is None:
+        return np.inf
+    return np.where(claim.judged, claim.bound * (1.0 + claim.slack), np.inf)
