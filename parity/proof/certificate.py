@@ -21,7 +21,6 @@ NOT_JUDGED, NOT_SHOWN, WIRING = "not judged", "not shown", "wiring"
 BROKEN = (WRONG, CONVENTION, INACCURATE)
 _SAYS = {
     PASSED: "holds",
-    WRONG: "is wrong",
     CONVENTION: "follows another convention",
     INACCURATE: "uses an inaccurate formula",
     NOT_JUDGED: "is not judged",
@@ -65,6 +64,8 @@ class Result:
 
     def __str__(self) -> str:
         note = f" ({self.note})" if self.note else ""
+        if self.got is not None and self.status == WRONG:  # its note is about other entries
+            return f"{self.where} is wrong: {self.quantity}{self._entry}{note}"
         if self.got is not None:
             return f"{self.where} {_SAYS[self.status]}{note}: {self.quantity}{self._entry}"
         if self.broken:

@@ -172,6 +172,8 @@ def test_a_result_speaks_for_itself():
     assert str(some) == f"{where} holds: {entry}, {numbers} 0.25 of that"
     wrong = replace(some, used=3.0, status="wrong")
     assert str(wrong) == f"{where} is wrong: {entry}, {numbers} 3 times that"
+    mixed = replace(wrong, note="elsewhere f'(0) = 1 instead of 0")
+    assert str(mixed) == f"{wrong} (elsewhere f'(0) = 1 instead of 0)"
     equal = replace(wrong, used=float("inf"), allowed=0.0)
     assert str(equal) == f"{where} is wrong: {entry}, expected exactly 1.25"
     other = replace(wrong, status="convention", note="f'(0) = 1 instead of 0")
