@@ -67,49 +67,49 @@ BROKEN = {  # what is broken in refnet, and what the verdict must say
     "derivative of tanh": (
         "activations.Tanh.derivative",
         lambda self, z, a: 1.0 - a,
-        f"{FIRST}BP2 (hidden delta) of layer 1: delta has ",
+        f"{FIRST}BP2 (hidden delta) of layer 1 is wrong: delta at ",
     ),
     "gradient of the loss": (
         "fast.inplace._cost_at_labels",
         summed,
-        f"{FIRST}BP1 (output delta) of layer 2: delta has ",
+        f"{FIRST}BP1 (output delta) of layer 2 is wrong: delta at ",
     ),
     "value of the loss": (
         "fast.inplace._cost_at_labels",
         costs(2.3),
-        f"{FIRST}C (cost): loss has 2.3, expected ",
+        f"{FIRST}C (cost) is wrong: loss is 2.3, expected ",
     ),
     "tanh": (
         "fast.inplace._VALUES",
         {refnet.Tanh: lambda f, z, a, rows: np.sin(z, out=a)},
-        f"{FIRST}a (activation) of layer 1: a has ",
+        f"{FIRST}a (activation) of layer 1 is wrong: a at ",
     ),
     "bias gradient": (
         "fast.workspace.backward_into",
         mean_over_rows,
-        f"{FIRST}BP3 (bias gradient) of layer 2: db has ",
+        f"{FIRST}BP3 (bias gradient) of layer 2 is wrong: db at ",
     ),
     "step": (
         "optimizers.SGD._update_into",
         stepped(-1.0),
-        f"{FIRST}step (update) of layer 1: W has ",
+        f"{FIRST}step (update) of layer 1 is wrong: W at ",
     ),
     "derivative of sigmoid": (
         "activations.Sigmoid.derivative",
         lambda self, z, a: a,
-        "float64: step 1, refnet: BP2 (hidden delta) of layer 1: delta has ",
+        "float64: step 1, refnet: BP2 (hidden delta) of layer 1 is wrong: delta at ",
     ),
     "weight gradient": (
         "network.backward",
         untransposed,
-        "float64: step 1, refnet: BP4 (weight gradient) of layer 2: dW has ",
+        "float64: step 1, refnet: BP4 (weight gradient) of layer 2 is wrong: dW at ",
     ),
     "dampening": (
         "optimizers.SGD._update_into",
         undampened,
         (
-            "dampening=0.5), n 11, float64: step 2, refnet: step (update) of layer 1: "
-            "momentum_buffer of W has "
+            "dampening=0.5), n 11, float64: step 2, refnet: step (update) of layer 1 is wrong: "
+            "momentum_buffer of W at "
         ),
     ),
     "momentum": (
@@ -156,11 +156,11 @@ def sloped(value):
 BROKEN_TWIN = {
     "tanh": (
         torch.nn.Tanh,
-        "DISAGREE. Digits, step 1: PyTorch: BP2 (hidden delta) of layer 1: delta has ",
+        "DISAGREE. Digits, step 1: PyTorch: BP2 (hidden delta) of layer 1 is wrong: delta at ",
     ),
     "sigmoid": (
         torch.nn.Sigmoid,
-        "float64: step 1, PyTorch: BP2 (hidden delta) of layer 1: delta has ",
+        "float64: step 1, PyTorch: BP2 (hidden delta) of layer 1 is wrong: delta at ",
     ),
 }
 
@@ -192,7 +192,7 @@ def test_two_that_part_exit_1(monkeypatch, room, where):
 
     monkeypatch.setattr(f"parity.experiments.{room}.outcome_of", outcome_of)
     text = f"{where}they part: {difference}"
-    assert "BP4 (weight gradient) of layer 2: dW has 2.0 at row 0, column 1, expected 1.0" in text
+    assert "BP4 (weight gradient) of layer 2: dW at row 0, column 1 is 2.0, expected 1.0" in text
     check_named(once(cases=FEW), f"DISAGREE. {text}" if room == "digits" else text)
 
 

@@ -251,7 +251,7 @@ def test_a_wrong_pytorch_is_named(monkeypatch):
     monkeypatch.setattr(torch.nn.Tanh, "forward", lambda self, z: torch.tanh(z) + (z - z.detach()))
     (outcome,) = sweep([Case("")])
     assert str(outcome).startswith(
-        f"{outcome.case.id}: step 1, PyTorch: BP2 (hidden delta) of layer 1: delta has "
+        f"{outcome.case.id}: step 1, PyTorch: BP2 (hidden delta) of layer 1 is wrong: delta at "
     )
     assert (outcome.passed, len(outcome.steps)) == (False, 1)
 

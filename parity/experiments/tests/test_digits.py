@@ -190,7 +190,10 @@ def test_a_wrong_refnet_is_named(few_digits, monkeypatch):
     """
     monkeypatch.setattr("refnet.activations.Tanh.derivative", lambda self, z, a: 1.0 - a)
     step, problem = train(seed=0, epochs=1).first
-    assert (step, problem.startswith("refnet: BP2 (hidden delta) of layer 1: delta has ")) == (
+    assert (
+        step,
+        problem.startswith("refnet: BP2 (hidden delta) of layer 1 is wrong: delta at "),
+    ) == (
         1,
         True,
     )
@@ -200,7 +203,10 @@ def test_a_wrong_pytorch_is_named(few_digits, monkeypatch):
     """So it is with PyTorch's."""
     monkeypatch.setattr(torch.nn.Tanh, "forward", wrong_tanh)
     step, problem = train(seed=0, epochs=1).first
-    assert (step, problem.startswith("PyTorch: BP2 (hidden delta) of layer 1: delta has ")) == (
+    assert (
+        step,
+        problem.startswith("PyTorch: BP2 (hidden delta) of layer 1 is wrong: delta at "),
+    ) == (
         1,
         True,
     )
@@ -220,7 +226,10 @@ def test_a_mistake_after_the_growth_curve_is_seen(few_digits, monkeypatch, side)
 
     monkeypatch.setattr(digits, "GROWTH", 1)
     step, problem = train(seed=0, epochs=2, on_epoch=spoil).first
-    assert (step, problem.startswith(f"{side}: BP2 (hidden delta) of layer 1: delta has ")) == (
+    assert (
+        step,
+        problem.startswith(f"{side}: BP2 (hidden delta) of layer 1 is wrong: delta at "),
+    ) == (
         FEW + 1,
         True,
     )
@@ -237,7 +246,10 @@ def test_a_second_twin_that_is_wrong_is_named(few_digits, monkeypatch):
 
     monkeypatch.setattr(digits, "restart", restart)
     step, problem = train(seed=0, epochs=1).first
-    assert (step, problem.startswith("PyTorch: BP2 (hidden delta) of layer 1: delta has ")) == (
+    assert (
+        step,
+        problem.startswith("PyTorch: BP2 (hidden delta) of layer 1 is wrong: delta at "),
+    ) == (
         1,
         True,
     )
