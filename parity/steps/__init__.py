@@ -2,5 +2,5 @@
 
 record     StepRecord: all that one step did, and `record_refnet`
 cases      the case table: architectures, activations, losses, optimizers, dtypes
-pytorch    the identical PyTorch model, weights both ways, and `record_torch`
+pytorch    the identical PyTorch model, weights both ways, and its records
 """

@@ -40,7 +40,8 @@ LEFT = {
 }
 # What is not installed everywhere, and where it may be imported at the top.
 OUTSIDE = {
-    "torch": {"steps/pytorch.py", "bench/sides"},
+    # the twin, its records and its restatements; the side of a benchmark
+    "torch": {"steps/pytorch/", "bench/sides"},
     "sklearn": {"experiments/digits.py", "bench/tables/digits.py"},
     "jax": set(),
     "mpmath": set(),
@@ -98,7 +99,7 @@ def all_left(wing: str) -> set[str]:
 
 
 def place(file: Path) -> str:
-    """Where a file stands in the house: steps/pytorch.py."""
+    """Where a file stands in the house: steps/record.py."""
     return file.relative_to(HOUSE).as_posix()
 
 

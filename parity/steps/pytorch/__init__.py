@@ -1,0 +1,36 @@
+"""The identical PyTorch model, weights both ways, and records of what PyTorch does.
+
+counterparts    what PyTorch has for each activation, loss and optimizer
+tensors         arrays to tensors and back; PyTorch's threads
+twins           the identical model, loss and optimizer; weights copied both ways
+records         record_torch: one training step taken by PyTorch
+restated        a record's equations computed once more by PyTorch
+"""
+
+from parity.steps.pytorch.counterparts import CrossEntropy
+from parity.steps.pytorch.records import record_torch, restart
+from parity.steps.pytorch.restated import restate
+from parity.steps.pytorch.tensors import one_thread, threads
+from parity.steps.pytorch.twins import (
+    copy_from_torch,
+    copy_to_torch,
+    predict,
+    twin,
+    twin_loss,
+    twin_optimizer,
+)
+
+__all__ = [
+    "CrossEntropy",
+    "copy_from_torch",
+    "copy_to_torch",
+    "one_thread",
+    "predict",
+    "record_torch",
+    "restart",
+    "restate",
+    "threads",
+    "twin",
+    "twin_loss",
+    "twin_optimizer",
+]

@@ -1,0 +1,167 @@
+"""The identical PyTorch model, loss and optimizer, and weights copied both ways."""
+
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from parity.steps.pytorch.counterparts import TORCH_LOSSES, TORCH_OPTIMIZERS, module_of
+from parity.steps.pytorch.tensors import to_array, to_tensor, to_vector
+from refnet.activations import Activation
+from refnet.checks import Array, named
+from refnet.losses import LOSSES, Loss
+from refnet.network import Network
+from refnet.optimizers import OPTIMIZERS, Optimizer
+
+# the steps that each optimizer has taken, as torch's SGD does not count its own
+steps_taken: WeakKeyDictionary[torch.optim.Optimizer, int] = WeakKeyDictionary()
+
+
+def twin(net: Network) -> nn.Sequential:
+    """The identical PyTorch model: for each layer an nn.Linear and its activation's
+    module, with copies of the network's W and b.
+
+    torch's global random generator is not moved.
+
+    Shapes: nn.Linear.weight is W (fan_out, fan_in), nn.Linear.bias is b (fan_out,).
+    Torch: torch.nn.Sequential of torch.nn.Linear and activation modules.
+    Errors: TypeError for what is no Network, and for an activation of your own.
+    """
+    if not isinstance(net, Network):
+        raise TypeError(f"twin: net has type {type(net).__name__}, expected Network")
+    return sequential([(layer.activation, layer.W, layer.b) for layer in net.layers])
+
+
+def copy_to_torch(net: Network, model: nn.Module) -> None:
+    """Write the network's weights into the model's parameters, in place.
+
+    Shapes: the model's parameters in order are W1, b1, W2, ... of the network. Torch:
+    torch.Tensor.copy_, without gradient. Errors: TypeError for what is no Network,
+    ValueError where the number of parameters, a shape or a dtype differs; then nothing
+    is written.
+    """
+    with torch.no_grad():
+        for parameter, array in zip(_parameters(model, net), _arrays(net), strict=True):
+            parameter.copy_(to_tensor(array))
+
+
+def copy_from_torch(model: nn.Module, net: Network) -> None:
+    """Write the model's parameters into the network's weights, in place.
+
+    Shapes: the model's parameters in order are W1, b1, W2, ... of the network. Torch:
+    torch.nn.utils.parameters_to_vector gives the same flat order. Errors: TypeError for
+    what is no Network, ValueError where the number of parameters, a shape or a dtype
+    differs; then nothing is written.
+    """
+    net.parameters[:] = to_vector(_parameters(model, net))
+
+
+def twin_loss(loss: str | Loss) -> nn.Module:
+    """The PyTorch loss of the same value and gradient.
+
+    Torch: MSELoss, L1Loss, CrossEntropyLoss, BCELoss, BCEWithLogitsLoss; the two losses
+        that torch.nn lacks are modules written with its operations.
+    Errors: ValueError for an unknown name, TypeError for a loss of your own.
+    """
+    loss = named("loss", Loss, LOSSES, loss)
+    if loss.name not in TORCH_LOSSES or type(loss) is not LOSSES[loss.name]:
+        raise TypeError(
+            f"twin_loss: loss has {loss!r}, expected one of "
+            f"{', '.join(kind.__name__ for kind in LOSSES.values())}"
+        )
+    return TORCH_LOSSES[loss.name]()
+
+
+def twin_optimizer(optimizer: str | Optimizer, model: nn.Module) -> torch.optim.Optimizer:
+    """The PyTorch optimizer of the same rule for the model's parameters, with the same
+    hyper-parameters and a copy of the state.
+
+    Shapes: each flat vector of the state is cut into the shapes of the parameters.
+    Torch: torch.optim.SGD, Adagrad, RMSprop, Adam, AdamW.
+    Errors: ValueError for an unknown name or a state of another length, TypeError for
+        an optimizer of your own.
+    """
+    optimizer = named("optimizer", Optimizer, OPTIMIZERS, optimizer)
+    ours = type(optimizer) is OPTIMIZERS.get(optimizer.name)
+    if not ours or optimizer.name not in TORCH_OPTIMIZERS:
+        raise TypeError(
+            f"twin_optimizer: optimizer has {optimizer!r}, expected one of "
+            f"{', '.join(TORCH_OPTIMIZERS)}"
+        )
+    state = optimizer.state
+    return optimizer_of(
+        optimizer.name,
+        optimizer.hyperparameters,
+        list(model.parameters()),
+        state.pop("steps"),
+        state,
+    )
+
+
+def predict(model: nn.Module, x: Array) -> Array:
+    """The model's output activations, (n, fan_out), for x in any floating dtype."""
+    with torch.no_grad():
+        return to_array(model(to_tensor(x).to(next(model.parameters()).dtype)))
+
+
+def sequential(layers: Sequence[tuple[Activation, Array, Array]]) -> nn.Sequential:
+    """An nn.Linear with its activation's module for each (activation, W, b); torch's
+    global random generator is not moved.
+    """
+    modules: list[nn.Module] = []
+    for activation, W, b in layers:
+        # without memory, so that no weights are drawn from torch's global generator
+        linear = nn.Linear(W.shape[1], W.shape[0], device="meta")
+        linear.weight, linear.bias = nn.Parameter(to_tensor(W)), nn.Parameter(to_tensor(b))
+        modules += [linear, module_of(activation)]
+    return nn.Sequential(*modules)
+
+
+def optimizer_of(
+    name: str,
+    hyperparameters: dict[str, Any],
+    parameters: list[Tensor],
+    steps: int,
+    state: dict[str, Array],
+) -> torch.optim.Optimizer:
+    """The optimizer with a state that is given as flat vectors."""
+    count = sum(p.numel() for p in parameters)
+    for key, vector in state.items():
+        if vector.shape != (count,):
+            raise ValueError(
+                f"twin_optimizer: state {key} has shape {vector.shape}, expected ({count},) as "
+                f"the model's parameters"
+            )
+    optimizer = TORCH_OPTIMIZERS[name](parameters, **hyperparameters)
+    steps_taken[optimizer] = steps
+    # A fresh optimizer keeps torch's empty state, which its first step fills.
+    if steps or state:
+        start = 0
+        for p in parameters:
+            part = slice(start, start := start + p.numel())
+            optimizer.state[p] = {
+                key: to_tensor(vector[part]).reshape(p.shape) for key, vector in state.items()
+            }
+            if name != "sgd":
+                optimizer.state[p]["step"] = torch.tensor(float(steps))
+    return optimizer
+
+
+def _parameters(model: nn.Module, net: Network) -> list[Tensor]:
+    """The model's parameters; ValueError where they are not laid out as the network's."""
+    if not isinstance(net, Network):
+        raise TypeError(f"copy: net has type {type(net).__name__}, expected Network")
+    parameters: list[Tensor] = (
+        list(nn.Module.parameters(model)) if isinstance(model, nn.Module) else []
+    )
+    want = [(array.shape, array.dtype.name) for array in _arrays(net)]
+    got = [(tuple(p.shape), str(p.dtype).removeprefix("torch.")) for p in parameters]
+    if got != want:
+        raise ValueError(f"copy: model has the parameters {got}, expected {want}")
+    return parameters
+
+
+def _arrays(net: Network) -> list[Array]:
+    return [array for layer in net.layers for array in (layer.W, layer.b)]
