@@ -1,9 +1,9 @@
-"""The formulas of one training step over bounded arrays: what is known of the inputs to
-within an error, and so of the results.
+"""The formulas of one training step over bounded arrays: from inputs known to within an
+error to results known to within an error.
 
 Written once for every activation, loss and rule, in the simplified form whose pole has
-cancelled. `Bounded` supplies the arithmetic, or `Plain`, where what a program computes
-is wanted instead of what is known of it.
+cancelled. The arithmetic is that of `Bounded`; with `Plain` in its place the same
+formulas give the numbers that a program computes.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,69 +16,83 @@ from parity.rounding.bounded import Bounded, positive
 from refnet.checks import Array
 from refnet.losses import LOG_FLOOR
 
-ONE = np.longdouble(1)  # scalars of the rules are made as wide as they go
+# computes what depends on hyper-parameters alone in longdouble, so that it adds no
+# error that counts
+ONE = np.longdouble(1)
 Parameters = Mapping[str, float]
-Makers: TypeAlias = dict[Any, Callable[[], Bounded]]
 Divisor: TypeAlias = Callable[[Bounded, float], Bounded]
 Corrections: TypeAlias = Callable[[Mapping[str, Any], int], tuple[Any, Any]]
 
 
 def activate(name: str, parameters: Parameters, z: Bounded) -> Bounded:
     """a = f(z). Shapes: (n, fan_out)."""
-    makers: Makers = {
-        "identity": lambda: z,
-        "heaviside": lambda: positive(z, 1.0, 0.0),
-        "sigmoid": z.sigmoid,
-        "tanh": z.tanh,
-        "relu": lambda: positive(z, z, 0.0),
-        "leaky_relu": lambda: positive(z, z, z * parameters["slope"]),
-        "softmax": lambda: softmax(z),
-    }
-    return makers[name]()
+    return VALUES[name](parameters, z)
+
+
+VALUES: dict[str, Callable[[Parameters, Bounded], Bounded]] = {
+    "identity": lambda p, z: z,
+    "heaviside": lambda p, z: positive(z, 1.0, 0.0),
+    "sigmoid": lambda p, z: z.sigmoid(),
+    "tanh": lambda p, z: z.tanh(),
+    "relu": lambda p, z: positive(z, z, 0.0),
+    "leaky_relu": lambda p, z: positive(z, z, z * p["slope"]),
+    "softmax": lambda p, z: softmax(z),
+}
 
 
 def derivative(name: str, parameters: Parameters, z: Bounded, a: Bounded) -> Bounded:
     """f'(z) of an elementwise f. Shapes: (n, fan_out)."""
-    makers: Makers = {
-        "identity": lambda: a * 0.0 + 1.0,
-        "sigmoid": lambda: a * (1.0 - a),
-        "tanh": lambda: 1.0 - a * a,
-        "relu": lambda: positive(z, 1.0, 0.0),
-        "leaky_relu": lambda: positive(z, 1.0, float(parameters["slope"])),
-    }
-    return makers[name]()
+    return DERIVATIVES[name](parameters, z, a)
+
+
+DERIVATIVES: dict[str, Callable[[Parameters, Bounded, Bounded], Bounded]] = {
+    "identity": lambda p, z, a: a * 0.0 + 1.0,
+    "sigmoid": lambda p, z, a: a * (1.0 - a),
+    "tanh": lambda p, z, a: 1.0 - a * a,
+    "relu": lambda p, z, a: positive(z, 1.0, 0.0),
+    "leaky_relu": lambda p, z, a: positive(z, 1.0, float(p["slope"])),
+}
 
 
 def pull_back(name: str, parameters: Parameters, g: Bounded, z: Bounded, a: Bounded) -> Bounded:
     """dC/dz from g = dC/da. Shapes: (n, fan_out)."""
-    makers: Makers = {
-        "identity": lambda: g,
-        "heaviside": lambda: g * 0.0,
-        "sigmoid": lambda: g * (a * (1.0 - a)),
-        "tanh": lambda: g * (1.0 - a * a),
-        "relu": lambda: positive(z, g, g * 0.0),
-        "leaky_relu": lambda: positive(z, g, g * parameters["slope"]),
-        "softmax": lambda: a * (g - (g * a).sum(axis=1, keepdims=True)),
-    }
-    return makers[name]()
+    return PULLBACKS[name](parameters, g, z, a)
+
+
+PULLBACKS: dict[str, Callable[[Parameters, Bounded, Bounded, Bounded], Bounded]] = {
+    "identity": lambda p, g, z, a: g,
+    "heaviside": lambda p, g, z, a: g * 0.0,
+    "sigmoid": lambda p, g, z, a: g * (a * (1.0 - a)),
+    "tanh": lambda p, g, z, a: g * (1.0 - a * a),
+    "relu": lambda p, g, z, a: positive(z, g, g * 0.0),
+    "leaky_relu": lambda p, g, z, a: positive(z, g, g * p["slope"]),
+    "softmax": lambda p, g, z, a: a * (g - (g * a).sum(axis=1, keepdims=True)),
+}
 
 
 def cost(loss: str, a: Bounded, y: Array) -> Bounded:
     """C of the output a. Shapes: a (n, k), y as the loss wants it, C ()."""
     n, N = float(a.shape[0]), float(a.value.size)
     y = y if y.ndim == 1 else a.format.widen(y)
-    makers: Makers = {
-        "mse": lambda: squares(a, y) / N,
-        "half_squared_error": lambda: squares(a, y) / (2.0 * n),
-        "mae": lambda: abs(a - y).sum() / N,
-        "cross_entropy": lambda: expected_log(a, distribution(y, a.value)) / n,
-        "softmax_cross_entropy": lambda: (log_softmax(a) * -distribution(y, a.value)).sum() / n,
-        "binary_cross_entropy": lambda: (expected_log(a, y) + expected_log(1.0 - a, 1.0 - y)) / N,
-        "sigmoid_cross_entropy": lambda: (
-            (positive(a, a * (1.0 - y), a * -y) + (-abs(a)).exp().log1p()).sum() / N
-        ),
-    }
-    return makers[loss]()
+    return COSTS[loss](a, y, n, N)
+
+
+# from a, y, and the numbers of rows and of entries
+COSTS: dict[str, Callable[[Bounded, Array, float, float], Bounded]] = {
+    "mse": lambda a, y, n, N: squares(a, y) / N,
+    "half_squared_error": lambda a, y, n, N: squares(a, y) / (2.0 * n),
+    "mae": lambda a, y, n, N: abs(a - y).sum() / N,
+    "cross_entropy": lambda a, y, n, N: expected_log(a, distribution(y, a.value)) / n,
+    "softmax_cross_entropy": lambda a, y, n, N: (
+        (log_softmax(a) * -distribution(y, a.value)).sum() / n
+    ),
+    "binary_cross_entropy": lambda a, y, n, N: (
+        (expected_log(a, y) + expected_log(1.0 - a, 1.0 - y)) / N
+    ),
+    "sigmoid_cross_entropy": lambda a, y, n, N: (
+        (positive(a, a * (1.0 - y), a * -y) + (-abs(a)).exp().log1p()).sum() / N
+    ),
+}
 
 
 def output_delta(loss: str, f: tuple[str, Parameters], z: Bounded, a: Bounded, y: Array) -> Bounded:
@@ -86,15 +100,6 @@ def output_delta(loss: str, f: tuple[str, Parameters], z: Bounded, a: Bounded, y
     if is_fused(loss, f[0]):
         return fused_delta(loss, f[0], z, a, y)
     return pull_back(*f, loss_gradient(loss, a, y), z, a)
-
-
-FUSED = {
-    ("cross_entropy", "softmax"),
-    ("cross_entropy", "sigmoid"),
-    ("softmax_cross_entropy", "identity"),
-    ("binary_cross_entropy", "sigmoid"),
-    ("sigmoid_cross_entropy", "identity"),
-}
 
 
 def is_fused(loss: str, activation: str) -> bool:
@@ -107,27 +112,32 @@ def is_fused(loss: str, activation: str) -> bool:
 def fused_delta(loss: str, activation: str, z: Bounded, a: Bounded, y: Array) -> Bounded:
     """BP1 where the pole has cancelled. Shapes: z, a and delta (n, k)."""
     n, N = float(a.shape[0]), float(np.prod(a.shape))
-    makers: Makers = {
-        ("cross_entropy", "softmax"): lambda: excess(a, y) / n,
-        ("cross_entropy", "sigmoid"): lambda: (1.0 - a) * -distribution(y, a.value) / n,
-        ("softmax_cross_entropy", "identity"): lambda: excess(softmax(z), y) / n,
-        ("binary_cross_entropy", "sigmoid"): lambda: (a - y) / N,
-        ("sigmoid_cross_entropy", "identity"): lambda: (z.sigmoid() - y) / N,
-    }
-    return makers[loss, activation]()
+    return FUSED[loss, activation](z, a, y, n, N)
+
+
+# from z, a, y, and the numbers of rows and of entries
+FUSED: dict[tuple[str, str], Callable[[Bounded, Bounded, Array, float, float], Bounded]] = {
+    ("cross_entropy", "softmax"): lambda z, a, y, n, N: excess(a, y) / n,
+    ("cross_entropy", "sigmoid"): lambda z, a, y, n, N: (1.0 - a) * -distribution(y, a.value) / n,
+    ("softmax_cross_entropy", "identity"): lambda z, a, y, n, N: excess(softmax(z), y) / n,
+    ("binary_cross_entropy", "sigmoid"): lambda z, a, y, n, N: (a - y) / N,
+    ("sigmoid_cross_entropy", "identity"): lambda z, a, y, n, N: (z.sigmoid() - y) / N,
+}
 
 
 def loss_gradient(loss: str, a: Bounded, y: Array) -> Bounded:
     """dC/da of a loss on values. Shapes: a and dC/da (n, k)."""
     if y.ndim == 1:
         raise ValueError(f"output_delta: {loss} has labels, expected values (n, k)")
-    n, N, e = float(a.shape[0]), float(np.prod(a.shape)), a - y
-    makers: Makers = {
-        "mse": lambda: e * 2.0 / N,
-        "half_squared_error": lambda: e / n,
-        "mae": lambda: positive(e, 1.0, positive(-e, -1.0, 0.0)) / N,
-    }
-    return makers[loss]()
+    return GRADIENTS[loss](a - y, float(a.shape[0]), float(np.prod(a.shape)))
+
+
+# from e = a - y, and the numbers of rows and of entries
+GRADIENTS: dict[str, Callable[[Bounded, float, float], Bounded]] = {
+    "mse": lambda e, n, N: e * 2.0 / N,
+    "half_squared_error": lambda e, n, N: e / n,
+    "mae": lambda e, n, N: positive(e, 1.0, positive(-e, -1.0, 0.0)) / N,
+}
 
 
 def divisor(v: Bounded, eps: float) -> Bounded:
@@ -139,7 +149,7 @@ def divisor(v: Bounded, eps: float) -> Bounded:
 
 
 def corrections(h: Mapping[str, Any], t: int) -> tuple[Any, Any]:
-    """What Adam's m and v are divided by."""
+    """bc1 and bc2, by which Adam's m and v are divided."""
     (bc1, _), (bc2, _) = (bias_correction(beta, t) for beta in h["betas"])
     return bc1, bc2
 
@@ -154,31 +164,50 @@ def new_state(
     new: Mapping[str, Bounded],
     divide: Divisor = divisor,
 ) -> Bounded:
-    """A vector of the state after the step, from the old state and, where it is made of
-    them, new vectors. Shapes: as theta.
+    """A vector of the state after the step, from the old state and, where the rule
+    reads them, new vectors. Shapes: as theta.
     """
     d = _decayed(rule, h, theta, g)
+    return STATES[rule][name](h, d, old, new, divide)
 
-    def mean(of: Bounded, keep: float) -> Bounded:
-        return d.lift(old[name]) * keep + of * (ONE - keep)
 
-    makers: Makers = {
-        ("sgd", "momentum_buffer"): lambda: (
-            d.lift(old[name]) * h["momentum"] + d * (ONE - h["dampening"]) if name in old else d
+_State: TypeAlias = Callable[
+    [Mapping[str, Any], Bounded, Mapping[str, Any], Mapping[str, Bounded], Divisor], Bounded
+]
+
+
+def _mean(old: Any, of: Bounded, keep: float) -> Bounded:
+    """keep old + (1 - keep) of."""
+    return of.lift(old) * keep + of * (ONE - keep)
+
+
+_ADAM: dict[str, _State] = {
+    "exp_avg": lambda h, d, old, new, divide: _mean(old["exp_avg"], d, h["betas"][0]),
+    "exp_avg_sq": lambda h, d, old, new, divide: _mean(old["exp_avg_sq"], d * d, h["betas"][1]),
+    "max_exp_avg_sq": lambda h, d, old, new, divide: positive(
+        new["exp_avg_sq"] - old["max_exp_avg_sq"], new["exp_avg_sq"], old["max_exp_avg_sq"]
+    ),
+}
+# rule: vector: from hyper-parameters, d, the old and the new state, and the divisor
+STATES: dict[str, dict[str, _State]] = {
+    "sgd": {
+        "momentum_buffer": lambda h, d, old, new, divide: (
+            d.lift(old["momentum_buffer"]) * h["momentum"] + d * (ONE - h["dampening"])
+            if "momentum_buffer" in old
+            else d
+        )
+    },
+    "adagrad": {"sum": lambda h, d, old, new, divide: d.lift(old["sum"]) + d * d},
+    "rmsprop": {
+        "square_avg": lambda h, d, old, new, divide: _mean(old["square_avg"], d * d, h["alpha"]),
+        "grad_avg": lambda h, d, old, new, divide: _mean(old["grad_avg"], d, h["alpha"]),
+        "momentum_buffer": lambda h, d, old, new, divide: (
+            d.lift(old["momentum_buffer"]) * h["momentum"] + quotient(h, d, new, divide)
         ),
-        ("adagrad", "sum"): lambda: d.lift(old[name]) + d * d,
-        ("rmsprop", "square_avg"): lambda: mean(d * d, h["alpha"]),
-        ("rmsprop", "grad_avg"): lambda: mean(d, h["alpha"]),
-        ("rmsprop", "momentum_buffer"): lambda: (
-            d.lift(old[name]) * h["momentum"] + quotient(h, d, new, divide)
-        ),
-        ("adam", "exp_avg"): lambda: mean(d, h["betas"][0]),
-        ("adam", "exp_avg_sq"): lambda: mean(d * d, h["betas"][1]),
-        ("adam", "max_exp_avg_sq"): lambda: positive(
-            new["exp_avg_sq"] - old[name], new["exp_avg_sq"], old[name]
-        ),
-    }
-    return makers["adam" if rule == "adamw" else rule, name]()
+    },
+    "adam": _ADAM,
+    "adamw": _ADAM,
+}
 
 
 def new_parameters(
@@ -193,23 +222,31 @@ def new_parameters(
 ) -> Bounded:
     """theta after the step, from the new state. Shapes: as theta."""
     d = _decayed(rule, h, theta, g)
-    steps: Makers = {
-        "sgd": lambda: direction(h, d, new) * h["lr"],
-        "adagrad": lambda: (
-            d / divide(new["sum"], h["eps"]) * (h["lr"] / (ONE + (t - 1) * ONE * h["lr_decay"]))
-        ),
-        "rmsprop": lambda: (
-            (new["momentum_buffer"] if h["momentum"] else quotient(h, d, new, divide)) * h["lr"]
-        ),
-        "adam": lambda: adam_step(h, t, new, divide, correct),
-        "adamw": lambda: adam_step(h, t, new, divide, correct),
-    }
-    return kept(rule, h, g.lift(theta)) - steps[rule]()
+    return kept(rule, h, g.lift(theta)) - STEPS[rule](h, t, d, new, divide, correct)
+
+
+_Step: TypeAlias = Callable[
+    [Mapping[str, Any], int, Bounded, Mapping[str, Bounded], Divisor, Corrections], Bounded
+]
+# rule: what is subtracted from theta
+STEPS: dict[str, _Step] = {
+    "sgd": lambda h, t, d, new, divide, correct: direction(h, d, new) * h["lr"],
+    "adagrad": lambda h, t, d, new, divide, correct: (
+        d / divide(new["sum"], h["eps"]) * (h["lr"] / (ONE + (t - 1) * ONE * h["lr_decay"]))
+    ),
+    "rmsprop": lambda h, t, d, new, divide, correct: (
+        (new["momentum_buffer"] if h["momentum"] else quotient(h, d, new, divide)) * h["lr"]
+    ),
+    "adam": lambda h, t, d, new, divide, correct: adam_step(h, t, new, divide, correct),
+    "adamw": lambda h, t, d, new, divide, correct: adam_step(h, t, new, divide, correct),
+}
 
 
 def kept(rule: str, h: Mapping[str, Any], theta: Bounded) -> Bounded:
-    """What is left of theta before the step: AdamW's decay is not coupled with the
-    gradient. Shapes: as theta.
+    """theta before the step; AdamW decays it here, the other rules through the
+    gradient.
+
+    Shapes: as theta.
     """
     return theta * (ONE - ONE * h["lr"] * h["weight_decay"]) if rule == "adamw" else theta
 
@@ -219,6 +256,7 @@ def _decayed(rule: str, h: Mapping[str, Any], theta: Any, g: Bounded) -> Bounded
 
 
 def direction(h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded]) -> Bounded:
+    """v of theta := theta - lr v in gradient descent."""
     if not h["momentum"]:
         return d
     return d + new["momentum_buffer"] * h["momentum"] if h["nesterov"] else new["momentum_buffer"]
@@ -227,6 +265,7 @@ def direction(h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded]) -> B
 def quotient(
     h: Mapping[str, Any], d: Bounded, new: Mapping[str, Bounded], divide: Divisor = divisor
 ) -> Bounded:
+    """q = d / D of RMSprop."""
     v = new["square_avg"]
     return d / divide(v - new["grad_avg"] * new["grad_avg"] if h["centered"] else v, h["eps"])
 
@@ -238,6 +277,7 @@ def adam_step(
     divide: Divisor = divisor,
     correct: Corrections = corrections,
 ) -> Bounded:
+    """q = (lr / bc1) m' / D of Adam."""
     bc1, bc2 = correct(h, t)
     return (
         new["exp_avg"]
@@ -247,7 +287,7 @@ def adam_step(
 
 
 def root(v: Bounded) -> Bounded:
-    """The root of what is never negative, though its error may reach below 0."""
+    """The root of a v that is never negative, though its error may reach below 0."""
     return v.maximum(0.0).sqrt()
 
 

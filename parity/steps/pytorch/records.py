@@ -78,7 +78,7 @@ def _trace(pairs: Sequence[tuple[nn.Linear, nn.Module]], a: Tensor) -> list[tupl
 
 
 def _with_zeros(before: Snapshot, after: Snapshot) -> Snapshot:
-    """The start of the step with zeros for the vectors that torch makes in its first."""
+    """The start of the step, with zeros for the vectors that torch makes in it."""
     fresh = {
         name: np.zeros_like(vector)
         for name, vector in after.state.items()

@@ -150,7 +150,7 @@ def optimizer_of(
 
 
 def _parameters(model: nn.Module, net: Network) -> list[Tensor]:
-    """The model's parameters; ValueError where they are not laid out as the network's."""
+    """The model's parameters; ValueError for another layout than the network's."""
     if not isinstance(net, Network):
         raise TypeError(f"copy: net has type {type(net).__name__}, expected Network")
     parameters: list[Tensor] = (
