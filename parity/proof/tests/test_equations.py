@@ -19,7 +19,6 @@ from parity.rounding.formats import FORMATS
 from parity.steps.cases import CASES, DTYPES, PAIRS, RULES, TRAINABLE, Case, outputs_of, targets_of
 from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
 from parity.steps.record import LayerRecord, StepRecord, record_refnet
-from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES
 
 # one entry off
@@ -318,51 +317,3 @@ def test_no_bound_is_idle():
     }
     for dtype in DTYPES:
         assert {key[:2] for key in used if key[2] == dtype} == {key[:2] for key in used}
-
-
-def test_the_table_of_entries_is_whole():
-    """Every label of refnet's equations has its entries, in order, each with its
-    derivation, its source, and what it reads and writes.
-    """
-    found = entries()
-    assert list(dict.fromkeys(entry.label for entry in found)) == list(EQUATION_LABELS)
-    names = {
-        label: [entry.name for entry in found if entry.label == label] for label in EQUATION_LABELS
-    }
-    assert names == {
-        "z": [""],
-        "a": list(ACTIVATIONS),
-        "C": list(LOSSES),
-        "BP2": list(ACTIVATIONS),
-        "BP3": [""],
-        "BP4": [""],
-        "BP1": [
-            f"{loss} + {output}"
-            for loss in LOSSES
-            for output in ACTIVATIONS
-            if output in outputs_of(loss)
-        ],
-        "step": [
-            "sgd momentum_buffer",
-            "sgd",
-            "adagrad sum",
-            "adagrad",
-            "rmsprop square_avg",
-            "rmsprop grad_avg",
-            "rmsprop momentum_buffer",
-            "rmsprop",
-            *(
-                f"{rule}{vector}"
-                for rule in ("adam", "adamw")
-                for vector in (" exp_avg", " exp_avg_sq", " max_exp_avg_sq", "")
-            ),
-        ],
-    }
-    for entry in found:
-        # what an abstract method says is no derivation
-        assert "dC/dz_j = sum over i" not in entry.derivation
-        assert entry.derivation
-        assert entry.source
-        equation = refnet.EQUATIONS[entry.label]
-        assert set(entry.reads) <= {*equation.reads, "state"}
-        assert entry.writes == equation.writes

@@ -1,0 +1,26 @@
+"""What a new activation, loss or optimizer of refnet still lacks in a room of the
+proof, in a sentence that names the file.
+"""
+
+from collections.abc import Iterable, Mapping
+
+
+def lacking(file: str, table: str, keys: Iterable[str], kinds: Mapping[str, type]) -> list[str]:
+    """A sentence for each kind without a key in the table, and for each key without a
+    kind.
+    """
+    keys = set(keys)
+    missing = [
+        f"{file}: {table} has no entry for {kind.__name__} ({name!r})"
+        for name, kind in kinds.items()
+        if name not in keys
+    ]
+    surplus = [
+        f"{file}: {table} has {key!r}, which refnet does not have" for key in keys - set(kinds)
+    ]
+    return missing + surplus
+
+
+def trainable(kinds: Mapping[str, type]) -> dict[str, type]:
+    """The activations that a gradient comes back through."""
+    return {name: kind for name, kind in kinds.items() if kind.trainable}
