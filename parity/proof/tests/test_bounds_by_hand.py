@@ -48,28 +48,30 @@ def entry_of(rule, h, quantity, fmt, theta=3.0, g=0.5, old=(), new=(), t=2):
     return made.parameters(step) if quantity == "theta" else made.vector(step, quantity)
 
 
-def documented(dtype):
-    """name, a claim, and the bound that the theorem gives for its first entry."""
-    fmt = FORMATS[dtype]
-    u, lam, r, E, Elog, v53 = (
-        mpmath.mpf(fmt.unit),
-        mpmath.mpf(fmt.tiny),
-        fmt.scalar,
-        fmt.exp,
-        fmt.log,
-        mpmath.mpf(2) ** -53,
-    )
-    exp, log, sqrt = mpmath.exp, mpmath.log, mpmath.sqrt
+class Known:
+    """What the expressions of one dtype are written in: its units, the errors of its
+    functions, and the entries that they judge.
+    """
 
-    def of(*rows):
-        return np.array(rows, dtype)
+    def __init__(self, dtype):
+        self.dtype, self.fmt = dtype, FORMATS[dtype]
+        self.u, self.lam = mpmath.mpf(self.fmt.unit), mpmath.mpf(self.fmt.tiny)
+        self.r, self.E, self.Elog = self.fmt.scalar, self.fmt.exp, self.fmt.log
+        self.v53 = mpmath.mpf(2) ** -53
+        self.function = {
+            name: kind(**({"slope": 0.25} if name == "leaky_relu" else {}))
+            for name, kind in ACTIVATION_ENTRIES.items()
+        }
+        self.loss = {name: kind() for name, kind in LOSS_ENTRIES.items()}
 
-    function = {
-        name: kind(**({"slope": 0.25} if name == "leaky_relu" else {}))
-        for name, kind in ACTIVATION_ENTRIES.items()
-    }
-    loss = {name: kind() for name, kind in LOSS_ENTRIES.items()}
-    # sums of products
+    def of(self, *rows):
+        """An array of the dtype."""
+        return np.array(rows, self.dtype)
+
+
+def sums(known):
+    """z, BP3 and BP4: sums of products."""
+    fmt, dtype, of, u, lam = known.fmt, known.dtype, known.of, known.u, known.lam
     yield "z", weighted_input(fmt, of([3, -5]), of([2, 7]), of(11)), 3 * (u * 52 + lam)
     yield "z of zeros", weighted_input(fmt, of([0, 0]), of([0, 0]), of(0)), 3 * lam
     yield "BP3", bias_gradient(fmt, column(3, -5, 2, dtype=dtype)), 2 * u * 10
@@ -83,7 +85,20 @@ def documented(dtype):
         weight_gradient(fmt, column(0, 0, dtype=dtype), column(0, 0, dtype=dtype)),
         2 * lam,
     )
-    # a
+
+
+def activation_values(known):
+    """a of one number, or of a row."""
+    fmt, of, function, u, lam, r, E = (
+        known.fmt,
+        known.of,
+        known.function,
+        known.u,
+        known.lam,
+        known.r,
+        known.E,
+    )
+    exp = mpmath.exp
     yield "sigmoid", function["sigmoid"].value(fmt, of([0])), (E + 2) * u / 2 + lam
     yield "sigmoid of nothing", function["sigmoid"].value(fmt, of([-1000])), lam
     yield "tanh", function["tanh"].value(fmt, of([0.5])), 8 * u * mpmath.tanh(0.5) + lam
@@ -92,7 +107,20 @@ def documented(dtype):
     yield "leaky above", function["leaky_relu"].value(fmt, of([8])), 0
     p = exp(-1) / (1 + exp(-1))
     yield "softmax", function["softmax"].value(fmt, of([-1, 0])), u * p * (1 + p + 2 * E + 4) + lam
-    # C
+
+
+def costs(known):
+    """C of one or two rows."""
+    fmt, of, loss, u, lam, E, Elog = (
+        known.fmt,
+        known.of,
+        known.loss,
+        known.u,
+        known.lam,
+        known.E,
+        known.Elog,
+    )
+    exp, log = mpmath.exp, mpmath.log
     yield "mse", loss["mse"].value(fmt, of([3, 5]), of([1, 1])), 6 * u * 10 + 2 * lam
     yield (
         "half",
@@ -117,7 +145,7 @@ def documented(dtype):
         loss["binary_cross_entropy"].value(fmt, of([0.5, 0.5]), of([1, 0])),
         u * ((7 + Elog) * 2 * log(2) + 1) / 2 + lam,
     )
-    L = log(1 + exp(-1))
+    p, L = exp(-1) / (1 + exp(-1)), log(1 + exp(-1))
     s_ce = loss["softmax_cross_entropy"]
     off = p + E + 2 + Elog * L + 1 + (L + 1) + 2 * L + 1
     yield "softmax ce", s_ce.value(fmt, of([-1, 0]), np.array([0])), u * (off + 5 * (L + 1)) + lam
@@ -126,7 +154,21 @@ def documented(dtype):
     soft = log(1 + exp(-2))
     sigmoid_ce = u * ((3 * 0.75 + 2) * 2 + (E + Elog + 2) * soft + 5 * (2 * 0.75 + soft)) + lam
     yield "sigmoid ce", loss["sigmoid_cross_entropy"].value(fmt, of([2]), of([0.25])), sigmoid_ce
-    # BP1
+
+
+def output_deltas(known):
+    """BP1 of one or two rows."""
+    fmt, of, function, loss, u, lam, E, Elog = (
+        known.fmt,
+        known.of,
+        known.function,
+        known.loss,
+        known.u,
+        known.lam,
+        known.E,
+        known.Elog,
+    )
+    log = mpmath.log
     for name, g, roundings in (("mse", 4, 5), ("half_squared_error", 2, 4), ("mae", 1, 3)):
         delta = loss[name].output_delta(fmt, function["identity"], of([3]), of([3]), of([1]))
         yield f"BP1 {name}", delta, (roundings * u * g + lam) * (1 + 20 * u)
@@ -147,6 +189,8 @@ def documented(dtype):
     yield "BP1 bce", delta, u * (10 * (y * (1 - a) + (1 - y) * a) + 2 * (E + 2) * a) + 2 * lam
     delta = loss["cross_entropy"].output_delta(fmt, function["sigmoid"], of([-1]), of([a]), of([1]))
     yield "BP1 ce + sigmoid", delta, u * (8 * (1 - a) + 2 * (E + 2) * a) + 2 * lam
+    s_ce, p = loss["softmax_cross_entropy"], mpmath.exp(-1) / (1 + mpmath.exp(-1))
+    L = log(1 + mpmath.exp(-1))
     halves, zeros = of([0.5, 0.5], [0.5, 0.5]), of([0, 0], [0, 0])
     for rows, Y, y0 in (
         (np.array([0, 0]), 1, 1),
@@ -169,7 +213,20 @@ def documented(dtype):
         fmt, function["identity"], of([0, 0]), of([0, 0]), of([0.25, 1])
     )
     yield "BP1 sigmoid ce", delta, u * ((E + 2) / 2 + 4 * 0.5) / 2 + lam
-    # BP2: g = 3 * 2 - 5 * 7 = -29 of terms 41
+
+
+def hidden_deltas(known):
+    """BP2 from g = 3 * 2 - 5 * 7 = -29, whose terms have the sizes 41."""
+    fmt, dtype, of, function, u, lam, r, E = (
+        known.fmt,
+        known.dtype,
+        known.of,
+        known.function,
+        known.u,
+        known.lam,
+        known.r,
+        known.E,
+    )
     above, W = of([3, -5]), column(2, 7, dtype=dtype)
     error = 2 * u * 41 + 2 * lam
     magnitude = 29 + error
@@ -219,7 +276,12 @@ def documented(dtype):
         hidden_delta(fmt, function["softmax"], above, W, of([0, 0]), of([0.25, 0.75])),
         want,
     )
-    # the step: theta 3, g 1/2, lr 1/2, eps 1/8, t 2
+
+
+def updates(known):
+    """The state and theta after a step: theta 3, g 1/2, lr 1/2, eps 1/8, t 2."""
+    fmt, dtype, r, v53, sqrt = known.fmt, known.dtype, known.r, known.v53, mpmath.sqrt
+    u, lam = known.u, known.lam
     late = 1 + 30 * u
     Ed = u * (2 + (1 + r) * mpmath.mpf("1.5")) + lam  # of d = 1/2 + 3/2
     decay = {"weight_decay": 0.5}
@@ -401,6 +463,13 @@ def documented(dtype):
         u * q + per_q * (q + width) + width + lam * (3 + rate * (1 + 1 / D) + (1 + q) / D)
     )
     yield "adam, v below the smallest", faded, want
+
+
+def documented(dtype):
+    """name, a claim, and the bound that the theorem gives for its first entry."""
+    known = Known(dtype)
+    for theorems in (sums, activation_values, costs, output_deltas, hidden_deltas, updates):
+        yield from theorems(known)
 
 
 @cache

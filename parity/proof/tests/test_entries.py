@@ -18,7 +18,7 @@ def test_the_table_of_entries_is_whole():
     derivation, its source, and what it reads and writes.
     """
     table = entries()
-    assert list(dict.fromkeys(entry.label for entry in found)) == list(EQUATION_LABELS)
+    assert list(dict.fromkeys(entry.label for entry in table)) == list(EQUATION_LABELS)
     names = {
         label: [entry.name for entry in table if entry.label == label] for label in EQUATION_LABELS
     }
