@@ -11,90 +11,33 @@ import numpy as np
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.activations import ACTIVATIONS
-from refnet.losses import LOSSES
+from refnet.losses import LOSSES, Loss
 from refnet.optimizers import OPTIMIZERS
 
 
 def check_usable(record: StepRecord) -> None:
-    """Refuse with a ValueError or a TypeError a record of which nothing can be
-    judged.
+    """Refuse a record in which nothing can be judged.
+
+    Errors: TypeError for another kind of thing, ValueError for everything else.
     """
-    _is("record", record, StepRecord)
-    spec, before, after = record.spec, record.before, record.after
+    # each check relies on those above it
     _check_kinds(record)
-    depth, n = len(spec.sizes) - 1, len(record.x) if record.x.ndim else 0
-    if n < 1:
-        raise ValueError(f"certify: x has shape {record.x.shape}, expected at least one row")
-    if depth < 1 or min(spec.sizes) < 1:
-        raise ValueError(
-            f"certify: sizes has {spec.sizes}, expected at least an input and an output, of 1 or "
-            f"more"
-        )
-    if spec.step < 1:
-        raise ValueError(f"certify: step has {spec.step}, expected 1 or more")
-    _known("dtype", spec.dtype, ("float32", "float64"))
-    counts = {
-        "activations": spec.activations,
-        "layers": record.layers,
-        "W": before.W,
-        "b": before.b,
-    }
-    counts |= {} if after is None else {"W after the step": after.W, "b after the step": after.b}
-    for what, given in counts.items():
-        if len(given) != depth:
-            raise ValueError(
-                f"certify: record has {len(given)} {what}, expected {depth} as its sizes "
-                f"{spec.sizes}"
-            )
-    activations = [
-        _made("activation", name, ACTIVATIONS, parameters) for name, parameters in spec.activations
-    ]
-    _made("optimizer", spec.optimizer, OPTIMIZERS, spec.hyperparameters)
-    loss = _made("loss", spec.loss, LOSSES, {})
-    loss.check_output(activations[-1])
-    _fits("x", record.x, (n, spec.sizes[0]), spec.dtype)
-    targets = loss.targets(record.y, n, spec.sizes[-1], np.dtype(spec.dtype))
-    integers = isinstance(record.y, np.ndarray) and record.y.dtype.kind in "iu"
-    _fits(
-        "y",
-        record.y,
-        targets.shape,
-        record.y.dtype if targets.ndim == 1 and integers else targets.dtype,
-    )
-    for i, (into, out) in enumerate(pairwise(spec.sizes)):
-        _fits(f"W of layer {i + 1} before the step", before.W[i], (out, into), spec.dtype)
-        _fits(f"b of layer {i + 1} before the step", before.b[i], (out,), spec.dtype)
-    total = sum(W.size + b.size for W, b in zip(before.W, before.b, strict=True))
-    for name, vector in before.state.items():
-        _fits(f"{name} before the step", vector, (total,), spec.dtype)
-    kept = RULE_ENTRIES[spec.optimizer]().keeps(spec.hyperparameters)
-    for name in [*before.state, *({} if after is None else after.state)]:
-        if name not in kept:
-            raise ValueError(
-                f"certify: state has {name!r}, expected {', '.join(kept) or 'nothing'}, which "
-                f"{spec.optimizer} keeps"
-            )
-    for name in kept:
-        if name not in before.state and not (
-            name == "momentum_buffer" and spec.optimizer == "sgd" and spec.step == 1
-        ):
-            raise ValueError(
-                f"certify: state before step {spec.step} has no {name}, expected it: "
-                f"{spec.optimizer} reads it"
-            )
+    _check_sizes(record)
+    _check_counts(record)
+    loss = _check_names(record.spec)
+    _check_shapes(record, loss)
+    _check_state(record)
 
 
 def _check_kinds(record: StepRecord) -> None:
+    _is("record", record, StepRecord)
     spec, before, after = record.spec, record.before, record.after
     _is("spec", spec, Spec)
     _is("before", before, Snapshot)
     _is("after", after, Snapshot | None)
     _is("x", record.x, np.ndarray)
-    for what, several in {
-        "sizes": spec.sizes,
-        "layers": record.layers,
-        "activations": spec.activations,
-    }.items():
+    sequences = {"sizes": spec.sizes, "layers": record.layers, "activations": spec.activations}
+    for what, several in sequences.items():
         _is(what, several, tuple | list)
     for layer in record.layers:
         _is("layer", layer, LayerRecord)
@@ -104,9 +47,95 @@ def _check_kinds(record: StepRecord) -> None:
         _is("state and hyperparameters", state, Mapping)
 
 
-def _made(kind: str, name: str, known: Mapping[str, type[Any]], settings: Mapping[str, Any]) -> Any:
-    """What the name stands for, made with its settings; ValueError where a setting is
-    missing, unknown or unusable.
+def _check_sizes(record: StepRecord) -> None:
+    """At least one row, one layer and one step."""
+    spec = record.spec
+    if not record.x.ndim or not len(record.x):
+        raise ValueError(f"certify: x has shape {record.x.shape}, expected at least one row")
+    if len(spec.sizes) < 2 or min(spec.sizes) < 1:
+        raise ValueError(
+            f"certify: sizes has {spec.sizes}, expected at least an input and an output, of 1 or "
+            f"more"
+        )
+    if spec.step < 1:
+        raise ValueError(f"certify: step has {spec.step}, expected 1 or more")
+    _known("dtype", spec.dtype, ("float32", "float64"))
+
+
+def _check_counts(record: StepRecord) -> None:
+    """One of each for every layer that the sizes have."""
+    spec, before, after = record.spec, record.before, record.after
+    depth = len(spec.sizes) - 1
+    parts = {
+        "activations": spec.activations,
+        "layers": record.layers,
+        "W": before.W,
+        "b": before.b,
+    }
+    if after is not None:
+        parts |= {"W after the step": after.W, "b after the step": after.b}
+    for what, given in parts.items():
+        if len(given) != depth:
+            raise ValueError(
+                f"certify: record has {len(given)} {what}, expected {depth} as its sizes "
+                f"{spec.sizes}"
+            )
+
+
+def _check_names(spec: Spec) -> Loss:
+    """Known names with usable settings, and an output that the loss allows."""
+    activations = [
+        _configured("activation", name, ACTIVATIONS, parameters)
+        for name, parameters in spec.activations
+    ]
+    _configured("optimizer", spec.optimizer, OPTIMIZERS, spec.hyperparameters)
+    loss: Loss = _configured("loss", spec.loss, LOSSES, {})
+    loss.check_output(activations[-1])
+    return loss
+
+
+def _check_shapes(record: StepRecord, loss: Loss) -> None:
+    """x, y, and every W and b before the step."""
+    spec, n = record.spec, len(record.x)
+    _fits("x", record.x, (n, spec.sizes[0]), spec.dtype)
+    targets = loss.targets(record.y, n, spec.sizes[-1], np.dtype(spec.dtype))
+    integers = isinstance(record.y, np.ndarray) and record.y.dtype.kind in "iu"
+    # labels may be integers of any width
+    y_dtype = record.y.dtype if targets.ndim == 1 and integers else targets.dtype
+    _fits("y", record.y, targets.shape, y_dtype)
+    for i, (into, out) in enumerate(pairwise(spec.sizes)):
+        _fits(f"W of layer {i + 1} before the step", record.before.W[i], (out, into), spec.dtype)
+        _fits(f"b of layer {i + 1} before the step", record.before.b[i], (out,), spec.dtype)
+
+
+def _check_state(record: StepRecord) -> None:
+    """Every vector that the rule keeps, of the right length, and no other."""
+    spec, before, after = record.spec, record.before, record.after
+    total = sum(W.size + b.size for W, b in zip(before.W, before.b, strict=True))
+    for name, vector in before.state.items():
+        _fits(f"{name} before the step", vector, (total,), spec.dtype)
+    keeps = RULE_ENTRIES[spec.optimizer]().keeps(spec.hyperparameters)
+    for name in [*before.state, *({} if after is None else after.state)]:
+        if name not in keeps:
+            raise ValueError(
+                f"certify: state has {name!r}, expected {', '.join(keeps) or 'nothing'}, which "
+                f"{spec.optimizer} keeps"
+            )
+    # SGD makes its buffer in the first step, where PyTorch has none before it
+    optional = {"momentum_buffer"} if spec.optimizer == "sgd" and spec.step == 1 else set()
+    for name in keeps:
+        if name not in before.state and name not in optional:
+            raise ValueError(
+                f"certify: state before step {spec.step} has no {name}, expected it: "
+                f"{spec.optimizer} reads it"
+            )
+
+
+def _configured(
+    kind: str, name: str, known: Mapping[str, type[Any]], settings: Mapping[str, Any]
+) -> Any:
+    """The activation, loss or optimizer of that name with these settings; ValueError
+    where a setting is missing, unknown or unusable.
     """
     _known(kind, name, known)
     needed = _settings_of(known[name]())
@@ -121,15 +150,13 @@ def _made(kind: str, name: str, known: Mapping[str, type[Any]], settings: Mappin
         raise ValueError(str(error)) from error
 
 
-def _settings_of(made: Any) -> dict[str, Any]:
+def _settings_of(thing: Any) -> dict[str, Any]:
     """The hyper-parameters of an optimizer, the parameters of an activation; a loss has
     none.
     """
-    return (
-        made.hyperparameters
-        if hasattr(made, "hyperparameters")
-        else getattr(made, "parameters", {})
-    )
+    if hasattr(thing, "hyperparameters"):
+        return thing.hyperparameters
+    return getattr(thing, "parameters", {})
 
 
 def _known(kind: str, name: str, known: Iterable[str]) -> None:
@@ -138,8 +165,8 @@ def _known(kind: str, name: str, known: Iterable[str]) -> None:
 
 
 def _is(what: str, given: Any, kind: Any) -> None:
-    """Refuse with a TypeError what is of another kind; a boolean is no integer, a
-    masked array or a matrix no array.
+    """Refuse another kind with a TypeError; a boolean does not count as an integer, nor
+    a masked array or a matrix as an array.
     """
     odd = (
         isinstance(given, bool) if kind is int else isinstance(given, np.ma.MaskedArray | np.matrix)
