@@ -19,14 +19,14 @@ from parity.rounding.formats import FORMATS
 from parity.steps.record import LayerRecord, StepRecord
 from refnet.checks import Array
 
-COST = -1  # in place of a layer
+COST = -1  # stands for the layer of the cost, which has none
 NOT_FINITE = "an input that is not finite"
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One array of a record, with what its equation claims of it, or why nothing is
-    claimed.
+    """One array of a record with the claim that its equation makes about it, or the
+    reason why it makes none.
     """
 
     equation: str
@@ -35,25 +35,33 @@ class Statement:
     entry: str
     got: Array | None  # None: not shown
     claim: Claim | None
-    missing: str = ""  # what the equation reads and the record does not show
-    malformed: str = ""  # what shape or dtype it has instead
+    missing: str = ""  # inputs of the equation that the record does not show
+    malformed: str = ""  # the wrong shape or dtype of the array itself
 
 
 def statements(record: StepRecord) -> Iterator[Statement]:
-    """Everything that a record says, in order of computation, each with the claim of
-    its equation.
+    """Every array of a record, in order of computation, with the claim of its equation.
 
-    What an equation reads and the record does not show, or shows in another shape or
-    dtype, leaves it without a claim.
+    An equation makes no claim where the record does not show an input of it, or shows
+    it in another shape or dtype.
 
-    Errors: ValueError where spec, x, y or the weights before the step are unusable.
+    Errors: none for a record that `check_usable` accepts.
     """
     return _Reading(record).statements()
 
 
+class Input(NamedTuple):
+    """An array that an equation reads, by the name that a result says it by; None where
+    it is not shown as it must be.
+    """
+
+    name: str
+    array: Array | None
+
+
 class _Reading:
-    """One record on its way through the equations: what it shows in the right shape and
-    dtype, and what is wrong with the rest.
+    """One record read equation by equation: the arrays with the right shape and dtype
+    in `layers`, and what is wrong with the others in `faults`.
     """
 
     def __init__(self, record: StepRecord) -> None:
@@ -65,162 +73,154 @@ class _Reading:
         ]
         self.parameters = sum(into * out + out for into, out in pairwise(spec.sizes))
         self.faults: dict[tuple[str, int], str] = {}
-        self.layers = []
-        for i, (layer, (into, out)) in enumerate(
-            zip(record.layers, pairwise(spec.sizes), strict=True)
-        ):
-            shapes = {
-                "z": (n, out),
-                "a": (n, out),
-                "delta": (n, out),
-                "dW": (out, into),
-                "db": (out,),
+        self.layers = tuple(
+            self._well_formed(i, n, into, out) for i, (into, out) in enumerate(pairwise(spec.sizes))
+        )
+
+    def _well_formed(self, i: int, n: int, into: int, out: int) -> LayerRecord:
+        """The layer without the arrays that have another shape or dtype."""
+        rows = (n, out)
+        shapes = {"z": rows, "a": rows, "delta": rows, "dW": (out, into), "db": (out,)}
+        shown = self.record.layers[i]
+        return LayerRecord(
+            **{
+                name: self._fitting(name, i, getattr(shown, name), shape)
+                for name, shape in shapes.items()
             }
-            self.layers.append(
-                LayerRecord(
-                    **{
-                        name: self._fitting(name, i, getattr(layer, name), shape)
-                        for name, shape in shapes.items()
-                    }
-                )
-            )
+        )
 
     def statements(self) -> Iterator[Statement]:
-        last = self.depth - 1
         for i in range(self.depth):
             yield self._weighted_input(i)
-            yield self._about(
-                "a", i, "a", self.activations[i].name, self.activations[i].value, z=self.layers[i].z
-            )
+            yield self._activation(i)
         yield self._cost()
         for i in reversed(range(self.depth)):
-            yield self._output_delta(i) if i == last else self._hidden_delta(i)
-            yield self._about("BP3", i, "db", "", bias_gradient, delta=self.layers[i].delta)
-            yield self._about(
-                "BP4", i, "dW", "", weight_gradient, delta=self.layers[i].delta, **self._a_prev(i)
-            )
+            yield self._output_delta(i) if i == self.depth - 1 else self._hidden_delta(i)
+            yield self._bias_gradient(i)
+            yield self._weight_gradient(i)
         yield from self._step()
 
     def _weighted_input(self, i: int) -> Statement:
         W, b = self.record.before.W[i], self.record.before.b[i]
-        return self._about(
-            "z",
-            i,
-            "z",
-            "",
-            lambda fmt, a_prev: weighted_input(fmt, a_prev, W, b),
-            **self._a_prev(i),
-        )
 
-    def _a_prev(self, i: int) -> dict[str, Array | None]:
+        def claimed(a_prev: Array) -> Claim:
+            return weighted_input(self.fmt, a_prev, W, b)
+
+        return self._about_layer("z", i, "z", "", claimed, self._a_prev(i))
+
+    def _a_prev(self, i: int) -> Input:
         """Wiring: what goes into a layer is the a that the layer below showed."""
-        return {"x": self.record.x} if i == 0 else {f"a of layer {i}": self.layers[i - 1].a}
+        if i == 0:
+            return Input("x", self.record.x)
+        return Input(f"a of layer {i}", self.layers[i - 1].a)
+
+    def _activation(self, i: int) -> Statement:
+        f = self.activations[i]
+
+        def claimed(z: Array) -> Claim:
+            return f.value(self.fmt, z)
+
+        return self._about_layer("a", i, "a", f.name, claimed, Input("z", self.layers[i].z))
 
     def _cost(self) -> Statement:
         y, value = self.record.y, self.record.loss
         got = None if value is None else np.asarray(value)
         if got is not None and (got.shape or got.dtype.kind not in "fiu"):
             self.faults["loss", COST] = f"{got.dtype} of shape {got.shape}, expected a real number"
-        return self._judge(
-            "C",
-            None,
-            "loss",
-            self.loss.name,
-            got,
-            lambda fmt, a: self.loss.value(fmt, a, y),
-            a=self.layers[-1].a,
-        )
+
+        def claimed(a: Array) -> Claim:
+            return self.loss.value(self.fmt, a, y)
+
+        output = Input("a", self.layers[-1].a)
+        return self._about("C", None, "loss", self.loss.name, got, claimed, output)
 
     def _output_delta(self, i: int) -> Statement:
         top, f, y = self.layers[i], self.activations[i], self.record.y
-        name = f"{self.loss.name} + {f.name}"
-        return self._about(
-            "BP1",
-            i,
-            "delta",
-            name,
-            lambda fmt, z, a: self.loss.output_delta(fmt, f, z, a, y),
-            z=top.z,
-            a=top.a,
-        )
+
+        def claimed(z: Array, a: Array) -> Claim:
+            return self.loss.output_delta(self.fmt, f, z, a, y)
+
+        inputs, entry = (Input("z", top.z), Input("a", top.a)), f"{self.loss.name} + {f.name}"
+        return self._about_layer("BP1", i, "delta", entry, claimed, *inputs)
 
     def _hidden_delta(self, i: int) -> Statement:
         layer, f, W_above = self.layers[i], self.activations[i], self.record.before.W[i + 1]
-        reads = {f"delta of layer {i + 2}": self.layers[i + 1].delta, "z": layer.z, "a": layer.a}
-        return self._about(
-            "BP2",
-            i,
-            "delta",
-            f.name,
-            lambda fmt, above, z, a: hidden_delta(fmt, f, above, W_above, z, a),
-            **reads,
-        )
+
+        def claimed(above: Array, z: Array, a: Array) -> Claim:
+            return hidden_delta(self.fmt, f, above, W_above, z, a)
+
+        above = Input(f"delta of layer {i + 2}", self.layers[i + 1].delta)
+        inputs = (above, Input("z", layer.z), Input("a", layer.a))
+        return self._about_layer("BP2", i, "delta", f.name, claimed, *inputs)
+
+    def _bias_gradient(self, i: int) -> Statement:
+        def claimed(delta: Array) -> Claim:
+            return bias_gradient(self.fmt, delta)
+
+        return self._about_layer("BP3", i, "db", "", claimed, self._delta(i))
+
+    def _weight_gradient(self, i: int) -> Statement:
+        def claimed(delta: Array, a_prev: Array) -> Claim:
+            return weight_gradient(self.fmt, delta, a_prev)
+
+        return self._about_layer("BP4", i, "dW", "", claimed, self._delta(i), self._a_prev(i))
+
+    def _delta(self, i: int) -> Input:
+        return Input("delta", self.layers[i].delta)
 
     def _step(self) -> Iterator[Statement]:
-        """The state of every W and b first, then the parameters that are made of it."""
-        start, updates = 0, []
+        """The state of every W and b first, then the parameters, which read it."""
+        updates = list(self._parameters())
+        for parameter in updates:
+            for key in self.keeps:
+                yield self._new_state(key, parameter)
+        for parameter in updates:
+            yield self._new_parameters(parameter)
+
+    def _parameters(self) -> Iterator["_Parameter"]:
+        """Every W and b in the order of the flat vectors: W1, b1, W2, ..."""
+        start = 0
         for i, (W, b) in enumerate(zip(self.record.before.W, self.record.before.b, strict=True)):
             for name, theta, g in (("W", W, self.layers[i].dW), ("b", b, self.layers[i].db)):
-                part = slice(start, start := start + theta.size)
-                updates.append(
-                    (
-                        i,
-                        name,
-                        theta,
-                        g,
-                        {key: self._part(key, name, i, part, theta) for key in self.keeps},
-                    )
-                )
-        for update in updates:
-            for key in self.keeps:
-                yield self._new_state(key, *update)
-        for update in updates:
-            yield self._new_parameters(*update)
+                part = slice(start, start + theta.size)
+                start += theta.size
+                state = {key: self._part(key, name, i, part, theta) for key in self.keeps}
+                yield _Parameter(i, name, theta, g, state)
 
     @property
     def keeps(self) -> tuple[str, ...]:
         return self.rule.keeps(self.record.spec.hyperparameters)
 
-    def _new_state(
-        self, key: str, i: int, name: str, theta: Array, g: Array | None, parts: dict[str, "_Part"]
-    ) -> Statement:
-        inputs = self.rule.inputs(key, self.record.spec.hyperparameters)
-        reads = {f"d{name}": g, **{f"{other} after the step": parts[other].new for other in inputs}}
-        update, entry = self._update(theta, g, parts), f"{self.rule.name} {key}"
-        return self._judge(
-            "step",
-            i,
-            f"{key} of {name}",
-            entry,
-            parts[key].shown,
-            lambda *_: self.rule.vector(update, key),
-            **reads,
-        )
+    def _new_state(self, key: str, of: "_Parameter") -> Statement:
+        read = self.rule.inputs(key, self.record.spec.hyperparameters)
+        update, entry = self._update(of), f"{self.rule.name} {key}"
 
-    def _new_parameters(
-        self, i: int, name: str, theta: Array, g: Array | None, parts: dict[str, "_Part"]
-    ) -> Statement:
-        reads = {
-            f"d{name}": g,
-            **{f"{key} after the step": part.new for key, part in parts.items()},
-        }
-        after = None if self.record.after is None else getattr(self.record.after, name)[i]
-        self._fitting(name, i, after, theta.shape)
-        update = self._update(theta, g, parts)
-        return self._judge(
-            "step", i, name, self.rule.name, after, lambda *_: self.rule.parameters(update), **reads
-        )
+        def claimed(*_: Array) -> Claim:
+            return self.rule.vector(update, key)
 
-    def _update(self, theta: Array, g: Array | None, parts: dict[str, "_Part"]) -> Update:
-        """What the rule reads; where g is not shown nothing is claimed, so that nothing
-        reads it.
+        name, got = f"{key} of {of.name}", of.state[key].shown
+        return self._about("step", of.layer, name, entry, got, claimed, *of.inputs(read))
+
+    def _new_parameters(self, of: "_Parameter") -> Statement:
+        after = self.record.after
+        got = None if after is None else getattr(after, of.name)[of.layer]
+        self._fitting(of.name, of.layer, got, of.theta.shape)
+        update = self._update(of)
+
+        def claimed(*_: Array) -> Claim:
+            return self.rule.parameters(update)
+
+        inputs = of.inputs(tuple(of.state))
+        return self._about("step", of.layer, of.name, self.rule.name, got, claimed, *inputs)
+
+    def _update(self, of: "_Parameter") -> Update:
+        """What the rule reads. Where g is not shown theta stands in for it, unread, as
+        nothing is claimed then.
         """
-        old = {key: part.old for key, part in parts.items() if part.old is not None}
-        new = {key: part.new for key, part in parts.items() if part.new is not None}
-        spec = self.record.spec
-        return Update(
-            self.fmt, spec.hyperparameters, spec.step, theta, theta if g is None else g, old, new
-        )
+        old = {key: part.old for key, part in of.state.items() if part.old is not None}
+        new = {key: part.new for key, part in of.state.items() if part.new is not None}
+        spec, g = self.record.spec, of.theta if of.g is None else of.g
+        return Update(self.fmt, spec.hyperparameters, spec.step, of.theta, g, old, new)
 
     def _part(self, key: str, name: str, i: int, where: slice, theta: Array) -> "_Part":
         """The part of a vector of the state that belongs to one W or b."""
@@ -238,8 +238,8 @@ class _Reading:
     def _fitting(
         self, name: str, i: int, array: Array | None, shape: tuple[int, ...]
     ) -> Array | None:
-        """The array where it has the shape and dtype that it must have; otherwise its
-        fault is kept.
+        """The array if it has the shape and dtype that it must have; otherwise None,
+        and its fault is kept.
         """
         if array is None:
             return None
@@ -251,51 +251,67 @@ class _Reading:
             self.faults[name, i] = f"dtype {array.dtype}, expected {self.fmt.dtype}"
         return None if (name, i) in self.faults else array
 
-    def _about(
+    def _about_layer(
         self,
         equation: str,
         i: int,
         quantity: str,
         entry: str,
-        make: Callable[..., Claim],
-        **reads: Array | None,
+        claimed: Callable[..., Claim],
+        *inputs: Input,
     ) -> Statement:
         """The statement about an array that layer i (from 0 on) shows."""
-        return self._judge(
-            equation, i, quantity, entry, getattr(self.record.layers[i], quantity), make, **reads
-        )
+        got = getattr(self.record.layers[i], quantity)
+        return self._about(equation, i, quantity, entry, got, claimed, *inputs)
 
-    def _judge(
+    def _about(
         self,
         equation: str,
         i: int | None,
         quantity: str,
         entry: str,
         got: Array | None,
-        make: Callable[..., Claim],
-        **reads: Array | None,
+        claimed: Callable[..., Claim],
+        *inputs: Input,
     ) -> Statement:
-        """A claim is made where everything that the equation reads is shown, and there
-        is something to judge.
+        """The statement about one array. `claimed` is called with the arrays of
+        `inputs` in their order, if all are shown and there is something to judge.
         """
         fault = self.faults.get((quantity, COST if i is None else i), "")
-        missing = ", ".join(name for name, array in reads.items() if array is None)
-        with np.errstate(all="ignore"):  # what overflows is not judged
-            made = None if missing or fault or got is None else make(self.fmt, *reads.values())
-        if made is not None and not all(
-            np.isfinite(array).all() for array in reads.values() if array is not None
-        ):
-            made = replace(made, reason=NOT_FINITE)
-        return Statement(
-            equation, None if i is None else i + 1, quantity, entry, got, made, missing, fault
-        )
+        missing = ", ".join(name for name, array in inputs if array is None)
+        claim = None
+        if not missing and not fault and got is not None:
+            arrays = [array for _, array in inputs if array is not None]
+            with np.errstate(all="ignore"):  # what overflows is not judged
+                claim = claimed(*arrays)
+            if not all(np.isfinite(array).all() for array in arrays):
+                claim = replace(claim, reason=NOT_FINITE)
+        layer = None if i is None else i + 1
+        return Statement(equation, layer, quantity, entry, got, claim, missing, fault)
 
 
 class _Part(NamedTuple):
-    """A vector of the state, of one W or b: before the step, after it where it fits,
-    and as the record shows it.
+    """The part of a vector of the state that belongs to one W or b: before the step,
+    after it if well formed, and after it as the record shows it.
     """
 
     old: Array | None
     new: Array | None
     shown: Array | None
+
+
+class _Parameter(NamedTuple):
+    """One W or b: its layer from 0 on, its name, its value before the step, its
+    gradient and its state.
+    """
+
+    layer: int
+    name: str
+    theta: Array
+    g: Array | None
+    state: dict[str, _Part]
+
+    def inputs(self, state: tuple[str, ...]) -> list[Input]:
+        """The gradient, and these vectors of the new state."""
+        vectors = [Input(f"{key} after the step", self.state[key].new) for key in state]
+        return [Input(f"d{self.name}", self.g), *vectors]
