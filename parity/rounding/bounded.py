@@ -1,11 +1,11 @@
-"""Arrays that carry an error bound: a formula written once gets the bound of every
-number that it may rightly give.
+"""Arrays that carry an error bound: a formula, written once, also computes the bound of
+its result.
 
-Two uses. *Propagation*: what is known of x to within an error is known of f(x) to
-within the error that f makes of it; so the errors of one equation are carried through
-the equations above it, with the magnitudes that occurred. *Rounding*: each operation
-adds, besides, what a float program of the dtype may lose in it; so a variant of an
-equation, right or wrong, is judged by the bound of its own formula.
+Two uses. *Propagation*: if x is known to within an error, f(x) is known to within the
+error that f makes of it; so the errors of one equation are carried through the
+equations above it, with the magnitudes that occurred. *Rounding*: each operation adds
+what a program of the dtype may lose in it; so a variant of an equation, right or wrong,
+is judged by the bound of its own formula.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Operand: TypeAlias = "Bounded | Array | float | np.floating[Any]"
 Axis: TypeAlias = int | tuple[int, ...] | None
 
 FLOAT64 = np.finfo(np.float64)
-# what overflows or leaves its domain gets an infinite error, not a warning
+# a number that overflows or leaves its domain gets an infinite error, not a warning
 quietly = np.errstate(all="ignore")
 
 
@@ -42,25 +42,25 @@ class Bounded:
         - abs max maximum positive .T [] reshape
                          nothing
 
-    each at the largest magnitudes that the errors admit. `tiny` pays for underflow and
-    for flushing to zero, so it is not added where a factor is exactly 0: a dead unit
-    stays exactly dead. In propagation u is the unit of the wider format, in which
-    `value` itself is computed; with `rounded` it is that and the dtype's.
+    each at the largest magnitudes that the errors admit. `tiny` covers underflow and
+    flushing to zero. It is not added where a factor is exactly 0, so a dead unit stays
+    exactly 0. In propagation u is the unit of the wider format, in which `value` itself
+    is computed; with `rounded` the dtype's unit is added.
 
-    `value` is always finite and `error` never NaN. A number that is not finite is 0
-    with an infinite error, one that the dtype may not hold has an infinite error, and
-    so has what is computed from either, unless it is the branch not taken. Bounds are
-    themselves rounded, so each is widened by more roundings of the wider format than
-    went into it, which is nothing beside the bound.
+    `value` is always finite and `error` never NaN. A number that is not finite becomes
+    0 with an infinite error. A number too large for the dtype has an infinite error
+    too, and so has every result of such numbers, except of a branch that is not taken.
+    Bounds are themselves rounded, so each is widened by more roundings of the wider
+    format than it took, which is negligible.
 
-    An array or a Python float is the exact number it is. With `rounded` the program
-    reads it rounded once into the dtype, and both numbers are admitted: 0.1 costs
-    |0.1 - float32(0.1)| in float32; 2.0, and any array of the dtype, costs nothing.
+    An array or a Python float counts as exact. With `rounded` a program may read it
+    rounded once into the dtype, and both numbers are admitted: 0.1 costs |0.1 -
+    float32(0.1)| in float32; 2.0 and any array of the dtype cost nothing.
 
     Shapes: value any, error as value or broadcast to it; both are stored in the wider
         format.
     Errors: ValueError for a negative error, for operands of different formats, and for
-        a product of what are no matrices.
+        a matrix product of operands that are no matrices or do not fit.
     Source: Higham, Accuracy and Stability of Numerical Algorithms (2002), sections 2.2
         and 3.1; Jeannerod and Rump, Improved error bounds for inner products in
         floating-point arithmetic (2013), for k u where the textbooks have k u / (1 - k
@@ -79,7 +79,7 @@ class Bounded:
         if (error < 0).any():
             raise ValueError(f"Bounded: error has {error.min()}, expected at least 0")
         if error.shape == () != value.shape:
-            error = np.full(value.shape, error)  # as a broadcast, in a tenth of its time
+            error = np.full(value.shape, error)  # ten times as fast as a broadcast
         elif value.shape != error.shape:
             value, error = np.broadcast_arrays(value, error)
         self._keep(value, error)
@@ -93,14 +93,14 @@ class Bounded:
 
     @property
     def unit(self) -> Any:
-        """What one rounding costs, relative to its result; a number of the wider
-        format, in which 1 + unit is not 1.
+        """The relative error of one rounding, as a number of the wider format, in which
+        1 + unit is not 1.
         """
         return self.format.units[self.rounded]
 
     @property
     def tiny(self) -> float:
-        """What underflow costs at most: here, where errors are multiplied in float64,
+        """The largest error by underflow: here, as errors are multiplied in float64,
         and in a program of the dtype.
         """
         return float(FLOAT64.tiny) + self.format.tiny * self.rounded
@@ -120,7 +120,7 @@ class Bounded:
         exact number it is.
         """
         if isinstance(other, Bounded):
-            # the first is quick, and nearly always enough
+            # identity is the quick test, and nearly always decides
             same = other.format is self.format or other.format == self.format
             if not same or other.rounded != self.rounded:
                 raise ValueError(
@@ -138,13 +138,13 @@ class Bounded:
 
     def like(self, value: Array, error: Array | None = None) -> "Bounded":
         """Other numbers in the same arithmetic; by default with the same error."""
-        # of arrays in the wider format and of one shape, with errors that are not
-        # negative
-        made = object.__new__(Bounded)
-        object.__setattr__(made, "format", self.format)
-        object.__setattr__(made, "rounded", self.rounded)
-        made._keep(value, self.error if error is None else error)
-        return made
+        # Past the checks of __init__, which cost more than the operation: the arrays
+        # are in the wider format and of one shape, and no error is negative.
+        result = object.__new__(Bounded)
+        object.__setattr__(result, "format", self.format)
+        object.__setattr__(result, "rounded", self.rounded)
+        result._keep(value, self.error if error is None else error)
+        return result
 
     def _computed(
         self,
@@ -154,9 +154,11 @@ class Bounded:
         size: Array | None = None,
         underflow: Any = 0.0,
     ) -> "Bounded":
-        """What an operation gives: the error it inherits, its roundings of terms of
-        this size, and the bound's own roundings.
+        """The result of an operation: its inherited error, its roundings of terms of
+        this size, underflow, and the roundings of the bound itself.
         """
+        # no operation below takes more than 32 operations besides its own roundings to
+        # compute its bound
         size = np.abs(value) + error if size is None else size
         error = (error + roundings * self.unit * size + underflow) * (
             1 + (roundings + 32) * self._wide_unit
@@ -185,7 +187,7 @@ class Bounded:
     def __truediv__(self, other: Operand) -> "Bounded":
         x, y = self, self.lift(other)
         q, room, underflow = x.value / y.value, np.abs(y.value) - y.error, self.tiny * (x.reach > 0)
-        # x'/y' - q = (dx - q dy) / y'; q dy may underflow where this does not
+        # x'/y' - q = (dx - q dy) / y'; q dy might underflow, q (dy / y') does not
         error = x.error / room + np.abs(q) * (y.error / room)
         return self._computed(q, np.where(room > 0, error, np.inf), underflow=underflow)
 
@@ -241,14 +243,14 @@ class Bounded:
         """
         room = self.value - self.error
         error = np.where(room > 0, np.log1p(self.error / room), np.inf)
-        # near x = 1 the bound itself may lie below the smallest normal number
+        # near x = 1 the bound itself may fall below the smallest normal number
         underflow = float(FLOAT64.tiny) * (self.error > 0)
         return self._computed(np.log(self.value), error, self.format.log, underflow=underflow)
 
     @quietly
     def log1p(self) -> "Bounded":
         """log(1 + x): as log of 1 + x; infinite where that may not be positive."""
-        # no more than is left after 1 + x is rounded
+        # a lower bound, whatever the roundings of 1 + x
         room = (1 + self.value) * (1 - 4 * self._wide_unit) - self.error
         error = np.where(room > 0, np.log1p(self.error / room), np.inf)
         return self._computed(
@@ -299,8 +301,8 @@ class Bounded:
 
     @quietly
     def max(self, axis: Axis = None, keepdims: bool = False) -> "Bounded":
-        """The maximum over an axis, or over all: off by what the largest entry is, or
-        by as much as another one may exceed it.
+        """The maximum over an axis, or over all: off by the error of the largest entry,
+        or by as much as another entry may exceed it.
         """
         largest = self.value.max(axis, keepdims=True)
         below, inflation = largest - self.value, 4 * self._wide_unit
@@ -311,10 +313,8 @@ class Bounded:
 
     @quietly
     def maximum(self, floor: float) -> "Bounded":
-        """max(x, floor).
-
-        Where x may lie on either side, what is left above the floor is admitted, and
-        nothing below it.
+        """max(x, floor): where x may lie on either side, the numbers from the floor up
+        to the largest x are admitted.
         """
         c = self.lift(floor)
         high = np.nextafter(self.value + self.error, np.inf)
@@ -332,7 +332,7 @@ class Bounded:
 
     @quietly
     def where_positive(self, a: Operand, b: Operand) -> "Bounded":
-        """`positive`, of which this is z."""
+        """`positive(self, a, b)`."""
         a, b = self.lift(a), self.lift(b)
         above, either = self.value > 0, (self.error > 0) & (np.abs(self.value) <= self.error)
         value = np.where(above, a.value, b.value)
@@ -364,22 +364,21 @@ class Bounded:
 def positive(z: Any, a: Any, b: Any) -> Any:
     """a where z > 0, else b.
 
-    Where z may have either sign, the value follows z.value and the error covers both.
-
-    Where z has no error, z = 0 is not positive. Shapes: z, a, b broadcast.
+    Where z may have either sign, the value follows z.value and the error covers both
+    branches. A z of exactly 0 is not positive. Shapes: z, a, b broadcast.
     """
     return z.where_positive(a, b)
 
 
 def _product(A: Array, B: Array) -> Array:
-    """No less than A B of nonnegative A (n, k) and B (k, m), but for underflow:
-    float64's products of operands rounded up.
+    """An upper bound on A B of nonnegative A (n, k) and B (k, m), but for underflow: a
+    product in float64 of operands rounded up.
     """
     return _up(A) @ _up(B) * (1 + (A.shape[1] + 1) * float(FLOAT64.eps))
 
 
 def _up(A: Array) -> Array:
-    """In float64, no less than A."""
+    """A in float64, rounded up."""
     if np.can_cast(A.dtype, np.float64):
         return A.astype(np.float64, copy=False)
     rounded = A.astype(np.float64)

@@ -1,8 +1,8 @@
-"""Plain numbers with the operations of `Bounded`, so that one formula serves both: what
-a program of the dtype really computes.
+"""Plain numbers with the operations of `Bounded`: the same formulas then give the
+numbers that a program of the dtype computes.
 
-No error is carried, every operation is rounded by NumPy in the dtype of the array on
-the left, and scalars are rounded into it first.
+No error is carried. NumPy rounds every operation in the dtype of the array on the left;
+scalars are rounded into it first.
 """
 
 from typing import Any, ClassVar, TypeAlias
@@ -16,7 +16,7 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 
 
 class Plain:
-    """An array of one dtype that a formula over bounded arrays can be run on.
+    """An array of one dtype in the place of a bounded array.
 
     Shapes: any.
     """
@@ -29,7 +29,7 @@ class Plain:
 
     @property
     def format(self) -> "Plain":
-        """Whoever widens a constant for the formula asks here: it stays in the
+        """Itself, as formulas widen constants by their format: here `widen` keeps the
         dtype.
         """
         return self

@@ -155,28 +155,32 @@ class RMSprop(RuleEntry):
         v = fmt.widen(step.new["square_avg"])
         width, others = np.zeros(v.shape), tuple
         if step["centered"]:
-            mean = fmt.widen(step.new["grad_avg"])
-            variance = fmt.less_square(step.new["square_avg"], step.new["grad_avg"])
-            blur = fmt.unit * (size(variance) + size(mean) ** 2) + fmt.tiny
-            at, low, high = (
-                np.abs(d) / (np.sqrt(np.maximum(w, 0.0)) + step["eps"])
-                for w in (variance, variance - blur, variance + blur)
-            )
-            width = np.maximum(size(low - at), size(at - high))
-            v, others = np.maximum(variance, 0.0), _negative_variance(variance < blur)
+            v, width, others = self._variance(step, d)
         D = np.sqrt(v) + step["eps"]
         q = d / D
         reached = size(q) + width
         per_q = fmt.unit * (fmt.sqrt + 2.0 + fmt.scalar * step["eps"] / size(D))
-        return (
-            q,
-            per_q * reached + width + off / size(D) + fmt.tiny * (1.0 + (2.0 + reached) / size(D)),
-            size(D),
-            others,
+        underflow = fmt.tiny * (1.0 + (2.0 + reached) / size(D))
+        return q, per_q * reached + width + off / size(D) + underflow, size(D), others
+
+    def _variance(self, step: Update, d: Array) -> tuple[Array, Array, Any]:
+        """The variance, how far q changes over the interval in which it may come out,
+        and the mistake of taking the root of a negative one.
+        """
+        fmt = step.fmt
+        mean = fmt.widen(step.new["grad_avg"])
+        variance = fmt.less_square(step.new["square_avg"], step.new["grad_avg"])
+        blur = fmt.unit * (size(variance) + size(mean) ** 2) + fmt.tiny
+        at, low, high = (
+            np.abs(d) / (np.sqrt(np.maximum(w, 0.0)) + step["eps"])
+            for w in (variance, variance - blur, variance + blur)
         )
+        width = np.maximum(size(low - at), size(at - high))
+        return np.maximum(variance, 0.0), width, _negative_variance(variance < blur)
 
 
 def _negative_variance(where: Array) -> Any:
+    """The NaN of a negative variance, by the name of PyTorch's deviation."""
     note = (
         "the root of a variance that rounding made negative, as in "
         "torch.optim.RMSprop(centered=True); take max(v - mean^2, 0)"
@@ -245,53 +249,58 @@ class Adam(RuleEntry):
 
     def parameters(self, step: Update) -> Claim:
         exact, bound = self._moved(step, DOUBLE)
-        ahead = float(
-            np.longdouble(step["lr"]) / bias_correction(step["betas"][0], step.t)[0]
-        ) * size(step.new["exp_avg"])
+        bc1, _ = bias_correction(step["betas"][0], step.t)
+        numerator = float(np.longdouble(step["lr"]) / bc1) * size(step.new["exp_avg"])
 
         def others() -> Sequence[Other]:
             rough = step.rounded("betas")
             if rough is None:
                 return ()
-            return [
-                Other(
-                    INACCURATE,
-                    _ROUGH.format("betas"),
-                    near(step.fmt, *self._moved(rough, step.fmt.unit)),
-                )
-            ]
+            fits = near(step.fmt, *self._moved(rough, step.fmt.unit))
+            return [Other(INACCURATE, _ROUGH.format("betas"), fits)]
 
-        return update_claim(step, exact, bound, ahead, others=others)
+        return update_claim(step, exact, bound, numerator, others=others)
 
     def _moved(self, step: Update, scalar_unit: float) -> tuple[Array, Array]:
-        fmt, (beta1, beta2) = step.fmt, step["betas"]
-        (bc1, e1), (bc2, e2) = (
-            bias_correction(beta, step.t, scalar_unit) for beta in (beta1, beta2)
-        )
+        """theta' and its bound; `scalar_unit` is the unit in which bc1 and bc2 are
+        computed.
+        """
+        fmt, r, (beta1, beta2) = step.fmt, step.fmt.scalar, step["betas"]
+        bc1, bc1_error = bias_correction(beta1, step.t, scalar_unit)
+        bc2, bc2_error = bias_correction(beta2, step.t, scalar_unit)
         rate = fmt.wide.type(np.longdouble(step["lr"]) / bc1)
         m = fmt.widen(step.new["exp_avg"])
-        v = fmt.widen(
-            step.new["max_exp_avg_sq" if step["amsgrad"] else "exp_avg_sq"]
-        ) / fmt.wide.type(bc2)
-        s = np.sqrt(v)
-        D = s + step["eps"]
-        q = rate * m / D
-        theta, off = self._shrunk(step)
+        v = fmt.widen(step.new["max_exp_avg_sq" if step["amsgrad"] else "exp_avg_sq"])
+        v = v / fmt.wide.type(bc2)
+        root = np.sqrt(v)
+        divisor = root + step["eps"]
+        q = rate * m / divisor
+        theta, theta_error = self._shrunk(step)
         exact = theta - q
-        part, r = size(s / D), fmt.scalar
+        root_share = size(root / divisor)
         per_q = (
-            fmt.unit * ((fmt.sqrt + 1.0) * part + 4.0 + 2.0 * r)
-            + (e2 / 2.0 + DOUBLE) * part
-            + e1
+            fmt.unit * ((fmt.sqrt + 1.0) * root_share + 4.0 + 2.0 * r)
+            + (bc2_error / 2.0 + DOUBLE) * root_share
+            + bc1_error
             + DOUBLE
         )
-        lost = (v > 0.0) & (v < fmt.tiny)
-        ends = (np.sqrt(np.maximum(v + w, 0.0)) + step["eps"] for w in (-fmt.tiny, fmt.tiny))
-        width = np.where(lost, np.maximum(*(size(rate * m / end - q) for end in ends)), 0.0)
+        width = _width_of_lost_digits(step, rate * m, v, q)
         underflow = fmt.tiny * (
-            3.0 + float(rate) * (1.0 + 1.0 / size(D)) + (1.0 + size(q)) / size(D)
+            3.0 + float(rate) * (1.0 + 1.0 / size(divisor)) + (1.0 + size(q)) / size(divisor)
         )
-        return exact, fmt.unit * size(exact) + per_q * (size(q) + width) + width + off + underflow
+        error_of_q = per_q * (size(q) + width) + width
+        return exact, fmt.unit * size(exact) + error_of_q + theta_error + underflow
+
+
+def _width_of_lost_digits(step: Update, numerator: Array, v: Array, q: Array) -> Array:
+    """How far q changes over v +- lam where 0 < v < lam, as v has lost digits there."""
+    fmt = step.fmt
+    lost = (v > 0.0) & (v < fmt.tiny)
+    low, high = (
+        size(numerator / (np.sqrt(np.maximum(v + off, 0.0)) + step["eps"]) - q)
+        for off in (-fmt.tiny, fmt.tiny)
+    )
+    return np.where(lost, np.maximum(low, high), 0.0)
 
 
 class AdamW(Adam):
@@ -367,13 +376,13 @@ def _mean_square(step: Update, name: str, decay: str, which: int | None = None) 
 
 
 def _rough(step: Update, decay: str, at: Any) -> Sequence[Other]:
+    """The same claim with a decay that was rounded to float32 first."""
     rough = step.rounded(decay)
-    return (
-        ()
-        if rough is None
-        else [Other(INACCURATE, _ROUGH.format(decay), near(step.fmt, *at(rough)))]
-    )
+    if rough is None:
+        return ()
+    return [Other(INACCURATE, _ROUGH.format(decay), near(step.fmt, *at(rough)))]
 
 
 def _pick(given: Any, which: int | None) -> float:
+    """alpha, or one of the two betas."""
     return float(given if which is None else given[which])
