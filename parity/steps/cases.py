@@ -1,9 +1,10 @@
 """The case table: architecture x activation x loss x optimizer x dtype x batch.
 
-A case makes its own network and data from its seed.
+A case draws its own network and data from its seed.
 
-Layer sizes are distinct primes, so that a transposed or misplaced array cannot fit,
-beside the sizes where mistakes hide: width 1, batch 1, one layer, square layers.
+Layer sizes are distinct primes, so that a transposed or misplaced array does not fit.
+Some cases have the sizes at which mistakes hide: width 1, batch 1, one layer, square
+layers.
 """
 
 from collections.abc import Iterator
@@ -19,8 +20,8 @@ from refnet.losses import LOSSES, Loss
 from refnet.network import Network, mlp
 from refnet.optimizers import OPTIMIZERS, Optimizer
 
-# the learning rate of each step, as a multiple of the first: dialects part where it
-# changes
+# the learning rate of each step, as a multiple of the first: optimizers that agree at a
+# constant rate differ where it changes
 RATES = (1.0, 0.5, 2.0, 0.25, 1.5)
 TRAINABLE = tuple(name for name, kind in ACTIVATIONS.items() if kind.trainable)
 DTYPES = ("float64", "float32")
@@ -28,7 +29,11 @@ DTYPES = ("float64", "float32")
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table."""
+    """One row of the table: a network, a loss with the targets it is tried with, an
+    optimizer, a dtype and a batch size.
+
+    Shapes: x (batch, sizes[0]); y (batch,) for labels, otherwise (batch, sizes[-1]).
+    """
 
     group: str  # "pair", "optimizer", "architecture" or "probe"
     sizes: tuple[int, ...] = (7, 5, 3)
@@ -42,7 +47,8 @@ class Case:
     dtype: str = "float64"
     seed: int = 0
     slope: float = 0.01  # of leaky ReLU
-    deviation: float = 0.6  # of the weights and biases
+    # standard deviation of the weights and biases
+    deviation: float = 0.6
 
     @property
     def id(self) -> str:
@@ -57,7 +63,7 @@ class Case:
 
     @property
     def row(self) -> str:
-        """The row of the printed table that it belongs to."""
+        """The row of the printed table that the case counts in."""
         return {"pair": f"{self.output} x {self.loss}", "optimizer": self._rule}.get(
             self.group, self._net
         )
@@ -75,8 +81,8 @@ class Case:
         return f"{self.optimizer}({settings})"
 
     def network(self) -> Network:
-        """The network, with weights and biases normal of the case's deviation:
-        asymmetric and never zero.
+        """The network, its weights and biases drawn from a normal distribution, so that
+        no W is symmetric and no b is zero.
         """
         *hidden, output = (
             LeakyReLU(self.slope) if name == "leaky_relu" else name
@@ -101,8 +107,8 @@ class Case:
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """The learning rate of each step over the first: five where an optimizer is
-        tried, three in a probe, else two.
+        """The learning rate of each step as a multiple of the first: five steps where
+        an optimizer is tried, three in a probe, otherwise two.
         """
         return RATES[: {"optimizer": 5, "probe": 3}.get(self.group, 2)]
 
@@ -144,7 +150,7 @@ def targets_of(loss: str) -> tuple[str, ...]:
 
 
 def outputs_of(loss: str) -> tuple[str, ...]:
-    """The output activations that a loss stands behind."""
+    """The output activations that a loss allows."""
     return tuple(kind.name for kind in LOSSES[loss].outputs) or TRAINABLE
 
 

@@ -1,4 +1,6 @@
-"""StepRecord: all that one training step did, as plain data, whoever did it."""
+"""StepRecord: everything that one training step read and wrote, as plain data, whatever
+program took the step.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,8 +18,10 @@ from refnet.training import Step
 
 @dataclass(frozen=True)
 class Spec:
-    """What was asked for: plain data, names as in refnet, hyper-parameters by torch's
-    names with this step's lr.
+    """What a training step was asked to do, as plain data: names are refnet's,
+    hyper-parameters have torch's names and this step's lr.
+
+    Shapes: sizes (fan_in of the first layer, then fan_out of every layer).
     """
 
     sizes: tuple[int, ...]
@@ -31,8 +35,11 @@ class Spec:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Every W and b, and the optimizer's vectors, each flat in the order W1, b1, W2,
-    ...
+    """Every W and b, and the vectors of the optimizer's state, at one moment.
+
+    Shapes: W (fan_out, fan_in), b (fan_out,); each vector is flat in the order W1, b1,
+    W2, ... Torch: a vector is torch.nn.utils.parameters_to_vector of the optimizer's
+    buffers.
     """
 
     W: tuple[Array, ...]
@@ -42,8 +49,10 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class LayerRecord:
-    """What one layer did: z, a and delta (n, fan_out), dW (fan_out, fan_in), db
-    (fan_out,). None is *not shown*.
+    """What one layer computed; None means *not shown*.
+
+    Shapes: z, a and delta (n, fan_out), dW (fan_out, fan_in), db (fan_out,).
+    Torch: delta is z.grad, dW is linear.weight.grad, db is linear.bias.grad.
     """
 
     z: Array | None = None
@@ -55,10 +64,13 @@ class LayerRecord:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One training step.
+    """One training step: what it was asked to do, x and y, the weights and the state
+    before and after, and what every layer computed.
 
-    Everything but spec, x, y and before may be absent: None is *not shown*, never
-    *passed*.
+    Everything but spec, x, y and before may be None, which means *not shown* and never
+    counts as *passed*.
+
+    Shapes: x (n, fan_in), y as the loss wants it.
     """
 
     spec: Spec
@@ -73,19 +85,21 @@ class StepRecord:
 def record_refnet(
     net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, optimizer: str | Optimizer
 ) -> StepRecord:
-    """Take one training step with refnet, by the teaching path, and record it.
-
-    Network and optimizer advance.
+    """The record of one training step that refnet takes here by its teaching form;
+    network and optimizer advance.
 
     Shapes: x (n, fan_in), y as the loss wants it.
+    Torch: record_torch.
     Errors: ValueError or TypeError for unusable input, FloatingPointError for a step
         that would not be finite.
     """
     loss, optimizer = net.trainable_with(loss), named("optimizer", Optimizer, OPTIMIZERS, optimizer)
-    with np.errstate(over="ignore", invalid="ignore"):  # the step refuses what comes of it, by name
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # the step refuses what is not finite, by name
         trace = net.forward(x)
         targets = net.check_targets(loss, y, len(trace.output))
-        # before anything could write into them
+        # copied before backward and step, as a mistaken one might write into them
         x_given, y_given = trace[0].a_prev.copy(), targets.copy()
         gradients = net.backward(trace, loss, targets)
         value = loss.value(trace.output, targets)
@@ -96,10 +110,12 @@ def record_refnet(
 
 
 class FitRecorder:
-    """Records the steps that `fit` really takes: pass it as `on_step`, and get each
-    StepRecord in `keep`.
+    """Records the steps that `fit` takes by its fast form: pass it as `on_step`; it
+    calls `keep` with the StepRecord of each step.
 
-    Loss and optimizer are those given to `fit`, the optimizer as the same object.
+    Loss and optimizer are those given to `fit`; the optimizer must be the same object.
+
+    Errors: TypeError for an optimizer given by its name.
     """
 
     def __init__(
@@ -125,7 +141,8 @@ class FitRecorder:
 
     def __call__(self, step: Step) -> None:
         """Record one step.
-        Errors: ValueError where another optimizer than the recorder's took it.
+
+        Errors: ValueError where another optimizer took it.
         """
         self._steps += 1
         if self._optimizer.state["steps"] != self._steps:
@@ -133,9 +150,10 @@ class FitRecorder:
             raise ValueError(
                 f"FitRecorder: {self._optimizer} {counts}; it wants the optimizer of fit"
             )
-        before = replace(
-            snapshot(_over(self._net, step.before), self._optimizer), state=self._state
-        )
+        # fit hands over the old parameters, but the optimizer has stepped already, so
+        # the old state is the one that was kept at the last call
+        start = snapshot(_over(self._net, step.before), self._optimizer)
+        before = replace(start, state=self._state)
         record = _record(
             self._net,
             self._loss,
