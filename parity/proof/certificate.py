@@ -64,7 +64,7 @@ class Result:
 
     def __str__(self) -> str:
         note = f" ({self.note})" if self.note else ""
-        if self.got is not None and self.status == WRONG:  # its note is about other entries
+        if self.got is not None and self.status == WRONG:  # its note is the longest
             return f"{self.where} is wrong: {self.quantity}{self._entry}{note}"
         if self.got is not None:
             return f"{self.where} {_SAYS[self.status]}{note}: {self.quantity}{self._entry}"

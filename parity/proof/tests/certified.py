@@ -119,8 +119,8 @@ def with_entry(record, quantity, layer, index, number):
 
 def result_of(cert, quantity, layer=None):
     """The result about one quantity of a layer."""
-    (found,) = [r for r in cert.results if (r.quantity, r.layer) == (quantity, layer)]
-    return found
+    (result,) = [r for r in cert.results if (r.quantity, r.layer) == (quantity, layer)]
+    return result
 
 
 def everything(record):

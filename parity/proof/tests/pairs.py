@@ -191,7 +191,7 @@ def where(difference):
     return difference.equation, difference.layer, difference.quantity
 
 
-def found(agreement):
+def disagreement(agreement):
     """Where the first difference is, and its kind; nothing that passes."""
     assert not agreement.passed
     return where(agreement.first), agreement.first.kind

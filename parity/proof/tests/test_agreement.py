@@ -1,4 +1,4 @@
-"""Of two records that agree some quantity is made wrong, and the comparison says which,
+"""Of two records that agree some quantity is wrong, and the comparison says which,
 and who is off.
 """
 
@@ -19,9 +19,9 @@ from parity.proof.tests.pairs import (
     SIX,
     SQUARE,
     TABLE,
+    disagreement,
     everywhere,
     failing,
-    found,
     halves,
     on_six,
     pair,
@@ -244,16 +244,16 @@ def test_every_place_of_a_record_is_read(name):
     ours, expected = pair(name)[0].record, pair(name)[1]
     theirs = expected.record
     for place in told_apart(name, theirs):
-        assert found(agree(certify(put(ours, place, -value(ours, place))), expected)) == (
+        assert disagreement(agree(certify(put(ours, place, -value(ours, place))), expected)) == (
             place,
             "value",
         )
         if " of " not in place[2] and place[0] != "step":
             agreement = agree(certify(put(ours, place, None)), expected)
-            assert found(agreement) == (place, "not shown")
+            assert disagreement(agreement) == (place, "not shown")
             assert len(failing(agreement)) == 1
             assert (agreement.unjudged > 0) == (place[2] != "loss")
-    assert found(compare(replace(ours, after=None), theirs)) == (
+    assert disagreement(compare(replace(ours, after=None), theirs)) == (
         next(p for p in places(theirs) if p[0] == "step"),
         "not shown",
     )
@@ -281,7 +281,7 @@ def test_a_vector_of_the_state_is_told_whole(name):
         for kind, changed in wrongs:
             wrong = certify(replace(ours, after=replace(ours.after, state=changed)))
             for agreement in (agree(wrong, theirs), agree(theirs, wrong)):
-                assert found(agreement) == (("step", 1, f"{key} of W"), kind)
+                assert disagreement(agreement) == (("step", 1, f"{key} of W"), kind)
                 assert {d.quantity for d in agreement.differences if d.kind == kind} == {
                     f"{key} of W",
                     f"{key} of b",
@@ -315,12 +315,12 @@ def test_the_first_in_order_of_computation_is_named(data):
 def test_swapped_layers_are_named(name):
     """Equal shapes in the wrong order fail at the first quantity of layer 1."""
     ours, theirs = (certificate.record for certificate in pair(name))
-    assert found(compare(replace(ours, layers=ours.layers[::-1]), theirs)) == (
+    assert disagreement(compare(replace(ours, layers=ours.layers[::-1]), theirs)) == (
         ("z", 1, "z"),
         "value",
     )
     after = replace(ours.after, W=ours.after.W[::-1])
-    assert found(compare(replace(ours, after=after), theirs)) == (("step", 1, "W"), "value")
+    assert disagreement(compare(replace(ours, after=after), theirs)) == (("step", 1, "W"), "value")
 
 
 # Who is off
@@ -340,7 +340,7 @@ def unlike(place, fault):
 @pytest.mark.parametrize("name", [ANY, FEW[-1]])
 def test_a_mistake_is_named_where_it_is_made_whatever_inherits_it(name):
     """What follows a mistake differs as well, but there each side keeps its own bounds,
-    and it is told so.
+    and the sentence says so.
     """
     right = pair(name)[0].record
     theirs, parts = certify(replayed(right, rounded)), 0
@@ -385,7 +385,7 @@ def test_from_equal_inputs_only_the_record_is_off(name):
     for place in told_apart(name, ours.record):
         wrong = put(ours.record, place, 2 * value(ours.record, place))
         agreement, results = compare_restated(wrong, restate(wrong)), certify(wrong).results
-        assert found(agreement) == (place, "value")
+        assert disagreement(agreement) == (place, "value")
         before_the_step = {i for i, result in enumerate(results) if result.equation != "step"}
         assert failing(agreement) & before_the_step == {
             i for i in before_the_step if results[i].broken
@@ -444,19 +444,19 @@ def test_records_from_different_starts_are_refused(name):
         for name in ("W", "b")
     ]
     started += [("state", place) for place in places(ours) if " of " in place[2]]
-    for told, place in started:
+    for start, place in started:
         right = snapshot_value(ours, "before", *place[1:])
         other = with_entry(
             right, index := some_index(right, rng), np.nextafter(right[index], np.inf)
         )
-        tail = "expected equal state" if told == "state" else "expected equal weights"
+        tail = "expected equal state" if start == "state" else "expected equal weights"
         for two in (
             (put(ours, place, other, "before"), theirs),
             (ours, put(theirs, place, other, "before")),
         ):
             with pytest.raises(
                 ValueError,
-                match=f"^compare: {told} differs before the step, {tail}: bring the two together "
+                match=f"^compare: {start} differs before the step, {tail}: bring the two together "
                 f"first$",
             ):
                 compare(*two)
@@ -493,12 +493,12 @@ def test_records_of_the_wrong_make_are_refused(comparison):
                 rf"4, 4\)$",
             ):
                 comparison(*two)
-    for told, W, b in (("1 W", 1, 2), ("1 b", 2, 1), ("3 W", 3, 2)):
+    for count, W, b in (("1 W", 1, 2), ("1 b", 2, 1), ("3 W", 3, 2)):
         after = replace(ours.after, W=(ours.after.W * 2)[:W], b=ours.after.b[:b])
         for two in ((replace(ours, after=after), theirs), (ours, replace(theirs, after=after))):
             with pytest.raises(
                 ValueError,
-                match=rf"^certify: record has {told} after the step, expected 2 as its sizes \(4, "
+                match=rf"^certify: record has {count} after the step, expected 2 as its sizes \(4, "
                 rf"4, 4\)$",
             ):
                 comparison(*two)

@@ -44,8 +44,8 @@ def entry_of(rule, h, quantity, fmt, theta=3.0, g=0.5, old=(), new=(), t=2):
         np.array([g], fmt.dtype),
         *arrays,
     )
-    made = RULE_ENTRIES[rule]()
-    return made.parameters(step) if quantity == "theta" else made.vector(step, quantity)
+    entry = RULE_ENTRIES[rule]()
+    return entry.parameters(step) if quantity == "theta" else entry.vector(step, quantity)
 
 
 class Known:
@@ -476,9 +476,9 @@ def documented(dtype):
 def theorems(dtype):
     """The same by name, in 50 digits."""
     with mpmath.workdps(50):
-        found = [(name, made, mpmath.mpf(want)) for name, made, want in documented(dtype)]
-    assert len({name for name, *_ in found}) == len(found)
-    return {name: (made, want) for name, made, want in found}
+        triples = [(name, claim, mpmath.mpf(want)) for name, claim, want in documented(dtype)]
+    assert len({name for name, *_ in triples}) == len(triples)
+    return {name: (claim, want) for name, claim, want in triples}
 
 
 BY_HAND = [*theorems("float64")]
@@ -490,9 +490,9 @@ def test_a_bound_is_what_its_theorem_says(name, dtype):
     """On numbers that one can follow by hand the bound is the documented expression,
     but for the rounding of float64.
     """
-    made, want = theorems(dtype)[name]
+    claim, want = theorems(dtype)[name]
     with mpmath.workdps(50):
-        got = mpmath.mpf(float(made.bound.flat[0]))
+        got = mpmath.mpf(float(claim.bound.flat[0]))
         # centered: a wide difference
         off = (
             mpmath.mpf(FORMATS[dtype].slack)
@@ -500,7 +500,7 @@ def test_a_bound_is_what_its_theorem_says(name, dtype):
             else OPERATIONS * mpmath.mpf(2) ** -53
         )
         assert abs(got - want) <= off * want
-    assert made.judged.all()
+    assert claim.judged.all()
 
 
 @in_both_dtypes
@@ -513,13 +513,13 @@ def test_what_overflows_on_the_way_is_not_judged(dtype):
     with np.errstate(all="ignore"):
         for share, judged in ((0.6, False), (0.2, True)):
             big = np.full((1, 2), share * fmt.largest / 2.0**40, dtype)
-            for made in (
+            for claim in (
                 weighted_input(fmt, big, factor, np.zeros(1, dtype)),
                 hidden_delta(fmt, identity, big, factor.T, big[:, :1], big[:, :1]),
                 bias_gradient(fmt, (big * factor).T),
                 weight_gradient(fmt, big.T, factor.T),
             ):
-                assert made.judged.all() == judged
+                assert claim.judged.all() == judged
         for name in ("mse", "half_squared_error", "mae"):
             for share, judged in ((0.3, False), (0.2, True)):
                 a = np.full((5, 1), share * fmt.largest, dtype)

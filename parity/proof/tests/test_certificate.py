@@ -101,14 +101,14 @@ def test_a_share_is_of_the_bound_and_its_slack(dtype):
     """
     fmt = FORMATS[dtype]
     unit = 2.0 * fmt.unit
-    made = claim(
+    limits = claim(
         fmt,
         np.ones(7),
         np.array([unit, unit, 0.0, 0.0, unit, unit, unit]),
         np.array([True] * 6 + [False]),
     )
     got = np.array([1.0 + unit, 1.0 - 4 * unit, 1.0, 1.0 + unit, np.nan, -np.inf, np.nan], dtype)
-    assert made.share(got).tolist() == [
+    assert limits.share(got).tolist() == [
         1.0 / (1.0 + fmt.slack),
         4.0 / (1.0 + fmt.slack),
         0.0,
@@ -209,7 +209,7 @@ def test_a_malformed_shape_comes_before_its_dtype_and_its_values():
 @pytest.mark.parametrize("fault", ["shape", "dtype"])
 def test_a_malformed_state_is_wrong_and_named(fault):
     """A vector of the new state in another shape or dtype is wrong for every W and b,
-    and what is made of it is not judged.
+    and what reads it is not judged.
     """
     record = good()
     vector = record.after.state["exp_avg_sq"]
@@ -247,8 +247,8 @@ def readers(quantity, layer):
     """
     if quantity == "loss":
         return set()
-    made = {f"{key} of {{}}" for key in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")}
-    step = {(key.format(quantity[-1]), layer) for key in (*made, "{}")}
+    state = {f"{key} of {{}}" for key in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")}
+    step = {(key.format(quantity[-1]), layer) for key in (*state, "{}")}
     return {
         "z": {("a", layer), ("delta", layer)},
         "a": {("z", layer + 1), ("dW", layer + 1), ("delta", layer)}

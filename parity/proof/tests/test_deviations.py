@@ -70,7 +70,7 @@ def test_bceloss_clamps_a_saturated_probability(dtype, z, y):
     result = the_deviation(record, "BCELoss clamp")
     assert (result.equation, result.note, result.index) == ("BP1", CLAMP_NOTE, (0, 0))
     assert others_pass(record, "delta")
-    assert certify(record).verdict.endswith(f"; wrong ({CLAMP_NOTE})")
+    assert certify(record).verdict.endswith(f" ({CLAMP_NOTE}).")
 
 
 @in_both_dtypes
@@ -280,9 +280,8 @@ def test_centered_rmsprop_takes_the_root_of_a_negative_variance(momentum, quanti
     result = the_deviation(record, "centered RMSprop", quantity)
     assert (result.equation, result.note, np.isnan(result.got)) == ("step", VARIANCE_NOTE, True)
     assert others_pass(record, quantity)
-    assert certify(record).verdict.startswith(
-        f"step (update) of layer 1: {quantity} has nan at {place(result.index)}, expected "
-    )
+    where = f"step (update) of layer 1 is wrong: {quantity} at {place(result.index)}"
+    assert f": {where} is nan, expected " in certify(record).verdict
     for index, number in (((0, HEALTHY[0]), np.nan), ((0, HEALTHY[0]), 1.0), (result.index, 1.0)):
         other = result_of(certify(with_entry(record, quantity, 1, index, number)), quantity, 1)
         assert (other.status, other.index, other.deviation) == ("wrong", index, "")

@@ -14,7 +14,7 @@ from parity.proof.equations.entries import entries
 from parity.proof.equations.sums import bias_gradient
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.proof.statements import statements
-from parity.proof.tests.spellings import in_both_dtypes, run
+from parity.proof.tests.programs import in_both_dtypes, run
 from parity.rounding.formats import FORMATS
 from parity.steps.cases import CASES, DTYPES, PAIRS, RULES, TRAINABLE, Case, outputs_of, targets_of
 from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
@@ -26,7 +26,7 @@ from refnet.losses import LOSSES
 
 @dataclass(frozen=True)
 class Off:
-    """One array of a good record, with the claim that is made of it."""
+    """One array of a good record, with its claim."""
 
     record: StepRecord
     statement: object
@@ -149,13 +149,13 @@ def _offs(dtype):
         "", (3, 5, 7, 2), ("heaviside", "tanh"), "identity", "mse", "values", dtype=dtype
     )
     records += run(stepped, bp2=dead_pullback)
-    found = {}
+    offs = {}
     for record in records:
         for statement in statements(record):
             assert judge(statement).status == "passed"
             off = Off(record, statement)
-            found.setdefault(off.key, off)
-    return list(found.values())
+            offs.setdefault(off.key, off)
+    return list(offs.values())
 
 
 EQUATION_LABELS = tuple(refnet.EQUATIONS)
@@ -254,8 +254,8 @@ def test_a_bound_of_zero_takes_one_value():
     no rounding at all.
     """
     for dtype in DTYPES:
-        found = (*every_array("a", dtype), *every_array("step", dtype))
-        exact = {off.statement.entry for off in found if not off.statement.claim.bound.any()}
+        offs = (*every_array("a", dtype), *every_array("step", dtype))
+        exact = {off.statement.entry for off in offs if not off.statement.claim.bound.any()}
         assert exact == {
             "relu",
             "identity",
@@ -276,7 +276,7 @@ def shares():
     """(label, entry, dtype): the largest share of its bound that a record of refnet or
     PyTorch uses, and the largest bound.
     """
-    found = {}
+    used_of = {}
     for case in (
         case for i, case in enumerate(CASES) if i % (3 if case.group == "optimizer" else 5) == 0
     ):
@@ -293,14 +293,14 @@ def shares():
             ):
                 for statement in statements(record):
                     key = statement.equation, statement.entry, case.dtype
-                    used, bound = found.get(key, (0.0, 0.0))
+                    used, bound = used_of.get(key, (0.0, 0.0))
                     share = statement.claim.share(statement.got)
                     assert share.max() <= 1.0
-                    found[key] = (
+                    used_of[key] = (
                         max(used, float(share.max())),
                         max(bound, float(statement.claim.bound.max())),
                     )
-    return found
+    return used_of
 
 
 def test_no_bound_is_idle():

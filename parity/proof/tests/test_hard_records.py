@@ -78,9 +78,9 @@ def test_a_first_step_starts_from_the_state_of_its_rule(optimizer, dtype):
                     state={**record.before.state, name: vector + vector.dtype.type(1)},
                 ),
             )
-            (told,) = [r for r in certify(wrong).results if r.quantity == f"{name} before"]
+            (result,) = [r for r in certify(wrong).results if r.quantity == f"{name} before"]
             start = given.get("initial_accumulator_value", 0)
-            assert (told.status, told.note) == (
+            assert (result.status, result.note) == (
                 "wrong",
                 f"other values than {start:g}, from which {optimizer.name} starts",
             )
@@ -168,9 +168,9 @@ def test_a_cost_that_is_no_number_is_wrong(loss):
     """Text, a complex number or an array of one is no cost, whatever could be made of
     it.
     """
-    (told,) = certify(replace(first_step(refnet.SGD()), loss=loss)).broken
-    assert (told.equation, told.status) == ("C", "wrong")
-    assert told.note.endswith("expected a real number")
+    (result,) = certify(replace(first_step(refnet.SGD()), loss=loss)).broken
+    assert (result.equation, result.status) == ("C", "wrong")
+    assert result.note.endswith("expected a real number")
 
 
 def test_labels_are_integers():

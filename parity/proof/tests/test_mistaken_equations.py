@@ -6,21 +6,9 @@ import numpy as np
 import pytest
 
 from parity.proof.certificate import certify
-from parity.proof.tests.spellings import (
-    SLOPES,
-    adagrad,
-    adam,
-    adamw,
-    assert_passes,
-    exp_over_sum,
-    folded,
-    form,
-    in_both_dtypes,
-    one_hot,
-    rmsprop,
-    run,
-    sgd,
-)
+from parity.proof.tests.programs import assert_passes, in_both_dtypes, run
+from parity.proof.tests.spelled_rules import adagrad, adam, adamw, folded, form, rmsprop, sgd
+from parity.proof.tests.spellings import SLOPES, exp_over_sum, one_hot
 from parity.steps.cases import Case
 
 

@@ -10,7 +10,7 @@ from parity.proof.equations.activations import ACTIVATION_ENTRIES
 from parity.proof.equations.entries import ALL_STATE
 from parity.proof.equations.losses import LOSS_ENTRIES
 from parity.proof.equations.updates import RULE_ENTRIES
-from parity.proof.tests import spellings, truth
+from parity.proof.tests import spelled_rules, spellings, truth
 from parity.steps.cases import outputs_of
 from parity.steps.tests.newcomers import lacking, trainable
 from refnet.activations import ACTIVATIONS
@@ -58,7 +58,7 @@ TABLES = [
         losses_of(spellings.GRADIENTS, spellings.DELTA_FORMS),
         LOSSES,
     ),
-    (SPELLINGS, "RULE_FORMS", spellings.RULE_FORMS, OPTIMIZERS),
+    ("parity/proof/tests/spelled_rules.py", "RULE_FORMS", spelled_rules.RULE_FORMS, OPTIMIZERS),
 ]
 
 

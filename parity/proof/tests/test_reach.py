@@ -15,7 +15,16 @@ from parity import CASES, certify, compare, compare_restated
 from parity.experiments.sweep import side_by_side
 from parity.proof.agreement import agree
 from parity.proof.statements import statements
-from parity.proof.tests.pairs import SQUARE, VECTORS, found, order_of, put, replayed, rounded, where
+from parity.proof.tests.pairs import (
+    SQUARE,
+    VECTORS,
+    disagreement,
+    order_of,
+    put,
+    replayed,
+    rounded,
+    where,
+)
 from parity.steps.cases import Case
 from parity.steps.record import LayerRecord, Snapshot, record_refnet
 from refnet import EQUATIONS, Dense, Network
@@ -269,7 +278,7 @@ def test_where_the_state_says_nothing_nothing_is_judged(rule):
         agreement = compare(other, record)
         assert not agreement.passed
         if eps:
-            assert found(agreement) == (("step", 1, "W"), "value")
+            assert disagreement(agreement) == (("step", 1, "W"), "value")
         else:
             assert agreement.first is None
             assert {d.quantity: d.unjudged for d in agreement.differences if d.unjudged} == {
@@ -277,7 +286,9 @@ def test_where_the_state_says_nothing_nothing_is_judged(rule):
                 "b": 1,
             }
             assert str(agreement).endswith("; 2 entries not judged")
-        assert found(compare(put(record, ("step", 1, "W"), np.full((1, 1), np.nan)), record)) == (
+        assert disagreement(
+            compare(put(record, ("step", 1, "W"), np.full((1, 1), np.nan)), record)
+        ) == (
             ("step", 1, "W"),
             "finiteness",
         )
@@ -290,7 +301,7 @@ def test_a_difference_too_large_for_the_dtype_fails():
     record = chain(2)
     largest = np.full((1, 1), np.finfo("float64").max)
     for place in (("z", 1, "z"), ("BP4", 2, "dW"), ("step", 1, "W")):
-        assert found(compare(put(record, place, largest), put(record, place, -largest))) == (
+        assert disagreement(compare(put(record, place, largest), put(record, place, -largest))) == (
             place,
             "value",
         )

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from parity.proof.tests.programs import assert_passes, in_both_dtypes, run
+from parity.proof.tests.spelled_rules import RULE_FORMS
 from parity.proof.tests.spellings import (
     BP3_FORMS,
     BP4_FORMS,
@@ -11,12 +13,8 @@ from parity.proof.tests.spellings import (
     DELTA_FORMS,
     GRADIENTS,
     PULLBACKS,
-    RULE_FORMS,
     VALUE_FORMS,
     Z_FORMS,
-    assert_passes,
-    in_both_dtypes,
-    run,
 )
 from parity.steps.cases import RULES, TRAINABLE, Case, outputs_of, targets_of
 from refnet.losses import LOSSES

@@ -312,11 +312,11 @@ def test_most_of_what_is_drawn_is_judged():
     """Few runs are refused, few statements are about what overflowed, and hardly any is
     excused.
     """
-    found = sum((chunk(number).count for number in range(CHUNKS)), Counter())
-    assert found["runs"] == CHUNKS * CHUNK
-    assert found["refused"] < 0.25 * found["runs"]
-    assert found["comparisons"] > 0.99 * found["statements"]
-    assert found["named deviations"] < 0.001 * found["statements"]
+    counts = sum((chunk(number).count for number in range(CHUNKS)), Counter())
+    assert counts["runs"] == CHUNKS * CHUNK
+    assert counts["refused"] < 0.25 * counts["runs"]
+    assert counts["comparisons"] > 0.99 * counts["statements"]
+    assert counts["named deviations"] < 0.001 * counts["statements"]
 
 
 def test_every_formula_is_met_on_both_sides():
@@ -381,7 +381,7 @@ def _other_dW(layer):
 
 
 if __name__ == "__main__":
-    found = judge(range(int(sys.argv[1])))
-    print(*found.broken, dict(found.count), sep="\n")
-    for kind, (true, wide) in sorted(found.worst.items()):
+    judged = judge(range(int(sys.argv[1])))
+    print(*judged.broken, dict(judged.count), sep="\n")
+    for kind, (true, wide) in sorted(judged.worst.items()):
         print(f"{' '.join(kind):<60} {true:8.3g} {wide:8.3g}")
