@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import refnet
+from refnet.optimizers import OPTIMIZERS
 
 RATES = (0.1, 0.1, 0.03, 0.01, 0.2, 0.05)
 
@@ -445,3 +446,13 @@ def test_lr_set_between_steps_is_checked(value):
     with refuses(ValueError, f"SGD: lr has {value}, expected a finite number >= 0"):
         optimizer.lr = value
     assert optimizer.lr == 0.25
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values(), ids=lambda kind: kind.__name__)
+def test_the_equation_of_an_optimizer_is_the_one_in_its_docstring(kind):
+    """The update is written twice, for those who read the class and for programs: in
+    the same words, but for the backquotes.
+    """
+    docstring = " ".join(kind.__doc__.replace("`", "").split())
+    assert "equation" in vars(kind)  # its own: AdamW's is not Adam's
+    assert docstring.startswith(kind.equation)

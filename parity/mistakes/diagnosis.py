@@ -237,10 +237,7 @@ def _expected(label: str, run: Run) -> str:
     """The right formula: of the update, the rule's own."""
     if label != "step":
         return EQUATIONS[label].formula
-    formula, more, *_ = (OPTIMIZERS[run.spec.optimizer].__doc__ or "").split("\n\n")
-    return " ".join(
-        f"{formula} {more if more.lstrip().startswith('Without') else ''}".split()
-    ).removesuffix(".")
+    return OPTIMIZERS[run.spec.optimizer].equation
 
 
 _SINGLE = Finding(

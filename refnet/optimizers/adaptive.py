@@ -22,6 +22,9 @@ class Adagrad(Optimizer):
     """
 
     name: ClassVar[str] = "adagrad"
+    equation: ClassVar[str] = (
+        "v := v + d^2; theta := theta - lr / (1 + (t - 1) lr_decay) d / (sqrt(v) + eps)"
+    )
     _settings: ClassVar[tuple[str, ...]] = ("lr_decay", "initial_accumulator_value", "eps")
 
     def __init__(
@@ -68,6 +71,9 @@ class RMSprop(Optimizer):
     """
 
     name: ClassVar[str] = "rmsprop"
+    equation: ClassVar[str] = (
+        "v := alpha v + (1 - alpha) d^2; q = d / (sqrt(v) + eps); theta := theta - lr q"
+    )
     _settings: ClassVar[tuple[str, ...]] = ("alpha", "eps", "momentum", "centered")
 
     def __init__(
@@ -133,6 +139,10 @@ class Adam(Optimizer):
     """
 
     name: ClassVar[str] = "adam"
+    equation: ClassVar[str] = (
+        "m := beta1 m + (1 - beta1) d; v := beta2 v + (1 - beta2) d^2; "
+        "theta := theta - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)"
+    )
     _settings: ClassVar[tuple[str, ...]] = ("betas", "eps", "amsgrad")
 
     def __init__(
@@ -186,6 +196,7 @@ class AdamW(Adam):
     """
 
     name: ClassVar[str] = "adamw"
+    equation: ClassVar[str] = "theta := (1 - lr weight_decay) theta, then Adam's step with d = g"
     _decoupled: ClassVar[bool] = True
 
     def __init__(

@@ -51,6 +51,7 @@ class Optimizer(ABC):
     """
 
     name: ClassVar[str]
+    equation: ClassVar[str]  # the update, as the class's docstring states it
 
     def __init__(self, lr: float, weight_decay: float) -> None:
         self.lr = lr

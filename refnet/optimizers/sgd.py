@@ -31,6 +31,11 @@ class SGD(Optimizer):
     """
 
     name: ClassVar[str] = "sgd"
+    equation: ClassVar[str] = (
+        "v := d at the first step, then v := momentum v + (1 - dampening) d; "
+        "theta := theta - lr v. Without momentum v is d. "
+        "With nesterov the step is lr (d + momentum v)"
+    )
     _settings: ClassVar[tuple[str, ...]] = ("momentum", "dampening", "nesterov")
 
     def __init__(
