@@ -23,7 +23,8 @@ from parity.checking.adapters import from_gradient, from_step
 from parity.checking.checker import assert_correct, cases_for, check
 from parity.checking.report import CheckReport
 from parity.checking.tasks import Task, TaskStep
-from parity.mistakes.diagnosis import Finding, diagnose
+from parity.mistakes.diagnosis import diagnose
+from parity.mistakes.finding import Finding
 from parity.proof.agreement import Agreement, Difference, compare, compare_restated
 from parity.proof.certificate import Certificate, Result, certify
 from parity.proof.equations.entries import entries

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from parity.checking.adapters import Unusable
-from parity.screen import Screen, environment, header
+from parity.mistakes.finding import WIDTH
+from parity.screen import Screen, environment, header, width
 from parity.steps.cases import CASES
 
 RIGHT, WRONG, UNUSABLE = 0, 1, 2
@@ -141,10 +142,13 @@ def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
         "timeout": arguments.timeout,
         "conventions": arguments.conventions,
     }
-    found = import_module("parity.checking.checker").check_command(arguments.target, **options)
-    text, _, data = _told(screen, found)
-    passed = found.strictly_passed if arguments.strict else found.passed
-    return text if passed == found.passed else f"WRONG by --strict. {text}", passed, data
+    report = import_module("parity.checking.checker").check_command(arguments.target, **options)
+    verdict, *lines = report.lines(width(WIDTH), verbose=arguments.verbose)
+    _print(screen, lines)
+    passed = report.strictly_passed if arguments.strict else report.passed
+    if passed != report.passed:
+        verdict = f"WRONG by --strict. {verdict}"
+    return verdict, passed, report.as_json()
 
 
 def _begin(file: Path) -> int:
@@ -203,10 +207,14 @@ def bench(screen: Screen, arguments: argparse.Namespace) -> Performed:
 def _told(screen: Screen, report: Any) -> Performed:
     """A report's lines, the first of which is the verdict and comes last."""
     verdict, *lines = report.lines()
+    _print(screen, lines)
+    return verdict, report.passed, report.as_json()
+
+
+def _print(screen: Screen, lines: Sequence[str]) -> None:
     screen.line()
     for line in lines:
         screen.line(line)
-    return verdict, report.passed, report.as_json()
 
 
 def _finite(value: Any) -> Any:
@@ -357,6 +365,11 @@ def _check_options(commands: Any) -> None:
     )
     parser.add_argument(
         "--strict", action="store_true", help="let other conventions and lost digits count as wrong"
+    )
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        help="print the exact figures, and where others published the same mistake",
     )
 
 

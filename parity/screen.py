@@ -8,11 +8,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from shutil import get_terminal_size
 from typing import Any
 
 import numpy as np
 
 import refnet
+
+
+def width(widest: int) -> int:
+    """How many columns of text fit: those of the terminal, but no more than read well,
+    and as many where there is no terminal.
+    """
+    if not sys.stdout.isatty():
+        return widest
+    return min(widest, get_terminal_size((widest, 0)).columns)
 
 
 class Screen:

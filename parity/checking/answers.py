@@ -1,11 +1,11 @@
 """What somebody's `run` gives back, read as plain arrays: whatever is returned, the
-reading ends with arrays and sentences.
+reading ends with arrays and problems.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -16,135 +16,126 @@ from refnet.checks import Array
 
 LISTS = ("z", "a", "delta", "dW", "db", "W", "b")  # one array per layer
 KEYS = ("output", "loss", *LISTS)
-LARGEST = 10**6  # entries of an array that can be meant
+# entries of an array, 8 MB of float64: a task has fewer, unless layers are declared
+# that are wider than a thousand
+LARGEST = 10**6
 # step from 0 on, key of the dict, layer from 1 on; the output and the loss are those of
 # layer 0
-Key = tuple[int, str, int]
+Key: TypeAlias = tuple[int, str, int]
 
 
 class Problem(NamedTuple):
-    """What a task brought to light before any number was looked at."""
+    """What `run` does or has, and what was expected, before any number is judged."""
 
     verdict: str
-    sentence: str
-    detail: str = ""  # what may be another in each task
+    got: str
+    expected: str = ""
+    advice: str = ""
+    detail: str = ""  # may differ from task to task
+
+
+Read: TypeAlias = "tuple[Key, Array] | Problem"
 
 
 def read(returned: Any, task: Task) -> tuple[dict[Key, Array], list[Problem]]:
-    """Copies of the arrays of every step, by step, key and layer; a generator's as they
-    come.
+    """Copies of the arrays of every step, by step, key and layer, and what cannot be
+    read.
     """
-    count, given = len(task.inputs.steps), list[Any]()
-    found: dict[Key, Array] = {}
-    problems: list[Problem] = []
-    want = f"expected {count} dicts, one for each step"
+    count = len(task.inputs.steps)
+    want = f"{count} dicts, one for each step"
     if isinstance(returned, Mapping | str) or not hasattr(returned, "__iter__"):
-        return {}, [_wrong(f"run: returned {_kind(returned)}, {want}")]
+        return {}, [_wrong(f"returned {_kind(returned)}", want)]
+    steps = list[Any]()
+    arrays: dict[Key, Array] = {}
+    problems: list[Problem] = []
+    # one more than wanted, to notice it: a generator may never end
     for number, step in enumerate(islice(returned, count + 1)):
-        given.append(step)
-        if number < count:
-            found.update(_step(step, number, task, problems))
-    if len(given) != count:
-        problems.append(
-            _wrong(
-                f"run: returned {len(given) if len(given) < count else f'more than {count}'} "
-                f"dicts, {want}"
-            )
-        )
+        steps.append(step)
+        # copied before the next is asked for: a generator may overwrite what it showed
+        for item in _step(step, number, task) if number < count else ():
+            if isinstance(item, Problem):
+                problems.append(item)
+            else:
+                arrays[item[0]] = item[1]
+    if len(steps) != count:
+        many = len(steps) if len(steps) < count else f"more than {count}"
+        problems.append(_wrong(f"returned {many} dicts", want))
     if not isinstance(returned, Iterator):
-        problems += _changed_later(given[:count], found, task)
-    return found, problems
+        problems += _changed_later(steps[:count], arrays, task)
+    return arrays, problems
 
 
-def _wrong(sentence: str) -> Problem:
-    return Problem("wrong", sentence)
+def _wrong(got: str, expected: str, advice: str = "") -> Problem:
+    return Problem("wrong", got, expected, advice)
 
 
 def _kind(value: Any) -> str:
     return "None" if value is None else f"something of type {type(value).__name__}"
 
 
-def _step(
-    step: Any, number: int, task: Task, problems: list[Problem]
-) -> Iterator[tuple[Key, Array]]:
-    """What one of the dicts shows; what cannot be read goes to the problems."""
+def _step(step: Any, number: int, task: Task) -> Iterator[Read]:
+    """What one of the dicts shows."""
     if not isinstance(step, Mapping):
-        problems.append(_wrong(f"run: returned {_kind(step)} for a step, expected a dict"))
+        yield _wrong(f"returned {_kind(step)} for a step", "a dict")
         return
     for name, value in step.items():
         if name not in KEYS:
-            problems.append(
-                _wrong(f"run: a step has the key {name!r}, expected keys among {', '.join(KEYS)}")
-            )
+            yield _wrong(f"a step has the key {name!r}", f"keys among {', '.join(KEYS)}")
         elif value is not None:
-            yield from _entries(number, name, value, task, problems)
+            yield from _entries(number, name, value, len(task.sizes) - 1)
 
 
-def _entries(
-    number: int, name: str, value: Any, task: Task, problems: list[Problem]
-) -> Iterator[tuple[Key, Array]]:
-    depth = len(task.sizes) - 1
-    layers = (
-        enumerate(value, start=1)
-        if name in LISTS and isinstance(value, list | tuple)
-        else [(0, value)]
-    )
-    if name in LISTS and (not isinstance(value, list | tuple) or len(value) != depth):
-        has = f"{len(value)} entries" if isinstance(value, list | tuple) else _kind(value)
-        problems.append(
-            _wrong(
-                f"run: {name} has {has}, expected a list of one array per layer (None where one "
-                f"is not shown)"
-            )
-        )
+def _entries(number: int, name: str, value: Any, depth: int) -> Iterator[Read]:
+    """The arrays under one key: the output and the loss are single ones."""
+    if name not in LISTS:
+        layers = [(0, value)]
+    elif isinstance(value, list | tuple) and len(value) == depth:
+        layers = list(enumerate(value, start=1))
+    else:
+        is_list = isinstance(value, list | tuple)
+        has = f"is a list of length {len(value)}" if is_list else f"has {_kind(value)}"
+        yield _wrong(f"{name} {has}", "a list of one array per layer (None where one is not shown)")
         return
     for layer, entry in layers:
-        array = None if entry is None else _array(name, entry, problems)
-        if array is not None:
-            yield (number, name, layer), array
+        if entry is not None:
+            array = _array(name, entry)
+            yield array if isinstance(array, Problem) else ((number, name, layer), array)
 
 
-def _array(name: str, value: Any, problems: list[Problem]) -> Array | None:
-    """A copy as an array of real numbers, or a problem."""
+def _array(name: str, value: Any) -> Array | Problem:
+    """A copy as an array of real numbers."""
     try:
         array = np.asarray(value).copy()
     except Exception as error:  # noqa: BLE001 - whatever __array__ of somebody's class raises
-        problems.append(
-            _wrong(
-                f"run: {name} has {_kind(value)} that is no array ({type(error).__name__}), "
-                f"expected real numbers"
-            )
-        )
-        return None
-    if array.dtype.kind not in "biuf" or array.size > LARGEST:
-        has = f"dtype {array.dtype}" if array.dtype.kind not in "biuf" else f"shape {array.shape}"
-        problems.append(
-            _wrong(
-                f"run: {name} has {has}, expected an array of real numbers, as small as the task's"
-            )
-        )
-        return None
+        has = f"{_kind(value)} that is no array ({type(error).__name__})"
+        return _wrong(f"{name} has {has}", "real numbers")
+    real = array.dtype.kind in "biuf"
+    if not real or array.size > LARGEST:
+        has = f"shape {array.shape}" if real else f"dtype {array.dtype}"
+        return _wrong(f"{name} has {has}", "an array of real numbers, as small as the task's")
+    # longdouble has other bits on every platform, and the judge calculates with float64
     return array.astype(np.float64) if array.dtype.itemsize > 8 else array
 
 
-def _changed_later(steps: list[Any], found: dict[Key, Array], task: Task) -> list[Problem]:
-    """Arrays that were shown and then overwritten by a later step: what they showed is
-    lost, so it is not judged.
+def _changed_later(steps: list[Any], arrays: dict[Key, Array], task: Task) -> list[Problem]:
+    """Remove the arrays that a later step overwrote: what they showed is lost, so it
+    cannot be judged.
     """
-    lost = [key for key in found if key[0] + 1 < len(steps) and _again(steps, key, task)]
+    lost = [key for key in arrays if key[0] + 1 < len(steps) and _again(steps, key, task)]
     for key in lost:
-        del found[key]
-    names = list(dict.fromkeys(name for _, name, _ in lost))
-    told = (
-        "is the same array in several steps, and so shows only the last of them, expected a copy "
-        "for each, as in"
-    )
-    return [_wrong(f"run: {name} {told} [array.copy() for array in {name}]") for name in names]
+        del arrays[key]
+    return [
+        _wrong(
+            f"{name} is the same array in several steps, and so shows only the last of them",
+            f"a copy for each, as in [array.copy() for array in {name}]",
+        )
+        for name in dict.fromkeys(name for _, name, _ in lost)
+    ]
 
 
 def _again(steps: list[Any], key: Key, task: Task) -> bool:
-    """Whether a later step shows the very array, which is not merely as it was
-    given.
+    """Whether the next step shows the very same array; but weights that are as they
+    were given have never been updated, which is a mistake of another kind.
     """
     number, name, layer = key
     if not layer:
@@ -161,8 +152,8 @@ def _again(steps: list[Any], key: Key, task: Task) -> bool:
 
 
 def _same_memory(here: Array, there: Array) -> bool:
-    """Whether they are views of the same entries; of one another's neighbours they may
-    well be.
+    """Whether they are views of the same entries. np.shares_memory is no answer: views
+    of one history interleave, and share none.
     """
     first, second = (array.__array_interface__ for array in (here, there))
     return all(first[key] == second[key] for key in ("data", "strides", "shape"))
@@ -206,26 +197,26 @@ def fitted(
     turned |= {"output", "z", "a", "delta"} if declared.samples == "columns" else set()
     problems = []
     for name in KEYS[2:] + KEYS[:1]:
-        against = _against(name, name in turned, tasks, shown)
-        if against is not None:
+        shape = _against(name, name in turned, tasks, shown)
+        if shape is not None:
             turned ^= {name}
-            problems.append(
-                _wrong(
-                    f"run: {name} has shape {against}, expected {against[::-1]} by "
-                    f"{_option(name, declared)}"
-                )
-            )
-    return [
-        _run(task, arrays, turned, problems) for task, arrays in zip(tasks, shown, strict=True)
-    ], problems
+            problems.append(_other_way_round(name, shape, declared))
+    both = list(zip(tasks, shown, strict=True))
+    if any(_output_differs(task, arrays, turned) for task, arrays in both):
+        problems.append(_DIFFERS)
+    return [_run(task, arrays, turned) for task, arrays in both], problems
 
 
-def _option(name: str, declared: Declaration) -> str:
+def _other_way_round(name: str, shape: tuple[int, ...], declared: Declaration) -> Problem:
     kind, value = (
         ("layout", declared.layout) if name in ("W", "dW") else ("samples", declared.samples)
     )
     other = next(each for each in KNOWN[kind] if each != value)
-    return f"{kind} = {value!r}; it is judged as {kind} = {other!r}, which can be declared"
+    return _wrong(
+        f"{name} has shape {shape}",
+        f"{shape[::-1]} by {kind} = {value!r}",
+        f"it is judged as {kind} = {other!r}, which can be declared",
+    )
 
 
 def _against(
@@ -234,20 +225,17 @@ def _against(
     """The first shape that is the other way round than declared, where none is as
     declared.
     """
-    found = None
-    for task, arrays in zip(tasks, shown, strict=True):
-        for (number, key, layer), array in arrays.items():
-            want = _shape(task, number, key, layer)[:: -1 if turn else 1]
-            if (
-                key == name
-                and len(want) == 2
-                and want[0] != want[1]
-                and array.shape in (want, want[::-1])
-            ):
-                if array.shape == want:
-                    return None
-                found = found or array.shape
-    return found
+    shapes = [
+        (array.shape, _shape(task, number, key, layer)[:: -1 if turn else 1])
+        for task, arrays in zip(tasks, shown, strict=True)
+        for (number, key, layer), array in arrays.items()
+        if key == name
+    ]
+    # a square says nothing, nor does what is no matrix
+    telling = [(has, want) for has, want in shapes if len(want) == 2 and want[0] != want[1]]
+    if any(has == want for has, want in telling):
+        return None
+    return next((has for has, want in telling if has == want[::-1]), None)
 
 
 def _shape(task: Task, number: int, name: str, layer: int) -> tuple[int, ...]:
@@ -260,40 +248,64 @@ def _shape(task: Task, number: int, name: str, layer: int) -> tuple[int, ...]:
     return () if name == "loss" else (len(task.inputs.steps[number].x), out)
 
 
-def _run(task: Task, arrays: dict[Key, Array], turned: set[str], problems: list[Problem]) -> Run:
+def _run(task: Task, arrays: dict[Key, Array], turned: set[str]) -> Run:
     """The task's inputs with what was shown; the output is the activation of the last
-    layer, and has to be the one that is shown.
+    layer.
     """
+    depth = len(task.sizes) - 1
     steps: list[dict[tuple[str, int], Array]] = [{} for _ in task.steps]
-    for (number, name, layer), array in arrays.items():
+    for key, array in arrays.items():
+        number, name, layer = key
         if name != "output":
-            fit = (
-                _flat(array, _shape(task, number, name, layer))
-                if name in ("loss", "b", "db")
-                else array.T
-                if name in turned
-                else array
-            )
-            steps[number][name, layer or len(task.sizes) - 1] = fit.astype(np.float64)
-    for (number, name, _), array in arrays.items():
-        if name == "output":
-            output = (array.T if name in turned else array).astype(np.float64)
-            last = steps[number].setdefault(("a", len(task.sizes) - 1), output)
-            if _differ(last, output) and _DIFFERS not in problems:
-                problems.append(_DIFFERS)
+            steps[number][name, layer or depth] = _as_judged(task, key, array, turned)
+    for number, output, _ in _outputs(task, arrays, turned):
+        steps[number].setdefault(("a", depth), output)
     return replace(
         task.inputs,
         steps=tuple(replace(s, arrays=a) for s, a in zip(task.inputs.steps, steps, strict=True)),
     )
 
 
+def _as_judged(task: Task, key: Key, array: Array, turned: set[str]) -> Array:
+    """Samples in rows, W as (fan_out, fan_in), b as a vector, the loss as a number."""
+    _, name, _ = key
+    if name in ("loss", "b", "db"):
+        array = _flat(array, _shape(task, *key))
+    elif name in turned:
+        array = array.T
+    return array.astype(np.float64)
+
+
+def _outputs(
+    task: Task, arrays: dict[Key, Array], turned: set[str]
+) -> Iterator[tuple[int, Array, Array | None]]:
+    """Of each step that shows an output: its number, the output, and the last array of
+    a where that is shown too.
+    """
+    for key, array in arrays.items():
+        number, name, _ = key
+        if name == "output":
+            last = number, "a", len(task.sizes) - 1
+            a = _as_judged(task, last, arrays[last], turned) if last in arrays else None
+            yield number, _as_judged(task, key, array, turned), a
+
+
+def _output_differs(task: Task, arrays: dict[Key, Array], turned: set[str]) -> bool:
+    return any(
+        a is not None and _differ(a, output) for _, output, a in _outputs(task, arrays, turned)
+    )
+
+
 _DIFFERS = _wrong(
-    "run: output has other numbers than the last array of a, expected the same, for the output "
-    "is the last activation"
+    "output has other numbers than the last array of a",
+    "the same, for the output is the last activation",
 )
 
 
 def _flat(array: Array, shape: tuple[int, ...]) -> Array:
-    """A row or column as a vector, an array of one entry as a number."""
-    flat = array.ndim == 2 and 1 in array.shape if shape else True
-    return array.reshape(shape) if flat and array.size == int(np.prod(shape)) else array
+    """A row or a column as a vector, an array of one entry as a number; anything else
+    as it is, to be judged by its shape.
+    """
+    one_row = array.ndim == 2 and 1 in array.shape
+    fits = array.size == int(np.prod(shape)) and (one_row or not shape)
+    return array.reshape(shape) if fits else array

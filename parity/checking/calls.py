@@ -22,13 +22,14 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one task: the arrays that it shows, and what is to be said of the
-    call itself.
+    """What became of one task: the arrays that `run` showed, and the problems with the
+    call itself; whether the task is supported, and whether `run` raised an exception.
     """
 
     arrays: dict[Key, Array]
     problems: tuple[Problem, ...] = ()
     supported: bool = True
+    raised: bool = False
 
 
 def telling(tasks: Sequence[Task]) -> Task:
@@ -58,20 +59,21 @@ def layout_of(run: Program, task: Task, declared: Declaration) -> Declaration:
 
 
 def _raises(run: Program, task: Task, declared: Declaration) -> bool:
-    return any(
-        " raised " in problem.sentence
-        for problem in _call(run, task_of(task.name, task.inputs, declared)).problems
-    )
+    return _call(run, task_of(task.name, task.inputs, declared)).raised
 
 
 def outcome(run: Program, task: Task, declared: Declaration) -> Outcome:
     """Two calls with equal inputs, of which the first counts."""
     first, second = (_call(run, task_of(task.name, task.inputs, declared)) for _ in range(2))
-    other = differing(first.arrays, second.arrays)
-    if other or first.supported != second.supported:
-        has = f"run: a second call with the same task gives another {', '.join(other)}"
-        sentence = f"{has}, expected the same: does it keep or draw something?"
-        return replace(first, problems=(*first.problems, Problem("wrong", sentence)))
+    others = differing(first.arrays, second.arrays)
+    if others or first.supported != second.supported:
+        problem = Problem(
+            "wrong",
+            f"a second call with the same task gives another {', '.join(others)}",
+            "the same numbers",
+            "does it keep anything from one call to the next, or draw random numbers?",
+        )
+        return replace(first, problems=(*first.problems, problem))
     return first
 
 
@@ -80,6 +82,7 @@ def _call(run: Program, task: Task) -> Outcome:
     inputs, heard = _inputs(task), _Heard()
     arrays: dict[Key, Array] = {}
     problems: list[Problem] = []
+    raised = False
     try:
         with redirect_stdout(heard):
             arrays, problems = read(run(task), task)
@@ -88,14 +91,10 @@ def _call(run: Program, task: Task) -> Outcome:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - somebody's code may raise or exit
-        problems = [
-            Problem(
-                "wrong",
-                f"run: raised {place_of(error)}, expected one dict for each step",
-                message_of(error),
-            )
-        ]
-    return Outcome(arrays, (*problems, *_changed(inputs), *heard.problem()))
+        raised = True
+        got, message = f"raised {place_of(error)}", message_of(error)
+        problems = [Problem("wrong", got, "one dict for each step", detail=message)]
+    return Outcome(arrays, (*problems, *_changed(inputs), *heard.problem()), raised=raised)
 
 
 def place_of(error: BaseException) -> str:
@@ -141,11 +140,8 @@ def _changed(inputs: dict[str, list[tuple[Array, bytes]]]) -> Iterator[Problem]:
     for name, arrays in inputs.items():
         if any(array.tobytes() != before for array, before in arrays):
             verdict = "wrong" if name in ("x", "y") else "note"
-            yield Problem(
-                verdict,
-                f"run: {name} of the task has other numbers after the call, expected an input "
-                f"that is only read",
-            )
+            got = f"{name} of the task has other numbers after the call"
+            yield Problem(verdict, got, "an input that is only read")
 
 
 class _Heard(TextIOBase):
@@ -165,4 +161,4 @@ class _Heard(TextIOBase):
         """That something was printed, and how it begins."""
         lines = self.text.strip().splitlines()
         if lines:
-            yield Problem("note", f"run: printed {lines[0]!r}, expected nothing on standard output")
+            yield Problem("note", f"printed {lines[0]!r}", "nothing on standard output")

@@ -16,9 +16,11 @@ from parity.checking import calls, process
 from parity.checking.answers import KEYS, Problem, fitted
 from parity.checking.calls import Outcome, Program
 from parity.checking.declaration import Declaration, declaration_of
-from parity.checking.report import CONVENTION, NOTE, WRONG, CheckReport, some
+from parity.checking.report import CheckReport, some
 from parity.checking.tasks import Task, tasks_for
-from parity.mistakes.diagnosis import Finding, diagnose_runs, vague
+from parity.mistakes.diagnosis import diagnose_runs, vague
+from parity.mistakes.finding import IMPRECISE, NOTE, Finding, in_words
+from parity.mistakes.mistake import CONVENTION, WRONG
 from parity.mistakes.replay import Run
 from parity.steps.cases import Case
 
@@ -40,11 +42,12 @@ def check(
     """
     if not callable(run):
         raise TypeError(f"check: run has type {type(run).__name__}, expected a function")
-    said = declaration_of(run, **declared)
-    tasks = tasks_for(said, cases, hard=hard)
-    fits = calls.layout_of(run, calls.telling(tasks), said)
-    found = [calls.outcome(run, task, fits) for task in tasks]
-    return report(getattr(run, "__name__", type(run).__name__), said, fits, tasks, found)
+    given = declaration_of(run, **declared)
+    tasks = tasks_for(given, cases, hard=hard)
+    fits = calls.layout_of(run, calls.telling(tasks), given)
+    outcomes = [calls.outcome(run, task, fits) for task in tasks]
+    name = getattr(run, "__name__", type(run).__name__)
+    return report(name, given, fits, tasks, outcomes)
 
 
 def assert_correct(
@@ -53,9 +56,9 @@ def assert_correct(
     """`check` for a test suite.
     Errors: AssertionError with the report where something is wrong.
     """
-    found = check(run, cases, hard=hard, **declared)
-    if not found.passed:
-        raise AssertionError(str(found))
+    checked = check(run, cases, hard=hard, **declared)
+    if not checked.passed:
+        raise AssertionError(str(checked))
 
 
 def cases_for(run: Callable[..., Any], *, hard: bool = False, **declared: Any) -> list[Task]:
@@ -74,20 +77,17 @@ def check_command(
     Errors: Unusable where there is no such program.
     """
     done = process.perform(target, declared, hard=hard, timeout=timeout)
-    came = [
-        (task, found)
-        for task, found in zip(done.tasks, done.outcomes, strict=True)
-        if found is not None
+    finished = [
+        (task, outcome)
+        for task, outcome in zip(done.tasks, done.outcomes, strict=True)
+        if outcome is not None
     ]
-    ended = [Problem(WRONG, done.ended)] if done.ended else []
-    return report(
-        target,
-        done.declared,
-        done.fits,
-        [task for task, _ in came],
-        [found for _, found in came],
-        ended,
-    )
+    tasks, outcomes = [task for task, _ in finished], [outcome for _, outcome in finished]
+    ended = [Problem(WRONG, done.ended, "one dict for each step")] if done.ended else []
+    return report(target, done.declared, done.fits, tasks, outcomes, ended)
+
+
+# from outcomes to the report
 
 
 def report(
@@ -98,50 +98,44 @@ def report(
     outcomes: Sequence[Outcome],
     ended: Sequence[Problem] = (),
 ) -> CheckReport:
-    """What is to be said of these outcomes of these tasks."""
+    """What these outcomes of these tasks say of a program: read them as runs, find what
+    is wrong with those, and put both together.
+    """
     both = list(zip(tasks, outcomes, strict=True))
-    tried = [(task, found) for task, found in both if found.supported]
-    problems = [(problem, "") for problem in (*ended, *_other_layout(declared, fits))]
-    problems += [(problem, task.name) for task, found in both for problem in found.problems]
-    runs, misfits = fitted([task for task, _ in tried], [found.arrays for _, found in tried], fits)
-    shown = {key[1] for _, found in tried for key in found.arrays}
-    problems += [
-        (problem, "") for problem in (*misfits, *_nothing(shown, problems), *_other_dtype(tried))
-    ]
-    findings = [*_grouped(problems), *_diagnosed(runs, declared)]
-    findings += (
-        _undeclared(declared) if any(finding.verdict == WRONG for finding in findings) else ()
+    tried = [(task, outcome) for task, outcome in both if outcome.supported]
+    runs, misfits = fitted(
+        [task for task, _ in tried], [outcome.arrays for _, outcome in tried], fits
     )
-    names = tuple(task.name for task, _ in tried)
-    unsupported = tuple(task.name for task, found in both if not found.supported)
-    judged = tuple(name for name in KEYS if name in shown or (name == "a" and "output" in shown))
-    counts = (
-        sum(len(found.arrays) for _, found in tried),
-        vague(runs, declared.conventions) if not findings else 0,
-    )
-    if counts[0] and counts[0] == counts[1]:
-        findings = list(_grouped((problem, "") for problem in _nothing(set(), ())))
-    return CheckReport(name, _in_order(findings), names, unsupported, judged, *counts)
-
-
-def _undeclared(declared: Declaration) -> Iterator[Finding]:
-    """What fails may be what nobody said that it can do."""
-    names = [
-        name for name in ("activations", "losses", "optimizers") if getattr(declared, name) is None
+    shown = {key[1] for _, outcome in tried for key in outcome.arrays}
+    calling = [(problem, "") for problem in (*ended, *_other_layout(declared, fits))]
+    calling += [(problem, task.name) for task, outcome in both for problem in outcome.problems]
+    reading = [*misfits, *_other_dtype(tried)]
+    if not shown and not any(problem.verdict == WRONG for problem, _ in calling):
+        reading.append(_NOTHING)
+    findings = [
+        *_grouped([*calling, *((problem, "") for problem in reading)]),
+        *_diagnosed(runs, declared),
     ]
-    if names:
-        *most, last = names
-        what = f"{', '.join(most)} and {last}" if most else last
-        told = f"declaration: says nothing of {what}, so run was given all of them"
-        yield Finding(
-            "", NOTE, f"{told}; if it knows only some, say which, as in optimizers = ('sgd',)"
-        )
+    arrays = sum(len(outcome.arrays) for _, outcome in tried)
+    unjudged = vague(runs, declared.conventions) if not findings else 0
+    if arrays and arrays == unjudged:
+        findings = [*_grouped([(_NOTHING, "")])]
+    elif any(finding.verdict == WRONG for finding in findings):
+        findings += _undeclared(declared)
+    return CheckReport(
+        name,
+        _in_order(findings),
+        tasks=tuple(task.name for task, _ in tried),
+        unsupported=tuple(task.name for task, outcome in both if not outcome.supported),
+        shown=tuple(key for key in KEYS if key in shown or (key == "a" and "output" in shown)),
+        arrays=arrays,
+        unjudged=unjudged,
+    )
 
 
-def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """What is wrong first, notes last."""
-    order = (WRONG, CONVENTION, "imprecise", NOTE)
-    return tuple(sorted(findings, key=lambda finding: order.index(finding.verdict)))
+_NOTHING = Problem(
+    WRONG, "shows nothing that can be judged", f"dicts with keys among {', '.join(KEYS)}"
+)
 
 
 def _other_layout(declared: Declaration, fits: Declaration) -> Iterator[Problem]:
@@ -151,47 +145,50 @@ def _other_layout(declared: Declaration, fits: Declaration) -> Iterator[Problem]
         )
         yield Problem(
             WRONG,
-            f"run: raises an exception with {has}, as declared or by default, but none with "
-            f"{want}: declare that",
-        )
-
-
-def _nothing(shown: set[str], problems: Sequence[tuple[Problem, str]]) -> Iterator[Problem]:
-    if not shown and not any(problem.verdict == WRONG for problem, _ in problems):
-        yield Problem(
-            WRONG,
-            f"run: shows nothing that can be judged, expected dicts with keys among "
-            f"{', '.join(KEYS)}",
+            f"raises an exception with {has}, as declared or by default, but none with {want}",
+            advice=f"declare {want}",
         )
 
 
 def _other_dtype(tried: Sequence[tuple[Task, Outcome]]) -> Iterator[Problem]:
     """A dtype that is not the declared one."""
-    pairs = {
-        (task.dtype, str(a.dtype), key[1])
-        for task, found in tried
-        for key, a in found.arrays.items()
-        if key[1] != "loss"
+    dtypes = {
+        (task.dtype, str(array.dtype), key[1])
+        for task, outcome in tried
+        for key, array in outcome.arrays.items()
+        if key[1] != "loss"  # a number of Python's, as often as not
     }
-    for want in sorted({want for want, _, _ in pairs}):
-        for has in sorted({has for declared, has, _ in pairs if declared == want != has}):
-            names = ", ".join(name for name in KEYS if (want, has, name) in pairs)
+    for want in sorted({want for want, _, _ in dtypes}):
+        for has in sorted({has for declared, has, _ in dtypes if declared == want != has}):
+            names = ", ".join(name for name in KEYS if (want, has, name) in dtypes)
             yield Problem(
                 NOTE,
-                f"run: {names}: dtype is {has}, expected {want}, by whose precision it is judged",
+                f"{names}: dtype is {has}",
+                want,
+                f"it is judged by the precision of {want}",
             )
 
 
 def _grouped(problems: Iterable[tuple[Problem, str]]) -> Iterator[Finding]:
-    """A finding for each sentence, with the tasks that it is true of."""
-    groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    """A finding for each problem, with the tasks in which it came up."""
+    groups: dict[Problem, list[tuple[str, str]]] = {}
     for problem, task in problems:
-        groups.setdefault((problem.verdict, problem.sentence), []).append((task, problem.detail))
-    for (verdict, sentence), found in groups.items():
-        tasks = list(dict.fromkeys(task for task, _ in found if task))
-        detail = f": {found[0][1]}" if found[0][1] else ""
+        groups.setdefault(problem._replace(detail=""), []).append((task, problem.detail))
+    for problem, places in groups.items():
+        tasks = list(dict.fromkeys(task for task, _ in places if task))
+        evidence = []
+        if tasks:
+            evidence = [f"In the task{'s' if len(tasks) > 1 else ''} {some(tasks)}."]
+        if message := places[0][1]:
+            evidence.append(f"The message: {message}")
         yield Finding(
-            "", verdict, sentence, evidence=(f"In {some(tasks)}{detail}",) if tasks else ()
+            "",
+            problem.verdict,
+            where="run",
+            got=problem.got,
+            expected=problem.expected,
+            advice=problem.advice,
+            evidence=tuple(evidence),
         )
 
 
@@ -200,15 +197,33 @@ def _diagnosed(runs: Sequence[Run], declared: Declaration) -> list[Finding]:
     are named.
     """
     kept, unused = list(declared.conventions), []
-    found = diagnose_runs(runs, kept) if runs else []
-    for name in declared.conventions if found else ():
+    findings = diagnose_runs(runs, kept) if runs else []
+    for name in declared.conventions if findings else ():
         without = diagnose_runs(runs, [each for each in kept if each != name])
-        if len(without) < len(found):
+        if len(without) < len(findings):
             kept.remove(name)
-            found = without
-            unused.append(
-                Finding(
-                    name, NOTE, f"declaration: conventions has {name!r}, which run does not follow"
-                )
-            )
-    return [*found, *unused]
+            findings = without
+            got = f"conventions has {name!r}, which run does not follow"
+            unused.append(Finding(name, NOTE, where="declaration", got=got))
+    return [*findings, *unused]
+
+
+def _undeclared(declared: Declaration) -> Iterator[Finding]:
+    """What fails may be what nobody said that it can do."""
+    names = [
+        name for name in ("activations", "losses", "optimizers") if getattr(declared, name) is None
+    ]
+    if names:
+        yield Finding(
+            "",
+            NOTE,
+            where="declaration",
+            got=f"{in_words(names)} are not declared, so run was given all of them",
+            advice="if it knows only some, say which, as in optimizers = ('sgd',)",
+        )
+
+
+def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What is wrong first, notes last."""
+    order = (WRONG, CONVENTION, IMPRECISE, NOTE)
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.verdict)))

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from parity.checking import calls
 from parity.checking.adapters import Unusable, load
 from parity.checking.answers import Key, Problem
-from parity.checking.calls import HERE, Outcome, layout_of, outcome, telling
+from parity.checking.calls import HERE, Outcome
 from parity.checking.declaration import Declaration, declaration, declaration_of
 from parity.checking.tasks import Task, tasks_for
 
@@ -49,13 +50,13 @@ def main(folder: str, target: str, given: str) -> None:
         _write(place / "unusable.json", str(error))
         return
     _write(place / "declared.json", asdict(declared))
-    first = telling(tasks)
+    first = calls.telling(tasks)
     _write(place / "at.json", first.name)
-    fits = layout_of(program, first, declared)
+    fits = calls.layout_of(program, first, declared)
     _write(place / "fits.json", asdict(fits))
     for number, task in enumerate(tasks):
         _write(place / "at.json", task.name)
-        _save(place, number, outcome(program, task, fits))
+        _save(place, number, calls.outcome(program, task, fits))
     _write(place / "done.json", True)
     os._exit(0)  # whatever threads it leaves behind
 
@@ -67,10 +68,11 @@ def _write(file: Path, value: Any) -> None:
     part.replace(file)
 
 
-def _save(folder: Path, number: int, found: Outcome) -> None:
-    arrays: dict[str, Any] = {"/".join(map(str, key)): a for key, a in found.arrays.items()}
+def _save(folder: Path, number: int, outcome: Outcome) -> None:
+    arrays: dict[str, Any] = {"/".join(map(str, key)): a for key, a in outcome.arrays.items()}
     np.savez(folder / f"{number}.npz", **arrays)
-    _write(folder / f"{number}.json", {"problems": found.problems, "supported": found.supported})
+    plain = {"problems": outcome.problems, "supported": outcome.supported}
+    _write(folder / f"{number}.json", plain)
 
 
 def _saved(folder: Path, number: int) -> Outcome | None:
@@ -97,8 +99,8 @@ def _key(text: str) -> Key:
 
 @dataclass(frozen=True)
 class Performed:
-    """What a process did: tasks and outcomes, None for what was not finished, and how
-    it ended, "" where it did as it should.
+    """What a process did: the tasks and their outcomes, None for a task that was not
+    finished; and how and in which task it `ended`, "" where it finished all of them.
     """
 
     declared: Declaration
@@ -130,15 +132,11 @@ def perform(
             )
         declared = declaration(**said["declared"])
         tasks = tasks_for(declared, hard=hard)
-        found = [_saved(folder, number) for number in range(len(tasks))]
+        outcomes = [_saved(folder, number) for number in range(len(tasks))]
         fits = declaration(**said.get("fits", said["declared"]))
-    over = (
-        ""
-        if "done" in said
-        else f"run: {ended or 'ended the process'} in the task {said['at']!r}, expected one dict "
-        f"for each step"
-    )
-    return Performed(declared, fits, tasks, found, over)
+    # a program may end its own process with status 0, before it is done
+    end = "" if "done" in said else f"{ended or 'ended the process'} in the task {said['at']!r}"
+    return Performed(declared, fits, tasks, outcomes, end)
 
 
 def _process(command: list[str], timeout: float) -> str:

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from textwrap import wrap
 from typing import Any
 
 from parity.checking.answers import KEYS
-from parity.mistakes.catalogue.index import FACTORS
-from parity.mistakes.diagnosis import Finding
+from parity.mistakes.finding import IMPRECISE, NOTE, WIDTH, Finding, in_words
+from parity.mistakes.mistake import CONVENTION, WRONG
 
-WRONG, CONVENTION, NOTE = "wrong", "convention", "note"
 NAMED = 3  # tasks named in a sentence
-CONSTANT = {factor.id for factor in FACTORS}
 
 
 @dataclass(frozen=True)
@@ -73,40 +72,51 @@ class CheckReport:
             f"allows{''.join(f', {each}' for each in others)}"
         )
 
-    def lines(self) -> Iterator[str]:
-        """The verdict, and what it rests on."""
+    def lines(self, width: int = WIDTH, *, verbose: bool = False) -> Iterator[str]:
+        """The verdict on one line, then the findings and what they rest on, at most
+        `width` columns wide.
+
+        Where it is `verbose`, the exact figures and the published sources too.
+        """
         yield self.verdict
         for number, finding in enumerate(self.findings, start=1):
-            yield f"{number}. {_SAID.get(finding.verdict, '')}{finding.sentence}"
-            yield from (f"   {line}" for line in _details(finding))
+            if number > 1:
+                yield ""
+            yield f"{number}. {finding.heading}"
+            yield from finding.lines(width, verbose=verbose)
+        limits = [*self._limits()]
+        if limits and self.findings:
+            yield ""
+        for sentence in limits:
+            yield from wrap(sentence, width, break_long_words=False, break_on_hyphens=False)
+
+    def _limits(self) -> Iterator[str]:
+        """What the verdict does not cover."""
         if self.unjudged:
-            told = (
-                "rounding alone may take half of the digits; show more of each step, or check in "
-                "float64"
-            )
-            yield f"Not judged: {_count(self.unjudged, 'array')}, where {told}"
-        if self.unsupported:
             yield (
-                f"Not supported (NotImplementedError), and so not tried: {some(self.unsupported)}"
+                f"Not judged: {_count(self.unjudged, 'array')}, where rounding alone may take half "
+                f"of the digits; show more of each step, or check in float64"
             )
+        if self.unsupported:
+            yield (f"Not tried, because run raised NotImplementedError: {some(self.unsupported)}")
         hidden = [name for name in KEYS[1:] if name not in self.shown]
         if hidden:
-            yield f"Not shown, and so judged by what comes of it alone: {', '.join(hidden)}"
+            yield (
+                f"Not shown by your program: {', '.join(hidden)}; mistakes there are found only "
+                f"through what they change"
+            )
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain data."""
-        return {**asdict(self), "passed": self.passed, "verdict": self.verdict}
+        findings = [finding.as_json() for finding in self.findings]
+        verdict = {"passed": self.passed, "verdict": self.verdict}
+        return {**asdict(self), "findings": findings, **verdict}
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
 
-_OTHERS = {CONVENTION: "other convention", "imprecise": "loss of digits", NOTE: "note"}
-_SAID = {
-    CONVENTION: "Another convention, which is not wrong: ",
-    "imprecise": "Digits are lost: ",
-    NOTE: "Note: ",
-}
+_OTHERS = {CONVENTION: "other convention", IMPRECISE: "loss of digits", NOTE: "note"}
 
 
 def _count(number: int, noun: str) -> str:
@@ -117,15 +127,4 @@ def _count(number: int, noun: str) -> str:
 def some(names: Sequence[str]) -> str:
     """The first names, and how many there are besides."""
     more = len(names) - NAMED
-    return ", ".join(map(repr, names[:NAMED])) + (f" and {more} more" if more > 0 else "")
-
-
-def _details(finding: Finding) -> Iterator[str]:
-    yield from finding.evidence
-    if finding.alike:
-        yield f"What was shown cannot tell it from: {', '.join(finding.alike)}"
-    if finding.sources:
-        yield f"Others have made it: {', '.join(finding.sources)}"
-    if finding.bug:
-        where = "A constant factor" if finding.bug in CONSTANT else "In the catalogue"
-        yield f"{where}: {finding.bug}"
+    return in_words([*map(repr, names[:NAMED]), *([f"{more} more"] if more > 0 else [])])

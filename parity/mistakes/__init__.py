@@ -8,5 +8,6 @@ catalogue     the mistakes, by the part of a step that they break
 probes        small runs in which every one of them shows
 replay        a shown run beside the catalogue's programs
 search        which of them explain it
+finding       what is wrong and what shows it, as a student reads it
 diagnosis     diagnose: which mistake explains a record, in words
 """

@@ -9,11 +9,13 @@ nothing that was shown can tell them apart.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from parity.mistakes.catalogue.index import BY_ID, sources
+from parity.mistakes.finding import IMPRECISE, UNEXPLAINED, Finding, in_words
 from parity.mistakes.mistake import CONVENTION, WRONG, Mistake
 from parity.mistakes.replay import Run, Station, half_agrees, judged, run_of
 from parity.mistakes.search import Chosen, Program, Search
@@ -21,36 +23,9 @@ from parity.proof.certificate import Certificate, Result, certify
 from parity.rounding.claim import CONVENTION as OTHER
 from parity.rounding.claim import INACCURATE
 from parity.steps.record import StepRecord
-from refnet.checks import place
+from refnet.checks import Array
 from refnet.equations import EQUATIONS
 from refnet.optimizers import OPTIMIZERS
-
-IMPRECISE = "imprecise"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is the matter.
-
-    `bug` is the catalogue's id, "" where nothing in it fits; `verdict` "wrong",
-    "convention" or "imprecise".
-
-    `alike` are other entries that explain what was shown as well, `evidence` the arrays
-    that speak for it, one sentence each.
-    """
-
-    bug: str
-    verdict: str
-    sentence: str
-    equation: str = ""
-    layers: tuple[int, ...] = ()
-    evidence: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    formula: str = ""
-    alike: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return self.sentence
 
 
 def diagnose(record: StepRecord | Sequence[StepRecord]) -> list[Finding]:
@@ -77,10 +52,10 @@ def diagnose(record: StepRecord | Sequence[StepRecord]) -> list[Finding]:
         for result in broken
         if result.equation in EQUATIONS and result.status == WRONG and not result.deviation
     ]
-    found = diagnose_runs([run_of(records)]) if left or not _whole(certificates) else []
-    if left and not found:
-        found = [_off_by_rounding(left[0])]
-    return list(dict.fromkeys([*wired, *found, *named]))
+    searched = diagnose_runs([run_of(records)]) if left or not _whole(certificates) else []
+    if left and not searched:
+        searched = [_off_by_rounding(left[0])]
+    return list(dict.fromkeys([*wired, *searched, *named]))
 
 
 def diagnose_runs(runs: Sequence[Run], conventions: Sequence[str] = ()) -> list[Finding]:
@@ -99,11 +74,11 @@ def diagnose_runs(runs: Sequence[Run], conventions: Sequence[str] = ()) -> list[
     if search.single:
         return [_SINGLE]
     named = (_named(search, chosen) for chosen in search.program[len(search.right) :])
-    found = [
+    findings = [
         *(finding for finding in named if finding),
         *(_unknown(run, station) for run, station in search.unknown),
     ]
-    return sorted(found, key=lambda finding: list(EQUATIONS).index(finding.equation))
+    return sorted(findings, key=lambda finding: list(EQUATIONS).index(finding.equation))
 
 
 def _whole(certificates: Sequence[Certificate]) -> bool:
@@ -121,31 +96,60 @@ def _first_of_each(broken: Sequence[Result]) -> list[Result]:
 def _certified(result: Result) -> Finding:
     """What the certificate itself has a name for."""
     verdict = {OTHER: CONVENTION, INACCURATE: IMPRECISE}.get(result.status, WRONG)
-    layers = () if result.layer is None else (result.layer,)
+    got, expected = _numbers(result)
     return Finding(
         "",
         verdict,
-        f"{result.where}: {result.quantity} is {result.note}.",
-        result.equation,
-        layers,
-        (str(result),),
+        where=result.where,
+        got=f"{result.quantity} is {result.note}",
+        evidence=(f"{got}, expected {expected}.",) if expected else (),
+        measured=(str(result),),
+        equation=result.equation,
+        layers=_layer_of(result),
     )
 
 
 def _off_by_rounding(result: Result) -> Finding:
-    sentence = f"{result}; the formula is right, but it loses more than rounding must"
+    """An array that no formula of the catalogue explains better than the right one."""
+    got, expected = _numbers(result)
     return Finding(
         "",
         IMPRECISE,
-        sentence,
-        result.equation,
-        () if result.layer is None else (result.layer,),
-        (str(result),),
+        where=result.where,
+        got=got,
+        expected=expected,
+        happens="The formula is right, but it loses more digits than rounding must.",
+        measured=(str(result),),
+        equation=result.equation,
+        layers=_layer_of(result),
     )
 
 
 def _miswired(result: Result) -> Finding:
-    return Finding("", WRONG, f"{result}.", "", () if result.layer is None else (result.layer,))
+    """A step that does not start where the one before it ended, or changed its data."""
+    got, expected = _numbers(result)
+    return Finding(
+        "", WRONG, where=result.where, got=got, expected=expected, layers=_layer_of(result)
+    )
+
+
+def _numbers(result: Result) -> tuple[str, str]:
+    """What a result has, and the number that was expected, "" where it is none."""
+    if result.got is None:
+        return f"{result.quantity} has {result.note}", ""
+    return _entry(result.quantity, result.got, result.index), f"{result.expected!r}"
+
+
+def _entry(quantity: str, number: float | None, index: tuple[int, ...]) -> str:
+    at = f"[{', '.join(map(str, index))}]" if index else ""
+    return f"{quantity}{at} = {number!r}"
+
+
+def _layer_of(result: Result) -> tuple[int, ...]:
+    return () if result.layer is None else (result.layer,)
+
+
+# a mistake that has a name
 
 
 def _named(search: Search, chosen: Chosen) -> Finding | None:
@@ -160,55 +164,134 @@ def _named(search: Search, chosen: Chosen) -> Finding | None:
     run = search.runs[number]
     layers = tuple(sorted(chosen.placed(run)[1]))
     labels = _labels(mistake, layers, len(run.spec.sizes) - 1)
-    where = " and ".join(f"{label} ({EQUATIONS[label].name})" for label in labels)
-    where += f" of {_layers(layers)}" if labels != ["C"] and mistake.verdict != CONVENTION else ""
-    where += f" with {chosen.scope[1]}" if chosen.scope else ""
-    sentence = (
-        f"{where}: {mistake.formula}, expected {_expected(labels[0], run)}. {mistake.happens} "
-        f"{mistake.why}"
-    )
-    seen = search.first_off(number, without)
-    so_far = replace(run, steps=run.steps[: seen.step + 1] if seen else run.steps)
-    evidence = tuple(_evidence(search, so_far, without))
-    words = mistake.id, mistake.verdict, sentence
+    first = search.first_off(number, without)
+    until_it_shows = replace(run, steps=run.steps[: first.step + 1] if first else run.steps)
+    comparisons = _comparisons(search, until_it_shows, without)
     return Finding(
-        *words,
-        labels[0],
-        layers,
-        evidence,
-        sources(mistake.id),
-        mistake.formula,
-        search.alike[chosen],
+        mistake.id,
+        mistake.verdict,
+        where=_place(chosen, labels, layers),
+        formula=mistake.formula,
+        expected=_expected(labels[0], run),
+        happens=mistake.happens,
+        why=mistake.why,
+        evidence=tuple(_plainly([each for group in comparisons for each in group])),
+        measured=tuple(map(_measured, comparisons)),
+        alike=search.alike[chosen],
+        equation=labels[0],
+        layers=layers,
+        sources=sources(mistake.id),
     )
 
 
-def _evidence(search: Search, run: Run, without: Program) -> Iterator[str]:
-    """The arrays, up to the first step in which it shows, that the program explains and
-    that it does not explain without the mistake.
+def _place(chosen: Chosen, labels: Sequence[str], layers: Sequence[int]) -> str:
+    """The equations that are broken, in which layers, and by which update rule or loss
+    where it is one alone.
+    """
+    equations = " and ".join(f"{label} ({EQUATIONS[label].name})" for label in labels)
+    everywhere = labels == ["C"] or chosen.mistake.verdict == CONVENTION
+    return (
+        equations
+        + ("" if everywhere else f" of {_layers(layers)}")
+        + (f" with {chosen.scope[1]}" if chosen.scope else "")
+    )
+
+
+# what it rests on
+
+
+class Comparison(NamedTuple):
+    """An array that is off without the mistake, and is explained with it."""
+
+    array: Array
+    without: Station
+    with_it: Station
+
+
+def _comparisons(search: Search, run: Run, without: Program) -> list[list[Comparison]]:
+    """The arrays of the run, those of each quantity together, that the program explains
+    and that it does not explain without the mistake.
     """
     try:
         off = [s for s in judged(run, search.placed(run, without), whole=True) if s.off]
-        used = {
-            (s.step, s.quantity, s.layer): s.used
+        by_it = {
+            (s.step, s.where): s
             for s in judged(run, search.placed(run, search.program), whole=True)
         }
     except (ValueError, IndexError):  # shapes that do not fit leave nothing to compare
-        return
-    for quantity in dict.fromkeys(s.quantity for s in off):
-        mine = [s for s in off if s.quantity == quantity]
-        share = max(used.get((s.step, s.quantity, s.layer), np.inf) for s in mine)
-        worst = max(s.used for s in mine)
-        if share <= 1.0:
-            layers = "" if quantity == "loss" else f" of {_layers(sorted({s.layer for s in mine}))}"
-            beyond = (
-                "is no number, or of another shape, there"
-                if np.isinf(worst)
-                else f"is off by {worst:.2g} bounds otherwise"
-            )
-            yield (
-                f"{quantity}{layers} is what this formula gives, within {max(share, 0.01):.0%} "
-                f"of its bound; it {beyond}"
-            )
+        return []
+    groups: dict[str, list[Comparison]] = {}
+    for s in off:
+        array = run.steps[s.step].arrays[s.where]
+        groups.setdefault(s.quantity, []).append(Comparison(array, s, by_it[s.step, s.where]))
+    return [group for group in groups.values() if not any(each.with_it.off for each in group)]
+
+
+def _measured(group: Sequence[Comparison]) -> str:
+    """How far the arrays of a quantity are off, as shares of what rounding allows."""
+    share = max(each.with_it.used for each in group)
+    worst = max(each.without.used for each in group)
+    otherwise = (
+        "is no number, or of another shape, there"
+        if np.isinf(worst)
+        else f"is off by {worst:.2g} bounds otherwise"
+    )
+    return (
+        f"{_arrays(group)} is what this formula gives, within {max(share, 0.01):.0%} of its bound; "
+        f"it {otherwise}"
+    )
+
+
+def _plainly(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """What the comparisons show, in sentences that count the numbers."""
+    finite = [each for each in comparisons if np.isfinite(each.array).all()]
+    same_shape = [each for each in finite if not each.without.shape]
+    other_shape = [each for each in finite if each.without.shape]
+    not_finite = [each for each in comparisons if not np.isfinite(each.array).all()]
+    if same_shape:
+        by_right = sum(each.without.fitting for each in same_shape)
+        one = sum(each.array.size for each in same_shape) == 1
+        fits = "does not fit" if one else f"fits {by_right or 'none'} of them"
+        yield _sentence(same_shape, f"{_fit(same_shape)}; the right formula {fits}")
+    if other_shape:
+        yield _sentence(other_shape, f"{_fit(other_shape)}; the right formula gives another shape")
+    if not_finite:
+        count = sum(np.count_nonzero(~np.isfinite(each.array)) for each in not_finite)
+        total = sum(each.array.size for each in not_finite)
+        what = f"{count} of the {total} numbers of {_arrays(not_finite)} are NaN or infinite"
+        yield _sentence(not_finite, f"{what}, as this formula makes them; the right one does not")
+
+
+def _fit(comparisons: Sequence[Comparison]) -> str:
+    """all 24 numbers of dW of layer 1 fit this formula to the last digits"""
+    # where rounding may take half of the digits, to fit says less
+    vague = any(each.with_it.vague for each in comparisons)
+    how_well = "as far as rounding lets one see" if vague else "to the last digits"
+    total, arrays = sum(each.array.size for each in comparisons), _arrays(comparisons)
+    if total > 1:
+        return f"all {total} numbers of {arrays} fit this formula {how_well}"
+    one = "the loss" if arrays == "loss" else f"the one number of {arrays}"
+    return f"{one} fits this formula {how_well}"
+
+
+def _sentence(comparisons: Sequence[Comparison], text: str) -> str:
+    """With a capital and a full stop, and the step where it is not the first."""
+    step = comparisons[0].without.step  # the first that shows it, for all of them
+    text = f"in step {step + 1}, {text}" if step else text
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _arrays(comparisons: Sequence[Comparison]) -> str:
+    """db and dW of layers 1 and 2: quantities of the same layers are named together."""
+    layers: dict[str, tuple[int, ...]] = {}
+    for each in comparisons:
+        quantity, layer = each.without.where
+        layers[quantity] = (*layers.get(quantity, ()), layer)
+    quantities: dict[str, list[str]] = {}
+    for quantity, among in layers.items():
+        where = "" if quantity == "loss" else f" of {_layers(sorted(among))}"
+        quantities.setdefault(where, []).append(quantity)
+    return " and ".join(f"{in_words(names)}{where}" for where, names in quantities.items())
 
 
 def _labels(mistake: Mistake, layers: Sequence[int], depth: int) -> list[str]:
@@ -243,32 +326,47 @@ def _expected(label: str, run: Run) -> str:
 _SINGLE = Finding(
     "",
     IMPRECISE,
-    "Every equation holds to float32's precision, but not to float64's: digits are lost, as "
-    "where numbers go through float32, where a "
-    "small constant is added inside a log, or where gradients are differences of the cost.",
+    where="every equation",
+    got="holds to float32's precision",
+    expected="float64's",
+    happens="Digits are lost, as where numbers go through float32, where a small constant is added "
+    "inside a log, or where gradients are differences of the cost.",
 )
 
 
+# a mistake that has none
+
+
 def _unknown(run: Run, station: Station) -> Finding:
-    """What can be told of an array that nothing in the catalogue explains."""
+    """What can be said of an array that nothing in the catalogue explains."""
     label = _label(station, len(run.spec.sizes) - 1)
-    where = f"{label} ({EQUATIONS[label].name})" + (
-        "" if label == "C" else f" of layer {station.layer}"
-    )
-    if station.note:
-        told = f"{station.quantity} {station.note}"
-    else:
-        at = f" at {place(station.entry)}" if station.entry else ""
-        told = f"{station.quantity} has {station.got!r}{at}, expected {station.expected!r}"
+    layer = "" if label == "C" else f" of layer {station.layer}"
     got = run.steps[station.step].arrays.get(station.where)
-    verdict = IMPRECISE if half_agrees(run, station) else WRONG
-    ending = (
-        "and at least half of the digits agree"
-        if verdict == IMPRECISE
-        else "and no catalogued mistake explains it"
+    slight = half_agrees(run, station)
+    return Finding(
+        "",
+        IMPRECISE if slight else WRONG,
+        where=f"{label} ({EQUATIONS[label].name}){layer}",
+        got=f"{_what_it_has(got, station)} in step {station.step + 1}",
+        expected=f"{_what_it_should_have(station)}, by {_expected(label, run)}",
+        happens="At least half of the digits agree." if slight else UNEXPLAINED,
+        evidence=tuple(_hints(got, station)),
+        measured=(f"{station.quantity} is off by {station.used:.2g} bounds",)
+        if np.isfinite(station.used)
+        else (),
+        equation=label,
+        layers=(station.layer,),
     )
-    sentence = f"{where}: {told} in step {station.step + 1}, {ending}."
-    return Finding("", verdict, sentence, label, (station.layer,), tuple(_hints(got, station)))
+
+
+def _what_it_has(got: Array | None, station: Station) -> str:
+    if got is not None and station.shape is not None:
+        return f"{station.quantity} has shape {got.shape}"
+    return _entry(station.quantity, station.got, station.entry)
+
+
+def _what_it_should_have(station: Station) -> str:
+    return f"{station.expected!r}" if station.shape is None else f"shape {station.shape}"
 
 
 def _label(station: Station, depth: int) -> str:
@@ -283,17 +381,31 @@ def _label(station: Station, depth: int) -> str:
     return own.get(station.quantity, "step")
 
 
-def _hints(got: np.ndarray | None, station: Station) -> Iterator[str]:
-    if got is None:
+def _hints(got: Array | None, station: Station) -> Iterator[str]:
+    """What strikes the eye in an array that is off."""
+    if got is None or station.shape is not None:
         return
     if not np.isfinite(got).all():
-        yield f"{int(np.isfinite(got).sum())} of {got.size} entries are finite"
+        yield f"{int(np.isfinite(got).sum())} of its {got.size} numbers are finite."
     elif not got.any():
-        yield "every entry is zero"
+        yield "Every number of it is zero."
     elif got.size > 1 and (got == got.flat[0]).all():
-        yield "every entry is the same number"
-    elif station.expected and np.isfinite(station.used):
-        yield f"that entry is {(station.got or 0.0) / station.expected:.6g} times what it should be"
+        yield "All of its numbers are the same."
+    else:
+        yield from _how_far(got, station)
+
+
+def _how_far(got: Array, station: Station) -> Iterator[str]:
+    """How many numbers of an array are off, and the one that is furthest off."""
+    off = got.size - station.fitting
+    if got.size > 1:
+        count = "All" if off == got.size else f"{off} of"
+        yield f"{count} its {got.size} numbers are off by more than rounding allows."
+    if station.expected and np.isfinite(station.used):
+        ratio = (station.got or 0.0) / station.expected
+        # where six digits of the ratio are those of 1, the difference says more
+        times = f"{ratio:.6g} times" if f"{ratio:.6g}" != "1" else f"off by {abs(ratio - 1):.1g} of"
+        yield f"{'The one above' if got.size > 1 else 'It'} is {times} what it should be."
 
 
 def vague(runs: Sequence[Run], conventions: Sequence[str] = ()) -> int:
@@ -309,5 +421,4 @@ def vague(runs: Sequence[Run], conventions: Sequence[str] = ()) -> int:
 
 
 def _layers(layers: Sequence[int]) -> str:
-    *most, last = map(str, layers)
-    return f"layers {', '.join(most)} and {last}" if most else f"layer {last}"
+    return f"layer{'s' if len(layers) > 1 else ''} {in_words([*map(str, layers)])}"

@@ -104,10 +104,11 @@ class Station(NamedTuple):
     entry: tuple[int, ...] = ()
     got: float | None = None
     expected: float | None = None
-    note: str = ""
+    shape: tuple[int, ...] | None = None  # the expected one, where it is another
     # rounding alone may take half of the digits of an entry: nothing can be said
     vague: bool = False
     gap: float = np.inf  # the largest difference of an entry
+    fitting: int = 0  # entries within their bounds
 
     @property
     def where(self) -> Quantity:
@@ -389,7 +390,7 @@ def judged(
             station = station._replace(used=np.inf)
         if quantity not in run.steps[number].taken:
             found[number, quantity] = station
-        usable = got.shape == predicted.shape and np.isfinite(got).all() and station.note != "dtype"
+        usable = got.shape == predicted.shape and np.isfinite(got).all()
         return _as_shown(quantity, got, lift) if usable else allowed
 
     with np.errstate(all="ignore"):
@@ -407,7 +408,7 @@ def half_agrees(run: Run, station: Station) -> bool:
     the largest entry; of W and b, from their step's.
     """
     got = run.steps[station.step].arrays.get(station.where)
-    if got is None or station.note or not np.isfinite(got).all():
+    if got is None or station.shape is not None or not np.isfinite(got).all():
         return False
     base: Any = 0.0
     if station.quantity in ("W", "b"):
@@ -433,7 +434,7 @@ def _loosened(predicted: Bounded, quantity: Quantity) -> Bounded:
 def _compare(number: int, quantity: Quantity, got: Array, allowed: Bounded) -> Station:
     where = (number, *quantity)
     if got.shape != allowed.shape:
-        return Station(*where, np.inf, note=f"has shape {got.shape}, expected {allowed.shape}")
+        return Station(*where, np.inf, shape=allowed.shape)
     with np.errstate(all="ignore"):
         gap = np.abs(got - allowed.value).astype(float)
         used = np.where(gap == 0, 0.0, gap / allowed.error)
@@ -446,7 +447,8 @@ def _compare(number: int, quantity: Quantity, got: Array, allowed: Bounded) -> S
     station = Station(
         *where, float(used[index]), index, float(got[index]), float(allowed.value[index])
     )
-    return station._replace(vague=vague, gap=float(gap.max(initial=0.0)))
+    fitting = used.size - int(np.count_nonzero(used > 1.0)) if station.off else used.size
+    return station._replace(vague=vague, gap=float(gap.max(initial=0.0)), fitting=fitting)
 
 
 def run_of_case(case: Any, count: int | None = None) -> Run:

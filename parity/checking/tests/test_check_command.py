@@ -3,6 +3,7 @@ exit status.
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from parity.checking import process
 from parity.checking.adapters import Unusable
 from parity.checking.answers import Problem
 from parity.checking.calls import Outcome
-from parity.mistakes.diagnosis import Finding
+from parity.mistakes.finding import Finding
 from parity.tests.command import run as parity
 
 HOUSE = Path(cli.__file__).parent
@@ -65,11 +66,12 @@ def test_a_right_program_exits_0_and_the_command_needs_numpy_alone(tmp_path):
         cwd=HOUSE.parent,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    first, second, blank, *told, last = done.stdout.splitlines()
+    first, second, blank, *lines, last = done.stdout.splitlines()
     assert first.startswith("refnet ")
     assert "PyTorch" not in done.stdout
     assert second.startswith("BLAS ")
-    assert (blank, told) == ("", ["Not shown, and so judged by what comes of it alone: z", ""])
+    limits = "Not shown by your program: z; mistakes there are found only through what they change"
+    assert (blank, lines) == ("", [limits, ""])
     assert last.startswith(f"RIGHT. {file}: ")
 
 
@@ -78,14 +80,20 @@ def test_a_wrong_program_exits_1_with_its_mistake_and_writes_it(write, tmp_path)
     file = write(ADAPTER.replace(RIGHT_LOOP, "delta.insert(0, delta[0] @ weights)"))
     status, out, err = parity("check", file, "--json", str(tmp_path / "found.json"))
     assert (status, err) == (1, "")
-    assert "\n1. BP2 (hidden delta) of layer 1: " in out
-    assert "\n   In the catalogue: hidden-derivative-missing\n" in out
+    assert "\n1. hidden-derivative-missing\n   Where:     BP2 (hidden delta) of layer 1\n" in out
+    assert "bounds otherwise" not in out
+    _, out, _ = parity("check", file, "--verbose")
+    assert re.search(r"\n   Measured:  delta of layer 1 is .*\n.* bounds otherwise\n", out)
+    assert "\n   Published: https://" in out
     assert out.splitlines()[-1] == f"WRONG. {file}: 1 finding, in 6 tasks"
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert (found["passed"], [each["bug"] for each in found["findings"]]) == (
         False,
         ["hidden-derivative-missing"],
     )
+    (finding,) = found["findings"]
+    assert finding["sentence"].startswith(f"{finding['where']}: {finding['formula']}, expected ")
+    assert all(finding[name] for name in ("happens", "why", "evidence", "measured", "sources"))
 
 
 ENDS = {
@@ -113,7 +121,7 @@ def test_a_program_that_never_returns_is_a_finding(write, monkeypatch, tmp_path,
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(subprocess.Popen, "wait", until_it_loops)
-    what, told = ENDS[end]
+    what, how = ENDS[end]
     file = write(
         ADAPTER.replace(
             "    shown = []\n",
@@ -123,7 +131,8 @@ def test_a_program_that_never_returns_is_a_finding(write, monkeypatch, tmp_path,
     )
     status, out, err = parity("check", file, "--timeout", "3")
     assert (status, err) == (1, "")
-    assert f"\n1. run: {told} in the task 'one sample', expected one dict for each step\n" in out
+    assert f"\n   You have:  {how} in the task 'one sample'\n" in out
+    assert "\n   Expected:  one dict for each step\n" in out
     assert out.endswith(f"\nWRONG. {file}: 1 finding, in 1 task\n")
 
 
@@ -140,13 +149,11 @@ def test_what_the_process_prints_does_not_get_in_the_way(write):
     )
     status, out, _ = parity("check", write(text))
     assert status == 0
-    assert (
-        "1. Note: run: printed 'here', expected nothing on standard output\n   In 'sigmoid "
-        "before mse on values', " in out
-    )
+    assert "\n1. A note\n   Where:     run\n   You have:  printed 'here'\n" in out
+    assert "\n   Evidence:  In the tasks 'sigmoid before mse on values', " in out
     assert "lowest level" not in out
     _, out, _ = parity("check", write(text.replace("print('here')", "input()")))
-    assert "1. run: raised EOFError in net.py, line " in out
+    assert "\n   You have:  raised EOFError in net.py, line " in out
 
 
 # without one
@@ -227,7 +234,7 @@ def test_the_name_is_looked_for(write):
     status, out, _ = parity("check", write(f"{names}\n\n{gradient}"))
     assert (
         status,
-        "Not shown, and so judged by what comes of it alone: loss, z, a, delta" in out,
+        "Not shown by your program: loss, z, a, delta; mistakes there" in out,
     ) == (0, True)
     step = (
         "def step(W, b, x, y, lr):\n    dW, db = gradient(W, b, x, y)\n    return [w - lr * g "
@@ -252,7 +259,7 @@ def test_options_reach_the_check(write, monkeypatch):
 
     def diagnose(runs, conventions):
         seen.append((len(runs), tuple(conventions)))
-        return [Finding("c-1", "convention", "C: the loss is summed.")]
+        return [Finding("c-1", "convention", where="C", formula="C = the sum")]
 
     monkeypatch.setattr("parity.checking.checker.diagnose_runs", diagnose)
     file = write(ADAPTER)
@@ -300,7 +307,7 @@ def test_an_outcome_is_the_same_after_it_was_stored(tmp_path):
     not read.
     """
     arrays = {(0, "dW", 1): np.eye(2, dtype="float32"), (2, "loss", 0): np.array(3)}
-    made = Outcome(arrays, (Problem("wrong", "so", "here"),), supported=False)
+    made = Outcome(arrays, (Problem("wrong", "has", "wanted", "do", "here"),), supported=False)
     process._save(tmp_path, 0, made)
     read = process._saved(tmp_path, 0)
     assert (read.problems, read.supported, list(read.arrays)) == (

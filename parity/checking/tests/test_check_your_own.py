@@ -147,7 +147,7 @@ def test_an_example_can_be_checked_by_the_command():
     """
     file = FOLDER / "updated_weights.py"
     status, out = python("-m", "parity", "check", file)
-    assert (status, "\n   In the catalogue: updated-weights\n" in out) == (1, True)
+    assert (status, "\n1. updated-weights\n" in out) == (1, True)
     assert out.splitlines()[-1].startswith(f"WRONG. {file}: 1 finding, in ")
 
 

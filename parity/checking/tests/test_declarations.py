@@ -23,7 +23,7 @@ from parity.checking.tests.programs import (
     train,
     turned,
 )
-from parity.mistakes.diagnosis import Finding
+from parity.mistakes.finding import Finding
 
 
 def fail(kind, *words):
@@ -55,7 +55,8 @@ def test_a_program_in_another_layout_is_told_which(layout, samples):
         return list(turned(layout, samples, case))
 
     has = "raises an exception with layout = 'out_in', samples = 'rows', as declared or by default"
-    want = f"but none with layout = '{layout}', samples = '{samples}': declare that"
+    fits = f"layout = '{layout}', samples = '{samples}'"
+    want = f"but none with {fits}; declare {fits}"
     assert sentences(run) == [("wrong", f"run: {has}, {want}")]
     # the first task is square
     assert sentences(run, losses="half_squared_error")[0] == ("wrong", f"run: {has}, {want}")
@@ -99,15 +100,16 @@ def test_another_dtype_is_noted():
         (
             "note",
             (
-                "run: dW, db, W, b: dtype is float64, expected float32, by whose precision "
-                "it is judged"
+                "run: dW, db, W, b: dtype is float64, expected float32; it is judged by the "
+                "precision of float32"
             ),
         )
     ]
     narrow = check(partial(cast, "float32"), **PLAIN)
     assert (
         narrow.findings[-1].sentence
-        == "run: dW, db, W, b: dtype is float32, expected float64, by whose precision it is judged"
+        == "run: dW, db, W, b: dtype is float32, expected float64; it is judged by the precision "
+        "of float64"
     )
     assert len(narrow.findings) > 1
 
@@ -117,8 +119,8 @@ def test_conventions_are_said_and_pass_or_are_declared(monkeypatch):
     is not followed is noted.
     """
     other, lost = (
-        Finding("c-1", "convention", "C: the loss is summed."),
-        Finding("", "imprecise", "z: too far off."),
+        Finding("c-1", "convention", where="C", formula="C = the sum"),
+        Finding("", "imprecise", where="z", got="z[0] = 1.0"),
     )
 
     def diagnose(runs, conventions):
@@ -127,8 +129,8 @@ def test_conventions_are_said_and_pass_or_are_declared(monkeypatch):
     monkeypatch.setattr("parity.checking.checker.diagnose_runs", diagnose)
     found = check(train, **PLAIN)
     assert (found.passed, found.strictly_passed, found.conventions) == (True, False, (other,))
-    assert "1. Another convention, which is not wrong: C: the loss is summed." in str(found)
-    assert "2. Digits are lost: z: too far off." in str(found)
+    assert "\n1. c-1 (another convention, which is not wrong)\n   Where:     C\n" in str(found)
+    assert "\n2. Digits are lost\n   Where:     z\n   You have:  z[0] = 1.0" in str(found)
     assert found.verdict.endswith(
         "each within what rounding allows, 1 other convention, 1 loss of digits"
     )
@@ -137,7 +139,7 @@ def test_conventions_are_said_and_pass_or_are_declared(monkeypatch):
 
 def test_a_convention_that_is_not_followed_is_noted(monkeypatch):
     """The program is judged without it."""
-    wrong = Finding("", "wrong", "C: something.")
+    wrong = Finding("", "wrong", where="C", got="something")
     monkeypatch.setattr(
         "parity.checking.checker.diagnose_runs",
         lambda runs, conventions: [wrong] * len(conventions),
@@ -154,13 +156,11 @@ def test_without_declarations_what_fails_may_not_be_supported():
     """
     found = check(train, "mixed activations", losses="mse")
     assert not found.passed
-    told = (
-        "declaration: says nothing of activations and optimizers, so run was given all of them; "
-        "if it knows only some, say which, as in "
+    sentence = (
+        "declaration: activations and optimizers are not declared, so run was given all of them; "
+        "if it knows only some, say which, as in optimizers = ('sgd',)"
     )
-    assert [(each.verdict, each.sentence) for each in found.findings[-1:]] == [
-        ("note", f"{told}optimizers = ('sgd',)")
-    ]
+    assert [(each.verdict, each.sentence) for each in found.findings[-1:]] == [("note", sentence)]
     assert all(each.verdict != "note" for each in check(fail(ValueError), **PLAIN).findings)
 
 
@@ -216,7 +216,9 @@ def test_assert_correct_raises_the_report():
     """For a test suite: nothing where it is right, else the report."""
     assert_correct(train, **PLAIN)
     with pytest.raises(
-        AssertionError, match=r"^WRONG\. run: 1 finding, in \d+ tasks\n1\. run: raised ValueError "
+        AssertionError,
+        match=r"^WRONG\. run: 1 finding, in \d+ tasks\n1\. A mistake outside the equations\n"
+        r"   Where:     run\n   You have:  raised ValueError in ",
     ):
         assert_correct(fail(ValueError), **PLAIN)
 

@@ -9,7 +9,7 @@ import pytest
 from parity.checking import calls
 from parity.checking.checker import check
 from parity.checking.tests.programs import PLAIN, everything, gradients, sentences, spoiled, train
-from parity.mistakes.diagnosis import Finding
+from parity.mistakes.finding import Finding
 
 
 def test_a_mistake_is_named_and_explained(monkeypatch):
@@ -19,23 +19,39 @@ def test_a_mistake_is_named_and_explained(monkeypatch):
     )
     assert not found.passed
     assert found.findings[0].equation in ("BP1", "BP2")
-    told = Finding(
+    finding = Finding(
         "a-b",
         "wrong",
-        "BP9: so and so.",
-        evidence=("seen here",),
+        where="BP9",
+        formula="x = 1",
+        expected="x = 2",
+        happens="It happens.",
+        why="It is wrong.",
+        evidence=("Seen here.",),
+        measured=("3 bounds off",),
         sources=("https://x",),
         alike=("c-d", "e-f"),
     )
-    monkeypatch.setattr("parity.checking.checker.diagnose_runs", lambda runs, conventions: [told])
-    lines = str(check(train, **PLAIN)).splitlines()
-    assert lines[0].startswith("WRONG. train: 1 finding, in ")
-    assert lines[1:] == [
-        "1. BP9: so and so.",
-        "   seen here",
-        "   What was shown cannot tell it from: c-d, e-f",
-        "   Others have made it: https://x",
-        "   In the catalogue: a-b",
+    monkeypatch.setattr(
+        "parity.checking.checker.diagnose_runs", lambda runs, conventions: [finding]
+    )
+    report = check(train, **PLAIN)
+    verdict, *lines = str(report).splitlines()
+    assert verdict.startswith("WRONG. train: 1 finding, in ")
+    plain = [
+        "1. a-b",
+        "   Where:     BP9",
+        "   You have:  x = 1",
+        "   Expected:  x = 2",
+        "   Why:       It happens. It is wrong.",
+        "   Evidence:  Seen here. What was shown cannot tell it from c-d or e-f.",
+    ]
+    assert lines == plain
+    assert [*report.lines(verbose=True)] == [
+        verdict,
+        *plain,
+        "   Measured:  3 bounds off",
+        "   Published: https://x",
     ]
 
 
@@ -94,9 +110,9 @@ def test_an_exception_is_a_finding(kind, words):
         "wrong",
         f"run: raised {kind.__name__} in {place}, {WANT}",
     )
-    assert re.fullmatch(
-        rf"In '.+', '.+', '.+' and \d+ more{f': {words}' if words else ''}", finding.evidence[0]
-    )
+    tasks, *message = finding.evidence
+    assert re.fullmatch(r"In the tasks '.+', '.+', '.+' and \d+ more\.", tasks)
+    assert message == ([f"The message: {words}"] if words else [])
 
 
 def test_an_interruption_is_no_finding():
@@ -119,7 +135,7 @@ def test_what_is_not_supported_is_left_out():
     assert found.findings == ()
     assert {"Adam", "Nesterov momentum"} <= set(found.unsupported)
     assert "mixed activations" in found.tasks
-    assert "Not supported (NotImplementedError), and so not tried: 'momentum', " in str(found)
+    assert "Not tried, because run raised NotImplementedError: 'momentum', " in str(found)
     nothing = check(fail(NotImplementedError), **PLAIN)
     assert [finding.sentence[:42] for finding in nothing.findings] == [
         "run: shows nothing that can be judged, exp"
@@ -199,7 +215,7 @@ ENTRIES = {
         "a step has the key 'grads', expected keys among output, loss, z, a, delta, dW, db, W, b",
     ),
     "array for list": ({"dW": np.zeros((2, 2))}, f"dW has something of type ndarray, {PER_LAYER}"),
-    "length": ({"db": [1, 2, 3, 4, 5]}, f"db has 5 entries, {PER_LAYER}"),
+    "length": ({"db": [1, 2, 3, 4, 5]}, f"db is a list of length 5, {PER_LAYER}"),
     "text": ({"loss": "much"}, f"loss has dtype <U4, {NUMBERS}"),
     "complex": ({"loss": 1j}, f"loss has dtype complex128, {NUMBERS}"),
     "ragged": (
@@ -248,9 +264,11 @@ def not_summed(case):
 def test_a_wrong_shape_is_wrong():
     """One that the catalogue explains, and one that nothing does."""
     assert [finding.bug for finding in check(not_summed, **PLAIN).findings] == ["db-not-summed"]
-    assert "has shape (2, 2, 2), expected" in str(
-        check(spoiled(lambda shown: [{"z": [np.zeros((2, 2, 2))] * 2} for _ in shown]), **PLAIN)
-    )
+    (finding,) = check(
+        spoiled(lambda shown: [{"z": [np.zeros((2, 2, 2))] * 2} for _ in shown]), **PLAIN
+    ).findings
+    assert finding.got == "z has shape (2, 2, 2) in step 1"
+    assert re.match(r"shape \(\d, \d\), by z\^l = ", finding.expected)
 
 
 def test_a_mutated_input_is_a_finding():
@@ -336,8 +354,8 @@ def test_two_calls_must_agree():
     assert drawn[0] == (
         "wrong",
         (
-            "run: a second call with the same task gives another loss, expected the same: does it "
-            "keep or draw something?"
+            "run: a second call with the same task gives another loss, expected the same numbers; "
+            "does it keep anything from one call to the next, or draw random numbers?"
         ),
     )
 
@@ -353,7 +371,9 @@ def test_what_is_printed_is_a_note():
         ("note", "run: printed 'epoch 1', expected nothing on standard output")
     ]
     assert check(run, **PLAIN).strictly_passed
-    assert "1. Note: run: printed 'epoch 1'" in str(check(run, **PLAIN))
+    assert "\n1. A note\n   Where:     run\n   You have:  printed 'epoch 1'\n" in str(
+        check(run, **PLAIN)
+    )
     heard = calls._Heard()
     print("." * 10**5, file=heard)
     assert len(heard.text) < 100  # of what is printed without end, the rest is not kept

@@ -2,6 +2,7 @@
 conventions, and what nothing in the catalogue explains.
 """
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from parity import diagnose
 from parity.mistakes.catalogue.index import BY_ID, FACTORS
 from parity.mistakes.diagnosis import diagnose_runs, vague
 from parity.mistakes.probes import PROBES
-from parity.mistakes.replay import run_of, run_of_case, showing, simulate
+from parity.mistakes.replay import judged, run_of, run_of_case, showing, simulate
 from parity.mistakes.search import Chosen, _unlikeliness
 from parity.steps.cases import CASES, DTYPES
 from parity.steps.record import LayerRecord, record_refnet
@@ -76,9 +77,16 @@ def test_a_finding_tells_a_student_everything():
     )
     assert finding.sentence == f"{start}{bug.happens} {bug.why}"
     assert str(finding) == finding.sentence
-    (evidence,) = finding.evidence
-    assert evidence.startswith("dW of layer 2 is what this formula gives, within ")
-    assert evidence.endswith(" bounds otherwise")
+    assert finding.evidence == (
+        # the diagonal of a square matrix, which is its own transpose's
+        (
+            "All 16 numbers of dW of layer 2 fit this formula to the last digits; the right "
+            "formula fits 4 of them."
+        ),
+    )
+    (figures,) = finding.measured
+    assert figures.startswith("dW of layer 2 is what this formula gives, within ")
+    assert figures.endswith(" bounds otherwise")
     assert "https://github.com/iamtrask/Grokking-Deep-Learning/pull/22" in finding.sources
 
 
@@ -105,7 +113,7 @@ def test_the_root_is_named_and_not_its_consequences():
     ):
         (finding,) = diagnose_runs([showing(run, *shown)])
         assert finding.bug == "hidden-weights-transposed"
-        assert {evidence.split()[0] for evidence in finding.evidence} == spoiled
+        assert {figures.split()[0] for figures in finding.measured} == spoiled
 
 
 PAIRS = [
@@ -202,11 +210,103 @@ def test_what_nothing_explains_is_said_with_what_can_be_told():
         "BP4",
         (2,),
     )
-    assert finding.sentence.startswith("BP4 (weight gradient) of layer 2: dW has ")
-    assert finding.sentence.endswith("in step 1, and no catalogued mistake explains it.")
-    assert finding.evidence[0].startswith("that entry is ")
+    assert re.fullmatch(r"dW\[\d, \d\] = -?\d.\d+ in step 1", finding.got)
+    assert re.fullmatch(r"-?\d.\d+, by dW\^l = \(delta\^l\)\^T a\^\(l-1\)", finding.expected)
+    assert finding.sentence == (
+        f"BP4 (weight gradient) of layer 2: {finding.got}, expected {finding.expected}. No "
+        f"catalogued mistake explains it."
+    )
+    count, ratio = finding.evidence
+    assert count == "All its 16 numbers are off by more than rounding allows."
+    assert re.fullmatch(r"The one above is -?[\d.]+ times what it should be\.", ratio)
     (finding,) = diagnose(moved(replace(record, after=None), 2, dW=np.full_like(noise, 0.7)))
-    assert finding.evidence == ("every entry is the same number",)
+    assert finding.evidence == ("All of its numbers are the same.",)
+
+
+def test_one_number_that_is_off_is_counted():
+    """The others fit the right formula; and where six digits of a ratio would read 1,
+    the difference is said.
+    """
+    (record, *_) = simulate(BY_NAME["mixed activations"].run())
+    dW = record.layers[1].dW.copy()
+    dW[3, 2] *= 1 + 2e-7
+    (finding,) = diagnose(moved(replace(record, after=None), 2, dW=dW))
+    assert finding.got.startswith("dW[3, 2] = ")
+    assert finding.evidence == (
+        "1 of its 16 numbers are off by more than rounding allows.",
+        "The one above is off by 2e-07 of what it should be.",
+    )
+
+
+def test_the_evidence_counts_the_numbers_that_the_right_formula_fits():
+    """A rectifier that is on has f' = 1: its numbers are right without f', too."""
+    run = run_of(broken("rectifiers", "hidden-derivative-missing"))
+    (finding,) = diagnose_runs([showing(run, "a", "delta")])
+    off = [station for station in judged(showing(run, "a", "delta"), whole=True) if station.off]
+    numbers = [run.steps[s.step].arrays[s.where].size for s in off if s.step == off[0].step]
+    by_right = sum(station.fitting for station in off if station.step == off[0].step)
+    assert 0 < by_right < sum(numbers)
+    assert finding.evidence == (
+        (
+            f"All {sum(numbers)} numbers of delta of layers 1 and 2 fit this formula to the last "
+            f"digits; the right formula fits {by_right} of them."
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("probe", "bug", "shown", "evidence"),
+    [
+        (
+            "mixed activations",
+            "db-not-summed",
+            ("delta", "db"),
+            (
+                "All 50 numbers of db of layers 1, 2 and 3 fit this formula to the last digits; "
+                "the right formula gives another shape."
+            ),
+        ),
+        (
+            "huge logits as probabilities",
+            "softmax-overflow",
+            ("z", "a"),
+            (
+                r"\d+ of the 15 numbers of a of layer 2 are NaN or infinite, as this formula makes "
+                "them; the right one does not."
+            ),
+        ),
+        (
+            "mixed activations",
+            "loss-summed",
+            ("loss",),
+            "The loss fits this formula to the last digits; the right formula does not fit.",
+        ),
+        (
+            "mixed activations",
+            "gradients-not-reset",
+            ("dW",),
+            (
+                "In step 2, all 36 numbers of dW of layers 1, 2 and 3 fit this formula to the last "
+                "digits; the right formula fits none of them."
+            ),
+        ),
+        (
+            "mixed activations",
+            "hidden-derivative-missing",
+            ("dW", "db"),
+            (
+                "All 36 numbers of db and dW of layers 1 and 2 fit this formula to the last "
+                "digits; the right formula fits none of them."
+            ),
+        ),
+    ],
+)
+def test_the_evidence_is_said_in_words(probe, bug, shown, evidence):
+    """Of numbers, of other shapes and of what is no number; in which step, if it is not
+    the first.
+    """
+    (finding,) = diagnose_runs([showing(run_of(broken(probe, bug)), *shown)])
+    assert re.fullmatch(evidence, " ".join(finding.evidence)), finding.evidence
 
 
 def test_an_unexplained_array_does_not_hide_the_next_mistake():
@@ -455,7 +555,7 @@ def test_a_step_that_starts_from_other_weights_is_wrong():
     assert finding.verdict == "wrong"
     assert (
         finding.sentence
-        == "wiring of layer 1: b before has other values than the step before wrote."
+        == "wiring of layer 1: b before has other values than the step before wrote"
     )
 
 

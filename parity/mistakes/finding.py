@@ -1,0 +1,134 @@
+"""A finding: what is wrong, where, and what shows it; as data, as one sentence, and as
+the lines that a student reads.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, asdict, dataclass
+from textwrap import wrap
+from typing import Any
+
+from parity.mistakes.mistake import CONVENTION
+
+IMPRECISE, NOTE = "imprecise", "note"
+WIDTH = 88  # columns, as wide as this project's own prose
+NARROWEST = 40  # columns: on a narrower screen the labels leave no room for words
+INDENT = "   "
+UNEXPLAINED = "No catalogued mistake explains it."
+_KINDS = {  # the heading where no entry of the catalogue fits
+    CONVENTION: "another convention, which is not wrong",
+    IMPRECISE: "digits are lost",
+    NOTE: "a note",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with a program, or that is worth knowing about it.
+
+    bug         the id of the catalogue's entry, or of a constant factor; "" for neither
+    verdict     "wrong", "convention", "imprecise" or "note"
+    where       the equation and its layers, or what else it is about
+    formula     what the program computes there; "" where that is not known
+    got         what the program shows there, where its formula is not known
+    expected    the right formula, or the right number
+    happens     what the mistake does, or what else is known
+    why         why it is wrong
+    advice      what to do about it
+    evidence    what the finding rests on, in plain sentences
+    measured    the same in exact figures
+    alike       the ids of what explains everything that was shown just as well
+    equation    the label of the equation in refnet.EQUATIONS; "" for none
+    layers      the layers in which it stands, from 1 on
+    sources     where others published the same mistake: addresses
+    """
+
+    bug: str
+    verdict: str
+    _: KW_ONLY
+    where: str
+    formula: str = ""
+    got: str = ""
+    expected: str = ""
+    happens: str = ""
+    why: str = ""
+    advice: str = ""
+    evidence: tuple[str, ...] = ()
+    measured: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
+    equation: str = ""
+    layers: tuple[int, ...] = ()
+    sources: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """Where, what is there, what was expected, and why: on one line."""
+        expected = f", expected {self.expected}" if self.expected else ""
+        advice = f"; {self.advice}" if self.advice else ""
+        statement = f"{self.where}: {self.formula or self.got}{expected}{advice}"
+        return ". ".join(filter(None, (statement, self._explanation)))
+
+    @property
+    def heading(self) -> str:
+        """Its id in the catalogue, or what kind of thing it is."""
+        kind = _KINDS.get(self.verdict, "")
+        if self.bug:
+            return f"{self.bug} ({kind})" if kind else self.bug
+        if self.happens == UNEXPLAINED:
+            kind = "a mistake that is not in the catalogue"
+        return (kind or "a mistake outside the equations").capitalize()
+
+    def lines(self, width: int = WIDTH, *, verbose: bool = False) -> Iterator[str]:
+        """What a student reads: one labelled paragraph for each part that it has, at
+        most `width` columns wide.
+
+        Where it is `verbose`, the exact figures and the published sources too.
+        """
+        for label, text in self._paragraphs(verbose):
+            start = f"{INDENT}{f'{label}:':<11}"
+            yield from wrap(
+                text,
+                max(width, NARROWEST),
+                initial_indent=start,
+                subsequent_indent=" " * len(start),
+                # an address, or the id of a mistake, stays in one piece
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        return {**asdict(self), "sentence": self.sentence}
+
+    @property
+    def _explanation(self) -> str:
+        return " ".join(filter(None, (self.happens, self.why)))
+
+    def _paragraphs(self, verbose: bool) -> Iterator[tuple[str, str]]:
+        alike = (
+            [f"What was shown cannot tell it from {in_words(self.alike, 'or')}."]
+            if self.alike
+            else []
+        )
+        for label, text in (
+            ("Where", self.where),
+            ("You have", self.formula or self.got),
+            ("Expected", self.expected),
+            # the heading says it where nothing explains it
+            ("Why" if self.why else "Known", self._explanation.replace(UNEXPLAINED, "")),
+            ("Evidence", " ".join((*self.evidence, *alike))),
+            ("To do", f"{self.advice[:1].upper()}{self.advice[1:]}"),
+        ):
+            if text:
+                yield label, text
+        if verbose:
+            yield from (("Measured", figures) for figures in self.measured)
+            yield from (("Published", address) for address in self.sources)
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def in_words(words: Sequence[str], conjunction: str = "and") -> str:
+    """a, b and c."""
+    *most, last = words
+    return f"{', '.join(most)} {conjunction} {last}" if most else last
