@@ -7,11 +7,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from parity import cli
+from parity import cli, screen
 from parity.checking import process
 from parity.checking.adapters import Unusable
 from parity.checking.answers import Problem
@@ -159,6 +160,20 @@ def test_what_the_process_prints_does_not_get_in_the_way(write):
 # without one
 
 
+@pytest.mark.parametrize(
+    ("is_terminal", "columns", "wide"),
+    [(False, 60, 88), (True, 60, 60), (True, 300, 88), (True, 0, 88)],
+)
+def test_text_is_as_wide_as_the_terminal(monkeypatch, is_terminal, columns, wide):
+    """But no wider than reads well; in a file, or on a terminal that does not know its
+    width, as wide as that.
+    """
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: is_terminal))
+    monkeypatch.setattr(sys, "__stdout__", None)
+    assert screen.width(88) == wide
+
+
 @pytest.fixture
 def here(monkeypatch):
     """The process's work, done in this one: as quick as a call."""
@@ -242,6 +257,17 @@ def test_the_name_is_looked_for(write):
     )
     status, out, _ = parity("check", write(f"{names}\n\n{gradient}\n\n{step}") + ":step")
     assert (status, "z, a, delta, dW, db" in out) == (1, True)
+
+
+@pytest.mark.usefixtures("here")
+def test_the_report_is_wrapped(write, monkeypatch):
+    """To the width of the terminal: findings, and what was not shown."""
+    monkeypatch.setattr(cli, "width", lambda widest: widest - 30)
+    file = write(ADAPTER.replace(RIGHT_LOOP, "delta.insert(0, delta[0] @ weights)"))
+    _, out, _ = parity("check", file)
+    _, findings = out.split("1. hidden-derivative-missing")
+    *lines, _verdict = findings.splitlines()
+    assert 50 < max(map(len, lines)) <= 58
 
 
 @pytest.mark.usefixtures("here")
