@@ -19,10 +19,11 @@ import numpy as np
 
 from parity.mistakes.catalogue.index import BY_ID, CATALOGUE
 from parity.mistakes.diagnosis import diagnose_runs
+from parity.mistakes.judging import judged
 from parity.mistakes.mistake import CONVENTION, Mistake
 from parity.mistakes.probes import PROBES, Probe
 from parity.mistakes.program import Part
-from parity.mistakes.replay import Placed, Run, Shown, judged, run_of, run_of_case, simulate, steps
+from parity.mistakes.replay import Placed, Run, Shown, run_of, run_of_case, simulate, steps
 from parity.proof.certificate import certify
 from parity.rounding.plain import Plain
 from parity.steps.cases import DTYPES, Case

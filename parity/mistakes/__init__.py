@@ -6,7 +6,8 @@ conditions    in which layers of which networks a mistake can occur
 rules         what the wrong update rules are made of
 catalogue     the mistakes, by the part of a step that they break
 probes        small runs in which every one of them shows
-replay        a shown run beside the catalogue's programs
+replay        a run that was shown, and the catalogue's programs on its inputs
+judging       which of its arrays can come of such a program
 search        which of them explain it
 finding       what is wrong and what shows it, as a student reads it
 diagnosis     diagnose: which mistake explains a record, in words

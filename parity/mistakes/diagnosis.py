@@ -16,8 +16,9 @@ import numpy as np
 
 from parity.mistakes.catalogue.index import BY_ID, sources
 from parity.mistakes.finding import IMPRECISE, UNEXPLAINED, Finding, in_words
+from parity.mistakes.judging import Station, half_agrees, judged
 from parity.mistakes.mistake import CONVENTION, WRONG, Mistake
-from parity.mistakes.replay import Run, Station, half_agrees, judged, run_of
+from parity.mistakes.replay import Run, run_of
 from parity.mistakes.search import Chosen, Program, Search
 from parity.proof.certificate import Certificate, Result, certify
 from parity.rounding.claim import CONVENTION as OTHER

@@ -14,19 +14,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from parity.mistakes.catalogue.index import CATALOGUE, FACTORS
+from parity.mistakes.judging import Station, distance, explains, half_agrees, judged
 from parity.mistakes.mistake import CONVENTION, Mistake
-from parity.mistakes.replay import (
-    LAYER,
-    Placed,
-    Run,
-    Station,
-    distance,
-    explains,
-    half_agrees,
-    hiding,
-    judged,
-    taking,
-)
+from parity.mistakes.replay import LAYER, Placed, Run, hiding, taking
 
 # programs are run on plain numbers first; of those that come nearest so many are judged
 JUDGED_OF_RANKED = 16

@@ -11,8 +11,9 @@ import pytest
 from parity import diagnose
 from parity.mistakes.catalogue.index import BY_ID, FACTORS
 from parity.mistakes.diagnosis import diagnose_runs, vague
+from parity.mistakes.judging import judged
 from parity.mistakes.probes import PROBES
-from parity.mistakes.replay import judged, run_of, run_of_case, showing, simulate
+from parity.mistakes.replay import run_of, run_of_case, showing, simulate
 from parity.mistakes.search import Chosen, _unlikeliness
 from parity.steps.cases import CASES, DTYPES
 from parity.steps.record import LayerRecord, record_refnet

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from parity.mistakes.replay import judged, run_of, showing
+from parity.mistakes.judging import judged
+from parity.mistakes.replay import run_of, showing
 from parity.proof.certificate import certify
 from parity.proof.tests.spelled_rules import RULE_FORMS
 from parity.steps.cases import DTYPES
