@@ -8,7 +8,8 @@ catalogue     the mistakes, by the part of a step that they break
 probes        small runs in which every one of them shows
 replay        a run that was shown, and the catalogue's programs on its inputs
 judging       which of its arrays can come of such a program
-search        which of them explain it
+suspects      which mistakes may explain an array that is off, and where they stand
+search        which of them explain a run
 finding       what is wrong and what shows it, as a student reads it
 diagnosis     diagnose: which mistake explains a record, in words
 """

@@ -19,7 +19,8 @@ from parity.mistakes.finding import IMPRECISE, UNEXPLAINED, Finding, in_words
 from parity.mistakes.judging import Station, half_agrees, judged
 from parity.mistakes.mistake import CONVENTION, WRONG, Mistake
 from parity.mistakes.replay import Run, run_of
-from parity.mistakes.search import Chosen, Program, Search
+from parity.mistakes.search import Search
+from parity.mistakes.suspects import Program, Suspect, placed
 from parity.proof.certificate import Certificate, Result, certify
 from parity.rounding.claim import CONVENTION as OTHER
 from parity.rounding.claim import INACCURATE
@@ -70,11 +71,11 @@ def diagnose_runs(runs: Sequence[Run], conventions: Sequence[str] = ()) -> list[
     for name in conventions:
         if name not in BY_ID:
             raise ValueError(f"diagnose: convention has {name!r}, expected an id of the catalogue")
-    search = Search(runs, tuple(Chosen(BY_ID[name]) for name in conventions))
+    search = Search(runs, tuple(Suspect(BY_ID[name]) for name in conventions))
     search.walk()
     if search.single:
         return [_SINGLE]
-    named = (_named(search, chosen) for chosen in search.program[len(search.right) :])
+    named = (_named(search, suspect) for suspect in search.program[len(search.right) :])
     findings = [
         *(finding for finding in named if finding),
         *(_unknown(run, station) for run, station in search.unknown),
@@ -153,48 +154,48 @@ def _layer_of(result: Result) -> tuple[int, ...]:
 # a mistake that has a name
 
 
-def _named(search: Search, chosen: Chosen) -> Finding | None:
+def _named(search: Search, suspect: Suspect) -> Finding | None:
     """What is said of a mistake; None where everything is explained without it, since
     what spoke for it was set aside.
     """
-    mistake = chosen.mistake
-    without = tuple(each for each in search.program if each != chosen)
-    number = next((i for i in search.off(without) if chosen.placed(search.runs[i])[1]), None)
-    if number is None:
+    mistake, trials = suspect.mistake, search.trials
+    without = tuple(each for each in search.program if each != suspect)
+    off = {i: off for i, off in trials.off(without).items() if suspect.placed(trials.runs[i])[1]}
+    if not off:
         return None
-    run = search.runs[number]
-    layers = tuple(sorted(chosen.placed(run)[1]))
+    number, first = next(iter(off.items()))
+    run = trials.runs[number]
+    layers = tuple(sorted(suspect.placed(run)[1]))
     labels = _labels(mistake, layers, len(run.spec.sizes) - 1)
-    first = search.first_off(number, without)
-    until_it_shows = replace(run, steps=run.steps[: first.step + 1] if first else run.steps)
+    until_it_shows = replace(run, steps=run.steps[: first.step + 1])
     comparisons = _comparisons(search, until_it_shows, without)
     return Finding(
         mistake.id,
         mistake.verdict,
-        where=_place(chosen, labels, layers),
+        where=_place(suspect, labels, layers),
         formula=mistake.formula,
         expected=_expected(labels[0], run),
         happens=mistake.happens,
         why=mistake.why,
         evidence=tuple(_plainly([each for group in comparisons for each in group])),
         measured=tuple(map(_measured, comparisons)),
-        alike=search.alike[chosen],
+        alike=search.alike[suspect],
         equation=labels[0],
         layers=layers,
         sources=sources(mistake.id),
     )
 
 
-def _place(chosen: Chosen, labels: Sequence[str], layers: Sequence[int]) -> str:
+def _place(suspect: Suspect, labels: Sequence[str], layers: Sequence[int]) -> str:
     """The equations that are broken, in which layers, and by which update rule or loss
     where it is one alone.
     """
     equations = " and ".join(f"{label} ({EQUATIONS[label].name})" for label in labels)
-    everywhere = labels == ["C"] or chosen.mistake.verdict == CONVENTION
+    everywhere = labels == ["C"] or suspect.mistake.verdict == CONVENTION
     return (
         equations
         + ("" if everywhere else f" of {_layers(layers)}")
-        + (f" with {chosen.scope[1]}" if chosen.scope else "")
+        + (f" with {suspect.scope[1]}" if suspect.scope else "")
     )
 
 
@@ -214,11 +215,8 @@ def _comparisons(search: Search, run: Run, without: Program) -> list[list[Compar
     and that it does not explain without the mistake.
     """
     try:
-        off = [s for s in judged(run, search.placed(run, without), whole=True) if s.off]
-        by_it = {
-            (s.step, s.where): s
-            for s in judged(run, search.placed(run, search.program), whole=True)
-        }
+        off = [s for s in judged(run, placed(run, without), whole=True) if s.off]
+        by_it = {(s.step, s.where): s for s in judged(run, placed(run, search.program), whole=True)}
     except (ValueError, IndexError):  # shapes that do not fit leave nothing to compare
         return []
     groups: dict[str, list[Comparison]] = {}
@@ -413,11 +411,11 @@ def vague(runs: Sequence[Run], conventions: Sequence[str] = ()) -> int:
     """How many of the shown arrays nothing can be said of: rounding alone may take half
     of their digits.
     """
-    right = [Chosen(BY_ID[name]) for name in conventions]
+    right = [Suspect(BY_ID[name]) for name in conventions]
     return sum(
         station.vague
         for run in runs
-        for station in judged(run, [chosen.placed(run) for chosen in right])
+        for station in judged(run, [suspect.placed(run) for suspect in right])
     )
 
 

@@ -14,7 +14,7 @@ from parity.mistakes.diagnosis import diagnose_runs, vague
 from parity.mistakes.judging import judged
 from parity.mistakes.probes import PROBES
 from parity.mistakes.replay import run_of, run_of_case, showing, simulate
-from parity.mistakes.search import Chosen, _unlikeliness
+from parity.mistakes.suspects import Suspect, unlikeliness
 from parity.steps.cases import CASES, DTYPES
 from parity.steps.record import LayerRecord, record_refnet
 from refnet.equations import EQUATIONS
@@ -486,10 +486,10 @@ def test_conventions_come_first_of_what_is_equally_near():
     a constant factor comes last.
     """
     late, early, factor = (
-        Chosen(each)
+        Suspect(each)
         for each in (BY_ID["averaged-in-the-update"], BY_ID["bias-forgotten"], FACTORS[0])
     )
-    assert sorted([factor, early, late], key=_unlikeliness) == [late, early, factor]
+    assert sorted([factor, early, late], key=unlikeliness) == [late, early, factor]
 
 
 def test_a_bound_that_says_nothing_does_not_make_digits_lost():
