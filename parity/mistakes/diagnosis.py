@@ -10,17 +10,17 @@ nothing that was shown can tell them apart.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
 from parity.mistakes.catalogue.index import BY_ID, sources
-from parity.mistakes.finding import IMPRECISE, UNEXPLAINED, Finding, in_words
+from parity.mistakes.evidence import compared, in_layers, measured, plainly
+from parity.mistakes.finding import IMPRECISE, UNEXPLAINED, Finding
 from parity.mistakes.judging import Station, half_agrees, judged
 from parity.mistakes.mistake import CONVENTION, WRONG, Mistake
 from parity.mistakes.replay import Run, run_of
 from parity.mistakes.search import Search
-from parity.mistakes.suspects import Program, Suspect, placed
+from parity.mistakes.suspects import Suspect
 from parity.proof.certificate import Certificate, Result, certify
 from parity.rounding.claim import CONVENTION as OTHER
 from parity.rounding.claim import INACCURATE
@@ -168,7 +168,7 @@ def _named(search: Search, suspect: Suspect) -> Finding | None:
     layers = tuple(sorted(suspect.placed(run)[1]))
     labels = _labels(mistake, layers, len(run.spec.sizes) - 1)
     until_it_shows = replace(run, steps=run.steps[: first.step + 1])
-    comparisons = _comparisons(search, until_it_shows, without)
+    comparisons = compared(until_it_shows, search.program, without)
     return Finding(
         mistake.id,
         mistake.verdict,
@@ -177,8 +177,8 @@ def _named(search: Search, suspect: Suspect) -> Finding | None:
         expected=_expected(labels[0], run),
         happens=mistake.happens,
         why=mistake.why,
-        evidence=tuple(_plainly([each for group in comparisons for each in group])),
-        measured=tuple(map(_measured, comparisons)),
+        evidence=tuple(plainly([each for group in comparisons for each in group])),
+        measured=tuple(map(measured, comparisons)),
         alike=search.alike[suspect],
         equation=labels[0],
         layers=layers,
@@ -194,103 +194,9 @@ def _place(suspect: Suspect, labels: Sequence[str], layers: Sequence[int]) -> st
     everywhere = labels == ["C"] or suspect.mistake.verdict == CONVENTION
     return (
         equations
-        + ("" if everywhere else f" of {_layers(layers)}")
+        + ("" if everywhere else f" of {in_layers(layers)}")
         + (f" with {suspect.scope[1]}" if suspect.scope else "")
     )
-
-
-# what it rests on
-
-
-class Comparison(NamedTuple):
-    """An array that is off without the mistake, and is explained with it."""
-
-    array: Array
-    without: Station
-    with_it: Station
-
-
-def _comparisons(search: Search, run: Run, without: Program) -> list[list[Comparison]]:
-    """The arrays of the run, those of each quantity together, that the program explains
-    and that it does not explain without the mistake.
-    """
-    try:
-        off = [s for s in judged(run, placed(run, without), whole=True) if s.off]
-        by_it = {(s.step, s.where): s for s in judged(run, placed(run, search.program), whole=True)}
-    except (ValueError, IndexError):  # shapes that do not fit leave nothing to compare
-        return []
-    groups: dict[str, list[Comparison]] = {}
-    for s in off:
-        array = run.steps[s.step].arrays[s.where]
-        groups.setdefault(s.quantity, []).append(Comparison(array, s, by_it[s.step, s.where]))
-    return [group for group in groups.values() if not any(each.with_it.off for each in group)]
-
-
-def _measured(group: Sequence[Comparison]) -> str:
-    """How far the arrays of a quantity are off, as shares of what rounding allows."""
-    share = max(each.with_it.used for each in group)
-    worst = max(each.without.used for each in group)
-    otherwise = (
-        "is no number, or of another shape, there"
-        if np.isinf(worst)
-        else f"is off by {worst:.2g} bounds otherwise"
-    )
-    return (
-        f"{_arrays(group)} is what this formula gives, within {max(share, 0.01):.0%} of its bound; "
-        f"it {otherwise}"
-    )
-
-
-def _plainly(comparisons: Sequence[Comparison]) -> Iterator[str]:
-    """What the comparisons show, in sentences that count the numbers."""
-    finite = [each for each in comparisons if np.isfinite(each.array).all()]
-    same_shape = [each for each in finite if not each.without.shape]
-    other_shape = [each for each in finite if each.without.shape]
-    not_finite = [each for each in comparisons if not np.isfinite(each.array).all()]
-    if same_shape:
-        by_right = sum(each.without.fitting for each in same_shape)
-        one = sum(each.array.size for each in same_shape) == 1
-        fits = "does not fit" if one else f"fits {by_right or 'none'} of them"
-        yield _sentence(same_shape, f"{_fit(same_shape)}; the right formula {fits}")
-    if other_shape:
-        yield _sentence(other_shape, f"{_fit(other_shape)}; the right formula gives another shape")
-    if not_finite:
-        count = sum(np.count_nonzero(~np.isfinite(each.array)) for each in not_finite)
-        total = sum(each.array.size for each in not_finite)
-        what = f"{count} of the {total} numbers of {_arrays(not_finite)} are NaN or infinite"
-        yield _sentence(not_finite, f"{what}, as this formula makes them; the right one does not")
-
-
-def _fit(comparisons: Sequence[Comparison]) -> str:
-    """all 24 numbers of dW of layer 1 fit this formula to the last digits"""
-    # where rounding may take half of the digits, to fit says less
-    vague = any(each.with_it.vague for each in comparisons)
-    how_well = "as far as rounding lets one see" if vague else "to the last digits"
-    total, arrays = sum(each.array.size for each in comparisons), _arrays(comparisons)
-    if total > 1:
-        return f"all {total} numbers of {arrays} fit this formula {how_well}"
-    one = "the loss" if arrays == "loss" else f"the one number of {arrays}"
-    return f"{one} fits this formula {how_well}"
-
-
-def _sentence(comparisons: Sequence[Comparison], text: str) -> str:
-    """With a capital and a full stop, and the step where it is not the first."""
-    step = comparisons[0].without.step  # the first that shows it, for all of them
-    text = f"in step {step + 1}, {text}" if step else text
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _arrays(comparisons: Sequence[Comparison]) -> str:
-    """db and dW of layers 1 and 2: quantities of the same layers are named together."""
-    layers: dict[str, tuple[int, ...]] = {}
-    for each in comparisons:
-        quantity, layer = each.without.where
-        layers[quantity] = (*layers.get(quantity, ()), layer)
-    quantities: dict[str, list[str]] = {}
-    for quantity, among in layers.items():
-        where = "" if quantity == "loss" else f" of {_layers(sorted(among))}"
-        quantities.setdefault(where, []).append(quantity)
-    return " and ".join(f"{in_words(names)}{where}" for where, names in quantities.items())
 
 
 def _labels(mistake: Mistake, layers: Sequence[int], depth: int) -> list[str]:
@@ -417,7 +323,3 @@ def vague(runs: Sequence[Run], conventions: Sequence[str] = ()) -> int:
         for run in runs
         for station in judged(run, [suspect.placed(run) for suspect in right])
     )
-
-
-def _layers(layers: Sequence[int]) -> str:
-    return f"layer{'s' if len(layers) > 1 else ''} {in_words([*map(str, layers)])}"

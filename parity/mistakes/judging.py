@@ -9,13 +9,12 @@ step.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.mistakes.program import Numbers, Quantity, StepProgram
+from parity.mistakes.program import Numbers, Quantity
 from parity.mistakes.replay import LAYER, Placed, Run, steps
 from parity.rounding.bounded import Bounded
 from parity.rounding.formats import FORMATS
@@ -34,8 +33,8 @@ LOOSE = {
 
 
 class Station(NamedTuple):
-    """One array on the way: the largest share of its bound that it used, and that
-    entry. inf where its shape or a NaN is wrong.
+    """One array of a run, judged: the largest share of its bound that an entry used,
+    and that entry. The share is inf where the shape is another or a NaN is wrong.
     """
 
     step: int  # from 0 on, in the run
@@ -62,103 +61,7 @@ class Station(NamedTuple):
         return self.used > 1.0
 
 
-@np.errstate(all="ignore")
-def distance(run: Run, mistakes: Iterable[Placed], station: "Station") -> float:
-    """How far one shown array is from a program's that has all the others as they are
-    shown, as a share of its largest entry.
-
-    No judgement: it only decides in which order programs are judged.
-    """
-    got = run.steps[station.step].arrays[station.where]
-    # what overflows does so in its own dtype
-    dtype = float if np.isfinite(got).all() else run.spec.dtype
-    scale = abs(station.expected or 0.0)
-    lift, compare = (
-        lambda array: Plain(np.asarray(array, dtype)),
-        lambda got, made: _apart(got, made.value, scale),
-    )
-    return _at(run, mistakes, station, lift, compare, default=np.inf)
-
-
-def explains(run: Run, mistakes: Iterable[Placed], station: "Station") -> bool:
-    """Whether one shown array can come of a program that has all the others as they are
-    shown.
-    """
-    return _at(
-        run, mistakes, station, _lift(run.spec.dtype), partial(_fits, station), default=False
-    )
-
-
-def _fits(station: "Station", got: Array, made: Bounded) -> bool:
-    return not _compare(station.step, station.where, got, _loosened(made, station.where)).off
-
-
-def _at(
-    run: Run,
-    mistakes: Iterable[Placed],
-    station: "Station",
-    lift: Callable[[Array], Numbers],
-    compare: Any,
-    default: Any,
-) -> Any:
-    """What comparing gives at one station; the default where a wrong form does not fit
-    these shapes.
-    """
-
-    def known(number: int, quantity: Quantity) -> Numbers | None:
-        got = run.steps[number].arrays.get(quantity)
-        return (
-            None
-            if got is None or (number, quantity) == (station.step, station.where)
-            else _as_shown(quantity, got, lift)
-        )
-
-    try:
-        with np.errstate(all="ignore"):
-            step = next(islice(steps(run, mistakes, lift, known=known), station.step, None))
-            return compare(run.steps[station.step].arrays[station.where], step.make(station.where))
-    except (ValueError, IndexError):
-        return default
-
-
-def _as_shown(quantity: Quantity, got: Array, lift: Callable[[Array], Numbers]) -> Numbers:
-    """What is shown, as the numbers that a program goes on with; but f' may be made of
-    z, of which a is the rounded value.
-    """
-    shown = lift(got)
-    return (
-        shown.like(shown.value, shown.unit * np.abs(shown.value))
-        if quantity[0] == "a" and isinstance(shown, Bounded)
-        else shown
-    )
-
-
-def _lift(dtype: str) -> Callable[[Array], Bounded]:
-    fmt, nothing = LOOSE[dtype], np.zeros(())
-    return lambda array: Bounded(array, nothing, fmt, rounded=True)
-
-
-def _apart(got: Array, predicted: Array, scale: float) -> float:
-    """The largest difference as a share of the largest entry of either, or of what is
-    expected here.
-    """
-    if got.shape != predicted.shape or (np.isfinite(got) != np.isfinite(predicted)).any():
-        return np.inf
-    known = np.isfinite(got)
-    gap, size = (
-        np.abs(got - predicted)[known],
-        max(scale, *(np.abs(array[known]).max(initial=0.0) for array in (got, predicted))),
-    )
-    return float(gap.max(initial=0.0) / size) if size else 0.0
-
-
-def _shown(run: Run, number: int, step: StepProgram) -> Iterator[Quantity]:
-    """Make what the run shows of a step, in order of computation."""
-    arrays = run.steps[number].arrays
-    for quantity in step.walk():
-        if quantity in arrays:
-            step.make(quantity)
-            yield quantity
+# a whole run
 
 
 def judged(
@@ -174,55 +77,144 @@ def judged(
 
     Errors: ValueError or IndexError where the mistake does not fit the shapes.
     """
-    mistakes, lift = tuple(mistakes), _lift(dtype or run.spec.dtype)
-    found: dict[tuple[int, Quantity], Station] = {}
-    order: list[tuple[int, Quantity]] = []
+    judge = _Judge(run, tuple(mistakes), _lift(dtype or run.spec.dtype))
+    stations = []
+    with np.errstate(all="ignore"):
+        for station in judge.walk():
+            stations.append(station)
+            if station.off and not whole:
+                break
+    return stations
 
-    def observe(number: int, quantity: Quantity, predicted: Bounded) -> Bounded:
+
+class _Judge:
+    """A program that runs beside a run and judges each of its arrays when it comes
+    to it.
+    """
+
+    def __init__(
+        self, run: Run, mistakes: tuple[Placed, ...], lift: Callable[[Array], Bounded]
+    ) -> None:
+        self.run, self.mistakes, self.lift = run, mistakes, lift
+        self.stations: dict[tuple[int, Quantity], Station] = {}
+
+    def walk(self) -> Iterator[Station]:
+        """The arrays in order of computation; a step makes them in the order in which
+        they are asked for, which may be another.
+        """
+        for number, step in enumerate(steps(self.run, self.mistakes, self.lift, self._observe)):
+            for quantity in step.walk():
+                if quantity in self.run.steps[number].arrays:
+                    step.make(quantity)
+                    if (number, quantity) in self.stations:  # not where it is taken as it is
+                        yield self.stations[number, quantity]
+
+    def _observe(self, number: int, quantity: Quantity, predicted: Bounded) -> Bounded:
+        """Judge what is shown, and let the program go on with it where that is
+        possible.
+        """
         allowed = _loosened(predicted, quantity)
-        got = run.steps[number].arrays.get(quantity)
+        shown = self.run.steps[number]
+        got = shown.arrays.get(quantity)
         if got is None:
             return allowed
-        station = _compare(number, quantity, got, allowed)
-        if (
-            not np.isfinite(got).all()
-            and not station.off
-            and distance(run, mistakes, station) == np.inf
-        ):
-            # the bound says nothing, but the program itself gives numbers there
-            station = station._replace(used=np.inf)
-        if quantity not in run.steps[number].taken:
-            found[number, quantity] = station
-        usable = got.shape == predicted.shape and np.isfinite(got).all()
-        return _as_shown(quantity, got, lift) if usable else allowed
+        finite = np.isfinite(got).all()
+        if quantity not in shown.taken:
+            station = _compare(number, quantity, got, allowed)
+            # the bound says nothing there, but the program itself may give numbers
+            if not finite and not station.off and not self._makes_nothing_else(station):
+                station = station._replace(used=np.inf)
+            self.stations[number, quantity] = station
+        usable = finite and got.shape == predicted.shape
+        return _as_shown(quantity, got, self.lift) if usable else allowed
 
-    with np.errstate(all="ignore"):
-        for number, step in enumerate(steps(run, mistakes, lift, observe)):
-            for quantity in _shown(run, number, step):
-                if (number, quantity) in found:
-                    order.append((number, quantity))
-                    if found[number, quantity].off and not whole:
-                        return [found[key] for key in order]
-    return [found[key] for key in order]
+    def _makes_nothing_else(self, station: Station) -> bool:
+        """Whether the program on plain numbers is finite where the array is, and
+        nowhere else.
+        """
+        return distance(self.run, self.mistakes, station) < np.inf
 
 
-def half_agrees(run: Run, station: Station) -> bool:
-    """Whether what is off is the second half of an array's digits alone, counted from
-    the largest entry; of W and b, from their step's.
+# one array of a run
+
+
+@np.errstate(all="ignore")
+def distance(run: Run, mistakes: Iterable[Placed], station: Station) -> float:
+    """How far one shown array is from that of a program that has all the others as they
+    are shown, as a share of its largest entry.
+
+    This judges nothing: it decides in which order programs are judged.
     """
-    got = run.steps[station.step].arrays.get(station.where)
-    if got is None or station.shape is not None or not np.isfinite(got).all():
+    got = run.steps[station.step].arrays[station.where]
+    # what overflows does so in its own dtype
+    dtype = float if np.isfinite(got).all() else run.spec.dtype
+    scale = abs(station.expected or 0.0)
+    made = _made(run, mistakes, station, lambda array: Plain(np.asarray(array, dtype)))
+    return np.inf if made is None else _apart(got, made.value, scale)
+
+
+def explains(run: Run, mistakes: Iterable[Placed], station: Station) -> bool:
+    """Whether one shown array can come of a program that has all the others as they are
+    shown.
+    """
+    made = _made(run, mistakes, station, _lift(run.spec.dtype))
+    if made is None:
         return False
-    base: Any = 0.0
-    if station.quantity in ("W", "b"):
-        start = {"W": run.W, "b": run.b}[station.quantity][station.layer - 1]
-        base = run.steps[station.step - 1].arrays.get(station.where, got) if station.step else start
-    half = HALF[run.spec.dtype]
-    return bool(station.gap <= half * np.abs(got - base).max(initial=0.0))
+    got = run.steps[station.step].arrays[station.where]
+    with np.errstate(all="ignore"):
+        allowed = _loosened(made, station.where)
+        return got.shape == allowed.shape and not _used(got, allowed).max(initial=0.0) > 1.0
+
+
+def _made(
+    run: Run,
+    mistakes: Iterable[Placed],
+    station: Station,
+    lift: Callable[[Array], Numbers],
+) -> Numbers | None:
+    """What a program makes of one array out of all the others as they are shown; None
+    where a wrong form does not fit these shapes.
+    """
+
+    def known(number: int, quantity: Quantity) -> Numbers | None:
+        got = run.steps[number].arrays.get(quantity)
+        return (
+            None
+            if got is None or (number, quantity) == (station.step, station.where)
+            else _as_shown(quantity, got, lift)
+        )
+
+    try:
+        with np.errstate(all="ignore"):
+            step = next(islice(steps(run, mistakes, lift, known=known), station.step, None))
+            return step.make(station.where)
+    except (ValueError, IndexError):
+        return None
+
+
+# numbers beside numbers
+
+
+def _lift(dtype: str) -> Callable[[Array], Bounded]:
+    fmt, nothing = LOOSE[dtype], np.zeros(())
+    return lambda array: Bounded(array, nothing, fmt, rounded=True)
+
+
+def _as_shown(quantity: Quantity, got: Array, lift: Callable[[Array], Numbers]) -> Numbers:
+    """What is shown, as the numbers that a program goes on with; but f' may be made of
+    z, of which a is the rounded value.
+    """
+    shown = lift(got)
+    return (
+        shown.like(shown.value, shown.unit * np.abs(shown.value))
+        if quantity[0] == "a" and isinstance(shown, Bounded)
+        else shown
+    )
 
 
 def _loosened(predicted: Bounded, quantity: Quantity) -> Bounded:
-    """With a rounding at the largest entry of the array; but an update's entries have
+    """With `SPELLED` roundings at the largest entry of the array, for another way to
+    write a formula may go through numbers as large; but an update's entries have
     nothing to do with each other.
     """
     if quantity[0] not in (*LAYER, "loss"):
@@ -238,17 +230,58 @@ def _compare(number: int, quantity: Quantity, got: Array, allowed: Bounded) -> S
     where = (number, *quantity)
     if got.shape != allowed.shape:
         return Station(*where, np.inf, shape=allowed.shape)
-    with np.errstate(all="ignore"):
-        gap = np.abs(got - allowed.value).astype(float)
-        used = np.where(gap == 0, 0.0, gap / allowed.error)
-    open_ended = np.isinf(allowed.error)
-    if open_ended.any() or not np.isfinite(got).all():
-        used = np.where(open_ended, 0.0, np.where(np.isfinite(got), used, np.inf))
+    used = _used(got, allowed)
     index = tuple(int(i) for i in np.unravel_index(int(used.argmax()), used.shape))
     half = HALF[allowed.format.dtype.name] * np.abs(allowed.value).max(initial=0.0)
-    vague = bool(allowed.error.max(initial=0.0) > half)
-    station = Station(
-        *where, float(used[index]), index, float(got[index]), float(allowed.value[index])
+    share = float(used[index])
+    return Station(
+        *where,
+        share,
+        index,
+        float(got[index]),
+        float(allowed.value[index]),
+        vague=bool(allowed.error.max(initial=0.0) > half),
+        gap=float(np.abs(got - allowed.value).max(initial=0.0)),
+        fitting=used.size - int(np.count_nonzero(used > 1.0)) if share > 1.0 else used.size,
     )
-    fitting = used.size - int(np.count_nonzero(used > 1.0)) if station.off else used.size
-    return station._replace(vague=vague, gap=float(gap.max(initial=0.0)), fitting=fitting)
+
+
+def _used(got: Array, allowed: Bounded) -> Array:
+    """The share of its bound that each entry uses: 0 where there is no bound, inf where
+    there is one and the entry is no number.
+    """
+    gap = np.abs(got - allowed.value).astype(float)
+    used = np.where(gap == 0, 0.0, gap / allowed.error)
+    unbounded = np.isinf(allowed.error)
+    if unbounded.any() or not np.isfinite(got).all():
+        used = np.where(unbounded, 0.0, np.where(np.isfinite(got), used, np.inf))
+    return used
+
+
+def _apart(got: Array, predicted: Array, scale: float) -> float:
+    """The largest difference as a share of the largest entry of either, or of what is
+    expected here; inf where they are not finite in the same places.
+    """
+    if got.shape != predicted.shape or (np.isfinite(got) != np.isfinite(predicted)).any():
+        return np.inf
+    known = np.isfinite(got)
+    gap, size = (
+        np.abs(got - predicted)[known],
+        max(scale, *(np.abs(array[known]).max(initial=0.0) for array in (got, predicted))),
+    )
+    return float(gap.max(initial=0.0) / size) if size else 0.0
+
+
+def half_agrees(run: Run, station: Station) -> bool:
+    """Whether what is off is the second half of an array's digits alone, counted from
+    the largest entry; of W and b, from their step's.
+    """
+    got = run.steps[station.step].arrays.get(station.where)
+    if got is None or station.shape is not None or not np.isfinite(got).all():
+        return False
+    base: Any = 0.0
+    if station.quantity in ("W", "b"):
+        start = {"W": run.W, "b": run.b}[station.quantity][station.layer - 1]
+        base = run.steps[station.step - 1].arrays.get(station.where, got) if station.step else start
+    half = HALF[run.spec.dtype]
+    return bool(station.gap <= half * np.abs(got - base).max(initial=0.0))
