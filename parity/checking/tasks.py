@@ -176,24 +176,34 @@ def _typical(had: Sequence[Probe]) -> list[Case]:
 
 def _combinations(declared: Declaration, had: Sequence[Probe], rules: Rules) -> Iterator[Probe]:
     """Every declared loss, and output activation, that no task has."""
+    if not rules:
+        return
+    plain = next(iter(rules.values())).case
+    # a network without hidden layers, or with square ones alone, hides too much to count
     met = [p.case for p in had if declared.sizes or (p.case.hidden and len({*p.case.sizes}) > 1)]
-    pairs = {(case.loss, case.output if declared.outputs else "") for case in met}
+    for loss, output in _pairs(declared):
+        if any(
+            case.loss == loss and (not declared.outputs or case.output == output) for case in met
+        ):
+            continue
+        for kind in declared.kinds_of(loss):
+            case = _case(declared, plain, loss, output, kind)
+            if _tells(case):
+                yield Probe(f"{output} before {loss} on {kind}", case)
+
+
+def _pairs(declared: Declaration) -> Iterator[tuple[str, str]]:
+    """Every loss with the declared output activations that it allows; where none is
+    declared, with one of those that it allows: the usual one, or another for each loss.
+    """
     for i, loss in enumerate(declared.losses or LOSSES):
         outputs = declared.outputs_behind(loss)
-        one = [name for name in outputs if name == USUAL.get(loss)] or outputs[
-            i % max(len(outputs), 1) :
-        ][:1]
-        for output in outputs if declared.outputs else one:
-            if rules and (loss, output if declared.outputs else "") not in pairs:
-                cases = [
-                    _case(declared, next(iter(rules.values())).case, loss, output, kind)
-                    for kind in declared.kinds_of(loss)
-                ]
-                yield from (
-                    Probe(f"{output} before {loss} on {case.targets}", case)
-                    for case in cases
-                    if _tells(case)
-                )
+        if declared.outputs or not outputs:
+            yield from ((loss, output) for output in outputs)
+        elif USUAL.get(loss) in outputs:
+            yield loss, USUAL[loss]
+        else:
+            yield loss, outputs[i % len(outputs)]
 
 
 def _activations(declared: Declaration, had: Sequence[Probe]) -> Iterator[Probe]:
