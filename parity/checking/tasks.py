@@ -179,7 +179,7 @@ def _combinations(declared: Declaration, had: Sequence[Probe], rules: Rules) -> 
     if not rules:
         return
     plain = next(iter(rules.values())).case
-    # a network without hidden layers, or with square ones alone, hides too much to count
+    # a network without hidden layers, or with square ones alone, hides too much
     met = [p.case for p in had if declared.sizes or (p.case.hidden and len({*p.case.sizes}) > 1)]
     for loss, output in _pairs(declared):
         if any(

@@ -1,11 +1,11 @@
 """diagnose: which catalogued mistake explains what a program shows.
 
-The programs of the catalogue are run beside the shown one, in order of computation, and
-what is shown takes the place of what they predict. So a consequence is never taken for
-its root: the first array that cannot come of the program is where a mistake is looked
-for, and with the mistake in place the walk goes on to the next. A mistake that explains
-every array of every run is named; where several do, they are named together, for
-nothing that was shown can tell them apart.
+The programs of the catalogue run beside the one that is shown, in order of computation,
+and go on with what is shown in place of what they predict. So no consequence is taken
+for the root: a mistake is looked for where the first array cannot be what the program
+computes, and with the mistake in place the walk goes on to the next. A mistake that
+explains every array of every run is named; where several do, they are named together,
+for nothing that was shown can tell them apart.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,8 +31,8 @@ from refnet.optimizers import OPTIMIZERS
 
 
 def diagnose(record: StepRecord | Sequence[StepRecord]) -> list[Finding]:
-    """What is wrong with a step, or with the consecutive steps of a run: most upstream
-    first; [] where every equation holds.
+    """What is wrong with a step, or with the consecutive steps of a run, in order of
+    computation; [] where every equation holds.
 
     Errors: ValueError or TypeError where a record is unusable.
     """
@@ -61,10 +61,10 @@ def diagnose(record: StepRecord | Sequence[StepRecord]) -> list[Finding]:
 
 
 def diagnose_runs(runs: Sequence[Run], conventions: Sequence[str] = ()) -> list[Finding]:
-    """What is wrong with one program, of which several runs are shown: most upstream
-    first; [] where all of them can come of a right one.
+    """What is wrong with the program that did these runs, in order of computation; []
+    where a right program may have done them.
 
-    `conventions` are the ids of what counts as right.
+    `conventions` are the ids of conventions that count as right.
 
     Errors: ValueError for an id that is not in the catalogue.
     """
@@ -89,14 +89,15 @@ def _whole(certificates: Sequence[Certificate]) -> bool:
 
 
 def _first_of_each(broken: Sequence[Result]) -> list[Result]:
-    """Of each note on each equation the first result."""
-    return list({(result.equation, result.note): result for result in reversed(broken)}.values())[
-        ::-1
-    ]
+    """The first result with each note on each equation."""
+    first: dict[tuple[str, str], Result] = {}
+    for result in broken:
+        first.setdefault((result.equation, result.note), result)
+    return list(first.values())
 
 
 def _certified(result: Result) -> Finding:
-    """What the certificate itself has a name for."""
+    """Something for which the certificate itself has a name."""
     verdict = {OTHER: CONVENTION, INACCURATE: IMPRECISE}.get(result.status, WRONG)
     got, expected = _numbers(result)
     return Finding(
@@ -131,7 +132,13 @@ def _miswired(result: Result) -> Finding:
     """A step that does not start where the one before it ended, or changed its data."""
     got, expected = _numbers(result)
     return Finding(
-        "", WRONG, where=result.where, got=got, expected=expected, layers=_layer_of(result)
+        "",
+        WRONG,
+        where=result.where,
+        got=got,
+        expected=expected,
+        measured=(str(result),),
+        layers=_layer_of(result),
     )
 
 
@@ -155,8 +162,8 @@ def _layer_of(result: Result) -> tuple[int, ...]:
 
 
 def _named(search: Search, suspect: Suspect) -> Finding | None:
-    """What is said of a mistake; None where everything is explained without it, since
-    what spoke for it was set aside.
+    """The finding for a mistake of the catalogue; None where everything is explained
+    without it, because the array that needed it was set aside later.
     """
     mistake, trials = suspect.mistake, search.trials
     without = tuple(each for each in search.program if each != suspect)
@@ -187,8 +194,8 @@ def _named(search: Search, suspect: Suspect) -> Finding | None:
 
 
 def _place(suspect: Suspect, labels: Sequence[str], layers: Sequence[int]) -> str:
-    """The equations that are broken, in which layers, and by which update rule or loss
-    where it is one alone.
+    """The equations that are broken and in which layers; and with which optimizer or
+    loss, where it is only with one.
     """
     equations = " and ".join(f"{label} ({EQUATIONS[label].name})" for label in labels)
     everywhere = labels == ["C"] or suspect.mistake.verdict == CONVENTION
@@ -203,26 +210,17 @@ def _labels(mistake: Mistake, layers: Sequence[int], depth: int) -> list[str]:
     """The equations that a mistake breaks in these layers: its own first, but a delta's
     by where it stands.
     """
-    if mistake.equation in ("BP1", "BP2"):
-        deltas = [
-            label
-            for label, here in (
-                ("BP1", depth in layers),
-                ("BP2", min(layers, default=depth) < depth),
-            )
-            if here
-        ]
-        return (
-            deltas
-            if mistake.slots.keys() <= {"cotangent", "pullback", "BP1", "BP2"} and deltas
-            else [mistake.equation]
-        )
-    both = mistake.equation in ("BP3", "BP4") and {"BP3", "BP4"} <= mistake.slots.keys()
-    return ["BP4", "BP3"] if both else [mistake.equation]
+    slots = mistake.slots.keys()
+    if mistake.equation in ("BP1", "BP2") and slots <= {"cotangent", "pullback", "BP1", "BP2"}:
+        output, hidden = depth in layers, any(layer < depth for layer in layers)
+        return ["BP1"] * output + ["BP2"] * hidden or [mistake.equation]
+    if mistake.equation in ("BP3", "BP4") and {"BP3", "BP4"} <= slots:
+        return ["BP4", "BP3"]
+    return [mistake.equation]
 
 
 def _expected(label: str, run: Run) -> str:
-    """The right formula: of the update, the rule's own."""
+    """The right formula; for the update, the optimizer's own."""
     if label != "step":
         return EQUATIONS[label].formula
     return OPTIMIZERS[run.spec.optimizer].equation
@@ -243,7 +241,7 @@ _SINGLE = Finding(
 
 
 def _unknown(run: Run, station: Station) -> Finding:
-    """What can be said of an array that nothing in the catalogue explains."""
+    """The finding for an array that nothing in the catalogue explains."""
     label = _label(station, len(run.spec.sizes) - 1)
     layer = "" if label == "C" else f" of layer {station.layer}"
     got = run.steps[station.step].arrays.get(station.where)
@@ -287,8 +285,8 @@ def _label(station: Station, depth: int) -> str:
 
 
 def _hints(got: Array | None, station: Station) -> Iterator[str]:
-    """What strikes the eye in an array that is off."""
-    if got is None or station.shape is not None:
+    """What is conspicuous about an array that is off."""
+    if got is None:
         return
     if not np.isfinite(got).all():
         yield f"{int(np.isfinite(got).sum())} of its {got.size} numbers are finite."
@@ -296,7 +294,7 @@ def _hints(got: Array | None, station: Station) -> Iterator[str]:
         yield "Every number of it is zero."
     elif got.size > 1 and (got == got.flat[0]).all():
         yield "All of its numbers are the same."
-    else:
+    elif station.shape is None:
         yield from _how_far(got, station)
 
 
@@ -305,7 +303,8 @@ def _how_far(got: Array, station: Station) -> Iterator[str]:
     off = got.size - station.fitting
     if got.size > 1:
         count = "All" if off == got.size else f"{off} of"
-        yield f"{count} its {got.size} numbers are off by more than rounding allows."
+        are = "is" if off == 1 else "are"
+        yield f"{count} its {got.size} numbers {are} off by more than rounding allows."
     if station.expected and np.isfinite(station.used):
         ratio = (station.got or 0.0) / station.expected
         # where six digits of the ratio are those of 1, the difference says more
@@ -314,8 +313,8 @@ def _how_far(got: Array, station: Station) -> Iterator[str]:
 
 
 def vague(runs: Sequence[Run], conventions: Sequence[str] = ()) -> int:
-    """How many of the shown arrays nothing can be said of: rounding alone may take half
-    of their digits.
+    """How many of the shown arrays cannot be judged: rounding alone may take half of
+    their digits.
     """
     right = [Suspect(BY_ID[name]) for name in conventions]
     return sum(

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import pairwise
 from math import prod
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from parity.mistakes.mistake import Mistake, exchanged
 from parity.mistakes.program import Numbers, Part, Quantity, StepProgram
 from parity.rounding.plain import Plain
+from parity.steps.cases import Case
 from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.checks import Array
 
@@ -23,10 +24,10 @@ LAYER = ("z", "a", "delta", "dW", "db")
 
 @dataclass(frozen=True)
 class Shown:
-    """What somebody shows of one training step, beside its inputs: arrays by quantity
-    and layer, the loss as that of the last layer.
+    """One training step as somebody shows it: its inputs, and arrays by quantity and
+    layer; the loss is that of the last layer.
 
-    What is `taken` as it is, is not judged.
+    The quantities in `taken` are used as they are, without being judged.
     """
 
     spec: Spec
@@ -38,7 +39,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class Run:
-    """The weights and the state that a run starts from, and its steps."""
+    """A run of consecutive steps, and the weights and the optimizer's state that it
+    starts from.
+    """
 
     W: tuple[Array, ...]
     b: tuple[Array, ...]
@@ -58,7 +61,7 @@ class Run:
 
     @cached_property
     def vectors(self) -> dict[tuple[str, Part], Array]:
-        """The state, cut into the parts that it belongs to."""
+        """The state, cut into the vectors of each W and b."""
         return {
             (key, part): piece
             for key, vector in self.state.items()
@@ -66,7 +69,9 @@ class Run:
         }
 
     def layers(self, mistake: Mistake) -> frozenset[int]:
-        """The layers in which the mistake can stand; a search asks for them often."""
+        """The layers in which the mistake can stand, worked out once: a search asks for
+        them often.
+        """
         if mistake not in self._layers:
             self._layers[mistake] = mistake.layers(self.spec)
         return self._layers[mistake]
@@ -87,14 +92,16 @@ def run_of(records: Sequence[StepRecord]) -> Run:
     )
 
 
-def run_of_case(case: Any, count: int | None = None) -> Run:
-    """The inputs of a case as a run that shows nothing yet."""
+def run_of_case(case: Case, count: int | None = None) -> Run:
+    """The inputs of a case, or of its first `count` steps, as a run that shows nothing
+    yet.
+    """
     net, optimizer = case.network(), case.make_optimizer()
     optimizer.bind(net)
     activations = tuple(
         (layer.activation.name, layer.activation.parameters) for layer in net.layers
     )
-    shown = []
+    steps_shown = []
     for t, (x, y, lr) in enumerate(case.steps(), start=1):
         spec = Spec(
             case.sizes,
@@ -105,14 +112,14 @@ def run_of_case(case: Any, count: int | None = None) -> Run:
             t,
             case.dtype,
         )
-        shown.append(Shown(spec, x, y, {}))
+        steps_shown.append(Shown(spec, x, y, {}))
     state = {name: vector.copy() for name, vector in optimizer.state.items() if name != "steps"}
     layers = net.layers
     return Run(
         tuple(v.W.copy() for v in layers),
         tuple(v.b.copy() for v in layers),
         state,
-        tuple(shown[:count]),
+        tuple(steps_shown[:count]),
     )
 
 
@@ -134,17 +141,20 @@ def hiding(run: Run, name: str) -> Run:
 
 
 def taking(run: Run, name: str) -> Run:
-    """The same run with one quantity taken as it is, in every layer and step."""
+    """The same run with one quantity taken as it is, in every layer and step: programs
+    go on with it, and it is not judged.
+    """
 
-    def taken(step: Shown) -> Shown:
+    def with_it(step: Shown) -> Shown:
         return replace(
             step, taken=step.taken | {where for where in step.arrays if where[0] == name}
         )
 
-    return replace(run, steps=tuple(map(taken, run.steps)))
+    return replace(run, steps=tuple(map(with_it, run.steps)))
 
 
 def _arrays(record: StepRecord) -> Iterator[tuple[Quantity, Array]]:
+    """What a record shows, by quantity and layer."""
     for l, layer in enumerate(record.layers, start=1):
         yield from (
             ((name, l), array) for name in LAYER if (array := getattr(layer, name)) is not None
@@ -167,12 +177,12 @@ def _arrays(record: StepRecord) -> Iterator[tuple[Quantity, Array]]:
 
 def pieces(spec: Spec, vector: Array) -> dict[Part, Array]:
     """A flat vector, W1, b1, W2, ..., cut into its parts."""
-    found, start = {}, 0
+    parts, start = {}, 0
     for l, (into, out) in enumerate(pairwise(spec.sizes), start=1):
         for name, shape in (("W", (out, into)), ("b", (out,))):
             end = start + prod(shape)
-            found[Part(name, l)], start = vector[start:end].reshape(shape), end
-    return found
+            parts[Part(name, l)], start = vector[start:end].reshape(shape), end
+    return parts
 
 
 Observe: TypeAlias = Callable[[int, Quantity, Numbers], Numbers]
@@ -187,24 +197,26 @@ def steps(
     known: Known = lambda number, quantity: None,
 ) -> Iterator[StepProgram]:
     """The steps of a program with these mistakes on the run's inputs, each starting
-    from what the one before it made.
+    from the weights and the state of the one before it.
+
+    `lift` makes the program's numbers of arrays; `observe` and `known` are those of
+    StepProgram, with the number of the step.
     """
     start = {part: lift(array) for part, array in run.parts.items()}
     state = {where: lift(piece) for where, piece in run.vectors.items()}
     placed = tuple(mistakes)
     step: StepProgram | None = None
     for number, shown in enumerate(run.steps):
-        look, know = partial(observe, number), partial(known, number)
         step = StepProgram(
             shown.spec,
             lift(shown.x),
             shown.y,
             start,
             state,
-            step,
-            exchanged(shown.spec, placed),
-            look,
-            know,
+            previous=step,
+            exchanged=exchanged(shown.spec, placed),
+            observe=partial(observe, number),
+            known=partial(known, number),
         )
         yield step
 
@@ -214,30 +226,31 @@ def simulate(run: Run, mistakes: Iterable[Placed] = ()) -> list[StepRecord]:
     """The records of a program with these mistakes, run in the dtype of the run on its
     inputs alone.
     """
-    return [
-        _record(run, step)
-        for step in steps(
-            run, mistakes, lambda array: Plain(array.astype(run.spec.dtype, copy=False))
-        )
-    ]
+
+    def lift(array: Array) -> Plain:
+        return Plain(array.astype(run.spec.dtype, copy=False))
+
+    return [_record(step) for step in steps(run, mistakes, lift)]
 
 
-def _record(run: Run, step: StepProgram) -> StepRecord:
+def _record(step: StepProgram) -> StepRecord:
+    """Everything that a step makes."""
     layers = range(1, step.L + 1)
 
-    def flat(of: Callable[[str, Part], Numbers]) -> dict[str, Array]:
+    def state(of: Callable[[str, Part], Numbers]) -> dict[str, Array]:
+        # before its first step a rule may have no state yet
         kept = [key for key in step.keeps if of(key, Part("W", 1)) is not None]
         return {
             key: np.concatenate([of(key, part).value.ravel() for part in step.parts])
             for key in kept
         }
 
-    def both(of: Callable[[Part], Numbers], name: str) -> tuple[Array, ...]:
+    def weights(of: Callable[[Part], Numbers], name: str) -> tuple[Array, ...]:
         return tuple(of(Part(name, l)).value for l in layers)
 
-    made = tuple(LayerRecord(*(getattr(step, name)(l).value for name in LAYER)) for l in layers)
-    before = Snapshot(both(step.start, "W"), both(step.start, "b"), flat(step.old))
-    after = Snapshot(both(step.new, "W"), both(step.new, "b"), flat(step.state))
+    arrays = tuple(LayerRecord(*(getattr(step, name)(l).value for name in LAYER)) for l in layers)
+    before = Snapshot(weights(step.start, "W"), weights(step.start, "b"), state(step.old))
+    after = Snapshot(weights(step.new, "W"), weights(step.new, "b"), state(step.state))
     return StepRecord(
-        step.spec, step.x.value, step.y, before, made, float(step.cost().value), after
+        step.spec, step.x.value, step.y, before, arrays, float(step.cost().value), after
     )

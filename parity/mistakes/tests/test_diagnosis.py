@@ -234,7 +234,7 @@ def test_one_number_that_is_off_is_counted():
     (finding,) = diagnose(moved(replace(record, after=None), 2, dW=dW))
     assert finding.got.startswith("dW[3, 2] = ")
     assert finding.evidence == (
-        "1 of its 16 numbers are off by more than rounding allows.",
+        "1 of its 16 numbers is off by more than rounding allows.",
         "The one above is off by 2e-07 of what it should be.",
     )
 
