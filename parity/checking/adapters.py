@@ -13,8 +13,6 @@ from parity.checking.calls import Program, message_of, place_of
 from parity.checking.declaration import NAMES
 from parity.checking.tasks import Task
 
-ADAPTED = ("gradient", "step")  # what a module may have instead of `run`
-
 
 class Unusable(Exception):
     """There is no program to check: no such file, no such name, or an error when it was
@@ -22,18 +20,20 @@ class Unusable(Exception):
     """
 
 
-def _told(error: BaseException) -> str:
+def _in_words(error: BaseException) -> str:
+    """Type, place and message of an exception."""
     return f"{place_of(error)} ({message_of(error)})"
 
 
 def from_gradient(gradient: Callable[..., Any]) -> Program:
-    """`run` made of gradient(W, b, x, y) that returns (dW, db) or (loss, dW, db):
-    parity takes the steps, by plain SGD.
+    """`run` made of gradient(W, b, x, y), which returns (dW, db) or (loss, dW, db):
+    parity takes the steps of plain SGD.
     """
 
     def run(task: Task) -> Iterator[dict[str, Any]]:
         W, b = task.W, task.b
         for x, y, lr in task.steps:
+            # copies: the function may work in its arrays
             *loss, dW, db = gradient(
                 [array.copy() for array in W], [array.copy() for array in b], x, y
             )
@@ -48,7 +48,7 @@ def from_gradient(gradient: Callable[..., Any]) -> Program:
 
 
 def from_step(step: Callable[..., Any]) -> Program:
-    """`run` made of step(W, b, x, y, lr) that returns (W, b) after a step of plain
+    """`run` made of step(W, b, x, y, lr), which returns (W, b) after a step of plain
     SGD.
     """
 
@@ -65,13 +65,20 @@ def from_step(step: Callable[..., Any]) -> Program:
 
 
 def _plain_sgd(run: Any, program: Any) -> Program:
-    """The same declarations, and no optimizer but the steps that are taken here."""
+    """`run` with the declarations of the program that it was made of; its optimizer is
+    the plain SGD that is done here or there.
+    """
+    # declaration_of looks for a module's names where the wrapped function was defined
     run.__wrapped__, run.__name__ = program, getattr(program, "__name__", "run")
     for name in NAMES:
         if hasattr(program, name):
             setattr(run, name, getattr(program, name))
     run.optimizers, run.settings = ("sgd",), ()
     return run
+
+
+# what a module may have instead of `run`, and what makes `run` of it
+ADAPTED = {"gradient": from_gradient, "step": from_step}
 
 
 # loading
@@ -84,22 +91,16 @@ def load(target: str) -> Program:
     place, name = split(target)
     module = _module(place)
     names = [name] if name else ["run", *ADAPTED]
-    found = next((each for each in names if hasattr(module, each)), None)
-    if found is None:
+    known = next((each for each in names if hasattr(module, each)), None)
+    if known is None:
         raise Unusable(
             f"{place}: has no {name or 'run'}, expected a function "
             f"run(case){'' if name else ', gradient or step'}"
         )
-    program = getattr(module, found)
+    program = getattr(module, known)
     if not callable(program):
-        raise Unusable(f"{place}: {found} has type {type(program).__name__}, expected a function")
-    return (
-        from_gradient(program)
-        if found == "gradient"
-        else from_step(program)
-        if found == "step"
-        else program
-    )
+        raise Unusable(f"{place}: {known} has type {type(program).__name__}, expected a function")
+    return ADAPTED[known](program) if known in ADAPTED else program
 
 
 def split(target: str) -> tuple[str, str]:
@@ -119,9 +120,9 @@ def _module(place: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name and (place == error.name or place.startswith(f"{error.name}.")):
             raise Unusable(f"{place}: there is no such file or module") from None
-        raise Unusable(f"{place}: importing it raised {_told(error)}") from None
+        raise Unusable(f"{place}: importing it raised {_in_words(error)}") from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody's module may raise anything
-        raise Unusable(f"{place}: importing it raised {_told(error)}") from None
+        raise Unusable(f"{place}: importing it raised {_in_words(error)}") from None
 
 
 def _of_file(path: Path) -> Any:

@@ -33,22 +33,23 @@ class Outcome:
 
 
 def telling(tasks: Sequence[Task]) -> Task:
-    """The first task in which nothing fits when it is turned; the first of all where
-    there is none.
+    """The first task in which an array in the wrong layout cannot pass for right: one
+    without square layers, and with another number of samples than any layer has units.
+    The first of all where there is none.
     """
 
-    def turns(task: Task) -> bool:
+    def fits_when_turned(task: Task) -> bool:
         return (
             any(into == out for into, out in pairwise(task.sizes))
             or len(task.inputs.steps[0].x) in task.sizes
         )
 
-    return next((task for task in tasks if not turns(task)), tasks[0])
+    return next((task for task in tasks if not fits_when_turned(task)), tasks[0])
 
 
 def layout_of(run: Program, task: Task, declared: Declaration) -> Declaration:
-    """The declaration; where `run` raises an exception with it, the one of another
-    layout in which it does not.
+    """The declaration, or one with another layout, where `run` raises an exception with
+    the declared one and none with the other.
     """
     others = [
         replace(declared, layout=layout, samples=way)
@@ -63,7 +64,7 @@ def _raises(run: Program, task: Task, declared: Declaration) -> bool:
 
 
 def outcome(run: Program, task: Task, declared: Declaration) -> Outcome:
-    """Two calls with equal inputs, of which the first counts."""
+    """The outcome of a call; a second one with equal inputs must show the same."""
     first, second = (_call(run, task_of(task.name, task.inputs, declared)) for _ in range(2))
     others = differing(first.arrays, second.arrays)
     if others or first.supported != second.supported:
@@ -78,7 +79,7 @@ def outcome(run: Program, task: Task, declared: Declaration) -> Outcome:
 
 
 def _call(run: Program, task: Task) -> Outcome:
-    """One call: whatever it does but hang or end the process, there is an outcome."""
+    """One call, whose exceptions and attempts to exit are problems."""
     inputs, heard = _inputs(task), _Heard()
     arrays: dict[Key, Array] = {}
     problems: list[Problem] = []
@@ -98,7 +99,9 @@ def _call(run: Program, task: Task) -> Outcome:
 
 
 def place_of(error: BaseException) -> str:
-    """Type and place of an exception: the innermost of somebody's own lines."""
+    """Type and place of an exception: the innermost line that is neither parity's nor a
+    library's.
+    """
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -115,15 +118,16 @@ def place_of(error: BaseException) -> str:
 
 
 def message_of(error: BaseException) -> str:
-    """The first line of what it says."""
+    """The first line of an exception's message."""
     try:
+        # some messages hold whole arrays, or what no terminal can print
         return str(error).partition("\n")[0][:200].encode(errors="backslashreplace").decode()
     except Exception:  # noqa: BLE001 - the message is somebody's code too
         return ""
 
 
 def _inputs(task: Task) -> dict[str, list[tuple[Array, bytes]]]:
-    """The arrays that it is given, and what is in them."""
+    """The arrays that a program is given, with their bytes before the call."""
     given = {
         "W": task.W,
         "b": task.b,
@@ -134,8 +138,8 @@ def _inputs(task: Task) -> dict[str, list[tuple[Array, bytes]]]:
 
 
 def _changed(inputs: dict[str, list[tuple[Array, bytes]]]) -> Iterator[Problem]:
-    """Inputs that are no longer what they were: weights may be stepped in place, data
-    may not.
+    """Inputs that the call has changed: weights may be stepped in place, data may
+    not.
     """
     for name, arrays in inputs.items():
         if any(array.tobytes() != before for array, before in arrays):
@@ -145,13 +149,13 @@ def _changed(inputs: dict[str, list[tuple[Array, bytes]]]) -> Iterator[Problem]:
 
 
 class _Heard(TextIOBase):
-    """Standard output that keeps its beginning."""
+    """Standard output of which the beginning is kept."""
 
     def __init__(self) -> None:
         self.text = ""
 
     def write(self, text: str) -> int:
-        self.text = (self.text + text)[:80]
+        self.text = (self.text + text)[:80]  # a line; a program may print without end
         return len(text)
 
     def writable(self) -> bool:

@@ -37,11 +37,10 @@ KNOWN = {
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a program supports, None standing for everything, and how it lays out its
-    arrays.
+    """What a program supports, None for everything, and the layout of its arrays.
 
     `settings` are the optional hyper-parameters that its optimizers know, `conventions`
-    the ids of what it does on purpose in another way than PyTorch.
+    the ids of what it does otherwise than PyTorch on purpose.
     """
 
     activations: tuple[str, ...] | None = None
@@ -57,8 +56,8 @@ class Declaration:
     conventions: tuple[str, ...] = ()
 
     def outputs_behind(self, loss: str) -> tuple[str, ...]:
-        """The output activations that the loss allows: the declared ones, else those
-        among its activations, else all.
+        """The output activations that the loss allows: of the declared outputs; without
+        those, of the declared activations, where it allows any; else of all.
         """
         allowed = outputs_of(loss)
         if self.outputs is not None:
@@ -93,7 +92,8 @@ class Declaration:
 
 
 def declaration(**given: Any) -> Declaration:
-    """What is given, with every name checked; None is as good as not given.
+    """The declaration of what is given, with every name checked; None counts as not
+    given.
 
     Errors: ValueError for an unknown name.
     """
@@ -108,19 +108,20 @@ def declaration(**given: Any) -> Declaration:
 
 
 def declaration_of(program: Callable[..., Any], **given: Any) -> Declaration:
-    """What is given by keyword, else is an attribute of the function, else a name in
-    its module.
+    """The declaration of a program: by keyword, else by an attribute of the function,
+    else by a name in its module.
 
     Errors: ValueError for an unknown name.
     """
     module = getattr(unwrap(program), "__globals__", {})
-    own = {name: getattr(program, name) for name in NAMES if hasattr(program, name)}
-    said = {name: value for name, value in given.items() if value is not None}
-    return declaration(**{name: module[name] for name in NAMES if name in module} | own | said)
+    attributes = {name: getattr(program, name) for name in NAMES if hasattr(program, name)}
+    keywords = {name: value for name, value in given.items() if value is not None}
+    names = {name: module[name] for name in NAMES if name in module}
+    return declaration(**names | attributes | keywords)
 
 
 def _checked(name: str, value: Any) -> Any:
-    """The declared value as a name, or a tuple of names, that are known."""
+    """The declared value as a known name, or as a tuple of known names."""
     if name in ("layout", "samples", "targets"):
         return _among(name, value, KNOWN[name])
     if not isinstance(value, list | tuple | set | frozenset):

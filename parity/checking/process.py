@@ -38,8 +38,8 @@ COMMAND = [
 
 
 def main(folder: str, target: str, given: str) -> None:
-    """The process of a program: everything that it finds goes into files of the folder,
-    one set per task.
+    """What runs in the process of a program: every outcome goes into files of the
+    folder, so that those before a crash are not lost.
     """
     place, options = Path(folder), json.loads(given)
     try:
@@ -58,11 +58,11 @@ def main(folder: str, target: str, given: str) -> None:
         _write(place / "at.json", task.name)
         _save(place, number, calls.outcome(program, task, fits))
     _write(place / "done.json", True)
-    os._exit(0)  # whatever threads it leaves behind
+    os._exit(0)  # a usual exit would wait for the threads that the program left behind
 
 
 def _write(file: Path, value: Any) -> None:
-    """As a whole or not at all."""
+    """Write a file as a whole or not at all: the process may die at any moment."""
     part = file.with_suffix(".part")
     part.write_text(json.dumps(value), encoding="utf-8")
     part.replace(file)
@@ -80,13 +80,14 @@ def _saved(folder: Path, number: int) -> Outcome | None:
     if not file.exists():
         return None
     try:
-        said = json.loads(file.read_text(encoding="utf-8"))
+        plain = json.loads(file.read_text(encoding="utf-8"))
+        # no pickle: loading one would run what the program put into it
         with np.load(folder / f"{number}.npz", allow_pickle=False) as stored:
             arrays = {_key(text): stored[text] for text in stored.files}
         return Outcome(
             arrays,
-            tuple(Problem(*map(str, each)) for each in said["problems"]),
-            bool(said["supported"]),
+            tuple(Problem(*map(str, each)) for each in plain["problems"]),
+            bool(plain["supported"]),
         )
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise Unusable("the program has written over what parity keeps of it") from error
@@ -121,28 +122,29 @@ def perform(
         ended = _process(
             [*COMMAND, name, target, json.dumps({"declared": given, "hard": hard})], timeout
         )
-        said = {
+        files = {
             file.stem: json.loads(file.read_text(encoding="utf-8"))
             for file in folder.glob("*.json")
             if not file.stem.isdigit()
         }
-        if "unusable" in said or "declared" not in said:
+        if "unusable" in files or "declared" not in files:
             raise Unusable(
-                said.get("unusable") or f"{target}: importing it {ended or 'ended the process'}"
+                files.get("unusable") or f"{target}: importing it {ended or 'ended the process'}"
             )
-        declared = declaration(**said["declared"])
+        declared = declaration(**files["declared"])
         tasks = tasks_for(declared, hard=hard)
         outcomes = [_saved(folder, number) for number in range(len(tasks))]
-        fits = declaration(**said.get("fits", said["declared"]))
+        fits = declaration(**files.get("fits", files["declared"]))
     # a program may end its own process with status 0, before it is done
-    end = "" if "done" in said else f"{ended or 'ended the process'} in the task {said['at']!r}"
+    end = "" if "done" in files else f"{ended or 'ended the process'} in the task {files['at']!r}"
     return Performed(declared, fits, tasks, outcomes, end)
 
 
 def _process(command: list[str], timeout: float) -> str:
-    """Run it to its end, or to that of its time with all that it has started; how it
-    ended otherwise than well.
+    """Run a command until it ends or its time is up, then kill all that it has started;
+    how it ended, "" for well.
     """
+    # one thread, unless the caller wants more: the arrays of the tasks are tiny
     environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **os.environ}
     settings: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     settings |= {"env": environment, "start_new_session": True}
@@ -159,7 +161,7 @@ def _process(command: list[str], timeout: float) -> str:
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """The process and those that it has started."""
+    """Kill the process, and the processes that it has started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (AttributeError, ProcessLookupError, PermissionError):

@@ -1,4 +1,4 @@
-"""What a check found, as it is read: verdict, findings, and what they rest on."""
+"""The report of a check: its verdict, its findings, and what it did not cover."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -14,11 +14,15 @@ NAMED = 3  # tasks named in a sentence
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found: findings in the order in which they are best read, and what
-    they rest on.
+    """The findings of a check, what is wrong first, and what they cover.
 
-    `tasks` are the names of what ran, `unsupported` of what raised NotImplementedError,
-    `shown` the quantities that were judged.
+    name           the program
+    tasks          the names of the tasks that ran
+    unsupported    the names of those for which `run` raised NotImplementedError
+    shown          the quantities that were shown in any task
+    arrays         how many arrays were shown in all
+    unjudged       how many of them cannot be judged: rounding alone may take half of
+                   their digits
     """
 
     name: str
@@ -27,50 +31,40 @@ class CheckReport:
     unsupported: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     arrays: int = 0
-    # arrays of which nothing could be said: rounding alone may take half of their
-    # digits
     unjudged: int = 0
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong; other conventions, lost digits and notes are said,
-        but pass.
-        """
+        """Whether nothing is wrong: other conventions, lost digits and notes pass."""
         return not any(finding.verdict == WRONG for finding in self.findings)
 
     @property
     def strictly_passed(self) -> bool:
-        """Whether it follows PyTorch's conventions and loses no digits, either."""
+        """Whether it passes, follows PyTorch's conventions and loses no digits."""
         return all(finding.verdict == NOTE for finding in self.findings)
 
     @property
     def conventions(self) -> tuple[Finding, ...]:
-        """What is right by another convention than PyTorch's."""
+        """The findings that are right by another convention than PyTorch's."""
         return tuple(finding for finding in self.findings if finding.verdict == CONVENTION)
 
     @property
     def verdict(self) -> str:
-        """All of it in one sentence."""
-        rest = [finding.verdict for finding in self.findings if finding.verdict != WRONG]
-        others = [_count(rest.count(kind), each) for kind, each in _OTHERS.items() if kind in rest]
+        """The whole report in one sentence."""
+        kinds = [finding.verdict for finding in self.findings]
+        others = [_count(kinds.count(kind), noun) for kind, noun in _NOUNS.items() if kind in kinds]
         if self.unjudged and self.unjudged == self.arrays:
             return (
                 f"NOT JUDGED. {self.name}: {_count(self.arrays, 'array')} of "
                 f"{_count(len(self.tasks), 'task')}, too little to judge by"
             )
         if not self.passed:
-            wrong = _count(sum(finding.verdict == WRONG for finding in self.findings), "finding")
-            return (
-                f"WRONG. {self.name}: {', '.join([wrong, *others])}, in "
-                f"{_count(len(self.tasks), 'task')}"
-            )
-        judged = (
-            f"{_count(self.arrays - self.unjudged, 'array')} of {_count(len(self.tasks), 'task')}"
-        )
-        return (
-            f"RIGHT. {self.name}: {judged}, each within what rounding "
-            f"allows{''.join(f', {each}' for each in others)}"
-        )
+            counts = ", ".join([_count(kinds.count(WRONG), "finding"), *others])
+            return f"WRONG. {self.name}: {counts}, in {_count(len(self.tasks), 'task')}"
+        arrays = _count(self.arrays - self.unjudged, "array")
+        judged = f"{arrays} of {_count(len(self.tasks), 'task')}"
+        within = "each within what rounding allows"
+        return f"RIGHT. {self.name}: {', '.join([judged, within, *others])}"
 
     def lines(self, width: int = WIDTH, *, verbose: bool = False) -> Iterator[str]:
         """The verdict on one line, then the findings and what they rest on, at most
@@ -107,7 +101,7 @@ class CheckReport:
             )
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """The report as plain data."""
         findings = [finding.as_json() for finding in self.findings]
         verdict = {"passed": self.passed, "verdict": self.verdict}
         return {**asdict(self), "findings": findings, **verdict}
@@ -116,7 +110,7 @@ class CheckReport:
         return "\n".join(self.lines())
 
 
-_OTHERS = {CONVENTION: "other convention", IMPRECISE: "loss of digits", NOTE: "note"}
+_NOUNS = {CONVENTION: "other convention", IMPRECISE: "loss of digits", NOTE: "note"}
 
 
 def _count(number: int, noun: str) -> str:
