@@ -104,10 +104,10 @@ def run(screen: Screen, arguments: argparse.Namespace) -> Performed:
     """The main job: digits side by side, the sweep of the case table."""
     try:
         found = import_module("parity.experiments.main_job").run(
-            screen, arguments.seed, arguments.epochs, CASES
+            screen, arguments.seed, arguments.epochs, CASES, verbose=arguments.verbose
         )
     except FloatingPointError as refusal:  # a step that refnet refuses to take
-        return f"DISAGREE. {refusal}", False, {}
+        return f"DISAGREE. refnet refuses a step: {refusal}", False, {}
     if arguments.plot is not None:
         import_module("parity.experiments.figure").draw(found, arguments.plot)
     return found.verdict, found.problem is None, found.as_json()
@@ -248,6 +248,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="draw the growth curve and the shares of bounds into FILE (png, svg, pdf)",
+    )
+    job.add_argument(
+        "--verbose", action="store_true", help="print every epoch and every row of the case table"
     )
     told = "certify random training runs of refnet and PyTorch and count broken bounds"
     sound = _command(commands, "soundness", soundness, told, "of the runs")

@@ -1,8 +1,11 @@
 """The figures of the READMEs.
 
+gaps              the largest differences of two records
 digits            both sides train on handwritten digits
 sweep             both go through the case table
-main_job          the main job: digits and sweep, told in lines
+job_report        what came out of both, and the verdict
+job_lines         the same in lines of text
+main_job          the main job: it runs both and prints them
 figure            its picture
 random_runs       random trainings, each from its seed
 soundness         is any bound ever broken

@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
+from parity.experiments.gaps import gaps_between
 from parity.experiments.sweep import StepOutcome, outcome_of
 from parity.proof.certificate import certify
 from parity.steps.pytorch import predict, record_torch, restart, twin, twin_loss, twin_optimizer
@@ -177,12 +178,12 @@ class _Lockstep:
             certify(record, previous)
             for record, previous in zip((ours, theirs), self._previous, strict=True)
         )
-        outcome = outcome_of(mine, other, equal_start=False)
+        free = outcome_of(mine, other, equal_start=False)
+        restarted = restart(ours)
+        outcome = replace(free, gaps=gaps_between(ours, restarted))
         if len(self._trained.steps) < GROWTH:
-            again = outcome_of(mine, certify(restart(ours)))
-            outcome = replace(
-                outcome, theirs=outcome.theirs + again.theirs, agreement=again.agreement
-            )
+            equal = outcome_of(mine, certify(restarted))
+            outcome = replace(equal, theirs=free.theirs + equal.theirs)
             self._trained.growth.append(self._trained.weight_difference)
         self._trained.steps.append(outcome)
         self._previous = (ours, theirs)

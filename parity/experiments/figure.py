@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from parity.experiments.main_job import Found
+from parity.experiments.job_report import MainJobReport
 from refnet.equations import EQUATIONS
 
 ULP = 2.0**-52  # the distance from 1.0 to the next float64
@@ -23,7 +23,7 @@ def formats() -> list[str]:
     return sorted(f".{ending}" for ending in Figure().canvas.get_supported_filetypes())
 
 
-def draw(found: Found, path: Path) -> None:
+def draw(report: MainJobReport, path: Path) -> None:
     """Draw the growth curve on the digits, and every array's share of its bound by
     equation.
     Errors: ValueError for an unknown format.
@@ -32,8 +32,8 @@ def draw(found: Found, path: Path) -> None:
 
     figure = Figure(figsize=(11.0, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    _growth(left, found.trained.growth)
-    _shares(right, found)
+    _growth(left, report.trained.growth)
+    _shares(right, report)
     figure.savefig(path, dpi=150)
 
 
@@ -50,7 +50,7 @@ def _growth(axes: Any, growth: Sequence[float]) -> None:
     axes.legend()
 
 
-def _shares(axes: Any, found: Found) -> None:
+def _shares(axes: Any, report: MainJobReport) -> None:
     """A dash for each array of the last step of each case; above 1 a bound is broken,
     by however much.
     """
@@ -58,7 +58,7 @@ def _shares(axes: Any, found: Found) -> None:
     for name, side, colour, shift in SIDES:
         at: list[float] = []
         used: list[float] = []
-        for outcome in found.outcomes:
+        for outcome in report.outcomes:
             for result in getattr(outcome.steps[-1], side):
                 if result.equation in EQUATIONS:
                     at.append(labels.index(result.equation) + shift)

@@ -1,217 +1,68 @@
-"""The main job: digits side by side, the sweep of the case table, the verdict; lines on
-a screen, a dictionary for JSON, a picture.
-"""
+"""The main job: digits side by side, then the case table, told on a screen."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from parity.experiments import digits, sweep
+from parity.experiments import digits, job_lines, sweep
 from parity.experiments.digits import EpochPair, Trained
-from parity.experiments.sweep import Outcome
+from parity.experiments.job_lines import Line
+from parity.experiments.job_report import MainJobReport
+from parity.experiments.sweep import CaseOutcome
 from parity.screen import Screen
-from parity.steps.cases import CASES, DTYPES, Case
-from refnet.equations import EQUATIONS
+from parity.steps.cases import CASES, Case
 
-MARKS = (1, 2, 5, 10, 20, 50, 100)  # the steps at which the growth curve is printed
-
-
-@dataclass
-class Found:
-    """What the main job found."""
-
-    trained: Trained
-    outcomes: list[Outcome]
-
-    @property
-    def problem(self) -> str | None:
-        """What is wrong, in words, or None."""
-        if self.trained.first is not None:
-            step, problem = self.trained.first
-            return f"DISAGREE. Digits, step {step}: {problem}"
-        if not self.trained.same_labels:
-            return "DISAGREE. Digits: the two trained networks label the test images differently"
-        wrong = [outcome for outcome in self.outcomes if not outcome.passed]
-        return (
-            f"DISAGREE in {len(wrong)} of {len(self.outcomes)} cases. {wrong[0]}" if wrong else None
-        )
-
-    @property
-    def verdict(self) -> str:
-        """The last line."""
-        if self.problem:
-            return self.problem
-        taken = [
-            *self.trained.steps,
-            *(step for outcome in self.outcomes for step in outcome.steps),
-        ]
-        worst = max(max(step.worst[:2]) for step in taken)
-        return (
-            f"Proven: every equation holds in all {len(taken):,} training steps of refnet and of "
-            f"PyTorch, and from equal weights they agree"
-            f"; test accuracy {self.trained.accuracy:.2%}, at most {worst:.3f} of a bound used"
-        )
-
-    def shares(self) -> list[tuple[str, list[float]]]:
-        """For each equation the largest share of its bounds over the case table: refnet
-        and PyTorch, float64 then float32.
-        """
-        return [
-            (
-                label,
-                [
-                    self._share(label, side, dtype)
-                    for dtype in DTYPES
-                    for side in ("ours", "theirs")
-                ],
-            )
-            for label in EQUATIONS
-        ]
-
-    def _share(self, label: str, side: str, dtype: str) -> float:
-        steps = (
-            step
-            for outcome in self.outcomes
-            if outcome.case.dtype == dtype
-            for step in outcome.steps
-        )
-        return max(
-            (
-                result.used
-                for step in steps
-                for result in getattr(step, side)
-                if result.equation == label
-            ),
-            default=0.0,
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """The same as plain data."""
-        trained = self.trained
-        return {
-            "digits": {
-                "epochs": [pair._asdict() for pair in trained.epochs],
-                "steps": len(trained.steps),
-                "worst": dict(
-                    zip(("refnet", "pytorch", "apart"), _worst(trained.steps), strict=True)
-                ),
-                "growth": trained.growth,
-                "weight_difference": trained.weight_difference,
-                "same_labels": trained.same_labels,
-                "accuracy": trained.accuracy,
-            },
-            "shares": dict(self.shares()),
-            "sweep": [
-                {
-                    "case": o.case.id,
-                    "passed": o.passed,
-                    **dict(zip(("refnet", "pytorch", "apart"), o.worst, strict=True)),
-                }
-                for o in self.outcomes
-            ],
-        }
+FIRST_EPOCHS = 3  # printed before "..."
 
 
-def run(screen: Screen, seed: int, epochs: int, cases: Sequence[Case] = CASES) -> Found:
-    """Do the whole job, telling the screen."""
-    trained = _digits(screen, seed, epochs)
-    found = Found(trained, _sweep(screen, [replace(case, seed=seed) for case in cases]))
+def run(
+    screen: Screen, seed: int, epochs: int, cases: Sequence[Case] = CASES, *, verbose: bool = False
+) -> MainJobReport:
+    """Do the whole job; `verbose` prints every epoch and every row of the table."""
+    trained = _digits(screen, seed, epochs, verbose=verbose)
+    outcomes = _sweep(screen, [replace(case, seed=seed) for case in cases])
+    report = MainJobReport(trained, outcomes)
+    for part in (job_lines.differences, job_lines.equations, job_lines.groups):
+        screen.line()
+        _print(screen, part(report))
+    _print(screen, job_lines.rows(outcomes, verbose=verbose))
+    return report
+
+
+def _print(screen: Screen, lines: Iterable[Line]) -> None:
+    for text, style in lines:
+        screen.line(text, style)
+
+
+def _digits(screen: Screen, seed: int, epochs: int, *, verbose: bool) -> Trained:
+    """Train, with a line for the first epochs and the last, or for every one."""
     screen.line()
-    screen.line("Largest share of its bound that each equation used over the case table")
-    screen.line(
-        f"{'':>16}{'float64: refnet':>17}{'PyTorch':>9}{'float32: refnet':>17}{'PyTorch':>9}",
-        "bold",
-    )
-    for label, (ours, theirs, ours32, theirs32) in found.shares():
-        shares = f"{ours:>17.3f}{theirs:>9.3f}{ours32:>17.3f}{theirs32:>9.3f}"
-        screen.line(f"{EQUATIONS[label].name:>16}{shares}   {EQUATIONS[label].formula}")
-    return found
-
-
-def _digits(screen: Screen, seed: int, epochs: int) -> Trained:
-    sizes = "-".join(map(str, digits.SIZES))
-    screen.line()
-    screen.line(
-        f"Handwritten digits, {sizes}, softmax cross-entropy, SGD, mini-batches of "
-        f"{digits.BATCH}: same weights, same batches"
-    )
-    screen.line(
-        f"{'epoch':>5}{'loss, refnet':>22}{'loss, PyTorch':>22}{'difference':>12}"
-        f"{'test, refnet':>14}{'test, PyTorch':>15}",
-        "bold",
-    )
+    screen.line(job_lines.title())
+    screen.line(job_lines.EPOCH_HEAD, job_lines.HEAD)
     with screen.progress("digits", epochs) as advance:
 
         def show(pair: EpochPair) -> None:
-            gap = pair.loss - pair.twin_loss
-            screen.line(
-                f"{pair.number:>5}{pair.loss:>22.16f}{pair.twin_loss:>22.16f}{gap:>12.1e}"
-                f"{pair.accuracy:>14.2%}{pair.twin_accuracy:>15.2%}"
-            )
+            if verbose or pair.number <= FIRST_EPOCHS or pair.number == epochs:
+                screen.line(job_lines.epoch(pair))
+            elif pair.number == FIRST_EPOCHS + 1:
+                screen.line("  ...")
             advance()
 
         trained = digits.train(seed, epochs, show)
-    ours, theirs, apart = _worst(trained.steps)
-    images = len(trained.split.x_test)
-    labels = (
-        f"{'the same label' if trained.same_labels else 'NOT the same label'} for all {images:,} "
-        f"test images"
-    )
-    screen.line(
-        f"{len(trained.steps):,} steps certified, at most {ours:.3f} (refnet) and {theirs:.3f} "
-        f"(PyTorch) of a bound used; {labels}"
-    )
-    screen.line(
-        f"From equal weights, {len(trained.growth)} steps: the two differ by at most {apart:.3f} "
-        f"of the running bound"
-    )
-    growth = "  ".join(
-        f"{step}: {trained.growth[step - 1]:.1e}" for step in MARKS if step <= len(trained.growth)
-    )
-    screen.line(
-        f"Running freely, largest weight difference after step  {growth}  {len(trained.steps)}: "
-        f"{trained.weight_difference:.1e}"
-    )
+    for line in job_lines.after_training(trained):
+        screen.line(line)
     return trained
 
 
-def _sweep(screen: Screen, cases: Sequence[Case]) -> list[Outcome]:
+def _sweep(screen: Screen, cases: Sequence[Case]) -> list[CaseOutcome]:
+    """Go through the case table, under a bar."""
     screen.line()
     screen.line(
-        f"The case table: {len(cases)} cases; largest share of a bound used by each side, of the "
-        f"running bound by their difference"
+        f"The case table: {len(cases)} cases (activations, losses, optimizers, layer sizes; both "
+        f"dtypes)"
     )
-    screen.line(
-        f"{'cases':>5}{'float64: refnet':>17}{'PyTorch':>9}{'apart':>7}"
-        f"{'float32: refnet':>17}{'PyTorch':>9}{'apart':>7}",
-        "bold",
-    )
-    outcomes: list[Outcome] = []
+    outcomes = []
     with screen.progress("cases", len(cases)) as advance:
-        for row, group in groupby(sweep.sweep(cases), key=lambda outcome: outcome.case.row):
-            members = []
-            for outcome in group:
-                members.append(outcome)
-                advance()
-            good = all(o.passed for o in members)
-            worst = [
-                _worst([step for o in members if o.case.dtype == dtype for step in o.steps])
-                for dtype in DTYPES
-            ]
-            shares = "".join(
-                f"{ours:>17.3f}{theirs:>9.3f}{apart:>7.3f}" for ours, theirs, apart in worst
-            )
-            screen.line(
-                f"{len(members):>5}{shares}   {row}{'' if good else '   DISAGREE'}",
-                "" if good else "red",
-            )
-            outcomes += members
+        for outcome in sweep.sweep(cases):
+            outcomes.append(outcome)
+            advance()
     return outcomes
-
-
-def _worst(steps: Sequence[sweep.StepOutcome]) -> tuple[float, float, float]:
-    ours, theirs, apart = (
-        max(shares) for shares in zip((0.0, 0.0, 0.0), *(step.worst for step in steps), strict=True)
-    )
-    return ours, theirs, apart

@@ -5,6 +5,7 @@ equal weights the two are compared.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from parity.experiments.gaps import Gaps, gaps_between
 from parity.proof.agreement import Agreement, agree
 from parity.proof.certificate import Certificate, Result, certify
 from parity.rounding.claim import PASSED
@@ -15,13 +16,14 @@ from parity.steps.record import StepRecord, record_refnet
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """What one step came to: the results of either side's certificate, and their
-    agreement where both started from equal weights.
+    """One step: the results of either side's certificate, and, where both started from
+    equal weights, their agreement and their gaps.
     """
 
     ours: tuple[Result, ...]
     theirs: tuple[Result, ...]
     agreement: Agreement | None
+    gaps: Gaps | None = None
 
     @property
     def passed(self) -> bool:
@@ -30,7 +32,7 @@ class StepOutcome:
 
     @property
     def problem(self) -> str | None:
-        """The first thing that is wrong, in words."""
+        """The first thing that is wrong, in words, or None."""
         for side, results in (("refnet", self.ours), ("PyTorch", self.theirs)):
             for result in results:
                 if result.status != PASSED:
@@ -43,8 +45,8 @@ class StepOutcome:
 
     @property
     def worst(self) -> tuple[float, float, float]:
-        """The largest share of a bound that refnet used, that PyTorch used, and of the
-        running bound that their difference did.
+        """The largest shares used: of a bound by refnet, of a bound by PyTorch, of a
+        running bound by their difference.
         """
         return (
             max(r.used for r in self.ours),
@@ -54,8 +56,8 @@ class StepOutcome:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What one case came to, step by step."""
+class CaseOutcome:
+    """One case, step by step."""
 
     case: Case
     steps: tuple[StepOutcome, ...]
@@ -86,9 +88,9 @@ class Outcome:
         )
 
 
-def sweep(cases: Iterable[Case]) -> Iterator[Outcome]:
+def sweep(cases: Iterable[Case]) -> Iterator[CaseOutcome]:
     """Run, certify and compare each case, one after the other; a case ends with its
-    first wrong step, after which nothing can be said.
+    first wrong step.
     """
     for case in cases:
         previous, steps = None, []
@@ -97,17 +99,19 @@ def sweep(cases: Iterable[Case]) -> Iterator[Outcome]:
             if not steps[-1].passed:
                 break
             previous = ours
-        yield Outcome(case, tuple(steps))
+        yield CaseOutcome(case, tuple(steps))
 
 
 def outcome_of(ours: Certificate, theirs: Certificate, equal_start: bool = True) -> StepOutcome:
     """The outcome of two certified records of the same step."""
-    return StepOutcome(ours.results, theirs.results, agree(ours, theirs) if equal_start else None)
+    agreement = agree(ours, theirs) if equal_start else None
+    gaps = gaps_between(ours.record, theirs.record) if equal_start else None
+    return StepOutcome(ours.results, theirs.results, agreement, gaps)
 
 
 def side_by_side(case: Case) -> Iterator[tuple[StepRecord, StepRecord]]:
-    """The records of refnet, which goes on freely, and of its twin, which takes each
-    step from refnet's weights and state.
+    """For each step the record of refnet, which trains on, and of PyTorch, which takes
+    that step from refnet's weights and state.
     """
     net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
     for x, y, optimizer.lr in case.steps():

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from contextlib import redirect_stderr
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,16 +17,17 @@ import torch
 
 import refnet
 from parity import cli, screen
-from parity.experiments import digits
-from parity.experiments.main_job import Found
-from parity.experiments.sweep import Outcome, StepOutcome
+from parity.experiments import digits, sweep
+from parity.experiments.gaps import Gaps
+from parity.experiments.job_report import MainJobReport
+from parity.experiments.sweep import CaseOutcome, StepOutcome
 from parity.proof.agreement import Agreement, Difference
 from parity.proof.certificate import Result
+from parity.steps.cases import CASES
 from parity.tests.command import run
 from parity.tests.main_job import (
     BATCHES,
     FEW,
-    ROWS,
     Terminal,
     epochs_of,
     lines_of_the_main_job,
@@ -71,30 +73,11 @@ def test_the_main_job_prints_header_epochs_table_and_verdict(whole):
 
 
 def test_the_printed_shares_are_those_found(whole):
-    """Each share that is printed is that of the file, and what is said of all steps is
-    the largest of all of them.
+    """Each share that is printed is that of the file, by equation and by group, and the
+    largest of all is said.
     """
     (_, out, _), found = whole
-    lines, digits_, sweep = out.splitlines(), found["digits"], found["sweep"]
-    ours, theirs, apart = digits_["worst"].values()
-    assert (
-        f"68 steps certified, at most {ours:.3f} (refnet) and {theirs:.3f} (PyTorch) of a bound "
-        f"used; " in out
-    )
-    assert (
-        f"From equal weights, 68 steps: the two differ by at most {apart:.3f} of the running bound"
-        in lines
-    )
-    for row in ROWS:
-        by_dtype = {
-            case.dtype: found_ for case, found_ in zip(FEW, sweep, strict=True) if case.row == row
-        }
-        sides = [
-            f"{by_dtype[dtype][side]:.3f}"
-            for dtype in ("float64", "float32")
-            for side in ("refnet", "pytorch", "apart")
-        ]
-        assert next(line.split()[1:7] for line in lines if line.endswith(f"   {row}")) == sides
+    lines, cases = out.splitlines(), found["sweep"]
     for label, shares in found["shares"].items():
         line = next(
             line for line in lines if line.endswith(f"   {refnet.EQUATIONS[label].formula}")
@@ -106,12 +89,110 @@ def test_the_printed_shares_are_those_found(whole):
         (dtype, side) for dtype in ("float64", "float32") for side in ("refnet", "pytorch")
     ):
         of_cases = max(
-            found_[side] for case, found_ in zip(FEW, sweep, strict=True) if case.dtype == dtype
+            entry[side] for case, entry in zip(FEW, cases, strict=True) if case.dtype == dtype
         )
         assert max(shares[i] for shares in found["shares"].values()) == of_cases > 0.0
-    largest = max(ours, theirs, *(case[side] for case in sweep for side in ("refnet", "pytorch")))
-    assert verdict_of(out).endswith(f", at most {largest:.3f} of a bound used")
-    assert f"; test accuracy {digits_['accuracy']:.2%}, " in verdict_of(out)
+    run = next(line.split()[3:] for line in lines if line.startswith("       digits, 68 steps "))
+    assert run == [f"{share:.3f}" for share in found["digits"]["worst"].values()] + ["-"] * 3
+    of_digits = (found["digits"]["worst"][side] for side in ("refnet", "pytorch"))
+    of_cases = (case[side] for case in cases for side in ("refnet", "pytorch"))
+    assert f"at most {max(*of_digits, *of_cases):.3f} in all these steps" in out
+    assert verdict_of(out).endswith(f"; test accuracy {found['digits']['accuracy']:.2%}")
+
+
+def printed_shares(lines, name):
+    """The six shares in the line of this name."""
+    return next(line.split()[-6:] for line in lines if re.match(rf" +2  {re.escape(name)} ", line))
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_the_printed_table_is_by_group_and_verbose_by_row(tmp_path, verbose):
+    """A line for each group has the largest shares of its cases; with --verbose there
+    is one for each row too.
+    """
+    file = tmp_path / "found.json"
+    _, out, _ = once("--json", str(file), *["--verbose"] * verbose, cases=FEW)
+    lines, found = out.splitlines(), json.loads(file.read_text(encoding="utf-8"))["sweep"]
+    words = {
+        "pair": "activations and losses",
+        "optimizer": "optimizers",
+        "architecture": "architectures",
+    }
+    for case, entry64, entry32 in zip(FEW[::2], found[::2], found[1::2], strict=True):
+        want = [
+            f"{entry[side]:.3f}"
+            for entry in (entry64, entry32)
+            for side in ("refnet", "pytorch", "apart")
+        ]
+        assert printed_shares(lines, words[case.group]) == want
+        if verbose:
+            assert printed_shares(lines, case.row) == want
+    assert any(case.row in out for case in FEW) is verbose
+
+
+def test_the_printed_differences_are_those_found(whole):
+    """Outputs, gradients and weights: of the digits, and of the cases in float64 and
+    float32; of a scale, the distance to the next number.
+    """
+    (_, out, _), found = whole
+    run, float64, float32 = (
+        found["differences"]["digits"],
+        *(found["differences"]["cases"][dtype] for dtype in ("float64", "float32")),
+    )
+    for start, gaps in {
+        "forward outputs ": [gaps["outputs"] for gaps in (run, float64, float32)],
+        "gradients ": [gaps["gradients"] for gaps in (run, float64, float32)],
+        "weights after SGD ": [
+            run["weights"],
+            *(gaps["weights_after_sgd"] for gaps in (float64, float32)),
+        ],
+        "for scale: ": [np.spacing(1.0), np.spacing(1.0), np.spacing(np.float32(1.0))],
+    }.items():
+        line = next(line for line in out.splitlines() if line.startswith(start))
+        assert line.split()[-3:] == [f"{gap:.1e}" for gap in gaps]
+    others = next(line for line in out.splitlines() if line.startswith("weights after the other"))
+    assert others.split()[-3:] == ["-"] + ["0.0e+00"] * 2  # no other optimizer among these cases
+    for dtype, gaps in found["differences"]["cases"].items():
+        of_cases = [
+            entry["differences"]
+            for case, entry in zip(FEW, found["sweep"], strict=True)
+            if case.dtype == dtype
+        ]
+        for name in Gaps._fields:
+            assert gaps[name] == max(each[name] for each in of_cases)
+        assert gaps["weights"] == max(gaps["weights_after_sgd"], gaps["weights_after_others"])
+
+
+def test_an_undefined_difference_is_called_so(monkeypatch):
+    """Where an array of PyTorch's is NaN, no number is printed in its place."""
+    real = sweep.restart
+
+    def restart(record):
+        record = real(record)
+        last = replace(record.layers[-1], a=np.full_like(record.layers[-1].a, np.nan))
+        return replace(record, layers=(*record.layers[:-1], last))
+
+    monkeypatch.setattr(sweep, "restart", restart)
+    status, out, _ = once(cases=FEW)
+    line = next(line for line in out.splitlines() if line.startswith("forward outputs "))
+    assert (status, line.split()[-2:]) == (1, ["undefined", "undefined"])
+    assert "\nundefined: an array is missing, has another shape, or is not finite\n" in out
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_the_first_epochs_and_the_last_are_printed_and_verbose_all(verbose):
+    """What is left out is marked."""
+    out = run("--epochs", "6", *["--verbose"] * verbose)[1]
+    numbers = [int(words[0]) for words in epochs_of(out)]
+    assert numbers == ([1, 2, 3, 4, 5, 6] if verbose else [1, 2, 3, 6])
+    assert out.count("\n  ...\n") == (not verbose)
+
+
+@pytest.mark.parametrize("argv", [[], ["--verbose"]])
+def test_no_line_is_longer_than_a_hundred_columns(argv):
+    """The whole of the real table fits, long names too."""
+    _, out, _ = once(*argv, cases=[case for case in CASES if case.group != "pair"][::3])
+    assert max(map(len, out.splitlines())) <= 100
 
 
 @pytest.mark.parametrize(("loss", "gap"), [(0.5, "-2.5e-01"), (0.75, "0.0e+00"), (1.0, "2.5e-01")])
@@ -134,18 +215,18 @@ def taken(ours=0.25, theirs=0.25, apart=0.875):
 
 @pytest.mark.parametrize("side", ["ours", "theirs"])
 @pytest.mark.parametrize("place", range(4))
-def test_the_verdict_tells_the_largest_share_of_any_bound(place, side):
+def test_the_largest_share_is_that_of_any_bound(place, side):
     """Of either side, of the digits or of any case, first or later; what the two are
     apart is no share of a bound.
     """
     steps = [taken(**({side: 0.5} if place == i else {})) for i in range(4)]
     trained = SimpleNamespace(first=None, same_labels=True, accuracy=0.75, steps=steps[:1])
-    found = Found(trained, [Outcome(FEW[0], tuple(steps[1:3])), Outcome(FEW[1], tuple(steps[3:]))])
-    assert found.problem is None
-    assert found.verdict == (
-        "Proven: every equation holds in all 4 training steps of refnet and of PyTorch, and from "
-        "equal weights they agree; "
-        "test accuracy 75.00%, at most 0.500 of a bound used"
+    outcomes = [CaseOutcome(FEW[0], tuple(steps[1:3])), CaseOutcome(FEW[1], tuple(steps[3:]))]
+    report = MainJobReport(trained, outcomes)
+    assert (report.problem, report.largest_share) == (None, 0.5)
+    assert report.verdict == (
+        "Proven: refnet and PyTorch agree, and every equation holds in all 4 steps; test accuracy "
+        "75.00%"
     )
 
 
@@ -154,12 +235,11 @@ def test_the_printed_growth_is_that_found(whole):
     weight difference at that step.
     """
     (_, out, _), found = whole
-    growth, words = (
-        found["digits"]["growth"],
-        "Running freely, largest weight difference after step",
-    )
-    marks = "  ".join(f"{step}: {growth[step - 1]:.1e}" for step in (1, 2, 5, 10, 20, 50, 68))
-    assert f"{words}  {marks}" in out.splitlines()
+    growth, lines = found["digits"]["growth"], out.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("after step "))
+    steps = [int(word) for word in lines[at].split()[2:]]
+    assert steps == [1, 2, 5, 10, 20, 50, 68]
+    assert lines[at + 1].split() == [f"{growth[step - 1]:.1e}" for step in steps]
     assert (len(growth), growth[-1]) == (68, found["digits"]["weight_difference"])
 
 
@@ -225,7 +305,15 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
     file = tmp_path / "found.json"
     status, out, _ = run("--epochs", "2", "--json", str(file))
     found = json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
-    assert list(found) == ["passed", "verdict", "environment", "digits", "shares", "sweep"]
+    assert list(found) == [
+        "passed",
+        "verdict",
+        "environment",
+        "differences",
+        "digits",
+        "shares",
+        "sweep",
+    ]
     assert (status, found["passed"], found["verdict"]) == (int(broken), not broken, verdict_of(out))
     assert found["environment"] == screen.environment()
     assert set(found["environment"]) == {
@@ -261,7 +349,7 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
         refnet.EQUATIONS, 4
     )
     assert [list(case) for case in found["sweep"]] == [
-        ["case", "passed", "refnet", "pytorch", "apart"]
+        ["case", "passed", "refnet", "pytorch", "apart", "differences"]
     ] * len(FEW)
     assert [case["case"] for case in found["sweep"]] == [case.id for case in FEW]
     assert all(case["passed"] for case in found["sweep"]) is not broken
@@ -366,9 +454,7 @@ def test_an_earlier_result_is_kept_until_there_is_a_new_one(tmp_path, monkeypatc
 
 def test_a_row_may_have_cases_of_one_dtype_alone():
     """Where there is no case of a dtype, nothing of its bounds is used."""
-    status, out, _ = once(cases=FEW[:1])
+    status, out, _ = once("--verbose", cases=FEW[:1])
     assert (status, FEW[0].dtype) == (0, "float64")
-    assert (
-        next(line.split()[4:7] for line in out.splitlines() if line.endswith(f"   {FEW[0].row}"))
-        == ["0.000"] * 3
-    )
+    line = next(line for line in out.splitlines() if line.startswith(f"    1  {FEW[0].row} "))
+    assert line.split()[-3:] == ["-"] * 3

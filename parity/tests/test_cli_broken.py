@@ -131,9 +131,9 @@ def check_named(done, text):
     assert (status, err) == (1, "")
     assert text in verdict_of(out)
     if not text.startswith("DISAGREE. Digits, "):
-        counted = re.match(r"DISAGREE in (\d+) of (\d+) cases\. ", verdict_of(out))
+        counted = re.match(r"DISAGREE in (\d+) of (\d+) cases\. The first is ", verdict_of(out))
         assert 0 < int(counted[1]) <= int(counted[2]) == len(FEW)
-        assert re.search("   DISAGREE$", out, re.MULTILINE)
+        assert re.search("  DISAGREE$", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize("mistake", BROKEN)
@@ -202,10 +202,13 @@ def test_the_verdict_counts_the_cases_that_are_wrong(monkeypatch):
     _, out, _ = once(cases=FEW)
     wrong = [case for case in FEW if "sigmoid" in case.hidden]
     assert verdict_of(out).startswith(
-        f"DISAGREE in {len(wrong)} of {len(FEW)} cases. {wrong[0].id}: step 1, refnet: "
+        f"DISAGREE in {len(wrong)} of {len(FEW)} cases. The first is {wrong[0].id}: step 1, "
+        f"refnet: "
     )
     marked = [
-        row for row in ROWS if re.search(rf"   {re.escape(row)}   DISAGREE$", out, re.MULTILINE)
+        row
+        for row in ROWS
+        if re.search(rf"^ +\d+  {re.escape(row)} .*  DISAGREE$", out, re.MULTILINE)
     ]
     assert marked == list(dict.fromkeys(case.row for case in wrong)) != ROWS
 
@@ -231,7 +234,7 @@ def test_a_refnet_that_refuses_a_step_is_wrong(monkeypatch, tmp_path):
     )
     assert (status, err) == (1, "")
     assert verdict_of(out).startswith(
-        "DISAGREE. epoch 1, batch 1: layer 1: gradient of W has nan at "
+        "DISAGREE. refnet refuses a step: epoch 1, batch 1: layer 1: gradient of W has nan at "
     )
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert (found["passed"], found["verdict"]) == (False, verdict_of(out))

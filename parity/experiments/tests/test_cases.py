@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from parity import Result, certify
-from parity.experiments.sweep import Outcome, StepOutcome, side_by_side, sweep
+from parity.experiments.sweep import CaseOutcome, StepOutcome, side_by_side, sweep
 from parity.proof.agreement import Agreement, Difference
 from parity.rounding.claim import PASSED
 from parity.steps.cases import ARCHITECTURES, CASES, PAIRS, RATES, RULES, TRAINABLE, Case
@@ -17,7 +17,7 @@ from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS
 
 
-def check(outcome: Outcome) -> None:
+def check(outcome: CaseOutcome) -> None:
     """Every array of every step is judged and holds on both sides, and agrees; the
     failure names case, step, side, equation and layer.
     """
@@ -306,7 +306,7 @@ def test_the_worst_shares_are_the_largest_of_each_side():
 
     assert made(0.5, 0.25, 0.125).worst == (0.5, 0.25, 0.125)
     assert replace(made(0.5, 0.25, 0.125), agreement=None).worst == (0.5, 0.25, 0.0)
-    assert Outcome(Case(""), (made(0.5, 0.25, 0.0), made(0.25, 0.75, 0.125))).worst == (
+    assert CaseOutcome(Case(""), (made(0.5, 0.25, 0.0), made(0.25, 0.75, 0.125))).worst == (
         0.5,
         0.75,
         0.125,

@@ -13,6 +13,7 @@ from sklearn.model_selection import train_test_split
 
 from parity.experiments import digits
 from parity.experiments.digits import BATCH, EPOCHS, GROWTH, load, train
+from parity.experiments.gaps import gaps_between
 from parity.rounding.claim import PASSED
 from parity.steps.pytorch import twin
 from parity.steps.record import FitRecorder
@@ -95,6 +96,24 @@ def test_the_first_steps_are_compared_from_equal_weights(trained):
     for agreement in compared[:10]:
         assert [(d.equation, d.layer, d.quantity) for d in agreement.differences] == arrays
         assert all(d.kind == "value" and np.isfinite(d.allowed) for d in agreement.differences)
+
+
+def test_the_gaps_of_every_step_are_those_from_equal_weights(trained, few_digits, monkeypatch):
+    """Every step has gaps, also after the growth curve; they are those between refnet's
+    record and the one that PyTorch makes from refnet's weights.
+    """
+    assert all(step.gaps is not None for step in trained.steps)
+    pairs, real = [], digits.restart
+
+    def restart(record):
+        pairs.append((record, real(record)))
+        return pairs[-1][1]
+
+    monkeypatch.setattr(digits, "restart", restart)
+    monkeypatch.setattr(digits, "GROWTH", 1)
+    steps = train(seed=0, epochs=1).steps
+    assert [step.gaps for step in steps] == [gaps_between(*pair) for pair in pairs]
+    assert len(pairs) == FEW
 
 
 def test_the_second_twin_is_certified_too(trained):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from parity.experiments import digits, figure
-from parity.experiments.main_job import Found
+from parity.experiments.job_report import MainJobReport
 from parity.experiments.sweep import sweep
 from parity.steps.cases import CASES
 from refnet import EQUATIONS
@@ -32,7 +32,7 @@ def found():
             digits, "load", lambda seed: split._replace(x=split.x[:150], labels=split.labels[:150])
         )
         trained = digits.train(seed=0, epochs=2)
-    return Found(trained, list(sweep(CHOSEN)))
+    return MainJobReport(trained, list(sweep(CHOSEN)))
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_no_difference_at_all_can_be_drawn(found, tmp_path, growth):
     no error.
     """
     figure.draw(
-        Found(replace(found.trained, growth=growth), found.outcomes), tmp_path / "found.png"
+        MainJobReport(replace(found.trained, growth=growth), found.outcomes), tmp_path / "found.png"
     )
     assert (tmp_path / "found.png").stat().st_size > 0
 
