@@ -19,6 +19,7 @@ counted.
 """
 
 import os
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -71,7 +72,7 @@ POOLED = (
 class Plan:
     """What is measured: every net of `nets` and `others` in each dtype, and so on."""
 
-    told: str
+    description: str
     repeats: int
     seconds: float  # of one repeat of one side
     nets: tuple[Setting, ...] = NETS
@@ -111,13 +112,13 @@ QUICK = Plan(
 )
 
 
-# the numbers among it
-PLANNED = ("told", "repeats", "seconds", "epochs", "images", "iterations", "busy_repeats")
+# what the JSON file says of the plan
+PLANNED = ("description", "repeats", "seconds", "epochs", "images", "iterations", "busy_repeats")
 
 
 @dataclass
-class Report:
-    """What the benchmark found."""
+class BenchReport:
+    """What the benchmark measured."""
 
     plan: Plan
     jax: str
@@ -150,18 +151,20 @@ class Report:
         """The main ratios in one line."""
         if self.problems:
             return f"WRONG. {self.problems[0]}"
-        told = [f"PyTorch / refnet step {self._span('PyTorch')}"]
+        digits = f"training on digits {self._least('PyTorch'):.1f}"
+        loops = f"; loops / refnet: {self.loops.factor:.0f}" if self.loops else ""
+        return f"Measured. PyTorch / refnet: a step {self._span('PyTorch')}, {digits}{loops}"
+
+    def ratios(self) -> Iterator[str]:
+        """How many times as long others take, the least and the most of all rows."""
+        yield f"PyTorch / refnet, a step: {self._span('PyTorch')}"
         if any("JAX" in row.timings for row in self.rows):
-            told.append(f"JAX / refnet {self._span('JAX')}")
-        told.append(f"refnet / products {self._span('refnet', 'products')}")
-        told += [
-            (
-                f"digits: scikit-learn / fit {self._least('scikit-learn'):.1f}, PyTorch / fit "
-                f"{self._least('PyTorch'):.1f}"
-            )
-        ]
-        told += [f"loops / fit {self.loops.factor:.0f}"] if self.loops else []
-        return f"Measured. {'; '.join(told)}"
+            yield f"JAX / refnet, a step: {self._span('JAX')}"
+        yield f"refnet / products, a step: {self._span('refnet', 'products')}"
+        yield (
+            f"training on digits: PyTorch / fit {self._least('PyTorch'):.1f}, scikit-learn / fit "
+            f"{self._least('scikit-learn'):.1f}"
+        )
 
     def _span(self, side: str, to: str = "refnet") -> str:
         ratios = [
@@ -204,24 +207,24 @@ class Report:
                 name: max(most.get(name, 0.0), timing.cores) for name, timing in row.timings.items()
             }
         return (
-            f"Cores kept busy in a row of the tables above, at most: "
+            f"Most cores kept busy: "
             f"{', '.join(f'{name} {cores:.2f}' for name, cores in most.items())}"
         )
 
-    def judgements(self) -> str:
+    def judgements(self) -> Iterator[str]:
         """How much of what was shown could be judged."""
-        found = [judged for row in (*self.rows, *self.others) for judged in row.judged.values()]
-        arrays, vague = sum(each.arrays for each in found), sum(each.vague for each in found)
+        judged = [each for row in (*self.rows, *self.others) for each in row.judged.values()]
+        arrays, vague = sum(each.arrays for each in judged), sum(each.vague for each in judged)
         small = dict.fromkeys(
-            f"{r.setting.net_name} on {r.judged_as}"
+            f"{r.setting.net_name} as {r.judged_as}"
             for r in self.rows
             if r.judged_as != r.setting.net_name
         )
-        told = (
-            f"Judged: {arrays:,} arrays of {len(found)} trainings; of {vague:,} of them rounding "
+        yield (
+            f"Judged: {arrays:,} arrays of {len(judged)} trainings; of {vague:,} of them rounding "
             f"leaves half of the digits or less"
         )
-        return told + "".join(f"; {each}" for each in small)
+        yield from (f"judged on a smaller net: {each}" for each in small)
 
     def as_json(self) -> dict[str, Any]:
         """Everything, with every repeat."""
@@ -240,42 +243,49 @@ class Report:
         }
 
 
-def run(screen: Screen, plan: Plan, seed: int) -> Report:
-    """Measure all of it, telling the screen."""
+def run(screen: Screen, plan: Plan, seed: int) -> BenchReport:
+    """Measure all of it and print it table by table."""
     start = time.perf_counter()
     module = jax_side.jax()
-    report = Report(plan, "not installed" if module is None else module.__version__)
+    report = BenchReport(plan, "not installed" if module is None else module.__version__)
     for line in _header(plan, report.jax):
         screen.line(line)
     with screen.progress("measurements", plan.rows) as advance:
         for part in (_steps, _digits, _loops, _growth, _threads):
             part(screen, report, seed, advance)
     screen.line()
-    screen.line(report.judgements())
-    screen.line(report.cores())
+    for line in (*report.judgements(), report.cores(), *report.ratios()):
+        screen.line(line)
     for warning in report.warnings():
-        screen.line(warning, "yellow")
+        for line in wrapped(warning):
+            screen.line(line, "yellow")
     report.took = time.perf_counter() - start
     screen.line(f"{report.took:.0f} s")
     return report
 
 
+def wrapped(text: str) -> list[str]:
+    """Lines of at most 100 columns."""
+    return textwrap.wrap(text, 100, subsequent_indent="  ", break_on_hyphens=False)
+
+
 def _header(plan: Plan, jax: str) -> Iterator[str]:
     pinned = ", 1 thread" if jax != "not installed" else ""
     yield f"JAX {jax}{pinned}   usable cores {threads.usable_cores()}"
-    yield f"Medians of {plan.repeats}, {plan.told}"
+    yield from wrapped(f"Medians of {plan.repeats}, {plan.description}")
     kernel = os.environ.get("OPENBLAS_CORETYPE")
     if kernel:
-        yield (
-            f"WARNING: OPENBLAS_CORETYPE={kernel}: the kernel of NumPy's BLAS is not the one it "
-            f"would choose for this processor"
-        )
+        yield f"WARNING: OPENBLAS_CORETYPE={kernel}: NumPy's BLAS did not choose its kernel itself"
 
 
-def _steps(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
+def _steps(screen: Screen, report: BenchReport, seed: int, advance: Callable[[], None]) -> None:
     plan = report.plan
     for title, nets, rows in (
-        ("One training step, microseconds", plan.nets, report.rows),
+        (
+            "One training step, microseconds; PyT/ref: PyTorch over refnet, ref/prod: over products",
+            plan.nets,
+            report.rows,
+        ),
         ("Other rules and activations, microseconds", plan.others, report.others),
     ):
         screen.line()
@@ -288,9 +298,14 @@ def _steps(screen: Screen, report: Report, seed: int, advance: Callable[[], None
             if row.problem:
                 screen.line(f"WRONG: {row.problem}", "red")
             advance()
+        screen.line()
+        screen.line("The same step inside refnet.fit and inside PyTorch's plain loop, microseconds")
+        screen.line(steps.TRAINING_HEAD, "bold")
+        for row in rows:
+            screen.line(row.training_line())
 
 
-def _digits(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
+def _digits(screen: Screen, report: BenchReport, seed: int, advance: Callable[[], None]) -> None:
     plan = report.plan
     screen.line()
     screen.line(
@@ -307,7 +322,7 @@ def _digits(screen: Screen, report: Report, seed: int, advance: Callable[[], Non
         advance()
 
 
-def _loops(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
+def _loops(screen: Screen, report: BenchReport, seed: int, advance: Callable[[], None]) -> None:
     plan = report.plan
     report.loops = loops.headlines(plan.repeats, plan.seconds, plan.iterations, seed, plan.images)
     screen.line()
@@ -316,7 +331,7 @@ def _loops(screen: Screen, report: Report, seed: int, advance: Callable[[], None
     advance()
 
 
-def _growth(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
+def _growth(screen: Screen, report: BenchReport, seed: int, advance: Callable[[], None]) -> None:
     screen.line()
     screen.line("How fit grows, float32: time, and peak memory beyond x, y and the network", "bold")
     for axis in report.plan.axes:
@@ -326,19 +341,24 @@ def _growth(screen: Screen, report: Report, seed: int, advance: Callable[[], Non
         advance()
 
 
-def _threads(screen: Screen, report: Report, seed: int, advance: Callable[[], None]) -> None:
+def _threads(screen: Screen, report: BenchReport, seed: int, advance: Callable[[], None]) -> None:
     plan, cores = report.plan, threads.usable_cores()
     screen.line()
-    told = f"idle, and beside {cores} busy processes (medians of {plan.busy_repeats})"
     screen.line(
-        f"A step with one BLAS thread, with a pool of {cores}, and by fit in that pool, float32, "
-        f"microseconds: {told}"
+        f"A step with one BLAS thread and with a pool of {cores}, alone and in fit, float32, "
+        f"microseconds,"
     )
-    screen.line(threads.HEAD, "bold")
+    screen.line(
+        f"on the idle machine and beside {cores} busy processes (medians of {plan.busy_repeats} "
+        f"there)"
+    )
+    for line in threads.HEAD:
+        screen.line(line, "bold")
     for setting in plan.pooled:
         given = replace(setting, seed=seed)
         report.threads.append(
             threads.thread_row(given, cores, plan.repeats, plan.seconds, plan.busy_repeats)
         )
-        screen.line(report.threads[-1].line())
+        for line in report.threads[-1].lines():
+            screen.line(line)
         advance()

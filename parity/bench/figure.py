@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from parity.bench.benchmark import Report
+from parity.bench.benchmark import BenchReport
 from parity.bench.tables.growth import Growth
 from parity.bench.tables.steps import StepRow
 
@@ -17,36 +17,26 @@ SIDES = (
 )
 
 
-def draw(found: Report, path: Path) -> None:
+def draw(report: BenchReport, path: Path) -> None:
     """Draw the steps of each dtype, the time and the memory of what grows.
     Errors: ValueError for an unknown format.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 - an optional extra
 
-    by_dtype = [
-        list(rows)
-        for _, rows in groupby(
-            sorted(found.rows, key=lambda row: row.setting.dtype), key=lambda row: row.setting.dtype
-        )
-    ]
+    rows = sorted(report.rows, key=lambda row: row.setting.dtype)
+    by_dtype = [list(same) for _, same in groupby(rows, key=lambda row: row.setting.dtype)]
     figure: Any = Figure(figsize=(13.0, 9.0), layout="constrained")
     top, bottom = figure.subfigures(2, 1)
-    for axes, rows in zip(top.subplots(1, len(by_dtype), squeeze=False)[0], by_dtype, strict=True):
-        _steps(axes, rows)
+    panels = top.subplots(1, len(by_dtype), squeeze=False)[0]
+    for axes, same in zip(panels, by_dtype, strict=True):
+        _steps(axes, same)
     left, right = bottom.subplots(1, 2)
-    _growth(
-        left, found.growth, [(g, [t.median * 1e3 for t in g.timings], g.time) for g in found.growth]
-    )
+    times = [(g, [t.median * 1e3 for t in g.timings], g.time) for g in report.growth]
+    _growth(left, report.growth, times)
     left.set(title="Time of fit", ylabel="milliseconds")
-    _growth(
-        right,
-        found.growth,
-        [
-            (g, [peak / 1024 for peak in g.peaks], g.memory)
-            for g in found.growth
-            if g.memory is not None
-        ],
-    )
+    traced = [g for g in report.growth if g.memory is not None]
+    peaks = [(g, [peak / 1024 for peak in g.peaks], g.memory) for g in traced]
+    _growth(right, report.growth, peaks)
     right.set(title="Peak memory of fit beyond x, y and the network", ylabel="KiB")
     figure.savefig(path, dpi=150)
 
@@ -102,14 +92,14 @@ def _growth(
     axes: Any, growth: Sequence[Growth], lines: Sequence[tuple[Growth, list[float], float | None]]
 ) -> None:
     """A line for each, over its sizes relative to the smallest."""
-    for found, figures, exponent in lines:
-        sizes = [size / found.axis.sizes[0] for size in found.axis.sizes]
+    for each, figures, exponent in lines:
+        sizes = [size / each.axis.sizes[0] for size in each.axis.sizes]
         axes.plot(
             sizes,
             figures,
             "o-",
-            color=f"C{growth.index(found)}",
-            label=f"{found.axis.name}: exponent {exponent:.2f}",
+            color=f"C{growth.index(each)}",
+            label=f"{each.axis.name}: exponent {exponent:.2f}",
         )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")

@@ -67,7 +67,7 @@ class Trainings(NamedTuple):
     def lines(self) -> list[str]:
         """A line for each."""
         return [
-            f"{name:<16}{self.dtype.removeprefix('float'):>3}{timing.median * 1e3:>10.1f} "
+            f"{name:<16}{self.dtype:<8}{timing.median * 1e3:>10.1f} "
             f"ms{self.ratio(name):>8.2f}"
             f"{self.ends[name].loss:>12.6f}{self.ends[name].accuracy:>12.2%}"
             f"{self.ends[name].steps:>8}"
@@ -90,7 +90,10 @@ class Trainings(NamedTuple):
         }
 
 
-HEAD = f"{'':<16}{'':>3}{'time':>13}{'/ fit':>8}{'last loss':>12}{'test':>12}{'steps':>8}"
+HEAD = (
+    f"{'':<16}{'dtype':<8}{'time':>13}{'/ fit':>8}{'last loss':>12}{'accuracy':>12}{'steps':>8}"
+    f"   form of PyTorch"
+)
 
 
 def trainings(

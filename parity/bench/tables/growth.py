@@ -85,10 +85,8 @@ class Growth(NamedTuple):
         """What is printed."""
         sizes, times = self.axis.sizes, [timing.median * 1e3 for timing in self.timings]
         lines = [
-            (
-                f"{self.axis.name:<8}{''.join(f'{size:>10}' for size in sizes)}   exponent   "
-                f"({self.axis.fixed})"
-            ),
+            f"{self.axis.name:<8} {self.axis.fixed}",
+            f"{'  size':<8}{''.join(f'{size:>10,}' for size in sizes)}{'exponent':>11}",
             f"{'  ms':<8}{''.join(f'{took:>10.2f}' for took in times)}{self.time:>11.2f}",
         ]
         if self.memory is not None:

@@ -97,24 +97,41 @@ class StepRow:
         }
 
     def line(self) -> str:
-        """The row of the table."""
-        shown = [
-            f"{self.timings[name].median * 1e6:>10.1f}" if name in self.timings else f"{'-':>10}"
-            for name in SHOWN
-        ]
-        ratios = [self.ratio("PyTorch"), self.ratio("JAX"), self.ratio("refnet", "products")]
-        told = "".join(f"{'-':>7}" if ratio is None else f"{ratio:>7.2f}" for ratio in ratios)
-        inside = "".join(f"{self.timings[name].median * 1e6:>10.1f}" for name in ("fit", "loop"))
-        bits, forms = self.setting.dtype.removeprefix("float"), ", ".join(self.forms.values())
-        loops = f"{self.ratio('loop', 'fit') or 0.0:>7.2f}"
-        return f"{self.name:<30}{bits:>3}{''.join(shown)}{told}{inside}{loops}   {forms}"
+        """The row of the table of steps."""
+        times = "".join(f"{self._microseconds(name):>9}" for name in SHOWN)
+        pairs = (("PyTorch", "refnet"), ("JAX", "refnet"), ("refnet", "products"))
+        ratios = "".join(f"{self._ratio(*pair):>9}" for pair in pairs)
+        return f"{self._start}{times}{ratios}"
+
+    def training_line(self) -> str:
+        """The row of the table of steps inside a training."""
+        fit, loop, ratio = (
+            self._microseconds("fit"),
+            self._microseconds("loop"),
+            self._ratio("loop", "fit"),
+        )
+        return f"{self._start}{fit:>9}{loop:>9}{ratio:>9}   {', '.join(self.forms.values())}"
+
+    @property
+    def _start(self) -> str:
+        return f"{self.name:<28} {self.setting.dtype:<8}"
+
+    def _microseconds(self, side: str) -> str:
+        return f"{self.timings[side].median * 1e6:.1f}" if side in self.timings else "-"
+
+    def _ratio(self, side: str, to: str) -> str:
+        ratio = self.ratio(side, to)
+        return "-" if ratio is None else f"{ratio:.2f}"
 
 
 SHOWN = ("refnet", "PyTorch", "JAX", "products")
 HEAD = (
-    f"{'net, else ReLU and SGD':<30}{'':>3}{'refnet':>10}{'PyTorch':>10}{'JAX':>10}{'products':>10}"
-    f"{'PyT/r':>7}{'JAX/r':>7}{'r/prod':>7}{'fit':>10}{'loop':>10}{'l/fit':>7}   forms of "
-    f"PyTorch and JAX"
+    f"{'ReLU and SGD where not said':<28} {'dtype':<8}"
+    + "".join(f"{name:>9}" for name in SHOWN)
+    + f"{'PyT/ref':>9}{'JAX/ref':>9}{'ref/prod':>9}"
+)
+TRAINING_HEAD = (
+    f"{'':<28} {'dtype':<8}{'fit':>9}{'loop':>9}{'loop/fit':>9}   fastest form of PyTorch, of JAX"
 )
 
 

@@ -41,20 +41,18 @@ class ThreadRow(NamedTuple):
     idle: dict[str, Timing]
     busy: dict[str, Timing]
 
-    def line(self) -> str:
-        """The row of the table.
+    def lines(self) -> Iterator[str]:
+        """A row for the idle machine and one for the busy one.
 
-        Beside busy processes, the worst repeat is told, too: the scheduler goes from
-        one way to another.
+        Beside busy processes the scheduler decides anew each time, so the worst repeat
+        of the pool is shown too.
         """
-        shown = []
-        for found in (self.idle, self.busy):
+        for machine, timings in (("idle", self.idle), ("busy", self.busy)):
+            figures = []
             for one, pool in (SIDES[:2], SIDES[2:]):
-                a, b, worst = found[one].median, found[pool].median, max(found[pool].seconds)
-                shown.append(f"{a * 1e6:>12.0f}{b * 1e6:>8.0f}{b / a:>6.2f}")
-                if found is self.busy:
-                    shown.append(f"{worst / a:>7.2f}")
-        return f"{self.setting.net_name:<21}{''.join(shown)}"
+                a, b, worst = timings[one].median, timings[pool].median, max(timings[pool].seconds)
+                figures.append(f"{a * 1e6:>11.0f}{b * 1e6:>9.0f}{b / a:>8.2f}{worst / a:>8.2f}")
+            yield f"{self.setting.net_name:<21} {machine:<6}{''.join(figures)}"
 
     def as_json(self) -> dict[str, Any]:
         """Plain data, with every repeat."""
@@ -66,10 +64,9 @@ class ThreadRow(NamedTuple):
         return {"net": self.setting.net_name, "threads": self.threads, **sides}
 
 
-HEAD = f"{'':<21}" + "".join(
-    f"{f'{when} {what} 1':>12}{'pool':>8}{'ratio':>6}{'  worst' if when == 'busy' else ''}"
-    for when in ("idle", "busy")
-    for what in ("step", "fit")
+HEAD = (
+    f"{'':<28}{'a step':>11}{'':>25}{'a step in fit':>11}",
+    f"{'':<21} {'':<6}" + f"{'1 thread':>11}{'pool':>9}{'ratio':>8}{'worst':>8}" * 2,
 )
 
 

@@ -23,26 +23,26 @@ def test_what_is_printed(little):
     assert (status, err) == (0, "")
     assert lines[2].startswith("JAX not installed   usable cores ")
     assert lines[3] == "Medians of 3, a little of everything"
+    head = r"ReLU and SGD where not said +dtype +refnet +PyTorch +JAX +products .*"
+    assert sum(bool(re.fullmatch(head, line)) for line in lines) == 2
     number = r"(?: +\d+\.\d)"
-    row = (
-        rf"{number}{{2}} +-{number} +\d+\.\d\d +- +\d+\.\d\d{number}{{2}} +\d+\.\d\d   "
-        rf"({'|'.join(torch_side.FORMS)})"
-    )
+    step = rf"{number}{{2}} +-{number} +\d+\.\d\d +- +\d+\.\d\d"
+    training = rf"{number}{{2}} +\d+\.\d\d   ({'|'.join(torch_side.FORMS)})"
     for net in ("2-2 n4", "5-3-2 n4", "5-3-2 n4 tanh Adam"):
-        assert [
-            bool(re.fullmatch(rf"{net} +{bits}{row}", line)) for line in lines for bits in (32, 64)
-        ].count(True) == 2
+        for figures in (step, training):
+            row = rf"{net} +(float32|float64){figures}"
+            dtypes = [match[1] for line in lines if (match := re.fullmatch(row, line))]
+            assert dtypes == ["float32", "float64"]
     for name in ("fit", "PyTorch", "scikit-learn"):
-        assert (
-            sum(bool(re.match(rf"{name} +(32|64) +\d+\.\d ms +\d+\.\d\d ", line)) for line in lines)
-            == 2
-        )
+        row = rf"{name} +(float32|float64) +\d+\.\d ms +\d+\.\d\d "
+        assert sum(bool(re.match(row, line)) for line in lines) == 2
     axes = [f"{axis.name:<8} " for axis in LITTLE.axes]
     for start in (
         "Full-batch descent on 40 digits",
         "Forward pass of 100-100-50-10",
         *axes,
-        "3-2 n4 ",
+        "3-2 n4                idle ",
+        "3-2 n4                busy ",
     ):
         assert sum(line.startswith(start) for line in lines) == 1
     assert any(line.startswith("Judged: ") for line in lines)
@@ -50,19 +50,20 @@ def test_what_is_printed(little):
     cores = [
         f"{name} {max(row.timings[name].cores for row in rows):.2f}" for name in rows[0].timings
     ]
-    assert f"Cores kept busy in a row of the tables above, at most: {', '.join(cores)}" in lines
+    assert f"Most cores kept busy: {', '.join(cores)}" in lines
     assert lines[-1] == little.report.verdict
-    assert lines[-1].startswith("Measured. PyTorch / refnet step ")
-    assert "JAX" not in lines[-1]
+    assert lines[-1].startswith("Measured. PyTorch / refnet: a step ")
+    assert not any(line.startswith("JAX / ") for line in lines)
+    assert max(map(len, lines)) <= 100
 
 
 def test_the_printed_figures_are_those_found(little):
     """Medians in microseconds, and their ratios."""
     row = little.report.rows[0]
     median = {name: timing.median for name, timing in row.timings.items()}
-    words = row.line()[30:].split()
+    words = row.line()[28:].split()
     assert words[:5] == [
-        "32",
+        "float32",
         f"{median['refnet'] * 1e6:.1f}",
         f"{median['PyTorch'] * 1e6:.1f}",
         "-",
@@ -73,14 +74,16 @@ def test_the_printed_figures_are_those_found(little):
         "-",
         f"{median['refnet'] / median['products']:.2f}",
     ]
-    assert words[8:11] == [
+    assert row.training_line()[28:].split()[:4] == [
+        "float32",
         f"{median['fit'] * 1e6:.1f}",
         f"{median['loop'] * 1e6:.1f}",
         f"{median['loop'] / median['fit']:.2f}",
     ]
     ratios = [each.ratio("PyTorch") for each in (*little.report.rows, *little.report.others)]
     assert (
-        f"PyTorch / refnet step {min(ratios):.2f} to {max(ratios):.2f}; " in little.report.verdict
+        f"PyTorch / refnet: a step {min(ratios):.2f} to {max(ratios):.2f}, "
+        in little.report.verdict
     )
     assert len(ratios) == 6
     assert all(
@@ -155,7 +158,7 @@ def test_sides_that_used_more_or_less_than_a_core_are_said(little):
             replace(with_cores(1.0), timings={"PyTorch": with_cores(each).timings["PyTorch"]})
             for each in cores
         ]
-        return list(benchmark.Report(LITTLE, "", rows=rows).warnings())
+        return list(benchmark.BenchReport(LITTLE, "", rows=rows).warnings())
 
     assert told(1.0, 1.2, 0.8) == []
     assert told(1.5) == ["WARNING: PyTorch, 2-2 n4 float32 used 1.50 cores, expected one thread"]
@@ -174,7 +177,9 @@ def test_a_pool_that_had_no_cores_of_its_own_is_said(little):
         row = little.report.threads[0]
         idle = {name: timing._replace(cores=cores) for name, timing in row.idle.items()}
         return list(
-            benchmark.Report(LITTLE, "", threads=[row._replace(threads=2, idle=idle)]).warnings()
+            benchmark.BenchReport(
+                LITTLE, "", threads=[row._replace(threads=2, idle=idle)]
+            ).warnings()
         )
 
     assert told(2.0) == []

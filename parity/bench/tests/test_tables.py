@@ -67,7 +67,7 @@ def test_a_wrong_side_is_named(monkeypatch, fake_jax, side, dtype):
     finally:
         steps._judged.cache_clear()
     assert re.match(rf"{side}, 2-2 n4 {dtype}: \S", row.problem)
-    report = benchmark.Report(LITTLE, "", rows=[row])
+    report = benchmark.BenchReport(LITTLE, "", rows=[row])
     assert (report.passed, report.verdict) == (False, f"WRONG. {row.problem}")
 
 
