@@ -281,15 +281,11 @@ def _header(plan: Plan, jax: str) -> Iterator[str]:
 def _steps(screen: Screen, report: BenchReport, seed: int, advance: Callable[[], None]) -> None:
     plan = report.plan
     for title, nets, rows in (
-        (
-            "One training step, microseconds; PyT/ref: PyTorch over refnet, ref/prod: over products",
-            plan.nets,
-            report.rows,
-        ),
+        ("One training step, microseconds", plan.nets, report.rows),
         ("Other rules and activations, microseconds", plan.others, report.others),
     ):
         screen.line()
-        screen.line(title)
+        screen.line(f"{title} (PyT/ref: PyTorch / refnet; ref/prod: refnet / products)")
         screen.line(steps.HEAD, "bold")
         for net, dtype in product(nets, plan.dtypes):
             row = steps.measure(replace(net, dtype=dtype, seed=seed), plan.repeats, plan.seconds)

@@ -10,6 +10,9 @@ figure            its picture
 random_runs       random trainings, each from its seed
 soundness         is any bound ever broken
 power             the smallest error that is noticed
-mutation_score    who notices which mistake
+other_checks      what tolerances and a gradient check notice of a mistake
+broken_training   how well a broken program learns the digits
+mutation_report   the table of mistakes and who notices them
+mutation_score    puts every mistake into a program and measures that
 first_screen      the picture of the README
 """

@@ -152,7 +152,7 @@ def scaled(q: Array, eps: float) -> Array:
 
 
 @dataclass(frozen=True)
-class Row:
+class SmallestErrors:
     """What one comparison noticed in one dtype: the smallest eps of each net, and in
     how many nets an array of zeros passes.
     """
@@ -200,14 +200,14 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Report:
+class PowerReport:
     """The power of this proof, equation by equation, and of the other tools."""
 
     nets: int
     seed: int
-    rows: tuple[Row, ...]
+    rows: tuple[SmallestErrors, ...]
 
-    def row(self, name: str, dtype: str = "float64") -> Row:
+    def row(self, name: str, dtype: str = "float64") -> SmallestErrors:
         """The row of an equation or a tool. Errors: KeyError where there is none."""
         return {(row.name, row.dtype): row for row in self.rows}[name, dtype]
 
@@ -246,7 +246,7 @@ class Report:
 
 def power(
     nets: int = 200, seed: int = 0, on_progress: Callable[[], object] = lambda: None
-) -> Report:
+) -> PowerReport:
     """Measure on so many random networks, the same in both dtypes; `on_progress` is
     called after each.
     Errors: ValueError for nets < 1.
@@ -262,10 +262,10 @@ def power(
                 )
         on_progress()
     rows = (
-        Row(*key, tuple(eps for eps, _ in each), sum(passes for _, passes in each))
+        SmallestErrors(*key, tuple(eps for eps, _ in each), sum(passes for _, passes in each))
         for key, each in found.items()
     )
-    return Report(nets, seed, tuple(rows))
+    return PowerReport(nets, seed, tuple(rows))
 
 
 def random_net(seed: int, number: int, dtype: str) -> tuple[Network, Array, Array, Loss]:

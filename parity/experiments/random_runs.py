@@ -76,7 +76,7 @@ class Numbers(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Run:
+class RandomRun:
     """A random training run. `random_run` makes it from its seed alone."""
 
     seed: int
@@ -167,7 +167,7 @@ class Run:
         )
 
 
-def random_run(seed: int) -> Run:
+def random_run(seed: int) -> RandomRun:
     """A run from its seed alone: any depth, width, activation, pair, optimizer and
     dtype, and a share of extreme numbers.
     """
@@ -181,7 +181,7 @@ def random_run(seed: int) -> Run:
     sizes = [_size(rng, 20) for _ in names] + [100 if rng.random() < 0.02 else _size(rng, 20)]
     special, extreme = bool(rng.random() < 0.25), rng.random() < 0.15
     weights, inputs, values = (_numbers(rng, special=special) for _ in range(3))
-    return Run(
+    return RandomRun(
         seed=seed,
         dtype=dtype,
         sizes=tuple(sizes),

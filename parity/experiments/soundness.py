@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.experiments.random_runs import Run, random_run
+from parity.experiments.random_runs import RandomRun, random_run
 from parity.proof.certificate import NOT_JUDGED, NOT_SHOWN, certify
 from parity.steps.cases import DTYPES
 from parity.steps.pytorch import (
@@ -52,7 +52,9 @@ class Examined:
     )
     broken: list[str] = field(default_factory=list)  # a sentence for each, the first KEPT of them
 
-    def judge(self, run: Run, side: str, record: StepRecord, previous: StepRecord | None) -> None:
+    def judge(
+        self, run: RandomRun, side: str, record: StepRecord, previous: StepRecord | None
+    ) -> None:
         """Certify a record and count what comes of it."""
         certificate = certify(record, previous)
         named = [
@@ -86,7 +88,7 @@ class Examined:
             self.shares[key] += used
 
 
-def examine(run: Run) -> Examined:
+def examine(run: RandomRun) -> Examined:
     """Take the run on both sides and certify every record.
 
     A step that refnet refuses ends it; PyTorch takes that step alone.
@@ -123,7 +125,7 @@ def _unless(words: str | None, record: Callable[..., StepRecord], *given: Any) -
         return None
 
 
-class Row(NamedTuple):
+class EntryShares(NamedTuple):
     """One line of the table: shares of an entry's bound, that of the worst entry of
     each array.
     """
@@ -135,7 +137,7 @@ class Row(NamedTuple):
     largest: tuple[float, ...]  # by column
 
     @classmethod
-    def of(cls, entry: str, columns: list[list[float]]) -> "Row":
+    def of(cls, entry: str, columns: list[list[float]]) -> "EntryShares":
         """The row of an entry, given the shares of each column."""
         median, most = (
             max(float(np.quantile(used, part)) for used in columns if used) for part in (0.5, 0.99)
@@ -157,7 +159,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Report:
+class SoundnessReport:
     """What all runs came to."""
 
     found: Examined
@@ -170,11 +172,11 @@ class Report:
         return self.found.counts["arrays"] > 0 and not self.found.broken
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[EntryShares]:
         """The table of shares."""
         shares = self.found.shares
         return [
-            Row.of(entry, [shares.get((entry, column), []) for column in COLUMNS])
+            EntryShares.of(entry, [shares.get((entry, column), []) for column in COLUMNS])
             for entry in sorted({entry for entry, _ in shares})
         ]
 
@@ -244,7 +246,7 @@ def soundness(
     seed: int = 0,
     on_run: Callable[[], object] = lambda: None,
     workers: int | None = None,
-) -> Report:
+) -> SoundnessReport:
     """Examine the runs of `cases` consecutive seeds from `seed` times 10^9 on.
 
     `on_run` is called after each of them.
@@ -259,7 +261,7 @@ def soundness(
             total.merge(found)
             for _ in range(found.counts["runs"]):
                 on_run()
-    return Report(total)
+    return SoundnessReport(total)
 
 
 def _examine_all(seeds: range) -> Examined:

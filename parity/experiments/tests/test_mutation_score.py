@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from parity import cli
-from parity.experiments import mutation_score
-from parity.experiments.mutation_score import CLOSE, Report, Row, Site, measure
+from parity.experiments.broken_training import Accuracies, accuracies
+from parity.experiments.mutation_report import MistakeScore, MutationReport, Site
+from parity.experiments.mutation_score import measure
+from parity.experiments.other_checks import CLOSE, gradient_check_fails
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import PROBES
@@ -50,10 +52,8 @@ def test_a_gradient_check_sees_gradients_alone():
     assert TRANSPOSED.gradient_check == 1.0
     assert EPSILON.gradient_check == 0.0
     nothing = replace(BY_ID["dW-transposed"], slots={})
-    assert not any(
-        mutation_score._gradient_check_fails(nothing, probe.run()) for probe in PROBES[:8]
-    )
-    assert not mutation_score._gradient_check_fails(BY_ID["loss-summed"], PROBES[0].run())
+    assert not any(gradient_check_fails(nothing, probe.run()) for probe in PROBES[:8])
+    assert not gradient_check_fails(BY_ID["loss-summed"], PROBES[0].run())
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -90,17 +90,17 @@ def test_the_score_fails_where_a_mistake_escapes():
     """
     site = Site("probe", 1, "float64", "BP4", 10.0, ())
     both = (site, replace(site, dtype="float32"))
-    good = Row(BY_ID["dW-transposed"], both, 1.0, ("dW-transposed",), None, None)
+    good = MistakeScore(BY_ID["dW-transposed"], both, 1.0, ("dW-transposed",), Accuracies())
     assert good.passed
-    assert Report((good,), ()).passed
+    assert MutationReport((good,), ()).passed
     for bad in (
         replace(good, sites=(replace(site, equation=""), both[1])),
         replace(good, sites=(site,)),
         replace(good, diagnosis=("dW-scaled",)),
     ):
         assert not bad.passed
-        assert not Report((bad,), ()).passed
-    accused = Report((good,), ("mixed activations, float64",))
+        assert not MutationReport((bad,), ()).passed
+    accused = MutationReport((good,), ("mixed activations, float64",))
     assert not accused.passed
     assert list(accused.lines())[-1] == "ACCUSED: mixed activations, float64"
 
@@ -111,12 +111,11 @@ def test_a_broken_network_is_trained_on_digits():
     """
     probe = PROBES[0]
     (uphill, right), (half, _) = (
-        mutation_score._accuracies(BY_ID[name], probe)
-        for name in ("output-delta-negated", "half-the-gradient")
+        accuracies(BY_ID[name], probe) for name in ("output-delta-negated", "half-the-gradient")
     )
     assert uphill < 0.3
     assert min(half, right) > 0.8
-    assert mutation_score._accuracies(BY_ID["targets-broadcast"], probe)[0] is None
+    assert accuracies(BY_ID["targets-broadcast"], probe)[0] is None
 
 
 def test_a_mistake_that_makes_no_difference_has_no_sites():

@@ -16,7 +16,7 @@ from parity.experiments.power import (
     PLACES,
     TOOLS,
     Comparison,
-    Row,
+    SmallestErrors,
     Tool,
     central_differences,
     certified,
@@ -391,7 +391,7 @@ def test_a_right_quantity_refused_by_the_bounds_is_no_power():
     is their affair.
     """
     alarmed = {
-        name: replace(report(), rows=(Row(name, "float32", (1.0, 0.0), 0),))
+        name: replace(report(), rows=(SmallestErrors(name, "float32", (1.0, 0.0), 0),))
         for name in ("BP4", "numpy.allclose")
     }
     assert {name: alarmed[name].passed for name in alarmed} == {
@@ -426,7 +426,7 @@ def test_a_row_counts_nets():
     """A share of the nets is so many whole nets; what is never noticed is `never` in
     print and null in JSON.
     """
-    row = Row("llm.c", "float32", (4.0, 0.0, np.inf, 2.0, 0.0), 3)
+    row = SmallestErrors("llm.c", "float32", (4.0, 0.0, np.inf, 2.0, 0.0), 3)
     assert [row.noticed_in(share) for share in (0.2, 0.4, 0.5, 0.8, 0.9)] == [
         0.0,
         0.0,
@@ -445,7 +445,7 @@ def test_a_row_counts_nets():
         "worst": None,
         **counts,
     }
-    many = Row("z", "float64", tuple(map(float, range(1, 201))), 0)
+    many = SmallestErrors("z", "float64", tuple(map(float, range(1, 201))), 0)
     figures = many.as_json()
     assert (many.median, figures["median"], figures["in_90_percent"], figures["worst"]) == (
         100.0,

@@ -20,7 +20,7 @@ from parity.experiments.soundness import (
     KEPT,
     ONE_THREAD,
     Examined,
-    Report,
+    SoundnessReport,
     examine,
     soundness,
 )
@@ -259,7 +259,7 @@ def test_a_broken_refnet_is_counted_and_named(monkeypatch):
     monkeypatch.setattr(Sigmoid, "derivative", lambda self, z, a: a)
     run, found = first(lambda found: found.counts["refnet broken"])
     assert found.counts["torch broken"] == 0
-    report = Report(found)
+    report = SoundnessReport(found)
     assert not report.passed
     assert f"{found.counts['refnet broken']} bound" in report.verdict
     sentence = found.broken[0]
@@ -280,7 +280,7 @@ def test_the_first_sentences_are_kept_and_the_rest_counted():
             )
         )
     assert total.broken == [f"0 {i}" for i in range(KEPT)]
-    assert f"... and {2 * KEPT} more" in Report(total).lines()
+    assert f"... and {2 * KEPT} more" in SoundnessReport(total).lines()
 
 
 def deviating():
@@ -307,7 +307,7 @@ def test_a_named_deviation_of_torch_is_counted_apart():
     run, record = deviating()
     found = Examined()
     found.judge(run, "torch", record, None)
-    report = Report(found)
+    report = SoundnessReport(found)
     assert report.passed
     (name,) = found.deviations
     assert found.counts["torch deviates"] == 1
