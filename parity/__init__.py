@@ -13,6 +13,8 @@ network, copies the weights, and shows that both hold and agree. On the command 
     checking       somebody else's program: tasks, answers, verdict
     experiments    the figures of the READMEs
     bench          how long a training step takes
+    commands       what each command does
+    arguments      the commands and their options
     cli            the command line
 """
 

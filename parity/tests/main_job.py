@@ -10,7 +10,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 import refnet
-from parity import cli
+from parity import commands
 from parity.experiments import digits
 from parity.steps.cases import CASES, RATES
 from parity.tests.command import run
@@ -47,7 +47,7 @@ class Terminal(io.StringIO):
 
 def make_little(patch):
     """Leave little to do: what is slow is the number of steps."""
-    patch.setattr(cli, "CASES", FEW)
+    patch.setattr(commands, "CASES", FEW)
     patch.setattr("parity.steps.cases.RATES", RATES[:2])
     patch.setattr(digits, "load", first_digits)
 
@@ -55,7 +55,7 @@ def make_little(patch):
 def once(*argv, out=None, cases=FEW[:1]):
     """The main job with one epoch of the digits, and one case unless more are given."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "CASES", cases)
+        patch.setattr(commands, "CASES", cases)
         return run(*argv, "--epochs", "1", out=out)
 
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import refnet
-from parity import cli, screen
+from parity import cli, commands, screen
 from parity.experiments import digits, sweep
 from parity.experiments.gaps import Gaps
 from parity.experiments.job_report import MainJobReport
@@ -47,7 +47,7 @@ def whole(tmp_path_factory):
     """
     file = tmp_path_factory.mktemp("whole") / "found.json"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "CASES", FEW)
+        patch.setattr(commands, "CASES", FEW)
         done = run("run", "--epochs", "2", "--json", str(file))
     return done, json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
 
@@ -372,7 +372,7 @@ def test_python_m_parity_is_parity():
         [sys.executable, "-m", "parity", "--help"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("usage: parity ")
-    assert re.search(r"^ +run +train digits side by side", done.stdout, re.MULTILINE)
+    assert re.search(r"^ +run +train on digits side by side", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("wrong", [False, True])

@@ -33,7 +33,9 @@ LEFT = {
     "checking": ["mistakes"],
     "experiments": ["mistakes", "screen"],
     "bench": ["experiments"],
-    "cli": ["bench", "checking"],
+    "commands": ["bench", "checking"],
+    "arguments": ["commands"],
+    "cli": ["arguments"],
     "__main__": ["cli"],
     # the names of the package: what needs NumPy alone
     "__init__": ["checking"],
@@ -49,6 +51,8 @@ OUTSIDE = {
     "rich": {"proof/certificate.py"},
     "threadpoolctl": {"bench/tables/threads.py"},
 }
+# Rooms whose sentences are docstrings still; nobody else may read one.
+READS_DOCSTRINGS = {"proof/equations/entries.py", "mistakes/mistake.py", "mistakes/diagnosis.py"}
 # The tables and checks of refnet that are public, but not at its front door.
 TABLES = {
     *("ACTIVATIONS", "LOSSES", "OPTIMIZERS", "LOG_FLOOR", "DECIDED"),
@@ -136,6 +140,15 @@ def test_parity_uses_refnet_s_public_names_alone(file):
     forms = {each.name for each in found if each.module == "refnet.forms"}
     assert {each.name for each in found} - forms <= set(refnet.__all__) | TABLES
     assert forms == FORMS.get(place(file), set())
+
+
+@every_file
+def test_nothing_depends_on_what_python_OO_leaves_out(file):
+    """No assert that the product relies on, and no docstring that a program reads."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    assert not any(isinstance(node, ast.Assert) for node in ast.walk(tree))
+    reads = any(isinstance(n, ast.Attribute) and n.attr == "__doc__" for n in ast.walk(tree))
+    assert not reads or place(file) in READS_DOCSTRINGS
 
 
 def test_rooms_import_one_another_one_way():

@@ -1,0 +1,234 @@
+"""The commands of the command line and their options, with their help."""
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from parity import commands as do
+from parity.commands import Performed
+from parity.screen import environment
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    whole = argparse.ArgumentParser(
+        prog="parity",
+        description="Prove that the backpropagation of refnet and of PyTorch agree, and judge that "
+        "of others.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    whole.add_argument("--version", action="version", version=f"refnet {environment()['refnet']}")
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND")
+    job = _run_options(commands)
+    _soundness_options(commands)
+    _power_options(commands)
+    _bench_options(commands)
+    _bugs_options(commands)
+    _check_options(commands)
+    whole.epilog = f"`parity` alone is `parity run`:\n\n{job.format_help()}"
+    return whole
+
+
+def _run_options(commands: Any) -> argparse.ArgumentParser:
+    """The main job."""
+    summary = "train on digits side by side with PyTorch, then go through the case table (default)"
+    parser = _command(commands, "run", do.run, summary, "of the split, the weights and the batches")
+    parser.add_argument(
+        "--epochs",
+        type=_integer(1, 10**6),
+        default=30,
+        metavar="N",
+        help="epochs of training on the digits (default 30)",
+    )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw how the weights part, and the share of each bound, into FILE (png, svg, pdf)",
+    )
+    parser.add_argument(
+        "--verbose", action="store_true", help="print every epoch and every row of the case table"
+    )
+    return parser
+
+
+def _soundness_options(commands: Any) -> None:
+    """The command that looks for a broken bound."""
+    summary = "train random networks on both sides and count the bounds that are broken"
+    parser = _command(commands, "soundness", do.soundness, summary, "of the random trainings")
+    parser.add_argument(
+        "--cases",
+        type=_integer(1, 10**9),
+        default=2000,
+        metavar="N",
+        help="how many trainings (default 2000)",
+    )
+
+
+def _power_options(commands: Any) -> None:
+    """The command that looks for the smallest error noticed."""
+    summary = "find the smallest error that is noticed, here and by the tolerances of others"
+    parser = _command(commands, "power", do.power, summary, "of the random networks")
+    parser.add_argument(
+        "--nets",
+        type=_integer(1, 10**6),
+        default=200,
+        metavar="N",
+        help="how many networks (default 200)",
+    )
+
+
+def _bugs_options(commands: Any) -> None:
+    """The command that measures the catalogue."""
+    summary = "put every mistake of the catalogue into a right program and see who notices it"
+    parser = _command(commands, "bugs", do.bugs, summary)
+    parser.set_defaults(torch=False)
+    parser.add_argument(
+        "ids",
+        nargs="*",
+        metavar="ID",
+        help="explain and measure these mistakes alone (default: measure all)",
+    )
+
+
+MEASURED = """
+Measure how long a training step takes: on one thread, the sides taking turns, medians
+of 9 repeats. Before it is timed, every side is shown to take the right step.
+
+  steps      refnet, PyTorch in eager mode, JAX compiled (where it is installed) and the
+             matrix products alone; and a step inside `fit` and inside PyTorch's plain
+             loop, both with shuffling, gathering and history; eight nets, float32 and
+             float64
+  others     the same with momentum, Adam, tanh and sigmoid
+  digits     whole trainings by `fit`, PyTorch, scikit-learn's MLPClassifier and JAX, as
+             many steps of the same rule
+  loops      a tutorial's loops over samples and over weights against `fit` and matrices
+  growth     time and peak memory of `fit` by width, depth, batch, rows and steps, with
+             fitted exponents
+  threads    a step with one BLAS thread and with a pool of them, on an idle and on a
+             busy machine
+
+A step is: forward, value of the loss, backward, update; the batch is ready. All of it
+takes about five minutes, with --quick about one.
+"""
+
+
+def _bench_options(commands: Any) -> None:
+    """The command that measures time."""
+    parser = _command(
+        commands,
+        "bench",
+        do.bench,
+        "measure time and memory beside PyTorch, JAX and scikit-learn",
+        "of the data and the weights",
+    )
+    parser.description, parser.formatter_class = MEASURED, argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--quick", action="store_true", help="measure less, in about a minute")
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw the times of a step and the growth into FILE (png, svg, pdf)",
+    )
+
+
+def _check_options(commands: Any) -> None:
+    """The command that judges somebody else's program: it needs neither PyTorch nor a
+    seed.
+    """
+    told = (
+        "find out whether somebody's backpropagation is right, and which mistake it has where it "
+        "is not"
+    )
+    parser = _command(commands, "check", do.check, told)
+    parser.set_defaults(torch=False)
+    which = parser.add_mutually_exclusive_group(required=True)
+    target = (
+        "a Python file or a module, and the function in it (default run, else gradient or step)"
+    )
+    which.add_argument("target", nargs="?", metavar="FILE_OR_MODULE[:NAME]", help=target)
+    which.add_argument(
+        "--init",
+        type=Path,
+        metavar="FILE",
+        help="write a commented adapter into FILE, to start from",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="when to end it (default 60)",
+    )
+    told = "what it does on purpose in another way than PyTorch, by names of the catalogue"
+    parser.add_argument(
+        "--conventions", type=lambda text: tuple(text.split(",")), metavar="ID[,ID]", help=told
+    )
+    parser.add_argument(
+        "--hard", action="store_true", help="add tasks at the edge of what floats can hold"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="let other conventions and lost digits count as wrong"
+    )
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        help="print the exact figures, and where others published the same mistake",
+    )
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"has {text}, expected a number of seconds above 0")
+    return value
+
+
+_ROOMS = {  # of each command, imported before anything is printed
+    "run": "parity.experiments.main_job",
+    "soundness": "parity.experiments.soundness",
+    "power": "parity.experiments.power",
+    "bugs": "parity.experiments.mutation_score",
+    "bench": "parity.bench.benchmark",
+    "check": "parity.checking.checker",
+}
+
+
+def _command(
+    commands: Any, name: str, perform: Callable[..., Performed], summary: str, seeds: str = ""
+) -> argparse.ArgumentParser:
+    """A command with the options that all of them take, and a seed where it draws
+    anything.
+    """
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+    )
+    parser.set_defaults(perform=perform, torch=True, room=_ROOMS[name])
+    if seeds:
+        parser.add_argument(
+            "--seed",
+            type=_integer(0, 2**32 - 1),  # what scikit-learn takes
+            default=0,
+            metavar="N",
+            help=f"seed {seeds} (default 0)",
+        )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE")
+    parser.add_argument("--quiet", action="store_true", help="print the last line alone")
+    return parser
+
+
+def _integer(low: int, high: int) -> Any:
+    """A parser of integers from low to high."""
+
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(
+                f"has {value}, expected an integer from {low} to {high}"
+            )
+        return value
+
+    parse.__name__ = "integer"
+    return parse

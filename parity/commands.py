@@ -1,0 +1,129 @@
+"""What each command does: it prints on a screen, and returns the last line, whether all
+is right, and the results as data.
+"""
+
+import argparse
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from parity.checking.adapters import Unusable
+from parity.mistakes.finding import WIDTH
+from parity.screen import Screen, width
+from parity.steps.cases import CASES
+
+Performed = tuple[str, bool, dict[str, Any]]
+
+
+def run(screen: Screen, arguments: argparse.Namespace) -> Performed:
+    """The main job: digits side by side, then the case table."""
+    try:
+        report = import_module("parity.experiments.main_job").run(
+            screen, arguments.seed, arguments.epochs, CASES, verbose=arguments.verbose
+        )
+    except FloatingPointError as refusal:  # a step that refnet refuses to take
+        return f"DISAGREE. refnet refuses a step: {refusal}", False, {}
+    if arguments.plot is not None:
+        import_module("parity.experiments.figure").draw(report, arguments.plot)
+    return report.verdict, report.problem is None, report.as_json()
+
+
+def soundness(screen: Screen, arguments: argparse.Namespace) -> Performed:
+    """Random runs of both sides: how many bounds are broken, and the shares used."""
+    with screen.progress("runs", arguments.cases) as advance:
+        report = import_module("parity.experiments.soundness").soundness(
+            arguments.cases, arguments.seed, advance
+        )
+    return _printed(screen, report)
+
+
+def power(screen: Screen, arguments: argparse.Namespace) -> Performed:
+    """Injected scale errors: the smallest that is noticed, by these bounds and by
+    others' tolerances.
+    """
+    with screen.progress("nets", arguments.nets) as advance:
+        report = import_module("parity.experiments.power").power(
+            arguments.nets, arguments.seed, advance
+        )
+    return _printed(screen, report)
+
+
+def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
+    """Somebody's backpropagation: is it right, and if not, which mistake is it."""
+    options = {
+        "hard": arguments.hard,
+        "timeout": arguments.timeout,
+        "conventions": arguments.conventions,
+    }
+    report = import_module("parity.checking.checker").check_command(arguments.target, **options)
+    verdict, *lines = report.lines(width(WIDTH), verbose=arguments.verbose)
+    _print(screen, lines)
+    passed = report.strictly_passed if arguments.strict else report.passed
+    if passed != report.passed:
+        verdict = f"WRONG by --strict. {verdict}"
+    return verdict, passed, report.as_json()
+
+
+def begin(file: Path) -> None:
+    """Write an adapter to start from, where there is no file yet. Errors: OSError."""
+    template = Path(__file__).with_name("checking").joinpath("adapter.py.txt")
+    with file.open("x", encoding="utf-8") as new:
+        new.write(template.read_text(encoding="utf-8"))
+    print(
+        f"{file} is written, with a network that is right. Put yours in its place, then: parity "
+        f"check {file}"
+    )
+
+
+def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
+    """The mutation score of the catalogue, or of some of its mistakes, which are then
+    explained.
+    """
+    catalogue = import_module("parity.mistakes.catalogue.index").BY_ID
+    for name in arguments.ids:
+        if name not in catalogue:
+            near = get_close_matches(name, catalogue, cutoff=0.0)
+            raise Unusable(
+                f"bugs: ID has {name!r}, expected a name of the catalogue, such as "
+                f"{', '.join(near)}"
+            )
+    for name in arguments.ids:
+        for line in catalogue[name].lines():
+            screen.line(line)
+        screen.line()
+    chosen = [catalogue[name] for name in arguments.ids or catalogue]
+    with screen.progress("mistakes", len(chosen)) as advance:
+        report = import_module("parity.experiments.mutation_score").score(
+            chosen, on_progress=advance
+        )
+    return _printed(screen, report)
+
+
+def bench(screen: Screen, arguments: argparse.Namespace) -> Performed:
+    """How long a step and a training take, beside PyTorch, JAX, scikit-learn and
+    loops.
+    """
+    room = import_module("parity.bench.benchmark")
+    try:
+        report = room.run(screen, room.QUICK if arguments.quick else room.FULL, arguments.seed)
+    except FloatingPointError as refusal:  # a step that refnet refuses to take
+        return f"WRONG. {refusal}", False, {}
+    if arguments.plot is not None:
+        import_module("parity.bench.figure").draw(report, arguments.plot)
+    return report.verdict, report.passed, report.as_json()
+
+
+def _printed(screen: Screen, report: Any) -> Performed:
+    """A report's lines, the first of which is the verdict and comes last."""
+    verdict, *lines = report.lines()
+    _print(screen, lines)
+    return verdict, report.passed, report.as_json()
+
+
+def _print(screen: Screen, lines: Sequence[str]) -> None:
+    """Lines below an empty one."""
+    screen.line()
+    for line in lines:
+        screen.line(line)
