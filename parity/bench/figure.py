@@ -46,29 +46,9 @@ def _steps(axes: Any, rows: Sequence[StepRow]) -> None:
     PyTorch takes.
     """
     at = range(len(rows), 0, -1)
-    for name, label, colour, marker in SIDES:
-        shown = {
-            y: row.timings[name].median * 1e6
-            for row, y in zip(rows, at, strict=True)
-            if name in row.timings
-        }
-        if shown:
-            axes.plot(
-                list(shown.values()),
-                list(shown),
-                marker,
-                color=colour,
-                markersize=9,
-                markeredgewidth=1.5,
-                alpha=0.8,
-                label=label,
-            )
+    _marks(axes, rows, at)
     for row, y in zip(rows, at, strict=True):
-        ends = [
-            timing.median * 1e6
-            for name, timing in row.timings.items()
-            if name in ("refnet", "PyTorch")
-        ]
+        ends = [row.timings[name].median * 1e6 for name in ("refnet", "PyTorch")]
         axes.plot(ends, [y] * 2, "-", color="lightgray", zorder=0)
         axes.annotate(
             f"{row.ratio('PyTorch'):.1f}x",
@@ -86,6 +66,19 @@ def _steps(axes: Any, rows: Sequence[StepRow]) -> None:
     )
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower left" if len(rows) < 3 else "upper right", fontsize=8)
+
+
+def _marks(axes: Any, rows: Sequence[StepRow], at: Sequence[int]) -> None:
+    """A mark for each net and side, where it was timed."""
+    style = {"markersize": 9, "markeredgewidth": 1.5, "alpha": 0.8}
+    for name, label, colour, marker in SIDES:
+        times = {
+            y: row.timings[name].median * 1e6
+            for row, y in zip(rows, at, strict=True)
+            if name in row.timings
+        }
+        if times:
+            axes.plot([*times.values()], [*times], marker, color=colour, label=label, **style)
 
 
 def _growth(

@@ -20,9 +20,12 @@ from parity.steps.record import Spec
 from refnet.checks import Array
 
 SIZES = (64, 30, 30, 10)
-EPOCHS, BATCH = 20, 32
-DEVIATION = 0.2  # of the first weights, near the 1/sqrt(fan_in) of 64 and of 30 inputs
-RATES = {  # of plain SGD
+EPOCHS, BATCH = 20, 32  # two thirds of the main job's epochs, on its mini-batches
+DEVIATION = 0.2  # of the first weights: 1/sqrt(fan_in) is 0.125 for 64 inputs, 0.18 for 30
+# of plain SGD: of a third of it, it and three times it, the one by which every right
+# network learns (accuracies of the first network of each loss: mse 87.2, 88.3, 8.3 %;
+# half_squared_error 68.2, 93.9, 96.9; mae 31.3, 40.5, 39.8; the rest 96.2 to 97.4)
+RATES = {
     "mse": 0.7,
     "half_squared_error": 0.5,
     "mae": 5.0,
@@ -30,7 +33,7 @@ RATES = {  # of plain SGD
     "sigmoid_cross_entropy": 3.0,
 }
 RATE = 0.3  # of plain SGD with the other losses
-# the probes take larger values, that a few steps show what each does
+# in a probe they are larger, so that three steps show what each of them does
 MILD = {"lr": 0.01, "lr_decay": 1e-3, "weight_decay": 1e-3}
 
 

@@ -1,4 +1,4 @@
-"""The main job: digits side by side, then the case table, told on a screen."""
+"""The main job: digits side by side, then the case table, printed on a screen."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

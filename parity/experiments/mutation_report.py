@@ -36,8 +36,7 @@ class MistakeScore:
     sites: tuple[Site, ...]
     # the share of probes in which the check fails; None where there is nothing to check
     gradient_check: float | None
-    # what it is diagnosed as where it stands in every layer, with what cannot be told
-    # apart
+    # the diagnosis where it stands in every layer, then what cannot be told from it
     diagnosis: tuple[str, ...]
     digits: Accuracies
 
@@ -49,7 +48,7 @@ class MistakeScore:
     @property
     def passed(self) -> bool:
         """Whether it is caught wherever it makes a difference, in both dtypes, and
-        diagnosed as itself or its class.
+        diagnosed as itself or as what cannot be told from it.
         """
         dtypes = {site.dtype for site in self.sites}
         return (
@@ -70,7 +69,7 @@ class MistakeScore:
 
     @property
     def bounds(self) -> float:
-        """By how many bounds it is off, the median over the float64 sites."""
+        """How many times its bound the error is, the median over the float64 sites."""
         used = [site.used for site in self.sites if site.dtype == "float64" and site.equation]
         return float(np.median(used)) if used else 0.0
 
@@ -138,7 +137,7 @@ class MutationReport:
 
     @property
     def learning(self) -> str:
-        """How many of the broken networks learn nevertheless."""
+        """How many of the broken networks learn all the same."""
         pairs = [
             (row.digits.broken, row.digits.right)
             for row in self.rows

@@ -15,8 +15,10 @@ from parity.steps.record import StepRecord
 from refnet.checks import Array
 
 GRADIENT_CHECK = 1e-7  # |g - numeric| / (|g| + |numeric|), as courses ask for
-STEP = 1e-5  # of its central differences
-CLOSE = {  # rtol and atol by default
+# of its central differences: near the cube root of 2^-53, 4.8e-6, where truncation and
+# rounding err alike
+STEP = 1e-5
+CLOSE = {  # their defaults of rtol and atol
     "numpy.allclose": {"float64": (1e-5, 1e-8), "float32": (1e-5, 1e-8)},
     "torch assert_close": {"float64": (1e-7, 1e-7), "float32": (1.3e-6, 1e-5)},
 }
@@ -25,8 +27,8 @@ CLOSE = {  # rtol and atol by default
 def noticing(
     records: Sequence[StepRecord], right: Sequence[StepRecord], dtype: str
 ) -> Iterator[str]:
-    """Who sees that the outputs, the gradients or the new weights are not the right
-    ones.
+    """The tools that see a difference in the outputs, the gradients or the new
+    weights.
     """
     pairs = list(zip(_arrays(records), _arrays(right), strict=True))
     for tool, tolerances in CLOSE.items():
@@ -48,8 +50,8 @@ def _arrays(records: Sequence[StepRecord]) -> Iterator[Array]:
 
 @np.errstate(all="ignore")
 def gradient_check_fails(mistake: Mistake, run: Run) -> bool | None:
-    """Whether the program's gradients are not the slopes of its own cost, at its first
-    step; None where the cost is no number.
+    """Whether the gradients of the program's first step fail the check against the
+    slopes of its own cost; None where the cost is not a number.
     """
     placed = [(mistake, mistake.layers(run.spec))]
     step = next(steps(run, placed, Plain))

@@ -59,7 +59,7 @@ class Tool:
     differences: bool = False
 
     def against(self, expected: Array) -> Callable[[Array], bool]:
-        """What it says of a gradient where this one is right."""
+        """Whether it accepts a gradient in the place of this right one."""
         return lambda got: self.accepts(got, expected)
 
 
@@ -71,7 +71,7 @@ def _passes(check: Callable[..., object], got: Array, expected: Array, **setting
 
 
 def _assert_close(got: Array, expected: Array) -> bool:
-    # by name: torch is imported in torch_twin alone
+    # by name, for only a few rooms may import torch
     return _passes(import_module("torch.testing").assert_close, got, expected)
 
 
@@ -153,8 +153,8 @@ def scaled(q: Array, eps: float) -> Array:
 
 @dataclass(frozen=True)
 class SmallestErrors:
-    """What one comparison noticed in one dtype: the smallest eps of each net, and in
-    how many nets an array of zeros passes.
+    """The smallest eps that a comparison notices in each net, in one dtype, and in how
+    many nets an array of zeros passes.
     """
 
     name: str
@@ -219,8 +219,8 @@ class PowerReport:
         return all(row.false_alarms == 0 for row in self.rows if row.name in PLACES)
 
     def lines(self) -> Iterator[str]:
-        """What was found in one sentence, then the table, then where the other tools'
-        tolerances stand.
+        """The result in one sentence, then the table, then where the other tools state
+        their tolerances.
         """
         ours, theirs = (
             " and ".join(f"{self.row(name, dtype).median:.1e}" for dtype in DTYPES)
@@ -253,17 +253,17 @@ def power(
     """
     if nets < 1:
         raise ValueError(f"power: nets has {nets}, expected 1 or more")
-    found: dict[tuple[str, str], list[tuple[float, bool]]] = {}
+    noticed: dict[tuple[str, str], list[tuple[float, bool]]] = {}
     for number in range(nets):
         for dtype in DTYPES:
             for each in comparisons(*random_net(seed, number, dtype)):
-                found.setdefault((each.name, dtype), []).append(
+                noticed.setdefault((each.name, dtype), []).append(
                     (each.smallest(), each.accepts(np.zeros_like(each.right)))
                 )
         on_progress()
     rows = (
         SmallestErrors(*key, tuple(eps for eps, _ in each), sum(passes for _, passes in each))
-        for key, each in found.items()
+        for key, each in noticed.items()
     )
     return PowerReport(nets, seed, tuple(rows))
 
@@ -315,15 +315,15 @@ def scaled_statements(record: StepRecord) -> dict[str, Statement]:
     """Of each equation the statement whose quantity is scaled: on the first layer,
     BP1's on the last.
     """
-    made = [s for s in statements(record) if s.layer in (None, 1) or s.equation == "BP1"]
+    candidates = [s for s in statements(record) if s.layer in (None, 1) or s.equation == "BP1"]
     return {
-        label: next(s for s in made if (s.equation, s.quantity) == (label, quantity))
+        label: next(s for s in candidates if (s.equation, s.quantity) == (label, quantity))
         for label, (quantity, _) in PLACES.items()
     }
 
 
 def certified(statement: Statement) -> Callable[[Array], bool]:
-    """What this proof says of an array in the statement's place."""
+    """Whether this proof accepts an array in the statement's place."""
     return lambda got: not judge(replace(statement, got=got)).broken
 
 

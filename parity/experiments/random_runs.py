@@ -19,14 +19,14 @@ from refnet.optimizers import OPTIMIZERS
 
 PAIRS = tuple((loss, output) for loss in LOSSES for output in outputs_of(loss))
 SLOPES = (0.01, 0.2, 0.3, 1 / 3, 1.0, 1.5, 0.0, -0.25, 1e-6)
-# of numbers, given a power of ten
+# kinds of numbers, drawn in a shape at a power of ten
 KINDS: dict[str, Callable[[np.random.Generator, tuple[int, int], float], Array]] = {
     "ordinary": lambda rng, shape, power: rng.normal(size=shape) * 10.0**power,
     # column by column
     "mixed": lambda rng, shape, power: (
         rng.normal(size=shape) * 10.0 ** (power * rng.uniform(-1, 1, shape[1]))
     ),
-    # these and halves meet exactly: z = 0, a = y
+    # whole numbers and halves meet the kinks exactly: z = 0, a = y
     "whole": lambda rng, shape, _: rng.integers(-2, 3, shape).astype(float),
     "halves": lambda rng, shape, _: rng.integers(-4, 5, shape) / 2,
     "bits": lambda rng, shape, _: rng.integers(0, 2, shape).astype(float),
@@ -35,26 +35,17 @@ KINDS: dict[str, Callable[[np.random.Generator, tuple[int, int], float], Array]]
 # the vectors of state that hold means of squares
 SQUARES = ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq")
 SPECIAL = (
-    0.0,
-    -0.0,
-    1.0,
-    -1.0,
-    0.5,
-    37.5,
-    -37.5,
-    90.0,
-    -90.0,
-    750.0,
-    -750.0,
-    1e4,
-    -1e4,
-    1e-8,
-    -1e-30,
-    1e-40,
-    -1e-310,
-    5e-324,
+    *(0.0, -0.0, 1.0, -1.0, 0.5),
+    *(37.5, -37.5),  # 1 + exp(-z) rounds to 1 in float64
+    *(90.0, -90.0),  # exp(z) overflows in float32
+    *(750.0, -750.0),  # and in float64
+    *(1e4, -1e4, 1e-8, -1e-30),
+    1e-40,  # subnormal in float32
+    -1e-310,  # and in float64
+    5e-324,  # the smallest
 )
-# powers of ten of x and of y - a; a gradient is their product, and finite
+# powers of ten of x and of y - a; a gradient is their product, 10^150 or 10^30, which
+# is finite; in float64 its square is finite too
 EXTREME = {"float64": 75.0, "float32": 15.0}
 
 
@@ -126,7 +117,7 @@ class RandomRun:
         """The optimizer, fresh; where it has a past, with vectors as gradients of one
         size leave them.
         """
-        made, probe = (OPTIMIZERS[self.rule](self.rates[0], **self.settings) for _ in range(2))
+        optimizer, probe = (OPTIMIZERS[self.rule](self.rates[0], **self.settings) for _ in range(2))
         if self.past:
             probe.bind(net := self.network())
             names = {
@@ -136,11 +127,11 @@ class RandomRun:
             rng = np.random.default_rng([self.seed, 2])
             mean, size = rng.normal(size=net.parameters.size), 10.0 ** rng.uniform(-20, 2)
             square = (mean**2 + rng.random(mean.size)) * size**2
-            made.state = {
+            optimizer.state = {
                 "steps": self.past,
                 **{name: square if name in SQUARES else mean * size for name in sorted(names)},
             }
-        return made
+        return optimizer
 
     def steps(self) -> Iterator[tuple[Array, Array, float]]:
         """x, y and the learning rate of each step."""

@@ -33,16 +33,16 @@ from parity.steps.pytorch import (
 from parity.steps.record import StepRecord, record_refnet
 
 COLUMNS = tuple(f"{side} {dtype}" for side in ("refnet", "torch") for dtype in DTYPES)
-CHUNK = 10  # runs handed to a process together
+CHUNK = 10  # runs handed to a process together, about a second of work
 KEPT = 100  # sentences of broken bounds; the rest is counted
-REFUSED = "expected finite|finite reciprocal"  # refnet's words for a step that it does not take
-UNFIT = "between 0 and 1"  # PyTorch's, where NaN reaches its loss
+# how refnet words the refusal of a step, and PyTorch that of a loss which NaN reaches
+REFUSED, UNFIT = "expected finite|finite reciprocal", "between 0 and 1"
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass
 class Examined:
-    """What the certificates of one run came to, or of many."""
+    """What certifying one run, or many, gave."""
 
     counts: Counter[str] = field(default_factory=Counter)
     deviations: Counter[str] = field(default_factory=Counter)  # PyTorch's named ones, in arrays
@@ -55,7 +55,7 @@ class Examined:
     def judge(
         self, run: RandomRun, side: str, record: StepRecord, previous: StepRecord | None
     ) -> None:
-        """Certify a record and count what comes of it."""
+        """Certify a record and count its results."""
         certificate = certify(record, previous)
         named = [
             result.deviation
@@ -80,7 +80,7 @@ class Examined:
         del self.broken[KEPT:]
 
     def merge(self, other: "Examined") -> None:
-        """Add what came of later runs."""
+        """Add the results of later runs."""
         self.counts.update(other.counts)
         self.deviations.update(other.deviations)
         self.broken = [*self.broken, *other.broken][:KEPT]
@@ -93,7 +93,7 @@ def examine(run: RandomRun) -> Examined:
 
     A step that refnet refuses ends it; PyTorch takes that step alone.
     """
-    found = Examined(Counter(runs=1))
+    examined = Examined(Counter(runs=1))
     net, optimizer, previous = run.network(), run.optimizer(), None
     optimizer.bind(net)
     model, torch_loss = twin(net), twin_loss(run.loss)
@@ -105,14 +105,14 @@ def examine(run: RandomRun) -> Examined:
         theirs = _unless(
             UNFIT if ours is None else None, record_torch, model, x, y, torch_loss, torch_optimizer
         )
-        found.counts.update(steps=1, refused=ours is None, unrecorded=theirs is None)
+        examined.counts.update(steps=1, refused=ours is None, unrecorded=theirs is None)
         if theirs is not None:
-            found.judge(run, "torch", theirs, None)
+            examined.judge(run, "torch", theirs, None)
         if ours is None:
             break
-        found.judge(run, "refnet", ours, previous)
+        examined.judge(run, "refnet", ours, previous)
         previous = ours
-    return found
+    return examined
 
 
 def _unless(words: str | None, record: Callable[..., StepRecord], *given: Any) -> StepRecord | None:
@@ -126,14 +126,12 @@ def _unless(words: str | None, record: Callable[..., StepRecord], *given: Any) -
 
 
 class EntryShares(NamedTuple):
-    """One line of the table: shares of an entry's bound, that of the worst entry of
-    each array.
-    """
+    """One line of the table: how much of its bound the worst entry of an array uses."""
 
     entry: str
     arrays: int
-    median: float  # this and the next: the worst of the four columns
-    most: float  # 99 % of the arrays use no more
+    median: float  # over the arrays, in the worst of the four columns
+    most: float  # so that 99 % of the arrays use no more, likewise
     largest: tuple[float, ...]  # by column
 
     @classmethod
@@ -160,21 +158,21 @@ class EntryShares(NamedTuple):
 
 @dataclass(frozen=True)
 class SoundnessReport:
-    """What all runs came to."""
+    """The result of all runs."""
 
-    found: Examined
+    total: Examined
 
     @property
     def passed(self) -> bool:
         """Whether something was judged and no bound was broken, by refnet at all or by
         PyTorch outside its named deviations.
         """
-        return self.found.counts["arrays"] > 0 and not self.found.broken
+        return self.total.counts["arrays"] > 0 and not self.total.broken
 
     @property
     def rows(self) -> list[EntryShares]:
         """The table of shares."""
-        shares = self.found.shares
+        shares = self.total.shares
         return [
             EntryShares.of(entry, [shares.get((entry, column), []) for column in COLUMNS])
             for entry in sorted({entry for entry, _ in shares})
@@ -182,8 +180,8 @@ class SoundnessReport:
 
     @property
     def verdict(self) -> str:
-        """What was found, in one sentence."""
-        counts = self.found.counts
+        """The result in one sentence."""
+        counts = self.total.counts
         ours, theirs = (
             f"{counts[side] or 'no'} bound{'s' * (counts[side] > 1)} broken"
             for side in ("refnet broken", "torch broken")
@@ -196,30 +194,27 @@ class SoundnessReport:
 
     def lines(self) -> list[str]:
         """The report as plain text."""
-        counts, rows = self.found.counts, self.rows
+        counts, rows = self.total.counts, self.rows
         left = (
             f"{counts['refused']:,} steps refused by refnet, {counts['unrecorded']:,} of them by "
             f"PyTorch too"
         )
-        deviations = sorted(self.found.deviations.items())
+        deviations = sorted(self.total.deviations.items())
         named = [
             f"named deviation of PyTorch, {name}: {count:,} array{'s' * (count > 1)}"
             for name, count in deviations
         ]
-        more = counts["refnet broken"] + counts["torch broken"] - len(self.found.broken)
+        more = counts["refnet broken"] + counts["torch broken"] - len(self.total.broken)
         # without the equalities
         used = sorted((max(row.largest), row.entry) for row in rows if any(row.largest))
         return [
             self.verdict,
             f"{left}; {counts[NOT_JUDGED]:,} arrays not judged, {counts[NOT_SHOWN]:,} not shown",
             *named,
-            *self.found.broken,
+            *self.total.broken,
             *([f"... and {more:,} more"] if more else []),
-            (
-                "share of its bound that the worst entry of an array uses, 1 being all of it: "
-                "median and 99 % over arrays, in the worst of"
-            ),
-            "the four columns; largest of all arrays, by side and dtype",
+            "Share of its bound that the worst entry of an array uses: median and 99 % over arrays",
+            "(the worst of the four columns), then the largest of all arrays, by side and dtype",
             (
                 f"{'equation and entry':<38}{'arrays':>10}{'median':>9}{'99 %':>9}"
                 f"{'refnet f64':>12}{'f32':>8}{'torch f64':>12}{'f32':>8}"
@@ -231,14 +226,14 @@ class SoundnessReport:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain data."""
-        found, rows = self.found, [row._asdict() for row in self.rows]
-        told = {
+        return {
             "passed": self.passed,
             "verdict": self.verdict,
-            "broken": found.broken,
-            "shares": rows,
+            "broken": self.total.broken,
+            "shares": [row._asdict() for row in self.rows],
+            "counts": dict(self.total.counts),
+            "deviations": dict(self.total.deviations),
         }
-        return {**told, "counts": dict(found.counts), "deviations": dict(found.deviations)}
 
 
 def soundness(
@@ -257,9 +252,9 @@ def soundness(
     seeds, total = range(seed * 10**9, seed * 10**9 + cases), Examined()
     chunks = [seeds[start : start + CHUNK] for start in range(0, cases, CHUNK)]
     with _mapping(min(workers or os.cpu_count() or 1, len(chunks))) as mapped:
-        for found in mapped(_examine_all, chunks):
-            total.merge(found)
-            for _ in range(found.counts["runs"]):
+        for examined in mapped(_examine_all, chunks):
+            total.merge(examined)
+            for _ in range(examined.counts["runs"]):
                 on_run()
     return SoundnessReport(total)
 

@@ -173,7 +173,7 @@ def test_no_bound_is_broken(report):
     """Forty runs of refnet and PyTorch break no bound but PyTorch's named ones, and
     every share is a share.
     """
-    assert report.passed, "\n".join(report.found.broken)
+    assert report.passed, "\n".join(report.total.broken)
     assert all(
         0.0 <= share <= 1.0 for row in report.rows for share in (row.median, row.most, *row.largest)
     )
@@ -185,7 +185,7 @@ def test_the_table_has_every_entry_met(report):
     extremes are named below.
     """
     arrays = sum(row.arrays for row in report.rows)
-    assert arrays == report.found.counts["arrays"] - sum(report.found.deviations.values())
+    assert arrays == report.total.counts["arrays"] - sum(report.total.deviations.values())
     lines = report.lines()
     for row in report.rows:
         assert [line[:38].rstrip() for line in lines].count(row.entry) == 1
@@ -205,7 +205,7 @@ def test_the_table_has_every_entry_met(report):
 def test_the_first_line_says_what_was_found(report):
     """The verdict counts runs, steps and arrays, and what both sides broke."""
     assert report.lines()[0] == report.verdict
-    counts = report.found.counts
+    counts = report.total.counts
     assert report.verdict.startswith(
         f"40 runs, {counts['steps']:,} steps, {counts['arrays']:,} arrays: no bound broken by "
         f"refnet; "
@@ -218,7 +218,7 @@ def test_the_report_is_plain_data(report):
     assert told["passed"] is True
     assert told["verdict"] == report.verdict
     assert [row["entry"] for row in told["shares"]] == [row.entry for row in report.rows]
-    assert told["counts"] == report.found.counts
+    assert told["counts"] == report.total.counts
 
 
 def test_both_sides_take_each_step_from_the_same_place(monkeypatch):
