@@ -75,17 +75,17 @@ def environment() -> dict[str, str]:
     """What the figures were made with: versions, the BLAS kernel of NumPy, and its
     threads now.
     """
-    found = {
+    versions = {
         "refnet": refnet.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
     }
     for package in ("torch", "scikit-learn"):
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return {**found, **blas()}
+            versions[package] = "not installed"
+    return {**versions, **blas()}
 
 
 def blas() -> dict[str, str]:

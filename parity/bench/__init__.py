@@ -2,7 +2,7 @@
 
 timing       sides in turns, medians, exponents
 sides        the same step by refnet, PyTorch and JAX, and the judge of it
-tables       what is timed, and how it is told
+tables       what is timed, in tables
 benchmark    the plan and the report
 figure       its picture
 """

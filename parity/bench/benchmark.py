@@ -36,8 +36,9 @@ from parity.bench.tables.steps import StepRow
 from parity.bench.tables.threads import ThreadRow
 from parity.screen import Screen
 
+# cores kept busy, CPU time over time: on an idle machine one thread keeps 1.00 to 1.01
 MOST_CORES = 1.2  # a side that used more was not on one thread
-LEAST_CORES = 0.8  # a side that got less shared its core with somebody
+LEAST_CORES = 0.8  # a side that got less shared its core with another process
 NETS = (
     Setting((2, 2), 4),
     Setting((64, 30, 10), 1),
@@ -175,7 +176,7 @@ class BenchReport:
         return f"{min(ratios):.2f} to {max(ratios):.2f}"
 
     def _least(self, side: str) -> float:
-        return min(found.ratio(side) for found in self.digits)
+        return min(each.ratio(side) for each in self.digits)
 
     def warnings(self) -> Iterator[str]:
         """Sides that used more than one core, or had to share it."""
@@ -233,9 +234,9 @@ class BenchReport:
             "jax": self.jax,
             "steps": [row.as_json() for row in self.rows],
             "others": [row.as_json() for row in self.others],
-            "digits": [found.as_json() for found in self.digits],
+            "digits": [each.as_json() for each in self.digits],
             "loops": self.loops.as_json() if self.loops else None,
-            "growth": [found.as_json() for found in self.growth],
+            "growth": [each.as_json() for each in self.growth],
             "threads": [row.as_json() for row in self.threads],
             "warnings": list(self.warnings()),
             "problems": self.problems,

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 Clock: TypeAlias = Callable[[], float]
-MOST_CALLS = 10**7  # in a row
-WARM = 5  # calls before a repeat that are not timed
+MOST_CALLS = 10**7  # in a row: a second or more, whatever a side does
+WARM = 5  # calls before a repeat that are not timed: they fill the caches
 
 
 class Timing(NamedTuple):
@@ -67,12 +67,12 @@ def interleaved(
     rng = np.random.default_rng(0)
     with _collector_waiting():
         calls = {name: _calls(side, seconds, clock) for name, side in sides.items()}
-        found: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
+        pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
         for _ in range(repeats):
             for name in rng.permutation(list(sides)).tolist():
                 _timed(sides[name], min(WARM, calls[name]), clock, cpu)
-                found[name].append(_timed(sides[name], calls[name], clock, cpu))
-    return {name: _timing(pairs, calls[name]) for name, pairs in found.items()}
+                pairs[name].append(_timed(sides[name], calls[name], clock, cpu))
+    return {name: _timing(each, calls[name]) for name, each in pairs.items()}
 
 
 def alone(

@@ -76,9 +76,9 @@ def test_the_printed_shares_are_those_found(whole):
     """Each share that is printed is that of the file, by equation and by group, and the
     largest of all is said.
     """
-    (_, out, _), found = whole
-    lines, cases = out.splitlines(), found["sweep"]
-    for label, shares in found["shares"].items():
+    (_, out, _), results = whole
+    lines, cases = out.splitlines(), results["sweep"]
+    for label, shares in results["shares"].items():
         line = next(
             line for line in lines if line.endswith(f"   {refnet.EQUATIONS[label].formula}")
         )
@@ -91,13 +91,13 @@ def test_the_printed_shares_are_those_found(whole):
         of_cases = max(
             entry[side] for case, entry in zip(FEW, cases, strict=True) if case.dtype == dtype
         )
-        assert max(shares[i] for shares in found["shares"].values()) == of_cases > 0.0
+        assert max(shares[i] for shares in results["shares"].values()) == of_cases > 0.0
     run = next(line.split()[3:] for line in lines if line.startswith("       digits, 68 steps "))
-    assert run == [f"{share:.3f}" for share in found["digits"]["worst"].values()] + ["-"] * 3
-    of_digits = (found["digits"]["worst"][side] for side in ("refnet", "pytorch"))
+    assert run == [f"{share:.3f}" for share in results["digits"]["worst"].values()] + ["-"] * 3
+    of_digits = (results["digits"]["worst"][side] for side in ("refnet", "pytorch"))
     of_cases = (case[side] for case in cases for side in ("refnet", "pytorch"))
     assert f"at most {max(*of_digits, *of_cases):.3f} in all these steps" in out
-    assert verdict_of(out).endswith(f"; test accuracy {found['digits']['accuracy']:.2%}")
+    assert verdict_of(out).endswith(f"; test accuracy {results['digits']['accuracy']:.2%}")
 
 
 def printed_shares(lines, name):
@@ -112,13 +112,13 @@ def test_the_printed_table_is_by_group_and_verbose_by_row(tmp_path, verbose):
     """
     file = tmp_path / "found.json"
     _, out, _ = once("--json", str(file), *["--verbose"] * verbose, cases=FEW)
-    lines, found = out.splitlines(), json.loads(file.read_text(encoding="utf-8"))["sweep"]
+    lines, results = out.splitlines(), json.loads(file.read_text(encoding="utf-8"))["sweep"]
     words = {
         "pair": "activations and losses",
         "optimizer": "optimizers",
         "architecture": "architectures",
     }
-    for case, entry64, entry32 in zip(FEW[::2], found[::2], found[1::2], strict=True):
+    for case, entry64, entry32 in zip(FEW[::2], results[::2], results[1::2], strict=True):
         want = [
             f"{entry[side]:.3f}"
             for entry in (entry64, entry32)
@@ -134,10 +134,10 @@ def test_the_printed_differences_are_those_found(whole):
     """Outputs, gradients and weights: of the digits, and of the cases in float64 and
     float32; of a scale, the distance to the next number.
     """
-    (_, out, _), found = whole
+    (_, out, _), results = whole
     run, float64, float32 = (
-        found["differences"]["digits"],
-        *(found["differences"]["cases"][dtype] for dtype in ("float64", "float32")),
+        results["differences"]["digits"],
+        *(results["differences"]["cases"][dtype] for dtype in ("float64", "float32")),
     )
     for start, gaps in {
         "forward outputs ": [gaps["outputs"] for gaps in (run, float64, float32)],
@@ -152,10 +152,10 @@ def test_the_printed_differences_are_those_found(whole):
         assert line.split()[-3:] == [f"{gap:.1e}" for gap in gaps]
     others = next(line for line in out.splitlines() if line.startswith("weights after the other"))
     assert others.split()[-3:] == ["-"] + ["0.0e+00"] * 2  # no other optimizer among these cases
-    for dtype, gaps in found["differences"]["cases"].items():
+    for dtype, gaps in results["differences"]["cases"].items():
         of_cases = [
             entry["differences"]
-            for case, entry in zip(FEW, found["sweep"], strict=True)
+            for case, entry in zip(FEW, results["sweep"], strict=True)
             if case.dtype == dtype
         ]
         for name in Gaps._fields:
@@ -234,21 +234,21 @@ def test_the_printed_growth_is_that_found(whole):
     """After each of the printed steps, and after the last one, stands the largest
     weight difference at that step.
     """
-    (_, out, _), found = whole
-    growth, lines = found["digits"]["growth"], out.splitlines()
+    (_, out, _), results = whole
+    growth, lines = results["digits"]["growth"], out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("after step "))
     steps = [int(word) for word in lines[at].split()[2:]]
     assert steps == [1, 2, 5, 10, 20, 50, 68]
     assert lines[at + 1].split() == [f"{growth[step - 1]:.1e}" for step in steps]
-    assert (len(growth), growth[-1]) == (68, found["digits"]["weight_difference"])
+    assert (len(growth), growth[-1]) == (68, results["digits"]["weight_difference"])
 
 
 def test_the_printed_epochs_are_those_found(whole):
     """A line for each epoch has the losses in full, their difference, and the
     accuracies.
     """
-    (_, out, _), found = whole
-    for words, epoch in zip(epochs_of(out), found["digits"]["epochs"], strict=True):
+    (_, out, _), results = whole
+    for words, epoch in zip(epochs_of(out), results["digits"]["epochs"], strict=True):
         accuracies = [f"{epoch[side]:.2%}" for side in ("accuracy", "twin_accuracy")]
         losses = [f"{epoch[side]:.16f}" for side in ("loss", "twin_loss")]
         assert words == [
@@ -304,8 +304,8 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
         monkeypatch.setattr(refnet.Softmax, "pullback", lambda self, grad_a, z, a: grad_a)
     file = tmp_path / "found.json"
     status, out, _ = run("--epochs", "2", "--json", str(file))
-    found = json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
-    assert list(found) == [
+    results = json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
+    assert list(results) == [
         "passed",
         "verdict",
         "environment",
@@ -314,9 +314,13 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
         "shares",
         "sweep",
     ]
-    assert (status, found["passed"], found["verdict"]) == (int(broken), not broken, verdict_of(out))
-    assert found["environment"] == screen.environment()
-    assert set(found["environment"]) == {
+    assert (status, results["passed"], results["verdict"]) == (
+        int(broken),
+        not broken,
+        verdict_of(out),
+    )
+    assert results["environment"] == screen.environment()
+    assert set(results["environment"]) == {
         "refnet",
         "python",
         "numpy",
@@ -325,7 +329,7 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
         "blas",
         "blas_threads",
     }
-    digits = found["digits"]
+    digits = results["digits"]
     assert list(digits) == [
         "epochs",
         "steps",
@@ -345,14 +349,14 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
     ] * 2
     assert [(epoch["number"], epoch["of"]) for epoch in digits["epochs"]] == [(1, 2), (2, 2)]
     assert digits["accuracy"] == digits["epochs"][-1]["accuracy"]
-    assert {label: len(shares) for label, shares in found["shares"].items()} == dict.fromkeys(
+    assert {label: len(shares) for label, shares in results["shares"].items()} == dict.fromkeys(
         refnet.EQUATIONS, 4
     )
-    assert [list(case) for case in found["sweep"]] == [
+    assert [list(case) for case in results["sweep"]] == [
         ["case", "passed", "refnet", "pytorch", "apart", "differences"]
     ] * len(FEW)
-    assert [case["case"] for case in found["sweep"]] == [case.id for case in FEW]
-    assert all(case["passed"] for case in found["sweep"]) is not broken
+    assert [case["case"] for case in results["sweep"]] == [case.id for case in FEW]
+    assert all(case["passed"] for case in results["sweep"]) is not broken
 
 
 def test_plot_writes_a_picture(tmp_path):

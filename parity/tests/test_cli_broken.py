@@ -30,10 +30,10 @@ def mean_over_rows(layers, x, per_row):
 
 def untransposed(layers, trace, loss, y):
     """A backward pass that gets the weight gradient of square layers transposed."""
-    found = refnet.backprop.backward(layers, trace, loss, y)
+    results = refnet.backprop.backward(layers, trace, loss, y)
     return [
         layer._replace(dW=layer.dW.T if layer.dW.shape == layer.dW.T.shape else layer.dW)
-        for layer in found
+        for layer in results
     ]
 
 
@@ -236,8 +236,8 @@ def test_a_refnet_that_refuses_a_step_is_wrong(monkeypatch, tmp_path):
     assert verdict_of(out).startswith(
         "DISAGREE. refnet refuses a step: epoch 1, batch 1: layer 1: gradient of W has nan at "
     )
-    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
-    assert (found["passed"], found["verdict"]) == (False, verdict_of(out))
+    results = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert (results["passed"], results["verdict"]) == (False, verdict_of(out))
     assert not (tmp_path / "found.png").exists()
 
 
@@ -245,7 +245,9 @@ def test_json_is_json_whatever_was_found(tmp_path, monkeypatch):
     """A loss that is NaN on refnet's side does not make the file unreadable."""
     monkeypatch.setattr("refnet.fast.inplace._cost_at_labels", costs(float("nan")))
     status, _, _ = once("--json", str(tmp_path / "found.json"))
-    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"), parse_constant=refuse)
-    worst = found["digits"]["worst"]
-    assert (status, found["passed"], found["digits"]["epochs"][0]["loss"]) == (1, False, None)
+    results = json.loads(
+        (tmp_path / "found.json").read_text(encoding="utf-8"), parse_constant=refuse
+    )
+    worst = results["digits"]["worst"]
+    assert (status, results["passed"], results["digits"]["epochs"][0]["loss"]) == (1, False, None)
     assert (worst["refnet"], worst["apart"], worst["pytorch"] <= 1.0) == (None, None, True)

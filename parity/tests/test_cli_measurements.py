@@ -37,7 +37,7 @@ def test_the_other_commands_print_header_table_and_verdict(other):
     """Exit 0; after versions and a blank line come the report's lines but the first,
     and that comes last, after another.
     """
-    command, (status, out, err), found = other
+    command, (status, out, err), results = other
     lines = out.removesuffix("\n").split("\n")
     assert (status, err) == (0, "")
     assert re.fullmatch(next(iter(lines_of_the_main_job())), lines[0])
@@ -48,7 +48,7 @@ def test_the_other_commands_print_header_table_and_verdict(other):
         "power": ".* median over 2 random nets, ",
     }
     assert re.match(begin[command], lines[-1])
-    assert lines[-1] == found["verdict"]
+    assert lines[-1] == results["verdict"]
     assert lines[-1] not in lines[:-1]
     assert all(lines[3:-2])
     table = {"soundness": "equation and entry ", "power": "ours, by equation"}
@@ -57,13 +57,13 @@ def test_the_other_commands_print_header_table_and_verdict(other):
 
 def test_the_other_commands_write_what_they_found(other):
     """The file holds the verdict, the environment and the report."""
-    command, _, found = other
-    assert list(found)[:3] == ["passed", "verdict", "environment"]
-    assert (found["passed"], found["environment"]) == (True, screen.environment())
+    command, _, results = other
+    assert list(results)[:3] == ["passed", "verdict", "environment"]
+    assert (results["passed"], results["environment"]) == (True, screen.environment())
     assert {
         "soundness": {"broken", "shares", "counts", "deviations"},
         "power": {"nets", "seed", "rows"},
-    }[command] <= set(found)
+    }[command] <= set(results)
 
 
 def test_the_other_commands_are_quiet_when_told(other):
@@ -84,16 +84,18 @@ def test_soundness_takes_the_number_of_runs_and_the_seed(other):
 @pytest.mark.parametrize("passed", [True, False])
 def test_the_other_commands_exit_as_their_report_says(monkeypatch, tmp_path, command, passed):
     """Number and seed reach the measurement, progress is shown, its lines are printed,
-    and 0 or 1 is what it found.
+    and 0 or 1 is what it results.
     """
     taken = []
 
     def measured(number, seed, advance):
         taken.append((number, seed))
         advance()
-        found = {"rows": [float("inf"), 1.5]}
+        results = {"rows": [float("inf"), 1.5]}
         return SimpleNamespace(
-            lines=lambda: iter(["the verdict", "one", "two"]), passed=passed, as_json=lambda: found
+            lines=lambda: iter(["the verdict", "one", "two"]),
+            passed=passed,
+            as_json=lambda: results,
         )
 
     monkeypatch.setattr(f"parity.experiments.{command}.{command}", measured)
@@ -101,8 +103,8 @@ def test_the_other_commands_exit_as_their_report_says(monkeypatch, tmp_path, com
     status, out, err = run(command, COUNTED[command], "7", "--seed", "5", "--json", str(file))
     assert (status, err, taken) == (0 if passed else 1, "", [(7, 5)])
     assert out.splitlines()[2:] == ["", "one", "two", "", "the verdict"]
-    found = json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
-    assert (found.pop("environment"), found) == (
+    results = json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
+    assert (results.pop("environment"), results) == (
         screen.environment(),
         {"passed": passed, "verdict": "the verdict", "rows": [None, 1.5]},
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def jax_step(setting: Setting, form: str = "donated") -> Side:
     """Value and gradient, update, and the loss as a number; the batch is ready, on
     JAX's side.
     """
-    parameters, state, whole, layers = _made(setting, form)
+    parameters, state, whole, layers = _program(setting, form)
     x, y = _given(*setting.data())
     compiled = jax().jit(whole, donate_argnums=() if form == "copied" else (0, 1))
 
@@ -72,7 +72,7 @@ def jax_trainer(
     as a whole: the losses, W and b.
     """
     module = jax()
-    first, start, whole, layers = _made(setting, "one vector")
+    first, start, whole, layers = _program(setting, "one vector")
     x, y = _given(x, labels)
     rows, each = setting.rows, len(x) // setting.rows
     tail = len(x) - rows * each
@@ -112,10 +112,16 @@ def _given(x: Array, labels: Array) -> tuple[Any, Any]:
     return jnp.asarray(x), jnp.asarray(labels.astype(np.int32))
 
 
-def _made(setting: Setting, form: str) -> tuple[Any, Any, Callable[..., Any], Callable[[Any], Any]]:
-    """Parameters, state, the step as a function of them and the batch, and the function
-    that finds W and b in the parameters.
-    """
+class Program(NamedTuple):
+    """A training in JAX: what it starts from, and what it does."""
+
+    parameters: Any
+    state: Any
+    step: Callable[..., Any]  # parameters, state, x, y -> loss, parameters, state
+    layers: Callable[[Any], Any]  # parameters -> W and b of each layer
+
+
+def _program(setting: Setting, form: str) -> Program:
     module, net = jax(), setting.network()
     jnp, shapes = module.numpy, [layer.W.shape for layer in net.layers]
     if form == "one vector":
@@ -132,7 +138,7 @@ def _made(setting: Setting, form: str) -> tuple[Any, Any, Callable[..., Any], Ca
         value, gradients = module.value_and_grad(cost)(parameters, x, y)
         return (value, *update(parameters, gradients, state))
 
-    return parameters, state, whole, layers
+    return Program(parameters, state, whole, layers)
 
 
 def _cost(module: Any, hidden: str, layers: Callable[[Any], Any]) -> Callable[..., Any]:

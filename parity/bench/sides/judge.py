@@ -16,8 +16,8 @@ from refnet.losses import Loss
 from refnet.network import Network
 from refnet.optimizers import Optimizer
 
-STEPS = 3
-JUDGED_LR = 0.1  # at the timed one the step could not be seen
+STEPS = 3  # a rule with momentum shows its state in the second and the third
+JUDGED_LR = 0.1  # the timed one, 1e-6, moves weights too little to be judged
 
 
 class Judgement(NamedTuple):
@@ -62,9 +62,9 @@ def judge(
 
 def judgement(runs: Sequence[Run]) -> Judgement:
     """What is wrong with a program that shows these runs."""
-    found, unjudged = diagnose_runs(runs), vague(runs)
+    findings, unjudged = diagnose_runs(runs), vague(runs)
     arrays = sum(len(step.arrays) for run in runs for step in run.steps)
-    problem = found[0].sentence if found else ""
+    problem = findings[0].sentence if findings else ""
     # in float32, what the same code does in float64 is judged besides
     if unjudged == arrays and runs[0].spec.dtype == "float64":
         problem = (

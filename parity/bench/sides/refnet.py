@@ -74,18 +74,20 @@ def products(setting: Setting) -> list[Product]:
     x, y = setting.data()
     trace = net.forward(x)
     gradients = net.backward(trace, loss, y)
-    found = [
+    needed = [
         Product(t.a_prev, layer.W.T, np.empty_like(t.z))
         for t, layer in zip(trace, net.layers, strict=True)
     ]
-    outs = [product.out for product in found]
+    outs = [product.out for product in needed]
     for i in reversed(range(len(net.layers))):
         # z is done with: its array takes delta, and no more memory is touched than a
         # step touches
         if i < len(net.layers) - 1:
-            found.append(Product(gradients[i + 1].delta, net.layers[i + 1].W, outs[i]))
-        found.append(Product(gradients[i].delta.T, trace[i].a_prev, np.empty_like(net.layers[i].W)))
-    return found
+            needed.append(Product(gradients[i + 1].delta, net.layers[i + 1].W, outs[i]))
+        needed.append(
+            Product(gradients[i].delta.T, trace[i].a_prev, np.empty_like(net.layers[i].W))
+        )
+    return needed
 
 
 def multiply(given: list[Product]) -> None:

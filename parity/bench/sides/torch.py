@@ -30,7 +30,7 @@ def torch_step(setting: Setting, form: str = "default") -> Side:
     """zero_grad, forward, loss, backward, optimizer step, and the loss as a number; the
     batch is ready.
     """
-    model, take = _made(setting, form)
+    model, take = _model_and_step(setting, form)
     x, y = map(torch.from_numpy, setting.data())
     return Side(lambda: take(x, y), lambda: _layers(model), form)
 
@@ -39,7 +39,7 @@ def torch_loop(setting: Setting, batches: int, epochs: int, form: str = "default
     """The plain loop that does what `fit` does: shuffle, gather, step, mean loss of
     each epoch. The value is the last epoch's.
     """
-    model, take = _made(setting, form)
+    model, take = _model_and_step(setting, form)
     x, y = map(torch.from_numpy, setting.data(batches))
     generator = torch.Generator().manual_seed(setting.seed)
     return Side(
@@ -64,20 +64,21 @@ def train(
     setting: Setting, x: Array, labels: Array, epochs: int, form: str = "default"
 ) -> tuple[list[float], nn.Module]:
     """A whole training from the setting's weights: the losses and the model."""
-    model, take = _made(setting, form)
+    model, take = _model_and_step(setting, form)
     generator = torch.Generator().manual_seed(setting.seed)
     return loop(
         take, torch.from_numpy(x), torch.from_numpy(labels), epochs, setting.rows, generator
     ), model
 
 
-def _made(setting: Setting, form: str) -> tuple[nn.Sequential, Step]:
+def _model_and_step(setting: Setting, form: str) -> tuple[nn.Sequential, Step]:
     model = nn.Sequential(
         *(module for module in twin(setting.network()) if not isinstance(module, nn.Identity))
     )
     rule = setting.optimizer().hyperparameters
-    made = {key: value for key, value in rule.items() if key in ("lr", "momentum", "betas", "eps")}
-    optimizer = OPTIMIZERS[setting.rule](model.parameters(), **made, **FORMS[form])
+    kept = ("lr", "momentum", "betas", "eps")
+    settings = {key: value for key, value in rule.items() if key in kept}
+    optimizer = OPTIMIZERS[setting.rule](model.parameters(), **settings, **FORMS[form])
     loss = twin_loss(setting.loss())
 
     def take(x: Tensor, y: Tensor) -> float:

@@ -12,7 +12,7 @@ from parity.bench.timing import Timing, exponent, interleaved
 from refnet.checks import Array
 from refnet.training import fit
 
-Made: TypeAlias = tuple[Setting, int]  # the setting and the epochs
+SettingAndEpochs: TypeAlias = tuple[Setting, int]
 
 
 class Axis(NamedTuple):
@@ -22,7 +22,7 @@ class Axis(NamedTuple):
 
     name: str
     fixed: str
-    make: Callable[[int], Made]
+    make: Callable[[int], SettingAndEpochs]
     sizes: tuple[int, ...]
     memory: bool = True
 
@@ -33,23 +33,23 @@ class Axis(NamedTuple):
         )
 
 
-def _width(n: int) -> Made:
+def _width(n: int) -> SettingAndEpochs:
     return Setting((n,) * 4, 128, batches=4), 1
 
 
-def _depth(n: int) -> Made:
+def _depth(n: int) -> SettingAndEpochs:
     return Setting((128,) * (n + 1), 64, batches=4), 1
 
 
-def _batch(n: int) -> Made:
+def _batch(n: int) -> SettingAndEpochs:
     return Setting((256, 256, 10), n, batches=4), 1
 
 
-def _rows(n: int) -> Made:
+def _rows(n: int) -> SettingAndEpochs:
     return Setting((64, 64, 10), 64, batches=max(1, n // 64)), 1
 
 
-def _steps(n: int) -> Made:
+def _steps(n: int) -> SettingAndEpochs:
     return Setting((64, 64, 10), 64, batches=16), max(1, n // 16)
 
 
@@ -109,14 +109,14 @@ class Growth(NamedTuple):
 
 def grow(axis: Axis, repeats: int, seconds: float, seed: int) -> Growth:
     """Time all sizes in turns, then trace the peak of each."""
-    made = {size: axis.make(size) for size in axis.sizes}
-    made = {size: (replace(setting, seed=seed), epochs) for size, (setting, epochs) in made.items()}
-    data = {size: setting.data(setting.batches) for size, (setting, _) in made.items()}
+    runs = {size: axis.make(size) for size in axis.sizes}
+    runs = {size: (replace(setting, seed=seed), epochs) for size, (setting, epochs) in runs.items()}
+    data = {size: setting.data(setting.batches) for size, (setting, _) in runs.items()}
     timings = interleaved(
-        {str(size): _training(*made[size], *data[size]) for size in axis.sizes}, repeats, seconds
+        {str(size): _training(*runs[size], *data[size]) for size in axis.sizes}, repeats, seconds
     )
     peaks = (
-        tuple(peak(_training(*made[size], *data[size])) for size in axis.sizes)
+        tuple(peak(_training(*runs[size], *data[size])) for size in axis.sizes)
         if axis.memory
         else ()
     )

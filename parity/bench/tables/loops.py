@@ -29,11 +29,11 @@ from refnet.network import Network, mlp
 from refnet.optimizers import SGD
 from refnet.training import fit
 
-ALPHA = 0.25
-CURVATURE = 1.0  # of half the squared error
+ALPHA = 0.25  # the learning rate, the number of iterations and the factor are Thomas'
 ITERATIONS = 3000
 REPORTED = 500
 FORWARD = (100, 100, 50, 10)
+CURVATURE = 1.0  # of half the squared error
 
 
 def iterate(net: Network, x: Array, y: Array) -> float:
@@ -76,7 +76,7 @@ class Headlines(NamedTuple):
     def problem(self) -> str:
         """What is wrong with which side."""
         return next(
-            (f"{name}: {found.problem}" for name, found in self.judged.items() if found.problem), ""
+            (f"{name}: {each.problem}" for name, each in self.judged.items() if each.problem), ""
         )
 
     @property
@@ -126,7 +126,7 @@ class Headlines(NamedTuple):
             },
             "curve": {"loops": self.curve[0], "fit": self.curve[1], "apart": self.apart},
             "forward": {name: timing.as_json() for name, timing in self.forward.items()},
-            "judged": {name: found._asdict() for name, found in self.judged.items()},
+            "judged": {name: each._asdict() for name, each in self.judged.items()},
         }
 
 

@@ -16,9 +16,9 @@ from parity.bench.sides.setting import Setting, Side
 from parity.bench.timing import Timing, interleaved
 
 EPOCHS = 2  # of the data set in one call of `fit` and of the loop
-CHOOSING = 3  # repeats in which the fastest form of a side is found
-# parameters times rows: beyond that a smaller network is judged, which goes the same
-# way through the code
+CHOOSING = 3  # repeats that choose the fastest form of a side
+# parameters times rows that are judged in about a second; for a larger network a
+# smaller one is judged, which takes the same way through the code
 JUDGED_WORK = 1e7
 Makers = dict[str, Callable[[Setting], Side]]
 
@@ -40,9 +40,9 @@ class StepRow:
         """Which side takes a wrong step, and what is wrong with it."""
         return next(
             (
-                f"{name}, {self.title}: {found.problem}"
-                for name, found in self.judged.items()
-                if found.problem
+                f"{name}, {self.title}: {judgement.problem}"
+                for name, judgement in self.judged.items()
+                if judgement.problem
             ),
             "",
         )
@@ -92,7 +92,7 @@ class StepRow:
                 "refnet/products": self.ratio("refnet", "products"),
                 "loop/fit": self.ratio("loop", "fit"),
             },
-            "judged": {name: found._asdict() for name, found in self.judged.items()},
+            "judged": {name: each._asdict() for name, each in self.judged.items()},
             "judged_as": self.judged_as,
         }
 
@@ -155,9 +155,11 @@ def measure(setting: Setting, repeats: int, seconds: float) -> StepRow:
         "fit": refnet_fit(setting, setting.batches, EPOCHS).step,
         "loop": torch_side.torch_loop(setting, setting.batches, EPOCHS, form).step,
     }
-    found = interleaved({**steps, "products": lambda: multiply(needed), **inside}, repeats, seconds)
-    found.update({name: found[name].over(EPOCHS * setting.batches) for name in inside})
-    return StepRow(setting, found, forms, judged, small.net_name)
+    timings = interleaved(
+        {**steps, "products": lambda: multiply(needed), **inside}, repeats, seconds
+    )
+    timings.update({name: timings[name].over(EPOCHS * setting.batches) for name in inside})
+    return StepRow(setting, timings, forms, judged, small.net_name)
 
 
 def judged_as(setting: Setting) -> Setting:
@@ -186,23 +188,23 @@ def fastest(sides: Sequence[Side], seconds: float) -> Side:
     """Which of several ways to write a side takes the least time, by a few shorter
     repeats.
     """
-    found = interleaved({side.form: side.step for side in sides}, CHOOSING, seconds / CHOOSING)
-    return min(sides, key=lambda side: found[side.form].median)
+    timings = interleaved({side.form: side.step for side in sides}, CHOOSING, seconds / CHOOSING)
+    return min(sides, key=lambda side: timings[side.form].median)
 
 
 def _makers(forms: dict[str, str]) -> Makers:
     """What is judged: each side's step, and what `fit` and the loop come to on a single
     batch, which is a step.
     """
-    made: Makers = {
+    makers: Makers = {
         "refnet": refnet_step,
         "PyTorch": lambda setting: torch_side.torch_step(setting, forms["PyTorch"]),
         "fit": lambda setting: refnet_fit(setting, 1, 1),
         "loop": lambda setting: torch_side.torch_loop(setting, 1, 1, forms["PyTorch"]),
     }
     if "JAX" in forms:
-        made["JAX"] = lambda setting: jax_side.jax_step(setting, forms["JAX"])
-    return made
+        makers["JAX"] = lambda setting: jax_side.jax_step(setting, forms["JAX"])
+    return makers
 
 
 @cache

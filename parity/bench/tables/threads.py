@@ -23,10 +23,10 @@ BUSY = (
     "import os, sys\nprint('.', flush=True)\nwhile os.getppid() == int(sys.argv[1]):\n    for _ "
     "in range(10**6): pass"
 )
-# of a repeat beside busy processes, which take turns of several milliseconds with us
+# seconds of a repeat beside busy processes, with which we take turns of milliseconds
 BUSY_SECONDS = 0.3
-# seconds: for a while after its last product, the pool's threads keep a core busy with
-# waiting
+# seconds: after a product the pool's threads wait for the next one in a busy loop, with
+# OpenBLAS's defaults for 2^26 cycles, about 0.03 s
 QUIET = 0.1
 SIDES = ("step, one", "step, pool", "fit, one", "fit, pool")
 
@@ -58,8 +58,8 @@ class ThreadRow(NamedTuple):
         """Plain data, with every repeat."""
         both = {"idle": self.idle, "busy": self.busy}
         sides = {
-            when: {name: timing.as_json() for name, timing in found.items()}
-            for when, found in both.items()
+            when: {name: timing.as_json() for name, timing in timings.items()}
+            for when, timings in both.items()
         }
         return {"net": self.setting.net_name, "threads": self.threads, **sides}
 
@@ -95,14 +95,14 @@ def _measured(setting: Setting, threads: int, repeats: int, seconds: float) -> d
     """
     limit = partial(ThreadpoolController().limit, user_api="blas")
     step, inside = refnet_step(setting).step, refnet_fit(setting, setting.batches, 1).step
-    found: dict[str, Timing] = {}
+    timings: dict[str, Timing] = {}
     for name in SIDES:
         time.sleep(QUIET)
         with limit(limits=threads if name.endswith("pool") else 1), _undecided():
-            found[name] = alone(step if name.startswith("step") else inside, repeats, seconds)
+            timings[name] = alone(step if name.startswith("step") else inside, repeats, seconds)
     return {
         name: timing.over(setting.batches) if name.startswith("fit") else timing
-        for name, timing in found.items()
+        for name, timing in timings.items()
     }
 
 

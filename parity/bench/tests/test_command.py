@@ -153,16 +153,18 @@ def test_sides_that_used_more_or_less_than_a_core_are_said(little):
             row, timings={**row.timings, "PyTorch": row.timings["PyTorch"]._replace(cores=cores)}
         )
 
-    def told(*cores):
+    def warnings(*cores):
         rows = [
             replace(with_cores(1.0), timings={"PyTorch": with_cores(each).timings["PyTorch"]})
             for each in cores
         ]
         return list(benchmark.BenchReport(LITTLE, "", rows=rows).warnings())
 
-    assert told(1.0, 1.2, 0.8) == []
-    assert told(1.5) == ["WARNING: PyTorch, 2-2 n4 float32 used 1.50 cores, expected one thread"]
-    (busy,) = told(0.5, 1.0, 0.7)
+    assert warnings(1.0, 1.2, 0.8) == []
+    assert warnings(1.5) == [
+        "WARNING: PyTorch, 2-2 n4 float32 used 1.50 cores, expected one thread"
+    ]
+    (busy,) = warnings(0.5, 1.0, 0.7)
     assert busy.startswith(
         "WARNING: the machine was busy: 2 of 3 timings got less than 0.8 of a core"
     )
@@ -173,7 +175,7 @@ def test_a_pool_that_had_no_cores_of_its_own_is_said(little):
     idle.
     """
 
-    def told(cores):
+    def warnings(cores):
         row = little.report.threads[0]
         idle = {name: timing._replace(cores=cores) for name, timing in row.idle.items()}
         return list(
@@ -182,8 +184,8 @@ def test_a_pool_that_had_no_cores_of_its_own_is_said(little):
             ).warnings()
         )
 
-    assert told(2.0) == []
-    assert told(1.0) == [
+    assert warnings(2.0) == []
+    assert warnings(1.0) == [
         (
             "WARNING: the machine was not idle: a pool of threads had 50% of its cores; the "
             "table of "

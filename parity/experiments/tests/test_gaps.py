@@ -68,10 +68,10 @@ def test_a_gap_is_the_largest_difference_of_its_kind_alone(name, layer, by, dtyp
     ours = record(dtype)
     theirs = changed(ours, name, layer, lambda array: moved(array, by))
     for pair in ((ours, theirs), (theirs, ours)):
-        found = gaps_between(*pair)._asdict()
-        assert {kind for kind, gap in found.items() if gap} == KINDS[name, layer]
+        gaps = gaps_between(*pair)._asdict()
+        assert {kind for kind, gap in gaps.items() if gap} == KINDS[name, layer]
         eps = np.finfo(dtype).eps  # the changed entry, of at most 4, was rounded once
-        assert all(abs(found[kind] - OFF) <= 4 * eps for kind in KINDS[name, layer])
+        assert all(abs(gaps[kind] - OFF) <= 4 * eps for kind in KINDS[name, layer])
 
 
 @every_array
@@ -87,8 +87,8 @@ def test_a_gap_is_the_largest_difference_of_its_kind_alone(name, layer, by, dtyp
 def test_where_no_difference_is_defined_the_gap_is_nan(name, layer, change):
     """It does not pass for a small one."""
     ours = record()
-    found = gaps_between(ours, changed(ours, name, layer, change))._asdict()
-    assert {kind for kind, gap in found.items() if math.isnan(gap)} == KINDS[name, layer]
+    gaps = gaps_between(ours, changed(ours, name, layer, change))._asdict()
+    assert {kind for kind, gap in gaps.items() if math.isnan(gap)} == KINDS[name, layer]
 
 
 @pytest.mark.parametrize("layer", [0, 1])
@@ -96,8 +96,8 @@ def test_where_no_difference_is_defined_the_gap_is_nan(name, layer, change):
 def test_where_an_array_is_missing_the_gap_is_nan(name, layer):
     """A record may leave out any array of a layer."""
     ours = record()
-    found = gaps_between(changed(ours, name, layer, lambda array: None), ours)._asdict()
-    assert {kind for kind, gap in found.items() if math.isnan(gap)} == KINDS[name, layer]
+    gaps = gaps_between(changed(ours, name, layer, lambda array: None), ours)._asdict()
+    assert {kind for kind, gap in gaps.items() if math.isnan(gap)} == KINDS[name, layer]
 
 
 def test_where_no_new_weights_are_shown_their_gap_is_nan():

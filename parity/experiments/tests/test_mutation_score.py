@@ -35,9 +35,9 @@ def test_a_mistake_is_put_into_every_layer_of_every_probe_in_both_dtypes():
     ]
     square = {(name, l) for name, l, (into, out) in layers if into == out}
     for dtype in DTYPES:
-        found = [(site.probe, site.layer) for site in TRANSPOSED.sites if site.dtype == dtype]
-        assert set(found) <= square
-        assert len(found) == len(set(found)) >= 10
+        results = [(site.probe, site.layer) for site in TRANSPOSED.sites if site.dtype == dtype]
+        assert set(results) <= square
+        assert len(results) == len(set(results)) >= 10
     assert TRANSPOSED.equations == ("BP4",)
     assert TRANSPOSED.caught == len(TRANSPOSED.sites)
     assert TRANSPOSED.bounds > 1e6
@@ -143,10 +143,10 @@ def test_the_command_prints_the_table_and_explains_what_it_is_asked(capsys, tmp_
     out = capsys.readouterr().out
     assert BY_ID["leaky-default-slope"].why in out
     assert "1 mistakes" not in out
-    found = json.loads(file.read_text(encoding="utf-8"))
-    assert found["passed"]
-    assert found["rows"][0]["id"] == "leaky-default-slope"
-    assert found["rows"][0]["caught"] == found["rows"][0]["sites"] > 0
+    results = json.loads(file.read_text(encoding="utf-8"))
+    assert results["passed"]
+    assert results["rows"][0]["id"] == "leaky-default-slope"
+    assert results["rows"][0]["caught"] == results["rows"][0]["sites"] > 0
     assert cli.main(["bugs", "dW-transpose"]) == 2
     start = (
         "parity: bugs: ID has 'dW-transpose', expected a name of the catalogue, such as "

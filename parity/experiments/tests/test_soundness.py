@@ -43,7 +43,9 @@ def first(wanted, examined=lambda seed: examine(random_run(seed))):
     """The first run, in order of seeds, whose examination is as wanted, and that
     examination.
     """
-    return next((random_run(seed), found) for seed in count() if wanted(found := examined(seed)))
+    return next(
+        (random_run(seed), outcome) for seed in count() if wanted(outcome := examined(seed))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -257,17 +259,17 @@ def test_a_broken_refnet_is_counted_and_named(monkeypatch):
     each sentence has the seed that shows it again.
     """
     monkeypatch.setattr(Sigmoid, "derivative", lambda self, z, a: a)
-    run, found = first(lambda found: found.counts["refnet broken"])
-    assert found.counts["torch broken"] == 0
-    report = SoundnessReport(found)
+    run, outcome = first(lambda outcome: outcome.counts["refnet broken"])
+    assert outcome.counts["torch broken"] == 0
+    report = SoundnessReport(outcome)
     assert not report.passed
-    assert f"{found.counts['refnet broken']} bound" in report.verdict
-    sentence = found.broken[0]
+    assert f"{outcome.counts['refnet broken']} bound" in report.verdict
+    sentence = outcome.broken[0]
     assert sentence in report.lines()
     assert sentence.startswith(f"random_run({run.seed}), step ")
     assert ", refnet: BP" in sentence
     assert "wrong" in sentence
-    assert examine(random_run(run.seed)).broken == found.broken
+    assert examine(random_run(run.seed)).broken == outcome.broken
 
 
 def test_the_first_sentences_are_kept_and_the_rest_counted():
@@ -305,12 +307,12 @@ def test_a_named_deviation_of_torch_is_counted_apart():
     stands in it by name.
     """
     run, record = deviating()
-    found = Examined()
-    found.judge(run, "torch", record, None)
-    report = SoundnessReport(found)
+    outcome = Examined()
+    outcome.judge(run, "torch", record, None)
+    report = SoundnessReport(outcome)
     assert report.passed
-    (name,) = found.deviations
-    assert found.counts["torch deviates"] == 1
+    (name,) = outcome.deviations
+    assert outcome.counts["torch deviates"] == 1
     assert any(
         line.startswith(f"named deviation of PyTorch, {name}: 1 array") for line in report.lines()
     )
@@ -321,16 +323,16 @@ def test_a_named_deviation_excuses_neither_refnet_nor_the_rest():
     another error is counted.
     """
     run, record = deviating()
-    found = Examined()
-    found.judge(run, "refnet", record, None)
-    assert found.counts["refnet broken"] == 1
-    assert not found.deviations
+    outcome = Examined()
+    outcome.judge(run, "refnet", record, None)
+    assert outcome.counts["refnet broken"] == 1
+    assert not outcome.deviations
     *below, top = record.layers
     wrong = replace(record, layers=(*below, replace(top, db=top.db + 1.0)))
-    while found.counts["torch broken"] <= KEPT:
-        found.judge(run, "torch", wrong, None)
-    assert any(", torch: BP3 " in sentence for sentence in found.broken)
-    assert len(found.broken) == KEPT
+    while outcome.counts["torch broken"] <= KEPT:
+        outcome.judge(run, "torch", wrong, None)
+    assert any(", torch: BP3 " in sentence for sentence in outcome.broken)
+    assert len(outcome.broken) == KEPT
 
 
 def test_a_refused_step_ends_the_run():
@@ -338,13 +340,15 @@ def test_a_refused_step_ends_the_run():
     run; PyTorch takes it alone.
     """
     examined = cache(lambda seed: examine(random_run(seed)))
-    run, found = first(
-        lambda found: found.counts["refused"] and found.counts["steps"] < 4, examined
+    run, outcome = first(
+        lambda outcome: outcome.counts["refused"] and outcome.counts["steps"] < 4, examined
     )
-    assert found.counts["refused"] == 1
-    assert found.counts["refnet broken"] == 0
-    assert found.counts["steps"] <= len(run.rates)
-    _, alone = first(lambda found: found.counts["refused"] and found.counts["steps"] == 1, examined)
+    assert outcome.counts["refused"] == 1
+    assert outcome.counts["refnet broken"] == 0
+    assert outcome.counts["steps"] <= len(run.rates)
+    _, alone = first(
+        lambda outcome: outcome.counts["refused"] and outcome.counts["steps"] == 1, examined
+    )
     assert alone.counts["arrays"] > 0
     assert {column.split()[0] for _, column in alone.shares} == {"torch"}
 
