@@ -17,7 +17,7 @@ import torch
 
 import refnet
 from parity import cli, commands, screen
-from parity.experiments import digits, sweep
+from parity.experiments import digits, job_lines, sweep
 from parity.experiments.gaps import Gaps
 from parity.experiments.job_report import MainJobReport
 from parity.experiments.sweep import CaseOutcome, StepOutcome
@@ -163,6 +163,29 @@ def test_the_printed_differences_are_those_found(whole):
         assert gaps["weights"] == max(gaps["weights_after_sgd"], gaps["weights_after_others"])
 
 
+def test_each_kind_of_difference_has_its_line():
+    """Gaps that differ in every kind, of the digits and of either dtype, each stand in
+    their place; every other optimizer has a line of its own.
+    """
+
+    def steps(first):
+        return (replace(taken(), gaps=Gaps(first, first + 0.25, first + 0.5, first + 0.75)),)
+
+    adam = next(case for case in CASES if case.optimizer == "adam")
+    cases = [(FEW[0], 2), (FEW[1], 3), (adam, 4), (replace(adam, dtype="float32"), 5)]
+    outcomes = [CaseOutcome(case, steps(first)) for case, first in cases]
+    report = MainJobReport(SimpleNamespace(steps=steps(1)), outcomes)
+    lines = [text.split()[-3:] for text, _ in job_lines.differences(report)][2:]
+    assert lines == [
+        ["1.0e+00", "4.0e+00", "5.0e+00"],
+        ["1.5e+00", "4.5e+00", "5.5e+00"],
+        ["1.8e+00", "2.8e+00", "3.8e+00"],
+        ["-", "4.8e+00", "5.8e+00"],
+        [f"{np.spacing(1.0):.1e}"] * 2 + [f"{np.spacing(np.float32(1.0)):.1e}"],
+        ["1", "2", "2"],
+    ]
+
+
 def test_an_undefined_difference_is_called_so(monkeypatch):
     """Where an array of PyTorch's is NaN, no number is printed in its place."""
     real = sweep.restart
@@ -185,7 +208,7 @@ def test_the_first_epochs_and_the_last_are_printed_and_verbose_all(verbose):
     out = run("--epochs", "6", *["--verbose"] * verbose)[1]
     numbers = [int(words[0]) for words in epochs_of(out)]
     assert numbers == ([1, 2, 3, 4, 5, 6] if verbose else [1, 2, 3, 6])
-    assert out.count("\n  ...\n") == (not verbose)
+    assert out.splitlines().count("  ...") == (not verbose)
 
 
 @pytest.mark.parametrize("argv", [[], ["--verbose"]])
