@@ -132,10 +132,8 @@ def rows(outcomes: Sequence[CaseOutcome], *, verbose: bool) -> Iterator[Line]:
     chosen = by_row if verbose else wrong[:WRONG_ROWS]
     if chosen:
         yield "", ""
-        yield (
-            "The case table, row by row" if verbose else "The rows that are wrong",
-            "",
-        )
+        words = "The case table, row by row" if verbose else "The rows that are wrong"
+        yield words, ""
         yield from _share_head()
     for name, members in chosen:
         yield from _row(name, members)
