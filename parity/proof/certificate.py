@@ -74,7 +74,7 @@ class Result:
 
     @property
     def _entry(self) -> str:
-        """Which entry has got what, and what is expected and allowed."""
+        """The entry: its place, and the numbers got, expected and allowed."""
         at = f" at {place(self.index)}" if self.index else ""
         if not self.allowed:
             return f"{at} is {self.got!r}, expected exactly {self.expected!r}"

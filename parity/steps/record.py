@@ -1,5 +1,5 @@
-"""StepRecord: everything that one training step read and wrote, as plain data, whatever
-program took the step.
+"""StepRecord: everything that one training step read and wrote, as plain data, by
+whichever program.
 """
 
 from collections.abc import Callable
@@ -37,9 +37,8 @@ class Spec:
 class Snapshot:
     """Every W and b, and the vectors of the optimizer's state, at one moment.
 
-    Shapes: W (fan_out, fan_in), b (fan_out,); each vector is flat in the order W1, b1,
-    W2, ... Torch: a vector is torch.nn.utils.parameters_to_vector of the optimizer's
-    buffers.
+    Shapes: W (fan_out, fan_in), b (fan_out,); each vector is flat: W1, b1, W2, ...
+    Torch: a vector is torch.nn.utils.parameters_to_vector of the optimizer's buffers.
     """
 
     W: tuple[Array, ...]
@@ -94,9 +93,8 @@ def record_refnet(
         that would not be finite.
     """
     loss, optimizer = net.trainable_with(loss), named("optimizer", Optimizer, OPTIMIZERS, optimizer)
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # the step refuses what is not finite, by name
+    # without warnings: the step itself refuses a number that is not finite
+    with np.errstate(over="ignore", invalid="ignore"):
         trace = net.forward(x)
         targets = net.check_targets(loss, y, len(trace.output))
         # copied before backward and step, as a mistaken one might write into them

@@ -91,7 +91,7 @@ class RMSprop(RuleEntry):
         )
 
     def inputs(self, vector: str, hyperparameters: dict[str, Any]) -> tuple[str, ...]:
-        """buf is made of the new means."""
+        """buf reads the new means."""
         return self.keeps(hyperparameters)[:-1] if vector == "momentum_buffer" else ()
 
     def vector(self, step: Update, name: str) -> Claim:

@@ -1,5 +1,5 @@
-"""What an entry of an activation, of a loss and of an update rule is, and what it is
-given: a gradient on its way down, and the numbers of one update.
+"""What an entry of an activation, of a loss and of an update rule is, and its inputs: a
+gradient on its way down, and the numbers of one update.
 
 An entry states what a correct program computes, as a claim: an exact value in the wider
 format and a bound. Its derivations are plain text beside the methods whose bounds they

@@ -162,8 +162,8 @@ def showing(certificate, change):
 
 
 def halves(certificate):
-    """Every other place, then those between: what is wrong in one half must not be told
-    of the other.
+    """Every other place, then those between: a mistake in one half must not be blamed
+    on the other.
     """
     count = len(certificate.statements)
     return [set(range(start, count, 2)) for start in (0, 1)]
@@ -198,7 +198,7 @@ def disagreement(agreement):
 
 
 def order_of(record, quantity):
-    """What is made of the new state comes after it: vectors, vectors made of vectors,
+    """What reads the new state comes after it: vectors, vectors that read vectors,
     parameters.
     """
     key = quantity.rpartition(" of ")[0]

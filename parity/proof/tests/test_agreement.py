@@ -233,7 +233,7 @@ def test_the_dtype_comes_before_the_value(name, dtype):
         assert {agreement.differences[i].kind for i in other} <= {"dtype"}
 
 
-# Which place of a record is told
+# Which place of a record is named
 
 
 @pytest.mark.parametrize("name", FEW)

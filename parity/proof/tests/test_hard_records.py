@@ -155,7 +155,7 @@ def test_what_masks_its_entries_does_not_pass():
     ],
 )
 def test_a_record_of_another_make_is_refused_in_a_sentence(change, sentence):
-    """What no record is made of is refused where it stands, not by an exception from
+    """What cannot be part of a record is refused by name, not by an exception from
     deep inside.
     """
     record = first_step(refnet.SGD())
@@ -165,7 +165,7 @@ def test_a_record_of_another_make_is_refused_in_a_sentence(change, sentence):
 
 @pytest.mark.parametrize("loss", ["0.7", 1j, np.array([0.7])])
 def test_a_cost_that_is_no_number_is_wrong(loss):
-    """Text, a complex number or an array of one is no cost, whatever could be made of
+    """Text, a complex number or an array of one is no cost, whatever could be read in
     it.
     """
     (result,) = certify(replace(first_step(refnet.SGD()), loss=loss)).broken

@@ -27,7 +27,7 @@ def twin(net: Network) -> nn.Sequential:
 
     Shapes: nn.Linear.weight is W (fan_out, fan_in), nn.Linear.bias is b (fan_out,).
     Torch: torch.nn.Sequential of torch.nn.Linear and activation modules.
-    Errors: TypeError for what is no Network, and for an activation of your own.
+    Errors: TypeError if net is no Network, and for an activation of your own.
     """
     if not isinstance(net, Network):
         raise TypeError(f"twin: net has type {type(net).__name__}, expected Network")
@@ -37,10 +37,10 @@ def twin(net: Network) -> nn.Sequential:
 def copy_to_torch(net: Network, model: nn.Module) -> None:
     """Write the network's weights into the model's parameters, in place.
 
-    Shapes: the model's parameters in order are W1, b1, W2, ... of the network. Torch:
-    torch.Tensor.copy_, without gradient. Errors: TypeError for what is no Network,
-    ValueError where the number of parameters, a shape or a dtype differs; then nothing
-    is written.
+    Shapes: the model's parameters in order are W1, b1, W2, ... of the network.
+    Torch: torch.Tensor.copy_ under torch.no_grad.
+    Errors: TypeError if net is no Network; ValueError where the number of parameters, a
+        shape or a dtype differs. Then nothing is written.
     """
     with torch.no_grad():
         for parameter, array in zip(_parameters(model, net), _arrays(net), strict=True):
@@ -50,10 +50,10 @@ def copy_to_torch(net: Network, model: nn.Module) -> None:
 def copy_from_torch(model: nn.Module, net: Network) -> None:
     """Write the model's parameters into the network's weights, in place.
 
-    Shapes: the model's parameters in order are W1, b1, W2, ... of the network. Torch:
-    torch.nn.utils.parameters_to_vector gives the same flat order. Errors: TypeError for
-    what is no Network, ValueError where the number of parameters, a shape or a dtype
-    differs; then nothing is written.
+    Shapes: the model's parameters in order are W1, b1, W2, ... of the network.
+    Torch: torch.nn.utils.parameters_to_vector gives the same flat order.
+    Errors: TypeError if net is no Network; ValueError where the number of parameters, a
+        shape or a dtype differs. Then nothing is written.
     """
     net.parameters[:] = to_vector(_parameters(model, net))
 
