@@ -87,7 +87,7 @@ def test_the_commands_are_understood(path):
     """Each `parity ...` of a shell block is one that the command line takes."""
     for line in "\n".join(blocks(text_of(path), "sh")).splitlines():
         for command in line.partition("#")[0].split("&&"):
-            program, *arguments = shlex.split(command)
+            program, *arguments = shlex.split(command) or [""]
             if program == "parity":
                 assert parser().parse_args(arguments or ["run"])
 
