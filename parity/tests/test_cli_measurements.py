@@ -128,8 +128,8 @@ def test_soundness_of_a_broken_refnet_exits_1(monkeypatch):
         verdict_of(out),
     )
     assert re.search(
-        r"^random_run\(\d+\), step \d+, refnet: BP[12] \((output|hidden) delta\) of layer \d+: "
-        r"delta has ",
+        r"^random_run\(\d+\), step \d+, refnet: BP[12] \((output|hidden) delta\) of layer \d+ "
+        r"is wrong: delta ",
         out,
         re.MULTILINE,
     )

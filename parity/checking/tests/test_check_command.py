@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from parity import cli, screen
+from parity import cli, commands, screen
 from parity.checking import process
 from parity.checking.adapters import Unusable
 from parity.checking.answers import Problem
@@ -262,7 +262,7 @@ def test_the_name_is_looked_for(write):
 @pytest.mark.usefixtures("here")
 def test_the_report_is_wrapped(write, monkeypatch):
     """To the width of the terminal: findings, and what was not shown."""
-    monkeypatch.setattr(cli, "width", lambda widest: widest - 30)
+    monkeypatch.setattr(commands, "width", lambda widest: widest - 30)
     file = write(ADAPTER.replace(RIGHT_LOOP, "delta.insert(0, delta[0] @ weights)"))
     _, out, _ = parity("check", file)
     _, findings = out.split("1. hidden-derivative-missing")
