@@ -113,8 +113,8 @@ def wing_of(file: Path) -> str:
 @every_file
 def test_imports_point_left(file):
     """A wing imports only what stands left of it in the table."""
-    found = {each.wing for each in imports(file.read_text(encoding="utf-8"))} - {""}
-    assert found <= all_left(wing_of(file))
+    wings = {each.wing for each in imports(file.read_text(encoding="utf-8"))} - {""}
+    assert wings <= all_left(wing_of(file))
 
 
 @every_file
@@ -130,13 +130,13 @@ def test_parity_uses_refnet_s_public_names_alone(file):
     """The proof looks at refnet from outside: by what it exports, its tables of names,
     the checks of its door, and the forms it times.
     """
-    found = {
+    imported = {
         each
         for each in imports(file.read_text(encoding="utf-8"))
         if each.module.split(".")[0] == "refnet" and each.name
     }
-    forms = {each.name for each in found if each.module == "refnet.forms"}
-    assert {each.name for each in found} - forms <= set(refnet.__all__) | TABLES
+    forms = {each.name for each in imported if each.module == "refnet.forms"}
+    assert {each.name for each in imported} - forms <= set(refnet.__all__) | TABLES
     assert forms == FORMS.get(place(file), set())
 
 
@@ -153,12 +153,12 @@ def test_rooms_import_one_another_one_way():
     names = {place(file).removesuffix(".py").replace("/", "."): file for file in FILES}
     arrows = {}
     for name, file in names.items():
-        found = {
+        targets = {
             full.removeprefix("parity.")
             for each in imports(file.read_text(encoding="utf-8"))
             for full in (each.module, f"{each.module}.{each.name}")
         }
-        arrows[name] = found & set(names) - {name}
+        arrows[name] = targets & set(names) - {name}
     assert arrows["proof.certificate"] >= {"proof.statements", "rounding.claim"}
     assert [*TopologicalSorter(arrows).static_order()]  # CycleError where they go in a circle
 
@@ -177,10 +177,12 @@ def test_the_front_door_has_a_map():
     """The package's docstring names every wing, and a wing's every room in it."""
     assert set(LEFT) - {"__init__", "__main__"} == mapped(parity.__doc__)
     for folder in {file.parent for file in FILES} - {HOUSE}:
-        told = mapped(ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))))
+        on_the_map = mapped(
+            ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8")))
+        )
         rooms = {file.stem for file in FILES if file.parent == folder}
         rooms |= {other.parent.name for other in folder.glob("*/__init__.py")}
-        assert rooms - {"__init__", "tests"} == told, folder
+        assert rooms - {"__init__", "tests"} == on_the_map, folder
 
 
 def mapped(text: str) -> set[str]:

@@ -97,26 +97,26 @@ def test_json_holds_every_repeat(little):
     """By table and side, as many seconds as there were repeats, and the median is
     theirs.
     """
-    found = little.json
-    assert list(found)[:4] == ["passed", "verdict", "environment", "plan"]
-    assert (found["passed"], found["verdict"], found["jax"]) == (
+    written = little.json
+    assert list(written)[:4] == ["passed", "verdict", "environment", "plan"]
+    assert (written["passed"], written["verdict"], written["jax"]) == (
         True,
         little.report.verdict,
         "not installed",
     )
     rows = [(net, dtype) for net in ("2-2 n4", "5-3-2 n4") for dtype in ("float32", "float64")]
-    assert [(row["net"], row["dtype"]) for row in found["steps"]] == rows
-    sides = [side for row in found["steps"] + found["others"] for side in row["sides"].values()]
-    sides += [side for each in found["digits"] for side in each["sides"].values()]
-    sides += [*found["loops"]["descent"].values(), *found["loops"]["forward"].values()]
-    sides += [timing for each in found["growth"] for timing in each["timings"]] + [
-        *found["threads"][0]["idle"].values()
+    assert [(row["net"], row["dtype"]) for row in written["steps"]] == rows
+    sides = [side for row in written["steps"] + written["others"] for side in row["sides"].values()]
+    sides += [side for each in written["digits"] for side in each["sides"].values()]
+    sides += [*written["loops"]["descent"].values(), *written["loops"]["forward"].values()]
+    sides += [timing for each in written["growth"] for timing in each["timings"]] + [
+        *written["threads"][0]["idle"].values()
     ]
     assert {len(side["seconds"]) for side in sides} == {3}
     assert all(side["median"] == sorted(side["seconds"])[1] > 0.0 for side in sides)
-    assert found["steps"][0]["ratios"]["JAX/refnet"] is None
+    assert written["steps"][0]["ratios"]["JAX/refnet"] is None
     assert all(
-        judged["problem"] == "" for row in found["steps"] for judged in row["judged"].values()
+        judged["problem"] == "" for row in written["steps"] for judged in row["judged"].values()
     )
 
 
@@ -273,6 +273,6 @@ def test_the_picture_shows_what_was_found(little, monkeypatch):
         (time, "time", "width depth batch rows steps"),
         (memory, "memory", "width depth batch rows"),
     ):
-        found = {each.axis.name: getattr(each, power) for each in little.report.growth}
+        powers = {each.axis.name: getattr(each, power) for each in little.report.growth}
         labels = [text.get_text() for text in axes.get_legend().get_texts()]
-        assert labels == [f"{name}: exponent {found[name]:.2f}" for name in names.split()]
+        assert labels == [f"{name}: exponent {powers[name]:.2f}" for name in names.split()]

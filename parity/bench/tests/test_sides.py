@@ -48,12 +48,12 @@ def test_every_side_takes_the_right_step(fake_jax, dtype, hidden, rule):
     """
     setting = replace(SMALL, dtype=dtype, hidden=hidden, rule=rule)
     for make in MAKERS.values():
-        found = judged(make, setting)
-        assert (found.problem, found.arrays) == ("", 5 * STEPS)
+        verdict = judged(make, setting)
+        assert (verdict.problem, verdict.arrays) == ("", 5 * STEPS)
         assert (
-            found.vague < found.arrays
+            verdict.vague < verdict.arrays
             if rule == "Adam" and dtype == "float64"
-            else found.vague == 0 or dtype == "float32"
+            else verdict.vague == 0 or dtype == "float32"
         )
         side = make(setting)
         before = side.layers()
@@ -189,10 +189,10 @@ def test_wide_nets_are_judged_on_narrower_ones():
 def test_the_fastest_form_is_chosen(monkeypatch):
     """By the medians of the choosing."""
     sides = [SimpleNamespace(form=form, step=None) for form in "abc"]
-    found = {
+    timings = {
         form: Timing((seconds,), 1, 1.0) for form, seconds in (("a", 2.0), ("b", 1.0), ("c", 3.0))
     }
-    monkeypatch.setattr(steps, "interleaved", lambda *_: found)
+    monkeypatch.setattr(steps, "interleaved", lambda *_: timings)
     assert steps.fastest(sides, 1.0).form == "b"
 
 
@@ -236,8 +236,8 @@ def test_without_jax_its_column_is_empty_and_the_header_says_so(monkeypatch, ins
     assert ("JAX" in row.timings, "JAX" in row.judged, "JAX" in row.forms) == (installed,) * 3
     assert (row.ratio("JAX") is None) is not installed
     assert row.line()[30:].split()[3].startswith("-") is not installed
-    told = next(benchmark._header(LITTLE, fake.__version__ if installed else "not installed"))
-    assert told.startswith(
+    heading = next(benchmark._header(LITTLE, fake.__version__ if installed else "not installed"))
+    assert heading.startswith(
         "JAX of the test, 1 thread   " if installed else "JAX not installed   usable"
     )
     assert row.problem == ""

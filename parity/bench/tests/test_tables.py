@@ -90,8 +90,8 @@ def test_a_wrong_side_exits_1(monkeypatch, tmp_path):
     assert any(
         line.startswith("WRONG: PyTorch, 2-2 n4 float64: ") for line in out.splitlines()[:-1]
     )
-    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
-    assert (found["passed"], found["verdict"]) == (False, out.splitlines()[-1])
+    written = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert (written["passed"], written["verdict"]) == (False, out.splitlines()[-1])
 
 
 def test_a_step_that_refnet_refuses_is_wrong(monkeypatch):
@@ -112,19 +112,19 @@ def test_the_trainings_take_the_same_steps(little):
     """Two mini-batches of 40 images; each tells the loss and the accuracy that it came
     to.
     """
-    for found in little.report.digits:
-        assert {name: end.steps for name, end in found.ends.items()} == {
+    for training in little.report.digits:
+        assert {name: end.steps for name, end in training.ends.items()} == {
             "fit": 2,
             "PyTorch": 2,
             "scikit-learn": 2,
         }
         assert all(
-            np.isfinite(end.loss) and 0.0 < end.accuracy < 1.0 for end in found.ends.values()
+            np.isfinite(end.loss) and 0.0 < end.accuracy < 1.0 for end in training.ends.values()
         )
-        assert found.problem == ""
+        assert training.problem == ""
         assert (
-            found._replace(epochs=2).problem
-            == f"digits, {found.dtype}: fit took 2 steps, expected 4"
+            training._replace(epochs=2).problem
+            == f"digits, {training.dtype}: fit took 2 steps, expected 4"
         )
 
 
@@ -133,8 +133,8 @@ def test_jax_trains_too(fake_jax, dtype):
     """Its epochs, scanned, with a smaller batch at the end, are as many steps, and each
     is the step that `fit` takes.
     """
-    found = digits.trainings(dtype, 2, 1, 1e-4, 0, images=40)
-    assert (found.ends["JAX, compiled"].steps, found.problem) == (4, "")
+    training = digits.trainings(dtype, 2, 1, 1e-4, 0, images=40)
+    assert (training.ends["JAX, compiled"].steps, training.problem) == (4, "")
     setting = replace(SMALL, rows=4, dtype=dtype, lr=0.5)
     x, labels = setting.data(1)
     x, labels = np.concatenate([x, x[:3]]), np.concatenate([labels, labels[:3]])
@@ -161,8 +161,10 @@ def test_a_training_that_stops_early_is_caught(monkeypatch):
         "MLPClassifier",
         lambda **given: real(**{**given, "n_iter_no_change": 1, "tol": 10.0}),
     )
-    found = digits.trainings("float64", 5, 1, 1e-4, 0, images=40)
-    assert re.fullmatch(r"digits, float64: scikit-learn took \d steps, expected 10", found.problem)
+    training = digits.trainings("float64", 5, 1, 1e-4, 0, images=40)
+    assert re.fullmatch(
+        r"digits, float64: scikit-learn took \d steps, expected 10", training.problem
+    )
 
 
 def test_rows_that_scikit_learn_has_not_seen_are_caught(monkeypatch):
@@ -175,25 +177,25 @@ def test_rows_that_scikit_learn_has_not_seen_are_caught(monkeypatch):
             return self
 
     monkeypatch.setattr(digits, "MLPClassifier", Skipping)
-    found = digits.trainings("float64", 1, 1, 1e-4, 0, images=40)
-    assert found.problem == "digits, float64: scikit-learn took 39 steps, expected 2"
+    training = digits.trainings("float64", 1, 1, 1e-4, 0, images=40)
+    assert training.problem == "digits, float64: scikit-learn took 39 steps, expected 2"
 
 
 def test_loops_and_fit_have_the_same_curve(little):
     """Both are judged step by step; the curves are told apart by their largest relative
     difference.
     """
-    found = little.report.loops
-    assert (found.problem, found.images, len(found.curve[0]), len(found.curve[1])) == (
+    descent = little.report.loops
+    assert (descent.problem, descent.images, len(descent.curve[0]), len(descent.curve[1])) == (
         "",
         40,
         60,
         60,
     )
-    assert found.curve[0][1] < found.curve[0][0]
-    assert found._replace(curve=([1.0, 4.0], [1.0, 3.0])).apart == 0.25
-    assert len(found.judged) == 5
-    assert not any(judged.vague for judged in found.judged.values())
+    assert descent.curve[0][1] < descent.curve[0][0]
+    assert descent._replace(curve=([1.0, 4.0], [1.0, 3.0])).apart == 0.25
+    assert len(descent.judged) == 5
+    assert not any(judged.vague for judged in descent.judged.values())
 
 
 @pytest.mark.parametrize(
@@ -221,8 +223,8 @@ def test_loops_and_fit_have_the_same_curve(little):
 def test_wrong_loops_are_caught(monkeypatch, target, wrong, who):
     """Whichever of the loops is wrong; another learning rate for all is not."""
     monkeypatch.setattr(target, wrong)
-    found = loops.headlines(1, 1e-4, 1, 0, images=6)
-    assert found.problem.startswith(who) if who else found.problem == ""
+    descent = loops.headlines(1, 1e-4, 1, 0, images=6)
+    assert descent.problem.startswith(who) if who else descent.problem == ""
 
 
 def test_an_iteration_of_the_loops_is_full_batch_descent():
@@ -254,22 +256,22 @@ def test_the_peak_is_what_is_held_at_once():
 
 def test_growth_has_a_figure_for_each_size_and_the_exponents_through_them(little):
     """Nothing else changes along an axis."""
-    assert [found.axis.name for found in little.report.growth] == [
+    assert [curve.axis.name for curve in little.report.growth] == [
         "width",
         "depth",
         "batch",
         "rows",
         "steps",
     ]
-    for found in little.report.growth:
-        sizes = found.axis.sizes
-        assert len(found.timings) == len(sizes) == 2
-        assert found.time == exponent(sizes, [timing.median for timing in found.timings])
-        assert (len(found.peaks) == 2) is found.axis.memory
-        made = [found.axis.make(size) for size in sizes]
+    for curve in little.report.growth:
+        sizes = curve.axis.sizes
+        assert len(curve.timings) == len(sizes) == 2
+        assert curve.time == exponent(sizes, [timing.median for timing in curve.timings])
+        assert (len(curve.peaks) == 2) is curve.axis.memory
+        inputs = [curve.axis.make(size) for size in sizes]
         changed = {
             name
-            for (a, _), (b, _) in [made]
+            for (a, _), (b, _) in [inputs]
             for name in ("sizes", "rows", "batches")
             if getattr(a, name) != getattr(b, name)
         }
@@ -280,7 +282,7 @@ def test_growth_has_a_figure_for_each_size_and_the_exponents_through_them(little
             "rows": {"batches"},
             "steps": set(),
         }
-        assert changed == want[found.axis.name]
+        assert changed == want[curve.axis.name]
 
 
 @pytest.mark.parametrize("axis", benchmark.AXES, ids=lambda axis: axis.name)
@@ -290,14 +292,14 @@ def test_an_axis_grows_as_its_sizes_say(axis):
         setting, epochs = axis.make(size)
         rows = setting.rows * setting.batches
         steps = epochs * setting.batches
-        found = {
+        largest = {
             "width": setting.sizes[1],
             "depth": len(setting.sizes) - 1,
             "batch": setting.rows,
             "rows": rows,
             "steps": steps,
         }
-        assert found[axis.name] == size
+        assert largest[axis.name] == size
     assert len(axis.sizes) == len(axis.scaled(0.5).sizes) == 5
 
 

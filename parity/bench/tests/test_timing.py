@@ -35,14 +35,14 @@ def test_sides_take_turns_in_ever_other_orders():
     warmed up, and nobody always follows the same one.
     """
     clock = Clock()
-    found = clock.time({name: clock.side(name, 1.0) for name in "abc"}, 12, 1.0)
+    timings = clock.time({name: clock.side(name, 1.0) for name in "abc"}, 12, 1.0)
     log = "".join(clock.log)
     assert log[:6] == "aabbcc"
     repeats = [log[i : i + 6] for i in range(6, len(log), 6)]
     assert {"".join(sorted(repeat)) for repeat in repeats} == {"aabbcc"}
     assert all(repeat[0::2] == repeat[1::2] for repeat in repeats)
     assert len({repeat[0::2] for repeat in repeats}) > 3
-    assert all(timing.seconds == (1.0,) * 12 for timing in found.values())
+    assert all(timing.seconds == (1.0,) * 12 for timing in timings.values())
 
 
 def test_the_first_calls_after_another_side_do_not_count():
@@ -59,10 +59,10 @@ def test_the_first_call_does_not_count_and_the_calls_in_a_row_fill_the_time():
     calls as take about the time wanted.
     """
     clock = Clock()
-    found = clock.time({"a": clock.side("a", 64.0, 0.125), "b": clock.side("b", 2.0)}, 3, 1.0)
-    assert (found["a"].calls, found["b"].calls) == (8, 1)
-    assert found["a"].seconds == (0.125,) * 3
-    assert found["b"].seconds == (2.0,) * 3
+    timings = clock.time({"a": clock.side("a", 64.0, 0.125), "b": clock.side("b", 2.0)}, 3, 1.0)
+    assert (timings["a"].calls, timings["b"].calls) == (8, 1)
+    assert timings["a"].seconds == (0.125,) * 3
+    assert timings["b"].seconds == (2.0,) * 3
 
 
 def test_the_figure_is_the_median_of_the_repeats():
@@ -70,12 +70,12 @@ def test_the_figure_is_the_median_of_the_repeats():
     clock's.
     """
     clock = Clock()
-    found = clock.time(
+    timing = clock.time(
         {"a": clock.side("a", 1.0, 1.0, 5.0, 1.0, 5.0, 9.0, 5.0, 2.0, cores=0.5)}, 3, 1.0
     )["a"]
-    assert (found.seconds, found.median, found.cores) == ((1.0, 9.0, 2.0), 2.0, 0.5)
-    assert found.over(4) == Timing((0.25, 2.25, 0.5), 4, 0.5)
-    assert found.as_json() == {"median": 2.0, "seconds": [1.0, 9.0, 2.0], "calls": 1, "cores": 0.5}
+    assert (timing.seconds, timing.median, timing.cores) == ((1.0, 9.0, 2.0), 2.0, 0.5)
+    assert timing.over(4) == Timing((0.25, 2.25, 0.5), 4, 0.5)
+    assert timing.as_json() == {"median": 2.0, "seconds": [1.0, 9.0, 2.0], "calls": 1, "cores": 0.5}
 
 
 def test_a_side_alone_is_called_until_the_time_is_over():
@@ -84,8 +84,8 @@ def test_a_side_alone_is_called_until_the_time_is_over():
     """
     clock = Clock()
     side = clock.side("a", 64.0, *[0.25] * 4, 3.0, 0.5, cores=2.0)
-    found = alone(side, 3, 1.0, lambda: clock.now, lambda: clock.busy)
-    assert found == Timing((0.25, 3.0, 0.5), 2, 2.0)
+    timing = alone(side, 3, 1.0, lambda: clock.now, lambda: clock.busy)
+    assert timing == Timing((0.25, 3.0, 0.5), 2, 2.0)
 
 
 def test_the_garbage_collector_waits_and_is_back_afterwards():

@@ -216,11 +216,11 @@ def test_the_first_line_says_what_was_found(report):
 
 def test_the_report_is_plain_data(report):
     """The report goes to JSON as it is, and says the same."""
-    told = json.loads(json.dumps(report.as_json(), allow_nan=False))
-    assert told["passed"] is True
-    assert told["verdict"] == report.verdict
-    assert [row["entry"] for row in told["shares"]] == [row.entry for row in report.rows]
-    assert told["counts"] == report.total.counts
+    written = json.loads(json.dumps(report.as_json(), allow_nan=False))
+    assert written["passed"] is True
+    assert written["verdict"] == report.verdict
+    assert [row["entry"] for row in written["shares"]] == [row.entry for row in report.rows]
+    assert written["counts"] == report.total.counts
 
 
 def test_both_sides_take_each_step_from_the_same_place(monkeypatch):
@@ -383,17 +383,17 @@ def test_an_interrupt_ends_the_pool(monkeypatch):
     """Ctrl-C comes through; what waits is given up, the environment is as before, and a
     worker leaves the signal to this process.
     """
-    told = []
+    progress = []
 
     class Pool:
         def __init__(self, *given):
-            told.extend(given)
+            progress.extend(given)
             assert all(os.environ[name] == "1" for name in ONE_THREAD)
 
         map = map
 
         def shutdown(self, **given):
-            told.append(given)
+            progress.append(given)
 
     def interrupt():
         raise KeyboardInterrupt
@@ -402,7 +402,7 @@ def test_an_interrupt_ends_the_pool(monkeypatch):
     before = dict(os.environ)
     with pytest.raises(KeyboardInterrupt):
         soundness(CHUNK + 1, 1, interrupt, 2)
-    assert told == [
+    assert progress == [
         2,
         multiprocessing.get_context("spawn"),
         signal.signal,
