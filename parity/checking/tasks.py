@@ -17,10 +17,15 @@ from parity.steps.cases import Case
 from refnet.checks import Array
 from refnet.losses import LOSSES
 
-# in the name of a probe: what many a right program fails, for want of digits
+# words in the names of the probes that overflow or saturate: many right programs fail
+# them, for want of digits
 HARD = ("huge logits", "sure of it")
-FEWEST = 6  # tasks: where a declaration leaves fewer, there are some with other numbers
-# the output activation, where several will do
+# tasks. A declaration of one activation, loss and rule leaves 3 or 4, which name the
+# catalogue's mistakes as well as 8 do (35 of 40 alone, by gradients and weights); two
+# more, of 10 ms each, guard against numbers in which a mistake happens to hide
+FEWEST = 6
+SLOPE = 0.2  # of leaky_relu: another one than the default 0.01, and far from 0 and 1
+# the output activation of a loss that allows several
 USUAL = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 
@@ -34,15 +39,16 @@ class TaskStep(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One small training that `run` is given: names and plain arrays, in the declared
-    layout, which are its own to keep.
+    """One small training that `run` is given: names, and plain arrays in the declared
+    layout, which `run` may keep and change.
 
     activations    one name per layer
-    slopes         of leaky_relu where a layer has it, else None
-    optimizer      its name
-    settings       its hyper-parameters but the lr, by torch.optim's names
-    W, b           one array per layer
+    slopes         the slope of leaky_relu where a layer has it, else None
+    optimizer      a name
+    settings       its hyper-parameters without lr, named as in torch.optim
+    W, b           where the training starts: one array per layer
     steps          (x, y, lr) of each step
+    inputs         the same in parity's own layout
     """
 
     name: str
@@ -56,7 +62,7 @@ class Task:
     b: list[Array]
     steps: list[TaskStep]
     dtype: str
-    inputs: Run = field(repr=False)  # the same as parity has it
+    inputs: Run = field(repr=False)
 
     def __str__(self) -> str:
         return self.name
@@ -101,8 +107,8 @@ def _targets(y: Array, run: Run, declared: Declaration) -> Array:
 
 
 def tasks_for(declared: Declaration, cases: Any = None, *, hard: bool = False) -> list[Task]:
-    """The tasks for such a program; of `cases`, which are tasks, cases of the table or
-    names of probes, where they are given.
+    """The tasks for a program with this declaration; or, where `cases` are given, those
+    tasks, cases of the table or probes by name.
 
     Errors: ValueError where there is none, or no probe of that name.
     """
@@ -127,7 +133,7 @@ def _runs(declared: Declaration, dtype: str, hard: bool) -> Iterator[tuple[str, 
 
 
 def is_hard(probe: Probe) -> bool:
-    """Whether it goes to the edge of what floats can hold."""
+    """Whether a probe goes to the edge of what floats can hold."""
     return any(words in probe.name for words in HARD)
 
 
@@ -147,7 +153,9 @@ def _given(cases: Any, declared: Declaration) -> Iterator[tuple[str, Run]]:
 
 
 def _probes(declared: Declaration) -> list[Probe]:
-    """The probes that fit, and cases made for what they leave out."""
+    """The probes that fit the declaration, and cases for what they leave out: each step
+    fills what those before it left.
+    """
     fitting = [probe for probe in PROBES if declared.fits(probe.case)]
     rules = {_rule(probe.case): probe for probe in PROBES if declared.knows(probe.case)}
     usual = [probe for probe in fitting if not is_hard(probe)]
@@ -167,8 +175,8 @@ def _rule(case: Case) -> str:
 
 
 def _typical(had: Sequence[Probe]) -> list[Case]:
-    """Those with hidden layers of another width than the inputs, if there are any, else
-    all.
+    """The cases with hidden layers and with layers of several widths, if there are any,
+    else all.
     """
     cases = [probe.case for probe in had]
     return [case for case in cases if case.hidden and len({*case.sizes}) > 1] or cases
@@ -254,7 +262,8 @@ def _case(declared: Declaration, plain: Case, loss: str, output: str, kind: str)
     width = 2 if kind in ("values", "probabilities") else 3
     sizes = declared.sizes or ((3, 4, 4, width) if len(names) > 1 else (3, 4, width))
     hidden = tuple(names[l % len(names)] for l in range(len(sizes) - 2))
-    # or wide layers would saturate the next
+    # z grows with the root of fan_in: a standard deviation of 0.6 is the table's for up
+    # to 4 inputs, and beyond that z has to stay where sigmoids have digits
     deviation = 0.6 * min(1.0, math.sqrt(4 / max(sizes[:-1])))
     return replace(
         plain,
@@ -264,11 +273,11 @@ def _case(declared: Declaration, plain: Case, loss: str, output: str, kind: str)
         loss=loss,
         targets=kind,
         batch=5,
-        slope=0.2,
+        slope=SLOPE,
         deviation=deviation,
     )
 
 
 def _tells(case: Case) -> bool:
-    """Whether there is anything to learn: one class of one is certain."""
+    """Whether there is anything to learn: of one class alone, everything is certain."""
     return case.sizes[-1] > 1 or (case.output != "softmax" and case.loss != "softmax_cross_entropy")

@@ -87,12 +87,12 @@ def test_a_wrong_program_exits_1_with_its_mistake_and_writes_it(write, tmp_path)
     assert re.search(r"\n   Measured:  delta of layer 1 is .*\n.* bounds otherwise\n", out)
     assert "\n   Published: https://" in out
     assert out.splitlines()[-1] == f"WRONG. {file}: 1 finding, in 6 tasks"
-    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
-    assert (found["passed"], [each["bug"] for each in found["findings"]]) == (
+    written = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert (written["passed"], [each["bug"] for each in written["findings"]]) == (
         False,
         ["hidden-derivative-missing"],
     )
-    (finding,) = found["findings"]
+    (finding,) = written["findings"]
     assert finding["sentence"].startswith(f"{finding['where']}: {finding['formula']}, expected ")
     assert all(finding[name] for name in ("happens", "why", "evidence", "measured", "sources"))
 
@@ -333,12 +333,12 @@ def test_an_outcome_is_the_same_after_it_was_stored(tmp_path):
     not read.
     """
     arrays = {(0, "dW", 1): np.eye(2, dtype="float32"), (2, "loss", 0): np.array(3)}
-    made = Outcome(arrays, (Problem("wrong", "has", "wanted", "do", "here"),), supported=False)
-    process._save(tmp_path, 0, made)
+    outcome = Outcome(arrays, (Problem("wrong", "has", "wanted", "do", "here"),), supported=False)
+    process._save(tmp_path, 0, outcome)
     read = process._saved(tmp_path, 0)
     assert (read.problems, read.supported, list(read.arrays)) == (
-        made.problems,
-        made.supported,
+        outcome.problems,
+        outcome.supported,
         list(arrays),
     )
     for key, array in arrays.items():

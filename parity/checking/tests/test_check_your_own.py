@@ -91,9 +91,9 @@ def test_the_table_has_every_example():
 @pytest.mark.parametrize("example", RIGHT)
 def test_what_is_right(load, example):
     """Nothing is found, not even a note."""
-    program, told = load(example)
+    program, docstring = load(example)
     assert parity.check(program).findings == ()
-    assert "is right" in told
+    assert "is right" in docstring
 
 
 @pytest.mark.parametrize("example", WRONG)
@@ -101,10 +101,10 @@ def test_what_is_wrong_is_named_as_its_docstring_says(load, example):
     """One finding, which is the mistake; its sentence is what the docstring ends
     with.
     """
-    program, told = load(example)
-    (found,) = parity.check(program).findings
-    assert (found.bug, found.verdict) == (WRONG[example], "wrong")
-    assert " ".join(told.split()).endswith(f": {found.sentence}")
+    program, docstring = load(example)
+    (finding,) = parity.check(program).findings
+    assert (finding.bug, finding.verdict) == (WRONG[example], "wrong")
+    assert " ".join(docstring.split()).endswith(f": {finding.sentence}")
 
 
 @pytest.mark.parametrize("example", RIGHTED)
@@ -124,8 +124,8 @@ def test_softmax_hides_the_biases(load):
     zero would be.
     """
     program, _ = load("bias_summed_over_all")
-    (found,) = parity.check(program).findings
-    assert found.alike == ("db-zero",)
+    (finding,) = parity.check(program).findings
+    assert finding.alike == ("db-zero",)
 
 
 @pytest.mark.filterwarnings("ignore:A column-vector y was passed")

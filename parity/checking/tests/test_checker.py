@@ -30,14 +30,14 @@ from parity.steps.cases import TRAINABLE, Case
 
 def test_a_right_program_passes():
     """Everything is shown, everything is judged, and nothing is said of it."""
-    found = check(train, **PLAIN)
-    assert found.passed
-    assert found.strictly_passed
-    assert (found.findings, found.shown, found.unsupported) == ((), KEYS, ())
-    assert 6 <= len(found.tasks) <= 16
+    report = check(train, **PLAIN)
+    assert report.passed
+    assert report.strictly_passed
+    assert (report.findings, report.shown, report.unsupported) == ((), KEYS, ())
+    assert 6 <= len(report.tasks) <= 16
     assert (
-        str(found)
-        == f"RIGHT. train: {found.arrays} arrays of {len(found.tasks)} tasks, each within what "
+        str(report)
+        == f"RIGHT. train: {report.arrays} arrays of {len(report.tasks)} tasks, each within what "
         f"rounding allows"
     )
 
@@ -48,9 +48,9 @@ def test_a_right_program_for_everything_passes_every_probe(dtype):
     those too when asked for.
     """
     usual = [probe.name for probe in PROBES if not is_hard(probe)]
-    found = check(everything, dtype=dtype)
-    assert found.findings == ()
-    assert [name.partition(", float")[0] for name in found.tasks] == usual * (
+    report = check(everything, dtype=dtype)
+    assert report.findings == ()
+    assert [name.partition(", float")[0] for name in report.tasks] == usual * (
         2 if isinstance(dtype, tuple) else 1
     )
     assert len(cases_for(everything, hard=True)) == len(PROBES) > len(usual)
@@ -62,13 +62,13 @@ def test_a_right_program_for_everything_passes_every_probe(dtype):
 )
 def test_a_program_may_show_less(keys):
     """Whatever it shows is judged, and what it does not show is said."""
-    found = check(
+    report = check(
         spoiled(lambda shown: [{key: step[key] for key in keys} for step in shown]), **PLAIN
     )
-    assert found.findings == ()
-    assert set(keys) <= set(found.shown)
+    assert report.findings == ()
+    assert set(keys) <= set(report.shown)
     hidden = [key for key in KEYS[1:] if key not in (*keys, *(["a"] if "output" in keys else []))]
-    assert " ".join(str(found).split()).endswith(
+    assert " ".join(str(report).split()).endswith(
         f"Not shown by your program: {', '.join(hidden)}; mistakes there are found only through "
         f"what they change"
     )

@@ -1,4 +1,4 @@
-"""What is declared wrongly, or not at all, is told; an adapter, or a test suite, asks
+"""What is declared wrongly, or not at all, is said; an adapter, or a test suite, asks
 in one line.
 """
 
@@ -66,18 +66,18 @@ def test_gradients_the_other_way_round_are_told_so_once():
     """All of dW in the other layout is a matter of layout, in the square layers too,
     and not a wrong equation.
     """
-    found = sentences(
+    verdicts = sentences(
         spoiled(lambda shown: [step | {"dW": [g.T for g in step["dW"]]} for step in shown])
     )
     judged = "it is judged as layout = 'in_out', which can be declared"
-    assert found == [
+    assert verdicts == [
         ("wrong", f"run: dW has shape (3, 4), expected (4, 3) by layout = 'out_in'; {judged}")
     ]
-    found = sentences(
+    verdicts = sentences(
         spoiled(lambda shown: [step | {"z": [z.T for z in step["z"]]} for step in shown])
     )
     judged = "it is judged as samples = 'columns', which can be declared"
-    assert found == [
+    assert verdicts == [
         ("wrong", f"run: z has shape (4, 5), expected (5, 4) by samples = 'rows'; {judged}")
     ]
 
@@ -86,8 +86,8 @@ def test_another_dtype_is_noted():
     """float64 from a float32 program is judged by float32's precision; float32 from a
     float64 program has lost its digits.
     """
-    found = check(everything, "mixed activations", dtype="float32")
-    assert found.findings == ()
+    report = check(everything, "mixed activations", dtype="float32")
+    assert report.findings == ()
 
     def cast(dtype, case):
         for step in train(case):
@@ -127,11 +127,11 @@ def test_conventions_are_said_and_pass_or_are_declared(monkeypatch):
         return [] if "decay-not-on-b" in conventions else [lost, other]
 
     monkeypatch.setattr("parity.checking.checker.diagnose_runs", diagnose)
-    found = check(train, **PLAIN)
-    assert (found.passed, found.strictly_passed, found.conventions) == (True, False, (other,))
-    assert "\n1. c-1 (another convention, which is not wrong)\n   Where:     C\n" in str(found)
-    assert "\n2. Digits are lost\n   Where:     z\n   You have:  z[0] = 1.0" in str(found)
-    assert found.verdict.endswith(
+    report = check(train, **PLAIN)
+    assert (report.passed, report.strictly_passed, report.conventions) == (True, False, (other,))
+    assert "\n1. c-1 (another convention, which is not wrong)\n   Where:     C\n" in str(report)
+    assert "\n2. Digits are lost\n   Where:     z\n   You have:  z[0] = 1.0" in str(report)
+    assert report.verdict.endswith(
         "each within what rounding allows, 1 other convention, 1 loss of digits"
     )
     assert check(train, conventions="decay-not-on-b", **PLAIN).findings == ()
@@ -144,23 +144,23 @@ def test_a_convention_that_is_not_followed_is_noted(monkeypatch):
         "parity.checking.checker.diagnose_runs",
         lambda runs, conventions: [wrong] * len(conventions),
     )
-    found = check(train, conventions=("decay-not-on-b",), **PLAIN)
-    assert [(each.verdict, each.sentence) for each in found.findings] == [
+    report = check(train, conventions=("decay-not-on-b",), **PLAIN)
+    assert [(each.verdict, each.sentence) for each in report.findings] == [
         ("note", "declaration: conventions has 'decay-not-on-b', which run does not follow")
     ]
 
 
 def test_without_declarations_what_fails_may_not_be_supported():
-    """A program that is given more than it says that it can do is told how to say
-    so.
+    """A program without declarations is given everything: the note says how to declare
+    what it can do.
     """
-    found = check(train, "mixed activations", losses="mse")
-    assert not found.passed
+    report = check(train, "mixed activations", losses="mse")
+    assert not report.passed
     sentence = (
         "declaration: activations and optimizers are not declared, so run was given all of them; "
         "if it knows only some, say which, as in optimizers = ('sgd',)"
     )
-    assert [(each.verdict, each.sentence) for each in found.findings[-1:]] == [("note", sentence)]
+    assert [(each.verdict, each.sentence) for each in report.findings[-1:]] == [("note", sentence)]
     assert all(each.verdict != "note" for each in check(fail(ValueError), **PLAIN).findings)
 
 
@@ -180,9 +180,9 @@ def test_a_gradient_is_enough(with_loss):
         return (*([step["loss"]] if with_loss else []), step["dW"], step["db"])
 
     gradient.activations, gradient.losses = "sigmoid", "mse"
-    found = check(from_gradient(gradient))
-    assert found.findings == ()
-    assert ("loss" in found.shown) == with_loss
+    report = check(from_gradient(gradient))
+    assert report.findings == ()
+    assert ("loss" in report.shown) == with_loss
     wrong = check(
         from_gradient(
             lambda W, b, x, y: (
@@ -199,13 +199,13 @@ def test_one_trained_step_is_enough():
     """Only the weights after it are seen."""
 
     def step(W, b, x, y, lr, sign=-1):
-        found = gradients(W, b, x, y)
-        for array, g in zip((*W, *b), (*found["dW"], *found["db"]), strict=True):
+        report = gradients(W, b, x, y)
+        for array, g in zip((*W, *b), (*report["dW"], *report["db"]), strict=True):
             np.add(array, sign * lr * g, out=array)
         return W, b
 
-    found = check(from_step(step), activations="sigmoid", losses="mse")
-    assert (found.findings, found.shown) == ((), ("W", "b"))
+    report = check(from_step(step), activations="sigmoid", losses="mse")
+    assert (report.findings, report.shown) == ((), ("W", "b"))
     wrong = check(from_step(partial(step, sign=1)), activations="sigmoid", losses="mse")
     assert "step-uphill" in [
         name for finding in wrong.findings for name in (finding.bug, *finding.alike)
@@ -231,8 +231,8 @@ def test_assert_correct_in_a_parametrised_test(case):
 
 def test_the_report_is_plain_data_too():
     """With the verdict and all of the findings."""
-    found = check(fail(ValueError), **PLAIN).as_json()
-    assert (found["passed"], found["name"], found["findings"][0]["verdict"]) == (
+    report = check(fail(ValueError), **PLAIN).as_json()
+    assert (report["passed"], report["name"], report["findings"][0]["verdict"]) == (
         False,
         "run",
         "wrong",

@@ -14,11 +14,11 @@ from parity.mistakes.finding import Finding
 
 def test_a_mistake_is_named_and_explained(monkeypatch):
     """The diagnosis is that of the whole: sentence, evidence, sources."""
-    found = check(
+    report = check(
         spoiled(lambda shown: [s | {"delta": [2 * d for d in s["delta"]]} for s in shown]), **PLAIN
     )
-    assert not found.passed
-    assert found.findings[0].equation in ("BP1", "BP2")
+    assert not report.passed
+    assert report.findings[0].equation in ("BP1", "BP2")
     finding = Finding(
         "a-b",
         "wrong",
@@ -78,11 +78,11 @@ def no_activation_derivative(case):
 @pytest.mark.parametrize("keys", [("delta",), ("dW",), ("W", "b")])
 def test_a_real_mistake_is_found_however_little_is_shown(keys):
     """By its name in the catalogue, also from the weights alone."""
-    found = check(
+    report = check(
         lambda case: [{key: step[key] for key in keys} for step in no_activation_derivative(case)],
         **PLAIN,
     )
-    assert [finding.bug for finding in found.findings] == ["hidden-derivative-missing"]
+    assert [finding.bug for finding in report.findings] == ["hidden-derivative-missing"]
 
 
 def fail(kind, *words):
@@ -131,11 +131,11 @@ def test_what_is_not_supported_is_left_out():
             raise NotImplementedError
         return everything(case)
 
-    found = check(run)
-    assert found.findings == ()
-    assert {"Adam", "Nesterov momentum"} <= set(found.unsupported)
-    assert "mixed activations" in found.tasks
-    assert "Not tried, because run raised NotImplementedError: 'momentum', " in str(found)
+    report = check(run)
+    assert report.findings == ()
+    assert {"Adam", "Nesterov momentum"} <= set(report.unsupported)
+    assert "mixed activations" in report.tasks
+    assert "Not tried, because run raised NotImplementedError: 'momentum', " in str(report)
     nothing = check(fail(NotImplementedError), **PLAIN)
     assert [finding.sentence[:42] for finding in nothing.findings] == [
         "run: shows nothing that can be judged, exp"
@@ -173,10 +173,10 @@ RETURNED = {
 @pytest.mark.parametrize("change", RETURNED)
 def test_what_is_no_list_of_dicts_is_a_finding(change):
     """What was returned and what was expected is said, and what can be judged is."""
-    made, sentence = RETURNED[change]
-    verdict, said = sentences(spoiled(made))[0]
+    change_steps, sentence = RETURNED[change]
+    verdict, said = sentences(spoiled(change_steps))[0]
     assert (verdict, said.startswith(sentence)) == ("wrong", True)
-    assert len(sentences(spoiled(made))) == 1
+    assert len(sentences(spoiled(change_steps))) == 1
 
 
 def test_a_generator_without_end_is_a_finding():
@@ -246,9 +246,9 @@ def test_numbers_that_are_none_are_wrong(value):
     def spoil(shown):
         shown[0]["dW"][0] = np.full_like(shown[0]["dW"][0], value)
 
-    found = check(spoiled(spoil), **PLAIN)
-    assert not found.passed
-    assert "dW" in str(found)
+    report = check(spoiled(spoil), **PLAIN)
+    assert not report.passed
+    assert "dW" in str(report)
 
 
 def not_summed(case):
@@ -327,24 +327,24 @@ def test_arrays_that_are_overwritten_later_are_a_finding():
             shown.append({"dW": step["dW"], "W": W, "b": b})
         return shown
 
-    told = (
+    shared = (
         "is the same array in several steps, and so shows only the last of them, expected a copy "
         "for each, as in"
     )
     assert sentences(run) == [
-        ("wrong", f"run: {name} {told} [array.copy() for array in {name}]") for name in ("W", "b")
+        ("wrong", f"run: {name} {shared} [array.copy() for array in {name}]") for name in ("W", "b")
     ]
 
 
 def test_weights_that_are_never_updated_are_a_mistake_of_their_own():
     """The same array in every step, because nothing was done to it."""
-    found = check(
+    report = check(
         lambda case: [
             gradients(case.W, case.b, x, y) | {"W": case.W, "b": case.b} for x, y, _ in case.steps
         ],
         **PLAIN,
     )
-    assert [finding.bug for finding in found.findings] == ["weights-never-updated"]
+    assert [finding.bug for finding in report.findings] == ["weights-never-updated"]
 
 
 def test_two_calls_must_agree():
@@ -381,10 +381,10 @@ def test_what_is_printed_is_a_note():
 
 def test_an_output_that_is_not_the_last_activation_is_wrong():
     """Where both are shown, they are the same."""
-    found = sentences(
+    verdicts = sentences(
         spoiled(lambda shown: [step | {"output": step["output"] + 1} for step in shown])
     )
-    assert found == [
+    assert verdicts == [
         (
             "wrong",
             (

@@ -136,11 +136,11 @@ def test_two_mistakes_at_once_are_both_found(probe, one, other, shown):
     """Two mistakes in different places are found together, even from the weights after
     the steps alone.
     """
-    found = diagnose_runs([showing(run_of(broken(probe, one, other)), *shown)])
-    assert len(found) == 2
+    findings = diagnose_runs([showing(run_of(broken(probe, one, other)), *shown)])
+    assert len(findings) == 2
     assert all(
-        any(bug in (finding.bug, *finding.alike) for finding in found) for bug in (one, other)
-    ), ids(found)
+        any(bug in (finding.bug, *finding.alike) for finding in findings) for bug in (one, other)
+    ), ids(findings)
 
 
 def test_what_no_array_can_tell_apart_is_named_together():
@@ -316,8 +316,8 @@ def test_an_unexplained_array_does_not_hide_the_next_mistake():
     """
     records = broken("mixed activations", "db-averaged")
     noise = np.random.default_rng(3).normal(size=records[0].layers[1].dW.shape)
-    found = diagnose(moved(replace(records[0], after=None), 2, dW=noise))
-    assert set(ids(found)) == {"", "db-averaged"}
+    findings = diagnose(moved(replace(records[0], after=None), 2, dW=noise))
+    assert set(ids(findings)) == {"", "db-averaged"}
 
 
 def test_conventions_are_told_from_mistakes():
@@ -493,7 +493,7 @@ def test_conventions_come_first_of_what_is_equally_near():
 
 
 def test_a_bound_that_says_nothing_does_not_make_digits_lost():
-    """An error of 10 % is wrong, however little float32 could have told after several
+    """An error of 10 % is wrong, however little float32 could say after several
     steps.
     """
     runs = {dtype: run_of(simulate(run_of_case(replace(LONG, dtype=dtype)))) for dtype in DTYPES}

@@ -87,9 +87,9 @@ def test_a_moved_entry_is_off(quantity, dtype):
     run = run_of(simulate(PROBES[0].run(dtype)))
     where = (quantity, 3 if quantity == "loss" else 2)
     by = 1e4 * float(np.finfo(dtype).eps)
-    found = off(moved(run, where, lambda array: array * (1 + by)))
-    assert found[0].where == where
-    assert found[0].used > 1.0
+    stations = off(moved(run, where, lambda array: array * (1 + by)))
+    assert stations[0].where == where
+    assert stations[0].used > 1.0
 
 
 def test_what_was_shown_takes_the_place_of_what_was_predicted():
@@ -98,9 +98,9 @@ def test_what_was_shown_takes_the_place_of_what_was_predicted():
     """
     run = run_of(simulate(PROBES[0].run()))
     changed = moved(run, ("delta", 2), lambda array: array * 2)
-    found = {station.where for station in off(changed)}
-    # the neighbours that read it were not made of it
-    assert found == {("delta", 2), ("delta", 1), ("db", 2), ("dW", 2)}
+    wheres = {station.where for station in off(changed)}
+    # the arrays that read it are not those that the changed one would make
+    assert wheres == {("delta", 2), ("delta", 1), ("db", 2), ("dW", 2)}
     bug = BY_ID["hidden-derivative-missing"]
     broken = run_of(simulate(PROBES[0].run(), [(bug, frozenset({2}))]))
     assert {station.where for station in off(broken)} == {("delta", 2)}
@@ -141,19 +141,19 @@ def test_a_step_is_lazy_and_makes_each_array_once():
     called once.
     """
     run = PROBES[0].run()
-    made = []
+    order = []
 
     def observe(number, quantity, predicted):
-        made.append((number, quantity))
+        order.append((number, quantity))
         return predicted
 
     first = next(steps(run, (), Plain, observe))
     first.dW(3)
     forward = [(0, (name, l)) for l in (1, 2, 3) for name in ("z", "a")]
-    assert made == [*forward, (0, ("delta", 3)), (0, ("dW", 3))]
+    assert order == [*forward, (0, ("delta", 3)), (0, ("dW", 3))]
     first.dW(3)
     first.new(Part("b", 3))
-    assert made[8:] == [(0, ("db", 3)), (0, ("b", 3))]
+    assert order[8:] == [(0, ("db", 3)), (0, ("b", 3))]
 
 
 def test_mistakes_wrap_each_other_in_their_own_layers():
