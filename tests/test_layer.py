@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from refnet import Dense, Identity, LeakyReLU, Tanh
+from refnet.activations import ACTIVATIONS
 
 W32, B32 = np.ones((3, 2), "float32"), np.zeros(3, "float32")
 
@@ -131,7 +132,7 @@ def test_kinds_that_do_not_fit_are_refused(W, b, text):
         Dense(W, b)
 
 
-KNOWN = "identity, heaviside, sigmoid, tanh, relu, leaky_relu, softmax"
+KNOWN = ", ".join(ACTIVATIONS)
 
 
 @pytest.mark.parametrize(

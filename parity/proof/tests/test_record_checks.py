@@ -12,6 +12,7 @@ from parity.proof.certificate import certify
 from parity.proof.tests.certified import DEEP, good, recorded
 from parity.steps.cases import RULES
 from parity.steps.record import record_refnet
+from refnet.activations import ACTIVATIONS
 
 
 def edited(**changed):
@@ -28,7 +29,7 @@ KNOWN_LOSSES = (
     "mse, half_squared_error, mae, cross_entropy, softmax_cross_entropy, binary_cross_entropy, "
     "sigmoid_cross_entropy"
 )
-KNOWN_ACTIVATIONS = "identity, heaviside, sigmoid, tanh, relu, leaky_relu, softmax"
+KNOWN_ACTIVATIONS = ", ".join(ACTIVATIONS)
 
 
 def unusable():

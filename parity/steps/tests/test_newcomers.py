@@ -5,13 +5,16 @@ the file of this wing to edit.
 import numpy as np
 import pytest
 
+import refnet
 from parity.steps.cases import RULES, TRAINABLE, outputs_of, targets_of
+from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
 from parity.steps.pytorch.counterparts import (
     HYPERPARAMETERS,
     MODULES,
     TORCH_LOSSES,
     TORCH_OPTIMIZERS,
 )
+from parity.steps.tests import test_pytorch
 from parity.steps.tests.newcomers import lacking, trainable
 from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES
@@ -27,6 +30,7 @@ COUNTERPARTS, CASE_TABLE = "parity/steps/pytorch/counterparts.py", "parity/steps
         (COUNTERPARTS, "TORCH_LOSSES", TORCH_LOSSES, LOSSES),
         (COUNTERPARTS, "TORCH_OPTIMIZERS", TORCH_OPTIMIZERS, OPTIMIZERS),
         (COUNTERPARTS, "HYPERPARAMETERS", HYPERPARAMETERS, OPTIMIZERS),
+        ("parity/steps/tests/test_pytorch.py", "MODULES", test_pytorch.MODULES, ACTIVATIONS),
         (CASE_TABLE, "TRAINABLE", TRAINABLE, trainable(ACTIVATIONS)),
         (CASE_TABLE, "_RULES", {case.optimizer for case in RULES}, OPTIMIZERS),
     ],
@@ -35,6 +39,23 @@ COUNTERPARTS, CASE_TABLE = "parity/steps/pytorch/counterparts.py", "parity/steps
 def test_every_kind_of_refnet_has_its_entry(file, table, keys, kinds):
     """The room has an entry for each, and none besides."""
     assert lacking(file, table, keys, kinds) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [(name, each) for name, kind in ACTIVATIONS.items() for each in kind().parameters],
+)
+def test_every_parameter_of_an_activation_goes_to_torch_and_comes_back(name, parameter):
+    """A value that is not the default is the twin's, and is read from it."""
+    activation = ACTIVATIONS[name](**{parameter: 0.375})
+    model = twin(refnet.mlp([2, 3], output=activation))
+    optimizer = twin_optimizer(refnet.SGD(), model)
+    x, y = np.ones((5, 2)), np.ones((5, 3))
+    read = record_torch(model, x, y, twin_loss("mse"), optimizer).spec.activations
+    assert read == ((name, activation.parameters),), (
+        f"parity/steps/pytorch: module_of in counterparts.py should hand on {parameter!r} of "
+        f"{name}, and _spec in records.py read it"
+    )
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -30,15 +30,15 @@ from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS
 
-MODULES = [
-    "Identity()",
-    "Heaviside()",
-    "Sigmoid()",
-    "Tanh()",
-    "ReLU()",
-    "LeakyReLU(negative_slope=0.01)",
-    "Softmax(dim=1)",
-]
+MODULES = {
+    "identity": "Identity()",
+    "heaviside": "Heaviside()",
+    "sigmoid": "Sigmoid()",
+    "tanh": "Tanh()",
+    "relu": "ReLU()",
+    "leaky_relu": "LeakyReLU(negative_slope=0.01)",
+    "softmax": "Softmax(dim=1)",
+}
 # None: torch has none
 LOSS_MODULES = (
     nn.MSELoss,
@@ -53,7 +53,7 @@ SPECIAL = (0.0, -0.0, 5e-324, -1e-310, 1e-40, 1.0, -1.5, 3e38, -1e300)
 
 
 @dtypes
-@pytest.mark.parametrize(("name", "text"), [*zip(ACTIVATIONS, MODULES, strict=True)])
+@pytest.mark.parametrize(("name", "text"), MODULES.items(), ids=MODULES)
 def test_twin_is_a_sequential_of_linear_and_activation(name, text, dtype):
     """Each layer is an nn.Linear of the same bits and the activation's own module, with
     its settings.
@@ -83,7 +83,7 @@ def test_twin_keeps_the_slope_and_refuses_an_activation_of_one_s_own():
         pass
 
     assert twin(refnet.mlp([2, 3], output=refnet.LeakyReLU(0.25)))[1].negative_slope == 0.25
-    known = "identity, heaviside, sigmoid, tanh, relu, leaky_relu, softmax"
+    known = ", ".join(ACTIVATIONS)
     with pytest.raises(
         TypeError, match=sentence(f"twin: activation has {Own()!r}, expected one of {known}")
     ):

@@ -24,6 +24,7 @@ from parity import (
     twin_optimizer,
 )
 from parity.steps.cases import CASES, RULES
+from parity.steps.pytorch.counterparts import MODULES
 from parity.steps.tests.twins import DTYPES, dtypes, sentence, weights
 
 
@@ -53,8 +54,8 @@ def seeded(*modules, dtype="float64"):
 
 LAYER = nn.Linear(3, 2).double()
 KNOWN = (
-    "expected nn.Linear, each followed by at most one of Identity, Heaviside, Sigmoid, Tanh, "
-    "ReLU, LeakyReLU, Softmax"
+    "expected nn.Linear, each followed by at most one of "
+    f"{', '.join(kind.__name__ for kind in MODULES.values())}"
 )
 KINDS = (
     "MSELoss, HalfSquaredError, L1Loss, CrossEntropy, CrossEntropyLoss, BCELoss, BCEWithLogitsLoss"
