@@ -432,4 +432,5 @@ def test_each_equation_stands_once_under_its_label():
 
 def test_every_trainable_activation_is_among_those_tested():
     """What is tested here are all activations but Heaviside."""
-    assert {f.name for f in TRAINABLE} == set(ACTIVATIONS) - {"heaviside"}
+    tested, wanted = {f.name for f in TRAINABLE}, set(ACTIVATIONS) - {"heaviside"}
+    assert tested == wanted, f"tests/test_backprop.py: TRAINABLE lacks {wanted - tested}"

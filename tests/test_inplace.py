@@ -12,7 +12,7 @@ import pytest
 import refnet
 from refnet.activations import ACTIVATIONS, Activation, Elementwise
 from refnet.fast.blocks import BLOCK
-from refnet.fast.inplace import loss_into, pullback_into, value_into
+from refnet.fast.inplace import _PULLBACKS, _VALUES, loss_into, pullback_into, value_into
 from refnet.fast.workspace import Workspace
 from refnet.losses import LOSSES
 
@@ -286,6 +286,18 @@ def test_probabilities_of_ones_own_output_are_checked(y):
         ValueError,
         "CrossEntropy: prediction has 1.99933 at row 0, column 0, expected values in [0, 1]",
     )
+
+
+@pytest.mark.parametrize("table", ["_VALUES", "_PULLBACKS"])
+def test_every_activation_is_computed_in_place(table):
+    """Without an entry a step would still have the right bits, but would take memory
+    for whole arrays.
+    """
+    entries = {"_VALUES": _VALUES, "_PULLBACKS": _PULLBACKS}[table]
+    lacking = [
+        kind.__name__ for kind in ACTIVATIONS.values() if kind.trainable and kind not in entries
+    ]
+    assert not lacking, f"refnet/fast/inplace.py: {table} has no entry for {', '.join(lacking)}"
 
 
 def test_only_exact_classes_are_computed_in_place():
