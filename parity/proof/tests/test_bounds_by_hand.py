@@ -48,6 +48,18 @@ def entry_of(rule, h, quantity, fmt, theta=3.0, g=0.5, old=(), new=(), t=2):
     return entry.parameters(step) if quantity == "theta" else entry.vector(step, quantity)
 
 
+class Consulted(dict):
+    """Entries by name, and the names that were asked for."""
+
+    def __init__(self, entries):
+        super().__init__(entries)
+        self.asked = set()
+
+    def __getitem__(self, name):
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+
 class Known:
     """What the expressions of one dtype are written in: its units, the errors of its
     functions, and the entries that they judge.
@@ -58,11 +70,13 @@ class Known:
         self.u, self.lam = mpmath.mpf(self.fmt.unit), mpmath.mpf(self.fmt.tiny)
         self.r, self.E, self.Elog = self.fmt.scalar, self.fmt.exp, self.fmt.log
         self.v53 = mpmath.mpf(2) ** -53
-        self.function = {
-            name: kind(**({"slope": 0.25} if name == "leaky_relu" else {}))
-            for name, kind in ACTIVATION_ENTRIES.items()
-        }
-        self.loss = {name: kind() for name, kind in LOSS_ENTRIES.items()}
+        self.function = Consulted(
+            {
+                name: kind(**({"slope": 0.25} if name == "leaky_relu" else {}))
+                for name, kind in ACTIVATION_ENTRIES.items()
+            }
+        )
+        self.loss = Consulted({name: kind() for name, kind in LOSS_ENTRIES.items()})
 
     def of(self, *rows):
         """An array of the dtype."""
@@ -465,11 +479,15 @@ def updates(known):
     yield "adam, v below the smallest", faded, want
 
 
+tested = {}  # by dtype, what the theorems were written in
+
+
 def documented(dtype):
     """name, a claim, and the bound that the theorem gives for its first entry."""
     known = Known(dtype)
     for theorems in (sums, activation_values, costs, output_deltas, hidden_deltas, updates):
         yield from theorems(known)
+    tested[dtype] = known
 
 
 @cache
@@ -501,6 +519,14 @@ def test_a_bound_is_what_its_theorem_says(name, dtype):
         )
         assert abs(got - want) <= off * want
     assert claim.judged.all()
+
+
+def test_every_activation_and_loss_has_a_bound_by_hand():
+    """Of every activation that trains, and of every loss, one is worked out above."""
+    file, known = "parity/proof/tests/test_bounds_by_hand.py", tested["float64"]
+    for what, entries in (("activation", known.function), ("loss", known.loss)):
+        lacking = set(entries) - entries.asked - {"heaviside"}
+        assert not lacking, f"{file}: no bound by hand of the {what} {', '.join(lacking)}"
 
 
 @in_both_dtypes

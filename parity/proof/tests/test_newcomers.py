@@ -10,7 +10,7 @@ from parity.proof.equations.activations import ACTIVATION_ENTRIES
 from parity.proof.equations.entries import ALL_STATE
 from parity.proof.equations.losses import LOSS_ENTRIES
 from parity.proof.equations.updates import RULE_ENTRIES
-from parity.proof.tests import spelled_rules, spellings, truth
+from parity.proof.tests import spelled_rules, spellings, test_formulas, truth
 from parity.steps.cases import outputs_of
 from parity.steps.tests.newcomers import lacking, trainable
 from refnet.activations import ACTIVATIONS
@@ -20,6 +20,7 @@ from refnet.optimizers import OPTIMIZERS
 EQUATIONS = "parity/proof/equations"
 FORMULAS, TRUTH = "parity/proof/formulas.py", "parity/proof/tests/truth.py"
 SPELLINGS, ROWWISE = "parity/proof/tests/spellings.py", {"softmax"}
+FORMULAS_TEST = "parity/proof/tests/test_formulas.py"
 TRAINABLE = trainable(ACTIVATIONS)
 
 
@@ -49,6 +50,8 @@ TABLES = [
     (TRUTH, "COSTS", truth.COSTS, LOSSES),
     (TRUTH, "GRADIENTS or CANCELLED", losses_of(truth.GRADIENTS, truth.CANCELLED), LOSSES),
     (TRUTH, "RULES", truth.RULES, OPTIMIZERS),
+    (FORMULAS_TEST, "VALUES", test_formulas.VALUES, ACTIVATIONS),
+    (FORMULAS_TEST, "PULLBACKS", test_formulas.PULLBACKS, ACTIVATIONS),
     (SPELLINGS, "VALUE_FORMS", spellings.VALUE_FORMS, TRAINABLE),
     (SPELLINGS, "PULLBACKS", spellings.PULLBACKS, TRAINABLE),
     (SPELLINGS, "COST_FORMS", spellings.COST_FORMS, LOSSES),
