@@ -7,21 +7,27 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import cache
+from importlib import import_module
+from pkgutil import walk_packages
 
 import numpy as np
 import pytest
 
+from parity.mistakes import catalogue
 from parity.mistakes.catalogue.index import BY_ID, CATALOGUE, FACTORS, sources
 from parity.mistakes.catalogue.published import OUT, PUBLISHED
 from parity.mistakes.diagnosis import diagnose_runs
 from parity.mistakes.judging import explains, judged
 from parity.mistakes.mistake import CONVENTION, WRONG, Catalogue
 from parity.mistakes.probes import PROBES
+from parity.mistakes.program import RIGHT
 from parity.mistakes.replay import run_of, showing, simulate
+from parity.mistakes.rules import STATE
 from parity.proof.certificate import certify
 from parity.steps.cases import DTYPES
 from refnet.equations import EQUATIONS
 
+FILE = "parity/mistakes/tests/test_catalogue.py"
 each_mistake = pytest.mark.parametrize("bug", CATALOGUE, ids=lambda bug: bug.id)
 
 
@@ -73,7 +79,10 @@ def home(bug, dtype="float64"):
     shows there too.
     """
     others = (home(bug),) if dtype != "float64" else ()
-    return next(probe for probe in (*others, *PROBES) if first_off(bug, probe, dtype))
+    shows = (probe for probe in (*others, *PROBES) if first_off(bug, probe, dtype))
+    probe = next(shows, None)
+    assert probe, f"parity/mistakes/probes.py: {bug.id!r} shows in no probe"
+    return probe
 
 
 def first_broken(steps):
@@ -92,12 +101,25 @@ def test_the_catalogue_is_large_and_its_ids_are_words():
     assert all(re.fullmatch(r"[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*", bug.id) for bug in CATALOGUE)
 
 
+MODULES = [module.name for module in walk_packages(catalogue.__path__, f"{catalogue.__name__}.")]
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not name.endswith(".index")])
+def test_every_mistake_of_a_module_is_in_the_index(module):
+    """What is not in BY_ID is never looked for."""
+    for name, value in vars(import_module(module)).items():
+        if isinstance(value, Catalogue):
+            lacking = [bug for bug in value.by_id if bug not in BY_ID]
+            says = f"parity/mistakes/catalogue/index.py: BY_ID lacks {name} of {module}"
+            assert not lacking, says
+
+
 def test_an_id_that_is_in_use_is_refused():
     """Neither another entry nor another catalogue can take its place."""
     fields = {"equation": "BP1", "formula": "delta^L = 0", "happens": "A.", "why": "B."}
     one, other = Catalogue(), Catalogue()
-    for catalogue in (one, other):
-        catalogue.add(id="zero", **fields)(lambda s, l, right: right() * 0.0)
+    for each in (one, other):
+        each.add(id="zero", **fields)(lambda s, l, right: right() * 0.0)
     refused = pytest.raises(
         ValueError, match=r"^catalogue: id 'zero' is already in use, expected a new one$"
     )
@@ -127,13 +149,16 @@ def test_a_mistake_explains_itself(bug):
     conditions that are made below.
     """
     assert bug.equation in EQUATIONS
+    unknown = set(bug.slots) - {*RIGHT, *STATE}
+    assert not unknown, f"parity/mistakes/program.py: no step has the slots {unknown} of {bug.id}"
     assert "=" in bug.formula
     assert bug.verdict in (WRONG, CONVENTION)
     for sentence in (bug.happens, bug.why):
         assert sentence[0].isupper()
         assert sentence.endswith(".")
         assert 25 < len(sentence) < 320
-    assert set(bug.hidden) <= set(CONDITIONS)
+    unmade = set(bug.hidden) - set(CONDITIONS)
+    assert not unmade, f"{FILE}: CONDITIONS does not make {unmade}, under which {bug.id} hides"
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -122,6 +122,8 @@ def first_ids(name, shown):
 
 def test_every_published_mistake_is_made_here():
     """Each report of the tables has its function in the student's program."""
+    unmade = MAPPED.keys() - MISTAKES.keys()
+    assert not unmade, f"parity/mistakes/tests/recreated.py: MISTAKES has no {unmade}"
     assert MISTAKES.keys() == MAPPED.keys()
     assert RIGHT.keys() == ALARMS.keys()
 
