@@ -310,6 +310,33 @@ def test_contract_of_attributes(kind, names):
         }
 
 
+BASES = {
+    "refnet/activations.py: ACTIVATIONS": (activations.ACTIVATIONS, refnet.Activation),
+    "refnet/losses/__init__.py: LOSSES": (losses.LOSSES, refnet.Loss),
+    "refnet/initializers.py: INITIALIZERS": (initializers.INITIALIZERS, refnet.Initializer),
+    "refnet/optimizers/__init__.py: OPTIMIZERS": (optimizers.OPTIMIZERS, refnet.Optimizer),
+}
+
+
+@pytest.mark.parametrize("place", BASES)
+def test_a_class_is_public_where_it_has_a_name(place):
+    """What is in a table is in refnet.__all__, and what is there is in a table."""
+    table, base = BASES[place]
+    named, shown = {kind.__name__ for kind in table.values()}, {*public(base)}
+    assert shown <= named, f"{place} has no entry for {', '.join(shown - named)}"
+    says = f"refnet/__init__.py: __all__ has no {', '.join(named - shown)}"
+    assert named <= shown, says
+
+
+@pytest.mark.parametrize("place", BASES)
+def test_the_readme_names_every_class(place):
+    """Its table of what there is has each in backticks."""
+    shown = (HOUSE / "README.md").read_text(encoding="utf-8")
+    names = [kind.__name__ for kind in BASES[place][0].values()]
+    lacking = [name for name in names if f"`{name}`" not in shown]
+    assert not lacking, f"refnet/README.md: the table of what there is lacks {', '.join(lacking)}"
+
+
 TABLES = {
     "activations": (
         activations.ACTIVATIONS,
@@ -341,24 +368,6 @@ def test_every_class_has_its_name(table, classes):
     )
     together = {name.replace("_", ""): kind for name, kind in table.items()}
     assert together == {kind.__name__.lower(): kind for kind in table.values()}
-
-
-BASES = {
-    "refnet/activations.py: ACTIVATIONS": (activations.ACTIVATIONS, refnet.Activation),
-    "refnet/losses/__init__.py: LOSSES": (losses.LOSSES, refnet.Loss),
-    "refnet/initializers.py: INITIALIZERS": (initializers.INITIALIZERS, refnet.Initializer),
-    "refnet/optimizers/__init__.py: OPTIMIZERS": (optimizers.OPTIMIZERS, refnet.Optimizer),
-}
-
-
-@pytest.mark.parametrize("place", BASES)
-def test_a_class_is_public_where_it_has_a_name(place):
-    """What is in a table is in refnet.__all__, and what is there is in a table."""
-    table, base = BASES[place]
-    named, shown = {kind.__name__ for kind in table.values()}, {*public(base)}
-    assert shown <= named, f"{place} has no entry for {', '.join(shown - named)}"
-    says = f"refnet/__init__.py: __all__ has no {', '.join(named - shown)}"
-    assert named <= shown, says
 
 
 def test_equations_in_the_order_of_computation():
