@@ -244,13 +244,13 @@ def _complex_layers(net: Network, theta: Array) -> list[_ComplexLayer]:
 
 
 def _sides(net: Network, trace: Sequence[LayerTrace], loss: Loss, y: Array) -> list[Array]:
-    """On which side of its kink each number lies."""
+    """On which side of its kinks each number lies."""
     sides = [
         np.sign(step.z)
         for layer, step in zip(net.layers, trace, strict=True)
         if layer.activation.kink
     ]
-    return [*sides, np.sign(trace[-1].a - y)] if loss.kink else sides
+    return [*sides, *(np.sign(trace[-1].a - y - kink) for kink in loss.kinks)]
 
 
 def _same(some: list[Array], others: list[Array]) -> bool:

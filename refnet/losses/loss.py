@@ -36,7 +36,7 @@ class Loss(ABC):
     outputs: ClassVar[tuple[type[Activation], ...]]
     meant: ClassVar[dict[str, str]] = {}  # output activation -> the loss that was probably meant
     analytic: ClassVar[bool] = True  # C continues to complex a, so the complex step applies
-    kink: ClassVar[bool] = False  # dC/da jumps at a = y
+    kinks: ClassVar[tuple[float, ...]] = ()  # where dC/da, or its slope, jumps: values of a - y
 
     @abstractmethod
     def value(self, a: Array, y: Array) -> float:

@@ -92,7 +92,7 @@ class MAE(_ValueLoss):
     }
     source: ClassVar[str] = "Goodfellow, Bengio and Courville, Deep Learning, section 6.2.1.2"
     analytic: ClassVar[bool] = False
-    kink: ClassVar[bool] = True
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
 
     def value(self, a: Array, y: Array) -> float:
         """C = sum |a - y| / (n k)."""
