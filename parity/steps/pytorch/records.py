@@ -1,5 +1,6 @@
 """Records of what PyTorch does in one training step."""
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -210,14 +211,10 @@ def _loss_name(loss: nn.Module) -> str:
             f"record_torch: loss has {type(loss).__name__}, expected one of "
             f"{', '.join(kind.__name__ for kind in names)}"
         )
-    plain = {
-        "reduction": "mean",
-        "weight": None,
-        "pos_weight": None,
-        "label_smoothing": 0.0,
-        "ignore_index": -100,
-    }
-    for setting, want in plain.items():
+    # what a module is made with, it keeps under the same name, size_average and reduce
+    # apart: they are old names of the reduction
+    for setting, parameter in inspect.signature(type(loss)).parameters.items():
+        want = parameter.default
         if getattr(loss, setting, want) != want:
             raise ValueError(
                 f"record_torch: {type(loss).__name__} has {setting}={getattr(loss, setting)}, "

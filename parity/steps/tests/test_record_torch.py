@@ -3,6 +3,7 @@ is refused by name.
 """
 
 import copy
+import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +25,7 @@ from parity import (
     twin_optimizer,
 )
 from parity.steps.cases import CASES, RULES
-from parity.steps.pytorch.counterparts import MODULES
+from parity.steps.pytorch.counterparts import MODULES, TORCH_LOSSES
 from parity.steps.tests.twins import DTYPES, dtypes, sentence, weights
 
 
@@ -57,9 +58,7 @@ KNOWN = (
     "expected nn.Linear, each followed by at most one of "
     f"{', '.join(kind.__name__ for kind in MODULES.values())}"
 )
-KINDS = (
-    "MSELoss, HalfSquaredError, L1Loss, CrossEntropy, CrossEntropyLoss, BCELoss, BCEWithLogitsLoss"
-)
+KINDS = ", ".join(kind.__name__ for kind in TORCH_LOSSES.values())
 OTHERS = "optimizer has other parameters than the model's, expected all of them in one group"
 REFUSED = [  # what is exchanged, and the sentence
     (
@@ -170,6 +169,27 @@ def test_record_torch_refuses_what_refnet_has_no_counterpart_of(changed, text):
             optimizer,
         )
     assert weights(model) == kept
+
+
+def other_than(default):
+    """Another value that a loss can be made with."""
+    if default is None:
+        return torch.ones(2)
+    return "sum" if isinstance(default, str) else default + 1
+
+
+@pytest.mark.parametrize("kind", TORCH_LOSSES.values(), ids=lambda kind: kind.__name__)
+def test_no_setting_of_a_loss_is_overlooked(kind):
+    """Whatever a loss of torch can be made with makes it another loss than refnet's."""
+    model = seeded(nn.Linear(3, 2))
+    optimizer = torch.optim.SGD(model.parameters())
+    for setting, parameter in inspect.signature(kind).parameters.items():
+        if parameter.default is inspect.Parameter.empty or setting in ("size_average", "reduce"):
+            continue  # what every module takes, and torch's old names of the reduction
+        loss = kind(**{setting: other_than(parameter.default)})
+        says = f"^record_torch: {kind.__name__} has {setting}="
+        with pytest.raises(ValueError, match=says):
+            record_torch(model, np.ones((1, 3)), np.ones((1, 2)), loss, optimizer)
 
 
 def test_record_torch_refuses_adam_with_decoupled_decay():
