@@ -11,6 +11,7 @@ import pytest
 
 import refnet
 from refnet.activations import ACTIVATIONS
+from refnet.losses import LOSSES
 
 RNG = np.random.default_rng(11)
 X = RNG.standard_normal((6, 3))
@@ -304,10 +305,7 @@ def test_number_too_large_for_float32_is_refused():
             refnet.fit(net, x, VALUES, loss="mse", optimizer=optimizer, epochs=1)
 
 
-LOSS_NAMES = (
-    "mse, half_squared_error, mae, cross_entropy, softmax_cross_entropy, binary_cross_entropy, "
-    "sigmoid_cross_entropy"
-)
+LOSS_NAMES = ", ".join(LOSSES)
 INIT_NAMES = (
     "zeros, constant, uniform, normal, torch_linear, glorot_uniform, glorot_normal, he_uniform, "
     "he_normal"

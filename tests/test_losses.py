@@ -23,6 +23,7 @@ from refnet import (
     SoftmaxCrossEntropy,
 )
 from refnet.activations import ACTIVATIONS
+from refnet.losses import LOSSES
 
 # units in the last place that NumPy's own accuracy tests allow its exp and log; math's
 # functions stay below one
@@ -32,9 +33,9 @@ ULP = 4
 UNITS = 2 * ULP + 8
 EPS = math.ulp(1.0)
 ON_CLASSES = (CrossEntropy(), SoftmaxCrossEntropy())
-ON_VALUES = (MSE(), HalfSquaredError(), MAE())
+EVERY = tuple(kind() for kind in LOSSES.values())
+ON_VALUES = tuple(loss for loss in EVERY if loss.reads == "values")
 BINARY = (BinaryCrossEntropy(), SigmoidCrossEntropy())
-EVERY = (*ON_VALUES, *ON_CLASSES, *BINARY)
 
 every = pytest.mark.parametrize("loss", EVERY, ids=repr)
 on_classes = pytest.mark.parametrize("loss", ON_CLASSES, ids=repr)
@@ -90,6 +91,8 @@ def terms(loss, a, y):
                     (q - t) / k,
                     (q + t) / k,
                 )
+            case _:
+                raise AssertionError(f"tests/test_losses.py: terms has no case for {loss}")
 
 
 def plain(loss, a, y):
@@ -119,7 +122,45 @@ def sample(loss, dtype="float64", rows=5, columns=3, seed=0):
     return a, y
 
 
+# every loss is known
+
+
+def public_kinds(kind=refnet.Loss):
+    """The losses of refnet, whether a table has them or not."""
+    for sub in kind.__subclasses__():
+        if sub.__module__.startswith("refnet.") and not sub.__name__.startswith("_"):
+            yield sub
+        yield from public_kinds(sub)
+
+
+@pytest.mark.parametrize("kind", [*public_kinds()], ids=lambda kind: kind.__name__)
+def test_every_loss_is_in_every_list_of_losses(kind):
+    """By its name in the table, by its class in what the packages export and say."""
+    name, room = kind.__name__, "refnet/losses/__init__.py"
+    assert LOSSES.get(kind.name) is kind, f"{room}: LOSSES has no entry for {name}"
+    assert name in refnet.losses.__all__, f"{room}: __all__ has no {name}"
+    assert re.search(rf"\b{name}\b", refnet.losses.__doc__), f"{room}: the map has no {name}"
+    assert name in refnet.__all__, f"refnet/__init__.py: __all__ has no {name}"
+
+
 # values and gradients
+
+
+@pytest.mark.parametrize("loss", ON_VALUES, ids=repr)
+def test_a_loss_says_where_its_gradient_has_kinks(loss):
+    """Where dC/da or its slope jumps, at a multiple of 1/4, is in `kinks`: a difference
+    of C says nothing there.
+    """
+    e, h = np.arange(-16, 17) / 4.0, 2.0**-10
+    far_below, below, above, far_above = (
+        np.array([loss.gradient(np.array([[at]]), np.zeros((1, 1))).item() for at in e + step])
+        for step in (-2 * h, -h, h, 2 * h)
+    )
+    # 1/2 is far above what a smooth dC/da changes by within h, and below a jump of 1
+    bent = np.abs((far_above - above) - (below - far_below)) / h > 0.5
+    kinks = tuple(e[(np.abs(above - below) > 0.5) | bent].tolist())
+    where = f"{type(loss).__module__.replace('.', '/')}.py"
+    assert loss.kinks == kinks, f"{where}: {loss}.kinks has {loss.kinks}, expected {kinks}"
 
 
 @dtypes

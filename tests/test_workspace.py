@@ -205,7 +205,7 @@ def marches(draw):
         y = targets(loss, rng, rows, sizes[-1], labels=draw(st.booleans()))
         if y.ndim == 2 and not on_classes(loss):
             y = sprinkled(y.astype(dtype), draw(places), dtype)
-            y = y if loss in ("mse", "half_squared_error", "mae") else np.clip(y, 0, 1)
+            y = y if LOSSES[loss].reads == "values" else np.clip(y, 0, 1)
         elif y.ndim == 2 and draw(st.booleans()):
             y = np.eye(sizes[-1])[rng.integers(0, sizes[-1], rows)]
             y[y == 0] = special(draw(st.sampled_from(["0.0", "-0.0", "least"])), "float64")

@@ -13,6 +13,7 @@ from parity.proof.tests.certified import DEEP, good, recorded
 from parity.steps.cases import RULES
 from parity.steps.record import record_refnet
 from refnet.activations import ACTIVATIONS
+from refnet.losses import LOSSES
 
 
 def edited(**changed):
@@ -25,10 +26,7 @@ def started(**changed):
     return replace(good(), before=replace(good().before, **changed))
 
 
-KNOWN_LOSSES = (
-    "mse, half_squared_error, mae, cross_entropy, softmax_cross_entropy, binary_cross_entropy, "
-    "sigmoid_cross_entropy"
-)
+KNOWN_LOSSES = ", ".join(LOSSES)
 KNOWN_ACTIVATIONS = ", ".join(ACTIVATIONS)
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from parity.proof.tests.truth import truth
 from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
+from parity.steps.tests.newcomers import lacking
+from refnet.losses import LOSSES
 
 # truth itself, on short binary fractions, of which Python's arithmetic is exact; no
 # array follows from another
@@ -265,6 +267,13 @@ BY_HAND += [  # b1[2] is 1
         1 - 0.5 * 0.5 / (0.5 + 1.5),
     ),
 ]
+
+
+def test_every_loss_has_its_output_delta_by_hand():
+    """BP1 of each is worked out once."""
+    worked_out = {record.spec.loss for record, label, *_ in BY_HAND if label == "BP1"}
+    room = "parity/proof/tests/test_truth_by_hand.py"
+    assert lacking(room, "BY_HAND with BP1", worked_out, LOSSES) == []
 
 
 @pytest.mark.parametrize(("record", "equation", "layer", "quantity", "index", "expected"), BY_HAND)

@@ -39,16 +39,16 @@ MODULES = {
     "leaky_relu": "LeakyReLU(negative_slope=0.01)",
     "softmax": "Softmax(dim=1)",
 }
-# None: torch has none
-LOSS_MODULES = (
-    nn.MSELoss,
-    None,
-    nn.L1Loss,
-    None,
-    nn.CrossEntropyLoss,
-    nn.BCELoss,
-    nn.BCEWithLogitsLoss,
-)
+HERE = "parity/steps/tests/test_pytorch.py"
+LOSS_MODULES = {  # None: torch has none
+    "mse": nn.MSELoss,
+    "half_squared_error": None,
+    "mae": nn.L1Loss,
+    "cross_entropy": None,
+    "softmax_cross_entropy": nn.CrossEntropyLoss,
+    "binary_cross_entropy": nn.BCELoss,
+    "sigmoid_cross_entropy": nn.BCEWithLogitsLoss,
+}
 SPECIAL = (0.0, -0.0, 5e-324, -1e-310, 1e-40, 1.0, -1.5, 3e38, -1e300)
 
 
@@ -169,11 +169,14 @@ def test_copies_refuse_another_layout(other):
     assert (weights(model), net.parameters.tobytes()) == (kept, vector.tobytes())
 
 
-@pytest.mark.parametrize(("kind", "expected"), [*zip(LOSSES.values(), LOSS_MODULES, strict=True)])
-def test_twin_loss_is_torch_s_own(kind, expected):
+@pytest.mark.parametrize("name", LOSSES)
+def test_twin_loss_is_torch_s_own(name):
     """Each loss has the module of the same name in torch where there is one, with
     torch's default settings; a subclass is refused.
     """
+
+    assert name in LOSS_MODULES, f"{HERE}: LOSS_MODULES has no entry for {name!r}"
+    kind, expected = LOSSES[name], LOSS_MODULES[name]
 
     class Own(kind):
         pass
