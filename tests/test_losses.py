@@ -146,6 +146,11 @@ def test_every_loss_is_in_every_list_of_losses(kind):
 # values and gradients
 
 
+def room_of(loss):
+    """The file of a loss."""
+    return f"{type(loss).__module__.replace('.', '/')}.py"
+
+
 @pytest.mark.parametrize("loss", ON_VALUES, ids=repr)
 def test_a_loss_says_where_its_gradient_has_kinks(loss):
     """Where dC/da or its slope jumps, at a multiple of 1/4, is in `kinks`: a difference
@@ -159,8 +164,8 @@ def test_a_loss_says_where_its_gradient_has_kinks(loss):
     # 1/2 is far above what a smooth dC/da changes by within h, and below a jump of 1
     bent = np.abs((far_above - above) - (below - far_below)) / h > 0.5
     kinks = tuple(e[(np.abs(above - below) > 0.5) | bent].tolist())
-    where = f"{type(loss).__module__.replace('.', '/')}.py"
-    assert loss.kinks == kinks, f"{where}: {loss}.kinks has {loss.kinks}, expected {kinks}"
+    says = f"{room_of(loss)}: {loss}.kinks has {loss.kinks}, expected {kinks}"
+    assert loss.kinks == kinks, says
 
 
 @dtypes
@@ -175,6 +180,20 @@ def test_value_and_gradient_are_those_of_plain_loops(loss, rows, columns, dtype)
     value, value_bound, gradient, gradient_bound = plain(loss, a.tolist(), y.tolist())
     assert abs(loss.value(a, y) - value) <= eps * value_bound
     assert (np.abs(loss.gradient(a, y) - gradient) <= eps * gradient_bound).all()
+
+
+@every
+def test_a_loss_says_whether_the_complex_step_applies(loss):
+    """Where it is analytic, Im C(a + ih) / h along the signs of dC/da is the sum of
+    their sizes; a loss that is not analytic has mostly 0 there.
+    """
+    if loss.analytic:
+        a, y = sample(loss)
+        gradient, h = loss.gradient(a, y), 1e-100
+        step = loss.value(a + 1j * h * np.sign(gradient), y)
+        expected = np.abs(gradient).sum()
+        says = f"{room_of(loss)}: {loss}.analytic should be False"
+        assert expected / 2.0 < np.imag(step) / h < 2.0 * expected, says
 
 
 @dtypes

@@ -8,7 +8,7 @@ import pytest
 
 import refnet
 from refnet.activations import ACTIVATIONS
-from refnet.explanation.formulas import formula_of, pullback_of, stated
+from refnet.explanation.formulas import FUNCTIONS, formula_of, pullback_of, stated
 from refnet.losses import LOSSES
 
 KINDS = [*ACTIVATIONS.values(), *LOSSES.values()]
@@ -40,6 +40,15 @@ def test_source_is_that_of_the_docstring(kind):
     """The field has the text of the docstring's Source, without the full stop."""
     text = re.search(r"^Source: (.*(?:\n +.*)*)", inspect.cleandoc(kind.__doc__), re.MULTILINE)[1]
     assert kind.source == re.sub(r"\s+", " ", text).rstrip(".")
+
+
+@each_kind
+def test_every_function_in_a_formula_can_be_written(kind):
+    """Numbers are put in the place of letters alone: a function's name is known."""
+    words = {word for text in kind.formulas.values() for word in re.findall(r"([a-z]{2,})\(", text)}
+    unknown = words - {*FUNCTIONS, *ACTIVATIONS}
+    room = "refnet/explanation/formulas.py"
+    assert not unknown, f"{room}: FUNCTIONS lacks {unknown}, which {kind.__name__} states"
 
 
 def test_formulas_are_read_from_a_docstring():

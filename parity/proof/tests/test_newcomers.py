@@ -11,8 +11,8 @@ from parity.proof.equations.entries import ALL_STATE
 from parity.proof.equations.losses import LOSS_ENTRIES
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.proof.tests import spelled_rules, spellings, test_formulas, truth
-from parity.steps.cases import outputs_of
-from parity.steps.tests.newcomers import lacking, trainable
+from parity.steps.cases import outputs_of, targets_of
+from parity.steps.tests.newcomers import averages_over_outputs, lacking, trainable
 from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS
@@ -79,6 +79,14 @@ def test_every_output_of_a_loss_has_its_delta(loss):
     if loss not in formulas.GRADIENTS:
         outputs = {output for name, output in formulas.FUSED if name == loss}
         assert outputs == set(outputs_of(loss)), f"{FORMULAS}: FUSED, {loss!r}"
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if "labels" not in targets_of(name)])
+def test_the_truth_divides_as_the_loss_does(name):
+    """The losses that take labels have no value for a single output."""
+    mean = averages_over_outputs(LOSSES[name]())
+    says = f"{TRUTH}: OVER_OUTPUTS should {'' if mean else 'not '}have {name}"
+    assert (name in truth.OVER_OUTPUTS) == mean, says
 
 
 @pytest.mark.parametrize("rule", RULE_ENTRIES)

@@ -4,6 +4,10 @@ proof, in a sentence that names the file.
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
+from refnet.losses import Loss
+
 
 def lacking(file: str, table: str, keys: Iterable[str], kinds: Mapping[str, type]) -> list[str]:
     """A sentence for each kind without a key in the table, and for each key without a
@@ -19,6 +23,17 @@ def lacking(file: str, table: str, keys: Iterable[str], kinds: Mapping[str, type
         f"{file}: {table} has {key!r}, which refnet does not have" for key in keys - set(kinds)
     ]
     return missing + surplus
+
+
+def averages_over_outputs(loss: Loss) -> bool:
+    """Whether C over three outputs is nearer to the mean of the losses of each than to
+    their sum.
+    """
+    rng = np.random.default_rng(0)
+    a, y = rng.uniform(0.1, 0.9, (2, 4, 3))
+    ones = [loss.value(a[:, [j]], y[:, [j]]) for j in range(3)]
+    whole = loss.value(a, y)
+    return bool(abs(whole - np.mean(ones)) < abs(whole - np.sum(ones)))
 
 
 def trainable(kinds: Mapping[str, type]) -> dict[str, type]:
