@@ -12,6 +12,7 @@ import pytest
 import refnet
 from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES
+from refnet.optimizers import OPTIMIZERS
 
 RNG = np.random.default_rng(11)
 X = RNG.standard_normal((6, 3))
@@ -305,6 +306,7 @@ def test_number_too_large_for_float32_is_refused():
             refnet.fit(net, x, VALUES, loss="mse", optimizer=optimizer, epochs=1)
 
 
+OPTIMIZER_NAMES = ", ".join(OPTIMIZERS)  # in the order of the table
 LOSS_NAMES = ", ".join(LOSSES)
 INIT_NAMES = (
     "zeros, constant, uniform, normal, torch_linear, glorot_uniform, glorot_normal, he_uniform, "
@@ -333,16 +335,12 @@ BAD_SETTINGS = [
     (
         {"optimizer": "lbfgs"},
         ValueError,
-        "optimizer: name has 'lbfgs', expected one of sgd, adagrad, rmsprop, adam, adamw",
+        f"optimizer: name has 'lbfgs', expected one of {OPTIMIZER_NAMES}",
     ),
     (
         {"optimizer": refnet.SGD},
         TypeError,
-        (
-            "optimizer: has SGD, expected an object or one of the names sgd, adagrad, rmsprop, "
-            "adam, "
-            "adamw"
-        ),
+        f"optimizer: has SGD, expected an object or one of the names {OPTIMIZER_NAMES}",
     ),
     ({"validation": X}, TypeError, "fit: validation has type ndarray, expected a pair (x, y)"),
     (

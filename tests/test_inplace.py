@@ -15,6 +15,7 @@ from refnet.fast.blocks import BLOCK
 from refnet.fast.inplace import _PULLBACKS, _VALUES, loss_into, pullback_into, value_into
 from refnet.fast.workspace import Workspace
 from refnet.losses import LOSSES
+from refnet.optimizers import OPTIMIZERS
 
 ON_CLASSES = ("cross_entropy", "softmax_cross_entropy")
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -407,6 +408,14 @@ every_rule = pytest.mark.parametrize(
     SETTINGS,
     ids=[f"{kind.__name__} {settings}" for kind, settings in SETTINGS],
 )
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values())
+def test_every_optimizer_is_tried(kind):
+    """Its assignment on whole vectors is written here."""
+    says = f"has no entry for {kind.__name__}"
+    assert kind in RULES, f"tests/test_inplace.py: RULES {says}"
+    assert kind in [tried for tried, _ in SETTINGS], f"tests/test_inplace.py: SETTINGS {says}"
 
 
 def vector_network(size, dtype):

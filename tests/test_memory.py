@@ -19,6 +19,7 @@ from refnet.activations import ACTIVATIONS
 from refnet.fast.blocks import BLOCK, blocks, broadcast_into
 from refnet.fast.workspace import Workspace
 from refnet.losses import LOSSES
+from refnet.optimizers import OPTIMIZERS
 
 # older NumPy buffers no less for a few rows than for many
 WHOLE_BUFFER = tuple(map(int, np.__version__.split(".")[:2])) < (2, 3)
@@ -230,6 +231,13 @@ RULES = [
     (refnet.Adam, {"amsgrad": True, "weight_decay": 0.1}),
     (refnet.AdamW, {"amsgrad": True}),
 ]
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values())
+def test_the_room_of_every_optimizer_is_measured(kind):
+    """The table has it."""
+    tried = [tried for tried, _ in RULES]
+    assert kind in tried, f"tests/test_memory.py: RULES has no entry for {kind.__name__}"
 
 
 @dtypes

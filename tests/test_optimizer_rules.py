@@ -395,6 +395,19 @@ AT_LEAST_0 = [
 ]
 
 
+@pytest.mark.parametrize("kind", OPTIMIZERS.values())
+def test_every_optimizer_is_tried(kind):
+    """It is restated, told from its mistakes, and refuses what is out of range."""
+    for table, tried in (
+        ("RULES", RULES),
+        ("CASES", [tried for tried, _ in CASES.values()]),
+        ("WRONG", [CASES[right][0] for right, _ in WRONG.values()]),
+        ("AT_LEAST_0", [tried for tried, _ in AT_LEAST_0]),
+    ):
+        says = f"{table} has no entry for {kind.__name__}"
+        assert kind in tried, f"tests/test_optimizer_rules.py: {says}"
+
+
 @pytest.mark.parametrize("value", [-0.1, np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(("kind", "name"), AT_LEAST_0)
 def test_setting_out_of_range_is_refused(kind, name, value):

@@ -3,7 +3,9 @@ network, and what they refuse.
 """
 
 import copy
+import importlib
 import pickle
+import pkgutil
 import re
 from fractions import Fraction
 from types import SimpleNamespace
@@ -14,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import refnet
+from refnet import optimizers
+from refnet.optimizers import OPTIMIZERS, SECOND_MOMENTS
 
 CASES = {
     "sgd": (refnet.SGD, {}),
@@ -334,6 +338,24 @@ def test_only_lr_changes_between_steps(name):
         setattr(optimizer, name, 0.5)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_the_vectors_that_are_never_negative_are_listed(name):
+    """Over steps with gradients of either sign, those and no others stay at 0 or
+    above.
+    """
+    kind, settings = CASES[name]
+    optimizer, lowest = kind(**settings), {}
+    net = network()
+    for g in gradients(4):
+        run(optimizer, net, [g])
+        for vector in KEPT[name]:
+            lowest[vector] = min(lowest.get(vector, 0.0), optimizer.state[vector].min())
+    for vector, least in lowest.items():
+        has = least == 0.0
+        says = f"SECOND_MOMENTS should {'' if has else 'not '}have {vector}"
+        assert (vector in SECOND_MOMENTS) == has, f"refnet/optimizers/optimizer.py: {says}"
+
+
 def test_a_negative_mean_of_squares_is_refused():
     """A second moment below zero has no root."""
     with refuses(
@@ -543,3 +565,32 @@ def test_huge_but_finite_steps_are_taken(optimizer, theta, g, expected):
     net = one(theta)
     copy.deepcopy(optimizer).step(net, gradient(g, g))
     assert [Fraction(value) for value in net.parameters] == [expected, expected]
+
+
+def test_every_optimizer_of_refnet_is_in_the_table():
+    """A class with a name of its own, in whichever module of the package, is known by
+    that name and exported.
+    """
+    for module in pkgutil.iter_modules(optimizers.__path__):
+        defined = vars(importlib.import_module(f"refnet.optimizers.{module.name}")).values()
+        for kind in defined:
+            if (
+                isinstance(kind, type)
+                and issubclass(kind, refnet.Optimizer)
+                and "name" in vars(kind)
+            ):
+                says = f"has no entry for {kind.__name__}"
+                assert OPTIMIZERS.get(kind.name) is kind, (
+                    f"refnet/optimizers/__init__.py: OPTIMIZERS {says}"
+                )
+                assert kind.__name__ in optimizers.__all__, (
+                    f"refnet/optimizers/__init__.py: __all__ {says}"
+                )
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values())
+def test_every_optimizer_is_tried(kind):
+    """The tables of this file have it."""
+    says = f"has no entry for {kind.__name__}"
+    assert kind in [tried for tried, _ in CASES.values()], f"tests/test_optimizers.py: CASES {says}"
+    assert kind in DEFAULTS, f"tests/test_optimizers.py: DEFAULTS {says}"
