@@ -27,6 +27,7 @@ from parity import (
 from parity.steps.cases import CASES, RULES
 from parity.steps.pytorch.counterparts import MODULES, TORCH_LOSSES
 from parity.steps.tests.twins import DTYPES, dtypes, sentence, weights
+from refnet.optimizers import OPTIMIZERS
 
 
 def bits(record):
@@ -59,6 +60,7 @@ KNOWN = (
     f"{', '.join(kind.__name__ for kind in MODULES.values())}"
 )
 KINDS = ", ".join(kind.__name__ for kind in TORCH_LOSSES.values())
+RULE_KINDS = ", ".join(kind.__name__ for kind in OPTIMIZERS.values())
 OTHERS = "optimizer has other parameters than the model's, expected all of them in one group"
 REFUSED = [  # what is exchanged, and the sentence
     (
@@ -98,7 +100,7 @@ REFUSED = [  # what is exchanged, and the sentence
     ({"loss": nn.HuberLoss()}, f"loss has HuberLoss, expected one of {KINDS}"),
     (
         {"rule": torch.optim.Rprop},
-        "optimizer has Rprop, expected one of SGD, Adagrad, RMSprop, Adam, AdamW",
+        f"optimizer has Rprop, expected one of {RULE_KINDS}",
     ),
     (
         {"rule": lambda given: torch.optim.SGD(given, maximize=True)},
