@@ -564,3 +564,11 @@ def test_what_overflows_on_the_way_is_not_judged(dtype):
                     .judged.all()
                     == judged
                 )
+
+
+@pytest.mark.parametrize("rule", RULE_ENTRIES)
+def test_every_rule_has_a_bound_by_hand(rule):
+    """Among the expressions above, which begin with its name."""
+    rules = {name.split()[0].removesuffix(",") for name, *_ in updates(Known("float64"))}
+    says = f"parity/proof/tests/test_bounds_by_hand.py: updates has no bound of {rule!r}"
+    assert rule in rules, says

@@ -5,9 +5,11 @@ import sys
 
 import refnet
 from parity.proof.equations.entries import entries
+from parity.proof.tests.truth import RULES
 from parity.steps.cases import outputs_of
 from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES
+from refnet.optimizers import OPTIMIZERS
 
 EQUATION_LABELS = tuple(refnet.EQUATIONS)
 PRINTED = "import parity; print([vars(entry) for entry in parity.entries()])"
@@ -36,19 +38,9 @@ def test_the_table_of_entries_is_whole():
             if output in outputs_of(loss)
         ],
         "step": [
-            "sgd momentum_buffer",
-            "sgd",
-            "adagrad sum",
-            "adagrad",
-            "rmsprop square_avg",
-            "rmsprop grad_avg",
-            "rmsprop momentum_buffer",
-            "rmsprop",
-            *(
-                f"{rule}{vector}"
-                for rule in ("adam", "adamw")
-                for vector in (" exp_avg", " exp_avg_sq", " max_exp_avg_sq", "")
-            ),
+            name
+            for rule in OPTIMIZERS
+            for name in (*(f"{rule} {key}" for key in RULES[rule] if key != "theta"), rule)
         ],
     }
     for entry in table:

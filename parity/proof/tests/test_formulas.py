@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from mpmath import mpf
 
+from parity.proof.equations.updates import RULE_ENTRIES
 from parity.proof.formulas import activate, cost, new_parameters, new_state, output_delta, pull_back
 from parity.proof.tests.truth import (
     CANCELLED,
@@ -28,6 +29,7 @@ from parity.rounding.bounded import Bounded
 from parity.rounding.formats import FORMATS
 from parity.steps.cases import outputs_of, targets_of
 from refnet.losses import LOSSES
+from refnet.optimizers import OPTIMIZERS, SECOND_MOMENTS
 
 SLOPE = 0.3
 DRAWS, SHARES = 8, 4  # inputs, and for each of them numbers within its errors
@@ -328,22 +330,14 @@ RULE_SETTINGS = [
         3,
     ),
 ]
-SQUARES = ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq")
 
 
-def kept(rule, h):
-    """The vectors of the state that a rule keeps."""
-    names = {
-        "sgd": {"momentum_buffer": h.get("momentum")},
-        "adagrad": {"sum": True},
-        "rmsprop": {
-            "square_avg": True,
-            "grad_avg": h.get("centered"),
-            "momentum_buffer": h.get("momentum"),
-        },
-        "adam": {"exp_avg": True, "exp_avg_sq": True, "max_exp_avg_sq": h.get("amsgrad")},
-    }[rule.removesuffix("w")]
-    return [name for name, there in names.items() if there]
+@pytest.mark.parametrize("rule", OPTIMIZERS)
+def test_every_rule_is_tried(rule):
+    """With settings that make it keep every vector of its state."""
+    tried = [RULE_ENTRIES[rule]().keeps(h) for name, h, _ in RULE_SETTINGS if name == rule]
+    says = f"parity/proof/tests/test_formulas.py: RULE_SETTINGS has nothing for {rule!r}"
+    assert {*RULES[rule]} - {"theta"} == {key for keys in tried for key in keys}, says
 
 
 @every_format
@@ -352,7 +346,7 @@ def test_updates_contain_what_their_inputs_give(rule, h, t, fmt):
     """Every vector of the new state from g', and theta from g' and the new state', lie
     within their errors.
     """
-    rng, names = np.random.default_rng(4), kept(rule, h)
+    rng, names = np.random.default_rng(4), RULE_ENTRIES[rule]().keeps(h)
     settings = {
         name: tuple(map(mpf, v)) if isinstance(v, tuple) else v if isinstance(v, bool) else mpf(v)
         for name, v in h.items()
@@ -362,11 +356,13 @@ def test_updates_contain_what_their_inputs_give(rule, h, t, fmt):
         theta, g, noise = rng.normal(size=(3, 4)).astype(fmt.dtype)
         known = [] if (rule, t) == ("sgd", 1) else names
         old = {
-            name: (abs(noise) + rng.random(4) if name in SQUARES else noise / 3).astype(fmt.dtype)
+            name: (abs(noise) + rng.random(4) if name in SECOND_MOMENTS else noise / 3).astype(
+                fmt.dtype
+            )
             for name in known
         }
         state = {
-            name: (abs(g) + rng.random(4) if name in SQUARES else g / 3).astype(fmt.dtype)
+            name: (abs(g) + rng.random(4) if name in SECOND_MOMENTS else g / 3).astype(fmt.dtype)
             for name in names
         }
         given, *new = (within(rng, fmt, array, draw) for array in (g, *state.values()))

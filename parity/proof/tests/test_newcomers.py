@@ -3,6 +3,7 @@ the file of this wing to edit: its restatements, its formulas, and the oracles a
 spellings that these are tried with.
 """
 
+import numpy as np
 import pytest
 
 from parity.proof import formulas
@@ -11,6 +12,8 @@ from parity.proof.equations.entries import ALL_STATE
 from parity.proof.equations.losses import LOSS_ENTRIES
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.proof.tests import spelled_rules, spellings, test_formulas, truth
+from parity.rounding.bounded import Bounded
+from parity.rounding.formats import FORMATS
 from parity.steps.cases import outputs_of, targets_of
 from parity.steps.tests.newcomers import averages_over_outputs, lacking, trainable
 from refnet.activations import ACTIVATIONS
@@ -91,6 +94,35 @@ def test_the_truth_divides_as_the_loss_does(name):
 
 @pytest.mark.parametrize("rule", RULE_ENTRIES)
 def test_every_vector_of_a_rule_has_its_formula(rule):
-    """The state that a rule's entry keeps is the state that the formulas step."""
-    vectors = RULE_ENTRIES[rule]().keeps(ALL_STATE)
-    assert set(formulas.STATES[rule]) == set(vectors), f"{FORMULAS}: STATES[{rule!r}]"
+    """The state that a rule's entry keeps is the state that the formulas and the truth
+    step.
+    """
+    vectors = set(RULE_ENTRIES[rule]().keeps(ALL_STATE))
+    assert set(formulas.STATES[rule]) == vectors, f"{FORMULAS}: STATES[{rule!r}]"
+    assert set(truth.RULES[rule]) == {"theta", *vectors}, f"{TRUTH}: RULES[{rule!r}]"
+
+
+class Read(dict):
+    """The new state, which keeps in mind what was read of it."""
+
+    def __init__(self, state):
+        super().__init__(state)
+        self.keys_read = set()
+
+    def __getitem__(self, key):
+        self.keys_read.add(key)
+        return super().__getitem__(key)
+
+
+@pytest.mark.parametrize("rule", RULE_ENTRIES)
+def test_every_vector_is_made_of_the_inputs_that_its_entry_names(rule):
+    """The formulas read those of the new state, and no others."""
+    entry, h = RULE_ENTRIES[rule](), OPTIMIZERS[rule]().hyperparameters
+    h |= {name: value for name, value in ALL_STATE.items() if name in h}
+    vectors, theta = entry.keeps(h), np.ones(1)
+    one = Bounded(theta, np.zeros(1), FORMATS["float64"])
+    for vector in vectors:
+        new = Read(dict.fromkeys(vectors, one))
+        formulas.new_state(rule, vector, h, theta, one, dict.fromkeys(vectors, theta), new)
+        says = f"parity/proof/equations: inputs({vector!r}) of the entry of {rule!r}"
+        assert {*entry.inputs(vector, h)} == new.keys_read, says

@@ -109,7 +109,8 @@ def most_used(agreements):
         kind = d.equation, d.quantity.rpartition(" of ")[0] or d.quantity
         used[kind] = max(used.get(kind, 0.0), d.used)
     assert {label for label, _ in used} == set(EQUATIONS)
-    assert {quantity for _, quantity in used} > set(VECTORS)
+    unseen = VECTORS - {quantity for _, quantity in used}
+    assert not unseen, f"parity/proof/tests/pairs.py: ADAPTIVE has no rule with {', '.join(unseen)}"
     return used
 
 

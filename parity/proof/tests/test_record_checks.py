@@ -14,6 +14,7 @@ from parity.steps.cases import RULES
 from parity.steps.record import record_refnet
 from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES
+from refnet.optimizers import OPTIMIZERS
 
 
 def edited(**changed):
@@ -48,7 +49,7 @@ def unusable():
         "loss": (edited(loss="l2"), f"certify: loss has 'l2', expected one of {KNOWN_LOSSES}"),
         "optimizer": (
             edited(optimizer="lbfgs"),
-            "certify: optimizer has 'lbfgs', expected one of sgd, adagrad, rmsprop, adam, adamw",
+            f"certify: optimizer has 'lbfgs', expected one of {', '.join(OPTIMIZERS)}",
         ),
         "dtype": (
             edited(dtype="float16"),

@@ -174,6 +174,8 @@ def _settings(rng, rule):
             "momentum": momentum,
             "centered": flag(),
         }
+    if rule not in ("adam", "adamw"):
+        raise ValueError(f"parity/proof/tests/test_truth.py: _settings has nothing for {rule!r}")
     betas = (_pick(rng, (0.9, 0.0, share(), near_one)), _pick(rng, (0.999, share(), near_one)))
     return {**common, **eps, "betas": betas, "amsgrad": flag()}
 

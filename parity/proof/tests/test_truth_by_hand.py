@@ -10,7 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from parity.proof.tests.truth import truth
+from parity.proof.tests.truth import RULES, truth
 from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
 from parity.steps.tests.newcomers import lacking
 from refnet.losses import LOSSES
@@ -238,6 +238,23 @@ STEPS = [  # rule, settings, old state, new state, quantity, expected
     ("adamw", ADAM, {}, {}, "exp_avg of W", 0.5 * 0.5),
     ("adamw", ADAM, {}, {}, "exp_avg_sq of W", 0.25 * 0.5**2),
 ]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_is_followed_by_hand(rule):
+    """The step of the parameters, and each vector, unless another rule has it from the
+    same function.
+    """
+    tried = {
+        RULES[name][what.removesuffix(" of W").replace("W", "theta")] for name, *_, what, _ in STEPS
+    }
+    missing = [what for what, function in RULES[rule].items() if function not in tried]
+    says = (
+        f"parity/proof/tests/test_truth_by_hand.py: STEPS has no {', '.join(missing)} of {rule!r}"
+    )
+    assert not missing, says
+
+
 BY_HAND += [
     (by_hand(rule=rule, settings=h, old=old, new=new), "step", 2, what, (3, 1), value)
     for rule, h, old, new, what, value in STEPS
