@@ -15,7 +15,7 @@ from refnet import Activation, Dense, LeakyReLU, Network, Optimizer
 from refnet.activations import ACTIVATIONS
 from refnet.checks import Array
 from refnet.losses import LOSSES
-from refnet.optimizers import OPTIMIZERS
+from refnet.optimizers import OPTIMIZERS, SECOND_MOMENTS
 
 PAIRS = tuple((loss, output) for loss in LOSSES for output in outputs_of(loss))
 SLOPES = (0.01, 0.2, 0.3, 1 / 3, 1.0, 1.5, 0.0, -0.25, 1e-6)
@@ -32,8 +32,6 @@ KINDS: dict[str, Callable[[np.random.Generator, tuple[int, int], float], Array]]
     "bits": lambda rng, shape, _: rng.integers(0, 2, shape).astype(float),
     "zeros": lambda _, shape, __: np.zeros(shape),
 }
-# the vectors of state that hold means of squares
-SQUARES = ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq")
 SPECIAL = (
     *(0.0, -0.0, 1.0, -1.0, 0.5),
     *(37.5, -37.5),  # 1 + exp(-z) rounds to 1 in float64
@@ -129,7 +127,10 @@ class RandomRun:
             square = (mean**2 + rng.random(mean.size)) * size**2
             optimizer.state = {
                 "steps": self.past,
-                **{name: square if name in SQUARES else mean * size for name in sorted(names)},
+                **{
+                    name: square if name in SECOND_MOMENTS else mean * size
+                    for name in sorted(names)
+                },
             }
         return optimizer
 
