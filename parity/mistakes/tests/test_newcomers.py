@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import refnet
+from parity.mistakes.catalogue.index import CATALOGUE
 from parity.mistakes.conditions import BY_ENTRIES, BY_SAMPLES, ZERO_OR_ONE
 from parity.mistakes.probes import PROBES
 from parity.mistakes.program import is_decoupled
+from parity.mistakes.replay import simulate
 from parity.mistakes.rules import ADAM_RULES, ADAPTIVE_RULES, MOMENTUM_RULES, STATE, has_state
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.steps.cases import targets_of
@@ -23,6 +25,7 @@ from refnet.optimizers import OPTIMIZERS
 
 SPECS = [probe.run().spec for probe in PROBES]
 SETTINGS = {name: kind().hyperparameters for name, kind in OPTIMIZERS.items()}
+WITH_RULES = [probe for probe in PROBES if probe.case.optimizer != "sgd"]
 each_optimizer = pytest.mark.parametrize("name", OPTIMIZERS)
 
 
@@ -115,6 +118,33 @@ def test_the_vectors_of_every_rule_are_listed(spec):
     assert set(keeps) <= set(STATE), says
     says = f"parity/mistakes/rules.py: has_state is wrong of {spec.optimizer}"
     assert has_state(spec, 1) == bool(keeps), says
+
+
+def weights(records):
+    """W and b after every step, as bytes."""
+    return [array.tobytes() for record in records for array in (*record.after.W, *record.after.b)]
+
+
+@pytest.mark.parametrize("probe", WITH_RULES, ids=[probe.name for probe in WITH_RULES])
+def test_every_mistake_that_a_rule_can_have_changes_its_steps(probe):
+    """What is no mistake of a rule must not be looked for there, and what cannot be run
+    with it lacks a word.
+    """
+    run, where = probe.run(), f"in the probe {probe.name!r}, with {probe.case.optimizer}"
+    right = weights(simulate(run))
+    for mistake in CATALOGUE:
+        layers = mistake.layers(run.spec)
+        if mistake.equation != "step" or not layers:
+            continue
+        try:
+            wrong = weights(simulate(run, [(mistake, layers)]))
+        except (KeyError, RecursionError) as error:
+            pytest.fail(
+                f"parity/mistakes/rules.py: averaged, new_averages or another helper of "
+                f"{mistake.id!r} fails {where}: {error!r}"
+            )
+        says = f"parity/mistakes/catalogue/updates: {mistake.id!r} changes nothing {where}"
+        assert wrong != right, f"{says}; its `where` should leave that out"
 
 
 @each_optimizer
