@@ -1,23 +1,37 @@
-"""An activation, a loss or an optimizer that is new in refnet is missed by name in the
-adapter that `parity check` writes for a newcomer.
+"""What this wing has to know of a new activation, loss or optimizer of refnet: the
+adapter that users start from lists all, and a declaration knows the optional settings.
 """
 
 import re
+from pathlib import Path
 
 import pytest
 
-from parity.checking.declaration import KNOWN
-from parity.checking.tests.test_check_command import ADAPTER
+from parity.checking import declaration
+from parity.checking.declaration import KNOWN, SETTINGS
+from refnet.optimizers import OPTIMIZERS
+
+ADAPTER = (Path(declaration.__file__).parent / "adapter.py.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["activations", "losses", "optimizers", "settings"])
-def test_the_adapter_lists_what_can_be_declared(name):
-    """What it declares and what it says may be declared also are all that there is."""
-    declared, also = re.search(
-        rf"^{name} = (\(.*\))  # also: (.*)$", ADAPTER, re.MULTILINE
-    ).groups()
-    listed = re.findall(r"\w+", declared) + also.split(", ")
-    differ = ", ".join(sorted({*KNOWN[name]} ^ {*listed}))
-    assert sorted(listed) == sorted(KNOWN[name]), (
-        f"parity/checking/adapter.py.txt: the comment on {name} should have, or not have: {differ}"
-    )
+def test_the_adapter_lists_all_that_can_be_declared(name):
+    """What stands in the line, and what is said to be possible besides."""
+    (line,) = re.findall(f"^{name} = (.*)$", ADAPTER, re.MULTILINE)
+    listed = set(re.findall(r"\w+", line)) - {"also"}
+    apart = ", ".join(sorted(listed ^ set(KNOWN[name])))
+    says = f"parity/checking/adapter.py.txt: the line of {name} lacks, or has too much: {apart}"
+    assert listed == set(KNOWN[name]), says
+
+
+def test_every_setting_that_is_off_by_default_can_be_declared():
+    """A program that lacks such a setting is not asked for it."""
+    optional = {
+        setting
+        for kind in OPTIMIZERS.values()
+        for setting, default in kind().hyperparameters.items()
+        if not default
+    }
+    apart = ", ".join(sorted(optional ^ set(SETTINGS)))
+    says = f"parity/checking/declaration.py: SETTINGS lacks, or has too much: {apart}"
+    assert optional == set(SETTINGS), says
