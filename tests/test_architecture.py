@@ -328,15 +328,6 @@ def test_a_class_is_public_where_it_has_a_name(place):
     assert named <= shown, says
 
 
-@pytest.mark.parametrize("place", BASES)
-def test_the_readme_names_every_class(place):
-    """Its table of what there is has each in backticks."""
-    shown = (HOUSE / "README.md").read_text(encoding="utf-8")
-    names = [kind.__name__ for kind in BASES[place][0].values()]
-    lacking = [name for name in names if f"`{name}`" not in shown]
-    assert not lacking, f"refnet/README.md: the table of what there is lacks {', '.join(lacking)}"
-
-
 TABLES = {
     "activations": (
         activations.ACTIVATIONS,

@@ -167,7 +167,7 @@ def test_the_table_of_what_there_is_is_whole():
     classes = [each for each in public if isinstance(each, type) and not isabstract(each)]
     for kind, base in kinds.items():
         names = {each.__name__ for each in classes if issubclass(each, base) and each != base}
-        assert names == listed[kind], kind
+        assert names == listed[kind], f"refnet/README.md: {kind} {names ^ listed[kind]}"
     schedules = {name for name in refnet.__all__ if name.endswith("LR")}
     assert schedules == listed["schedules"]
 

@@ -17,12 +17,8 @@ from parity.checking import process
 from parity.checking.adapters import Unusable
 from parity.checking.answers import Problem
 from parity.checking.calls import Outcome
-from parity.checking.declaration import SETTINGS
 from parity.mistakes.finding import Finding
-from parity.steps.cases import TRAINABLE
 from parity.tests.command import run as parity
-from refnet.losses import LOSSES
-from refnet.optimizers import OPTIMIZERS
 
 HOUSE = Path(cli.__file__).parent
 ADAPTER = (HOUSE / "checking" / "adapter.py.txt").read_text(encoding="utf-8")
@@ -41,22 +37,6 @@ def write(tmp_path):
 
 
 # in a process
-
-
-@pytest.mark.parametrize(
-    ("line", "names"),
-    [
-        ("activations", TRAINABLE),
-        ("losses", LOSSES),
-        ("optimizers", OPTIMIZERS),
-        ("settings", SETTINGS),
-    ],
-)
-def test_the_adapter_names_all_that_can_be_declared(line, names):
-    """Who deletes from the line, or adds to it, has to know the names."""
-    (said,) = re.findall(rf"^{line} = .*$", ADAPTER, re.MULTILINE)
-    lacking = set(names) - {*re.findall(r"\w+", said)}
-    assert not lacking, f"parity/checking/adapter.py.txt: {line} lacks {', '.join(lacking)}"
 
 
 def test_a_right_program_exits_0_and_the_command_needs_numpy_alone(tmp_path):
