@@ -192,7 +192,7 @@ def wanted(extra: str) -> Iterator[None]:
         package = str(error.name).partition(".")[0]
         name = {"sklearn": "scikit-learn", "torch": "PyTorch"}.get(package, package)
         print(
-            f'{Path(sys.argv[0]).name} needs {name}: python -m pip install "refnet[{extra}]"',
+            f'{Path(sys.argv[0]).name} needs {name}: python -m pip install -e ".[{extra}]"',
             file=sys.stderr,
         )
         raise SystemExit(2) from None

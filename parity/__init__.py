@@ -106,5 +106,5 @@ def __getattr__(name: str) -> Any:
         if error.name != "torch":
             raise
         raise ModuleNotFoundError(
-            f'parity.{name} needs PyTorch: python -m pip install "refnet[parity]"', name="torch"
+            f'parity.{name} needs PyTorch: python -m pip install -e ".[parity]"', name="torch"
         ) from None

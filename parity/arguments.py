@@ -89,7 +89,10 @@ def _bugs_options(commands: Any) -> None:
         "ids",
         nargs="*",
         metavar="ID",
-        help="explain and measure these mistakes alone (default: measure all)",
+        help="explain and measure these mistakes alone (default: all, which takes minutes)",
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="list the catalogue, and measure nothing"
     )
 
 
@@ -175,7 +178,7 @@ def _check_options(commands: Any) -> None:
     parser.add_argument(
         "--verbose",
         action="store_true",
-        help="print the exact figures, and where others published the same mistake",
+        help="print the exact figures, where others published the same mistake, and the versions",
     )
 
 

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         name, extra = NEEDED[package]
         return _unusable(
-            f'parity {arguments.command} needs {name}: python -m pip install "refnet[{extra}]"'
+            f'parity {arguments.command} needs {name}: python -m pip install -e ".[{extra}]"'
         )
     except BrokenPipeError:  # nobody reads on, as in `parity | head`
         # for the interpreter's last flush
@@ -74,8 +74,10 @@ def _perform(arguments: argparse.Namespace) -> int:
             _check_writable(file)
     screen = Screen(quiet=arguments.quiet)
     with twins.one_thread() if twins else nullcontext(), _one_blas_thread():
-        for line in header(twins.threads() if twins else None):
-            screen.line(line)
+        # a check depends on no library but NumPy, and its reader asked about a program
+        if arguments.command != "check" or arguments.verbose:
+            for line in header(twins.threads() if twins else None):
+                screen.line(line)
         text, passed, results = arguments.perform(screen, arguments)
         screen.line()
         screen.verdict(text, passed=passed)

@@ -68,6 +68,8 @@ def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
 
 def begin(file: Path) -> None:
     """Write an adapter to start from, where there is no file yet. Errors: OSError."""
+    if file.exists():
+        raise Unusable(f"check: --init has {file}, which exists, expected a new file")
     template = Path(__file__).with_name("checking").joinpath("adapter.py.txt")
     with file.open("x", encoding="utf-8") as new:
         new.write(template.read_text(encoding="utf-8"))
@@ -79,7 +81,7 @@ def begin(file: Path) -> None:
 
 def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
     """The mutation score of the catalogue, or of some of its mistakes, which are then
-    explained.
+    explained; or the list of them.
     """
     catalogue = import_module("parity.mistakes.catalogue.index").BY_ID
     for name in arguments.ids:
@@ -89,6 +91,10 @@ def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
                 f"bugs: ID has {name!r}, expected a name of the catalogue, such as "
                 f"{', '.join(near)}"
             )
+    if arguments.list:
+        for mistake in catalogue.values():
+            screen.line(mistake.summary)
+        return f"{len(catalogue)} entries; `parity bugs ID` explains one", True, {}
     for name in arguments.ids:
         for line in catalogue[name].lines():
             screen.line(line)

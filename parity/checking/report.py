@@ -64,7 +64,9 @@ class CheckReport:
         arrays = _count(self.arrays - self.unjudged, "array")
         judged = f"{arrays} of {_count(len(self.tasks), 'task')}"
         within = "each within what rounding allows"
-        return f"RIGHT. {self.name}: {', '.join([judged, within, *others])}"
+        if others:
+            within += f", but for {in_words(others)}"
+        return f"RIGHT. {self.name}: {judged}, {within}"
 
     def lines(self, width: int = WIDTH, *, verbose: bool = False) -> Iterator[str]:
         """The verdict on one line, then the findings and what they rest on, at most
@@ -96,8 +98,8 @@ class CheckReport:
         hidden = [name for name in KEYS[1:] if name not in self.shown]
         if hidden:
             yield (
-                f"Not shown by your program: {', '.join(hidden)}; mistakes there are found only "
-                f"through what they change"
+                f"Not shown by your program: {', '.join(hidden)}. A mistake there is found only "
+                f"where it changes something that is shown."
             )
 
     def as_json(self) -> dict[str, Any]:

@@ -127,7 +127,11 @@ class MutationReport:
         checks = [row.gradient_check for row in self.rows if row.gradient_check is not None] or [
             np.nan
         ]
-        count = f"{len(self.rows)} mistake{'s' if len(self.rows) != 1 else ''}"
+        conventions = sum(row.mistake.verdict == CONVENTION for row in self.rows)
+        mistakes = len(self.rows) - conventions
+        count = f"{mistakes} mistake{'s' if mistakes != 1 else ''}"
+        if conventions:
+            count += f" and {conventions} convention{'s' if conventions != 1 else ''}"
         score = (
             f"{count}, {caught:,} of {sites:,} sites caught ({caught / max(sites, 1):.1%}), "
             f"{named} named first"
@@ -137,11 +141,13 @@ class MutationReport:
 
     @property
     def learning(self) -> str:
-        """How many of the broken networks learn all the same."""
+        """How many of the broken networks learn all the same, conventions apart."""
         pairs = [
             (row.digits.broken, row.digits.right)
             for row in self.rows
-            if row.digits.broken is not None and row.digits.right is not None
+            if row.digits.broken is not None
+            and row.digits.right is not None
+            and row.mistake.verdict != CONVENTION
         ]
         silent = sum(broken >= right - A_POINT for broken, right in pairs)
         return (

@@ -39,6 +39,12 @@ class Mistake:
     hidden: tuple[str, ...] = ()
     verdict: str = WRONG
 
+    @property
+    def summary(self) -> str:
+        """The entry on one line: its id, and the formula that it has."""
+        kind = " (convention)" if self.verdict == CONVENTION else ""
+        return f"{self.id}{kind}: {self.formula}"
+
     def lines(self) -> list[str]:
         """The entry as it is read."""
         hidden = [f"It cannot be seen with {' or with '.join(self.hidden)}."] if self.hidden else []

@@ -112,7 +112,7 @@ def test_without_a_package_it_exits_2_with_one_sentence(tmp_path, module, name, 
     assert (done.returncode, done.stdout) == (2, "")
     assert (
         done.stderr
-        == f'parity: parity {command} needs {name}: python -m pip install "refnet[parity]"\n'
+        == f'parity: parity {command} needs {name}: python -m pip install -e ".[parity]"\n'
     )
     assert not list(tmp_path.iterdir())
 
@@ -123,7 +123,7 @@ def test_without_matplotlib_a_picture_exits_2_with_one_sentence(tmp_path, monkey
     """
     for name in ("matplotlib", *(name for name in sys.modules if name.startswith("matplotlib."))):
         monkeypatch.setitem(sys.modules, name, None)
-    sentence = 'parity: parity run needs matplotlib: python -m pip install "refnet[plot]"\n'
+    sentence = 'parity: parity run needs matplotlib: python -m pip install -e ".[plot]"\n'
     assert run("--plot", str(tmp_path / "found.png"), "--json", str(tmp_path / "found.json")) == (
         2,
         "",

@@ -314,7 +314,7 @@ def test_what_is_not_installed_ends_in_a_sentence(monkeypatch, capsys):
         import sklearn.datasets  # noqa: F401 - it is not there
     assert (
         capsys.readouterr().err
-        == 'it.py needs scikit-learn: python -m pip install "refnet[parity]"\n'
+        == 'it.py needs scikit-learn: python -m pip install -e ".[parity]"\n'
     )
 
 

@@ -235,7 +235,7 @@ def test_without_scikit_learn_it_exits_2_with_one_sentence():
     assert (done.returncode, done.stdout) == (2, "")
     assert (
         done.stderr
-        == 'parity: parity bench needs scikit-learn: python -m pip install "refnet[parity]"\n'
+        == 'parity: parity bench needs scikit-learn: python -m pip install -e ".[parity]"\n'
     )
 
 

@@ -69,8 +69,8 @@ def test_a_program_may_show_less(keys):
     assert set(keys) <= set(report.shown)
     hidden = [key for key in KEYS[1:] if key not in (*keys, *(["a"] if "output" in keys else []))]
     assert " ".join(str(report).split()).endswith(
-        f"Not shown by your program: {', '.join(hidden)}; mistakes there are found only through "
-        f"what they change"
+        f"Not shown by your program: {', '.join(hidden)}. A mistake there is found only where "
+        f"it changes something that is shown."
     )
 
 

@@ -316,7 +316,7 @@ for name in parity._TORCH:
         print(error, error.name)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    command = 'python -m pip install "refnet[parity]"'
+    command = 'python -m pip install -e ".[parity]"'
     assert done.stdout.splitlines() == [
         f"parity.{name} needs PyTorch: {command} torch" for name in parity._TORCH
     ]
