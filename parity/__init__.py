@@ -13,8 +13,6 @@ network, copies the weights, and shows that both hold and agree. On the command 
     checking       somebody else's program: tasks, answers, verdict
     experiments    the figures of the READMEs
     bench          how long a training step takes
-    commands       what each command does
-    arguments      the commands and their options
     cli            the command line
 """
 
@@ -25,8 +23,8 @@ from parity.checking.adapters import from_gradient, from_step
 from parity.checking.checker import assert_correct, cases_for, check
 from parity.checking.report import CheckReport
 from parity.checking.tasks import Task, TaskStep
-from parity.mistakes.diagnosis import diagnose
-from parity.mistakes.finding import Finding
+from parity.mistakes.diagnosis.diagnosis import diagnose
+from parity.mistakes.diagnosis.finding import Finding
 from parity.proof.agreement import Agreement, Difference, compare, compare_restated
 from parity.proof.certificate import Certificate, Result, certify
 from parity.proof.equations.entries import entries

@@ -44,7 +44,7 @@ def trained():
     """Three epochs of the main job: 102 free-running steps of plain gradient descent,
     compared from equal weights in the first 10.
     """
-    from parity.experiments import digits
+    from parity.experiments.job import digits
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(digits, "GROWTH", 10)

@@ -11,7 +11,7 @@ import numpy as np
 
 from parity.checking.declaration import KNOWN, Declaration
 from parity.checking.tasks import Task
-from parity.mistakes.replay import Run
+from parity.mistakes.search.replay import Run
 from refnet.checks import Array
 
 LISTS = ("z", "a", "delta", "dW", "db", "W", "b")  # one array per layer

@@ -18,10 +18,10 @@ from parity.checking.calls import Outcome, Program
 from parity.checking.declaration import Declaration, declaration_of
 from parity.checking.report import CheckReport, some
 from parity.checking.tasks import Task, tasks_for
-from parity.mistakes.diagnosis import diagnose_runs, vague
-from parity.mistakes.finding import IMPRECISE, NOTE, Finding, in_words
+from parity.mistakes.diagnosis.diagnosis import diagnose_runs, vague
+from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, Finding, in_words
 from parity.mistakes.mistake import CONVENTION, WRONG
-from parity.mistakes.replay import Run
+from parity.mistakes.search.replay import Run
 from parity.steps.cases import Case
 
 Cases = Task | Case | str | Iterable[Task | Case | str]

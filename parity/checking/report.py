@@ -6,7 +6,7 @@ from textwrap import wrap
 from typing import Any
 
 from parity.checking.answers import KEYS
-from parity.mistakes.finding import IMPRECISE, NOTE, WIDTH, Finding, in_words
+from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, WIDTH, Finding, in_words
 from parity.mistakes.mistake import CONVENTION, WRONG
 
 NAMED = 3  # tasks named in a sentence

@@ -12,7 +12,7 @@ import numpy as np
 
 from parity.checking.declaration import Declaration
 from parity.mistakes.probes import PROBES, Probe
-from parity.mistakes.replay import Run, run_of_case
+from parity.mistakes.search.replay import Run, run_of_case
 from parity.steps.cases import Case
 from refnet.checks import Array
 from refnet.losses import LOSSES

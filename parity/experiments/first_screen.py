@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from parity.mistakes.catalogue.index import BY_ID
-from parity.mistakes.diagnosis import diagnose
-from parity.mistakes.replay import run_of_case, simulate
+from parity.mistakes.diagnosis.diagnosis import diagnose
+from parity.mistakes.search.replay import run_of_case, simulate
 from parity.proof.certificate import Certificate, Result, certify
 from parity.steps.cases import Case
 from parity.steps.record import StepRecord

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.mistakes.replay import Run, run_of_case
+from parity.mistakes.search.replay import Run, run_of_case
 from parity.steps.cases import Case
 
 

@@ -10,8 +10,8 @@ import pytest
 from threadpoolctl import threadpool_info
 
 import refnet
-from parity import commands
-from parity.experiments import digits
+from parity.cli import commands
+from parity.experiments.job import digits
 from parity.steps.cases import CASES, RATES
 from parity.tests.command import run
 

@@ -16,11 +16,12 @@ import pytest
 import torch
 
 import refnet
-from parity import cli, commands, screen
-from parity.experiments import digits, job_lines, sweep
-from parity.experiments.gaps import Gaps
-from parity.experiments.job_report import MainJobReport
-from parity.experiments.sweep import CaseOutcome, StepOutcome
+from parity import cli, screen
+from parity.cli import commands
+from parity.experiments.job import digits, job_lines, sweep
+from parity.experiments.job.gaps import Gaps
+from parity.experiments.job.job_report import MainJobReport
+from parity.experiments.job.sweep import CaseOutcome, StepOutcome
 from parity.proof.agreement import Agreement, Difference
 from parity.proof.certificate import Result
 from parity.steps.cases import CASES
@@ -408,7 +409,9 @@ def test_on_a_terminal_the_same_lines_come_in_colour(monkeypatch, good, wrong):
     green or red; quiet stays plain.
     """
     if wrong:
-        monkeypatch.setattr("parity.experiments.digits._labels", lambda model, x: np.zeros(len(x)))
+        monkeypatch.setattr(
+            "parity.experiments.job.digits._labels", lambda model, x: np.zeros(len(x))
+        )
     status, out, _ = run("--epochs", "2", out=Terminal())
     assert status == int(wrong)
     assert f"\x1b[1;3{'1' if wrong else '2'}m" in out
@@ -471,7 +474,7 @@ def test_an_earlier_result_is_kept_until_there_is_a_new_one(tmp_path, monkeypatc
     def broken(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("parity.experiments.main_job._sweep", broken)
+    monkeypatch.setattr("parity.experiments.job.main_job._sweep", broken)
     with pytest.raises(KeyboardInterrupt):
         once("--json", str(files[0]), "--plot", str(files[1]))
     assert [file.read_text(encoding="utf-8") if file.exists() else None for file in files] == [

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import refnet
-from parity.experiments import digits
+from parity.experiments.job import digits
 from parity.proof.agreement import Agreement, Difference
 from parity.tests.main_job import FEW, ROWS, once, refuse, verdict_of
 
@@ -190,7 +190,7 @@ def test_two_that_part_exit_1(monkeypatch, room, where):
             else replace(outcome, agreement=Agreement((difference,)))
         )
 
-    monkeypatch.setattr(f"parity.experiments.{room}.outcome_of", outcome_of)
+    monkeypatch.setattr(f"parity.experiments.job.{room}.outcome_of", outcome_of)
     text = f"{where}they part: {difference}"
     assert "BP4 (weight gradient) of layer 2: dW at row 0, column 1 is 2.0, expected 1.0" in text
     check_named(once(cases=FEW), f"DISAGREE. {text}" if room == "digits" else text)
@@ -215,7 +215,7 @@ def test_the_verdict_counts_the_cases_that_are_wrong(monkeypatch):
 
 def test_other_labels_are_no_agreement(monkeypatch):
     """Were the two networks to label one test image differently, that would be said."""
-    monkeypatch.setattr("parity.experiments.digits._labels", lambda model, x: np.zeros(len(x)))
+    monkeypatch.setattr("parity.experiments.job.digits._labels", lambda model, x: np.zeros(len(x)))
     status, out, _ = once()
     assert (status, verdict_of(out)) == (
         1,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import refnet
-from parity.arguments import parser
+from parity.cli.arguments import parser
 from parity.mistakes.catalogue.index import CATALOGUE
 from parity.mistakes.mistake import CONVENTION
 from parity.steps.cases import CASES

@@ -33,9 +33,7 @@ LEFT = {
     "checking": ["mistakes"],
     "experiments": ["mistakes", "screen"],
     "bench": ["experiments"],
-    "commands": ["bench", "checking"],
-    "arguments": ["commands"],
-    "cli": ["arguments"],
+    "cli": ["bench", "checking"],
     "__main__": ["cli"],
     # the names of the package: what needs NumPy alone
     "__init__": ["checking"],
@@ -44,10 +42,10 @@ LEFT = {
 OUTSIDE = {
     # the twin, its records and its restatements; the side of a benchmark
     "torch": {"steps/pytorch/", "bench/sides"},
-    "sklearn": {"experiments/digits.py", "bench/tables/digits.py"},
+    "sklearn": {"experiments/job/digits.py", "bench/tables/digits.py"},
     "jax": set(),
     "mpmath": set(),
-    "matplotlib": {"experiments/figure.py", "experiments/first_screen.py", "bench/figure.py"},
+    "matplotlib": {"experiments/job/figure.py", "experiments/first_screen.py", "bench/figure.py"},
     "rich": {"proof/certificate.py"},
     "threadpoolctl": {"bench/tables/threads.py"},
 }

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.bench.sides.setting import Side
-from parity.mistakes.diagnosis import diagnose_runs, vague
-from parity.mistakes.replay import Run, Shown
+from parity.mistakes.diagnosis.diagnosis import diagnose_runs, vague
+from parity.mistakes.search.replay import Run, Shown
 from parity.steps.record import Spec, snapshot
 from refnet.checks import Array
 from refnet.losses import Loss

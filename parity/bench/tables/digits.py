@@ -19,7 +19,7 @@ from parity.bench.sides import torch as torch_side
 from parity.bench.sides.setting import Setting
 from parity.bench.tables.steps import fastest
 from parity.bench.timing import Timing, interleaved
-from parity.experiments.digits import BATCH, SIZES, Split, load
+from parity.experiments.job.digits import BATCH, SIZES, Split, load
 from parity.steps.pytorch import predict
 from refnet.checks import Array
 from refnet.training import fit

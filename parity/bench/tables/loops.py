@@ -18,8 +18,8 @@ from parity.bench.sides.judge import Judgement, judge, judgement
 from parity.bench.sides.refnet import layers_of
 from parity.bench.sides.setting import Side
 from parity.bench.timing import Timing, interleaved
-from parity.experiments.digits import SIZES, load
-from parity.mistakes.replay import Run, Shown
+from parity.experiments.job.digits import SIZES, load
+from parity.mistakes.search.replay import Run, Shown
 from parity.steps.record import Spec
 from refnet.checks import Array
 from refnet.forms import accumulated, loops

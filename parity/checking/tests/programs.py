@@ -3,7 +3,7 @@
 import numpy as np
 
 from parity.checking.checker import check
-from parity.mistakes.replay import simulate
+from parity.mistakes.search.replay import simulate
 
 PLAIN = {"activations": "sigmoid", "losses": "mse", "optimizers": "sgd", "settings": ()}
 

@@ -12,15 +12,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from parity import cli, commands, screen
+from parity import screen
 from parity.checking import process
 from parity.checking.adapters import Unusable
 from parity.checking.answers import Problem
 from parity.checking.calls import Outcome
-from parity.mistakes.finding import Finding
+from parity.cli import commands
+from parity.mistakes.diagnosis.finding import Finding
 from parity.tests.command import run as parity
 
-HOUSE = Path(cli.__file__).parent
+HOUSE = Path(screen.__file__).parent
 ADAPTER = (HOUSE / "checking" / "adapter.py.txt").read_text(encoding="utf-8")
 RIGHT_LOOP = "delta.insert(0, delta[0] @ weights * activation * (1 - activation))"
 

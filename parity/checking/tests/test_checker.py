@@ -22,7 +22,7 @@ from parity.checking.tests.programs import (
     turned,
 )
 from parity.mistakes.probes import PROBES
-from parity.mistakes.replay import run_of_case, simulate
+from parity.mistakes.search.replay import run_of_case, simulate
 from parity.steps.cases import TRAINABLE, Case
 
 # what is right

@@ -23,7 +23,7 @@ from parity.checking.tests.programs import (
     train,
     turned,
 )
-from parity.mistakes.finding import Finding
+from parity.mistakes.diagnosis.finding import Finding
 
 
 def fail(kind, *words):

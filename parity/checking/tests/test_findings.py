@@ -9,7 +9,7 @@ import pytest
 from parity.checking import calls
 from parity.checking.checker import check
 from parity.checking.tests.programs import PLAIN, everything, gradients, sentences, spoiled, train
-from parity.mistakes.finding import Finding
+from parity.mistakes.diagnosis.finding import Finding
 
 
 def test_a_mistake_is_named_and_explained(monkeypatch):

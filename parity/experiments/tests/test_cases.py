@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from parity import Result, certify
-from parity.experiments.sweep import CaseOutcome, StepOutcome, side_by_side, sweep
+from parity.experiments.job.sweep import CaseOutcome, StepOutcome, side_by_side, sweep
 from parity.proof.agreement import Agreement, Difference
 from parity.rounding.claim import PASSED
 from parity.steps.cases import ARCHITECTURES, CASES, PAIRS, RATES, RULES, TRAINABLE, Case
@@ -268,7 +268,7 @@ def test_weights_changed_between_the_steps_are_noticed(monkeypatch, layer):
         net.layers[layer - 1].b[0] = np.nextafter(net.layers[layer - 1].b[0], np.inf)
         return record
 
-    monkeypatch.setattr("parity.experiments.sweep.record_refnet", record_refnet)
+    monkeypatch.setattr("parity.experiments.job.sweep.record_refnet", record_refnet)
     (outcome,) = sweep([Case("")])
     assert outcome.first == (
         2,

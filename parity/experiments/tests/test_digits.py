@@ -11,9 +11,9 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from parity.experiments import digits
-from parity.experiments.digits import BATCH, EPOCHS, GROWTH, load, train
-from parity.experiments.gaps import gaps_between
+from parity.experiments.job import digits
+from parity.experiments.job.digits import BATCH, EPOCHS, GROWTH, load, train
+from parity.experiments.job.gaps import gaps_between
 from parity.rounding.claim import PASSED
 from parity.steps.pytorch import twin
 from parity.steps.record import FitRecorder

@@ -10,9 +10,9 @@ import matplotlib.figure
 import numpy as np
 import pytest
 
-from parity.experiments import digits, figure
-from parity.experiments.job_report import MainJobReport
-from parity.experiments.sweep import sweep
+from parity.experiments.job import digits, figure
+from parity.experiments.job.job_report import MainJobReport
+from parity.experiments.job.sweep import sweep
 from parity.steps.cases import CASES
 from refnet import EQUATIONS
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from parity.experiments.gaps import Gaps, gaps_between, largest
-from parity.experiments.sweep import sweep
+from parity.experiments.job.gaps import Gaps, gaps_between, largest
+from parity.experiments.job.sweep import sweep
 from parity.steps.cases import Case
 from parity.steps.record import record_refnet
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from parity import cli
-from parity.experiments.broken_training import Accuracies, accuracies
-from parity.experiments.mutation_report import MistakeScore, MutationReport, Site
-from parity.experiments.mutation_score import measure
-from parity.experiments.other_checks import CLOSE, gradient_check_fails
+from parity.experiments.mutations.broken_training import Accuracies, accuracies
+from parity.experiments.mutations.mutation_report import MistakeScore, MutationReport, Site
+from parity.experiments.mutations.mutation_score import measure
+from parity.experiments.mutations.other_checks import CLOSE, gradient_check_fails
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import PROBES

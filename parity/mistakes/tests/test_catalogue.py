@@ -16,13 +16,13 @@ import pytest
 from parity.mistakes import catalogue
 from parity.mistakes.catalogue.index import BY_ID, CATALOGUE, FACTORS, sources
 from parity.mistakes.catalogue.published import OUT, PUBLISHED
-from parity.mistakes.diagnosis import diagnose_runs
-from parity.mistakes.judging import explains, judged
+from parity.mistakes.diagnosis.diagnosis import diagnose_runs
 from parity.mistakes.mistake import CONVENTION, WRONG, Catalogue
 from parity.mistakes.probes import PROBES
 from parity.mistakes.program import RIGHT
-from parity.mistakes.replay import run_of, showing, simulate
 from parity.mistakes.rules import STATE
+from parity.mistakes.search.judging import explains, judged
+from parity.mistakes.search.replay import run_of, showing, simulate
 from parity.proof.certificate import certify
 from parity.steps.cases import DTYPES
 from refnet.equations import EQUATIONS

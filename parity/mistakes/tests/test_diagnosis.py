@@ -10,11 +10,11 @@ import pytest
 
 from parity import diagnose
 from parity.mistakes.catalogue.index import BY_ID, FACTORS
-from parity.mistakes.diagnosis import diagnose_runs, vague
-from parity.mistakes.judging import judged
+from parity.mistakes.diagnosis.diagnosis import diagnose_runs, vague
 from parity.mistakes.probes import PROBES
-from parity.mistakes.replay import run_of, run_of_case, showing, simulate
-from parity.mistakes.suspects import Suspect, unlikeliness
+from parity.mistakes.search.judging import judged
+from parity.mistakes.search.replay import run_of, run_of_case, showing, simulate
+from parity.mistakes.search.suspects import Suspect, unlikeliness
 from parity.steps.cases import CASES, DTYPES
 from parity.steps.record import LayerRecord, record_refnet
 from refnet.equations import EQUATIONS

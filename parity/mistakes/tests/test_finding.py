@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from parity.mistakes.finding import Finding
+from parity.mistakes.diagnosis.finding import Finding
 
 WHOLE = Finding(
     "a-b",

@@ -11,7 +11,7 @@ import pytest
 from parity.mistakes.catalogue.false_alarms import FALSE_ALARMS
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.catalogue.published import PUBLISHED
-from parity.mistakes.diagnosis import diagnose_runs
+from parity.mistakes.diagnosis.diagnosis import diagnose_runs
 from parity.mistakes.mistake import CONVENTION, WRONG
 from parity.mistakes.probes import PROBES, Probe
 from parity.mistakes.tests.false_alarms import CONVENTIONAL, OTHERWISE, RIGHT

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from parity.mistakes.catalogue.index import BY_ID
-from parity.mistakes.judging import Station, distance, explains, judged
 from parity.mistakes.probes import PROBES
 from parity.mistakes.program import Part
-from parity.mistakes.replay import run_of, run_of_case, showing, simulate, steps
+from parity.mistakes.search.judging import Station, distance, explains, judged
+from parity.mistakes.search.replay import run_of, run_of_case, showing, simulate, steps
 from parity.proof.certificate import certify
 from parity.rounding.plain import Plain
 from parity.steps.cases import CASES, DTYPES

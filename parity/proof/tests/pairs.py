@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from parity import CASES, certify
-from parity.experiments.sweep import side_by_side
+from parity.experiments.job.sweep import side_by_side
 from parity.proof.agreement import agree
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.proof.statements import statements

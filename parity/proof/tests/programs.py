@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from parity.mistakes.judging import judged
-from parity.mistakes.replay import run_of, showing
+from parity.mistakes.search.judging import judged
+from parity.mistakes.search.replay import run_of, showing
 from parity.proof.certificate import certify
 from parity.proof.tests.spelled_rules import RULE_FORMS
 from parity.steps.cases import DTYPES

@@ -11,7 +11,7 @@ from torch import nn
 
 import refnet
 from parity import certify, compare, record_refnet, record_torch
-from parity.experiments.sweep import side_by_side
+from parity.experiments.job.sweep import side_by_side
 from parity.steps.cases import CASES, DTYPES
 
 in_both_dtypes = pytest.mark.parametrize("dtype", DTYPES)

@@ -12,7 +12,7 @@ import pytest
 
 import refnet
 from parity import CASES, certify, compare, compare_restated
-from parity.experiments.sweep import side_by_side
+from parity.experiments.job.sweep import side_by_side
 from parity.proof.agreement import agree
 from parity.proof.statements import statements
 from parity.proof.tests.pairs import (

@@ -12,7 +12,7 @@ import pytest
 
 import refnet
 from parity import CASES, FitRecorder, compare_restated, record_refnet, restate
-from parity.experiments.sweep import side_by_side
+from parity.experiments.job.sweep import side_by_side
 from parity.steps.cases import RULES, Case
 
 SQUARE = Case("", (4, 4, 4), ("leaky_relu",), optimizer="adam", settings={"amsgrad": True}, batch=5)

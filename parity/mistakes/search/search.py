@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.mistakes.catalogue.index import CATALOGUE, FACTORS
-from parity.mistakes.judging import Station, distance, explains, half_agrees, judged
-from parity.mistakes.replay import Placed, Run, hiding, taking
-from parity.mistakes.suspects import WALK, Program, Suspect, placed, suspects, unlikeliness
+from parity.mistakes.search.judging import Station, distance, explains, half_agrees, judged
+from parity.mistakes.search.replay import Placed, Run, hiding, taking
+from parity.mistakes.search.suspects import WALK, Program, Suspect, placed, suspects, unlikeliness
 
 # How these were measured: one to three mistakes drawn from the catalogue are put into a
 # probe, and gradients and weights are shown, or weights alone. Counted are the programs

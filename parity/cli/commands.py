@@ -9,8 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from parity.checking import adapters
 from parity.checking.adapters import Unusable
-from parity.mistakes.finding import WIDTH
+from parity.mistakes.diagnosis.finding import WIDTH
 from parity.screen import Screen, width
 from parity.steps.cases import CASES
 
@@ -20,13 +21,13 @@ Performed = tuple[str, bool, dict[str, Any]]
 def run(screen: Screen, arguments: argparse.Namespace) -> Performed:
     """The main job: digits side by side, then the case table."""
     try:
-        report = import_module("parity.experiments.main_job").run(
+        report = import_module("parity.experiments.job.main_job").run(
             screen, arguments.seed, arguments.epochs, CASES, verbose=arguments.verbose
         )
     except FloatingPointError as refusal:  # a step that refnet refuses to take
         return f"DISAGREE. refnet refuses a step: {refusal}", False, {}
     if arguments.plot is not None:
-        import_module("parity.experiments.figure").draw(report, arguments.plot)
+        import_module("parity.experiments.job.figure").draw(report, arguments.plot)
     return report.verdict, report.problem is None, report.as_json()
 
 
@@ -70,7 +71,7 @@ def begin(file: Path) -> None:
     """Write an adapter to start from, where there is no file yet. Errors: OSError."""
     if file.exists():
         raise Unusable(f"check: --init has {file}, which exists, expected a new file")
-    template = Path(__file__).with_name("checking").joinpath("adapter.py.txt")
+    template = Path(adapters.__file__).with_name("adapter.py.txt")
     with file.open("x", encoding="utf-8") as new:
         new.write(template.read_text(encoding="utf-8"))
     print(
@@ -101,7 +102,7 @@ def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
         screen.line()
     chosen = [catalogue[name] for name in arguments.ids or catalogue]
     with screen.progress("mistakes", len(chosen)) as advance:
-        report = import_module("parity.experiments.mutation_score").score(
+        report = import_module("parity.experiments.mutations.mutation_score").score(
             chosen, on_progress=advance
         )
     return _printed(screen, report)

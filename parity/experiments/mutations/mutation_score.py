@@ -14,15 +14,15 @@ from functools import cache
 
 import numpy as np
 
-from parity.experiments.broken_training import Accuracies, accuracies
-from parity.experiments.mutation_report import MistakeScore, MutationReport, Site
-from parity.experiments.other_checks import gradient_check_fails, noticing
+from parity.experiments.mutations.broken_training import Accuracies, accuracies
+from parity.experiments.mutations.mutation_report import MistakeScore, MutationReport, Site
+from parity.experiments.mutations.other_checks import gradient_check_fails, noticing
 from parity.mistakes.catalogue.index import CATALOGUE
-from parity.mistakes.diagnosis import diagnose_runs
-from parity.mistakes.judging import judged
+from parity.mistakes.diagnosis.diagnosis import diagnose_runs
 from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import PROBES, Probe
-from parity.mistakes.replay import Run, run_of, simulate
+from parity.mistakes.search.judging import judged
+from parity.mistakes.search.replay import Run, run_of, simulate
 from parity.proof.certificate import Result, certify
 from parity.steps.cases import DTYPES
 from parity.steps.record import StepRecord

@@ -17,8 +17,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from parity.experiments.gaps import gaps_between
-from parity.experiments.sweep import StepOutcome, outcome_of
+from parity.experiments.job.gaps import gaps_between
+from parity.experiments.job.sweep import StepOutcome, outcome_of
 from parity.proof.certificate import certify
 from parity.steps.pytorch import predict, record_torch, restart, twin, twin_loss, twin_optimizer
 from parity.steps.record import FitRecorder, StepRecord

@@ -5,7 +5,7 @@ equal weights the two are compared.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from parity.experiments.gaps import Gaps, gaps_between
+from parity.experiments.job.gaps import Gaps, gaps_between
 from parity.proof.agreement import Agreement, agree
 from parity.proof.certificate import Certificate, Result, certify
 from parity.rounding.claim import PASSED

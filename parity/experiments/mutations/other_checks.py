@@ -9,7 +9,7 @@ import numpy as np
 
 from parity.mistakes.mistake import Mistake
 from parity.mistakes.program import Part
-from parity.mistakes.replay import Placed, Run, steps
+from parity.mistakes.search.replay import Placed, Run, steps
 from parity.rounding.plain import Plain
 from parity.steps.record import StepRecord
 from refnet.checks import Array

@@ -13,7 +13,7 @@ import numpy as np
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import Probe
-from parity.mistakes.replay import Placed, Run, Shown, run_of_case, steps
+from parity.mistakes.search.replay import Placed, Run, Shown, run_of_case, steps
 from parity.rounding.plain import Plain
 from parity.steps.cases import Case
 from parity.steps.record import Spec
@@ -117,7 +117,7 @@ def accuracies(mistake: Mistake, probe: Probe) -> Accuracies:
 
 @cache
 def _split() -> Any:
-    return import_module("parity.experiments.digits").load()
+    return import_module("parity.experiments.job.digits").load()
 
 
 @cache

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from parity.mistakes.catalogue.index import CATALOGUE, FACTORS
-from parity.mistakes.judging import Station
 from parity.mistakes.mistake import CONVENTION, Mistake
-from parity.mistakes.replay import Placed, Run
+from parity.mistakes.search.judging import Station
+from parity.mistakes.search.replay import Placed, Run
 
 ORDER = {mistake.id: i for i, mistake in enumerate(CATALOGUE)}
 # the quantity that the function in a slot makes, or has a part in; the update's slots

@@ -14,9 +14,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from parity.arguments import parser
 from parity.checking.adapters import Unusable
-from parity.commands import begin
+from parity.cli.arguments import parser
+from parity.cli.commands import begin
 from parity.screen import Screen, environment, header
 
 RIGHT, WRONG, UNUSABLE = 0, 1, 2
@@ -64,7 +64,7 @@ def _perform(arguments: argparse.Namespace) -> int:
         return RIGHT
     plot = getattr(arguments, "plot", None)
     if plot is not None:
-        formats = import_module("parity.experiments.figure").formats()
+        formats = import_module("parity.experiments.job.figure").formats()
         if plot.suffix.lower() not in formats:
             return _unusable(
                 f"{plot}: format has {plot.suffix!r}, expected one of {', '.join(formats)}"

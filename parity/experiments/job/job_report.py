@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from parity.experiments.digits import Trained
-from parity.experiments.gaps import Gaps, largest
-from parity.experiments.sweep import CaseOutcome, StepOutcome
+from parity.experiments.job.digits import Trained
+from parity.experiments.job.gaps import Gaps, largest
+from parity.experiments.job.sweep import CaseOutcome, StepOutcome
 from parity.steps.cases import DTYPES
 from refnet.equations import EQUATIONS
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity.mistakes.finding import in_words
-from parity.mistakes.judging import Station, judged
-from parity.mistakes.replay import Run
-from parity.mistakes.suspects import Program, placed
+from parity.mistakes.diagnosis.finding import in_words
+from parity.mistakes.search.judging import Station, judged
+from parity.mistakes.search.replay import Run
+from parity.mistakes.search.suspects import Program, placed
 from refnet.checks import Array
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from parity.experiments.job_report import MainJobReport
+from parity.experiments.job.job_report import MainJobReport
 from refnet.equations import EQUATIONS
 
 ULP = 2.0**-52  # the distance from 1.0 to the next float64

@@ -14,13 +14,13 @@ from dataclasses import replace
 import numpy as np
 
 from parity.mistakes.catalogue.index import BY_ID, sources
-from parity.mistakes.evidence import compared, in_layers, measured, plainly
-from parity.mistakes.finding import IMPRECISE, UNEXPLAINED, Finding
-from parity.mistakes.judging import Station, half_agrees, judged
+from parity.mistakes.diagnosis.evidence import compared, in_layers, measured, plainly
+from parity.mistakes.diagnosis.finding import IMPRECISE, UNEXPLAINED, Finding
 from parity.mistakes.mistake import CONVENTION, WRONG, Mistake
-from parity.mistakes.replay import Run, run_of
-from parity.mistakes.search import Search
-from parity.mistakes.suspects import Suspect
+from parity.mistakes.search.judging import Station, half_agrees, judged
+from parity.mistakes.search.replay import Run, run_of
+from parity.mistakes.search.search import Search
+from parity.mistakes.search.suspects import Suspect
 from parity.proof.certificate import Certificate, Result, certify
 from parity.rounding.claim import CONVENTION as OTHER
 from parity.rounding.claim import INACCURATE

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from parity import commands as do
-from parity.commands import Performed
+from parity.cli import commands as do
+from parity.cli.commands import Performed
 from parity.screen import environment
 
 
@@ -190,10 +190,10 @@ def _seconds(text: str) -> float:
 
 
 _ROOMS = {  # of each command, imported before anything is printed
-    "run": "parity.experiments.main_job",
+    "run": "parity.experiments.job.main_job",
     "soundness": "parity.experiments.soundness",
     "power": "parity.experiments.power",
-    "bugs": "parity.experiments.mutation_score",
+    "bugs": "parity.experiments.mutations.mutation_score",
     "bench": "parity.bench.benchmark",
     "check": "parity.checking.checker",
 }

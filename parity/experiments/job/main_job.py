@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from parity.experiments import digits, job_lines, sweep
-from parity.experiments.digits import EpochPair, Trained
-from parity.experiments.job_lines import Line
-from parity.experiments.job_report import MainJobReport
-from parity.experiments.sweep import CaseOutcome
+from parity.experiments.job import digits, job_lines, sweep
+from parity.experiments.job.digits import EpochPair, Trained
+from parity.experiments.job.job_lines import Line
+from parity.experiments.job.job_report import MainJobReport
+from parity.experiments.job.sweep import CaseOutcome
 from parity.screen import Screen
 from parity.steps.cases import CASES, Case
 

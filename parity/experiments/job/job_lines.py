@@ -7,10 +7,10 @@ from itertools import groupby
 
 import numpy as np
 
-from parity.experiments import digits
-from parity.experiments.digits import EpochPair, Trained
-from parity.experiments.job_report import MainJobReport, steps_of, worst
-from parity.experiments.sweep import CaseOutcome, StepOutcome
+from parity.experiments.job import digits
+from parity.experiments.job.digits import EpochPair, Trained
+from parity.experiments.job.job_report import MainJobReport, steps_of, worst
+from parity.experiments.job.sweep import CaseOutcome, StepOutcome
 from parity.steps.cases import DTYPES
 from refnet.equations import EQUATIONS
 

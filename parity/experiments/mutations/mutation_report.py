@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from parity.experiments.broken_training import Accuracies
-from parity.experiments.other_checks import CLOSE
+from parity.experiments.mutations.broken_training import Accuracies
+from parity.experiments.mutations.other_checks import CLOSE
 from parity.mistakes.mistake import CONVENTION, Mistake
 from parity.steps.cases import DTYPES
 

@@ -1,0 +1,6 @@
+"""The mistake in words.
+
+evidence     what a finding rests on, in figures and in plain words
+finding      what is wrong and what shows it, as a student reads it
+diagnosis    diagnose: which mistake explains a record
+"""
