@@ -111,6 +111,18 @@ def test_a_link_that_leads_nowhere_is_found():
     assert missing(links, Path(__file__).parent) == ["test_nothing.py"]
 
 
+@in_a_checkout
+def test_the_recipes_name_tests_that_exist():
+    """`file::test`, or `::test` in the file that was named before it."""
+    file = ""
+    for quoted in re.findall(r"`([^`\n]+)`", text_of("CONTRIBUTING.md")):
+        before, colons, test = quoted.partition("::")
+        if before.endswith(".py") and "/tests/" in f"/{before}":
+            file = (ROOT / before).read_text(encoding="utf-8")
+        if colons:
+            assert f"\ndef {test}(" in file, quoted
+
+
 def test_the_first_screen_stays_one():
     """More features must not mean a longer README."""
     assert len(text_of(FRONT).splitlines()) <= 200
