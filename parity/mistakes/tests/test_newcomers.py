@@ -15,6 +15,7 @@ from parity.mistakes.probes import PROBES
 from parity.mistakes.program import is_decoupled
 from parity.mistakes.rules import ADAM_RULES, ADAPTIVE_RULES, MOMENTUM_RULES, STATE, has_state
 from parity.mistakes.search.replay import simulate
+from parity.mistakes.tests.student import RULES
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.steps.cases import targets_of
 from parity.steps.record import record_refnet
@@ -55,6 +56,12 @@ def test_every_optimizer_has_a_probe():
     probed = {spec.optimizer for spec in SPECS}
     says = missing(OPTIMIZERS, probed, "probes.py", "no probe has the optimizer")
     assert set(OPTIMIZERS) == probed, says
+
+
+def test_the_student_of_the_tests_knows_every_optimizer():
+    """The published mistakes are recreated in that program."""
+    says = missing(OPTIMIZERS, RULES, "tests/student.py", "RULES differs from refnet's table in")
+    assert set(OPTIMIZERS) == set(RULES), says
 
 
 def test_every_setting_of_an_optimizer_is_changed_in_a_probe():
