@@ -24,11 +24,12 @@ CASE = Case(
     "", sizes=(2, 3, 2), hidden=("tanh",), output="sigmoid", loss="mse", targets="values", batch=5
 )
 GREEN, RED, GREY, INK = "#1a7f37", "#cf222e", "#8c959f", "#1f2328"
+TITLES = ("A training step", "The same step, without f' in layer 1")
 MARKS = {True: "\N{CHECK MARK}", False: "\N{BALLOT X}"}
 # Where things stand: the distance of two layers, of two lines of equations, and the
-# heights of the names, of the first equations and of the words.
+# heights of the title, of the names, of the first equations and of the words.
 ACROSS, DOWN = 1.35, 0.4
-NAMES, LABELS, VERDICT = 1.05, -1.3, -3.1
+TITLE, NAMES, LABELS, VERDICT = 1.6, 1.05, -1.3, -3.1
 
 
 def steps() -> tuple[StepRecord, StepRecord]:
@@ -62,13 +63,15 @@ def draw(path: Path) -> None:
 
     # letters stay letters, which a test reads, and the same steps give the same file
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "refnet"}):
-        figure = Figure(figsize=(9.2, 3.7), facecolor="white")
+        figure = Figure(figsize=(9.2, 4.1), facecolor="white")
         figure.subplots_adjust(left=0.0, right=1.0, bottom=0.0, top=1.0, wspace=0.0)
-        for axes, record in zip(figure.subplots(1, 2), steps(), strict=True):
+        panels = zip(figure.subplots(1, 2), steps(), TITLES, strict=True)
+        for axes, record, title in panels:
             certificate = certify(record)
+            axes.text(-0.3, TITLE, title, color=INK, size=12)
             _network(axes, certificate)
             _words(axes, words(record), GREEN if certificate.passed else RED)
-            axes.set(xlim=(-0.5, 3.5), ylim=(-4.1, 1.4))
+            axes.set(xlim=(-0.5, 3.5), ylim=(-4.1, 2.0))
             axes.axis("off")
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
