@@ -141,11 +141,11 @@ def _check_options(commands: Any) -> None:
     """The command that judges somebody else's program: it needs neither PyTorch nor a
     seed.
     """
-    told = (
+    summary = (
         "find out whether somebody's backpropagation is right, and which mistake it has where it "
         "is not"
     )
-    parser = _command(commands, "check", do.check, told)
+    parser = _command(commands, "check", do.check, summary)
     parser.set_defaults(torch=False)
     which = parser.add_mutually_exclusive_group(required=True)
     target = (
@@ -165,9 +165,9 @@ def _check_options(commands: Any) -> None:
         metavar="SECONDS",
         help="when to end it (default 60)",
     )
-    told = "what it does on purpose in another way than PyTorch, by names of the catalogue"
+    help_text = "what it does on purpose in another way than PyTorch, by names of the catalogue"
     parser.add_argument(
-        "--conventions", type=lambda text: tuple(text.split(",")), metavar="ID[,ID]", help=told
+        "--conventions", type=lambda text: tuple(text.split(",")), metavar="ID[,ID]", help=help_text
     )
     parser.add_argument(
         "--hard", action="store_true", help="add tasks at the edge of what floats can hold"

@@ -69,8 +69,8 @@ def test_a_picture_of_unknown_format_exits_2_at_once(tmp_path, name, ending):
     """
     status, out, err = run("--plot", str(tmp_path / name))
     assert (status, out) == (2, "")
-    told = re.escape(f"parity: {tmp_path / name}: format has {ending!r}, expected one of ")
-    known = re.fullmatch(rf"{told}((?:\.\w+, )*\.\w+)\n", err)
+    refusal = re.escape(f"parity: {tmp_path / name}: format has {ending!r}, expected one of ")
+    known = re.fullmatch(rf"{refusal}((?:\.\w+, )*\.\w+)\n", err)
     assert {".png", ".svg", ".pdf"} < set(known[1].split(", "))
     assert not list(tmp_path.iterdir())
 

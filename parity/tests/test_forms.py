@@ -259,9 +259,9 @@ def bias_by_mean(original):
     """db as a mean of delta, which has the 1/m already."""
 
     def downstream(self, upstream, value, output):
-        found = original(self, upstream, value, output)
+        gradient = original(self, upstream, value, output)
         self.db = upstream.mean(axis=1)
-        return found
+        return gradient
 
     return downstream
 
@@ -334,9 +334,9 @@ def test_a_broken_form_is_refused_and_named(monkeypatch, form, part, wrong, equa
     broken = record_of(form, net, x, y, "half_squared_error")
     certificate = parity.certify(broken)
     assert certificate.broken[0].equation == equation
-    found = parity.diagnose(broken)
-    assert found[0].equation == equation
-    assert {finding.bug for finding in found} - {""} == bugs
+    findings = parity.diagnose(broken)
+    assert findings[0].equation == equation
+    assert {finding.bug for finding in findings} - {""} == bugs
 
 
 # the perceptron

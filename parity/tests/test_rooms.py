@@ -146,6 +146,15 @@ def test_nothing_depends_on_what_python_OO_leaves_out(file):
     assert not any(getattr(node, "attr", "") == "__doc__" for node in ast.walk(tree))
 
 
+@every_file
+def test_a_variable_is_named_after_what_it_holds(file):
+    """No local name says only that something was found, told or made."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    given = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    assert {"found", "told", "made"}.isdisjoint(stored | given)
+
+
 def test_rooms_import_one_another_one_way():
     """No two rooms import each other, be it by a third: not within a wing, either."""
     names = {place(file).removesuffix(".py").replace("/", "."): file for file in FILES}

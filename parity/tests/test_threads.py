@@ -42,15 +42,15 @@ def blas_threads():
 
 def seen(sizes=(6, 5, 3), rows=8, **settings):
     """The threads that BLAS has at each step of a training."""
-    found = []
+    counts = []
     net, x, labels = (
         refnet.mlp(sizes, output="identity"),
         np.ones((rows, sizes[0])),
         np.arange(rows) % 3,
     )
     settings = {"loss": "softmax_cross_entropy", "optimizer": "sgd", "epochs": 1, **settings}
-    refnet.fit(net, x, labels, **settings, on_step=lambda _: found.append(blas_threads()))
-    return found
+    refnet.fit(net, x, labels, **settings, on_step=lambda _: counts.append(blas_threads()))
+    return counts
 
 
 def test_a_small_network_gets_one_thread():
@@ -107,7 +107,7 @@ def test_overlapping_trainings_give_the_threads_back(monkeypatch):
     what it found, and the second nothing.
     """
     inside, goes_on = [threading.Event() for _ in range(2)], [threading.Event() for _ in range(2)]
-    pool, found = Pool(), []
+    pool, counts = Pool(), []
     monkeypatch.setattr(threads, "_controller", cache(lambda: pool))
 
     def train(i):
@@ -130,15 +130,15 @@ def test_overlapping_trainings_give_the_threads_back(monkeypatch):
         training.start()
         assert begun.wait(60)
     for training, end in zip(trainings, goes_on, strict=True):
-        found.append(pool.threads)
+        counts.append(pool.threads)
         end.set()
         training.join()
-    assert [*found, pool.threads] == [1, 2, 2]
+    assert [*counts, pool.threads] == [1, 2, 2]
 
 
 def test_a_training_within_a_training_keeps_the_one_thread():
     """The inner one of two neither takes the threads nor gives them back."""
-    found = []
+    counts = []
     inner = refnet.mlp([3, 2], output="identity")
 
     def within(epoch):
@@ -149,9 +149,9 @@ def test_a_training_within_a_training_keeps_the_one_thread():
             loss="mse",
             optimizer="sgd",
             epochs=1,
-            on_epoch=lambda _: found.append(blas_threads()),
+            on_epoch=lambda _: counts.append(blas_threads()),
         )
-        found.append(blas_threads())
+        counts.append(blas_threads())
 
     refnet.fit(
         refnet.mlp([3, 2], output="identity"),
@@ -162,7 +162,7 @@ def test_a_training_within_a_training_keeps_the_one_thread():
         epochs=1,
         on_epoch=within,
     )
-    assert [*found, blas_threads()] == [1, 1, 2]
+    assert [*counts, blas_threads()] == [1, 1, 2]
 
 
 def test_an_old_threadpoolctl_is_none(monkeypatch):

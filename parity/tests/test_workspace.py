@@ -50,8 +50,8 @@ def test_the_fast_form_has_the_bits_of_the_teaching_form(group, dtype):
         for x, y, one.lr in case.steps():
             two.lr = one.lr
             value, gradients = net.loss_and_gradients(x, y, loss)
-            found, live = workspace.loss_and_gradients(x, fast.check_targets(loss, y, len(x)))
-            assert np.float64(found).tobytes() == np.float64(value).tobytes(), case.id
+            cost, live = workspace.loss_and_gradients(x, fast.check_targets(loss, y, len(x)))
+            assert np.float64(cost).tobytes() == np.float64(value).tobytes(), case.id
             assert passed(workspace.trace(x), live) == passed(net.forward(x), gradients), case.id
             one.step(net, gradients)
             two.step_into(fast, live.vector)

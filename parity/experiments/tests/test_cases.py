@@ -298,15 +298,15 @@ def test_the_worst_shares_are_the_largest_of_each_side():
     by itself.
     """
 
-    def made(ours, theirs, apart):
+    def outcome(ours, theirs, apart):
         results = [Result("z", 1, "z", "", used) for used in (0.0, ours, theirs)]
         return StepOutcome(
             (*results[:2], results[0]), results[::2], Agreement((Difference("z", 1, "z", apart),))
         )
 
-    assert made(0.5, 0.25, 0.125).worst == (0.5, 0.25, 0.125)
-    assert replace(made(0.5, 0.25, 0.125), agreement=None).worst == (0.5, 0.25, 0.0)
-    assert CaseOutcome(Case(""), (made(0.5, 0.25, 0.0), made(0.25, 0.75, 0.125))).worst == (
+    assert outcome(0.5, 0.25, 0.125).worst == (0.5, 0.25, 0.125)
+    assert replace(outcome(0.5, 0.25, 0.125), agreement=None).worst == (0.5, 0.25, 0.0)
+    assert CaseOutcome(Case(""), (outcome(0.5, 0.25, 0.0), outcome(0.25, 0.75, 0.125))).worst == (
         0.5,
         0.75,
         0.125,

@@ -59,7 +59,7 @@ def report():
 
 
 @cache
-def found(number, dtype):
+def limits_of(number, dtype):
     """Every comparison of one network, with the smallest eps that it notices."""
     return [(each, each.smallest()) for each in comparisons(*random_net(0, number, dtype))]
 
@@ -168,7 +168,7 @@ def test_the_verdict_turns_once_and_where_it_is_found(number, dtype):
     """Every comparison accepts all that is smaller than the eps found and refuses all
     that is greater.
     """
-    for each, eps in found(number, dtype):
+    for each, eps in limits_of(number, dtype):
         assert each.accepts(scaled(each.right, before(eps)))
         for tried in GRID[::512]:
             assert each.accepts(scaled(each.right, tried)) is (tried < eps)
@@ -261,7 +261,7 @@ def test_gradcheck_itself_turns_where_power_says(number):
     """
     setting = random_net(0, number, "float64")
     each, eps = next(
-        pair for pair in found(number, "float64") if pair[0].name == "torch.autograd.gradcheck"
+        pair for pair in limits_of(number, "float64") if pair[0].name == "torch.autograd.gradcheck"
     )
     assert np.isfinite(eps)
     assert gradcheck(*setting, scaled(each.right, 0.98 * before(eps)))
@@ -273,7 +273,7 @@ def test_gradcheck_itself_refuses_a_right_gradient_at_a_kink():
     counted is PyTorch's own.
     """
     setting = random_net(0, KINKED, "float64")
-    alarms = {each.name: each for each, eps in found(KINKED, "float64") if eps == 0.0}
+    alarms = {each.name: each for each, eps in limits_of(KINKED, "float64") if eps == 0.0}
     assert set(alarms) == {"torch.autograd.gradcheck", "autograd check_grads"}
     assert not gradcheck(*setting, alarms["torch.autograd.gradcheck"].right)
 
@@ -332,7 +332,7 @@ def test_central_differences_step_over_a_kink(z, slope):
 @in_both_dtypes
 def test_every_quantity_is_scaled_in_its_own_dtype(dtype):
     """The cost too, which a record has as a Python float."""
-    assert {(each.name, each.right.dtype.name) for each, _ in found(0, dtype)} >= {
+    assert {(each.name, each.right.dtype.name) for each, _ in limits_of(0, dtype)} >= {
         (label, dtype) for label in EQUATIONS
     }
 
