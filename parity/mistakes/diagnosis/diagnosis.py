@@ -176,6 +176,8 @@ def _named(search: Search, suspect: Suspect) -> Finding | None:
     labels = _labels(mistake, layers, len(run.spec.sizes) - 1)
     until_it_shows = replace(run, steps=run.steps[: first.step + 1])
     comparisons = compared(until_it_shows, search.program, without)
+    others = [each for each in without if each not in search.right]
+    among_others = any(other.placed(run)[1] for other in others)
     return Finding(
         mistake.id,
         mistake.verdict,
@@ -184,7 +186,9 @@ def _named(search: Search, suspect: Suspect) -> Finding | None:
         expected=_expected(labels[0], run),
         happens=mistake.happens,
         why=mistake.why,
-        evidence=tuple(plainly([each for group in comparisons for each in group])),
+        evidence=tuple(
+            plainly([each for group in comparisons for each in group], among_others=among_others)
+        ),
         measured=tuple(map(measured, comparisons)),
         alike=search.alike[suspect],
         equation=labels[0],

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.mistakes.diagnosis.finding import in_words
-from parity.mistakes.search.judging import Station, judged
+from parity.mistakes.search.judging import SPELLED, Station, judged
 from parity.mistakes.search.replay import Run
 from parity.mistakes.search.suspects import Program, placed
 from refnet.checks import Array
@@ -58,36 +58,66 @@ def _within(share: float) -> str:
     return f"within {max(share, 0.01):.0%} of its bound"
 
 
-def plainly(comparisons: Sequence[Comparison]) -> Iterator[str]:
-    """What the comparisons show, in sentences that count the numbers."""
+def plainly(comparisons: Sequence[Comparison], *, among_others: bool = False) -> Iterator[str]:
+    """What the comparisons show, in sentences that count the numbers; `among_others`
+    where the program has other mistakes too, with and without this one.
+    """
     finite = [each for each in comparisons if np.isfinite(each.array).all()]
     same_shape = [each for each in finite if each.without.shape is None]
     other_shape = [each for each in finite if each.without.shape is not None]
     not_finite = [each for each in comparisons if not np.isfinite(each.array).all()]
+    other = "a program with those alone" if among_others else "the right formula"
     if same_shape:
-        by_right = sum(each.without.fitting for each in same_shape)
+        by_other = sum(each.without.fitting for each in same_shape)
         one = sum(each.array.size for each in same_shape) == 1
-        fits = "does not fit" if one else f"fits {by_right or 'none'} of them"
-        yield _sentence(same_shape, f"{_fit(same_shape)}; the right formula {fits}")
+        fits = "does not fit" if one else f"fits {by_other or 'none'} of them"
+        yield _sentence(same_shape, f"{_fit(same_shape, among_others)}; {other} {fits}")
     if other_shape:
-        yield _sentence(other_shape, f"{_fit(other_shape)}; the right formula gives another shape")
+        yield _sentence(
+            other_shape, f"{_fit(other_shape, among_others)}; {other} has another shape"
+        )
     if not_finite:
         count = sum(np.count_nonzero(~np.isfinite(each.array)) for each in not_finite)
         total = sum(each.array.size for each in not_finite)
         what = f"{count} of the {total} numbers of {_arrays(not_finite)} are NaN or infinite"
-        yield _sentence(not_finite, f"{what}, as this formula makes them; the right one does not")
+        if total == 1:
+            what = f"{_one(not_finite)} is NaN or infinite"
+        formulas = _formulas(among_others)
+        yield _sentence(not_finite, f"{what}, as by {formulas}; {other} gives something else")
 
 
-def _fit(comparisons: Sequence[Comparison]) -> str:
+def _formulas(among_others: bool) -> str:
+    return "this formula, with the other findings," if among_others else "this formula"
+
+
+def _fit(comparisons: Sequence[Comparison], among_others: bool) -> str:
     """all 24 numbers of dW of layer 1 fit this formula to the last digits"""
-    # where rounding may take half of the digits, to fit says less
-    vague = any(each.with_it.vague for each in comparisons)
-    how_well = "as far as rounding lets one see" if vague else "to the last digits"
+    fits = f"{_formulas(among_others)} {_how_well(comparisons)}"
     total, arrays = sum(each.array.size for each in comparisons), _arrays(comparisons)
     if total > 1:
-        return f"all {total} numbers of {arrays} fit this formula {how_well}"
-    one = "the loss" if arrays == "loss" else f"the one number of {arrays}"
-    return f"{one} fits this formula {how_well}"
+        return f"all {total} numbers of {arrays} fit {fits}"
+    return f"{_one(comparisons)} fits {fits}"
+
+
+def _one(comparisons: Sequence[Comparison]) -> str:
+    arrays = _arrays(comparisons)
+    return "the loss" if arrays == "loss" else f"the one number of {arrays}"
+
+
+def _how_well(comparisons: Sequence[Comparison]) -> str:
+    """To the last digits, where they really agree; a bound may allow for more."""
+    if any(each.with_it.vague for each in comparisons):
+        return "as far as rounding lets one see"
+    close = all(_agree(each.array, each.with_it.gap) for each in comparisons)
+    return "to the last digits" if close else "within what rounding allows"
+
+
+def _agree(array: Array, gap: float) -> bool:
+    """Whether it differs by no more than the roundings that another spelling of the
+    formula is allowed, of its largest entry.
+    """
+    unit = np.finfo(np.result_type(array, np.float32)).eps / 2
+    return bool(gap <= SPELLED * unit * np.abs(array).max(initial=0.0))
 
 
 def _sentence(comparisons: Sequence[Comparison], text: str) -> str:

@@ -68,7 +68,9 @@ def suspects(runs: Sequence[Run], number: int, off: Station) -> Iterator[Suspect
     depth = len(run.spec.sizes) - 1
     extents = ("everywhere", "last", "hidden", "first", *(f"layer {l}" for l in range(2, depth)))
     for mistake in (*CATALOGUE, *FACTORS):
-        if _is_excused(run, mistake) or not any(_reaches(run, slot, off) for slot in mistake.slots):
+        if _cannot_be_meant(run, mistake) or not any(
+            _reaches(run, slot, off) for slot in mistake.slots
+        ):
             continue
         # in a small network several extents are the same layers
         seen: set[tuple[frozenset[int], ...]] = set()
@@ -93,7 +95,7 @@ def unlikeliness(suspect: Suspect) -> tuple[bool, bool, bool, int]:
     )
 
 
-def _is_excused(run: Run, mistake: Mistake) -> bool:
+def _cannot_be_meant(run: Run, mistake: Mistake) -> bool:
     """Whether a convention cannot be meant: one half of it stands in the update, and no
     weights are shown that could show that half.
     """

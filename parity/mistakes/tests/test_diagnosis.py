@@ -11,6 +11,7 @@ import pytest
 from parity import diagnose
 from parity.mistakes.catalogue.index import BY_ID, FACTORS
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs, vague
+from parity.mistakes.diagnosis.evidence import Comparison, plainly
 from parity.mistakes.probes import PROBES
 from parity.mistakes.search.judging import judged
 from parity.mistakes.search.replay import run_of, run_of_case, showing, simulate
@@ -264,7 +265,7 @@ def test_the_evidence_counts_the_numbers_that_the_right_formula_fits():
             ("delta", "db"),
             (
                 "All 50 numbers of db of layers 1, 2 and 3 fit this formula to the last digits; "
-                "the right formula gives another shape."
+                "the right formula has another shape."
             ),
         ),
         (
@@ -272,8 +273,8 @@ def test_the_evidence_counts_the_numbers_that_the_right_formula_fits():
             "softmax-overflow",
             ("z", "a"),
             (
-                r"\d+ of the 15 numbers of a of layer 2 are NaN or infinite, as this formula makes "
-                "them; the right one does not."
+                r"\d+ of the 15 numbers of a of layer 2 are NaN or infinite, as by this formula; "
+                "the right formula gives something else."
             ),
         ),
         (
@@ -308,6 +309,30 @@ def test_the_evidence_is_said_in_words(probe, bug, shown, evidence):
     """
     (finding,) = diagnose_runs([showing(run_of(broken(probe, bug)), *shown)])
     assert re.fullmatch(evidence, " ".join(finding.evidence)), finding.evidence
+
+
+def test_one_of_two_findings_claims_no_array_for_itself():
+    """db is what both give together, and neither formula alone."""
+    records = broken("mixed activations", "output-delta-negated", "db-averaged")
+    findings = diagnose_runs([showing(run_of(records), "delta", "db")])
+    assert ids(findings) == ["output-delta-negated", "db-averaged"]
+    of_db = findings[1].evidence
+    assert of_db == (
+        "All 10 numbers of db of layers 1, 2 and 3 fit this formula, with the other findings, to "
+        "the last digits; a program with those alone fits none of them.",
+    )
+
+
+def test_what_fits_by_a_wide_bound_alone_is_not_said_to_fit_to_the_last_digits():
+    """The evidence counts the digits that agree, not those that a bound asks for."""
+    run = showing(run_of(broken("mixed activations", "dW-averaged")), "z", "a", "delta", "dW")
+    suspects = [(BY_ID["dW-averaged"], frozenset({1, 2, 3}))]
+    station = next(s for s in judged(run, suspects, whole=True) if s.where == ("dW", 1))
+    array = run.steps[0].arrays["dW", 1]
+    exact = Comparison(array, station, station)
+    apart = exact._replace(with_it=station._replace(gap=1e-12 * np.abs(array).max()))
+    assert "this formula to the last digits;" in " ".join(plainly([exact]))
+    assert "this formula within what rounding allows;" in " ".join(plainly([apart]))
 
 
 def test_an_unexplained_array_does_not_hide_the_next_mistake():
