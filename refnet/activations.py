@@ -26,7 +26,7 @@ class Activation(ABC):
 
     name: ClassVar[str]
     # for refnet.explain: formulas by their left side (f, f', dC/dz) and their source;
-    # not inherited, as a subclass may compute another f
+    # explain reads those of the class itself: a subclass may compute another f
     formulas: ClassVar[Mapping[str, str]] = {}
     source: ClassVar[str] = ""
     trainable: ClassVar[bool] = True  # a gradient can pass

@@ -88,8 +88,8 @@ def backward(
 
     Shapes: y as the loss wants it; every delta, dW and db as in LayerGradient.
     Torch: loss(model(x), y).backward().
-    Errors: ValueError where the loss has no finite gradient; Network.backward checks
-        the trace and y.
+    Errors: ValueError where a cross-entropy on probabilities would divide by 0 or
+        overflow; Network.backward checks the trace and y.
     Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equations BP1 to BP4.
     """
     gradients = []

@@ -48,8 +48,8 @@ def _minibatches(
 
 
 class Rows:
-    """An array read batch by batch, in a dtype: without a copy where it has that dtype
-    and lies in memory row by row, else through one buffer.
+    """An array read batch by batch, in a dtype: a slice of rows that lie in memory one
+    after the other in that dtype is a view; all else is copied into one buffer.
     """
 
     def __init__(self, array: Array, dtype: np.dtype[Any]) -> None:
@@ -111,8 +111,8 @@ class Data:
         )
         # the loss shows an overflow by itself, as inf or nan
         with np.errstate(over="ignore", invalid="ignore"):
-            accuracy = None if labels is None else net.accuracy(x, labels)
-            return loss.value(net.predict(x), y), accuracy
+            value = loss.value(net.predict(x), y)
+            return value, None if labels is None else net.accuracy(x, labels)
 
 
 def held_out_data(net: Network, loss: Loss, pair: tuple[ArrayLike, ArrayLike]) -> Data:

@@ -121,11 +121,11 @@ def place(index: tuple[int, ...]) -> str:
     )
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
+def counted(count: int, noun: str, plural: str = "") -> str:
     """A number with its noun: "1 layer", "2 layers"; `plural` where it takes more than
     an s.
     """
-    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def chunks(array: Array) -> Iterator[tuple[int, Array]]:
@@ -136,8 +136,8 @@ def chunks(array: Array) -> Iterator[tuple[int, Array]]:
 
 
 def finite(where: str, array: Array, dtype: np.dtype[Any] | None = None) -> Array:
-    """`array`, refused where an entry is not finite, or not once converted to `dtype`;
-    that is done part by part.
+    """`array`, refused where an entry is not finite, before or after conversion to
+    `dtype`; it is checked part by part.
     """
     for start, given in chunks(array):
         part = given if dtype is None else as_dtype(where, given, dtype, start)
@@ -177,7 +177,7 @@ def matrix(
     where: str, values: ArrayLike, dtype: np.dtype[Any], expected: tuple[int | str, int]
 ) -> Array:
     """`values` as a finite array of the shape `expected`, (n, width), in `dtype`; the
-    text "n" stands for any number of rows, but 0.
+    text "n" stands for any number of rows from 1 on.
 
     A memory-mapped array is checked part by part and returned as it is: its reader
     converts it batch by batch. Any other array comes back C-contiguous, as products of

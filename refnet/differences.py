@@ -154,7 +154,7 @@ def _arrays(net: Network, analytic: Array, numeric: Array, error: Array) -> Iter
 
 def _worst(analytic: Array, numeric: Array, error: Array) -> tuple[int, int]:
     """The entry whose gap is the largest share of its error, and how many were judged:
-    those of a finite error. A gap that is NaN is the worst.
+    those whose error is finite. A gap that is NaN is the worst.
     """
     gap, judged = np.abs(analytic - numeric), np.isfinite(error)
     exact = np.where(gap == 0.0, 0.0, np.inf)  # where no error is allowed

@@ -58,16 +58,6 @@ class Dense:
             self, "activation", named("activation", Activation, ACTIVATIONS, self.activation)
         )
 
-    @classmethod
-    def unchecked(cls, W: Array, b: Array, activation: Activation) -> "Dense":
-        """A layer of these very arrays, finite or not: weights that have diverged can
-        still be copied and looked at.
-        """
-        layer = object.__new__(cls)
-        for name, value in (("W", W), ("b", b), ("activation", activation)):
-            object.__setattr__(layer, name, value)
-        return layer
-
     @property
     def fan_out(self) -> int:
         """Number of units."""
@@ -89,3 +79,13 @@ def views(vector: Array, shapes: Iterable[tuple[int, int]]) -> Iterator[tuple[Ar
         end = middle + fan_out
         yield vector[start:middle].reshape(fan_out, fan_in), vector[middle:end]
         start = end
+
+
+def unchecked(W: Array, b: Array, activation: Activation) -> Dense:
+    """A layer of these very arrays, finite or not: weights that have diverged can still
+    be copied and looked at.
+    """
+    layer = object.__new__(Dense)
+    for name, value in (("W", W), ("b", b), ("activation", activation)):
+        object.__setattr__(layer, name, value)
+    return layer

@@ -23,7 +23,7 @@ from refnet.checks import (
     real_array,
 )
 from refnet.initializers import INITIALIZERS, Initializer
-from refnet.layer import Dense, views
+from refnet.layer import Dense, unchecked, views
 from refnet.losses import LOSSES, Loss
 from refnet.passes import Gradients, Trace
 
@@ -68,18 +68,17 @@ class Network:
         """
         # the optimizer writes the vector, backprop reads W and b: they share its memory
         pairs = views(parameters, (shape for shape, _ in shapes))
-        self._parameters, self._layers = (
-            parameters,
-            tuple(
-                Dense.unchecked(W, b, activation)
-                for (W, b), (_, activation) in zip(pairs, shapes, strict=True)
-            ),
+        self._parameters = parameters
+        self._layers = tuple(
+            unchecked(W, b, activation)
+            for (W, b), (_, activation) in zip(pairs, shapes, strict=True)
         )
 
     def _over(self, parameters: Array) -> "Network":
         """A network of the same layers over another vector."""
         new = object.__new__(type(self))
-        new._lay_over(parameters, _shapes(self.layers))
+        # as pickle would, so that what a subclass keeps comes along
+        new.__setstate__({**self.__getstate__(), "parameters": parameters})
         return new
 
     def __getstate__(self) -> dict[str, Any]:

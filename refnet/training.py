@@ -224,12 +224,12 @@ def fit(
     workspace = Workspace(net, loss, data.largest(batch_size))
     history = History()
     with one_thread_if_small(net, data.largest(batch_size)), _lr_put_back(optimizer) as lr:
-        for number in range(1, epochs + 1):
-            optimizer.lr = lr if schedule is None else schedule(lr, number - 1)
+        for e in range(epochs):
+            optimizer.lr = lr if schedule is None else schedule(lr, e)
             batches = data.minibatches(batch_size, rng)
-            total = _steps(net, optimizer, workspace, batches, number, on_step)
+            total = _steps(net, optimizer, workspace, batches, e + 1, on_step)
             judged = held_out.judge(net, loss) if held_out else ()
-            epoch = Epoch(number, epochs, total / data.rows, optimizer.lr, *judged)
+            epoch = Epoch(e + 1, epochs, total / data.rows, optimizer.lr, *judged)
             history.epochs.append(epoch)
             if on_epoch is not None:
                 on_epoch(epoch)

@@ -182,6 +182,11 @@ def test_value_and_gradient_are_those_of_plain_loops(loss, rows, columns, dtype)
     assert (np.abs(loss.gradient(a, y) - gradient) <= eps * gradient_bound).all()
 
 
+def test_the_losses_that_the_complex_step_applies_to():
+    """All but those whose value is made of |a - y| or |z|."""
+    assert {each.name for each in EVERY if not each.analytic} == {"mae", "sigmoid_cross_entropy"}
+
+
 @every
 def test_a_loss_says_whether_the_complex_step_applies(loss):
     """Where it is analytic, Im C(a + ih) / h along the signs of dC/da is the sum of

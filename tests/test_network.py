@@ -584,3 +584,24 @@ def test_views_of_a_flat_vector():
         assert np.shares_memory(W, layer.W)
         assert np.shares_memory(b, layer.b)
         assert W.tobytes() + b.tobytes() == layer.W.tobytes() + layer.b.tobytes()
+
+
+class Tagged(Network):
+    """A network that keeps something besides its layers."""
+
+    tag = ""
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "tag": self.tag}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self.tag = state["tag"]
+
+
+@pytest.mark.parametrize("way", [Network.copy, copy.deepcopy, lambda net: net.astype("float32")])
+def test_a_copy_keeps_what_a_subclass_keeps(way):
+    """As a pickle does."""
+    net = Tagged([Dense([[1.0, 2.0]], [3.0], "tanh")])
+    net.tag = "mine"
+    assert way(net).tag == "mine"

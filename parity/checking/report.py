@@ -64,9 +64,11 @@ class CheckReport:
         arrays = _count(self.arrays - self.unjudged, "array")
         judged = f"{arrays} of {_count(len(self.tasks), 'task')}"
         within = "each within what rounding allows"
-        if others:
-            within += f", but for {in_words(others)}"
-        return f"RIGHT. {self.name}: {judged}, {within}"
+        lost = kinds.count(IMPRECISE)
+        if lost:
+            within += f", but for {_count(lost, _NOUNS[IMPRECISE])}"
+        besides = [_count(kinds.count(kind), _NOUNS[kind]) for kind in BESIDES if kind in kinds]
+        return "; ".join([f"RIGHT. {self.name}: {judged}, {within}", *besides])
 
     def lines(self, width: int = WIDTH, *, verbose: bool = False) -> Iterator[str]:
         """The verdict on one line, then the findings and what they rest on, at most
@@ -112,6 +114,7 @@ class CheckReport:
         return "\n".join(self.lines())
 
 
+BESIDES = (CONVENTION, NOTE)  # what is no exception to rounding
 _NOUNS = {CONVENTION: "other convention", IMPRECISE: "loss of digits", NOTE: "note"}
 
 

@@ -93,9 +93,11 @@ def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
                 f"{', '.join(near)}"
             )
     if arguments.list:
-        for mistake in catalogue.values():
+        listed = [catalogue[name] for name in arguments.ids or catalogue]
+        for mistake in listed:
             screen.line(mistake.summary)
-        return f"{len(catalogue)} entries; `parity bugs ID` explains one", True, {}
+        entries = {"entries": [mistake.summary for mistake in listed]}
+        return f"{len(listed)} entries; `parity bugs ID` explains one", True, entries
     for name in arguments.ids:
         for line in catalogue[name].lines():
             screen.line(line)

@@ -26,9 +26,11 @@ def formula_of(thing: Activation | Loss, left: str) -> str:
 
 
 def pullback_of(f: Activation) -> str:
-    """The formula of dC/dz, which the class that has the method states; else ""."""
+    """The formula of dC/dz that its class states, or the class that has the method;
+    else "".
+    """
     owner = next(kind for kind in type(f).__mro__ if "pullback" in vars(kind))
-    return _own_formulas(owner).get("dC/dz", "")
+    return formula_of(f, "dC/dz") or _own_formulas(owner).get("dC/dz", "")
 
 
 def _own_formulas(kind: type) -> Mapping[str, str]:

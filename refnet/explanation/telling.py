@@ -176,14 +176,14 @@ class Story(Lines):
             r"C = (-?)sum (.+) / (\([^()]+\)|\w)", stated(self.step.loss, "C").plain
         )
         y = self.step.y
-        counted = [*np.ndindex(y.shape)] if y.ndim == 2 else [(r, int(j)) for r, j in enumerate(y)]
+        entries = [*np.ndindex(y.shape)] if y.ndim == 2 else [(r, int(j)) for r, j in enumerate(y)]
         if (
             not match
             or not self.few(2 * self.step.trace.output.size, self.depth)
             or self.on_the_floor()
         ):
             return ""
-        terms = [substituted(readable(match[2]), self.letters_of_loss(r, j)) for r, j in counted]
+        terms = [substituted(readable(match[2]), self.letters_of_loss(r, j)) for r, j in entries]
         summed = terms[0] if len(terms) == 1 else f"({total(terms)})"
         return f"{match[1]}{summed}/{substituted(match[3], self.counts)}" if all(terms) else ""
 

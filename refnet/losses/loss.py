@@ -28,7 +28,7 @@ class Loss(ABC):
 
     name: ClassVar[str]
     # for refnet.explain: formulas by their left side (C, dC/da or dC/dz) and their
-    # source; not inherited, as a subclass may compute another C
+    # source; explain reads those of the class itself: a subclass may compute another
     formulas: ClassVar[Mapping[str, str]] = {}
     source: ClassVar[str] = ""
     reads: ClassVar[str]

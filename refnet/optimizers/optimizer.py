@@ -51,7 +51,7 @@ class Optimizer(ABC):
     """
 
     name: ClassVar[str]
-    equation: ClassVar[str]  # the update, as the class's docstring states it
+    equation: ClassVar[str] = ""  # the update, as the class's docstring states it
 
     def __init__(self, lr: float, weight_decay: float) -> None:
         self.lr = lr
@@ -137,12 +137,12 @@ class Optimizer(ABC):
                 np.add(d, self.weight_decay * theta_block, out=d)
         if not squares_are_finite(g):
             refuse_nonfinite("gradient", g, net.entry)
-        # not through __setattr__ above, which takes 1 % of a step at 64-30-10 and n 32
+        # not through __setattr__ above: 1 % of a step at 64-30-10 with 32 rows
         object.__setattr__(self, "_steps", self._steps + 1)
         self._update_into(g)
         shrink = 1.0 - self.lr * self.weight_decay if self._decoupled else 1.0
         # a finite sum of squares means |u| below the root of the largest float, far
-        # less than half its last place: theta - u cannot overflow
+        # less than half an ulp of the largest float: theta - u cannot overflow
         if not (squares_are_finite(g) and abs(shrink) <= 1.0):
             refuse_nonfinite("new value", shrink * theta - g, net.entry)
         if shrink != 1.0:
@@ -155,7 +155,7 @@ class Optimizer(ABC):
         Errors: ValueError where it has another one already.
         """
         theta = net.parameters
-        if self._theta is theta:  # the same memory is the same network
+        if self._theta is theta:  # each network has one vector
             return
         if self._theta is not None:
             raise ValueError(
@@ -232,8 +232,8 @@ class Optimizer(ABC):
 
 
 class _State(dict[str, Any]):
-    """A new dict each time the state is read: an entry set in it would be lost in
-    silence, so that is refused.
+    """A new dict each time the state is read: `state[key] = value` would be lost in
+    silence, so it is refused.
     """
 
     def __setitem__(self, key: str, value: Any) -> None:

@@ -132,7 +132,7 @@ def test_conventions_are_said_and_pass_or_are_declared(monkeypatch):
     assert "\n1. c-1 (another convention, which is not wrong)\n   Where:     C\n" in str(report)
     assert "\n2. Digits are lost\n   Where:     z\n   You have:  z[0] = 1.0" in str(report)
     assert report.verdict.endswith(
-        "each within what rounding allows, but for 1 other convention and 1 loss of digits"
+        "each within what rounding allows, but for 1 loss of digits; 1 other convention"
     )
     assert check(train, conventions="decay-not-on-b", **PLAIN).findings == ()
 

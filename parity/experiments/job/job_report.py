@@ -51,9 +51,10 @@ class MainJobReport:
     @property
     def verdict(self) -> str:
         """The last line."""
+        compared = sum(step.agreement is not None for step in self.steps)
         return self.problem or (
-            f"Proven: refnet and PyTorch agree, and every equation holds in all "
-            f"{len(self.steps):,} steps; test accuracy {self.trained.accuracy:.2%}"
+            f"Proven: every equation holds in all {len(self.steps):,} steps, both agree in all "
+            f"{compared:,} compared; accuracy {self.trained.accuracy:.2%}"
         )
 
     def shares(self) -> list[tuple[str, list[float]]]:

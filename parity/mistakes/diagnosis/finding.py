@@ -75,7 +75,8 @@ class Finding:
             return f"{self.bug} ({kind})" if kind else self.bug
         if self.happens == UNEXPLAINED:
             kind = "a mistake that is not in the catalogue"
-        return (kind or "a mistake outside the equations").capitalize()
+        place = f"in {self.equation}" if self.equation else "outside the equations"
+        return (kind or f"a mistake {place}").capitalize()
 
     def lines(self, width: int = WIDTH, *, verbose: bool = False) -> Iterator[str]:
         """What a student reads: one labelled paragraph for each part that it has, at

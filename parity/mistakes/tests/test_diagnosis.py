@@ -318,8 +318,10 @@ def test_one_of_two_findings_claims_no_array_for_itself():
     assert ids(findings) == ["output-delta-negated", "db-averaged"]
     of_db = findings[1].evidence
     assert of_db == (
-        "All 10 numbers of db of layers 1, 2 and 3 fit this formula, with the other findings, to "
-        "the last digits; a program with those alone fits none of them.",
+        (
+            "All 10 numbers of db of layers 1, 2 and 3 fit this formula, with the other findings, "
+            "to the last digits; a program with those alone fits none of them."
+        ),
     )
 
 
