@@ -4,7 +4,7 @@ exact values are computed.
 A float32 record is judged in float64. A float64 record is judged in numpy.longdouble,
 its matrix products by Dot2, which is as good as twice float64's precision whatever the
 entries. Where longdouble is no wider than float64 (Windows, ARM macOS) an exact value
-may be off by as much as the program's, so `slack` doubles every bound: sound
+may be off by as much as the program's, so `slack` doubles a float64 bound: sound
 everywhere, sharper where the hardware allows.
 """
 
