@@ -84,12 +84,19 @@ def test_the_commands_print_what_stands_below_them(path, monkeypatch):
 @in_a_checkout
 @every_text
 def test_the_commands_are_understood(path):
-    """Each `parity ...` of a shell block is one that the command line takes."""
-    for line in "\n".join(blocks(text_of(path), "sh")).splitlines():
-        for command in line.partition("#")[0].split("&&"):
-            program, *arguments = shlex.split(command) or [""]
-            if program == "parity":
-                assert parser().parse_args(arguments or ["run"])
+    """Each `parity ...` of a shell block or of a sentence is one that the command line
+    takes.
+    """
+    text = text_of(path)
+    lines = "\n".join(blocks(text, "sh")).splitlines()
+    commands = [command for line in lines for command in line.partition("#")[0].split("&&")]
+    commands += re.findall(r"(?<!`)`(parity [^`]+)`", text)
+    for command in commands:
+        program, *arguments = shlex.split(command) or [""]
+        if program == "parity":
+            # a sentence may name the command alone
+            named = ["check", "FILE"] if arguments == ["check"] else arguments
+            assert parser().parse_args(named or ["run"])
 
 
 @in_a_checkout
