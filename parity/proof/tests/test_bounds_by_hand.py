@@ -15,7 +15,7 @@ from parity.proof.equations.sums import bias_gradient, hidden_delta, weight_grad
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.rounding.formats import FORMATS
 from parity.steps.cases import DTYPES
-from parity.steps.tests.newcomers import lacking
+from parity.steps.tests.newcomers import Consulted, lacking
 from refnet.losses import LOSSES
 
 in_both_dtypes = pytest.mark.parametrize("dtype", DTYPES)
@@ -48,18 +48,6 @@ def entry_of(rule, h, quantity, fmt, theta=3.0, g=0.5, old=(), new=(), t=2):
     )
     entry = RULE_ENTRIES[rule]()
     return entry.parameters(step) if quantity == "theta" else entry.vector(step, quantity)
-
-
-class Consulted(dict):
-    """Entries by name, and the names that were asked for."""
-
-    def __init__(self, entries):
-        super().__init__(entries)
-        self.asked = set()
-
-    def __getitem__(self, name):
-        self.asked.add(name)
-        return super().__getitem__(name)
 
 
 class Known:

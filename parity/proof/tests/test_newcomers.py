@@ -15,7 +15,7 @@ from parity.proof.tests import spelled_rules, spellings, test_formulas, truth
 from parity.rounding.bounded import Bounded
 from parity.rounding.formats import FORMATS
 from parity.steps.cases import outputs_of, targets_of
-from parity.steps.tests.newcomers import averages_over_outputs, lacking, trainable
+from parity.steps.tests.newcomers import Consulted, averages_over_outputs, lacking, trainable
 from refnet.activations import ACTIVATIONS
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS
@@ -102,18 +102,6 @@ def test_every_vector_of_a_rule_has_its_formula(rule):
     assert set(truth.RULES[rule]) == {"theta", *vectors}, f"{TRUTH}: RULES[{rule!r}]"
 
 
-class Read(dict):
-    """The new state, which keeps in mind what was read of it."""
-
-    def __init__(self, state):
-        super().__init__(state)
-        self.keys_read = set()
-
-    def __getitem__(self, key):
-        self.keys_read.add(key)
-        return super().__getitem__(key)
-
-
 @pytest.mark.parametrize("rule", RULE_ENTRIES)
 def test_every_vector_is_made_of_the_inputs_that_its_entry_names(rule):
     """The formulas read those of the new state, and no others."""
@@ -122,7 +110,7 @@ def test_every_vector_is_made_of_the_inputs_that_its_entry_names(rule):
     vectors, theta = entry.keeps(h), np.ones(1)
     one = Bounded(theta, np.zeros(1), FORMATS["float64"])
     for vector in vectors:
-        new = Read(dict.fromkeys(vectors, one))
+        new = Consulted(dict.fromkeys(vectors, one))
         formulas.new_state(rule, vector, h, theta, one, dict.fromkeys(vectors, theta), new)
         says = f"parity/proof/equations: inputs({vector!r}) of the entry of {rule!r}"
-        assert {*entry.inputs(vector, h)} == new.keys_read, says
+        assert {*entry.inputs(vector, h)} == new.asked, says

@@ -39,3 +39,15 @@ def averages_over_outputs(loss: Loss) -> bool:
 def trainable(kinds: Mapping[str, type]) -> dict[str, type]:
     """The activations that a gradient comes back through."""
     return {name: kind for name, kind in kinds.items() if kind.trainable}
+
+
+class Consulted(dict):
+    """Entries by name, and the names that were asked for."""
+
+    def __init__(self, entries):
+        super().__init__(entries)
+        self.asked = set()
+
+    def __getitem__(self, name):
+        self.asked.add(name)
+        return super().__getitem__(name)
