@@ -9,6 +9,7 @@ layers.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,8 @@ class Case:
     slope: float = 0.01  # of leaky ReLU
     # standard deviation of the weights and biases
     deviation: float = 0.6
+    count: int | None = None  # of steps, where it is not the group's
+    last: int | None = None  # samples in the last batch, where it is smaller
 
     @property
     def id(self) -> str:
@@ -56,9 +59,11 @@ class Case:
         sgd(momentum=0.9), n 11, float64.
         """
         seed = f", seed {self.seed}" if self.seed else ""
+        last = f" and {self.last}" if self.last else ""
+        steps = f", {self.count} steps" if self.count else ""
         return (
-            f"{self._net}, {self.loss} on {self.targets}, {self._rule}, n {self.batch}, "
-            f"{self.dtype}{seed}"
+            f"{self._net}, {self.loss} on {self.targets}, {self._rule}, n {self.batch}{last}"
+            f"{steps}, {self.dtype}{seed}"
         )
 
     @property
@@ -108,23 +113,26 @@ class Case:
     @property
     def rates(self) -> tuple[float, ...]:
         """The learning rate of each step as a multiple of the first: five steps where
-        an optimizer is tried, three in a probe, otherwise two.
+        an optimizer is tried, three in a probe, otherwise two, or as many as are asked
+        for.
         """
-        return RATES[: {"optimizer": 5, "probe": 3}.get(self.group, 2)]
+        usual = {"optimizer": 5, "probe": 3}.get(self.group, 2)
+        return tuple(islice(cycle(RATES), self.count or usual))
 
     def steps(self) -> Iterator[tuple[Array, Array, float]]:
         """x, y and the learning rate of each step."""
         rng = np.random.default_rng([self.seed, self.batch, *self.sizes])
         lr = self.make_optimizer().lr
-        for rate in self.rates:
+        for number, rate in enumerate(self.rates, start=1):
+            batch = (self.last or self.batch) if number == len(self.rates) else self.batch
             yield (
-                rng.normal(size=(self.batch, self.sizes[0])).astype(self.dtype),
-                self._targets(rng).astype(_target_dtype(self)),
+                rng.normal(size=(batch, self.sizes[0])).astype(self.dtype),
+                self._targets(rng, batch).astype(_target_dtype(self)),
                 lr * rate,
             )
 
-    def _targets(self, rng: np.random.Generator) -> Array:
-        shape = (self.batch, self.sizes[-1])
+    def _targets(self, rng: np.random.Generator, batch: int) -> Array:
+        shape = (batch, self.sizes[-1])
         if self.targets == "labels":
             return rng.integers(0, shape[1], shape[0])
         if self.targets == "distributions":
