@@ -7,7 +7,7 @@ broken program; on bounded ones it says which results that program can have.
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from parity.mistakes.conditions import Place, anywhere, both, is_hidden, is_last
 from parity.mistakes.program import Numbers, Slot
@@ -16,6 +16,8 @@ from parity.steps.record import Spec
 # (step, layer or part, ..., right) to what the slot returns; right() is the right one
 Wrong: TypeAlias = Callable[..., Numbers]
 WRONG, CONVENTION = "wrong", "convention"
+# what the file of a program without biases declares
+NO_BIASES = "bias = False"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,12 @@ class Mistake:
     of a step that it replaces, and `stands` says in which layers of a network it can
     occur. `hidden` names the conditions under which it cannot be seen. `verdict` is
     "wrong", or "convention": right by another convention than PyTorch's.
+
+    A program may say that it means it. `declarable` is whether its id may then stand
+    among the conventions that a file declares: every convention may, and what is wrong
+    unless it is meant. `declare` is what a file declares where that is not the id.
+    `acts_last` marks what is made of the results of all other mistakes.
+    `constant` is the number in it that was read off a program, None where it has none.
     """
 
     id: str
@@ -38,6 +46,20 @@ class Mistake:
     stands: Place = field(repr=False)
     hidden: tuple[str, ...] = ()
     verdict: str = WRONG
+    declarable: bool = False
+    declare: str = ""
+    acts_last: bool = False
+    constant: float | None = None
+
+    def __post_init__(self) -> None:
+        """Let every convention be declared."""
+        object.__setattr__(self, "declarable", self.declarable or self.verdict == CONVENTION)
+
+    @property
+    def if_meant(self) -> str:
+        """The line that a file declares if this is meant; "" where it cannot be."""
+        own = f"conventions = ({self.id!r},)" if self.declarable else ""
+        return self.declare or own
 
     @property
     def summary(self) -> str:
@@ -92,20 +114,21 @@ class Catalogue:
         hidden: tuple[str, ...] = (),
         verdict: str = WRONG,
         also: Mapping[str, Wrong] | None = None,
+        **declared: Any,
     ) -> Callable[[Wrong], Wrong]:
         """A decorator that enters a mistake with the fields of `Mistake`.
 
         The decorated function replaces the right one in each of `slots`, by default in
         the slot of the equation's label; `also` has functions for further slots. Of the
-        layers that have these slots, the mistake can occur `where` that holds.
+        layers that have these slots, the mistake can occur `where` that holds. Of the
+        further fields, `declared` are `declarable`, `declare` and `acts_last`.
         """
 
         def entered(wrong: Wrong) -> Wrong:
             replaced = dict.fromkeys(slots or (equation,), wrong) | dict(also or {})
             stands = both(layers_with(replaced), where)
-            self.enter(
-                Mistake(id, equation, formula, happens, why, replaced, stands, hidden, verdict)
-            )
+            words = id, equation, formula, happens, why
+            self.enter(Mistake(*words, replaced, stands, hidden, verdict, **declared))
             return wrong
 
         return entered
@@ -127,7 +150,7 @@ def exchanged(
     which it stands.
     """
     slots: dict[str, tuple[Slot, ...]] = {}
-    for mistake, layers in mistakes:
+    for mistake, layers in sorted(mistakes, key=lambda placed: placed[0].acts_last):
         for name, wrong in mistake.slots.items():
             slots[name] = (*slots.get(name, ()), Slot(wrong, frozenset(layers)))
     return slots

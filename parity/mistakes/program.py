@@ -55,9 +55,14 @@ class StepProgram:
         BP1(s, l), BP2(s, l)       delta of the last layer, of the others  (n, fan_out)
         BP3(s, l), BP4(s, l)       db and dW                               (as b and W)
         gradient(s, part)          what the update rule is given           (as the part)
-        decayed(s, part)           this with the weight decay added        (as the part)
+        decay(s, part)             weight_decay theta                      (as the part)
+        decayed(s, part)           the gradient with the decay added, where the
+                                   rule couples them                       (as the part)
         exp_avg(s, part), ...      a vector of the state after the step    (as the part)
         step(s, part)              the part after the step                 (as the part)
+
+        settings(s)                the hyper-parameters that the step works with: `h`;
+                                   it is asked before all others, and in no layer
     """
 
     def __init__(
@@ -76,11 +81,12 @@ class StepProgram:
         from its weights and its state.
         """
         self.spec, self.x, self.y, self.previous = spec, x, y, previous
-        self.h, self.t, self.lr = spec.hyperparameters, spec.step, float(spec.hyperparameters["lr"])
-        self.n, self.k, self.L = float(x.shape[0]), float(spec.sizes[-1]), len(spec.sizes) - 1
-        self.rule = RULE_ENTRIES[spec.optimizer]()
-        self.keeps = self.rule.keeps(self.h)
+        self.t, self.n, self.k = spec.step, float(x.shape[0]), float(spec.sizes[-1])
+        self.L = len(spec.sizes) - 1
         self._start, self._state, self._exchanged = start, state, exchanged or {}
+        self.h: dict[str, Any] = self._settings()
+        self.lr, self.rule = float(self.h["lr"]), RULE_ENTRIES[spec.optimizer]()
+        self.keeps = self.rule.keeps(self.h)
         self._observe, self._known = observe, known
         self._arrays: dict[Any, Numbers] = {}  # by slot and layer or part
 
@@ -92,11 +98,12 @@ class StepProgram:
 
     def old(self, key: str, part: Part) -> Numbers | None:
         """A vector of the state before the step, or None where there is none yet."""
-        return (
-            self._state.get((key, part))
-            if self.previous is None
-            else self.previous.state(key, part)
-        )
+        if self.previous is not None:
+            return self.previous.state(key, part)
+        vector = self._state.get((key, part))
+        if vector is None and self.spec.optimizer != "sgd":  # kept by other settings alone
+            vector = self.start(part) * 0.0 + self.rule.start(self.h)
+        return vector
 
     def f(self, l: int) -> tuple[str, Mapping[str, float]]:
         """Name and parameters of a layer's activation."""
@@ -158,6 +165,12 @@ class StepProgram:
         """What the update rule is given."""
         return self._make("gradient", part)
 
+    def decay(self, part: Part) -> Numbers:
+        """What the weight decay adds to the gradient; lr times it is what a decoupled
+        rule takes from theta.
+        """
+        return self._make("decay", part)
+
     def decayed(self, part: Part) -> Numbers:
         """The gradient, with the weight decay added where the rule couples them."""
         return self._make("decayed", part)
@@ -198,6 +211,28 @@ class StepProgram:
         key, _, part = name.rpartition(" of ")
         return self.state(key, Part(part, l)) if key else self.new(Part(name, l))
 
+    def is_exchanged(self, slot: str, where: int | Part) -> bool:
+        """Whether a wrong function stands in this slot here."""
+        return any(_layer(where) in layers for _, layers in self._exchanged.get(slot, ()))
+
+    def taken(self, part: Part) -> float:
+        """How many times a gradient that is shown the update takes: a convention may
+        have a sign or an average there.
+        """
+        function: Callable[[], Any] = partial(float, 1)
+        for wrong, layers in self._exchanged.get("gradient", ()):
+            if part.layer in layers:
+                function = partial(wrong, self, part, function)
+        times = function()
+        return times if isinstance(times, float) else 1.0
+
+    def _settings(self) -> dict[str, Any]:
+        function: Callable[[], dict[str, Any]] = partial(RIGHT["settings"], self)
+        for wrong, layers in self._exchanged.get("settings", ()):
+            if layers:
+                function = partial(wrong, self, function)
+        return function()
+
     def _make(self, slot: str, where: Any, quantity: Quantity | None = None) -> Numbers:
         if (slot, where) not in self._arrays:
             array = self._known(quantity) if quantity else None
@@ -212,9 +247,13 @@ class StepProgram:
         # each wrong function gets the one before it as the right one, so that two
         # mistakes in one slot both take effect
         for wrong, layers in self._exchanged.get(slot, ()):
-            if (where.layer if isinstance(where, Part) else where) in layers:
+            if _layer(where) in layers:
                 function = partial(wrong, self, where, *given, function)
         return function()
+
+
+def _layer(where: int | Part) -> int:
+    return where.layer if isinstance(where, Part) else where
 
 
 # the right functions
@@ -241,12 +280,41 @@ def _output_delta(s: StepProgram, l: int) -> Numbers:
 def _decayed(s: StepProgram, part: Part) -> Numbers:
     g = s.gradient(part)
     coupled = s.h["weight_decay"] and not is_decoupled(s.spec)
-    return g + s.start(part) * s.h["weight_decay"] if coupled else g
+    return g + s.decay(part) if coupled else g
 
 
-def _rule_of(s: StepProgram) -> dict[str, Any]:
-    """The hyper-parameters without the weight decay that `decayed` has added."""
-    return dict(s.h) if is_decoupled(s.spec) else {**s.h, "weight_decay": 0.0}
+def rule_settings(s: StepProgram, part: Part) -> dict[str, Any]:
+    """The hyper-parameters, without a weight decay that is added outside of the rule:
+    by `decayed`, or by `stepped` where `decay` is another.
+    """
+    outside = not is_decoupled(s.spec) or s.is_exchanged("decay", part)
+    return {**s.h, "weight_decay": 0.0} if outside else dict(s.h)
+
+
+def stepped(
+    s: StepProgram,
+    part: Part,
+    *,
+    t: int | None = None,
+    new: Mapping[str, Numbers] | None = None,
+    forms: Mapping[str, Any] | None = None,
+    **other: Any,
+) -> Numbers:
+    """The part after the step by the rule: with another `t`, `new` state, or `divide`
+    and `correct` in `forms`, or with other hyper-parameters.
+    """
+    h = {**rule_settings(s, part), **other}
+    after = formulas.new_parameters(
+        s.spec.optimizer,
+        h,
+        s.t if t is None else t,
+        s.start(part),
+        s.decayed(part),
+        {key: s.state(key, part) for key in s.keeps} if new is None else new,
+        **(forms or {}),
+    )
+    beside = is_decoupled(s.spec) and s.is_exchanged("decay", part) and "weight_decay" not in other
+    return after - s.decay(part) * h["lr"] if beside else after
 
 
 def _kept(key: str) -> Callable[[StepProgram, Part], Numbers]:
@@ -254,17 +322,10 @@ def _kept(key: str) -> Callable[[StepProgram, Part], Numbers]:
         new = {name: s.state(name, part) for name in s.rule.inputs(key, s.h)}
         old = {} if s.old(key, part) is None else {key: s.old(key, part)}
         return formulas.new_state(
-            s.spec.optimizer, key, _rule_of(s), s.start(part), s.decayed(part), old, new
+            s.spec.optimizer, key, rule_settings(s, part), s.start(part), s.decayed(part), old, new
         )
 
     return new_state
-
-
-def _step(s: StepProgram, part: Part) -> Numbers:
-    new = {key: s.state(key, part) for key in s.keeps}
-    return formulas.new_parameters(
-        s.spec.optimizer, _rule_of(s), s.t, s.start(part), s.decayed(part), new
-    )
 
 
 RIGHT: dict[str, Callable[..., Numbers]] = {
@@ -279,6 +340,8 @@ RIGHT: dict[str, Callable[..., Numbers]] = {
     "BP3": lambda s, l: s.delta(l).sum(axis=0),
     "BP4": lambda s, l: s.delta(l).T @ s.a(l - 1),
     "gradient": lambda s, part: s.dW(part.layer) if part.name == "W" else s.db(part.layer),
+    "decay": lambda s, part: s.start(part) * s.h["weight_decay"],
     "decayed": _decayed,
-    "step": _step,
+    "step": stepped,
+    "settings": lambda s: dict(s.spec.hyperparameters),
 }

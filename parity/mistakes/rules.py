@@ -7,7 +7,7 @@ from typing import Any
 
 from parity.mistakes.conditions import Place
 from parity.mistakes.mistake import Catalogue, Wrong
-from parity.mistakes.program import Numbers, Part, StepProgram, is_decoupled
+from parity.mistakes.program import Numbers, Part, StepProgram, rule_settings, stepped
 from parity.proof import formulas
 from parity.proof.formulas import ONE
 from parity.steps.record import Spec
@@ -48,12 +48,10 @@ def updated(s: StepProgram, part: Part, **other: Any) -> Numbers:
     """The part after the step by the right rule, but with another `t`, `new` state,
     `divide` or `correct`, or with other hyper-parameters.
     """
-    new = other.pop("new", None) or {key: s.state(key, part) for key in s.keeps}
-    t = other.pop("t", s.t)
-    forms = {name: other.pop(name) for name in ("divide", "correct") if name in other}
-    return formulas.new_parameters(
-        s.spec.optimizer, _settings(s, other), t, s.start(part), s.decayed(part), new, **forms
-    )
+    forms: dict[str, Any] = {
+        name: other.pop(name) for name in ("divide", "correct") if name in other
+    }
+    return stepped(s, part, forms=forms, **other)
 
 
 def kept_on(s: StepProgram, key: str, part: Part, **other: Any) -> Numbers:
@@ -64,17 +62,10 @@ def kept_on(s: StepProgram, key: str, part: Part, **other: Any) -> Numbers:
     vector = other.pop("old", s.old(key, part))
     old = {} if vector is None else {key: vector}
     forms = {"divide": other.pop("divide")} if "divide" in other else {}
-    settings = _settings(s, other)
+    settings = {**rule_settings(s, part), **other}
     return formulas.new_state(
         s.spec.optimizer, key, settings, s.start(part), s.decayed(part), old, new, **forms
     )
-
-
-def _settings(s: StepProgram, other: dict[str, Any]) -> dict[str, Any]:
-    """The hyper-parameters with others in their place."""
-    # `decayed` has added the weight decay, so that a coupled rule must not add it again
-    left = s.h["weight_decay"] if is_decoupled(s.spec) else 0.0
-    return {**s.h, "weight_decay": left, **other}
 
 
 def averaged(s: StepProgram, key: str, part: Part, what: Numbers, share: Any = None) -> Numbers:

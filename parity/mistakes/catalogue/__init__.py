@@ -7,5 +7,9 @@ updates          the step, and what the update rules keep
 conventions      what is right by another convention than PyTorch's
 published        where mistakes were published
 false_alarms     right code that was reported as wrong
-index            all of them in one order, by id, and the constant factors
+index            all of them in one order, by id
+factors          factors that stand where none belongs
+constants        mistakes with a number in them that only the program knows
+own_constants    conventions with such a number
+variants         mistakes in programs of another form, and other activations
 """

@@ -1,9 +1,10 @@
-"""Right programs that keep a sign or an average in another place than PyTorch does:
-conventions, each of which alone would be a mistake.
+"""Right programs that keep a sign or an average in another place than PyTorch does, or
+have no biases: conventions, each half of which alone would be a mistake.
 """
 
-from parity.mistakes.mistake import CONVENTION, Catalogue
+from parity.mistakes.mistake import CONVENTION, NO_BIASES, Catalogue
 from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.rules import uses
 
 CONVENTIONS = Catalogue()
 
@@ -54,3 +55,57 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() * s.n
+
+
+@CONVENTIONS.add(
+    id="no-biases",
+    equation="z",
+    formula="z = a_prev W^T, db = 0, and b is never stepped",
+    happens="The network has no biases: they take no part in z, have no gradient, and are never "
+    "updated.",
+    why="A network may do without them, as long as it does so everywhere; PyTorch calls it "
+    "bias=False.",
+    verdict=CONVENTION,
+    declare=NO_BIASES,
+    also={
+        "BP3": lambda s, l, right: s.b(l) * 0.0,
+        "step": lambda s, part, right: s.start(part) if part.name == "b" else right(),
+    },
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    return s.a(l - 1) @ s.W(l).T
+
+
+def _velocity(s: StepProgram, part: Part, of: Numbers) -> Numbers:
+    """momentum^2 times the velocity before the step, in the numbers of `of`."""
+    before, mu = s.old("momentum_buffer", part), float(s.h["momentum"])
+    return of * 0.0 if before is None else before * (mu * mu)
+
+
+def _with_velocity(s: StepProgram, part: Part, right: Numbers) -> Numbers:
+    g = right()
+    return g * (1.0 + float(s.h["momentum"])) + _velocity(s, part, g)
+
+
+def _without_velocity(s: StepProgram, part: Part, right: Numbers) -> Numbers:
+    shown = right()
+    return (shown - _velocity(s, part, shown)) / (1.0 + float(s.h["momentum"]))
+
+
+@CONVENTIONS.add(
+    id="gradients-shown-with-velocity",
+    equation="BP4",
+    formula="dW = g + momentum v, and db likewise, once the step is taken",
+    happens="The gradients are read after a step of Nesterov's momentum, which has added momentum "
+    "v to them in place.",
+    why="The step itself is right: PyTorch's optimizers do so with foreach=True. Read before the "
+    "step, they are the gradients.",
+    where=uses("sgd", momentum=True, nesterov=True, weight_decay=False),
+    verdict=CONVENTION,
+    also={
+        "BP3": lambda s, l, right: _with_velocity(s, Part("b", l), right),
+        "gradient": _without_velocity,
+    },
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    return _with_velocity(s, Part("W", l), right)

@@ -1,7 +1,7 @@
 """Mistakes in the gradients of W and b, also those that earlier steps leave behind."""
 
 from parity.mistakes.conditions import below, is_curved, is_inner, is_square, is_wide
-from parity.mistakes.mistake import Catalogue
+from parity.mistakes.mistake import NO_BIASES, Catalogue
 from parity.mistakes.program import Numbers, StepProgram
 from parity.steps.record import Spec
 
@@ -266,6 +266,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The gradient of b is 0 throughout.",
     why="The bias is a parameter like any weight, whose input is always 1, and its gradient is "
     "the sum of delta.",
+    declare=NO_BIASES,
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() * 0.0

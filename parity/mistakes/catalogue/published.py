@@ -102,9 +102,6 @@ PUBLISHED: Mapping[str, Reports] = {
             "backward-propagation-error-for-dw1-values/63071"
         ),
     },
-    "loss-divided-by-outputs": {
-        "divide-by-classes-zidvn": "https://z.id.vn/?p=348969",
-    },
     "half-the-gradient": {
         "half-dlib1169": "https://github.com/davisking/dlib/issues/1169",
     },
@@ -119,19 +116,17 @@ PUBLISHED: Mapping[str, Reports] = {
         "softmax-1-minus-neuroph37": "https://github.com/neuroph/neuroph/issues/37",
     },
     "softmax-jacobian-overwritten": {
-        "jacobian-overwritten-so40575841": (
-            "https://python.dizzycoding.com/numpy-calculate-the-derivative-of-the-softmax-function/"
-        ),
+        "jacobian-overwritten-so40575841": "https://stackoverflow.com/q/40575841",
     },
     "softmax-of-the-gradient": {
-        "softmax-of-gradient-offlinew": "https://offlinew.com/q/q/3383959922",
+        "softmax-of-gradient-so58461808": "https://stackoverflow.com/q/58461808",
     },
     "softmax-over-all": {
         "softmax-all-elements-nd4j44": "https://github.com/deeplearning4j/nd4j/issues/44",
         "softmax-all-utensor171": "https://github.com/uTensor/uTensor/pull/171",
     },
     "softmax-over-batch": {
-        "softmax-builtin-sum-so76473561": "https://example-a.com/answer/76473561",
+        "softmax-builtin-sum-so76473561": "https://stackoverflow.com/a/76473561",
     },
     "softmax-overflow": {
         "softmax-overflow-simd-c18e9a9": (
@@ -159,7 +154,6 @@ PUBLISHED: Mapping[str, Reports] = {
         "grad-not-zeroed-simd-099a3c0": "https://github.com/oysteijo/simd_neuralnet/commit/099a3c0",
         "zero-grad-tennis7": "https://github.com/yastrebksv/TennisCourtDetector/issues/7",
         "zero-grad-torchforge71": "https://github.com/meta-pytorch/torchforge/pull/71",
-        "template-alias-offlinew": "https://offlinew.com/q/q/4098171066",
     },
     "gradients-not-reset-and-fed-back": {
         "dw-plus-lr-codeproject": (

@@ -3,4 +3,5 @@
 sums             z
 activations      a, and the softmax that a loss makes of its logits
 losses           C, alone or with the gradient to match
+costs            C by another average, with the gradient to match: no mistakes
 """

@@ -23,19 +23,6 @@ bug = LOSSES.add
 
 
 @bug(
-    id="loss-summed",
-    equation="C",
-    formula="C = sum of the errors, and delta^L to match",
-    happens="The loss is a sum where it should be a mean, and so is its gradient.",
-    why="Every step is then too long by the number of terms in the mean, so the learning rate "
-    "that fits depends on the batch size.",
-    slots=("C", "BP1"),
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return right() * terms(s)
-
-
-@bug(
     id="loss-averaged-twice",
     equation="C",
     formula="C = (mean of the errors) / n, and delta^L to match",

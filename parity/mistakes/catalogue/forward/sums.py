@@ -1,7 +1,7 @@
 """Mistakes in the weighted input z."""
 
 from parity.mistakes.conditions import is_square
-from parity.mistakes.mistake import Catalogue
+from parity.mistakes.mistake import NO_BIASES, Catalogue
 from parity.mistakes.program import Numbers, StepProgram
 
 SUMS = Catalogue()
@@ -16,6 +16,7 @@ bug = SUMS.add
     why="Every unit's threshold then stays at 0, so the layer can only draw boundaries through "
     "the origin, however well b is trained.",
     hidden=("zero biases",),
+    declare=NO_BIASES,
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.a(l - 1) @ s.W(l).T

@@ -162,3 +162,19 @@ def _corrected_before(s: StepProgram, part: Part, right: Numbers) -> Numbers:
 def _(s: StepProgram, key: str, part: Part) -> Numbers:
     old, new = s.old(key, part), s.state("exp_avg_sq", part) / formulas.corrections(s.h, s.t)[1]
     return positive(new - old, new, old)
+
+
+@averages(
+    id="amsgrad-keeps-the-minimum",
+    formula="v^ = min(v^_old, v) / (1 - beta2^t)",
+    happens="AMSGrad keeps the smallest v so far in place of the largest.",
+    why="The divisor can then only shrink, so one small gradient makes all later steps long: the "
+    "maximum is there to prevent that.",
+    keys=("max_exp_avg_sq",),
+    where=AMSGRAD,
+    hidden=("the first step alone",),
+)
+def _(s: StepProgram, key: str, part: Part) -> Numbers:
+    new = s.state("exp_avg_sq", part)
+    # the first v is the smallest so far
+    return new * 1.0 if s.t == 1 else positive(new - s.old(key, part), s.old(key, part), new)

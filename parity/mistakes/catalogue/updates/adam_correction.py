@@ -1,9 +1,10 @@
 """Mistakes in Adam's bias correction, also in AdamW."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from parity.mistakes.mistake import Catalogue, Wrong
+from parity.mistakes.mistake import CONVENTION, Catalogue, Wrong
 from parity.mistakes.program import Numbers, Part, StepProgram
 from parity.mistakes.rules import ADAM_RULES, updated, uses
 from parity.proof import formulas
@@ -11,6 +12,7 @@ from parity.proof import formulas
 ADAM_CORRECTION = Catalogue()
 bug = ADAM_CORRECTION.add
 ADAM = uses(*ADAM_RULES)
+AMSGRAD = uses(*ADAM_RULES, amsgrad=True)
 
 
 def corrected(**fields: Any) -> Callable[[Callable[..., tuple[Any, Any]]], Wrong]:
@@ -22,9 +24,12 @@ def corrected(**fields: Any) -> Callable[[Callable[..., tuple[Any, Any]]], Wrong
         def step(s: StepProgram, part: Part, right: Numbers) -> Numbers:
             return updated(s, part, correct=correct)
 
-        return bug(equation="step", where=ADAM, **fields)(step)
+        return bug(**{"equation": "step", "where": ADAM, **fields})(step)
 
     return entered
+
+
+amsgrad = partial(corrected, where=AMSGRAD, verdict=CONVENTION)
 
 
 @corrected(
@@ -161,3 +166,28 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     bc1, bc2 = formulas.corrections(s.h, 1)
     return updated(s, part, lr=s.lr * (bc2**0.5 / bc1) ** s.t, correct=lambda h, t: (1.0, 1.0))
+
+
+# AMSGrad as it was published has no correction
+
+
+@amsgrad(
+    id="amsgrad-without-correction",
+    formula="theta = theta - lr m / (sqrt(v^) + eps), v^ = max(v^_old, v)",
+    happens="With AMSGrad neither m nor v is corrected, as in the paper.",
+    why="The paper's algorithm has no bias correction; PyTorch keeps Adam's, so that its first "
+    "steps are shorter.",
+)
+def _(h: dict[str, Any], t: int) -> tuple[Any, Any]:
+    return 1.0, 1.0
+
+
+@amsgrad(
+    id="amsgrad-correction-of-m-only",
+    formula="m^ = m / (1 - beta1^t), v^ = max(v^_old, v)",
+    happens="With AMSGrad m is corrected and the largest v is taken as it is.",
+    why="A maximum is no average that starts at 0, so many leave it alone; PyTorch corrects it "
+    "with the factor of this step.",
+)
+def _(h: dict[str, Any], t: int) -> tuple[Any, Any]:
+    return formulas.corrections(h, t)[0], 1.0

@@ -1,51 +1,24 @@
 """Mistakes in the weight decay, in every update rule."""
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
-from parity.mistakes.mistake import CONVENTION, Catalogue, Wrong
+from parity.mistakes.mistake import CONVENTION, Catalogue
 from parity.mistakes.program import Numbers, Part, StepProgram, is_decoupled
 from parity.mistakes.rules import has_state, updated, uses
 from parity.proof import formulas
-from parity.proof.formulas import ONE
 from parity.steps.record import Spec
 
 DECAY = Catalogue()
 bug = DECAY.add
 
 
-def decays(
-    *, hidden: tuple[str, ...] = ("no weight decay",), **fields: Any
-) -> Callable[[Callable[[StepProgram, Part], Numbers]], Wrong]:
-    """A decorator that enters a mistake in the weight decay alone, in every rule. The
-    function returns what takes the place of weight_decay theta.
-    """
-
-    def entered(decay: Callable[[StepProgram, Part], Numbers]) -> Wrong:
-        def coupled(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-            return right() if is_decoupled(s.spec) else s.gradient(part) + decay(s, part)
-
-        def decoupled(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-            return (
-                updated(s, part, weight_decay=0.0) - decay(s, part) * s.lr
-                if is_decoupled(s.spec)
-                else right()
-            )
-
-        return bug(
-            equation="step",
-            slots=("decayed",),
-            where=uses(weight_decay=True),
-            hidden=hidden,
-            also={"step": decoupled},
-            **fields,
-        )(coupled)
-
-    return entered
-
-
-def _of(s: StepProgram, part: Part, times: Any) -> Numbers:
-    return s.start(part) * (s.h["weight_decay"] * times)
+decays = partial(
+    bug,
+    equation="step",
+    slots=("decay",),
+    where=uses(weight_decay=True),
+    hidden=("no weight decay",),
+)
 
 
 @decays(
@@ -54,8 +27,8 @@ def _of(s: StepProgram, part: Part, times: Any) -> Numbers:
     happens="The weight decay has no effect.",
     why="Each step should also pull every parameter towards 0, by lr weight_decay theta.",
 )
-def _(s: StepProgram, part: Part) -> Numbers:
-    return _of(s, part, 0.0)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
+    return right() * 0.0
 
 
 @decays(
@@ -65,8 +38,8 @@ def _(s: StepProgram, part: Part) -> Numbers:
     why="It then drives every parameter away from 0, faster the larger it is, which is the "
     "opposite of what a penalty on large weights should do.",
 )
-def _(s: StepProgram, part: Part) -> Numbers:
-    return _of(s, part, -1.0)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
+    return -right()
 
 
 @decays(
@@ -77,8 +50,8 @@ def _(s: StepProgram, part: Part) -> Numbers:
     "its inputs; PyTorch decays every parameter that it is given.",
     verdict=CONVENTION,
 )
-def _(s: StepProgram, part: Part) -> Numbers:
-    return _of(s, part, 1.0 if part.name == "W" else 0.0)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
+    return right() * (1.0 if part.name == "W" else 0.0)
 
 
 @decays(
@@ -90,8 +63,8 @@ def _(s: StepProgram, part: Part) -> Numbers:
     hidden=("no weight decay", "one sample"),
     verdict=CONVENTION,
 )
-def _(s: StepProgram, part: Part) -> Numbers:
-    return _of(s, part, ONE / s.n)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
+    return right() / s.n
 
 
 @decays(
@@ -102,8 +75,8 @@ def _(s: StepProgram, part: Part) -> Numbers:
     "of that.",
     verdict=CONVENTION,
 )
-def _(s: StepProgram, part: Part) -> Numbers:
-    return _of(s, part, 2.0)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
+    return right() * 2.0
 
 
 @decays(
@@ -113,8 +86,8 @@ def _(s: StepProgram, part: Part) -> Numbers:
     why="The 2 that comes from differentiating theta^2 was forgotten: the gradient of "
     "weight_decay theta^2 / 2 is weight_decay theta.",
 )
-def _(s: StepProgram, part: Part) -> Numbers:
-    return _of(s, part, 0.5)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
+    return right() * 0.5
 
 
 @decays(
@@ -124,8 +97,8 @@ def _(s: StepProgram, part: Part) -> Numbers:
     "ones in place of the biases.",
     why="It then pushes every bias the same way for ever, instead of pulling each one towards 0.",
 )
-def _(s: StepProgram, part: Part) -> Numbers:
-    return _of(s, part, 1.0) if part.name == "W" else _of(s, part, 0.0) + s.h["weight_decay"]
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
+    return right() if part.name == "W" else right() * 0.0 + s.h["weight_decay"]
 
 
 @decays(
@@ -134,8 +107,8 @@ def _(s: StepProgram, part: Part) -> Numbers:
     happens="Only b decays, and W is left out.",
     why="The decay is there to keep the weights small, so W and b are mixed up.",
 )
-def _(s: StepProgram, part: Part) -> Numbers:
-    return _of(s, part, 1.0 if part.name == "b" else 0.0)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
+    return right() * (1.0 if part.name == "b" else 0.0)
 
 
 @decays(
@@ -145,8 +118,8 @@ def _(s: StepProgram, part: Part) -> Numbers:
     "gradient, and again in the step.",
     why="The decay then fades with the square of lr and has next to no effect when lr is small.",
 )
-def _(s: StepProgram, part: Part) -> Numbers:
-    return _of(s, part, s.lr)
+def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
+    return right() * s.lr
 
 
 @bug(
@@ -162,7 +135,7 @@ def _(s: StepProgram, part: Part) -> Numbers:
     also={"step": lambda s, part, right: updated(s, part, weight_decay=0.0)},
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return s.gradient(part) + s.start(part) * s.h["weight_decay"]
+    return s.gradient(part) + s.decay(part)
 
 
 def _coupling_matters(spec: Spec, l: int) -> bool:
@@ -182,7 +155,7 @@ def _coupling_matters(spec: Spec, l: int) -> bool:
     slots=("decayed",),
     where=_coupling_matters,
     hidden=("no weight decay",),
-    also={"step": lambda s, part, right: right() - s.start(part) * (s.h["weight_decay"] * s.lr)},
+    also={"step": lambda s, part, right: right() - s.decay(part) * s.lr},
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return s.gradient(part)
@@ -214,4 +187,4 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     verdict=CONVENTION,
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return updated(s, part, weight_decay=0.0) - s.start(part) * s.h["weight_decay"]
+    return updated(s, part, weight_decay=0.0) - s.decay(part)

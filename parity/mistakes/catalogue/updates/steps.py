@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parity.mistakes.mistake import CONVENTION, Catalogue
+from parity.mistakes.mistake import NO_BIASES, Catalogue
 from parity.mistakes.program import Numbers, Part, StepProgram
 from parity.mistakes.rules import updated, uses
 from parity.proof import formulas
@@ -43,6 +43,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     happens="Only W is updated, and b keeps its first value.",
     why="The bias is a parameter like the weights and has a gradient of its own: without it no "
     "unit can move its threshold.",
+    declare=NO_BIASES,
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return s.start(part) if part.name == "b" else right()
@@ -146,9 +147,9 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     equation="step",
     formula="b = b - 2 lr db",
     happens="The biases are updated with twice the learning rate of the weights.",
-    why="That is a custom that came with Caffe; PyTorch steps every parameter with the same rate "
-    "unless it is told otherwise.",
-    verdict=CONVENTION,
+    why="The gradients give every parameter the same rate; the custom of Caffe, twice the rate "
+    "for biases, has to be meant.",
+    declarable=True,
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return updated(s, part, lr=2.0 * s.lr) if part.name == "b" else right()
