@@ -136,7 +136,7 @@ def _accuracy(kind: Kind, mistake: str) -> float | None:
         layers = BY_ID[mistake].layers(run.spec)
         if not layers:
             return None
-        placed = [(BY_ID[mistake], layers)]
+        placed = [Placed(BY_ID[mistake], layers)]
     return float(np.mean(_labels(run, placed, kind.targets) == _split().labels_test))
 
 

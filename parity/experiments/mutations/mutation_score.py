@@ -63,7 +63,7 @@ def measure(mistake: Mistake, *, digits: bool = True) -> MistakeScore:
         if (check := gradient_check_fails(mistake, probe.run())) is not None
     ]
     failed = float(np.mean(checks)) if checks else None
-    diagnosis = _diagnosis(mistake, homes[0]) if homes else ()
+    diagnosis = _diagnosis(mistake, homes) if homes else ()
     digits_ = accuracies(mistake, homes[0]) if digits and homes else Accuracies()
     return MistakeScore(mistake, sites, failed, diagnosis, digits_)
 
@@ -107,10 +107,17 @@ def _is_right(records: Sequence[StepRecord]) -> bool:
     return _first_broken(records) is None and not diagnose_runs([run_of(records)])
 
 
-def _diagnosis(mistake: Mistake, probe: Probe) -> tuple[str, ...]:
-    """What the mistake is called, everything shown; empty where more than one thing is
-    found.
+def _diagnosis(mistake: Mistake, homes: Sequence[Probe]) -> tuple[str, ...]:
+    """What the mistake is called, everything shown, in its first home; in all of them
+    where the first cannot tell it from another, as n k/2 from n with two outputs.
     """
-    run = probe.run()
-    findings = diagnose_runs([run_of(simulate(run, [(mistake, mistake.layers(run.spec))]))])
+    names = _called(mistake, homes[:1])
+    return names if len(names) == 1 else _called(mistake, homes)
+
+
+def _called(mistake: Mistake, homes: Sequence[Probe]) -> tuple[str, ...]:
+    """Its names there; none where more than one thing is found."""
+    runs = [home.run() for home in homes]
+    shown = [run_of(simulate(run, [(mistake, mistake.layers(run.spec))])) for run in runs]
+    findings = diagnose_runs(shown)
     return (findings[0].bug, *findings[0].alike) if len(findings) == 1 else ()

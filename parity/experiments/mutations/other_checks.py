@@ -53,7 +53,7 @@ def gradient_check_fails(mistake: Mistake, run: Run) -> bool | None:
     """Whether the gradients of the program's first step fail the check against the
     slopes of its own cost; None where the cost is not a number.
     """
-    placed = [(mistake, mistake.layers(run.spec))]
+    placed = [Placed(mistake, mistake.layers(run.spec))]
     step = next(steps(run, placed, Plain))
     gradients = np.concatenate([step.gradient(part).value.ravel() for part in step.parts])
     numeric = np.array(

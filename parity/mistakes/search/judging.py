@@ -23,8 +23,8 @@ from refnet.checks import Array
 
 # roundings for each of ours, of the size of the array's largest entry, for those who
 # spell a formula out. Measured on the right spellings in parity/proof/tests: the worst
-# needs 4; of the 188 catalogued mistakes, each where it shows least in float64, the
-# smallest is off by 1.2e4 bounds
+# needs 4; of the 188 entries that the catalogue had then, each where it shows least in
+# float64, the smallest is off by 1.2e4 bounds
 SPELLED = 16.0
 # half of the digits, as a share of the largest entry
 HALF = {name: float(np.sqrt(np.finfo(name).eps)) for name in FORMATS}
@@ -79,13 +79,20 @@ def judged(
 
     Errors: ValueError or IndexError where the mistake does not fit the shapes.
     """
-    judge = _Judge(run, tuple(mistakes), _lift(dtype or run.spec.dtype))
+    placed = tuple(mistakes)
+    key = placed, dtype, whole
+    if key not in run.judged:
+        run.judged[key] = [*_stations(run, placed, dtype or run.spec.dtype, whole)]
+    return run.judged[key]
+
+
+@np.errstate(all="ignore")
+def _stations(run: Run, placed: tuple[Placed, ...], dtype: str, whole: bool) -> list[Station]:
     stations = []
-    with np.errstate(all="ignore"):
-        for station in judge.walk():
-            stations.append(station)
-            if station.off and not whole:
-                break
+    for station in _Judge(run, placed, lifted(dtype)).walk():
+        stations.append(station)
+        if station.off and not whole:
+            break
     return stations
 
 
@@ -140,6 +147,17 @@ class _Judge:
 # one array of a run
 
 
+def plain_numbers(run: Run, mistakes: Iterable[Placed], station: Station) -> Array | None:
+    """What a program that has all other arrays as they are shown makes of one, on plain
+    numbers; None where a wrong form does not fit these shapes.
+    """
+    got = run.steps[station.step].arrays[station.where]
+    # what overflows does so in its own dtype
+    dtype = float if np.isfinite(got).all() else run.spec.dtype
+    numbers = _computed(run, mistakes, station, lambda array: Plain(np.asarray(array, dtype)))
+    return None if numbers is None else numbers.value
+
+
 @np.errstate(all="ignore")
 def distance(run: Run, mistakes: Iterable[Placed], station: Station) -> float:
     """How far one shown array is from that of a program that has all the others as they
@@ -147,28 +165,31 @@ def distance(run: Run, mistakes: Iterable[Placed], station: Station) -> float:
 
     This judges nothing: it decides in which order programs are judged.
     """
+    predicted = plain_numbers(run, mistakes, station)
+    if predicted is None:
+        return np.inf
     got = run.steps[station.step].arrays[station.where]
-    # what overflows does so in its own dtype
-    dtype = float if np.isfinite(got).all() else run.spec.dtype
-    scale = abs(station.expected or 0.0)
-    numbers = _made(run, mistakes, station, lambda array: Plain(np.asarray(array, dtype)))
-    return np.inf if numbers is None else _apart(got, numbers.value, scale)
+    return _apart(got, predicted, abs(station.expected or 0.0))
 
 
 def explains(run: Run, mistakes: Iterable[Placed], station: Station) -> bool:
     """Whether one shown array can come of a program that has all the others as they are
     shown.
     """
-    numbers = _made(run, mistakes, station, _lift(run.spec.dtype))
+    numbers = _computed(run, mistakes, station, lifted(run.spec.dtype))
     if numbers is None:
         return False
-    got = run.steps[station.step].arrays[station.where]
+    return fits(run.steps[station.step].arrays[station.where], numbers, station.where)
+
+
+def fits(got: Array, numbers: Bounded, quantity: Quantity) -> bool:
+    """Whether an array can be this quantity of a program, which makes these numbers."""
     with np.errstate(all="ignore"):
-        allowed = _loosened(numbers, station.where)
+        allowed = _loosened(numbers, quantity)
         return got.shape == allowed.shape and not _used(got, allowed).max(initial=0.0) > 1.0
 
 
-def _made(
+def _computed(
     run: Run,
     mistakes: Iterable[Placed],
     station: Station,
@@ -197,7 +218,8 @@ def _made(
 # numbers beside numbers
 
 
-def _lift(dtype: str) -> Callable[[Array], Bounded]:
+def lifted(dtype: str) -> Callable[[Array], Bounded]:
+    """What makes bounded numbers of arrays, with the roundings of other spellings."""
     fmt, nothing = LOOSE[dtype], np.zeros(())
     return lambda array: Bounded(array, nothing, fmt, rounded=True)
 

@@ -7,19 +7,31 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import pairwise
 from math import prod
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from parity.mistakes.mistake import Mistake, exchanged
 from parity.mistakes.program import Numbers, Part, Quantity, StepProgram
+from parity.mistakes.search.scopes import Circumstances, Scope
 from parity.rounding.plain import Plain
 from parity.steps.cases import Case
 from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.checks import Array
 
-Placed: TypeAlias = tuple[Mistake, frozenset[int]]  # a mistake, and the layers in which it stands
 LAYER = ("z", "a", "delta", "dW", "db")
+
+
+class Placed(NamedTuple):
+    """A mistake, the layers in which it stands, and the steps: None for all of them."""
+
+    mistake: Mistake
+    layers: frozenset[int]
+    scope: Scope | None = None
+
+    def stands_in(self, here: Circumstances) -> bool:
+        """Whether it stands in a step."""
+        return self.scope is None or self.scope.holds(here)
 
 
 @dataclass(frozen=True)
@@ -36,17 +48,26 @@ class Shown:
     arrays: dict[Quantity, Array]
     taken: frozenset[Quantity] = frozenset()
 
+    @property
+    def circumstances(self) -> Circumstances:
+        """What the scope of a mistake can depend on."""
+        return Circumstances(self.spec, len(self.x))
+
 
 @dataclass(frozen=True)
 class Run:
     """A run of consecutive steps, and the weights and the optimizer's state that it
     starts from.
+
+    The quantities in `turned` are columns in its program, or matrices the other way
+    round: a finding speaks of them as the program has them.
     """
 
     W: tuple[Array, ...]
     b: tuple[Array, ...]
     state: dict[str, Array]
     steps: tuple[Shown, ...]
+    turned: frozenset[str] = frozenset()
 
     @property
     def spec(self) -> Spec:
@@ -75,6 +96,11 @@ class Run:
         if mistake not in self._layers:
             self._layers[mistake] = mistake.layers(self.spec)
         return self._layers[mistake]
+
+    @cached_property
+    def judged(self) -> dict[object, list[Any]]:
+        """What programs were found to say of it: several ask for the same."""
+        return {}
 
     @cached_property
     def _layers(self) -> dict[Mistake, frozenset[int]]:
@@ -191,7 +217,7 @@ Known: TypeAlias = Callable[[int, Quantity], Numbers | None]
 
 def steps(
     run: Run,
-    mistakes: Iterable[Placed],
+    mistakes: Iterable[tuple[Mistake, Iterable[int]] | Placed],
     lift: Callable[[Array], Numbers],
     observe: Observe = lambda number, quantity, predicted: predicted,
     known: Known = lambda number, quantity: None,
@@ -204,7 +230,7 @@ def steps(
     """
     start = {part: lift(array) for part, array in run.parts.items()}
     state = {where: lift(piece) for where, piece in run.vectors.items()}
-    placed = tuple(mistakes)
+    placed = [Placed(*each) for each in mistakes]
     step: StepProgram | None = None
     for number, shown in enumerate(run.steps):
         step = StepProgram(
@@ -214,7 +240,10 @@ def steps(
             start,
             state,
             previous=step,
-            exchanged=exchanged(shown.spec, placed),
+            exchanged=exchanged(
+                shown.spec,
+                [each[:2] for each in placed if each.stands_in(shown.circumstances)],
+            ),
             observe=partial(observe, number),
             known=partial(known, number),
         )
@@ -222,7 +251,9 @@ def steps(
 
 
 @np.errstate(all="ignore")
-def simulate(run: Run, mistakes: Iterable[Placed] = ()) -> list[StepRecord]:
+def simulate(
+    run: Run, mistakes: Iterable[tuple[Mistake, Iterable[int]] | Placed] = ()
+) -> list[StepRecord]:
     """The records of a program with these mistakes, run in the dtype of the run on its
     inputs alone.
     """

@@ -7,114 +7,58 @@ lets the walk go on to the next; what spoils an array that was explained is not
 followed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from parity.mistakes.catalogue.index import CATALOGUE, FACTORS
-from parity.mistakes.search.judging import Station, distance, explains, half_agrees, judged
-from parity.mistakes.search.replay import Placed, Run, hiding, taking
-from parity.mistakes.search.suspects import WALK, Program, Suspect, placed, suspects, unlikeliness
+from parity.mistakes.catalogue.factors import FACTORS
+from parity.mistakes.catalogue.index import CATALOGUE
+from parity.mistakes.search.candidates import Candidate, candidates, furthest
+from parity.mistakes.search.judging import Station, half_agrees, judged
+from parity.mistakes.search.presentation import Presentation, presented
+from parity.mistakes.search.replay import Run
+from parity.mistakes.search.suspects import WALK, Program, Suspect, placed
+from parity.mistakes.search.trials import Trials
 
-# How these were measured: one to three mistakes drawn from the catalogue are put into a
-# probe, and gradients and weights are shown, or weights alone. Counted are the programs
-# of which all mistakes are named, and no others.
-
-# programs run on plain numbers first, and so many of the nearest are judged with
-# bounds, which takes longer. Of 40 single mistakes 16 name all, and 8 lose one; of 50
-# pairs 8 name 43, 16 name 44, and 32 name 45 in a tenth more time
-JUDGED_OF_RANKED = 16
-# mistakes in one run, looked for one after the other. Of 32 pairs and 12 triples a
-# depth of 1 names 16, 2 names 28, 3 names 35, and 4 no more
-DEPTH = 3
-# ways that are followed further at each depth. Of the same 44, 1 names 31, 2 name 34, 4
-# name 35, and 8 no more in a sixteenth more time
-BEAM = 4
 # rounds of the walk: each explains one more run, or sets one quantity aside. For the
 # mistakes of a single run one is enough (all 35); more are for programs whose runs need
 # different mistakes, and for arrays that nothing explains
-ROUNDS = 6
+ROUNDS = 12
+# runs of different kinds, none of which anything explains, before an array is called
+# unknown: a mistake that explains most runs need not explain the first
+DIFFERENT = 3
+# made of the same delta, or by the same update
+PARTNERS = {"db": "dW", "dW": "db", "W": "b", "b": "W"}
 
 
-class Trials:
-    """The runs of one program beside the catalogue's programs: each pair is judged
-    once.
+class Unknown(NamedTuple):
+    """An array that nothing explains, its run, and the runs in which that quantity is
+    the first to be off; and `beside` it db or b, where those of the same layer are off
+    too: then what both are made of is wrong.
     """
 
-    def __init__(self, runs: Iterable[Run]) -> None:
-        self.runs = tuple(runs)
-        self._stations: dict[tuple[int, Program], list[Station] | None] = {}
-
-    def off(self, program: Program) -> dict[int, Station]:
-        """Of each run that the program cannot explain, the first array."""
-        first = {i: self.first_off(i, program) for i in range(len(self.runs))}
-        return {i: station for i, station in first.items() if station is not None}
-
-    def first_off(self, number: int, program: Program) -> Station | None:
-        """The first array of a run that the program cannot explain."""
-        stations = self._judged(number, program)
-        if stations is None:
-            return Station(0, "", 0, np.inf)
-        return stations[-1] if stations and stations[-1].off else None
-
-    def reached(self, number: int, program: Program) -> int:
-        """How many arrays of a run the program explains before the first that is
-        off.
-        """
-        stations = self._judged(number, program) or []
-        return len(stations) - bool(stations and stations[-1].off)
-
-    def reached_in_all(self, program: Program) -> int:
-        """How many it explains in all the runs."""
-        return sum(self.reached(i, program) for i in range(len(self.runs)))
-
-    def explained(self, program: Program) -> int:
-        """How many of the runs the program explains as a whole."""
-        return sum(self.first_off(i, program) is None for i in range(len(self.runs)))
-
-    def without(self, quantity: str, number: int, program: Program) -> "Trials":
-        """The same runs, in which a quantity that nothing explains is no longer judged:
-        taken as it is, or as if it were hidden, whichever lets the program come
-        further.
-        """
-
-        def comes_to(trials: Trials) -> float:
-            whole = trials.first_off(number, program) is None
-            return np.inf if whole else trials.reached(number, program)
-
-        ways = (Trials(aside(run, quantity) for run in self.runs) for aside in (taking, hiding))
-        return max(ways, key=comes_to)
-
-    def _judged(self, number: int, program: Program) -> list[Station] | None:
-        """The arrays of a run up to the first that is off; None where the program does
-        not fit its shapes.
-        """
-        run = self.runs[number]
-        # what stands nowhere in this run makes no other program of it
-        key = number, tuple(suspect for suspect in program if suspect.placed(run)[1])
-        if key not in self._stations:
-            try:
-                self._stations[key] = judged(run, placed(run, program))
-            except (ValueError, IndexError):
-                self._stations[key] = None
-        return self._stations[key]
+    run: Run
+    station: Station
+    numbers: tuple[int, ...]
+    beside: Station | None = None
 
 
 class Search:
     """The walk through the runs of one program.
 
     What it comes to: the `program` with the mistakes that explain them, beyond those
-    that are `right` by declaration; of each the ids that are `alike`; the arrays that
-    are `unknown`, with their runs; or that float32's rounding explains everything,
-    `single`. `trials` are the runs without what is unknown.
+    that are `right` by declaration; of each the ids that are `alike`; how quantities
+    are `presented` that should be shown otherwise, and in which runs; the arrays that
+    are `unknown`; or that float32's rounding explains everything, `single`. `trials`
+    are the runs without what is unknown, as they should have been shown.
     """
 
     def __init__(self, runs: Sequence[Run], right: Program) -> None:
         self.trials, self.right, self.program = Trials(runs), right, right
         self.alike: dict[Suspect, tuple[str, ...]] = {}
-        self.unknown: list[tuple[Run, Station]] = []
+        self.presented: list[tuple[Presentation, tuple[int, ...]]] = []
+        self.unknown: list[Unknown] = []
         self.single = False
 
     def walk(self) -> None:
@@ -123,212 +67,153 @@ class Search:
         """
         slight = self._slight()
         if slight is not None:
-            self.unknown.append(slight)
+            if not self._is_conventional():
+                self.unknown.append(slight)
             return
+        stuck: list[int] = []  # runs that nothing explains with the program as it is
         for _ in range(ROUNDS):
             off = self.trials.off(self.program)
             if not off:
                 break
-            # the run with the mistake that comes first, and of those what shows least
-            number = min(
-                off,
-                key=lambda i: (_place(off[i]), len(self.trials.runs[i].steps[0].arrays), i),
-            )
-            ways = candidates(self.trials, number, self.program)
-            if ways:
-                best, *rest = ways
-                self.program += best.added
-                self.alike |= {suspect: _alike(suspect, best, rest) for suspect in best.added}
+            number = self._next(off, stuck)
+            if number is None:
+                if not self._presented(stuck) and not self._goes_on_without(stuck[0], off):
+                    break
+                stuck = []
+            elif ways := candidates(self.trials, number, self.program):
+                self._adopt(ways)
+                stuck = []
             elif self.program == self.right and not self.unknown and self._single_precision():
                 self.single = True
                 break
-            elif not self._goes_on_without(number):
-                break
+            else:
+                stuck.append(number)
 
-    def _goes_on_without(self, number: int) -> bool:
+    def _next(self, off: dict[int, Station], stuck: Sequence[int]) -> int | None:
+        """The run with the mistake that comes first, and of those what shows least; of
+        other kinds than those that are stuck. None where there is none.
+        """
+        kinds = {self._kind(i, off) for i in stuck}
+        left = [i for i in off if self._kind(i, off) not in kinds]
+        if not left or len(stuck) == DIFFERENT:
+            return None
+        return min(
+            left, key=lambda i: (_place(off[i]), len(self.trials.runs[i].steps[0].arrays), i)
+        )
+
+    def _kind(self, number: int, off: dict[int, Station]) -> tuple[object, ...]:
+        spec = self.trials.runs[number].spec
+        return spec.loss, spec.optimizer, spec.activations[-1][0], off[number].quantity
+
+    def _adopt(self, ways: Sequence[Candidate]) -> None:
+        best, *rest = ways
+        self.program += best.added
+        self.alike |= {suspect: _alike(suspect, best, rest) for suspect in best.added}
+
+    def _is_conventional(self) -> bool:
+        """Whether every run is right by conventions, which are then in the program."""
+        while off := self.trials.off(self.program):
+            ways = candidates(self.trials, next(iter(off)), self.program, conventions=True)
+            if not ways:
+                self.program, self.alike = self.right, {}
+                return False
+            self._adopt(ways)
+        return True
+
+    def _presented(self, stuck: Sequence[int]) -> bool:
+        """Note a quantity that is shown otherwise than it should be, and go on with
+        what should have been shown.
+        """
+        explained = set(range(len(self.trials.runs))) - set(self.trials.off(self.program))
+        for number in stuck:
+            for way in presented(self.trials, number, self.program):
+                trials = Trials(map(way.corrected, self.trials.runs))
+                if all(trials.first_off(i, self.program) is None for i in explained):
+                    off = tuple(self.trials.off(self.program))
+                    self.presented.append((way, off))
+                    self.trials = trials
+                    return True
+        return False
+
+    def _goes_on_without(self, number: int, off: dict[int, Station]) -> bool:
         """Note an array that nothing explains and set it aside; False where it is no
         number, as then is all that is made of it.
         """
-        run, station = self.trials.runs[number], self._stuck(number)
-        self.unknown.append((run, station))
+        run, station = self.trials.runs[number], self._stuck(number, off)
+        same = tuple(i for i in off if off[i].quantity == off[number].quantity)
+        self.unknown.append(Unknown(run, station, same))
         if not np.isfinite(run.steps[station.step].arrays.get(station.where, np.zeros(()))).all():
             return False
-        self.trials = self.trials.without(station.quantity, number, self.program)
+        before = self.trials
+        self.trials = before.without([station.quantity], number, self.program, off)
+        partner = PARTNERS.get(station.quantity)
+        beside = self.trials.first_off(number, self.program)
+        if partner and beside and beside.where == (partner, station.layer):
+            # both are made of what is wrong: delta, or what the update is given
+            self.unknown[-1] = self.unknown[-1]._replace(beside=beside)
+            both = [station.quantity, partner]
+            self.trials = before.without(both, number, self.program, off)
         return True
 
-    def _stuck(self, number: int) -> Station:
+    def _stuck(self, number: int, off: dict[int, Station]) -> Station:
         """The array that nothing explains: the first, where all is right without it, or
         one further on, with mistakes on the way to it.
         """
-        first = self.trials.off(self.program)[number]
-        aside = self.trials.without(first.quantity, number, self.program)
+        first = off[number]
+        aside = self.trials.without([first.quantity], number, self.program)
         if aside.first_off(number, self.program) is None:
             return first
-        paths = [
-            self.program + path
-            for paths in _paths(self.trials, number, self.program)
-            for path in paths
-        ]
-        off = [path for path in paths if self.trials.first_off(number, path) is not None]
-        furthest = max(
-            off, key=lambda path: self.trials.reached(number, path), default=self.program
-        )
-        return self.trials.first_off(number, furthest) or first
+        program = furthest(self.trials, number, self.program)
+        return self.trials.first_off(number, program) or first
 
-    def _slight(self) -> tuple[Run, Station] | None:
+    def _slight(self) -> Unknown | None:
         """The first array that is off, where the first half of all digits agrees
         everywhere.
         """
-        first = [(self.trials.runs[i], off) for i, off in self.trials.off(self.right).items()]
+        first = self.trials.off(self.right)
+        runs = {i: self.trials.runs[i] for i in first}
         # before the rest is judged, which takes as long as all the others
-        if not all(half_agrees(run, station) for run, station in first):
+        if not all(half_agrees(runs[i], off) for i, off in first.items()):
             return None
         off = [
             (run, station)
-            for run, _ in first
+            for run in runs.values()
             for station in judged(run, placed(run, self.right), whole=True)
             if station.off
         ]
-        return off[0] if off and all(half_agrees(run, station) for run, station in off) else None
+        slight = off and all(half_agrees(run, station) for run, station in off)
+        return Unknown(*off[0], tuple(first)) if slight else None
 
     def _single_precision(self) -> bool:
-        """Whether a run in float64 is right but for the rounding of float32."""
-        doubles = [
-            (run, placed(run, self.right))
-            for run in self.trials.runs
-            if run.spec.dtype == "float64"
-        ]
+        """Whether a run in float64 is right but for the rounding of float32: by bounds
+        that leave less than half of the digits nothing is cleared, but numbers that
+        float32 has.
+        """
+        doubles = [run for run in self.trials.runs if run.spec.dtype == "float64"]
         pairs = [
-            (double.off, single)
-            for run, right in doubles
+            (run, double.off, single)
+            for run in doubles
             for double, single in zip(
-                judged(run, right, whole=True),
-                judged(run, right, dtype="float32", whole=True),
+                judged(run, placed(run, self.right), whole=True),
+                judged(run, placed(run, self.right), dtype="float32", whole=True),
                 strict=True,
             )
         ]
-        # by bounds that leave less than half of the digits nothing is cleared
         return bool(pairs) and not any(
-            single.off or (off and single.vague) for off, single in pairs
+            single.off or (off and single.vague and not _is_single(run, single))
+            for run, off, single in pairs
         )
+
+
+def _is_single(run: Run, station: Station) -> bool:
+    """Whether float32 has all numbers of an array."""
+    array = run.steps[station.step].arrays[station.where]
+    return bool((array == array.astype(np.float32)).all())
 
 
 def _place(station: Station) -> tuple[int, int]:
     """Where an array comes in the order of computation."""
     return station.step, WALK.get(station.quantity, len(WALK))
-
-
-# candidates
-
-
-class Candidate(NamedTuple):
-    """Mistakes that explain a run, and how many of the runs they explain."""
-
-    added: Program
-    explained: int
-
-
-def candidates(trials: Trials, number: int, program: Program) -> list[Candidate]:
-    """What explains a run, with the mistakes of the program so far, and spoils none:
-    the fewest mistakes, most runs, then the likeliest.
-    """
-    explained = set(range(len(trials.runs))) - set(trials.off(program))
-    spec = trials.runs[number].spec
-    for explaining in (_one_by_one, _at_once):
-        ways = explaining(trials, number, program)
-        # in all networks, or else in those alone that have the same optimizer or loss
-        for scope in (None, ("optimizer", spec.optimizer), ("loss", spec.loss)):
-            scoped = (tuple(each._replace(scope=scope) for each in way) for way in ways)
-            kept = [
-                way
-                for way in scoped
-                if all(trials.first_off(i, program + way) is None for i in explained)
-            ]
-            if kept:
-                fewest = min(map(len, kept))
-                best = [way for way in kept if len(way) == fewest]
-                return sorted(
-                    (Candidate(way, trials.explained(program + way)) for way in best),
-                    key=lambda each: (-each.explained, *map(unlikeliness, each.added)),
-                )
-    return []
-
-
-def _one_by_one(trials: Trials, number: int, program: Program) -> list[Program]:
-    """Mistakes that each explain the first array that is off and so let the walk go on,
-    until it comes to the end.
-    """
-    for paths in _paths(trials, number, program):
-        done = [path for path in paths if trials.first_off(number, program + path) is None]
-        if done:
-            return done
-    return []
-
-
-def _paths(trials: Trials, number: int, program: Program) -> Iterator[list[Program]]:
-    """One mistake, two, three, each further than the one before; those that come
-    furthest go on.
-    """
-
-    def shortfall(path: Program) -> tuple[int, int]:
-        extended = program + path
-        return -trials.reached(number, extended), -trials.reached_in_all(extended)
-
-    paths: list[Program] = [()]
-    for _ in range(DEPTH):
-        paths = [
-            (*path, suspect)
-            for path in paths
-            for suspect in _moving_on(trials, number, program + path)
-        ]
-        yield paths
-        paths = sorted(paths, key=shortfall)[:BEAM]
-
-
-def _moving_on(trials: Trials, number: int, program: Program) -> Iterator[Suspect]:
-    """What explains the first array that is off, and nothing before it is off then."""
-    off = trials.first_off(number, program)
-    if off is None or not off.quantity:
-        return
-    here = trials.reached(number, program)  # as many arrays come before it
-    ways = [(each,) for each in suspects(trials.runs, number, off) if each not in program]
-    for (suspect,) in _explaining(trials.runs[number], program, off, ways):
-        extended = (*program, suspect)
-        if trials.first_off(number, extended) is None or trials.reached(number, extended) > here:
-            yield suspect
-
-
-def _at_once(trials: Trials, number: int, program: Program) -> list[Program]:
-    """Two mistakes that only together explain the first array that is off, as where
-    nothing but weights is shown.
-    """
-    off = trials.first_off(number, program)
-    # what shows later only has had a step in which one of them showed alone
-    if off is None or not off.quantity or off.step > 0:
-        return []
-    everywhere = [
-        suspect
-        for suspect in suspects(trials.runs, number, off)
-        if suspect.extent == "everywhere" and suspect.mistake in CATALOGUE
-    ]
-    pairs = list(combinations(everywhere, 2))
-    ways = _explaining(trials.runs[number], program, off, pairs)
-    return [pair for pair in ways if trials.first_off(number, program + pair) is None]
-
-
-def _explaining(
-    run: Run, program: Program, off: Station, ways: Sequence[Program]
-) -> Iterator[Program]:
-    """Of the ways that come nearest to an array those that it can really come of."""
-    others = placed(run, program)
-    # ways that are the same in this run may part in others
-    same: dict[tuple[Placed, ...], list[Program]] = {}
-    for way in ways:
-        same.setdefault(tuple(placed(run, way)), []).append(way)
-    near = {each: distance(run, [*others, *each], off) for each in same}
-    for each in sorted(same, key=near.__getitem__)[:JUDGED_OF_RANKED]:
-        if near[each] < np.inf and explains(run, [*others, *each], off):
-            yield from same[each]
 
 
 def _alike(suspect: Suspect, best: Candidate, rest: Sequence[Candidate]) -> tuple[str, ...]:

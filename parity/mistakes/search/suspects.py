@@ -1,12 +1,17 @@
 """Which mistakes, and in which layers, may explain an array that is off."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple, TypeAlias
 
-from parity.mistakes.catalogue.index import CATALOGUE, FACTORS
+from parity.mistakes.catalogue.factors import FACTORS
+from parity.mistakes.catalogue.index import CATALOGUE
+from parity.mistakes.catalogue.own_constants import TYPICAL
+from parity.mistakes.catalogue.variants import MOVED, SUBSTITUTES, SUMMED, UNFUSED
 from parity.mistakes.mistake import CONVENTION, Mistake
 from parity.mistakes.search.judging import Station
 from parity.mistakes.search.replay import Placed, Run
+from parity.mistakes.search.scopes import Scope
 
 ORDER = {mistake.id: i for i, mistake in enumerate(CATALOGUE)}
 # the quantity that the function in a slot makes, or has a part in; the update's slots
@@ -28,28 +33,31 @@ WALK = {name: i for i, name in enumerate(("z", "a", "loss", "delta", "db", "dW")
 
 class Suspect(NamedTuple):
     """A mistake, and where it is thought to stand: in which of the layers in which it
-    can, and in the networks of which optimizer or loss.
+    can, and in which steps of which networks.
     """
 
     mistake: Mistake
     extent: str = "everywhere"  # or "last", "hidden", "first", "layer 2"
-    # None for all networks, or those with this ("optimizer", name) or ("loss", name)
-    scope: tuple[str, str] | None = None
+    scope: Scope | None = None  # None for all steps
 
     def placed(self, run: Run) -> Placed:
-        """The mistake, and its layers in the network of a run."""
-        depth = len(run.spec.sizes) - 1
-        here = self.scope is None or getattr(run.spec, self.scope[0]) == self.scope[1]
-        layers = run.layers(self.mistake) if here else frozenset()
-        among = {
-            "everywhere": layers,
-            "last": {depth},
-            "hidden": set(range(1, depth)),
-            "first": {1},
-        }
-        return self.mistake, layers & frozenset(
-            among.get(self.extent) or {int(self.extent.partition(" ")[2] or 0)}
-        )
+        """The mistake, and its layers in the network of a run: none, where it stands in
+        none of the steps.
+        """
+        layers = run.layers(self.mistake)
+        if self.extent != "everywhere":
+            layers &= _among(self.extent, len(run.spec.sizes) - 1)
+        here = Placed(self.mistake, layers, self.scope)
+        if self.scope and not any(here.stands_in(step.circumstances) for step in run.steps):
+            return here._replace(layers=frozenset())
+        return here
+
+
+@cache
+def _among(extent: str, depth: int) -> frozenset[int]:
+    """The layers of an extent in a network of so many."""
+    named = {"last": {depth}, "hidden": range(1, depth), "first": {1}}
+    return frozenset(named.get(extent) or {int(extent.partition(" ")[2] or 0)})
 
 
 Program: TypeAlias = tuple[Suspect, ...]
@@ -60,56 +68,71 @@ def placed(run: Run, program: Program) -> list[Placed]:
     return [suspect.placed(run) for suspect in program]
 
 
-def suspects(runs: Sequence[Run], number: int, off: Station) -> Iterator[Suspect]:
-    """Every mistake, wherever it can stand, that may have to do with the array of a run
-    that is off.
-    """
-    run = runs[number]
-    depth = len(run.spec.sizes) - 1
-    extents = ("everywhere", "last", "hidden", "first", *(f"layer {l}" for l in range(2, depth)))
-    for mistake in (*CATALOGUE, *FACTORS):
-        if _cannot_be_meant(run, mistake) or not any(
-            _reaches(run, slot, off) for slot in mistake.slots
-        ):
-            continue
+def suspects(runs: Sequence[Run], number: int) -> Iterator[Suspect]:
+    """Every mistake, wherever it can stand in a run."""
+    # of those with a constant every member is tried elsewhere
+    catalogue = (each for each in CATALOGUE if each.id not in TYPICAL.by_id)
+    for mistake in (*catalogue, *FACTORS, *UNFUSED, *SUBSTITUTES, *MOVED, *SUMMED):
         # in a small network several extents are the same layers
         seen: set[tuple[frozenset[int], ...]] = set()
         # half a convention is a mistake
-        for extent in extents if mistake.verdict != CONVENTION else extents[:1]:
+        for extent in extents(runs[number]) if mistake.verdict != CONVENTION else ("everywhere",):
             suspect = Suspect(mistake, extent)
-            layers = tuple(suspect.placed(each)[1] for each in runs)
+            layers = tuple(suspect.placed(each).layers for each in runs)
             if layers[number] and layers not in seen:
                 seen.add(layers)
                 yield suspect
 
 
-def unlikeliness(suspect: Suspect) -> tuple[bool, bool, bool, int]:
-    """Conventions before mistakes, the catalogue before factors, everywhere before
-    somewhere, and by the catalogue's order.
+def extents(run: Run) -> tuple[str, ...]:
+    """The groups of layers in which a mistake may stand."""
+    depth = len(run.spec.sizes) - 1
+    return ("everywhere", "last", "hidden", "first", *(f"layer {l}" for l in range(2, depth)))
+
+
+def may_explain(run: Run, mistake: Mistake, off: Station) -> bool:
+    """Whether a mistake may have to do with an array that is off."""
+    return not _cannot_be_meant(run, mistake) and any(
+        _reaches(run, slot, off) for slot in mistake.slots
+    )
+
+
+def unlikeliness(suspect: Suspect) -> tuple[bool, bool, bool, int, bool, int, int]:
+    """Conventions before mistakes, one without a scope before one with, the catalogue
+    before factors, short constants before long ones, everywhere before somewhere, by
+    the catalogue's order, and what is said in few words before what takes many.
     """
+    constant = suspect.mistake.constant
     return (
         suspect.mistake.verdict != CONVENTION,
+        suspect.scope is not None,
         suspect.mistake not in CATALOGUE,
+        0 if constant is None else len(f"{constant:g}".lstrip("-0.")),
         suspect.extent != "everywhere",
         ORDER.get(suspect.mistake.id, len(ORDER)),
+        len(suspect.mistake.formula),
     )
 
 
 def _cannot_be_meant(run: Run, mistake: Mistake) -> bool:
-    """Whether a convention cannot be meant: one half of it stands in the update, and no
-    weights are shown that could show that half.
+    """Whether a convention cannot be meant, because a part of it is not shown: the
+    loss, to which its gradient would belong, or the weights, where one half of it
+    undoes the other in what the update is given.
     """
-    return (
-        mistake.verdict == CONVENTION
-        and any(slot not in MAKES for slot in mistake.slots)
-        and not any(name in ("W", "b") for step in run.steps for name, _ in step.arrays)
-    )
+    if mistake.verdict != CONVENTION:
+        return False
+    judged = ({*step.arrays} - step.taken for step in run.steps)
+    shown = {name for quantities in judged for name, _ in quantities}
+    unseen_update = "gradient" in mistake.slots and not shown & {"W", "b"}
+    return unseen_update or ("C" in mistake.slots and "loss" not in shown)
 
 
 def _reaches(run: Run, slot: str, off: Station) -> bool:
     """Whether what the slot makes is the array that is off, or came before it and is
     not shown: what is shown takes the place of what is made.
     """
+    if slot == "decay" and off.quantity in ("loss", "dW", "db"):  # by a penalty
+        return True
     quantity = MAKES.get(slot)
     if quantity is None:  # the update, whose W and b the next step starts from
         return slot == "read" or off.step > 0 or off.quantity not in WALK
