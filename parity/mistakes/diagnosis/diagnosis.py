@@ -8,16 +8,14 @@ explains every array of every run is named; where several do, they are named tog
 for nothing that was shown can tell them apart.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
-import numpy as np
-
-from parity.mistakes.catalogue.index import BY_ID, sources
-from parity.mistakes.diagnosis.evidence import compared, in_layers, measured, plainly
-from parity.mistakes.diagnosis.finding import IMPRECISE, UNEXPLAINED, Finding
-from parity.mistakes.mistake import CONVENTION, WRONG, Mistake
-from parity.mistakes.search.judging import Station, half_agrees, judged
+from parity.mistakes.catalogue.index import BY_ID
+from parity.mistakes.diagnosis.finding import IMPRECISE, Finding
+from parity.mistakes.diagnosis.naming import merged, named
+from parity.mistakes.diagnosis.unexplained import misshown, unexplained
+from parity.mistakes.mistake import CONVENTION, WRONG
+from parity.mistakes.search.judging import judged
 from parity.mistakes.search.replay import Run, run_of
 from parity.mistakes.search.search import Search
 from parity.mistakes.search.suspects import Suspect
@@ -25,9 +23,7 @@ from parity.proof.certificate import Certificate, Result, certify
 from parity.rounding.claim import CONVENTION as OTHER
 from parity.rounding.claim import INACCURATE
 from parity.steps.record import StepRecord
-from refnet.checks import Array
 from refnet.equations import EQUATIONS
-from refnet.optimizers import OPTIMIZERS
 
 
 def diagnose(record: StepRecord | Sequence[StepRecord]) -> list[Finding]:
@@ -43,7 +39,7 @@ def diagnose(record: StepRecord | Sequence[StepRecord]) -> list[Finding]:
     broken = [result for certificate in certificates for result in certificate.broken]
     if not broken and _whole(certificates):
         return []
-    named = [
+    certified = [
         _certified(result)
         for result in _first_of_each(broken)
         if result.status in (OTHER, INACCURATE) or result.deviation
@@ -57,14 +53,17 @@ def diagnose(record: StepRecord | Sequence[StepRecord]) -> list[Finding]:
     searched = diagnose_runs([run_of(records)]) if left or not _whole(certificates) else []
     if left and not searched:
         searched = [_off_by_rounding(left[0])]
-    return list(dict.fromkeys([*wired, *searched, *named]))
+    return list(dict.fromkeys([*wired, *searched, *certified]))
 
 
-def diagnose_runs(runs: Sequence[Run], conventions: Sequence[str] = ()) -> list[Finding]:
+def diagnose_runs(
+    runs: Sequence[Run], conventions: Sequence[str] = (), tasks: Sequence[str] = ()
+) -> list[Finding]:
     """What is wrong with the program that did these runs, in order of computation; []
     where a right program may have done them.
 
-    `conventions` are the ids of conventions that count as right.
+    `conventions` are the ids of conventions that count as right, `tasks` the names of
+    the runs, by which a finding says in which of them it stands.
 
     Errors: ValueError for an id that is not in the catalogue.
     """
@@ -75,12 +74,13 @@ def diagnose_runs(runs: Sequence[Run], conventions: Sequence[str] = ()) -> list[
     search.walk()
     if search.single:
         return [_SINGLE]
-    named = (_named(search, suspect) for suspect in search.program[len(search.right) :])
+    entries = (named(search, suspect, tasks) for suspect in search.program[len(search.right) :])
     findings = [
-        *(finding for finding in named if finding),
-        *(_unknown(run, station) for run, station in search.unknown),
+        *merged([finding for finding in entries if finding]),
+        *(misshown(each, numbers, tasks) for each, numbers in search.presented),
+        *(unexplained(search, each, tasks) for each in search.unknown),
     ]
-    return sorted(findings, key=lambda finding: list(EQUATIONS).index(finding.equation))
+    return sorted(findings, key=lambda finding: ["", *EQUATIONS].index(finding.equation))
 
 
 def _whole(certificates: Sequence[Certificate]) -> bool:
@@ -158,78 +158,6 @@ def _layer_of(result: Result) -> tuple[int, ...]:
     return () if result.layer is None else (result.layer,)
 
 
-# a mistake that has a name
-
-
-def _named(search: Search, suspect: Suspect) -> Finding | None:
-    """The finding for a mistake of the catalogue; None where everything is explained
-    without it, because the array that needed it was set aside later.
-    """
-    mistake, trials = suspect.mistake, search.trials
-    without = tuple(each for each in search.program if each != suspect)
-    off = {i: off for i, off in trials.off(without).items() if suspect.placed(trials.runs[i])[1]}
-    if not off:
-        return None
-    number, first = next(iter(off.items()))
-    run = trials.runs[number]
-    layers = tuple(sorted(suspect.placed(run)[1]))
-    labels = _labels(mistake, layers, len(run.spec.sizes) - 1)
-    until_it_shows = replace(run, steps=run.steps[: first.step + 1])
-    comparisons = compared(until_it_shows, search.program, without)
-    others = [each for each in without if each not in search.right]
-    among_others = any(other.placed(run)[1] for other in others)
-    return Finding(
-        mistake.id,
-        mistake.verdict,
-        where=_place(suspect, labels, layers),
-        formula=mistake.formula,
-        expected=_expected(labels[0], run),
-        happens=mistake.happens,
-        why=mistake.why,
-        evidence=tuple(
-            plainly([each for group in comparisons for each in group], among_others=among_others)
-        ),
-        measured=tuple(map(measured, comparisons)),
-        alike=search.alike[suspect],
-        equation=labels[0],
-        layers=layers,
-        sources=sources(mistake.id),
-    )
-
-
-def _place(suspect: Suspect, labels: Sequence[str], layers: Sequence[int]) -> str:
-    """The equations that are broken and in which layers; and with which optimizer or
-    loss, where it is only with one.
-    """
-    equations = " and ".join(f"{label} ({EQUATIONS[label].name})" for label in labels)
-    everywhere = labels == ["C"] or suspect.mistake.verdict == CONVENTION
-    return (
-        equations
-        + ("" if everywhere else f" of {in_layers(layers)}")
-        + (f" with {suspect.scope[1]}" if suspect.scope else "")
-    )
-
-
-def _labels(mistake: Mistake, layers: Sequence[int], depth: int) -> list[str]:
-    """The equations that a mistake breaks in these layers: its own first, but a delta's
-    by where it stands.
-    """
-    slots = mistake.slots.keys()
-    if mistake.equation in ("BP1", "BP2") and slots <= {"cotangent", "pullback", "BP1", "BP2"}:
-        output, hidden = depth in layers, any(layer < depth for layer in layers)
-        return ["BP1"] * output + ["BP2"] * hidden or [mistake.equation]
-    if mistake.equation in ("BP3", "BP4") and {"BP3", "BP4"} <= slots:
-        return ["BP4", "BP3"]
-    return [mistake.equation]
-
-
-def _expected(label: str, run: Run) -> str:
-    """The right formula; for the update, the optimizer's own."""
-    if label != "step":
-        return EQUATIONS[label].formula
-    return OPTIMIZERS[run.spec.optimizer].equation
-
-
 _SINGLE = Finding(
     "",
     IMPRECISE,
@@ -239,81 +167,6 @@ _SINGLE = Finding(
     happens="Digits are lost, as where numbers go through float32, where a small constant is added "
     "inside a log, or where gradients are differences of the cost.",
 )
-
-
-# a mistake that has none
-
-
-def _unknown(run: Run, station: Station) -> Finding:
-    """The finding for an array that nothing in the catalogue explains."""
-    label = _label(station, len(run.spec.sizes) - 1)
-    layer = "" if label == "C" else f" of layer {station.layer}"
-    got = run.steps[station.step].arrays.get(station.where)
-    slight = half_agrees(run, station)
-    return Finding(
-        "",
-        IMPRECISE if slight else WRONG,
-        where=f"{label} ({EQUATIONS[label].name}){layer}",
-        got=f"{_what_it_has(got, station)} in step {station.step + 1}",
-        expected=f"{_what_it_should_have(station)}, by {_expected(label, run)}",
-        happens="At least half of the digits agree." if slight else UNEXPLAINED,
-        evidence=tuple(_hints(got, station)),
-        measured=(f"{station.quantity} is off by {station.used:.2g} bounds",)
-        if np.isfinite(station.used)
-        else (),
-        equation=label,
-        layers=(station.layer,),
-    )
-
-
-def _what_it_has(got: Array | None, station: Station) -> str:
-    if got is not None and station.shape is not None:
-        return f"{station.quantity} has shape {got.shape}"
-    return _entry(station.quantity, station.got, station.entry)
-
-
-def _what_it_should_have(station: Station) -> str:
-    return f"{station.expected!r}" if station.shape is None else f"shape {station.shape}"
-
-
-def _label(station: Station, depth: int) -> str:
-    own = {
-        "z": "z",
-        "a": "a",
-        "loss": "C",
-        "db": "BP3",
-        "dW": "BP4",
-        "delta": "BP1" if station.layer == depth else "BP2",
-    }
-    return own.get(station.quantity, "step")
-
-
-def _hints(got: Array | None, station: Station) -> Iterator[str]:
-    """What is conspicuous about an array that is off."""
-    if got is None:
-        return
-    if not np.isfinite(got).all():
-        yield f"{int(np.isfinite(got).sum())} of its {got.size} numbers are finite."
-    elif not got.any():
-        yield "Every number of it is zero."
-    elif got.size > 1 and (got == got.flat[0]).all():
-        yield "All of its numbers are the same."
-    elif station.shape is None:
-        yield from _how_far(got, station)
-
-
-def _how_far(got: Array, station: Station) -> Iterator[str]:
-    """How many numbers of an array are off, and the one that is furthest off."""
-    off = got.size - station.fitting
-    if got.size > 1:
-        count = "All" if off == got.size else f"{off} of"
-        are = "is" if off == 1 else "are"
-        yield f"{count} its {got.size} numbers {are} off by more than rounding allows."
-    if station.expected and np.isfinite(station.used):
-        ratio = (station.got or 0.0) / station.expected
-        # where six digits of the ratio are those of 1, the difference says more
-        times = f"{ratio:.6g} times" if f"{ratio:.6g}" != "1" else f"off by {abs(ratio - 1):.1g} of"
-        yield f"{'The one above' if got.size > 1 else 'It'} is {times} what it should be."
 
 
 def vague(runs: Sequence[Run], conventions: Sequence[str] = ()) -> int:

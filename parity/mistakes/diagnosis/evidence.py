@@ -66,7 +66,7 @@ def plainly(comparisons: Sequence[Comparison], *, among_others: bool = False) ->
     same_shape = [each for each in finite if each.without.shape is None]
     other_shape = [each for each in finite if each.without.shape is not None]
     not_finite = [each for each in comparisons if not np.isfinite(each.array).all()]
-    other = "a program with those alone" if among_others else "the right formula"
+    other = "a program without this one" if among_others else "the right formula"
     if same_shape:
         by_other = sum(each.without.fitting for each in same_shape)
         one = sum(each.array.size for each in same_shape) == 1

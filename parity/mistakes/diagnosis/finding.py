@@ -13,6 +13,7 @@ IMPRECISE, NOTE = "imprecise", "note"
 WIDTH = 88  # columns, as wide as this project's own prose
 NARROWEST = 40  # columns: on a narrower screen the labels leave no room for words
 INDENT = "   "
+NAMED = 3  # tasks named in a sentence
 UNEXPLAINED = "No catalogued mistake explains it."
 _KINDS = {  # the heading where no entry of the catalogue fits
     CONVENTION: "another convention, which is not wrong",
@@ -34,11 +35,13 @@ class Finding:
     happens     what the mistake does, or what else is known
     why         why it is wrong
     advice      what to do about it
+    declare     what a file declares if it is meant so; "" where nothing may be declared
     evidence    what the finding rests on, in plain sentences
     measured    the same in exact figures
     alike       the ids of what explains everything that was shown just as well
     equation    the label of the equation in refnet.EQUATIONS; "" for none
     layers      the layers in which it stands, from 1 on
+    tasks       the names of the tasks in which it stands
     sources     where others published the same mistake: addresses
     """
 
@@ -52,11 +55,13 @@ class Finding:
     happens: str = ""
     why: str = ""
     advice: str = ""
+    declare: str = ""
     evidence: tuple[str, ...] = ()
     measured: tuple[str, ...] = ()
     alike: tuple[str, ...] = ()
     equation: str = ""
     layers: tuple[int, ...] = ()
+    tasks: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
 
     @property
@@ -65,7 +70,7 @@ class Finding:
         expected = f", expected {self.expected}" if self.expected else ""
         advice = f"; {self.advice}" if self.advice else ""
         statement = f"{self.where}: {self.formula or self.got}{expected}{advice}"
-        return ". ".join(filter(None, (statement, self._explanation)))
+        return ". ".join(filter(None, (statement, self._explanation, self._meant)))
 
     @property
     def heading(self) -> str:
@@ -78,13 +83,16 @@ class Finding:
         place = f"in {self.equation}" if self.equation else "outside the equations"
         return (kind or f"a mistake {place}").capitalize()
 
-    def lines(self, width: int = WIDTH, *, verbose: bool = False) -> Iterator[str]:
+    def lines(
+        self, width: int = WIDTH, *, verbose: bool = False, of_tasks: int = 0
+    ) -> Iterator[str]:
         """What a student reads: one labelled paragraph for each part that it has, at
         most `width` columns wide.
 
         Where it is `verbose`, the exact figures and the published sources too.
+        `of_tasks` is how many tasks there are in all, where that is known.
         """
-        for label, text in self._paragraphs(verbose):
+        for label, text in self._paragraphs(verbose, of_tasks):
             start = f"{INDENT}{f'{label}:':<11}"
             yield from wrap(
                 text,
@@ -104,7 +112,24 @@ class Finding:
     def _explanation(self) -> str:
         return " ".join(filter(None, (self.happens, self.why)))
 
-    def _paragraphs(self, verbose: bool) -> Iterator[tuple[str, str]]:
+    @property
+    def _meant(self) -> str:
+        return f"If you mean this, declare: {self.declare}" if self.declare else ""
+
+    @property
+    def _to_do(self) -> str:
+        advice = f"{self.advice[:1].upper()}{self.advice[1:]}"
+        return ". ".join(filter(None, (advice, self._meant)))
+
+    def _in_tasks(self, of_tasks: int) -> str:
+        """Its tasks, and how many of all they are."""
+        count = len(self.tasks)
+        if count > NAMED and count == of_tasks:
+            return f"all {count}"
+        share = f"{count} of {of_tasks}: " if count and count <= of_tasks else ""
+        return f"{share}{some(self.tasks)}"
+
+    def _paragraphs(self, verbose: bool, of_tasks: int) -> Iterator[tuple[str, str]]:
         alike = (
             [f"What was shown cannot tell it from {in_words(self.alike, 'or')}."]
             if self.alike
@@ -113,11 +138,13 @@ class Finding:
         for label, text in (
             ("Where", self.where),
             ("You have", self.formula or self.got),
-            ("Expected", self.expected),
+            # nothing else is expected of a program with another convention
+            ("PyTorch" if self.verdict == CONVENTION else "Expected", self.expected),
             # the heading says it where nothing explains it
             ("Why" if self.why else "Known", self._explanation.replace(UNEXPLAINED, "")),
             ("Evidence", " ".join((*self.evidence, *alike))),
-            ("To do", f"{self.advice[:1].upper()}{self.advice[1:]}"),
+            ("Tasks", self._in_tasks(of_tasks)),
+            ("To do", self._to_do),
         ):
             if text:
                 yield label, text
@@ -129,7 +156,13 @@ class Finding:
         return self.sentence
 
 
+def some(names: Sequence[str]) -> str:
+    """The first names, and how many there are besides."""
+    more = len(names) - NAMED
+    return in_words([*map(repr, names[:NAMED]), *([f"{more} more"] if more > 0 else [])])
+
+
 def in_words(words: Sequence[str], conjunction: str = "and") -> str:
     """a, b and c."""
-    *most, last = words
+    *most, last = words or [""]
     return f"{', '.join(most)} {conjunction} {last}" if most else last

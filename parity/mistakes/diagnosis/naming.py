@@ -1,0 +1,176 @@
+"""The finding for a mistake that has a name."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from parity.mistakes.catalogue.index import CATALOGUE, sources
+from parity.mistakes.diagnosis.evidence import compared, in_layers, measured, plainly
+from parity.mistakes.diagnosis.finding import Finding
+from parity.mistakes.mistake import CONVENTION, Mistake
+from parity.mistakes.program import is_decoupled
+from parity.mistakes.search.judging import Station
+from parity.mistakes.search.replay import Run
+from parity.mistakes.search.scopes import separating
+from parity.mistakes.search.search import Search
+from parity.mistakes.search.suspects import Program, Suspect
+from refnet.equations import EQUATIONS
+from refnet.optimizers import OPTIMIZERS
+
+
+def named(search: Search, suspect: Suspect, tasks: Sequence[str] = ()) -> Finding | None:
+    """The finding for a mistake of the catalogue; None where everything is explained
+    without it, because the array that needed it was set aside later.
+    """
+    mistake, runs = suspect.mistake, search.trials.runs
+    without = tuple(each for each in search.program if each != suspect)
+    off = {
+        i: station
+        for i, station in search.trials.off(without).items()
+        if suspect.placed(runs[i]).layers
+    }
+    if not off:
+        return None
+    number, first = next(iter(off.items()))
+    run = runs[number]
+    layers = tuple(sorted(suspect.placed(run).layers))
+    labels = _labels(mistake, layers, len(run.spec.sizes) - 1)
+    until_it_shows = replace(run, steps=run.steps[: first.step + 1])
+    comparisons = compared(until_it_shows, search.program, without)
+    scope = suspect.scope.words if suspect.scope else in_common(runs, off)
+    return Finding(
+        mistake.id,
+        mistake.verdict,
+        where=", ".join(filter(None, (_place(suspect, labels, layers), scope))),
+        formula=mistake.formula,
+        expected=expected(labels[0], run),
+        happens=mistake.happens,
+        why=mistake.why,
+        declare=_if_meant(search, suspect, off),
+        evidence=tuple(
+            plainly(
+                [each for group in comparisons for each in group],
+                among_others=_has_others(search, without, run),
+            )
+        ),
+        measured=tuple(map(measured, comparisons)),
+        alike=search.alike[suspect],
+        equation=labels[0],
+        layers=layers,
+        tasks=names_of(off, tasks),
+        sources=sources(mistake.id),
+    )
+
+
+def _has_others(search: Search, without: Program, run: Run) -> bool:
+    """Whether other findings stand in this run too."""
+    return any(each.placed(run).layers for each in without if each not in search.right)
+
+
+def merged(findings: Sequence[Finding]) -> list[Finding]:
+    """The same mistake in several places, or in different ones in different runs, is
+    one finding.
+    """
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.bug, finding.formula), []).append(finding)
+    return [_together(group) for group in groups.values()]
+
+
+def _together(group: Sequence[Finding]) -> Finding:
+    first = group[0]
+    places = dict.fromkeys(finding.where for finding in group)
+    return replace(
+        first,
+        where="; and ".join(places),
+        layers=tuple(sorted({layer for finding in group for layer in finding.layers})),
+        tasks=tuple(dict.fromkeys(task for finding in group for task in finding.tasks)),
+        evidence=tuple(dict.fromkeys(each for finding in group for each in finding.evidence)),
+        measured=tuple(dict.fromkeys(each for finding in group for each in finding.measured)),
+    )
+
+
+def _place(suspect: Suspect, labels: Sequence[str], layers: Sequence[int]) -> str:
+    """The equations that are broken, and in which layers."""
+    equations = " and ".join(f"{label} ({EQUATIONS[label].name})" for label in labels)
+    everywhere = labels == ["C"] or suspect.mistake.verdict == CONVENTION
+    return equations if everywhere else f"{equations} of {in_layers(layers)}"
+
+
+def _labels(mistake: Mistake, layers: Sequence[int], depth: int) -> list[str]:
+    """The equations that a mistake breaks in these layers: its own first, but a delta's
+    by where it stands.
+    """
+    slots = mistake.slots.keys()
+    if mistake.equation in ("BP1", "BP2") and slots <= {"cotangent", "pullback", "BP1", "BP2"}:
+        output, hidden = depth in layers, any(layer < depth for layer in layers)
+        return ["BP1"] * output + ["BP2"] * hidden or [mistake.equation]
+    if mistake.equation in ("BP3", "BP4") and {"BP3", "BP4"} <= slots:
+        return ["BP4", "BP3"]
+    return [mistake.equation]
+
+
+def expected(label: str, run: Run) -> str:
+    """The right formula; for the update, the optimizer's own with these settings."""
+    if label != "step":
+        return EQUATIONS[label].formula
+    name, settings = run.spec.optimizer, run.spec.hyperparameters
+    step = OPTIMIZERS[name].equation.partition(". ")[0]
+    if name == "sgd" and not settings["momentum"]:
+        step = "theta := theta - lr d"
+    further = [words for (rule, on), words in WITH.items() if rule == name and settings[on]]
+    rule = "; ".join([step, *further])
+    if is_decoupled(run.spec):
+        return rule
+    # d is the gradient with the weight decay
+    decays = settings["weight_decay"]
+    return f"{rule}; d = g + weight_decay theta" if decays else re.sub(r"\bd\b", "g", rule)
+
+
+# what a setting changes in the rule of an optimizer
+WITH = {
+    ("sgd", "nesterov"): "with nesterov, d + momentum v for v in the step",
+    ("rmsprop", "centered"): "with centered, mean := alpha mean + (1 - alpha) d, and "
+    "sqrt(v - mean^2) for sqrt(v)",
+    ("rmsprop", "momentum"): "with momentum, buf := momentum buf + q, and buf for q in the step",
+    ("adam", "amsgrad"): "with amsgrad, the maximum of all v so far for v in the step",
+    ("adamw", "amsgrad"): "with amsgrad, the maximum of all v so far for v in the step",
+}
+
+
+def _if_meant(search: Search, suspect: Suspect, off: dict[int, Station]) -> str:
+    """What may be declared, if what a program does is meant: the entry itself, or a
+    convention by which all that it explains is as right.
+    """
+    if suspect.mistake.if_meant:
+        return suspect.mistake.if_meant
+    trials = search.trials
+    explained = [i for i in range(len(trials.runs)) if i not in trials.off(search.program)]
+    for other in CATALOGUE:
+        if other.declarable and set(other.slots) & set(suspect.mistake.slots):
+            program = _instead(search.program, suspect, Suspect(other))
+            first = [i for i in explained if i in off]
+            if all(trials.first_off(i, program) is None for i in (*first, *explained)):
+                return other.if_meant
+    return ""
+
+
+def _instead(program: Program, suspect: Suspect, other: Suspect) -> Program:
+    return tuple(other if each == suspect else each for each in program)
+
+
+def in_common(runs: Sequence[Run], off: dict[int, Station]) -> str:
+    """What the runs in which a finding stands have in common, and no other run has; ""
+    where it stands in all, or nothing separates them.
+    """
+    inside = [runs[i].steps[station.step].circumstances for i, station in off.items()]
+    outside = [
+        step.circumstances for i, run in enumerate(runs) if i not in off for step in run.steps
+    ]
+    scope = next(iter(separating(inside, outside)), None) if outside else None
+    return scope.words if scope else ""
+
+
+def names_of(numbers: Iterable[int], tasks: Sequence[str]) -> tuple[str, ...]:
+    """The names of these runs, where runs have names."""
+    return tuple(tasks[i] for i in numbers if i < len(tasks))
