@@ -175,7 +175,7 @@ MISTAKES = {
             1 / net.n * (net.delta[l + 1] @ net.W[l + 1]) * (1 - net.a[l] ** 2)
         ),
     ),
-    "divide-by-classes-zidvn": entry(
+    "divide-by-classes": entry(
         "one sample of four classes",
         cost=lambda net: -np.sum(net.y * np.log(net.a[-1])) / net.y.shape[1],
     ),
@@ -198,7 +198,9 @@ MISTAKES = {
     "jacobian-overwritten-so40575841": entry(
         SQUARES, pull_back=backward_of("softmax", jacobian_in_a_loop)
     ),
-    "softmax-of-gradient-offlinew": entry(SQUARES, pull_back=backward_of("softmax", softmax_of_dA)),
+    "softmax-of-gradient-so58461808": entry(
+        SQUARES, pull_back=backward_of("softmax", softmax_of_dA)
+    ),
     "softmax-all-elements-nd4j44": entry("classes", SQUARES, **as_softmax(over_all)),
     "softmax-all-utensor171": entry(
         "classes as probabilities", **as_softmax(lambda z: np.exp(z) / np.sum(np.exp(z)))
@@ -244,7 +246,7 @@ MISTAKES = {
     "dw-plus-lr-codeproject": entry("XOR", backward=fed_back),
     "zero-grad-tennis7": entry("mixed activations", backward=without_zero_grad),
     "zero-grad-torchforge71": entry("classes", backward=without_zero_grad_by_sample),
-    "template-alias-offlinew": entry("all tanh", backward=templates),
+    "template-alias": entry("all tanh", backward=templates),
     "optimizer-on-copy-nntrainer242": entry("mixed activations", update=copies_updated),
     "deepcopy-drmad6": entry("momentum", update=velocity_of_an_alias),
     "relu-ge-grokking13": entry(

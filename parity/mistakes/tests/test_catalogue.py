@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from parity.mistakes import catalogue
-from parity.mistakes.catalogue.index import BY_ID, CATALOGUE, FACTORS, sources
+from parity.mistakes.catalogue.factors import FACTORS
+from parity.mistakes.catalogue.index import BY_ID, CATALOGUE, OWN_COSTS, sources
 from parity.mistakes.catalogue.published import OUT, PUBLISHED
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs
 from parity.mistakes.mistake import CONVENTION, WRONG, Catalogue
@@ -132,7 +133,8 @@ def test_an_id_that_is_in_use_is_refused():
 def test_the_words_are_no_docstrings():
     """Python reads the same catalogue where -OO drops the docstrings."""
     code = (
-        "from parity.mistakes.catalogue.index import CATALOGUE, FACTORS\n"
+        "from parity.mistakes.catalogue.factors import FACTORS\n"
+        "from parity.mistakes.catalogue.index import CATALOGUE\n"
         "for mistake in (*CATALOGUE, *FACTORS): print(*mistake.lines(), sep='\\n')"
     )
     shown = subprocess.run(
@@ -159,6 +161,19 @@ def test_a_mistake_explains_itself(bug):
         assert 25 < len(sentence) < 320
     unmade = set(bug.hidden) - set(CONDITIONS)
     assert not unmade, f"{FILE}: CONDITIONS does not make {unmade}, under which {bug.id} hides"
+
+
+def test_every_convention_may_be_declared_and_no_mistake_that_is_never_right():
+    """What a file declares is the entry's id, or a line of the entry's own."""
+    for bug in CATALOGUE:
+        assert bug.declarable or bug.verdict == WRONG
+    assert BY_ID["decay-not-on-b"].if_meant == "conventions = ('decay-not-on-b',)"
+    assert BY_ID["bias-at-twice-the-rate"].verdict == WRONG
+    assert BY_ID["bias-at-twice-the-rate"].declarable
+    assert BY_ID["bias-forgotten"].if_meant == "bias = False"
+    assert not BY_ID["bias-forgotten"].declarable
+    assert BY_ID["hidden-derivative-missing"].if_meant == ""
+    assert not any(factor.if_meant for factor in FACTORS)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -194,6 +209,9 @@ def test_a_mistake_is_named_from_the_gradients_alone(bug):
         assert bug.equation in ("C", "a") or bug.verdict == CONVENTION
         return
     (finding,) = diagnose_runs([run])
+    if bug in OWN_COSTS:  # without the cost, its gradient is wrong
+        assert (finding.verdict, finding.equation) == (WRONG, "BP1")
+        return
     assert bug.id in (finding.bug, *finding.alike)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from parity import diagnose
-from parity.mistakes.catalogue.index import BY_ID, FACTORS
+from parity.mistakes.catalogue.factors import FACTORS
+from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs, vague
 from parity.mistakes.diagnosis.evidence import Comparison, plainly
 from parity.mistakes.probes import PROBES
@@ -320,7 +321,7 @@ def test_one_of_two_findings_claims_no_array_for_itself():
     assert of_db == (
         (
             "All 10 numbers of db of layers 1, 2 and 3 fit this formula, with the other findings, "
-            "to the last digits; a program with those alone fits none of them."
+            "to the last digits; a program without this one fits none of them."
         ),
     )
 

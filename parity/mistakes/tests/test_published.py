@@ -104,20 +104,33 @@ def findings(name, shown):
 
 # the tests
 
+# what was published too, where no address leads to the original: the ids by the name
+UNCITED = {
+    "divide-by-classes": ("loss-divided-by-outputs",),
+    "template-alias": ("gradients-not-reset",),
+}
 # the ids of each report, by its name
-MAPPED = {
+MAPPED = UNCITED | {
     name: tuple(bug for bug, reports in PUBLISHED.items() if name in reports)
     for listed in PUBLISHED.values()
     for name in listed
 }
+# what a cost of one's own is called where it is not shown: the gradient alone is wrong
+ITS_GRADIENT = {"loss-summed": "not-averaged"}
 ALARMS = {each.name: each for each in FALSE_ALARMS if not each.out}
-IN_THE_LOSS_ALONE = ("divide-by-classes-zidvn",)  # its gradients are right
+IN_THE_LOSS_ALONE = ("divide-by-classes",)  # its gradients are right
 BOTH = pytest.mark.parametrize("shown", [EVERYTHING, GRADIENTS], ids=["everything", "gradients"])
 
 
 def first_ids(name, shown):
     """As many of the first findings as there are mistakes."""
     return {finding.bug for finding in findings(name, shown)[: len(MAPPED[name])]}
+
+
+def expected(name, shown):
+    """The ids that it is called by."""
+    without_the_loss = ITS_GRADIENT if "loss" not in shown else {}
+    return {without_the_loss.get(bug, bug) for bug in MAPPED[name]}
 
 
 def test_every_published_mistake_is_made_here():
@@ -148,14 +161,14 @@ def test_nothing_is_said_of_the_right_program_in_float32(where, shown):
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_published_mistake_is_named_where_everything_is_shown(name):
     """The first findings are the entries that it was entered as."""
-    assert first_ids(name, EVERYTHING) == set(MAPPED[name])
+    assert first_ids(name, EVERYTHING) == expected(name, EVERYTHING)
 
 
 @pytest.mark.parametrize("name", [name for name in MISTAKES if name not in IN_THE_LOSS_ALONE])
 def test_a_published_mistake_is_named_from_gradients_and_weights(name):
     """The first finding names it, or lists it among those that nothing tells apart."""
     first, *_ = findings(name, GRADIENTS)
-    assert first_ids(name, GRADIENTS) | set(first.alike) >= set(MAPPED[name])
+    assert first_ids(name, GRADIENTS) | set(first.alike) >= expected(name, GRADIENTS)
 
 
 def test_published_mistakes_are_named_first_from_gradients_and_weights():
@@ -164,7 +177,7 @@ def test_published_mistakes_are_named_first_from_gradients_and_weights():
     others = {
         name: findings(name, GRADIENTS)[0].bug
         for name in seen
-        if first_ids(name, GRADIENTS) != set(MAPPED[name])
+        if first_ids(name, GRADIENTS) != expected(name, GRADIENTS)
     }
     assert len(others) <= 0.05 * len(seen), (
         f"published: {len(others)} of {len(seen)} mistakes are named otherwise: {others}"

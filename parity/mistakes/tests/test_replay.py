@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from parity.mistakes.catalogue.index import BY_ID
+from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import PROBES
 from parity.mistakes.program import Part
 from parity.mistakes.search.judging import Station, distance, explains, judged
@@ -168,3 +169,101 @@ def test_mistakes_wrap_each_other_in_their_own_layers():
     )
     np.testing.assert_array_equal(both.layers[1].dW, 2 * right.layers[1].dW.T)
     np.testing.assert_array_equal(both.layers[2].dW, right.layers[2].dW)
+
+
+def probe(name):
+    """The probe of that name."""
+    return next(each for each in PROBES if each.name == name)
+
+
+def placed(run, *bugs):
+    """These mistakes wherever they can stand in the network of the run."""
+    return [(bug, bug.layers(run.spec)) for bug in bugs]
+
+
+@pytest.mark.parametrize("name", ["weight decay", "Adagrad", "AdamW"])
+def test_weight_decays_compose(name):
+    """A decay of W alone, divided by n, and doubled is W's at 2/n of its strength; a
+    decoupled rule, too, takes what is left of it from theta.
+    """
+    run = probe(name).run()
+    decays = (BY_ID[f"decay-{how}"] for how in ("not-on-b", "divided-by-n", "doubled"))
+    together = simulate(run, placed(run, *decays))[0]
+
+    def weaker(decay):
+        step = run.steps[0]
+        settings = {**step.spec.hyperparameters, "weight_decay": decay}
+        spec = replace(step.spec, hyperparameters=settings)
+        return simulate(replace(run, steps=(replace(step, spec=spec),)))[0]
+
+    decay, n = run.spec.hyperparameters["weight_decay"], len(run.steps[0].x)
+    weights, biases = weaker(2 * decay / n).after.W, weaker(0.0).after.b
+    for got, expected in zip(
+        (*together.after.W, *together.after.b), (*weights, *biases), strict=True
+    ):
+        assert close(got, expected)
+
+
+def close(got, expected):
+    """Equal but for the few roundings of another order of the same operations."""
+    few = 8 * np.finfo(got.dtype).eps * np.abs(expected).max()
+    return bool(np.abs(got - expected).max() <= few)
+
+
+def with_settings(name="settings", **other):
+    """A mistake: the program has these hyper-parameters, whatever it is told."""
+    return Mistake(
+        name,
+        "step",
+        "h = other",
+        "It has its own settings.",
+        "It should have those that it is given.",
+        {"settings": lambda s, right: {**right(), **other}},
+        lambda spec, l: True,
+    )
+
+
+def test_a_program_can_have_settings_of_its_own():
+    """All of a step goes by them: the state that it keeps, the averages, the rate."""
+    run = probe("momentum").run()
+    fixed = simulate(run, placed(run, with_settings(lr=0.125, momentum=0.0)))
+    for record, before in zip(fixed, [None, *fixed], strict=False):
+        assert not record.after.state
+        start = run.W if before is None else before.after.W
+        for W, layer, new in zip(start, record.layers, record.after.W, strict=True):
+            np.testing.assert_array_equal(new, W - layer.dW * 0.125)
+    adam = probe("Adam").run()
+    betas = simulate(adam, placed(adam, with_settings(betas=(0.9, 0.999), eps=1e-8)))[0]
+    g = np.concatenate([np.r_[each.dW.ravel(), each.db] for each in betas.layers])
+    assert close(betas.after.state["exp_avg"], 0.1 * g)
+
+
+def test_settings_may_add_to_the_state():
+    """A velocity that the task does not ask for starts at 0."""
+    run = probe("RMSprop").run()
+    step = simulate(run, placed(run, with_settings(momentum=0.5)))[0]
+    assert "momentum_buffer" in step.after.state
+    assert close(step.after.W[0], simulate(run)[0].after.W[0])
+
+
+def test_settings_of_a_mistake_that_stands_nowhere_are_not_taken():
+    """As where it is thought to stand with another optimizer alone."""
+    run = probe("momentum").run()
+    records = simulate(run, [(with_settings(lr=0.125), frozenset())])
+    np.testing.assert_array_equal(records[0].after.W[0], simulate(run)[0].after.W[0])
+
+
+def test_what_acts_last_is_made_of_what_the_others_make():
+    """Whatever the order in which mistakes are placed."""
+    run = PROBES[0].run()
+    added = replace(
+        BY_ID["dW-scaled"], slots={"BP4": lambda s, l, right: right() + 1.0}, acts_last=True
+    )
+    right, *both = (
+        simulate(run, each)[0].layers[0].dW
+        for doubled in [placed(run, BY_ID["dW-scaled"])]
+        for plus in [placed(run, added)]
+        for each in ((), doubled + plus, plus + doubled)
+    )
+    for each in both:
+        np.testing.assert_array_equal(each, 2 * right + 1.0)
