@@ -6,7 +6,7 @@ each of them. https://github.com/EurekaLabsAI/micrograd/pull/2
 parity says about it:
 
     step (update) of layers 1 and 2: theta = theta - lr m / (sqrt(v) + eps), expected
-    m := beta1 m + (1 - beta1) d; v := beta2 v + (1 - beta2) d^2;
+    m := beta1 m + (1 - beta1) g; v := beta2 v + (1 - beta2) g^2;
     theta := theta - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps). Adam's
     moving averages are used as they are. They start at 0 and are too small at first, v
     far more than m: without the correction the first steps are several times too long.

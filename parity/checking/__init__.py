@@ -1,11 +1,21 @@
 """Somebody else's program.
 
 declaration    what it supports, and how it lays out its arrays
+axes           what a task is made of: shapes, batches, activations, losses, rules
+plan           which tasks try everything that is declared
+edges          tasks at the edge of what floats can hold
 tasks          what it is given
 answers        what it gives back, as plain arrays
 calls          one guarded call of it
-adapters       from a file, `gradient` or `step` to the function `run`
+adapters       from `gradient` or `step` to the function `run`
+loading        the program in a file, and what stands beside it
+origin         the modules that a function comes from
+reliance       which of its inputs a program relies on
+trial          a program that cannot be told anything, beside combinations
+combinations   which activations and loss such a program has
+first_calls    what is known of a program before it is judged
 process        a process of its own, which may hang or die
+coverage       what the tasks have tried, and whether that is enough
 report         what a check found, as it is read
 checker        check: is it right, and if not, what is wrong
 """

@@ -1,135 +1,159 @@
-"""From what somebody has, a file or a module, `gradient` or `step`, to `run`."""
+"""From what somebody has, `gradient` or `step`, to `run`."""
 
-import sys
-from collections.abc import Callable, Iterator
-from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from parity.checking.calls import Program, message_of, place_of
-from parity.checking.declaration import NAMES
+from parity.checking.answers import PER_LAYER, Unreadable, kind_of, per_layer
+from parity.checking.calls import Program
 from parity.checking.tasks import Task
+from refnet.checks import Array
 
-
-class Unusable(Exception):
-    """There is no program to check: no such file, no such name, or an error when it was
-    imported.
-    """
-
-
-def _in_words(error: BaseException) -> str:
-    """Type, place and message of an exception."""
-    return f"{place_of(error)} ({message_of(error)})"
+Arrays: TypeAlias = Sequence[Any]  # one array per layer, None where there is none
 
 
 def from_gradient(gradient: Callable[..., Any]) -> Program:
     """`run` made of gradient(W, b, x, y), which returns (dW, db) or (loss, dW, db):
     parity takes the steps of plain SGD.
+
+    A network without biases may return None for db.
     """
+    name, want = _name(gradient), "(dW, db) or (loss, dW, db)"
 
     def run(task: Task) -> Iterator[dict[str, Any]]:
-        W, b = task.W, task.b
+        W: Arrays = task.W
+        b: Arrays = task.b
         for x, y, lr in task.steps:
+            if not _go_on(task, W, b):
+                yield {}
+                continue
             # copies: the function may work in its arrays
-            *loss, dW, db = gradient(
-                [array.copy() for array in W], [array.copy() for array in b], x, y
-            )
-            W = [np.asarray(array) - lr * np.asarray(g) for array, g in zip(W, dW, strict=True)]
-            b = [
-                np.asarray(array) - lr * np.reshape(g, np.shape(array))
-                for array, g in zip(b, db, strict=True)
-            ]
-            yield {"loss": loss[0] if loss else None, "dW": dW, "db": db, "W": W, "b": b}
+            returned = gradient(_copies(W), _copies(b), x, y)
+            *loss, dW, db = _values(name, returned, want, 2, 3)
+            dW, db = _layers(name, "dW", dW, task), _biases(name, "db", db, task)
+            W = _stepped(W, dW, lr)
+            b = _still(b) if db is None else _stepped(b, db, lr)
+            shown = {"dW": dW, "db": db, "W": W, "b": None if db is None else b}
+            yield {"loss": loss[0] if loss else None, **shown}
 
-    return _plain_sgd(run, gradient)
+    return _plain_sgd(run, gradient, "db")
 
 
 def from_step(step: Callable[..., Any]) -> Program:
     """`run` made of step(W, b, x, y, lr), which returns (W, b) after a step of plain
     SGD.
+
+    A network without biases may return None for b.
     """
+    name = _name(step)
 
     def run(task: Task) -> Iterator[dict[str, Any]]:
-        W, b = task.W, task.b
+        W: Arrays = task.W
+        b: Arrays = task.b
         for x, y, lr in task.steps:
-            W, b = map(
-                list,
-                step([np.array(array) for array in W], [np.array(array) for array in b], x, y, lr),
-            )
-            yield {"W": W, "b": b}
+            if not _go_on(task, W, b):
+                yield {}
+                continue
+            returned = step(_copies(W), _copies(b), x, y, lr)
+            W, shown = _values(name, returned, "(W, b)", 2)
+            W, shown = _layers(name, "W", W, task), _biases(name, "b", shown, task)
+            b = _still(b) if shown is None else shown
+            yield {"W": W, "b": shown}
 
-    return _plain_sgd(run, step)
+    return _plain_sgd(run, step, "b")
 
 
-def _plain_sgd(run: Any, program: Any) -> Program:
-    """`run` with the declarations of the program that it was made of; its optimizer is
-    the plain SGD that is done here or there.
+def _plain_sgd(run: Any, program: Any, biases: str) -> Program:
+    """`run` with the declarations of the program that it was made of, and with the name
+    of what says how the `biases` change; its optimizer is the plain SGD that is done
+    here or there.
     """
-    # declaration_of looks for a module's names where the wrapped function was defined
-    run.__wrapped__, run.__name__ = program, getattr(program, "__name__", "run")
-    for name in NAMES:
-        if hasattr(program, name):
-            setattr(run, name, getattr(program, name))
-    run.optimizers, run.settings = ("sgd",), ()
+    # declarations are looked for in what a function wraps
+    run.__wrapped__, run.__name__ = program, _name(program)
+    run.optimizers, run.settings, run.biases = ("sgd",), (), biases
     return run
+
+
+def _name(program: Any) -> str:
+    return getattr(program, "__name__", "run")
 
 
 # what a module may have instead of `run`, and what makes `run` of it
 ADAPTED = {"gradient": from_gradient, "step": from_step}
 
 
-# loading
+# what is returned, and what can be stepped with
 
 
-def load(target: str) -> Program:
-    """The function FILE_OR_MODULE[:NAME]: `run`, else `gradient` or `step`, adapted.
-    Errors: Unusable.
+def _values(name: str, returned: Any, want: str, *counts: int) -> list[Any]:
+    """The values that a function returned.
+    Errors: Unreadable for another number of them.
     """
-    place, name = split(target)
-    module = _module(place)
-    names = [name] if name else ["run", *ADAPTED]
-    known = next((each for each in names if hasattr(module, each)), None)
-    if known is None:
-        raise Unusable(
-            f"{place}: has no {name or 'run'}, expected a function "
-            f"run(case){'' if name else ', gradient or step'}"
+    values = per_layer(returned)
+    if values is None:
+        raise Unreadable(name, f"returned {kind_of(returned)}", want)
+    if len(values) not in counts:
+        raise Unreadable(name, f"returned {len(values)} values", want)
+    return values
+
+
+def _layers(name: str, quantity: str, value: Any, task: Task) -> list[Any]:
+    """One array for each layer. Errors: Unreadable where there are others."""
+    arrays, depth = per_layer(value), len(task.sizes) - 1
+    if arrays is None:
+        raise Unreadable(name, f"{quantity} has {kind_of(value)}", PER_LAYER)
+    if len(arrays) != depth:
+        raise Unreadable(
+            name,
+            f"{quantity} is a list of length {len(arrays)} in a network of {depth} layers",
+            PER_LAYER,
+            "where the code fixes the number of layers, declare sizes, as in sizes = (3, 4, 2)",
         )
-    program = getattr(module, known)
-    if not callable(program):
-        raise Unusable(f"{place}: {known} has type {type(program).__name__}, expected a function")
-    return ADAPTED[known](program) if known in ADAPTED else program
+    for layer, array in enumerate(arrays, start=1):
+        if array is None:
+            raise Unreadable(name, f"{quantity} of layer {layer} is None", "an array")
+    return arrays
 
 
-def split(target: str) -> tuple[str, str]:
-    """FILE_OR_MODULE and NAME, or "" where none is given."""
-    place, colon, name = target.rpartition(":")
-    return (place, name) if colon and name.isidentifier() else (target, "")
+def _biases(name: str, quantity: str, value: Any, task: Task) -> list[Any] | None:
+    """The same, or None for a network without biases."""
+    arrays = per_layer(value)
+    none_at_all = value is None or (arrays is not None and all(array is None for array in arrays))
+    return None if none_at_all else _layers(name, quantity, value, task)
 
 
-def _module(place: str) -> Any:
-    path = Path(place)
-    is_file = path.suffix == ".py" or path.is_file()
-    if is_file and not path.is_file():
-        raise Unusable(f"{place}: there is no such file")
-    sys.path.insert(0, str(path.resolve().parent) if is_file else str(Path.cwd()))
+def _copies(arrays: Arrays) -> list[Array]:
+    return [np.array(array) for array in arrays]
+
+
+def _stepped(arrays: Arrays, gradients: Arrays, lr: float) -> list[Array | None]:
+    return [_descended(np.asarray(a), g, lr) for a, g in zip(arrays, gradients, strict=True)]
+
+
+def _descended(array: Array, g: Any, lr: float) -> Array | None:
+    """An array after a step, None where the gradient has another shape, which NumPy may
+    stretch; but a row, a column and a vector are the same biases.
+    """
     try:
-        return _of_file(path) if is_file else import_module(place)
-    except ModuleNotFoundError as error:
-        if error.name and (place == error.name or place.startswith(f"{error.name}.")):
-            raise Unusable(f"{place}: there is no such file or module") from None
-        raise Unusable(f"{place}: importing it raised {_in_words(error)}") from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody's module may raise anything
-        raise Unusable(f"{place}: importing it raised {_in_words(error)}") from None
+        g = np.asarray(g)
+        g = g.astype(np.float64) if g.dtype.kind == "O" else g
+        biases = g.size == array.size == max(array.shape)
+        g = g.reshape(array.shape) if biases else g
+        return array - lr * g if g.shape == array.shape else None
+    except (TypeError, ValueError):
+        return None
 
 
-def _of_file(path: Path) -> Any:
-    spec = spec_from_file_location(f"checked_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise Unusable(f"{path}: is no Python file, expected one that ends in .py")
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def _still(b: Arrays) -> Arrays:
+    """Biases of which no gradient is known: they stay where they are 0."""
+    return [None if np.any(array) else array for array in b]
+
+
+def _go_on(task: Task, W: Arrays, b: Arrays) -> bool:
+    """Whether the weights are such that the next step can start from them."""
+    return all(
+        np.shape(array) == given.shape
+        for arrays, start in ((W, task.W), (b, task.b))
+        for array, given in zip(arrays, start, strict=True)
+    )

@@ -11,14 +11,16 @@ import numpy as np
 
 from parity.checking.declaration import KNOWN, Declaration
 from parity.checking.tasks import Task
+from parity.mistakes.mistake import WRONG
 from parity.mistakes.search.replay import Run
 from refnet.checks import Array
 
 LISTS = ("z", "a", "delta", "dW", "db", "W", "b")  # one array per layer
 KEYS = ("output", "loss", *LISTS)
-# entries of an array, 8 MB of float64: a task has fewer, unless layers are declared
-# that are wider than a thousand
-LARGEST = 10**6
+# entries of an array, 8 MB of float64: what no task has, unless wider layers than a
+# thousand are declared; and then, so many times what the task's largest array has
+LARGEST, WIDER = 10**6, 2
+PER_LAYER = "a list of one array per layer"
 # step from 0 on, key of the dict, layer from 1 on; the output and the loss are those of
 # layer 0
 Key: TypeAlias = tuple[int, str, int]
@@ -32,21 +34,31 @@ class Problem(NamedTuple):
     expected: str = ""
     advice: str = ""
     detail: str = ""  # may differ from task to task
+    where: str = "run"
+
+
+class Unreadable(Exception):
+    """A problem with what a function returned, after which nothing of it can be
+    judged.
+    """
+
+    def __init__(self, where: str, got: str, expected: str, advice: str = "") -> None:
+        super().__init__(f"{where}: {got}, expected {expected}")
+        self.problem = Problem(WRONG, got, expected, advice, where=where)
 
 
 Read: TypeAlias = "tuple[Key, Array] | Problem"
 
 
-def read(returned: Any, task: Task) -> tuple[dict[Key, Array], list[Problem]]:
-    """Copies of the arrays of every step, by step, key and layer, and what cannot be
-    read.
+def read(returned: Any, task: Task, arrays: dict[Key, Array]) -> list[Problem]:
+    """Copies of the arrays of every step, by step, key and layer, into `arrays`, and
+    what cannot be read. What a generator showed stays there if it raises.
     """
     count = len(task.inputs.steps)
     want = f"{count} dicts, one for each step"
     if isinstance(returned, Mapping | str) or not hasattr(returned, "__iter__"):
-        return {}, [_wrong(f"returned {_kind(returned)}", want)]
+        return [_wrong(f"returned {kind_of(returned)}", want)]
     steps = list[Any]()
-    arrays: dict[Key, Array] = {}
     problems: list[Problem] = []
     # one more than wanted, to notice it: a generator may never end
     for number, step in enumerate(islice(returned, count + 1)):
@@ -62,59 +74,76 @@ def read(returned: Any, task: Task) -> tuple[dict[Key, Array], list[Problem]]:
         problems.append(_wrong(f"returned {many} dicts", want))
     if not isinstance(returned, Iterator):
         problems += _changed_later(steps[:count], arrays, task)
-    return arrays, problems
+    return problems
 
 
 def _wrong(got: str, expected: str, advice: str = "") -> Problem:
-    return Problem("wrong", got, expected, advice)
+    return Problem(WRONG, got, expected, advice)
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """A value's type, as it is read."""
     return "None" if value is None else f"something of type {type(value).__name__}"
 
 
 def _step(step: Any, number: int, task: Task) -> Iterator[Read]:
     """What one of the dicts shows."""
     if not isinstance(step, Mapping):
-        yield _wrong(f"returned {_kind(step)} for a step", "a dict")
+        yield _wrong(f"returned {kind_of(step)} for a step", "a dict")
         return
     for name, value in step.items():
         if name not in KEYS:
             yield _wrong(f"a step has the key {name!r}", f"keys among {', '.join(KEYS)}")
         elif value is not None:
-            yield from _entries(number, name, value, len(task.sizes) - 1)
+            yield from _entries(number, name, value, task)
 
 
-def _entries(number: int, name: str, value: Any, depth: int) -> Iterator[Read]:
+def _entries(number: int, name: str, value: Any, task: Task) -> Iterator[Read]:
     """The arrays under one key: the output and the loss are single ones."""
+    depth = len(task.sizes) - 1
+    entries = per_layer(value)
     if name not in LISTS:
         layers = [(0, value)]
-    elif isinstance(value, list | tuple) and len(value) == depth:
-        layers = list(enumerate(value, start=1))
+    elif entries is not None and len(entries) == depth:
+        layers = list(enumerate(entries, start=1))
     else:
-        is_list = isinstance(value, list | tuple)
-        has = f"is a list of length {len(value)}" if is_list else f"has {_kind(value)}"
-        yield _wrong(f"{name} {has}", "a list of one array per layer (None where one is not shown)")
+        has = f"has {kind_of(value)}" if entries is None else f"is a list of length {len(entries)}"
+        yield _wrong(f"{name} {has}", f"{PER_LAYER} (None where one is not shown)")
         return
     for layer, entry in layers:
         if entry is not None:
-            array = _array(name, entry)
+            array = _array(name, entry, _largest(task))
             yield array if isinstance(array, Problem) else ((number, name, layer), array)
 
 
-def _array(name: str, value: Any) -> Array | Problem:
+def per_layer(value: Any) -> list[Any] | None:
+    """What a list, a tuple or an array of objects holds; None for anything else."""
+    is_list = isinstance(value, list | tuple)
+    is_list |= isinstance(value, np.ndarray) and value.dtype.kind == "O" and value.ndim > 0
+    return list(value) if is_list else None
+
+
+def _array(name: str, value: Any, largest: int) -> Array | Problem:
     """A copy as an array of real numbers."""
     try:
         array = np.asarray(value).copy()
+        # an array of objects may hold numbers alone
+        array = array.astype(np.float64) if array.dtype.kind == "O" else array
     except Exception as error:  # noqa: BLE001 - whatever __array__ of somebody's class raises
-        has = f"{_kind(value)} that is no array ({type(error).__name__})"
+        has = f"{kind_of(value)} that is no array ({type(error).__name__})"
         return _wrong(f"{name} has {has}", "real numbers")
     real = array.dtype.kind in "biuf"
-    if not real or array.size > LARGEST:
+    if not real or array.size > largest:
         has = f"shape {array.shape}" if real else f"dtype {array.dtype}"
         return _wrong(f"{name} has {has}", "an array of real numbers, as small as the task's")
     # longdouble has other bits on every platform, and the judge calculates with float64
     return array.astype(np.float64) if array.dtype.itemsize > 8 else array
+
+
+def _largest(task: Task) -> int:
+    """More entries than an array of the task may have."""
+    rows = max(task.sizes[1:] + tuple(len(step.x) for step in task.inputs.steps))
+    return max(LARGEST, WIDER * rows * max(task.sizes))
 
 
 def _changed_later(steps: list[Any], arrays: dict[Key, Array], task: Task) -> list[Problem]:
@@ -171,12 +200,13 @@ def differing(one: dict[Key, Array], other: dict[Key, Array]) -> list[str]:
     names = [
         key[1]
         for key in one.keys() | other.keys()
-        if key not in one or key not in other or _differ(one[key], other[key])
+        if key not in one or key not in other or differ(one[key], other[key])
     ]
     return [name for name in KEYS if name in names]
 
 
-def _differ(one: Array, other: Array) -> bool:
+def differ(one: Array, other: Array) -> bool:
+    """Whether two arrays differ in the first half of their digits."""
     if one.shape != other.shape:
         return True
     known = np.isfinite(one)
@@ -253,16 +283,18 @@ def _run(task: Task, arrays: dict[Key, Array], turned: set[str]) -> Run:
     layer.
     """
     depth = len(task.sizes) - 1
-    steps: list[dict[tuple[str, int], Array]] = [{} for _ in task.steps]
+    steps: list[dict[tuple[str, int], Array]] = [{} for _ in task.inputs.steps]
     for key, array in arrays.items():
         number, name, layer = key
         if name != "output":
             steps[number][name, layer or depth] = _as_judged(task, key, array, turned)
     for number, output, _ in _outputs(task, arrays, turned):
         steps[number].setdefault(("a", depth), output)
+    columns = ("b", "db") if "a" in turned else ()
     return replace(
         task.inputs,
         steps=tuple(replace(s, arrays=a) for s, a in zip(task.inputs.steps, steps, strict=True)),
+        turned=frozenset((*turned, *columns)),
     )
 
 
@@ -271,9 +303,16 @@ def _as_judged(task: Task, key: Key, array: Array, turned: set[str]) -> Array:
     _, name, _ = key
     if name in ("loss", "b", "db"):
         array = _flat(array, _shape(task, *key))
+        if name == "db" and array.size == 1 and not _is_of_the_other_end(task, key, array):
+            array = np.full(_shape(task, *key), array.item())  # as NumPy subtracts it
     elif name in turned:
         array = array.T
     return array.astype(np.float64)
+
+
+def _is_of_the_other_end(task: Task, key: Key, array: Array) -> bool:
+    """Whether one number is the array of a layer of one unit, counted from the end."""
+    return array.ndim > 0 and task.sizes[-key[2]] == 1
 
 
 def _outputs(
@@ -292,7 +331,7 @@ def _outputs(
 
 def _output_differs(task: Task, arrays: dict[Key, Array], turned: set[str]) -> bool:
     return any(
-        a is not None and _differ(a, output) for _, output, a in _outputs(task, arrays, turned)
+        a is not None and differ(a, output) for _, output, a in _outputs(task, arrays, turned)
     )
 
 

@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from io import TextIOBase
 from itertools import pairwise
 from pathlib import Path
+from sysconfig import get_path
 from typing import Any
 
-from parity.checking.answers import Key, Problem, differing, read
+from parity.checking.answers import Key, Problem, Unreadable, differing, read
 from parity.checking.declaration import Declaration
 from parity.checking.tasks import Task, task_of
 from refnet.checks import Array
 
 Program = Callable[[Task], Any]
 HERE = Path(__file__).parent
+STANDARD = get_path("stdlib")
 
 
 @dataclass(frozen=True)
@@ -49,23 +51,31 @@ def telling(tasks: Sequence[Task]) -> Task:
 
 def layout_of(run: Program, task: Task, declared: Declaration) -> Declaration:
     """The declaration, or one with another layout, where `run` raises an exception with
-    the declared one and none with the other.
+    the declared one and shows arrays with the other.
     """
-    others = [
+    if not call(run, task_of(task.name, task.inputs, declared)).raised:
+        return declared
+    return next((each for each in layouts(declared) if _works(run, task, each)), declared)
+
+
+def layouts(declared: Declaration) -> list[Declaration]:
+    """The declaration with each of the layouts, its own first."""
+    each = [
         replace(declared, layout=layout, samples=way)
         for way in ("rows", "columns")
         for layout in ("out_in", "in_out")
     ]
-    return next((each for each in (declared, *others) if not _raises(run, task, each)), declared)
+    return [declared, *(other for other in each if other != declared)]
 
 
-def _raises(run: Program, task: Task, declared: Declaration) -> bool:
-    return _call(run, task_of(task.name, task.inputs, declared)).raised
+def _works(run: Program, task: Task, declared: Declaration) -> bool:
+    shown = call(run, task_of(task.name, task.inputs, declared))
+    return shown.supported and not shown.raised and bool(shown.arrays)
 
 
 def outcome(run: Program, task: Task, declared: Declaration) -> Outcome:
     """The outcome of a call; a second one with equal inputs must show the same."""
-    first, second = (_call(run, task_of(task.name, task.inputs, declared)) for _ in range(2))
+    first, second = (call(run, task_of(task.name, task.inputs, declared)) for _ in range(2))
     others = differing(first.arrays, second.arrays)
     if others or first.supported != second.supported:
         problem = Problem(
@@ -78,7 +88,7 @@ def outcome(run: Program, task: Task, declared: Declaration) -> Outcome:
     return first
 
 
-def _call(run: Program, task: Task) -> Outcome:
+def call(run: Program, task: Task) -> Outcome:
     """One call, whose exceptions and attempts to exit are problems."""
     inputs, heard = _inputs(task), _Heard()
     arrays: dict[Key, Array] = {}
@@ -86,9 +96,11 @@ def _call(run: Program, task: Task) -> Outcome:
     raised = False
     try:
         with redirect_stdout(heard):
-            arrays, problems = read(run(task), task)
+            problems = read(run(task), task, arrays)
     except NotImplementedError:
         return Outcome({}, supported=False)
+    except Unreadable as error:
+        problems = [error.problem]
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - somebody's code may raise or exit
@@ -100,52 +112,47 @@ def _call(run: Program, task: Task) -> Outcome:
 
 def place_of(error: BaseException) -> str:
     """Type and place of an exception: the innermost line that is neither parity's nor a
-    library's.
+    library's; of a line that Python cannot read, that line.
     """
     frames = [
-        frame
+        (frame.filename, frame.lineno)
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).parent != HERE
+        if Path(frame.filename).parent != HERE and not frame.filename.startswith("<")
     ]
-    own = [
-        frame
-        for frame in frames
-        if "site-packages" not in frame.filename and not frame.filename.startswith("<")
-    ] or frames
-    return type(error).__name__ + (
-        f" in {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
-    )
+    own = [(name, line) for name, line in frames if not _is_library(name)] or frames
+    if isinstance(error, SyntaxError) and error.filename and not error.filename.startswith("<"):
+        own = [(error.filename, error.lineno)]
+    return type(error).__name__ + (f" in {Path(own[-1][0]).name}, line {own[-1][1]}" if own else "")
+
+
+def _is_library(name: str) -> bool:
+    """Whether a file is Python's own, or installed."""
+    return "site-packages" in name or Path(name).is_relative_to(STANDARD)
 
 
 def message_of(error: BaseException) -> str:
     """The first line of an exception's message."""
     try:
+        # the message of a line that cannot be read names its place once more
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
         # some messages hold whole arrays, or what no terminal can print
-        return str(error).partition("\n")[0][:200].encode(errors="backslashreplace").decode()
+        return str(text).partition("\n")[0][:200].encode(errors="backslashreplace").decode()
     except Exception:  # noqa: BLE001 - the message is somebody's code too
         return ""
 
 
 def _inputs(task: Task) -> dict[str, list[tuple[Array, bytes]]]:
-    """The arrays that a program is given, with their bytes before the call."""
-    given = {
-        "W": task.W,
-        "b": task.b,
-        "x": [step.x for step in task.steps],
-        "y": [step.y for step in task.steps],
-    }
+    """The data that a program is given, with their bytes before the call."""
+    given = {"x": [step.x for step in task.steps], "y": [step.y for step in task.steps]}
     return {name: [(array, array.tobytes()) for array in arrays] for name, arrays in given.items()}
 
 
 def _changed(inputs: dict[str, list[tuple[Array, bytes]]]) -> Iterator[Problem]:
-    """Inputs that the call has changed: weights may be stepped in place, data may
-    not.
-    """
+    """Data that the call has changed."""
     for name, arrays in inputs.items():
         if any(array.tobytes() != before for array, before in arrays):
-            verdict = "wrong" if name in ("x", "y") else "note"
             got = f"{name} of the task has other numbers after the call"
-            yield Problem(verdict, got, "an input that is only read")
+            yield Problem("wrong", got, "an input that is only read")
 
 
 class _Heard(TextIOBase):

@@ -9,19 +9,26 @@ y and a learning rate that changes. It returns one dict per step with whatever i
 >>> parity.assert_correct(run)  # in a test suite; one test each: cases_for
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from parity.checking import calls, process
 from parity.checking.answers import KEYS, Problem, fitted
 from parity.checking.calls import Outcome, Program
-from parity.checking.declaration import Declaration, declaration_of
-from parity.checking.report import CheckReport, some
+from parity.checking.coverage import CHANGING, reason_not_to_judge, tried, tries, untried
+from parity.checking.declaration import Declaration
+from parity.checking.first_calls import learn
+from parity.checking.origin import declaration_of, ignored
+from parity.checking.report import CheckReport
 from parity.checking.tasks import Task, tasks_for
+from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs, vague
-from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, Finding, in_words
+from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, Finding, in_words, some
 from parity.mistakes.mistake import CONVENTION, WRONG
-from parity.mistakes.search.replay import Run
+from parity.mistakes.search.replay import Run, simulate
+from parity.mistakes.search.suspects import Suspect
+from parity.mistakes.search.trials import Trials
 from parity.steps.cases import Case
 
 Cases = Task | Case | str | Iterable[Task | Case | str]
@@ -34,30 +41,46 @@ def check(
 
     An endless loop is not ended: `parity check` does that.
 
-    `cases` are tasks, cases of the table or names of probes; `hard` adds tasks at the
-    edge of what floats can hold. What the program supports and how it lays out its
-    arrays is given by keyword, or as attributes of `run`, or as names in its module.
+    The tasks try all that is declared, unless `cases` are given: tasks, cases of the
+    table or names of probes. `hard` adds tasks at the edge of what floats can hold.
+    What the program supports and how it lays out its arrays is given by keyword, or as
+    attributes of `run`, or as names in its module: see `Declaration`.
 
-    Errors: ValueError for an unknown name, TypeError where `run` cannot be called.
+    report.passed says whether it is right; report.findings what is wrong and which
+    conventions it has, each with its tasks (finding.tasks), what those have in common
+    (finding.where), what the program computes (finding.formula) and what to declare if
+    it is meant (finding.declare); report.tried and report.untried what that covers.
+
+    Errors: ValueError for an unknown name, for a mistake among the conventions, or
+    where too little is declared; TypeError where `run` cannot be called.
     """
     if not callable(run):
         raise TypeError(f"check: run has type {type(run).__name__}, expected a function")
-    given = declaration_of(run, **declared)
-    tasks = tasks_for(given, cases, hard=hard)
-    fits = calls.layout_of(run, calls.telling(tasks), given)
-    outcomes = [calls.outcome(run, task, fits) for task in tasks]
+    known = learn(run, declaration_of(run, **declared), cases, hard=hard)
+    tasks = tasks_for(known.declared, cases, hard=hard) if known.judged else []
+    outcomes = [calls.outcome(run, task, known.fits) for task in tasks]
     name = getattr(run, "__name__", type(run).__name__)
-    return report(name, given, fits, tasks, outcomes)
+    problems = [*ignored(run), *known.problems]
+    chosen = cases is not None or not known.judged
+    return report(name, known.declared, known.fits, tasks, outcomes, problems, chosen=chosen)
 
 
 def assert_correct(
-    run: Program, cases: Cases | None = None, *, hard: bool = False, **declared: Any
+    run: Program,
+    cases: Cases | None = None,
+    *,
+    hard: bool = False,
+    strict: bool = False,
+    **declared: Any,
 ) -> None:
-    """`check` for a test suite.
-    Errors: AssertionError with the report where something is wrong.
+    """`check` for a test suite. Where it is `strict`, conventions that are not
+    declared, lost digits, and what was declared and not tried fail, too.
+
+    Errors: AssertionError with the report where it is not shown to be right: where it
+    is wrong, or not judged. The errors of `check`.
     """
     checked = check(run, cases, hard=hard, **declared)
-    if not checked.passed:
+    if not (checked.strictly_passed if strict else checked.passed):
         raise AssertionError(str(checked))
 
 
@@ -65,7 +88,7 @@ def cases_for(run: Callable[..., Any], *, hard: bool = False, **declared: Any) -
     """The tasks of `check`, to parametrise a test with: pass each of them to
     `assert_correct`.
     """
-    return tasks_for(declaration_of(run, **declared), hard=hard)
+    return tasks_for(learn(run, declaration_of(run, **declared), hard=hard).declared, hard=hard)
 
 
 def check_command(
@@ -84,7 +107,8 @@ def check_command(
     ]
     tasks, outcomes = [task for task, _ in finished], [outcome for _, outcome in finished]
     ended = [Problem(WRONG, done.ended, "one dict for each step")] if done.ended else []
-    return report(target, done.declared, done.fits, tasks, outcomes, ended)
+    problems, chosen = [*ended, *done.problems], not done.judged
+    return report(target, done.declared, done.fits, tasks, outcomes, problems, chosen=chosen)
 
 
 # from outcomes to the report
@@ -96,46 +120,70 @@ def report(
     fits: Declaration,
     tasks: Sequence[Task],
     outcomes: Sequence[Outcome],
-    ended: Sequence[Problem] = (),
+    problems: Sequence[Problem] = (),
+    *,
+    chosen: bool = False,
 ) -> CheckReport:
     """What these outcomes of these tasks say of a program: read them as runs, find what
-    is wrong with those, and put both together.
+    is wrong with those, and put it together with the problems that are of no task.
+    Where somebody has `chosen` the tasks, they need not try all that was declared.
     """
     both = list(zip(tasks, outcomes, strict=True))
-    tried = [(task, outcome) for task, outcome in both if outcome.supported]
-    runs, misfits = fitted(
-        [task for task, _ in tried], [outcome.arrays for _, outcome in tried], fits
-    )
-    shown = {key[1] for _, outcome in tried for key in outcome.arrays}
-    calling = [(problem, "") for problem in (*ended, *_other_layout(declared, fits))]
-    calling += [(problem, task.name) for task, outcome in both for problem in outcome.problems]
-    reading = [*misfits, *_other_dtype(tried)]
-    if not shown and not any(problem.verdict == WRONG for problem, _ in calling):
-        reading.append(_NOTHING)
-    findings = [
-        *_grouped([*calling, *((problem, "") for problem in reading)]),
-        *_diagnosed(runs, declared),
+    ran = [(task, outcome) for task, outcome in both if outcome.supported]
+    refused = [task for task, outcome in both if not outcome.supported]
+    answered = [task for task, _ in ran]
+    runs, misfits = fitted(answered, [outcome.arrays for _, outcome in ran], fits)
+    shown = _shown(outcomes)
+    diagnosed = _diagnosed(runs, declared, [task.name for task in answered])
+    every = [
+        *((problem, "") for problem in (*problems, *_other_layout(declared, fits))),
+        *_of_calls(both, diagnosed, shown),
+        *((problem, "") for problem in (*misfits, *_other_dtype(ran))),
     ]
-    arrays = sum(len(outcome.arrays) for _, outcome in tried)
-    unjudged = vague(runs, declared.conventions) if not findings else 0
-    if arrays and arrays == unjudged:
-        findings = [*_grouped([(_NOTHING, "")])]
-    elif any(finding.verdict == WRONG for finding in findings):
-        findings += _undeclared(declared)
+    findings = [*_grouped(every), *diagnosed]
+    is_wrong = any(finding.verdict == WRONG for finding in findings)
+    arrays = sum(len(outcome.arrays) for outcome in outcomes)
+    unjudged = 0 if is_wrong else vague(runs, declared.followed)
+    showing = [task for task, run in zip(answered, runs, strict=True) if is_wrong or tries(run)]
+    covered = tried(showing or answered)
+    silent = [task for task in answered if task not in showing] if showing else []
     return CheckReport(
         name,
-        _in_order(findings),
-        tasks=tuple(task.name for task, _ in tried),
-        unsupported=tuple(task.name for task, outcome in both if not outcome.supported),
-        shown=tuple(key for key in KEYS if key in shown or (key == "a" and "output" in shown)),
+        (*(_undeclared(declared) if is_wrong and answered else ()), *_in_order(findings)),
+        tasks=tuple(task.name for task in answered),
+        unsupported=tuple(task.name for task in refused),
+        shown=shown,
         arrays=arrays,
         unjudged=unjudged,
+        tried=covered,
+        untried=untried(covered, [*refused, *silent], None if chosen else declared),
+        reason=reason_not_to_judge(answered, runs, len(refused), shown)
+        or (_DOUBTFUL if arrays and arrays == unjudged else ""),
     )
 
 
-_NOTHING = Problem(
-    WRONG, "shows nothing that can be judged", f"dicts with keys among {', '.join(KEYS)}"
-)
+_DOUBTFUL = "rounding may take half of the digits of every array that is shown"
+
+
+def _shown(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """The quantities that were shown in any task; the output is the last of a."""
+    keys = {key[1] for outcome in outcomes for key in outcome.arrays}
+    return tuple(key for key in KEYS if key in keys or (key == "a" and "output" in keys))
+
+
+def _of_calls(
+    both: Iterable[tuple[Task, Outcome]], diagnosed: Sequence[Finding], shown: Sequence[str]
+) -> Iterator[tuple[Problem, str]]:
+    """The problems with the calls, and the task of each. An exception that a mistake
+    leads to is none; and one of a program that shows its outputs alone is a note, for
+    of its gradients nobody can say that they are wrong.
+    """
+    is_note = bool(shown) and not {*shown} & {*CHANGING}
+    for task, outcome in both:
+        if not (outcome.raised and _would_raise(task.inputs, diagnosed)):
+            for problem in outcome.problems:
+                verdict = NOTE if outcome.raised and is_note else problem.verdict
+                yield problem._replace(verdict=verdict), task.name
 
 
 def _other_layout(declared: Declaration, fits: Declaration) -> Iterator[Problem]:
@@ -169,22 +217,39 @@ def _other_dtype(tried: Sequence[tuple[Task, Outcome]]) -> Iterator[Problem]:
             )
 
 
+def _would_raise(run: Run, diagnosed: Sequence[Finding]) -> bool:
+    """Whether a program with one of these mistakes gets arrays here whose shapes do not
+    go together: then an exception is no second mistake.
+    """
+    mistakes = [BY_ID[each.bug] for each in diagnosed if each.bug in BY_ID]
+    for mistake in mistakes:
+        try:
+            simulate(run, [(mistake, mistake.layers(run.spec))])
+        except (ValueError, IndexError):
+            return True
+    return False
+
+
 def _grouped(problems: Iterable[tuple[Problem, str]]) -> Iterator[Finding]:
-    """A finding for each problem, with the tasks in which it came up."""
-    groups: dict[Problem, list[tuple[str, str]]] = {}
+    """A finding for each problem, with the tasks in which it came up. Problems that
+    differ in numbers alone are one, for tasks differ in shapes and steps.
+    """
+    groups: dict[tuple[str, ...], list[tuple[Problem, str]]] = {}
     for problem, task in problems:
-        groups.setdefault(problem._replace(detail=""), []).append((task, problem.detail))
-    for problem, places in groups.items():
-        tasks = list(dict.fromkeys(task for task, _ in places if task))
+        alike = tuple(NUMBER.sub("#", text) for text in problem._replace(detail=""))
+        groups.setdefault(alike, []).append((problem, task))
+    for places in groups.values():
+        problem = places[0][0]
+        tasks = list(dict.fromkeys(task for _, task in places if task))
         evidence = []
         if tasks:
             evidence = [f"In the task{'s' if len(tasks) > 1 else ''} {some(tasks)}."]
-        if message := places[0][1]:
-            evidence.append(f"The message: {message}")
+        if problem.detail:
+            evidence.append(f"The message: {problem.detail}")
         yield Finding(
             "",
             problem.verdict,
-            where="run",
+            where=problem.where,
             got=problem.got,
             expected=problem.expected,
             advice=problem.advice,
@@ -192,24 +257,49 @@ def _grouped(problems: Iterable[tuple[Problem, str]]) -> Iterator[Finding]:
         )
 
 
-def _diagnosed(runs: Sequence[Run], declared: Declaration) -> list[Finding]:
+# but not that of a line: two places in a program are two problems
+NUMBER = re.compile(r"(?<!line )\b\d+\b")
+
+
+def _diagnosed(runs: Sequence[Run], declared: Declaration, tasks: Sequence[str]) -> list[Finding]:
     """The diagnosis, without the declared conventions that it is better without; those
-    are named.
+    are named, and those that are in use.
     """
-    kept, unused = list(declared.conventions), []
-    findings = diagnose_runs(runs, kept) if runs else []
-    for name in declared.conventions if findings else ():
-        without = diagnose_runs(runs, [each for each in kept if each != name])
+    kept, notes = list(declared.followed), []
+    findings = diagnose_runs(runs, kept, tasks) if runs else []
+    for name in [name for name in kept if name in declared.conventions] if findings else ():
+        without = diagnose_runs(runs, [each for each in kept if each != name], tasks)
         if len(without) < len(findings):
             kept.remove(name)
             findings = without
             got = f"conventions has {name!r}, which run does not follow"
-            unused.append(Finding(name, NOTE, where="declaration", got=got))
-    return [*findings, *unused]
+            notes.append(Finding(name, NOTE, where="declaration", got=got))
+    declarations = [name for name in kept if name in declared.conventions]
+    used = (name for name in declarations if _is_in_use(name, kept, runs))
+    notes += [Finding(name, NOTE, where="declared", formula=BY_ID[name].formula) for name in used]
+    return [*(_as_declared(finding, declared) for finding in findings), *notes]
+
+
+def _as_declared(finding: Finding, declared: Declaration) -> Finding:
+    """A convention with a constant that was found, as a note where it is declared."""
+    if finding.bug in declared.conventions and finding.verdict == CONVENTION:
+        return Finding(finding.bug, NOTE, where="declared", formula=finding.formula)
+    return finding
+
+
+def _is_in_use(name: str, conventions: Sequence[str], runs: Sequence[Run]) -> bool:
+    """Whether the runs are those of a program that follows this convention, too."""
+    with_it = tuple(Suspect(BY_ID[each]) for each in conventions)
+    without = tuple(suspect for suspect in with_it if suspect.mistake.id != name)
+    trials = Trials(runs)
+    return any(
+        trials.first_off(i, with_it) is None and trials.first_off(i, without) is not None
+        for i in range(len(runs))
+    )
 
 
 def _undeclared(declared: Declaration) -> Iterator[Finding]:
-    """What fails may be what nobody said that it can do."""
+    """What fails may be what nobody said that it can do: that comes before all else."""
     names = [
         name for name in ("activations", "losses", "optimizers") if getattr(declared, name) is None
     ]

@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from parity.checking import calls
-from parity.checking.adapters import Unusable, load
 from parity.checking.answers import Key, Problem
 from parity.checking.calls import HERE, Outcome
-from parity.checking.declaration import Declaration, declaration, declaration_of
+from parity.checking.declaration import Declaration, declaration
+from parity.checking.first_calls import learn
+from parity.checking.loading import Unusable, load
+from parity.checking.origin import declaration_of, ignored
 from parity.checking.tasks import Task, tasks_for
 
 FIND = (
@@ -43,20 +45,26 @@ def main(folder: str, target: str, given: str) -> None:
     """
     place, options = Path(folder), json.loads(given)
     try:
-        program = load(target)
-        declared = declaration_of(program, **options["declared"])
-        tasks = tasks_for(declared, hard=options["hard"])
+        program, names = load(target)
+        declared = declaration_of(program, names, **options["declared"])
+        _write(place / "declared.json", asdict(declared))
+        known = learn(
+            program,
+            declared,
+            hard=options["hard"],
+            at=lambda name: _write(place / "at.json", name),
+        )
     except (Unusable, ValueError, TypeError) as error:
         _write(place / "unusable.json", str(error))
         return
-    _write(place / "declared.json", asdict(declared))
-    first = calls.telling(tasks)
-    _write(place / "at.json", first.name)
-    fits = calls.layout_of(program, first, declared)
-    _write(place / "fits.json", asdict(fits))
+    _write(place / "declared.json", asdict(known.declared))
+    _write(place / "fits.json", asdict(known.fits))
+    _write(place / "notes.json", [*ignored(program, names), *known.problems])
+    _write(place / "judged.json", known.judged)
+    tasks = tasks_for(known.declared, hard=options["hard"]) if known.judged else []
     for number, task in enumerate(tasks):
         _write(place / "at.json", task.name)
-        _save(place, number, calls.outcome(program, task, fits))
+        _save(place, number, calls.outcome(program, task, known.fits))
     _write(place / "done.json", True)
     os._exit(0)  # a usual exit would wait for the threads that the program left behind
 
@@ -71,7 +79,7 @@ def _write(file: Path, value: Any) -> None:
 def _save(folder: Path, number: int, outcome: Outcome) -> None:
     arrays: dict[str, Any] = {"/".join(map(str, key)): a for key, a in outcome.arrays.items()}
     np.savez(folder / f"{number}.npz", **arrays)
-    plain = {"problems": outcome.problems, "supported": outcome.supported}
+    plain = {name: getattr(outcome, name) for name in ("problems", "supported", "raised")}
     _write(folder / f"{number}.json", plain)
 
 
@@ -88,6 +96,7 @@ def _saved(folder: Path, number: int) -> Outcome | None:
             arrays,
             tuple(Problem(*map(str, each)) for each in plain["problems"]),
             bool(plain["supported"]),
+            bool(plain["raised"]),
         )
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise Unusable("the program has written over what parity keeps of it") from error
@@ -101,13 +110,16 @@ def _key(text: str) -> Key:
 @dataclass(frozen=True)
 class Performed:
     """What a process did: the tasks and their outcomes, None for a task that was not
-    finished; and how and in which task it `ended`, "" where it finished all of them.
+    finished; problems of no task, and whether the program can be judged at all; and how
+    and in which task it `ended`, "" where it finished all of them.
     """
 
     declared: Declaration
     fits: Declaration
     tasks: list[Task]
     outcomes: list[Outcome | None]
+    problems: tuple[Problem, ...]
+    judged: bool = True
     ended: str = ""
 
 
@@ -135,9 +147,11 @@ def perform(
         tasks = tasks_for(declared, hard=hard)
         outcomes = [_saved(folder, number) for number in range(len(tasks))]
         fits = declaration(**files.get("fits", files["declared"]))
+        problems = tuple(Problem(*map(str, each)) for each in files.get("notes", ()))
     # a program may end its own process with status 0, before it is done
     end = "" if "done" in files else f"{ended or 'ended the process'} in the task {files['at']!r}"
-    return Performed(declared, fits, tasks, outcomes, end)
+    judged = bool(files.get("judged", True))
+    return Performed(declared, fits, tasks, outcomes, problems, judged, end)
 
 
 def _process(command: list[str], timeout: float) -> str:

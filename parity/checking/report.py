@@ -1,15 +1,14 @@
 """The report of a check: its verdict, its findings, and what it did not cover."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from textwrap import wrap
 from typing import Any
 
 from parity.checking.answers import KEYS
-from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, WIDTH, Finding, in_words
+from parity.checking.coverage import Tried
+from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, WIDTH, Finding, in_words, some
 from parity.mistakes.mistake import CONVENTION, WRONG
-
-NAMED = 3  # tasks named in a sentence
 
 
 @dataclass(frozen=True)
@@ -17,12 +16,18 @@ class CheckReport:
     """The findings of a check, what is wrong first, and what they cover.
 
     name           the program
+    findings       what is wrong, which conventions it has, lost digits, and notes
     tasks          the names of the tasks that ran
     unsupported    the names of those for which `run` raised NotImplementedError
     shown          the quantities that were shown in any task
     arrays         how many arrays were shown in all
     unjudged       how many of them cannot be judged: rounding alone may take half of
                    their digits
+    tried          what the tasks that ran exercised: depths, batches, steps,
+                   activations, outputs, losses, optimizers with settings, dtype
+    untried        what was declared, or asked for and refused, and not exercised, by
+                   name; () where a right program is RIGHT without "as far as tried"
+    reason         why nothing can be said of the program, "" where it is judged
     """
 
     name: str
@@ -32,16 +37,33 @@ class CheckReport:
     shown: tuple[str, ...] = ()
     arrays: int = 0
     unjudged: int = 0
+    tried: Tried = field(default_factory=Tried)
+    untried: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def judged(self) -> bool:
+        """Whether there is a verdict: something is wrong, or enough was shown."""
+        return self._wrong or not self.reason
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong: other conventions, lost digits and notes pass."""
-        return not any(finding.verdict == WRONG for finding in self.findings)
+        """Whether it was judged and nothing is wrong: other conventions, lost digits
+        and notes pass.
+        """
+        return self.judged and not self._wrong
 
     @property
     def strictly_passed(self) -> bool:
-        """Whether it passes, follows PyTorch's conventions and loses no digits."""
-        return all(finding.verdict == NOTE for finding in self.findings)
+        """Whether it passes, follows PyTorch's conventions but for those declared,
+        loses no digits, and all that was declared was tried.
+        """
+        notes = all(finding.verdict == NOTE for finding in self.findings)
+        return self.passed and notes and not self.untried
+
+    @property
+    def _wrong(self) -> bool:
+        return any(finding.verdict == WRONG for finding in self.findings)
 
     @property
     def conventions(self) -> tuple[Finding, ...]:
@@ -53,14 +75,11 @@ class CheckReport:
         """The whole report in one sentence."""
         kinds = [finding.verdict for finding in self.findings]
         others = [_count(kinds.count(kind), noun) for kind, noun in _NOUNS.items() if kind in kinds]
-        if self.unjudged and self.unjudged == self.arrays:
-            return (
-                f"NOT JUDGED. {self.name}: {_count(self.arrays, 'array')} of "
-                f"{_count(len(self.tasks), 'task')}, too little to judge by"
-            )
-        if not self.passed:
+        if self._wrong:
             counts = ", ".join([_count(kinds.count(WRONG), "finding"), *others])
             return f"WRONG. {self.name}: {counts}, in {_count(len(self.tasks), 'task')}"
+        if self.reason:
+            return f"NOT JUDGED. {self.name}: {self.reason}"
         arrays = _count(self.arrays - self.unjudged, "array")
         judged = f"{arrays} of {_count(len(self.tasks), 'task')}"
         within = "each within what rounding allows"
@@ -68,7 +87,16 @@ class CheckReport:
         if lost:
             within += f", but for {_count(lost, _NOUNS[IMPRECISE])}"
         besides = [_count(kinds.count(kind), _NOUNS[kind]) for kind in BESIDES if kind in kinds]
-        return "; ".join([f"RIGHT. {self.name}: {judged}, {within}", *besides])
+        right = "RIGHT, as far as tried:" if self.untried else "RIGHT."
+        return "; ".join([f"{right} {self.name}: {judged}, {within}", *besides])
+
+    def strict_verdict(self) -> str:
+        """The verdict where what passes has to pass strictly."""
+        if self.strictly_passed or not self.passed:
+            return self.verdict
+        if all(finding.verdict == NOTE for finding in self.findings):
+            return f"{self.verdict}; --strict asks for all that is declared"
+        return f"WRONG by --strict. {self.verdict}"
 
     def lines(self, width: int = WIDTH, *, verbose: bool = False) -> Iterator[str]:
         """The verdict on one line, then the findings and what they rest on, at most
@@ -81,7 +109,7 @@ class CheckReport:
             if number > 1:
                 yield ""
             yield f"{number}. {finding.heading}"
-            yield from finding.lines(width, verbose=verbose)
+            yield from finding.lines(width, verbose=verbose, of_tasks=len(self.tasks))
         limits = [*self._limits()]
         if limits and self.findings:
             yield ""
@@ -89,16 +117,25 @@ class CheckReport:
             yield from wrap(sentence, width, break_long_words=False, break_on_hyphens=False)
 
     def _limits(self) -> Iterator[str]:
-        """What the verdict does not cover."""
+        """What the verdict covers, and what it does not."""
+        declarable = (each for each in self.conventions if each.declare.startswith("conventions"))
+        own = dict.fromkeys(each.bug for each in declarable)
+        if len(own) > 1:
+            yield f"If you mean all of these, declare: conventions = {tuple(own)}"
+        if self.tasks:
+            yield f"Tried: {self.tried}."
+        if self.untried:
+            yield f"Not tried: {in_words(self.untried)}."
+        if self.unsupported:
+            count = f"{len(self.unsupported)} of {len(self.tasks) + len(self.unsupported)} tasks"
+            yield f"run raised NotImplementedError in {count}: {some(self.unsupported)}."
         if self.unjudged:
             yield (
                 f"Not judged: {_count(self.unjudged, 'array')}, where rounding alone may take half "
                 f"of the digits; show more of each step, or check in float64"
             )
-        if self.unsupported:
-            yield (f"Not tried, because run raised NotImplementedError: {some(self.unsupported)}")
         hidden = [name for name in KEYS[1:] if name not in self.shown]
-        if hidden:
+        if hidden and self.tasks:
             yield (
                 f"Not shown by your program: {', '.join(hidden)}. A mistake there is found only "
                 f"where it changes something that is shown."
@@ -107,7 +144,7 @@ class CheckReport:
     def as_json(self) -> dict[str, Any]:
         """The report as plain data."""
         findings = [finding.as_json() for finding in self.findings]
-        verdict = {"passed": self.passed, "verdict": self.verdict}
+        verdict = {"passed": self.passed, "judged": self.judged, "verdict": self.verdict}
         return {**asdict(self), "findings": findings, **verdict}
 
     def __str__(self) -> str:
@@ -121,9 +158,3 @@ _NOUNS = {CONVENTION: "other convention", IMPRECISE: "loss of digits", NOTE: "no
 def _count(number: int, noun: str) -> str:
     plural = noun.replace("loss ", "losses ") if noun.startswith("loss ") else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
-
-
-def some(names: Sequence[str]) -> str:
-    """The first names, and how many there are besides."""
-    more = len(names) - NAMED
-    return in_words([*map(repr, names[:NAMED]), *([f"{more} more"] if more > 0 else [])])

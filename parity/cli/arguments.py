@@ -137,6 +137,22 @@ def _bench_options(commands: Any) -> None:
     )
 
 
+VERDICTS = """
+The last line has the verdict:
+
+  RIGHT                    all that the file declares was tried, and every array that can
+                           be judged is what its formula gives, up to rounding
+  RIGHT, as far as tried   so is what was tried; the rest is listed as "Not tried"
+  WRONG                    something that is shown is not what it should be
+  NOT JUDGED               too little is shown or answered; the line says what is missing
+
+A convention is right in another way than PyTorch's, and passes. Where a finding ends with
+a line to declare, put that line into the file if you mean what it says.
+
+Exit status: 0 right, 1 wrong or not judged (by --strict, see there, too), 2 unusable.
+"""
+
+
 def _check_options(commands: Any) -> None:
     """The command that judges somebody else's program: it needs neither PyTorch nor a
     seed.
@@ -146,6 +162,7 @@ def _check_options(commands: Any) -> None:
         "is not"
     )
     parser = _command(commands, "check", do.check, summary)
+    parser.epilog, parser.formatter_class = VERDICTS, argparse.RawDescriptionHelpFormatter
     parser.set_defaults(torch=False)
     which = parser.add_mutually_exclusive_group(required=True)
     target = (
@@ -173,7 +190,10 @@ def _check_options(commands: Any) -> None:
         "--hard", action="store_true", help="add tasks at the edge of what floats can hold"
     )
     parser.add_argument(
-        "--strict", action="store_true", help="let other conventions and lost digits count as wrong"
+        "--strict",
+        action="store_true",
+        help="fail for conventions that are not declared, for lost digits, and for what is "
+        "declared and not tried",
     )
     parser.add_argument(
         "--verbose",

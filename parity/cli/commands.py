@@ -9,8 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from parity.checking import adapters
-from parity.checking.adapters import Unusable
+from parity.checking import loading
+from parity.checking.loading import Unusable
 from parity.mistakes.diagnosis.finding import WIDTH
 from parity.screen import Screen, width
 from parity.steps.cases import CASES
@@ -61,17 +61,16 @@ def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
     report = import_module("parity.checking.checker").check_command(arguments.target, **options)
     verdict, *lines = report.lines(width(WIDTH), verbose=arguments.verbose)
     _print(screen, lines)
-    passed = report.strictly_passed if arguments.strict else report.passed
-    if passed != report.passed:
-        verdict = f"WRONG by --strict. {verdict}"
-    return verdict, passed, report.as_json()
+    if arguments.strict:
+        return report.strict_verdict(), report.strictly_passed, report.as_json()
+    return verdict, report.passed, report.as_json()
 
 
 def begin(file: Path) -> None:
     """Write an adapter to start from, where there is no file yet. Errors: OSError."""
     if file.exists():
         raise Unusable(f"check: --init has {file}, which exists, expected a new file")
-    template = Path(adapters.__file__).with_name("adapter.py.txt")
+    template = Path(loading.__file__).with_name("adapter.py.txt")
     with file.open("x", encoding="utf-8") as new:
         new.write(template.read_text(encoding="utf-8"))
     print(

@@ -1,0 +1,103 @@
+"""The first calls of a program: what it is that is judged.
+
+A program may work in another layout than the declared one, have no biases, or train
+from weights of its own; and a `gradient` or a `step` cannot be told which activations
+and which loss are asked for.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from parity.checking.answers import Problem
+from parity.checking.calls import Program, layout_of, telling
+from parity.checking.combinations import completed
+from parity.checking.declaration import Declaration
+from parity.checking.reliance import Reliance
+from parity.checking.tasks import tasks_for
+from parity.mistakes.diagnosis.finding import NOTE
+from parity.mistakes.mistake import WRONG
+
+SAME = "the same numbers come whatever {} is"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a program before it is judged.
+
+    declared    what it declares, and what of it is found out
+    fits        the same in the layout in which it works
+    problems    what is said of it
+    judged      whether what it shows can be judged by what it is given
+    """
+
+    declared: Declaration
+    fits: Declaration
+    problems: tuple[Problem, ...] = ()
+    judged: bool = True
+
+
+def learn(
+    run: Program,
+    declared: Declaration,
+    cases: Any = None,
+    *,
+    hard: bool = False,
+    at: Callable[[str], object] = lambda name: None,
+) -> Known:
+    """What the first calls of a program show; `at` hears in which task that is.
+
+    Errors: ValueError where it cannot be told what is asked for, declares too little,
+    and shows nothing that fits.
+    """
+    at(telling(tasks_for(declared, cases, hard=hard)).name)
+    notes: list[Problem] = []
+    if cases is None and hasattr(run, "biases"):
+        declared, notes = completed(run, declared)
+    task = telling(tasks_for(declared, cases, hard=hard))
+    at(task.name)
+    fits = layout_of(run, task, declared)
+    reliance = Reliance(run, task, fits)
+    own = [] if reliance.is_right() else [*_of_its_own(reliance)]
+    if own or not declared.bias:
+        return Known(declared, fits, (*notes, *own), judged=not own)
+    biases = [*_without_biases(run, reliance)]
+    if any(problem.verdict == NOTE for problem in biases):
+        declared, fits = (replace(each, bias=False) for each in (declared, fits))
+    return Known(declared, fits, (*notes, *biases))
+
+
+def _of_its_own(reliance: Reliance) -> Iterator[Problem]:
+    """That it trains from weights, or on data, that are not those of the task."""
+    start = "a training that starts from case.{}"
+    if reliance.ignores("data"):
+        got = "the same numbers come whatever x and y are"
+        yield Problem(WRONG, got, "a training on the x and y of case.steps", where="x, y")
+    elif reliance.ignores("W"):
+        yield Problem(WRONG, SAME.format("case.W"), start.format("W"), where="W")
+    elif reliance.has_biases_of_its_own():
+        yield Problem(WRONG, SAME.format("case.b"), start.format("b"), where="b")
+
+
+def _without_biases(run: Program, reliance: Reliance) -> Iterator[Problem]:
+    """That it has no biases, or does not say how they change."""
+    name = getattr(run, "biases", "")
+    hidden = not reliance.shows("b", "db")
+    if reliance.is_right() and not (hidden and name):
+        return
+    shows = f"shows None for {name}" if hidden and name else SAME.format("case.b")
+    if reliance.ignores("b"):
+        if not reliance.steps_biases() and not reliance.is_right():
+            got = f"{shows}: judged as a network without biases, as bias = False says"
+            yield Problem(NOTE, got, where=_name(run))
+    elif hidden and name and reliance.shown:
+        yield Problem(
+            WRONG,
+            f"{shows}, but with other biases it shows other numbers",
+            "one array per layer",
+            where=_name(run),
+        )
+
+
+def _name(run: Program) -> str:
+    return getattr(run, "__name__", "run")

@@ -1,0 +1,85 @@
+"""A program in a file or a module: the function, and the names that stand beside it."""
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from parity.checking.adapters import ADAPTED
+from parity.checking.calls import Program, message_of, place_of
+
+
+class Unusable(Exception):
+    """There is no program to check: no such file, no such name, or an error when it was
+    imported.
+    """
+
+
+class Loaded(NamedTuple):
+    """A program, and the names in the file that was loaded, wherever the program itself
+    comes from.
+    """
+
+    program: Program
+    names: Mapping[str, Any]
+
+
+def load(target: str) -> Loaded:
+    """The function FILE_OR_MODULE[:NAME]: `run`, else `gradient` or `step`, adapted.
+    Errors: Unusable.
+    """
+    place, name = split(target)
+    module = _module(place)
+    names = [name] if name else ["run", *ADAPTED]
+    known = next((each for each in names if hasattr(module, each)), None)
+    if known is None:
+        raise Unusable(
+            f"{place}: has no {name or 'run'}, expected a function "
+            f"run(case){'' if name else ', gradient or step'}"
+        )
+    program = getattr(module, known)
+    if not callable(program):
+        raise Unusable(f"{place}: {known} has type {type(program).__name__}, expected a function")
+    return Loaded(ADAPTED[known](program) if known in ADAPTED else program, vars(module))
+
+
+def split(target: str) -> tuple[str, str]:
+    """FILE_OR_MODULE and NAME, or "" where none is given."""
+    place, colon, name = target.rpartition(":")
+    return (place, name) if colon and name.isidentifier() else (target, "")
+
+
+def _module(place: str) -> Any:
+    path = Path(place)
+    is_file = path.suffix == ".py" or path.is_file()
+    if is_file and not path.is_file():
+        raise Unusable(f"{place}: there is no such file")
+    sys.path.insert(0, str(path.resolve().parent) if is_file else str(Path.cwd()))
+    try:
+        return _of_file(path) if is_file else import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name and (place == error.name or place.startswith(f"{error.name}.")):
+            raise Unusable(f"{place}: there is no such file or module") from None
+        raise _not_imported(place, error) from None
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody's module may raise anything
+        raise _not_imported(place, error) from None
+
+
+def _not_imported(place: str, error: BaseException) -> Unusable:
+    """What importing it raised: type, place and message of the exception."""
+    message = message_of(error)
+    return Unusable(
+        f"{place}: importing it raised {place_of(error)}" + (f" ({message})" if message else "")
+    )
+
+
+def _of_file(path: Path) -> Any:
+    spec = spec_from_file_location(f"checked_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise Unusable(f"{path}: is no Python file, expected one that ends in .py")
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

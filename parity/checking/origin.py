@@ -1,0 +1,154 @@
+"""What a program declares, wherever it comes from: a function, a partial of it, a
+method, an object that can be called, or a function of another module.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from inspect import ismethod, ismodule
+from typing import Any
+
+import numpy as np
+
+from parity.checking.answers import Problem
+from parity.checking.declaration import KNOWN, NAMES, Declaration, declaration
+from parity.mistakes.diagnosis.finding import NOTE
+
+Names = Mapping[str, Any]
+# wrappers around wrappers that are looked into; more go in a circle
+DEEPEST = 20
+EMPTY = ("settings", "conventions")  # what may be declared to be none
+
+
+def declaration_of(
+    program: Callable[..., Any], names: Names | None = None, **given: Any
+) -> Declaration:
+    """The declaration of a program: by keyword, else by an attribute of the function,
+    else by a name in its file, which are `names`, else by one in the module that the
+    function comes from.
+
+    Errors: ValueError for an unknown name.
+    """
+    keywords = {name: value for name, value in given.items() if value is not None}
+    return declaration(**_declared(program, names) | keywords)
+
+
+def ignored(program: Callable[..., Any], names: Names | None = None) -> Iterator[Problem]:
+    """What looks like a declaration in the program's file, and is none: a name that is
+    nearly right, or a value that is no name.
+    """
+    said = _declared(program, names)
+    for name, value in _beside(program, names).items():
+        meant = NEARLY.get(name.lower(), name)
+        if meant not in NAMES or meant in said:
+            continue
+        if name not in NAMES and _is_known(meant, value):
+            yield _note(f"the file has {name!r}", f"{meant!r}")
+        elif name in NAMES and _is_data(value):
+            expected = f"one of {', '.join(KNOWN[name])}" if name in KNOWN else "a number"
+            yield _note(f"{name} has type {type(value).__name__}", expected)
+
+
+def _note(got: str, expected: str) -> Problem:
+    return Problem(NOTE, got, expected, "it is ignored", where="declaration")
+
+
+def _declared(program: Any, names: Names | None) -> dict[str, Any]:
+    """Every name that is declared: those nearer to the program come last."""
+    attributes = [
+        {name: _attribute(each, name) for name in NAMES} for each in reversed([*_wrapped(program)])
+    ]
+    sources = [_beside(program, names), *attributes]
+    return {
+        name: value
+        for source in sources
+        for name, value in source.items()
+        if name in NAMES and _declares(name, value)
+    }
+
+
+def _attribute(each: Any, name: str) -> Any:
+    try:
+        return getattr(each, name, None)
+    except Exception:  # noqa: BLE001 - a property is somebody's code too
+        return None
+
+
+def _beside(program: Any, names: Names | None) -> dict[str, Any]:
+    """The names in the module that the program comes from, and in its file."""
+    *_, innermost = _wrapped(program)
+    return {**_names_of(innermost), **(names or {})}
+
+
+def _wrapped(program: Any) -> Iterator[Any]:
+    """The program, and what it wraps, down to the innermost."""
+    for _ in range(DEEPEST):
+        yield program
+        inner = program.func if isinstance(program, partial) else None
+        inner = getattr(program, "__wrapped__", inner)
+        if inner is None:
+            return
+        program = inner
+
+
+def _names_of(function: Any) -> dict[str, Any]:
+    """The names in a function's module; of a method or an object, in those of its call
+    and of its class.
+    """
+    if hasattr(function, "__globals__"):
+        return dict(function.__globals__)
+    owner = function.__self__ if ismethod(function) else function
+    kind = owner if isinstance(owner, type) else type(owner)
+    call = function.__func__ if ismethod(function) else kind.__call__
+    module = sys.modules.get(kind.__module__)
+    beside_the_class = vars(module) if module else {}
+    return {**getattr(call, "__globals__", {}), **beside_the_class}
+
+
+def _declares(name: str, value: Any) -> bool:
+    """Whether a value can be meant as a declaration: names, or numbers; none are
+    arrays, functions, modules, or the list in which a program keeps its losses.
+    """
+    entries = [*value] if _is_collection(value) else [value]
+    if not entries:
+        return name in EMPTY
+    return all(isinstance(entry, _kind_of(name)) for entry in entries)
+
+
+def _kind_of(name: str) -> Any:
+    """The type of what is declared under a name, or of its entries."""
+    if name == "dtype":
+        return str | type | np.dtype
+    if name == "slope":
+        return int | float | np.number
+    return str if name in KNOWN or name == "conventions" else int | np.integer | np.bool_
+
+
+def _is_collection(value: Any) -> bool:
+    return isinstance(value, list | tuple | set | frozenset)
+
+
+def _is_known(name: str, value: Any) -> bool:
+    """Whether a value is a known name of that kind, or several of them."""
+    entries: Iterable[Any] = value if _is_collection(value) else (value,)
+    return bool(entries) and all(
+        isinstance(entry, str) and entry in KNOWN.get(name, ()) for entry in entries
+    )
+
+
+def _is_data(value: Any) -> bool:
+    """Whether a value is neither empty nor something that is called."""
+    if callable(value) or ismodule(value) or value is None:
+        return False
+    return not _is_collection(value) or bool(value)
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """Other spellings of a name: one of several, several of one, British ones."""
+    yield name
+    yield name.removesuffix("s") if name.endswith("s") else f"{name}s"
+    if "optimizer" in name:
+        yield from _spellings(name.replace("optimizer", "optimiser"))
+
+
+NEARLY = {spelling: name for name in KNOWN for spelling in _spellings(name)}
