@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,9 +15,9 @@ import pytest
 
 from parity import screen
 from parity.checking import process
-from parity.checking.adapters import Unusable
 from parity.checking.answers import Problem
 from parity.checking.calls import Outcome
+from parity.checking.loading import Unusable
 from parity.cli import commands
 from parity.mistakes.diagnosis.finding import Finding
 from parity.tests.command import run as parity
@@ -70,8 +71,9 @@ def test_a_right_program_exits_0_and_the_command_needs_numpy_alone(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     blank, *lines, last = done.stdout.splitlines()
     limits = (
-        "Not shown by your program: z. A mistake there is found only where it changes something "
-        "that is shown."
+        "Tried: 1, 2 and 3 hidden layers; 1, 5, 7, 11 and 13 samples; 3 and 7 steps; hidden "
+        "sigmoid; output sigmoid; mse; sgd; float64. Not shown by your program: z. A "
+        "mistake there is found only where it changes something that is shown."
     )
     assert (blank, " ".join(lines)) == ("", f"{limits} ")
     assert last.startswith(f"RIGHT. {file}: ")
@@ -87,7 +89,7 @@ def test_a_wrong_program_exits_1_with_its_mistake_and_writes_it(write, tmp_path)
     _, out, _ = parity("check", file, "--verbose")
     assert re.search(r"\n   Measured:  delta of layer 1 is .*\n.* bounds otherwise\n", out)
     assert "\n   Published: https://" in out
-    assert out.splitlines()[-1] == f"WRONG. {file}: 1 finding, in 6 tasks"
+    assert out.splitlines()[-1] == f"WRONG. {file}: 1 finding, in 8 tasks"
     written = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert (written["passed"], [each["bug"] for each in written["findings"]]) == (
         False,
@@ -133,9 +135,10 @@ def test_a_program_that_never_returns_is_a_finding(write, monkeypatch, tmp_path,
     )
     status, out, err = parity("check", file, "--timeout", "3")
     assert (status, err) == (1, "")
-    assert f"\n   You have:  {how} in the task 'one sample'\n" in out
+    said = " ".join(out.split())
+    assert f" You have: {how} in the task 'square layers, one sample' " in said
     assert "\n   Expected:  one dict for each step\n" in out
-    assert out.endswith(f"\nWRONG. {file}: 1 finding, in 1 task\n")
+    assert out.endswith(f"\nWRONG. {file}: 1 finding, in 2 tasks\n")
 
 
 def test_what_the_process_prints_does_not_get_in_the_way(write):
@@ -152,7 +155,7 @@ def test_what_the_process_prints_does_not_get_in_the_way(write):
     status, out, _ = parity("check", write(text))
     assert status == 0
     assert "\n1. A note\n   Where:     run\n   You have:  printed 'here'\n" in out
-    assert "\n   Evidence:  In the tasks 'sigmoid before mse on values', " in out
+    assert "\n   Evidence:  In the tasks 'one hidden layer, 5 samples', " in out
     assert "lowest level" not in out
     _, out, _ = parity("check", write(text.replace("print('here')", "input()")))
     assert "\n   You have:  raised EOFError in net.py, line " in out
@@ -214,7 +217,22 @@ UNUSABLE = {
         "\n1 / 0",
         "{}: importing it raised ZeroDivisionError in net.py, line 2 (division by zero)",
     ),
-    "syntax": ("{}", "def run(", "{}: importing it raised SyntaxError"),
+    "syntax": (
+        "{}",
+        "\ndef run(case)\n    return []",
+        "{}: importing it raised SyntaxError in net.py, line 2 (expected ':')",
+    ),
+    "indentation": (
+        "{}",
+        "def run(case):\nreturn []",
+        "{}: importing it raised IndentationError in net.py, line 2 (expected an indented block",
+    ),
+    "null byte": ("{}", "\x00", "{}: importing it raised SyntaxError (source code string cannot "),
+    "error in a library": (
+        "{}",
+        "import json\njson.loads('x')",
+        "{}: importing it raised JSONDecodeError in net.py, line 2 (Expecting value",
+    ),
     "declaration": (
         "{}",
         "layout = 'x'\ndef run(case): ...",
@@ -238,6 +256,14 @@ def test_what_cannot_be_run_exits_2(write, what):
     assert status == 2
     assert err.startswith(f"parity: {sentence.format(file)}")
     assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("here")
+def test_a_line_of_another_file_that_cannot_be_read_is_named(write):
+    """With the file in which it stands."""
+    write("\n\nx =\n", "beside.py")
+    status, _, err = parity("check", write("import beside"))
+    assert (status, "raised SyntaxError in beside.py, line 3 (invalid syntax)" in err) == (2, True)
 
 
 @pytest.mark.usefixtures("here")
@@ -284,7 +310,7 @@ def test_options_reach_the_check(write, monkeypatch):
     """--conventions and --hard; --strict fails what is another convention."""
     seen = []
 
-    def diagnose(runs, conventions):
+    def diagnose(runs, conventions, tasks):
         seen.append((len(runs), tuple(conventions)))
         return [Finding("c-1", "convention", where="C", formula="C = the sum")]
 
@@ -294,10 +320,10 @@ def test_options_reach_the_check(write, monkeypatch):
     status, out, _ = parity("check", file, "--strict", "--quiet")
     assert (status, out.startswith(f"WRONG by --strict. RIGHT. {file}: ")) == (1, True)
     parity("check", file, "--conventions", "decay-not-on-b")
-    assert seen[:3] == [(6, ()), (6, ()), (6, ("decay-not-on-b",))]
+    assert seen[:3] == [(8, ()), (8, ()), (8, ("decay-not-on-b",))]
     parity("check", write(f"{ADAPTER}\n\nconventions = 'decay-not-on-b'\n"))
-    assert seen[-1] == (6, ())
-    assert seen[-2] == (6, ("decay-not-on-b",))
+    assert seen[-1] == (8, ())
+    assert seen[-2] == (8, ("decay-not-on-b",))
     everything = "from parity.checking.tests.programs import everything as run\n"
     for option in ([], ["--hard"]):
         parity("check", write(everything), *option)
@@ -338,14 +364,12 @@ def test_an_outcome_is_the_same_after_it_was_stored(tmp_path):
     not read.
     """
     arrays = {(0, "dW", 1): np.eye(2, dtype="float32"), (2, "loss", 0): np.array(3)}
-    outcome = Outcome(arrays, (Problem("wrong", "has", "wanted", "do", "here"),), supported=False)
+    problem = Problem("wrong", "has", "wanted", "do", "here")
+    outcome = Outcome(arrays, (problem,), supported=False, raised=True)
     process._save(tmp_path, 0, outcome)
     read = process._saved(tmp_path, 0)
-    assert (read.problems, read.supported, list(read.arrays)) == (
-        outcome.problems,
-        outcome.supported,
-        list(arrays),
-    )
+    assert replace(read, arrays={}) == replace(outcome, arrays={})
+    assert list(read.arrays) == list(arrays)
     for key, array in arrays.items():
         np.testing.assert_array_equal(read.arrays[key], array, strict=True)
     assert process._saved(tmp_path, 1) is None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import parity
-from parity.checking import adapters
+from parity.checking import loading
 
 FOLDER = Path(parity.__file__).parent.parent / "examples" / "check_your_own"
 pytestmark = pytest.mark.skipif(
@@ -59,7 +59,7 @@ def load(monkeypatch):
 
     def loaded(example, folder=FOLDER):
         name, _, function = example.partition(":")
-        program = adapters.load(f"{folder / name}.py" + (f":{function}" if function else ""))
+        program, _ = loading.load(f"{folder / name}.py" + (f":{function}" if function else ""))
         return program, sys.modules[f"checked_{name}"].__doc__
 
     yield loaded
