@@ -8,6 +8,7 @@ from typing import Any
 from parity.mistakes.catalogue.constants import Family, Right, Slots, added, decay
 from parity.mistakes.conditions import (
     BY_SAMPLES,
+    Place,
     both,
     is_fused,
     is_last,
@@ -127,6 +128,22 @@ def _own_penalty(names: tuple[str, ...], in_gradients: bool, by_n: bool) -> Fami
     )
 
 
+def _eps_below(formula: str, slots: Slots, where: Place) -> Family:
+    """An eps in what the gradient of a cross-entropy divides by."""
+    return Family(
+        id="eps-in-the-denominator",
+        equation="BP1",
+        formula=formula,
+        happens="A constant of {c} is added to what the gradient of the loss divides by.",
+        why="It keeps divisions by 0 out, and hardly changes the gradient elsewhere.",
+        slots=slots,
+        where=where,
+        verdict=CONVENTION,
+        near=(0.0, 1e-7),
+        limits=(0.0, 1e-3),
+    )
+
+
 # Conventions that a program may have without being asked.
 OWN = (
     *(
@@ -162,29 +179,15 @@ OWN = (
         near=(0.0, 1e-7),
         limits=(0.0, 1e-3),
     ),
-    Family(
-        id="eps-in-the-denominator",
-        equation="BP1",
-        formula="dC/da = (a - y) / (a (1 - a) + {c}), or -y / (p + {c})",
-        happens="A constant of {c} is added to what the gradient of the loss divides by.",
-        why="It keeps divisions by 0 out, and hardly changes the gradient elsewhere.",
-        slots=_eps_in_the_denominator,
-        where=ON_PROBABILITIES,
-        verdict=CONVENTION,
-        near=(0.0, 1e-7),
-        limits=(0.0, 1e-3),
+    _eps_below(
+        "dC/da = (a - y) / (a (1 - a) + {c}), or -y / (p + {c})",
+        _eps_in_the_denominator,
+        ON_PROBABILITIES,
     ),
-    Family(
-        id="eps-in-the-denominator",
-        equation="BP1",
-        formula="dC/da = (1 - y) / (1 - a + {c}) - y / (a + {c})",
-        happens="A constant of {c} is added to what the gradient of the loss divides by.",
-        why="It keeps divisions by 0 out, and hardly changes the gradient elsewhere.",
-        slots=_eps_in_both_denominators,
-        where=both(trained_by("binary_cross_entropy"), is_fused),
-        verdict=CONVENTION,
-        near=(0.0, 1e-7),
-        limits=(0.0, 1e-3),
+    _eps_below(
+        "dC/da = (1 - y) / (1 - a + {c}) - y / (a + {c})",
+        _eps_in_both_denominators,
+        both(trained_by("binary_cross_entropy"), is_fused),
     ),
 )
 

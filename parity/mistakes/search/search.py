@@ -139,7 +139,8 @@ class Search:
         """Note an array that nothing explains and set it aside; False where it is no
         number, as then is all that is made of it.
         """
-        run, station = self.trials.runs[number], self._stuck(number, off)
+        run = self.trials.runs[number]
+        station, program = self._stuck(number, off)
         same = tuple(i for i in off if off[i].quantity == off[number].quantity)
         self.unknown.append(Unknown(run, station, same))
         if not np.isfinite(run.steps[station.step].arrays.get(station.where, np.zeros(()))).all():
@@ -147,7 +148,7 @@ class Search:
         before = self.trials
         self.trials = before.without([station.quantity], number, self.program, off)
         partner = PARTNERS.get(station.quantity)
-        beside = self.trials.first_off(number, self.program)
+        beside = self.trials.first_off(number, program)
         if partner and beside and beside.where == (partner, station.layer):
             # both are made of what is wrong: delta, or what the update is given
             self.unknown[-1] = self.unknown[-1]._replace(beside=beside)
@@ -155,16 +156,16 @@ class Search:
             self.trials = before.without(both, number, self.program, off)
         return True
 
-    def _stuck(self, number: int, off: dict[int, Station]) -> Station:
+    def _stuck(self, number: int, off: dict[int, Station]) -> tuple[Station, Program]:
         """The array that nothing explains: the first, where all is right without it, or
-        one further on, with mistakes on the way to it.
+        one further on, with mistakes on the way to it; and the program with those.
         """
         first = off[number]
         aside = self.trials.without([first.quantity], number, self.program)
         if aside.first_off(number, self.program) is None:
-            return first
+            return first, self.program
         program = furthest(self.trials, number, self.program)
-        return self.trials.first_off(number, program) or first
+        return self.trials.first_off(number, program) or first, program
 
     def _slight(self) -> Unknown | None:
         """The first array that is off, where the first half of all digits agrees

@@ -11,6 +11,7 @@ import pytest
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs
 from parity.mistakes.diagnosis.unexplained import Entry, misshown, unexplained
+from parity.mistakes.probes import PROBES
 from parity.mistakes.search.judging import Station
 from parity.mistakes.search.presentation import PRESENTATIONS
 from parity.mistakes.search.replay import run_of, run_of_case, showing, simulate
@@ -146,6 +147,22 @@ def test_where_db_and_dW_are_off_it_is_about_delta(layer, label):
         f"dW and db of layer {layer} are both off, so it is delta, which is not shown, and of "
         f"which both are made."
     )
+
+
+def test_it_is_about_delta_behind_a_convention_too():
+    """An eps in the loss comes first, and is no mistake."""
+    run = probe_with("binary as probabilities", "eps-in-the-log")
+    shown = showing(noisy(run, ("db", 2), ("dW", 2)), "loss", "dW", "db")
+    own, finding = sorted(diagnose_runs([shown]), key=lambda each: each.verdict)
+    assert (own.bug, own.verdict) == ("eps-in-the-log", "convention")
+    assert (finding.bug, finding.equation, finding.layers) == ("", "BP1", (2,))
+
+
+def probe_with(name, bug):
+    """The first step of a probe by a program with an entry of the catalogue."""
+    run = next(probe for probe in PROBES if probe.name == name).run()
+    step, *_ = simulate(run, [(BY_ID[bug], BY_ID[bug].layers(run.spec))])
+    return run_of([step])
 
 
 def test_where_delta_is_shown_and_right_it_is_not_accused():
