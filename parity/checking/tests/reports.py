@@ -1,5 +1,7 @@
 """What must hold of the report on any right program, and on any wrong one."""
 
+from ast import literal_eval
+
 from parity.checking.checker import cases_for, check
 from parity.checking.tests.network import differing
 from parity.mistakes.diagnosis.finding import NOTE
@@ -18,8 +20,11 @@ def advised(report):
     """What a file declares that follows the report."""
     lines, conventions = {}, ()
     for finding in report.findings:
-        exec(finding.declare, {}, lines)  # noqa: S102 - the report's own line of Python
-        conventions += lines.pop("conventions", ())
+        name, _, value = finding.declare.partition(" = ")
+        if name == "conventions":
+            conventions += literal_eval(value)
+        else:
+            lines[name] = literal_eval(value)
     return {**lines, "conventions": conventions}
 
 

@@ -52,7 +52,8 @@ OWN = {
 )
 def test_a_reduction_of_ones_own_is_a_convention(loss, name):
     """One, whatever the declared loss is; two of them have names among the losses."""
-    passes(of_squares(name), {**PLAIN, "losses": loss}, OWN[loss][name])
+    (finding,) = passes(of_squares(name), {**PLAIN, "losses": loss}, OWN[loss][name])
+    assert finding.equation == "C"
 
 
 def entropy(s):
@@ -85,7 +86,8 @@ ENTROPIES = {
 @pytest.mark.parametrize("name", ENTROPIES)
 def test_so_is_that_of_a_cross_entropy(name):
     """Of classes and of numbers."""
-    passes(*ENTROPIES[name])
+    (finding,) = passes(*ENTROPIES[name])
+    assert finding.equation == "C"
 
 
 # a penalty in the cost, in the gradient, in the update
@@ -130,7 +132,8 @@ PENALTIES = {
 def test_a_penalty_may_stand_in_any_of_its_places(name):
     """Cost, gradients and update, as long as they take the steps of one cost."""
     network, conventions = PENALTIES[name]
-    passes(network, {**HALF, "settings": "weight_decay"}, *conventions)
+    findings = passes(network, {**HALF, "settings": "weight_decay"}, *conventions)
+    assert all("only with weight_decay" in finding.where for finding in findings)
 
 
 @pytest.mark.parametrize("c", [0.1, 0.03])
@@ -193,4 +196,5 @@ EPS = {
 def test_what_keeps_zero_out_of_a_log_is_harmless(name):
     """A small constant, where it stands; what is clipped has not changed."""
     network, declared, conventions = EPS[name]
-    passes(network, declared, *conventions)
+    findings = passes(network, declared, *conventions)
+    assert len(findings) == len(conventions)

@@ -62,7 +62,9 @@ AMSGRAD = {
 @pytest.mark.parametrize("name", AMSGRAD)
 def test_amsgrad_may_correct_before_or_after_or_not(name):
     """As papers and libraries differ."""
-    passes(amsgrad(AMSGRAD[name]), {**SIGMOID, "optimizers": "adam", "settings": "amsgrad"}, name)
+    declared = {**SIGMOID, "optimizers": "adam", "settings": "amsgrad"}
+    (finding,) = passes(amsgrad(AMSGRAD[name]), declared, name)
+    assert finding.equation == "step"
 
 
 def fixed(**constants):
@@ -184,7 +186,8 @@ SETS = {
 def test_conventions_together_are_as_harmless_as_each(name):
     """Each is named, and no mistake."""
     network, declared, conventions = SETS[name]
-    passes(network, declared, *conventions)
+    findings = passes(network, declared, *conventions)
+    assert len(findings) == len(conventions)
 
 
 # programs as they are
