@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from parity.checking.checker import check
 from parity.checking.tests.network import (
     CLASSES,
     HALF,
@@ -135,3 +136,32 @@ def test_a_mistake_of_one_optimizer_is_named_beside_a_cost_of_all():
     assert (finding.bug, others) == ("adam-without-correction", ["loss-summed"])
     assert finding.where.endswith(", only with adam")
     assert len(finding.tasks) == 4
+
+
+def test_a_cost_of_ones_own_is_the_same_in_every_batch():
+    """A sum in large batches and a mean in small ones is the gradient of no cost."""
+
+    def network(case):
+        large = max(len(x) for x, _, _ in case.steps) > 7
+        yield from (of_squares("the sum") if large else Network())(case)
+
+    report = check(network, **PLAIN)
+    assert report.verdict.startswith("WRONG. "), str(report)
+    assert "loss-summed" not in {finding.bug for finding in report.conventions}
+
+
+def test_float32_inside_is_lost_digits_and_no_mistake():
+    """Though of some of its arrays rounding may take half of the digits."""
+
+    def network(case):
+        for step in Network()(case):
+            yield {name: in_float32(value) for name, value in step.items()}
+
+    def in_float32(value):
+        arrays = value if isinstance(value, list) else [value]
+        rounded = [np.float32(array) for array in arrays]
+        return rounded if isinstance(value, list) else rounded[0]
+
+    report = check(network, **PLAIN)
+    assert report.verdict.startswith("RIGHT. "), str(report)
+    assert "imprecise" in {finding.verdict for finding in report.findings}
