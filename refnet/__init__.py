@@ -4,6 +4,7 @@ NumPy.
 Read `backprop.py` first. The modules, each importing only those above it:
 
     checks          input checks and their error sentences
+    flags           NumPy's warnings, where a result is not finite alone
     equations       the equations as words
     activations     f(z) and how a gradient comes back
     losses          C, dC/da and the 1/n

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from refnet.checks import Array, number
+from refnet.flags import quiet_where_finite
 
 
 class Activation(ABC):
@@ -32,6 +33,8 @@ class Activation(ABC):
     trainable: ClassVar[bool] = True  # a gradient can pass
     analytic: ClassVar[bool] = True  # f continues to complex z, so the complex step applies
     kink: ClassVar[bool] = False  # f' jumps at z = 0
+    # f'(0) is by convention the slope of the branch z <= 0
+    kink_from_left: ClassVar[bool] = False
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -59,6 +62,7 @@ class Elementwise(Activation):
     def derivative(self, z: Array, a: Array) -> Array:
         """f'(z), computed from z or from a = f(z)."""
 
+    @quiet_where_finite
     def pullback(self, grad_a: Array, z: Array, a: Array) -> Array:
         """dC/dz = dC/da * f'(z)."""
         return grad_a * self.derivative(z, a)
@@ -139,13 +143,14 @@ class Sigmoid(Elementwise):
     }
     source: ClassVar[str] = "Nielsen, Neural Networks and Deep Learning, chapter 1, equation 3"
 
+    @quiet_where_finite
     def value(self, z: Array) -> Array:
         """a = 1 / (1 + exp(-z))."""
         # where exp(-z) overflows to inf, 1 / inf = 0 is the sigmoid to within the
         # smallest normal number
-        with np.errstate(over="ignore"):
-            return 1.0 / (1.0 + np.exp(-z))
+        return 1.0 / (1.0 + np.exp(-z))
 
+    @quiet_where_finite
     def derivative(self, z: Array, a: Array) -> Array:
         """f' = a (1 - a)."""
         return a * (1.0 - a)
@@ -164,10 +169,12 @@ class Tanh(Elementwise):
     formulas: ClassVar[Mapping[str, str]] = {"f": "f(z) = tanh(z)", "f'": "f' = 1 - a^2"}
     source: ClassVar[str] = "LeCun, Bottou, Orr and Mueller, Efficient BackProp (1998), section 4.4"
 
+    @quiet_where_finite
     def value(self, z: Array) -> Array:
         """a = tanh(z)."""
         return np.tanh(z)
 
+    @quiet_where_finite
     def derivative(self, z: Array, a: Array) -> Array:
         """f' = 1 - a^2."""
         return 1.0 - a * a
@@ -194,6 +201,7 @@ class ReLU(Elementwise):
     )
     analytic: ClassVar[bool] = False
     kink: ClassVar[bool] = True
+    kink_from_left: ClassVar[bool] = True
 
     def value(self, z: Array) -> Array:
         """a = max(z, 0); NaN stays NaN."""
@@ -228,15 +236,18 @@ class LeakyReLU(Elementwise):
     )
     analytic: ClassVar[bool] = False
     kink: ClassVar[bool] = True
+    kink_from_left: ClassVar[bool] = True
     slope: float = 0.01
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slope", number("LeakyReLU", "slope", self.slope))
 
+    @quiet_where_finite
     def value(self, z: Array) -> Array:
         """a = z for z > 0, else slope z."""
         return np.where(z > 0.0, z, self.slope * z)
 
+    @quiet_where_finite
     def derivative(self, z: Array, a: Array) -> Array:
         """f' = 1 for z > 0, else slope."""
         return np.where(z > 0.0, z.dtype.type(1.0), z.dtype.type(self.slope))
@@ -262,11 +273,13 @@ class Softmax(Activation):
         "Bridle, Probabilistic interpretation of feedforward classification network outputs (1990)"
     )
 
+    @quiet_where_finite
     def value(self, z: Array) -> Array:
         """a = exp(s) / sum exp(s), with s = z - max z so that exp cannot overflow."""
         e = np.exp(z - z.max(axis=1, keepdims=True))
         return e / e.sum(axis=1, keepdims=True)
 
+    @quiet_where_finite
     def pullback(self, grad_a: Array, z: Array, a: Array) -> Array:
         """dC/dz_j = a_j (dC/da_j - sum over i of dC/da_i a_i), from da_i/dz_j = a_i
         ([i = j] - a_j).

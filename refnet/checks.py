@@ -41,6 +41,15 @@ def number(
     return result
 
 
+def flag(where: str, name: str, value: object) -> bool:
+    """`value` as a Python bool. Numbers are refused, 0 and 1 too, as `number` and
+    `integer` refuse booleans; so is text, of which "False" would be true.
+    """
+    if not isinstance(value, bool | np.bool):
+        raise TypeError(f"{where}: {name} has {value!r}, expected True or False")
+    return bool(value)
+
+
 def integer(where: str, name: str, value: object, low: int) -> int:
     """`value` as a Python int >= low."""
     if isinstance(value, bool | np.bool) or not isinstance(value, int | np.integer):
@@ -59,6 +68,17 @@ def float_dtype(where: str, dtype: Any) -> np.dtype[Any]:
     if kind not in (np.float32, np.float64):
         raise TypeError(f"{where} has {kind}, expected float32 or float64")
     return kind
+
+
+def instance(where: str, name: str, value: object, kind: type[T]) -> T:
+    """`value`, which must be an object of the class `kind` or of a subclass. A private
+    protocol, _Network, stands for the class of that name.
+    """
+    # a class has all that a protocol asks for
+    if isinstance(value, kind) and not isinstance(value, type):
+        return value
+    shown = f"class {value.__name__}" if isinstance(value, type) else f"type {type(value).__name__}"
+    raise TypeError(f"{where}: {name} has {shown}, expected {kind.__name__.removeprefix('_')}")
 
 
 def named(kind: str, base: type[T], known: Mapping[str, type[T]], given: object) -> T:
@@ -98,7 +118,7 @@ def as_dtype(where: str, array: Array, dtype: np.dtype[Any], first_row: int = 0)
     """`array` in `dtype`: floats rounded once, booleans and integers exactly or not at
     all. It is part of a larger one that has `first_row` rows before it.
     """
-    with np.errstate(over="ignore"):  # an overflow becomes inf, which finite() reports
+    with np.errstate(all="ignore"):  # an overflow becomes inf, which finite() reports
         converted = array.astype(dtype, copy=False)
     if array.dtype.kind in "iu" and array.size:
         exact = 2 ** (np.finfo(dtype).nmant + 1)
@@ -171,6 +191,32 @@ def refuse_nonfinite(
             f"layer {layer}: {what} of {array} has {vector[bad[0]]} at {list(index)}, expected "
             f"finite values; no parameter was changed"
         )
+
+
+def fitting(whose: object, what: str, given: ArrayLike, like: Array) -> Array:
+    """`given`, what a method of one's own returned, as an array; refused where its
+    shape is not that of `like`, or where the dtype of `like` cannot hold its numbers
+    exactly.
+    """
+    array = np.asarray(given)
+    holds = array.dtype == like.dtype or np.can_cast(array.dtype, like.dtype, "safe")
+    if array.shape != like.shape or not holds:
+        raise ValueError(
+            f"{whose}: {what} has {array.shape} {array.dtype}, expected {like.shape} {like.dtype}"
+        )
+    return array
+
+
+def only_number(where: str, given: object) -> float:
+    """`given`, what a method of one's own returned, as a Python float, finite or
+    not.
+    """
+    array = np.asarray(given)
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{where} has type {type(given).__name__}, expected a number")
+    if array.shape != ():
+        raise ValueError(f"{where} has shape {array.shape}, expected a single number")
+    return float(array)
 
 
 def matrix(

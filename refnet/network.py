@@ -15,6 +15,7 @@ from refnet.checks import (
     as_dtype,
     class_labels,
     counted,
+    fitting,
     float_dtype,
     integer,
     matrix,
@@ -22,9 +23,10 @@ from refnet.checks import (
     place,
     real_array,
 )
+from refnet.flags import quiet_where_finite
 from refnet.initializers import INITIALIZERS, Initializer
 from refnet.layer import Dense, unchecked, views
-from refnet.losses import LOSSES, Loss
+from refnet.losses import LOSSES, Loss, checked
 from refnet.passes import Gradients, Trace
 
 __all__ = ["Gradients", "Network", "Trace", "mlp"]
@@ -110,6 +112,7 @@ class Network:
         """Units per layer, the input first: (64, 30, 10)."""
         return (self.layers[0].fan_in, *(layer.fan_out for layer in self.layers))
 
+    @quiet_where_finite
     def forward(self, x: ArrayLike) -> Trace:
         """Every z and a.
 
@@ -117,8 +120,12 @@ class Network:
         Torch: model(x).
         Errors: ValueError or TypeError where x does not fit or is not finite.
         """
-        return Trace(forward(self.layers, np.ascontiguousarray(self.check_inputs(x), self.dtype)))
+        trace = forward(self.layers, np.ascontiguousarray(self.check_inputs(x), self.dtype))
+        for layer, step in zip(self.layers, trace, strict=True):
+            fitting(type(layer.activation).__name__, "value", step.a, step.z)
+        return Trace(trace)
 
+    @quiet_where_finite
     def backward(self, trace: Sequence[LayerTrace], loss: str | Loss, y: ArrayLike) -> Gradients:
         """delta, dW and db of every layer.
 
@@ -140,10 +147,9 @@ class Network:
                     f"{_title(i, layer)}: trace has {got}, expected z (n, {layer.fan_out}), of "
                     f"this network's own forward"
                 )
-        return Gradients(
-            backward(self.layers, trace, loss, self._targets(loss, y, len(trace[-1].a)))
-        )
+        return self._gradients(trace, loss, self._targets(loss, y, len(trace[-1].a)))
 
+    @quiet_where_finite
     def loss_and_gradients(
         self, x: ArrayLike, y: ArrayLike, loss: str | Loss
     ) -> tuple[float, Gradients]:
@@ -155,10 +161,10 @@ class Network:
         loss = self.trainable_with(loss)
         trace = self.forward(x)
         targets = self._targets(loss, y, len(trace.output))
-        return loss.value(trace.output, targets), Gradients(
-            backward(self.layers, trace, loss, targets)
-        )
+        value = checked(loss).value(trace.output, targets)
+        return value, self._gradients(trace, loss, targets)
 
+    @quiet_where_finite
     def predict(self, x: ArrayLike) -> Array:
         """The output activations.
 
@@ -273,6 +279,13 @@ class Network:
                 f"{kind} can hold"
             )
         return self._over(parameters)
+
+    def _gradients(self, trace: Sequence[LayerTrace], loss: Loss, targets: Array) -> Gradients:
+        gradients = backward(self.layers, trace, checked(loss), targets)
+        # last to first, as they were computed: one that does not fit spoils those below
+        for layer, step, gradient in reversed([*zip(self.layers, trace, gradients, strict=True)]):
+            fitting(type(layer.activation).__name__, "pullback", gradient.delta, step.z)
+        return Gradients(gradients)
 
     def _targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
         targets = self.check_targets(loss, y, rows)

@@ -1,14 +1,16 @@
 """What a forward and a backward pass over a network compute: Trace and Gradients."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from refnet.backprop import LayerGradient, LayerTrace
-from refnet.checks import Array
+from refnet.checks import Array, instance
+from refnet.flags import quiet_where_finite
 from refnet.layer import Dense
 
 
+@runtime_checkable
 class _Network(Protocol):
     @property
     def layers(self) -> tuple[Dense, ...]: ...
@@ -35,6 +37,7 @@ class Gradients(tuple[LayerGradient, ...]):
 
     Shapes: as in LayerGradient; `vector` is (number of parameters,).
     Torch: the .grad of the parameters after backward().
+    Errors: TypeError where dC/dx is asked for with what is no Network.
     Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equations BP1 to BP4.
     """
 
@@ -47,6 +50,7 @@ class Gradients(tuple[LayerGradient, ...]):
         """
         return np.concatenate([part for layer in self for part in (layer.dW.ravel(), layer.db)])
 
+    @quiet_where_finite
     def wrt_input(self, net: _Network) -> Array:
         """dC/dx = delta^1 W^1.
 
@@ -54,5 +58,7 @@ class Gradients(tuple[LayerGradient, ...]):
 
         Shapes: (n, fan_in of the first layer).
         Torch: x.grad, where x requires it.
+        Errors: TypeError if net is no Network.
         """
+        instance("Gradients.wrt_input", "net", net, _Network)
         return np.dot(self[0].delta, net.layers[0].W)

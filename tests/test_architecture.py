@@ -24,8 +24,9 @@ every_file = pytest.mark.parametrize(
 # The front door, __init__, may import all.
 LEFT = {
     "checks": [],
+    "flags": [],
     "equations": [],
-    "activations": ["checks", "equations"],
+    "activations": ["checks", "flags", "equations"],
     "losses": ["activations"],
     "initializers": ["checks", "equations"],
     "layer": ["activations", "losses", "initializers"],
@@ -165,6 +166,7 @@ def test_the_checks_above_find_what_they_look_for():
     )
     assert all_left("layer") == {
         "checks",
+        "flags",
         "equations",
         "activations",
         "losses",

@@ -68,6 +68,20 @@ def test_number_of_another_kind(value):
         checks.number("Here", "lr", value)
 
 
+@pytest.mark.parametrize("value", [True, False, np.True_, np.False_])
+def test_flag_is_a_python_bool(value):
+    """NumPy's booleans are booleans."""
+    assert checks.flag("here", "on", value) is bool(value)
+
+
+@pytest.mark.parametrize("value", ["False", "no", "", 0, 1, 2, 1.0, np.nan, None, [], np.int8(1)])
+def test_what_is_no_boolean_is_refused(value):
+    """Text is true whatever it says; a number is no flag, as a flag is no number."""
+    sentence = f"here: on has {value!r}, expected True or False"
+    with pytest.raises(TypeError, match=f"^{re.escape(sentence)}$"):
+        checks.flag("here", "on", value)
+
+
 def test_integer():
     """An integer comes back as a Python int; floats and truth values are none, and one
     too small is refused.
@@ -393,3 +407,20 @@ def test_class_labels_out_of_range():
             checks.class_labels("y", np.array([0, 2, label, -5]), 3)
     with refuses(TypeError, "y has labels of dtype float64, expected integers"):
         checks.class_labels("y", np.array([0.0, 1.0]), 2)
+
+
+class Named:
+    """What an argument should be."""
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(5, "type int"), (None, "type NoneType"), (Named, "class Named")]
+)
+def test_an_object_of_another_class_is_refused(value, shown):
+    """An object of the class or of a subclass comes back as it is; the class itself is
+    none.
+    """
+    given_value = type("Sub", (Named,), {})()
+    assert checks.instance("Here", "net", given_value, Named) is given_value
+    with refuses(TypeError, f"Here: net has {shown}, expected Named"):
+        checks.instance("Here", "net", value, Named)

@@ -44,7 +44,7 @@ def test_divergence_is_named_at_its_step_with_the_last_finite_weights(batch_size
     with pytest.raises(FloatingPointError) as caught:
         refnet.fit(net, X, VALUES, loss="mse", optimizer=optimizer, **settings)
     batches = list(refnet.minibatches(6, batch_size, None))
-    with np.errstate(over="ignore"):  # the loss overflows some steps before the weights do
+    with np.errstate(all="ignore"):  # the loss overflows some steps before the weights do
         for i in range(len(steps)):
             rows = batches[i % len(batches)]
             by_hand.step(other, other.loss_and_gradients(X[rows], VALUES[rows], "mse")[1])

@@ -212,6 +212,7 @@ class Square(graph.Gate):
 
 
 @every_dtype
+@np.errstate(all="ignore")  # BLAS may leave flags behind finite products
 def test_two_linear_gates_are_one_with_their_product(dtype):
     """Integers, exactly: dW of each from the one's, by the product rule, and dX."""
     rng = np.random.default_rng(4)

@@ -132,6 +132,7 @@ def test_the_forms_stand_on_their_own(monkeypatch):
         assert imported <= {
             "activations",
             "checks",
+            "flags",
             "forms.contract",
             "forms.separation",
             "layer",

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from refnet.checks import counted, integer, number, refuse_nonfinite
+from refnet.checks import counted, instance, integer, number, refuse_nonfinite
 from refnet.explanation.chain_rule import weight_section
 from refnet.explanation.lines import ComputedStep
 from refnet.explanation.parts import Section
@@ -94,11 +94,12 @@ def explain(
         parameter infinite or NaN.
     Source: Nielsen, Neural Networks and Deep Learning, chapter 2.
     """
+    instance("explain", "net", net, Network)
     digits = integer("explain", "digits", digits, low=1)
     followed = None if weight is None else _weight(net, weight)
     story = Story(computed(net, x, y, loss, number("explain", "lr", lr, low=0.0)), digits)
     # a norm or a product that overflows is shown as inf
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         sections = tuple(story.sections([weight_section(story, followed)] if followed else []))
     return Explanation(f"One training step of a {'-'.join(map(str, net.sizes))} network", sections)
 
@@ -107,7 +108,7 @@ def computed(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: flo
     """The step, taken on a copy."""
     loss = net.trainable_with(loss)
     # a parameter that overflows is refused below, a cost is shown as inf
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         trace = net.forward(x)
         rows = trace[0].a_prev
         gradients = net.backward(trace, loss, y)

@@ -108,6 +108,7 @@ class _Arrivals(NamedTuple):
         )
 
 
+@np.errstate(all="ignore")  # a product that overflows is shown as inf
 def followed(step: ComputedStep, weight: Weight) -> Paths:
     """All paths to the weight, from every row of the batch."""
     rows = len(step.x)

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.checks import Array, number, refuse_nonfinite
+from refnet.flags import quiet_where_finite
 from refnet.forms.contract import Numbered, Worked, examples, slope, stacked
 from refnet.layer import Dense
 from refnet.losses import Loss
@@ -122,6 +123,7 @@ def accumulate(
     return J, tri_W, tri_b
 
 
+@quiet_where_finite
 def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Worked:
     """dJ/dW^(l) = 1/m Delta W^(l), dJ/db^(l) = 1/m Delta b^(l).
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.activations import Activation, Elementwise
-from refnet.checks import Array, named
+from refnet.checks import Array, instance, named
 from refnet.layer import Dense
 from refnet.losses import LOSSES, MSE, HalfSquaredError, Loss
 from refnet.network import Network
@@ -102,9 +102,10 @@ def inputs(net: Network, x: ArrayLike) -> Array:
 
     Shapes: x (m, fan_in of the first layer).
     Torch: none.
-    Errors: ValueError or TypeError where x or an activation does not fit.
+    Errors: ValueError or TypeError where net, x or an activation does not fit.
     Source: as Network.
     """
+    instance("forms", "net", net, Network)
     for i, layer in enumerate(net.layers, start=1):
         elementwise(f"Dense {i} (W {layer.fan_out}x{layer.fan_in})", layer.activation)
     return np.ascontiguousarray(net.check_inputs(x), net.dtype)
@@ -117,10 +118,10 @@ def examples(
 
     Shapes: x (m, fan_in of the first layer), y (m, fan_out of the last).
     Torch: none.
-    Errors: ValueError or TypeError where x, y, the loss or an activation does not fit.
+    Errors: ValueError or TypeError where an argument or an activation does not fit.
     Source: as Network and `curvature`.
     """
-    c = curvature(loss, net.sizes[-1])
+    c = curvature(loss, instance("forms", "net", net, Network).sizes[-1])
     x = inputs(net, x)
     y = net.check_targets(net.trainable_with(loss), y, len(x))
     return x, np.ascontiguousarray(y, net.dtype), c

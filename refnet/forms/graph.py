@@ -34,7 +34,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.activations import ACTIVATIONS, Activation
-from refnet.checks import Array, as_dtype, finite, named, real_array
+from refnet.checks import Array, as_dtype, finite, instance, named, real_array
+from refnet.flags import quiet_where_finite
 from refnet.forms.contract import Worked, curvature, elementwise, examples
 from refnet.layer import Dense
 from refnet.losses import Loss
@@ -57,6 +58,7 @@ class Gate(ABC):
 
     kept: tuple[Array, Any] | None = None
 
+    @quiet_where_finite
     def forward(self, value: ArrayLike) -> Any:
         """The output of the gate."""
         self.kept = None  # if this raises, backward must not use an older value
@@ -64,6 +66,7 @@ class Gate(ABC):
         self.kept = got, self.output(got)
         return np.array(self.kept[1])[()]  # copies in and out, so nobody changes what is kept
 
+    @quiet_where_finite
     def backward(self, upstream: ArrayLike) -> Array:
         """dCost/dvalue, of dCost/doutput."""
         if self.kept is None:
@@ -234,6 +237,7 @@ class Chain:
         self.values: tuple[Any, ...] = ()
         self.upstream: tuple[Any, ...] = ()
 
+    @quiet_where_finite
     def forward(self, X: ArrayLike) -> float:
         """The cost. `values` is what each gate gave."""
         self.values = self.upstream = ()
@@ -260,9 +264,10 @@ def chain(net: Network, y: ArrayLike, loss: str | Loss) -> Chain:
 
     Shapes: y (k, m): columns are examples, as in Chain.forward.
     Torch: torch.nn.Sequential and a loss.
-    Errors: ValueError or TypeError where y, the loss or an activation does not fit.
+    Errors: ValueError or TypeError where an argument or an activation does not fit.
     Source: Khan, Nothing but NumPy, cost function.
     """
+    instance("graph.chain", "net", net, Network)
     cost = Cost(loss, y)
     if len(cost.Y) != net.sizes[-1]:
         raise ValueError(f"graph.chain: y has shape {cost.Y.shape}, expected ({net.sizes[-1]}, m)")
@@ -278,6 +283,7 @@ def chain(net: Network, y: ArrayLike, loss: str | Loss) -> Chain:
     )
 
 
+@quiet_where_finite
 def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Worked:
     """C, z, a, dC/dz, dC/dW and dC/db, as the gates of the network compute them.
 

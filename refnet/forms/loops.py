@@ -20,12 +20,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.checks import Array
+from refnet.flags import quiet_where_finite
 from refnet.forms.contract import Numbered, Worked, examples, inputs, slope, stacked
 from refnet.layer import Dense
 from refnet.losses import Loss
 from refnet.network import Network
 
 
+@quiet_where_finite
 def feed_forward(net: Network, x: ArrayLike) -> Array:
     """h_i^(l+1) = f(sum over j of w_ij^(l) h_j^(l) + b_i^(l)), layer by layer, node by
     node: the output.
@@ -110,6 +112,7 @@ def partials(h: Numbered, delta: Numbered) -> tuple[list[Array], list[Array]]:
     return dW, db
 
 
+@quiet_where_finite
 def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Worked:
     """J(w,b) = 1/m sum over samples of c/2 sum over i of (y_i - h_i^(n_l))^2, and the
     mean of each partial derivative.

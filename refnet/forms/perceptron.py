@@ -36,9 +36,11 @@ from refnet.checks import (
     number,
     real_array,
 )
+from refnet.flags import quiet_where_finite
 from refnet.forms.separation import separate, signed_rows, whole
 
 
+@quiet_where_finite
 def weighted_sum(w: ArrayLike, b: float, x: ArrayLike) -> Any:
     """z = sum over i of x_i w_i + b.
 

@@ -17,7 +17,7 @@ Class targets are integer labels (n,) or distributions (n, k).
 
 from refnet.losses.binary import BinaryCrossEntropy, SigmoidCrossEntropy
 from refnet.losses.classes import CrossEntropy, SoftmaxCrossEntropy, one_hot
-from refnet.losses.loss import LOG_FLOOR, Loss
+from refnet.losses.loss import LOG_FLOOR, Loss, checked
 from refnet.losses.values import MAE, MSE, HalfSquaredError
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Loss",
     "SigmoidCrossEntropy",
     "SoftmaxCrossEntropy",
+    "checked",
     "one_hot",
 ]
 

@@ -11,6 +11,7 @@ from refnet.checks import (
     Array,
     within_unit_interval,
 )
+from refnet.flags import quiet_where_finite
 from refnet.losses.loss import LOG_FLOOR, Loss, ratio, scalar
 
 
@@ -49,15 +50,17 @@ class BinaryCrossEntropy(_BinaryLoss):
     outputs: ClassVar[tuple[type[Activation], ...]] = (Sigmoid,)
     meant: ClassVar[dict[str, str]] = {"identity": "SigmoidCrossEntropy", "softmax": "CrossEntropy"}
 
+    @quiet_where_finite
     def value(self, a: Array, y: Array) -> float:
         """C = -sum (y max(log a, -100) + (1 - y) max(log(1 - a), -100)) / (n k)."""
         self._refuse_broadcast(a, y)
         within_unit_interval(f"{self}: prediction", a)
-        with np.errstate(divide="ignore"):  # log 0 = -inf, which the floor raises to -100
-            log_a = np.maximum(np.log(a), LOG_FLOOR)
-            log_rest = np.maximum(np.log(1.0 - a), LOG_FLOOR)
+        # log 0 = -inf, which the floor raises to -100
+        log_a = np.maximum(np.log(a), LOG_FLOOR)
+        log_rest = np.maximum(np.log(1.0 - a), LOG_FLOOR)
         return scalar(-(y * log_a + (1.0 - y) * log_rest).sum() / a.size)
 
+    @quiet_where_finite
     def gradient(self, a: Array, y: Array) -> Array:
         """dC/da = ((1 - y) / (1 - a) - y / a) / (n k)."""
         self._refuse_broadcast(a, y)
@@ -89,11 +92,13 @@ class SigmoidCrossEntropy(_BinaryLoss):
     # C is analytic in z, but the stable form of it below, with |z|, is not
     analytic: ClassVar[bool] = False
 
+    @quiet_where_finite
     def value(self, z: Array, y: Array) -> float:
         """C = sum (max(z, 0) - z y + log(1 + exp(-|z|))) / (n k)."""
         self._refuse_broadcast(z, y)
         return scalar((np.maximum(z, 0.0) - z * y + np.log1p(np.exp(-np.abs(z)))).sum() / z.size)
 
+    @quiet_where_finite
     def gradient(self, z: Array, y: Array) -> Array:
         """dC/dz = (sigmoid(z) - y) / (n k)."""
         self._refuse_broadcast(z, y)

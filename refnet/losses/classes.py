@@ -17,6 +17,7 @@ from refnet.checks import (
     real_array,
     within_unit_interval,
 )
+from refnet.flags import quiet_where_finite
 from refnet.losses.loss import LOG_FLOOR, Loss, ratio, scalar
 
 
@@ -69,14 +70,15 @@ class CrossEntropy(_ClassLoss):
     outputs: ClassVar[tuple[type[Activation], ...]] = (Softmax, Sigmoid)
     meant: ClassVar[dict[str, str]] = {"identity": "SoftmaxCrossEntropy"}
 
+    @quiet_where_finite
     def value(self, a: Array, y: Array) -> float:
         """C = -sum y max(log a, -100) / n."""
         self._refuse_broadcast(a, y)
         within_unit_interval(f"{self}: prediction", a)
-        with np.errstate(divide="ignore"):  # log 0 = -inf, which the floor raises to -100
-            log_a = np.maximum(np.log(a), LOG_FLOOR)
+        log_a = np.maximum(np.log(a), LOG_FLOOR)  # log 0 = -inf becomes -100
         return scalar(-expected(log_a, y) / len(a))
 
+    @quiet_where_finite
     def gradient(self, a: Array, y: Array) -> Array:
         """dC/da = -y / (a n), 0 where y = 0."""
         self._refuse_broadcast(a, y)
@@ -105,12 +107,14 @@ class SoftmaxCrossEntropy(_ClassLoss):
     outputs: ClassVar[tuple[type[Activation], ...]] = (Identity,)
     meant: ClassVar[dict[str, str]] = {"softmax": "CrossEntropy", "sigmoid": "BinaryCrossEntropy"}
 
+    @quiet_where_finite
     def value(self, z: Array, y: Array) -> float:
         """C = sum y (log sum exp s - s) / n, with s = z - max z."""
         self._refuse_broadcast(z, y)
         s = z - z.max(axis=1, keepdims=True)
         return scalar(expected(np.log(np.exp(s).sum(axis=1, keepdims=True)) - s, y) / len(z))
 
+    @quiet_where_finite
     def gradient(self, z: Array, y: Array) -> Array:
         """dC/dz = (softmax(z) - y) / n."""
         self._refuse_broadcast(z, y)

@@ -8,10 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.activations import Activation
-from refnet.checks import (
-    Array,
-    matrix,
-)
+from refnet.checks import Array, fitting, matrix, only_number
 
 LOG_FLOOR = -100.0  # a loss on probabilities counts log 0 as this, as torch.nn.BCELoss does
 
@@ -80,6 +77,28 @@ class Loss(ABC):
             )
 
 
+class _Checked(Loss):
+    """What `checked` gives."""
+
+    def __init__(self, loss: Loss) -> None:
+        self._loss = loss
+
+    def value(self, a: Array, y: Array) -> float:
+        """C."""
+        return only_number(f"{self._loss}: value", self._loss.value(a, y))
+
+    def gradient(self, a: Array, y: Array) -> Array:
+        """dC/da."""
+        return fitting(self._loss, "gradient", self._loss.gradient(a, y), a)
+
+
+def checked(loss: Loss) -> Loss:
+    """The loss, of one's own too, whose C is refused where it is no number, and whose
+    dC/da where it does not fit on a: nothing is broadcast or promoted in silence.
+    """
+    return _Checked(loss)
+
+
 def scalar(value: Any) -> Any:
     """A NumPy scalar as a Python number; complex stays complex, for the complex
     step.
@@ -89,8 +108,7 @@ def scalar(value: Any) -> Any:
 
 def ratio(where: Loss, y: Array, a: Array) -> Array:
     """y / a, but 0 where y = 0, also at a = 0; an infinite ratio is refused."""
-    with np.errstate(divide="ignore", over="ignore"):
-        quotient = np.divide(y, a, out=np.zeros_like(a), where=y > 0.0)
+    quotient = np.divide(y, a, out=np.zeros_like(a), where=y > 0.0)
     bad = np.argwhere(~np.isfinite(quotient))
     if len(bad):
         row, column = bad[0]

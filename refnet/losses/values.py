@@ -9,6 +9,7 @@ from refnet.activations import Activation
 from refnet.checks import (
     Array,
 )
+from refnet.flags import quiet_where_finite
 from refnet.losses.loss import Loss, scalar
 
 
@@ -35,12 +36,14 @@ class MSE(_ValueLoss):
     }
     source: ClassVar[str] = "Goodfellow, Bengio and Courville, Deep Learning, section 5.1.4"
 
+    @quiet_where_finite
     def value(self, a: Array, y: Array) -> float:
         """C = sum (a - y)^2 / (n k)."""
         self._refuse_broadcast(a, y)
         e = (a - y).ravel()
         return scalar(np.dot(e, e) / e.size)
 
+    @quiet_where_finite
     def gradient(self, a: Array, y: Array) -> Array:
         """dC/da = 2 (a - y) / (n k)."""
         self._refuse_broadcast(a, y)
@@ -64,12 +67,14 @@ class HalfSquaredError(_ValueLoss):
     }
     source: ClassVar[str] = "Nielsen, Neural Networks and Deep Learning, chapter 2, equation 26"
 
+    @quiet_where_finite
     def value(self, a: Array, y: Array) -> float:
         """C = sum (a - y)^2 / (2 n)."""
         self._refuse_broadcast(a, y)
         e = (a - y).ravel()
         return scalar(np.dot(e, e) / (2 * len(a)))
 
+    @quiet_where_finite
     def gradient(self, a: Array, y: Array) -> Array:
         """dC/da = (a - y) / n."""
         self._refuse_broadcast(a, y)
@@ -94,11 +99,13 @@ class MAE(_ValueLoss):
     analytic: ClassVar[bool] = False
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
 
+    @quiet_where_finite
     def value(self, a: Array, y: Array) -> float:
         """C = sum |a - y| / (n k)."""
         self._refuse_broadcast(a, y)
         return scalar(np.abs(a - y).sum() / a.size)
 
+    @quiet_where_finite
     def gradient(self, a: Array, y: Array) -> Array:
         """dC/da = sign(a - y) / (n k)."""
         self._refuse_broadcast(a, y)

@@ -66,6 +66,7 @@ def test_equations_say_the_same_in_latex(balanced):
 # Size and formats
 
 
+@np.errstate(all="ignore")  # BLAS may leave flags behind finite products
 def test_large_networks_are_told_by_shape_and_norm(mazur):
     """64-30-10 with 32 rows: each array with the shapes it comes from, its shape and
     norm, in few lines, however many rows there are.
