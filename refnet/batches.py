@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from refnet.activations import Sigmoid
 from refnet.checks import Array, integer
-from refnet.losses import Loss
+from refnet.losses import Loss, checked
 from refnet.network import Network
 
 
@@ -53,7 +53,8 @@ class Rows:
     """
 
     def __init__(self, array: Array, dtype: np.dtype[Any]) -> None:
-        self._array, self._dtype = array, dtype
+        self._array, self._dtype = array.view(), dtype
+        self._array.flags.writeable = False  # it may be the user's own
         self._as_is = array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned
         self._room: Array | None = None
 
@@ -110,8 +111,8 @@ class Data:
             y, yes_no=loss.reads != "values" or isinstance(net.layers[-1].activation, Sigmoid)
         )
         # the loss shows an overflow by itself, as inf or nan
-        with np.errstate(over="ignore", invalid="ignore"):
-            value = loss.value(net.predict(x), y)
+        with np.errstate(all="ignore"):
+            value = checked(loss).value(net.predict(x), y)
             return value, None if labels is None else net.accuracy(x, labels)
 
 

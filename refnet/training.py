@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from refnet.backprop import LayerGradient
 from refnet.batches import Data, held_out_data
-from refnet.checks import Array, counted, integer, named, number, place
+from refnet.checks import Array, counted, flag, instance, integer, named, number, place
 from refnet.fast.threads import one_thread_if_small
 from refnet.fast.workspace import Workspace
 from refnet.losses import Loss
@@ -22,7 +22,8 @@ from refnet.passes import Gradients, Trace
 class Step(NamedTuple):
     """One step of `fit`, as `on_step` gets it, after the update.
 
-    The arrays are valid during the call: copy what you keep. `before` is the flat
+    The arrays are valid during the call: copy what you keep. x and y cannot be written
+    into, as they may be the arrays that were given to `fit`. `before` is the flat
     parameter vector before the update.
     """
 
@@ -98,12 +99,13 @@ class Stop(Protocol):
         """Why to stop now, or None to go on."""
 
     def finish(self, net: Network) -> None:
-        """Called after the last epoch."""
+        """Called at the end: after the last epoch, or where an exception ends `fit`."""
 
 
 class EarlyStopping:
     """Stop when the validation loss has not fallen below its best by more than
-    min_delta for `patience` epochs; restore the best weights.
+    min_delta for `patience` epochs; restore the best weights, also where training
+    diverges.
 
     Shapes: scalars; patience in epochs.
     Torch: none.
@@ -207,7 +209,8 @@ def fit(
     Torch: the usual loop: zero_grad, forward, loss, backward, step.
     Errors: ValueError or TypeError for unusable input, with nothing changed;
         FloatingPointError or ValueError at a step that would not be finite, naming
-        epoch and batch, with the parameters as they were before that step.
+        epoch and batch, with the parameters as they were before that step, or as `stop`
+        puts them back.
     Source: Nielsen, Neural Networks and Deep Learning, chapter 2, the backpropagation
         algorithm.
     """
@@ -215,6 +218,7 @@ def fit(
     optimizer = named("optimizer", Optimizer, OPTIMIZERS, optimizer)
     epochs = integer("fit", "epochs", epochs, low=1)
     batch_size = None if batch_size is None else integer("fit", "batch_size", batch_size, low=1)
+    shuffle = flag("fit", "shuffle", shuffle)
     rng = np.random.default_rng(integer("fit", "seed", seed, low=0)) if shuffle else None
     data = Data(net, loss, x, y)
     held_out = None if validation is None else held_out_data(net, loss, validation)
@@ -223,9 +227,15 @@ def fit(
     optimizer.bind(net)
     workspace = Workspace(net, loss, data.largest(batch_size))
     history = History()
-    with one_thread_if_small(net, data.largest(batch_size)), _lr_put_back(optimizer) as lr:
+    with (
+        one_thread_if_small(net, data.largest(batch_size)),
+        _finished(rules, net),
+        _lr_put_back(optimizer) as lr,
+    ):
         for e in range(epochs):
             optimizer.lr = lr if schedule is None else schedule(lr, e)
+            if on_epoch is not None and not workspace.is_current():
+                workspace = Workspace(net, loss, data.largest(batch_size))
             batches = data.minibatches(batch_size, rng)
             total = _steps(net, optimizer, workspace, batches, e + 1, on_step)
             judged = held_out.judge(net, loss) if held_out else ()
@@ -237,15 +247,12 @@ def fit(
             if reasons:
                 history.stopped = "; ".join(reasons)
                 break
-    for rule in rules:
-        rule.finish(net)
     return history
 
 
 def _trainable(net: Network, loss: str | Loss) -> Loss:
     """The loss, where the network can learn from it and has finite weights."""
-    if not isinstance(net, Network):
-        raise TypeError(f"fit: net has type {type(net).__name__}, expected Network")
+    instance("fit", "net", net, Network)
     bad = np.flatnonzero(~np.isfinite(net.parameters))
     if bad.size:
         layer, name, index = net.entry(int(bad[0]))
@@ -254,6 +261,16 @@ def _trainable(net: Network, loss: str | Loss) -> Loss:
             f"fit: {name} of layer {layer} has {entry}, expected finite weights to start from"
         )
     return net.trainable_with(loss)
+
+
+@contextmanager
+def _finished(rules: Sequence[Stop], net: Network) -> Iterator[None]:
+    """Every rule finished, after an exception too: the best weights come back."""
+    try:
+        yield
+    finally:
+        for rule in rules:
+            rule.finish(net)
 
 
 @contextmanager
@@ -300,6 +317,9 @@ def _reasons(rules: Sequence[Stop], net: Network, epoch: Epoch) -> list[str]:
     return [reason for reason in reasons if reason is not None]
 
 
+_STEP = Optimizer.step  # before anybody can replace it
+
+
 def _steps(
     net: Network,
     optimizer: Optimizer,
@@ -311,7 +331,7 @@ def _steps(
     """Take a step on each batch, and return the sum over rows of the losses before
     them.
     """
-    own_step = type(optimizer).step is not Optimizer.step or "step" in vars(optimizer)
+    own_step = getattr(optimizer.step, "__func__", None) is not _STEP
     if on_step is None and not own_step:
         return _steps_in_place(net, optimizer, workspace, batches, epoch)
     return _steps_on_copies(net, optimizer, workspace, batches, epoch, on_step)
@@ -361,10 +381,17 @@ def _steps_on_copies(
         except (FloatingPointError, ValueError) as error:
             raise _at(epoch, batch, error) from error
         if on_step is not None:
-            trace = workspace.trace(x)
-            on_step(Step(epoch, batch, x, y, trace, loss, copies, optimizer.lr, before))
+            seen_x, seen_y = _read_only(x), _read_only(y)
+            trace = workspace.trace(seen_x)
+            on_step(Step(epoch, batch, seen_x, seen_y, trace, loss, copies, optimizer.lr, before))
         total += loss * len(x)
     return total
+
+
+def _read_only(array: Array) -> Array:
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _at(epoch: int, batch: int, error: Exception) -> Exception:

@@ -11,6 +11,7 @@ import pytest
 
 import refnet
 from refnet.activations import ACTIVATIONS
+from refnet.forms import accumulated, graph, loops
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS
 
@@ -319,6 +320,8 @@ BAD_SETTINGS = [
     ({"epochs": 2.0}, TypeError, "fit: epochs has type float, expected an integer"),
     ({"batch_size": 0}, ValueError, "fit: batch_size has 0, expected an integer >= 1"),
     ({"batch_size": True}, TypeError, "fit: batch_size has type bool, expected an integer"),
+    ({"shuffle": "False"}, TypeError, "fit: shuffle has 'False', expected True or False"),
+    ({"shuffle": 1}, TypeError, "fit: shuffle has 1, expected True or False"),
     ({"seed": -1}, ValueError, "fit: seed has -1, expected an integer >= 0"),
     ({"seed": None}, TypeError, "fit: seed has type NoneType, expected an integer"),
     ({"loss": "l2"}, ValueError, f"loss: name has 'l2', expected one of {LOSS_NAMES}"),
@@ -392,6 +395,35 @@ def test_bad_setting_of_fit_is_refused(settings, kind, sentence):
         )
 
 
+@pytest.mark.parametrize(
+    ("net", "shown"),
+    [(5, "type int"), (None, "type NoneType"), (refnet.Network, "class Network")],
+)
+def test_what_is_no_network_is_refused_at_every_door(net, shown):
+    """Every function that takes a network names the type it got instead; an optimizer
+    stays free.
+    """
+    good, optimizer = refnet.mlp([3, 2], output="identity"), refnet.SGD()
+    gradients = good.backward(good.forward(X), "mse", VALUES)
+    doors = {
+        "fit": lambda: refnet.fit(net, X, VALUES, loss="mse", optimizer=optimizer, epochs=1),
+        "gradient_check": lambda: refnet.gradient_check(net, X, VALUES, "mse"),
+        "explain": lambda: refnet.explain(net, X, VALUES, "mse", lr=0.1),
+        "SGD": lambda: optimizer.step(net, gradients),
+        "Gradients.wrt_input": lambda: gradients.wrt_input(net),
+        "forms": lambda: loops.feed_forward(net, X),
+        "graph.chain": lambda: graph.chain(net, VALUES.T, "mse"),
+    }
+    for where, door in doors.items():
+        with refuses(TypeError, f"{where}: net has {shown}, expected Network"):
+            door()
+    for form in (loops.gradient, accumulated.gradient, graph.gradient):
+        with refuses(TypeError, f"forms: net has {shown}, expected Network"):
+            form(net, X, VALUES, "mse")
+    optimizer.step(good, gradients)
+    assert optimizer.state["steps"] == 1
+
+
 def test_optimizer_of_another_network_is_refused():
     """fit refuses an optimizer that has stepped another network, and changes
     neither.
@@ -424,6 +456,31 @@ def test_optimizer_of_another_network_is_refused():
             lambda: refnet.mlp([3, 2], init="ones"),
             ValueError,
             f"initializer: name has 'ones', expected one of {INIT_NAMES}",
+        ),
+        (
+            lambda: refnet.SGD(momentum=0.9, nesterov="no"),
+            TypeError,
+            "SGD: nesterov has 'no', expected True or False",
+        ),
+        (
+            lambda: refnet.SGD(momentum=0.9, nesterov=np.nan),
+            TypeError,
+            "SGD: nesterov has nan, expected True or False",
+        ),
+        (
+            lambda: refnet.RMSprop(centered=2),
+            TypeError,
+            "RMSprop: centered has 2, expected True or False",
+        ),
+        (
+            lambda: refnet.Adam(amsgrad=None),
+            TypeError,
+            "Adam: amsgrad has None, expected True or False",
+        ),
+        (
+            lambda: refnet.AdamW(amsgrad=0),
+            TypeError,
+            "AdamW: amsgrad has 0, expected True or False",
         ),
         (
             lambda: refnet.EarlyStopping(0),

@@ -433,6 +433,7 @@ def lengths(dtype):
 
 @dtypes
 @every_rule
+@np.errstate(all="ignore")  # as fit calls it
 def test_a_step_is_the_assignment_on_whole_vectors(kind, settings, dtype):
     """u, state and theta have the bits of the textbook's assignment, whatever the
     length; step does the same and leaves the gradient.
@@ -470,6 +471,7 @@ def refuses(sentence):
 @dtypes
 @every_rule
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@np.errstate(all="ignore")  # as fit calls it
 def test_a_bad_gradient_changes_nothing(kind, settings, value, dtype):
     """An entry that is not finite, the last of the last block, is refused by its place;
     theta and state keep their bits.
@@ -522,6 +524,7 @@ def test_a_step_out_of_range_leaves_theta(make, theta, g, value):
 
 
 @dtypes
+@np.errstate(all="ignore")  # as fit calls it
 def test_an_lr_of_0_and_a_first_momentum_are_exact(dtype):
     """The first v is the gradient in an array of its own, though the gradient's is left
     as u; at lr 0 nothing moves.

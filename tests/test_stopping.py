@@ -53,6 +53,43 @@ def test_early_stopping_restores_the_best_weights(patience):
     assert history.stopped == sentence
 
 
+@pytest.mark.parametrize("by", ["divergence", "callback"])
+def test_early_stopping_restores_the_best_weights_after_an_error(by):
+    """Where a step is no longer finite, or a callback ends the training, the best
+    weights are back too, and the learning rate.
+    """
+    stop, optimizer = refnet.EarlyStopping(patience=100), refnet.SGD(lr=0.05)
+    best = int(np.argmin(passing()[1].validation_loss))
+    weights = passing()[2][best]
+    net = refnet.Network([refnet.Dense([[0.0]], [0.0])])
+
+    def last(epoch):
+        if by == "callback" and epoch.number == best + 3:
+            raise RuntimeError("enough")
+
+    # the first step with the large lr still fits, as the gradient is below 1
+    kind, sentence = {
+        "divergence": (FloatingPointError, f"epoch {best + 5}, batch 1: layer 1: new value of W"),
+        "callback": (RuntimeError, "enough"),
+    }[by]
+    with pytest.raises(kind, match=f"^{sentence}"):
+        refnet.fit(
+            net,
+            [[1.0]],
+            [[1.0]],
+            loss="half_squared_error",
+            optimizer=optimizer,
+            epochs=40,
+            validation=([[1.0]], [[0.4]]),
+            schedule=lambda lr, epoch: lr if epoch < best + 3 else 1.7e308,
+            stop=stop,
+            on_epoch=last,
+        )
+    assert stop.best_epoch == best + 1
+    assert net.parameters.tobytes() == weights
+    assert optimizer.lr == 0.05
+
+
 def test_early_stopping_counts_only_falls_beyond_min_delta():
     """With min_delta as large as the first validation loss no later one is a fall, so
     the first weights are the best.

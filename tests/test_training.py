@@ -347,6 +347,44 @@ def test_on_step_sees_every_step(batch_size):
     ]
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_on_step_cannot_write_into_what_fit_was_given(batch_size, shuffle):
+    """x and y of a step, and the x that its trace shows, refuse to be written into,
+    views of the user's own arrays or not.
+    """
+    x, y, tried = X.copy(), Y.copy(), []
+
+    def meddle(step):
+        for array in (step.x, step.y, step.trace[0].a_prev):
+            with pytest.raises(ValueError, match="read-only"):
+                array[...] = 0.0
+            tried.append(array.copy().flags.writeable)
+
+    settings = {"batch_size": batch_size, "shuffle": shuffle, "on_step": meddle}
+    refnet.fit(network(), x, y, loss="mse", optimizer="sgd", epochs=1, **settings)
+    assert (x.tobytes(), y.tobytes()) == (X.tobytes(), Y.tobytes())
+    assert (x.flags.writeable, y.flags.writeable) == (True, True)
+    assert tried
+    assert all(tried)
+
+
+@pytest.mark.parametrize("on_step", [None, lambda step: None])
+def test_a_loss_of_ones_own_cannot_write_into_y(on_step):
+    """In fit a batch of neighbouring rows is a view of the user's array."""
+
+    class Meddling(refnet.MSE):
+        def gradient(self, a, y):
+            y[...] = 0.0
+            return super().gradient(a, y)
+
+    y = Y.copy()
+    settings = {"loss": Meddling(), "optimizer": "sgd", "epochs": 1, "on_step": on_step}
+    with pytest.raises(ValueError, match="read-only"):
+        refnet.fit(network(), X, y, **settings)
+    assert y.tobytes() == Y.tobytes()
+
+
 def test_on_epoch_sees_every_epoch():
     """Each epoch is shown as it will stand in the history."""
     seen = []

@@ -348,6 +348,7 @@ def prepared(dtype="float64", rows=6):
 
 
 @dtypes
+@np.errstate(all="ignore")  # as fit calls it
 def test_dW_and_db_are_views_in_the_order_of_the_parameters(dtype):
     """W, b of a layer and its dW, db are views that start at the same entry of
     net.parameters and of gradients.vector, and cover both.
@@ -374,6 +375,7 @@ def test_dW_and_db_are_views_in_the_order_of_the_parameters(dtype):
     assert [vector.shape for vector in vectors] == [(start,)] * 2
 
 
+@np.errstate(all="ignore")  # as fit calls it
 def test_a_step_makes_no_new_arrays():
     """Steps write into the same arrays; each batch, also a smaller one, fills the first
     rows of them.
@@ -397,6 +399,7 @@ def test_a_step_makes_no_new_arrays():
         assert (small.dW is large.dW, small.db is large.db) == (True, True)
 
 
+@np.errstate(all="ignore")  # as fit calls it
 def test_what_is_given_is_not_written():
     """x, y and the parameters keep their bits; the workspace works on arrays that
     nobody may write.
@@ -416,6 +419,7 @@ def test_what_is_given_is_not_written():
         assert [array.tobytes() for array in (x, y, net.parameters)] == before
 
 
+@np.errstate(all="ignore")  # as fit calls it
 def test_the_trace_is_of_the_last_way_forward():
     """trace(x) holds x itself and the live z and a: those of the step before, also when
     the weights have moved since.
@@ -432,6 +436,7 @@ def test_the_trace_is_of_the_last_way_forward():
     assert trace.output is trace[-1].a
 
 
+@np.errstate(all="ignore")  # as fit calls it
 def test_two_workspaces_share_nothing():
     """Two workspaces of one network keep to themselves."""
     one, vector = prepared(), prepared().gradients.vector

@@ -2,16 +2,16 @@
 bit for bit, in arrays that exist already.
 
 The formulas are those of activations.py and losses, in the same order of operations,
-as another order would round otherwise. They stand for refnet's own classes alone: a
-subclass, or a class of your own, goes through its own methods. Temporaries come from
-the workspace, or in blocks of BLOCK bytes whatever the size of the arrays.
+as another order would round otherwise. They stand for refnet's own classes alone, as
+written: a subclass, a class of your own, or one with a method replaced, goes through
+its own methods. Temporaries come from the workspace, or in blocks of BLOCK bytes
+whatever the size of the arrays.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from refnet.activations import (
     Activation,
@@ -23,8 +23,9 @@ from refnet.activations import (
     Softmax,
     Tanh,
 )
-from refnet.checks import Array
+from refnet.checks import Array, fitting
 from refnet.fast.blocks import BLOCK, blocks, broadcast_into
+from refnet.fast.written import as_written
 from refnet.losses import (
     LOG_FLOOR,
     MAE,
@@ -35,6 +36,7 @@ from refnet.losses import (
     Loss,
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
+    checked,
 )
 
 
@@ -62,11 +64,11 @@ def value_into(activation: Activation) -> ValueInto:
     """The function (f, z, a, per_row) that writes a = f(z) into a; for the identity a
     is z, and nothing is written.
     """
-    return _VALUES.get(type(activation), _any_value)
+    return _VALUES.get(type(activation), _any_value) if as_written(activation) else _any_value
 
 
 def _any_value(f: Activation, z: Array, a: Array, per_row: PerRow) -> None:
-    _put(f"{type(f).__name__}: value", f.value(z), a)
+    a[...] = fitting(type(f).__name__, "value", f.value(z), a)
 
 
 def _identity_value(f: Identity, z: Array, a: Array, per_row: PerRow) -> None:
@@ -91,7 +93,7 @@ def _relu_value(f: ReLU, z: Array, a: Array, per_row: PerRow) -> None:
 
 def _leaky_relu_value(f: LeakyReLU, z: Array, a: Array, per_row: PerRow) -> None:
     for z_block, a_block in blocks(z, a):
-        a_block[...] = f.value(z_block)
+        a_block[...] = np.where(z_block > 0.0, z_block, f.slope * z_block)
 
 
 def _softmax_value(f: Softmax, z: Array, a: Array, per_row: PerRow) -> None:
@@ -118,19 +120,34 @@ def pullback_into(activation: Activation) -> PullbackInto:
     """The function (f, delta, z, a, per_row, spare) that overwrites dC/da with dC/dz in
     delta; `spare` is memory for a row at least, free to be overwritten.
     """
-    return _PULLBACKS.get(type(activation), _any_pullback)
+    ours = _PULLBACKS if as_written(activation) else {}
+    return ours.get(type(activation), _any_pullback)
 
 
 def _any_pullback(
     f: Activation, delta: Array, z: Array, a: Array, per_row: PerRow, spare: Array
 ) -> None:
-    _put(f"{type(f).__name__}: pullback", f.pullback(delta, z, a), delta)
+    delta[...] = fitting(type(f).__name__, "pullback", f.pullback(delta, z, a), delta)
 
 
 def _identity_pullback(
     f: Identity, delta: Array, z: Array, a: Array, per_row: PerRow, spare: Array
 ) -> None:
     pass
+
+
+def _sigmoid_pullback(
+    f: Sigmoid, delta: Array, z: Array, a: Array, per_row: PerRow, spare: Array
+) -> None:
+    for delta_block, a_block in blocks(delta, a):
+        np.multiply(delta_block, a_block * (1.0 - a_block), out=delta_block)
+
+
+def _tanh_pullback(
+    f: Tanh, delta: Array, z: Array, a: Array, per_row: PerRow, spare: Array
+) -> None:
+    for delta_block, a_block in blocks(delta, a):
+        np.multiply(delta_block, 1.0 - a_block * a_block, out=delta_block)
 
 
 def _elementwise_pullback(
@@ -167,8 +184,8 @@ def _sum_products(grad_a: Array, a: Array, total: Array, spare: Array) -> None:
 
 _PULLBACKS: dict[type[Activation], PullbackInto] = {
     Identity: _identity_pullback,
-    Sigmoid: _elementwise_pullback,
-    Tanh: _elementwise_pullback,
+    Sigmoid: _sigmoid_pullback,
+    Tanh: _tanh_pullback,
     ReLU: _elementwise_pullback,
     LeakyReLU: _elementwise_pullback,
     Softmax: _softmax_pullback,
@@ -181,14 +198,18 @@ def loss_into(loss: Loss, output: Activation) -> LossInto:
     """The function (loss, a, y, delta, per_row) that writes dC/da into delta and
     returns C, for targets that were checked at the door.
     """
-    # refnet's own sigmoid and softmax give values in [0, 1], which need no check
-    ours = not vars(loss) and (loss.reads != "probabilities" or type(output) in _VALUES)
+    # refnet's own sigmoid and softmax give values in [0, 1], which need no check; on
+    # logits the gradient is theirs
+    within = {SoftmaxCrossEntropy: _SOFTMAX, SigmoidCrossEntropy: _SIGMOID}.get(type(loss))
+    within = output if loss.reads == "probabilities" else within
+    ours = as_written(loss) and (within is None or as_written(within))
     return _LOSSES.get(type(loss), _any_loss) if ours else _any_loss
 
 
 def _any_loss(loss: Loss, a: Array, y: Array, delta: Array, per_row: PerRow) -> float:
-    value = loss.value(a, y)
-    _put(f"{loss}: gradient", loss.gradient(a, y), delta)
+    given = checked(loss)
+    value = given.value(a, y)
+    delta[...] = given.gradient(a, y)
     return value
 
 
@@ -348,15 +369,3 @@ def _ratio_into(y: Array, a: Array, ratio: Array) -> Array:
 def _refuse_nonfinite(loss: Loss, a: Array, y: Array, delta: Array) -> None:
     if not all(np.isfinite(block).all() for (block,) in blocks(delta)):
         loss.gradient(a, y)  # which names the row and the class
-
-
-def _put(where: str, given: ArrayLike, into: Array) -> None:
-    """Copy what a method of your own returns, where its shape fits and its dtype loses
-    nothing.
-    """
-    array = np.asarray(given)
-    if array.shape != into.shape or not np.can_cast(array.dtype, into.dtype, "safe"):
-        raise ValueError(
-            f"{where} has {array.shape} {array.dtype}, expected {into.shape} {into.dtype}"
-        )
-    into[...] = array

@@ -25,6 +25,7 @@ from refnet.fast.inplace import (
     pullback_into,
     value_into,
 )
+from refnet.fast.written import as_written
 from refnet.layer import Dense, views
 from refnet.losses import Loss
 from refnet.network import Network
@@ -144,6 +145,16 @@ class Workspace:
             for a_prev, layer in zip(below, layers, strict=True)
         )
 
+    def is_current(self) -> bool:
+        """Whether what it computes in place is still what the classes compute: nobody
+        has replaced a method of theirs since it was made.
+        """
+        return self._loss_into is loss_into(self._loss, self._layers[-1].activation) and all(
+            layer.value_into is value_into(layer.activation)
+            and layer.pullback_into is pullback_into(layer.activation)
+            for layer in self._layers
+        )
+
     def _batch(self, rows: int) -> Batch:
         if rows > self._rows:
             raise ValueError(
@@ -165,7 +176,8 @@ class Workspace:
 def _buffers(layer: Dense, dW: Array, db: Array, rows: int) -> LayerBuffers:
     f = layer.activation
     z, delta = (np.empty((rows, layer.fan_out), layer.W.dtype) for _ in range(2))
-    a = z if type(f) is Identity else np.empty_like(z)  # f(z) = z needs no memory of its own
+    # f(z) = z needs no memory of its own
+    a = z if type(f) is Identity and as_written(f) else np.empty_like(z)
     return LayerBuffers(layer.W, layer.b, f, value_into(f), pullback_into(f), z, a, delta, dW, db)
 
 

@@ -89,7 +89,7 @@ class RMSprop(Optimizer):
         self.alpha = self._number("alpha", alpha)
         self.eps = self._number("eps", eps)
         self.momentum = self._number("momentum", momentum)
-        self.centered = bool(centered)
+        self.centered = self._flag("centered", centered)
 
     @property
     def _kept(self) -> dict[str, float | None]:
@@ -163,7 +163,7 @@ class Adam(Optimizer):
             self._number("betas[1]", betas[1], below=1.0),
         )
         self.eps = self._number("eps", eps)
-        self.amsgrad = bool(amsgrad)
+        self.amsgrad = self._flag("amsgrad", amsgrad)
 
     @property
     def _kept(self) -> dict[str, float | None]:

@@ -49,7 +49,7 @@ class SGD(Optimizer):
         super().__init__(lr, weight_decay)
         self.momentum = self._number("momentum", momentum)
         self.dampening = number("SGD", "dampening", dampening)
-        self.nesterov = bool(nesterov)
+        self.nesterov = self._flag("nesterov", nesterov)
         if self.nesterov and (self.momentum == 0.0 or self.dampening != 0.0):
             given = f"momentum {self.momentum} and dampening {self.dampening}"
             raise ValueError(f"SGD: nesterov has {given}, expected momentum > 0 and dampening 0")
