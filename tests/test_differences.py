@@ -267,93 +267,15 @@ def test_a_gradient_that_is_zero_is_found_beside_entries_that_should_be():
 
 def test_the_extrapolation_removes_the_powers_of_h():
     """Of x + x^3 + x^5 at 0, where nothing rounds, D(h) = 1 + h^2 + h^4: three rungs
-    find 1, a fourth is sure of it, a fifth rounds.
+    find 1, a fourth is sure of it, a fifth confirms it.
     """
     rounding = 2.0**-60
-    derivative, error = refnet.differences._extrapolate(
-        lambda x: (x + x**3 + x**5, []), 0.0, rounding
+    derivative, error = refnet.differences.quotients.difference(
+        lambda x: refnet.differences.quotients.Point(x + x**3 + x**5, rounding, [], []), 0.0
     )
     assert derivative == 1.0
-    assert error == 2 * rounding / (2 * refnet.differences.LADDER[3])
-
-
-# kinks
-
-
-def test_an_entry_at_a_kink_is_counted_not_judged():
-    """With z exactly 0 in one ReLU its weights and bias are at a kink: no difference
-    tells their derivative, the others are judged.
-    """
-    net = Network(
-        [Dense([[1.0, -1.0], [1.0, 1.0]], [0.0, 0.0], "relu"), Dense([[1.0, 2.0]], [0.0])]
-    )
-    check = gradient_check(net, [[1.0, 1.0]], [[1.0]], "mse")
-    assert [(array.judged, array.entries) for array in check.arrays] == [
-        (2, 4),
-        (1, 2),
-        (2, 2),
-        (1, 1),
-    ]
-    assert check.passed
-
-
-def test_an_array_with_nothing_judged_has_not_passed():
-    """Where every unit is at its kink nothing is known, and nothing known is not
-    passed.
-    """
-    net = Network([Dense([[1.0, -1.0]], [0.0], "relu"), Dense([[1.0]], [0.5])])
-    check = gradient_check(net, [[1.0, 1.0]], [[1.0]], "mse")
-    assert off(check) == ["dW1", "db1"]
-    assert [array.judged for array in check.arrays] == [0, 0, 1, 1]
-    assert str(check).count("<- nothing judged") == 2
-
-
-def test_the_kink_of_mae_is_a_kink():
-    """Where a = y MAE has no derivative: that output's entries are counted, the other
-    output's judged.
-    """
-    net = Network([Dense([[1.0], [2.0]], [0.0, 0.0])])
-    check = gradient_check(net, [[1.0]], [[1.0, 1.0]], "mae")
-    assert [(array.name, array.judged) for array in check.arrays] == [("dW1", 1), ("db1", 1)]
-    assert check.passed
-
-
-class Elastic(MSE):
-    """e^2 / 2 up to |e| = 1, then a straight line: the slope of dC/da jumps there."""
-
-    kinks = (-1.0, 1.0)
-
-    def value(self, a, y):
-        """C."""
-        e = np.abs(a - y)
-        return float(np.where(e < 1.0, e**2 / 2.0, e - 0.5).mean())
-
-    def gradient(self, a, y):
-        """dC/da."""
-        return np.clip(a - y, -1.0, 1.0) / a.size
-
-
-@pytest.mark.parametrize("side", [-1.0, 1.0])
-def test_a_kink_of_a_loss_may_lie_anywhere(side):
-    """Near a jump of the slope of dC/da the difference is far off and looks exact; the
-    steps across it are dropped.
-    """
-    for distance in 2.0 ** -np.arange(2.0, 20.0):
-        net = Network([Dense([[0.7]], [0.1], "tanh"), Dense([[1.3]], [side * (1.0 - distance)])])
-        y = net.predict([[0.5]]) - side * (1.0 - distance)
-        check = gradient_check(net, [[0.5]], y, Elastic())
-        assert check.passed or not all(array.judged for array in check.arrays), check
-    net = Network([Dense([[1.0], [2.0]], [0.0, 0.0])])
-    check = gradient_check(net, [[1.0]], [[1.0 - side, 1.5]], Elastic())
-    assert [array.judged for array in check.arrays] == [1, 1]
-
-
-def test_a_kink_within_the_first_steps_is_stepped_around():
-    """A unit 2^-6 from its kink is judged by the smaller steps of the ladder."""
-    net = Network([Dense([[1.0]], [2.0**-6], "relu"), Dense([[2.0]], [0.0], "tanh")])
-    check = gradient_check(net, [[0.0]], [[1.0]], "mse")
-    assert [array.judged for array in check.arrays] == [1, 1, 1, 1]
-    assert check.passed
+    assert error == 1.15 * (2 * rounding) / (2 * refnet.differences.quotients.LADDER[4])
+    assert 1.14 < np.prod([(16**j + 1) / (16**j - 1) for j in range(1, 5)]) < 1.15
 
 
 # what it says
@@ -541,7 +463,7 @@ def test_a_unit_is_what_a_rounding_is_off_by_at_most():
     """1 + u is half-way to the next float64 and rounds to 1; with any more it rounds to
     the next.
     """
-    u = refnet.differences.UNIT
+    u = refnet.differences.rounding.UNIT
     assert 1.0 + u == 1.0
     assert 1.0 + np.nextafter(u, 1.0) == np.nextafter(1.0, 2.0)
 

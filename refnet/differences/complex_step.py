@@ -1,0 +1,59 @@
+"""The complex step, Im C(theta + ih) / h.
+
+It subtracts nothing, so h can be as small as 1e-100. It needs activations and a loss
+that are analytic.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refnet.activations import Activation
+from refnet.backprop import forward
+from refnet.checks import Array
+from refnet.losses import Loss
+from refnet.network import Network
+
+# about 1e-100: its square vanishes beside any number, and it is far from underflow
+STEP = 2.0**-333
+
+
+def by_complex_step(net: Network, x: Array, y: Array, loss: Loss) -> Array:
+    """Im C(theta + ih) / h for every parameter; only rounding makes it inexact."""
+    for i, layer in enumerate(net.layers, start=1):
+        if not layer.activation.analytic:
+            kind = type(layer.activation).__name__
+            raise ValueError(
+                f"gradient_check: complex step has {kind} in layer {i}, expected analytic "
+                f"activations; use method='central'"
+            )
+    if not loss.analytic:
+        raise ValueError(
+            f"gradient_check: complex step has the loss {loss}, expected an analytic one; use "
+            f"method='central'"
+        )
+    theta = net.parameters.astype(np.complex128)
+    layers = _layers(net, theta)
+    numeric = np.empty_like(net.parameters)
+    for i in range(theta.size):
+        theta[i] += 1j * STEP
+        output = forward(layers, x.astype(np.complex128))[-1].a  # type: ignore[arg-type]
+        value: Any = loss.value(output, y)
+        numeric[i] = value.imag / STEP
+        theta[i] = theta[i].real
+    return numeric
+
+
+class _Layer(NamedTuple):
+    W: Array
+    b: Array
+    activation: Activation
+
+
+def _layers(net: Network, theta: Array) -> list[_Layer]:
+    layers, start = [], 0
+    for layer in net.layers:
+        W = theta[start : start + layer.W.size].reshape(layer.W.shape)
+        start += layer.W.size + layer.b.size
+        layers.append(_Layer(W, theta[start - layer.b.size : start], layer.activation))
+    return layers
