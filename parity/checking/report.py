@@ -9,6 +9,7 @@ from parity.checking.answers import KEYS
 from parity.checking.coverage import Tried
 from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, WIDTH, Finding, in_words, some
 from parity.mistakes.mistake import CONVENTION, WRONG
+from refnet.checks import flag
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class CheckReport:
 
         Where it is `verbose`, the exact figures and the published sources too.
         """
+        verbose = flag("CheckReport.lines", "verbose", verbose)
         yield self.verdict
         for number, finding in enumerate(self.findings, start=1):
             if number > 1:

@@ -77,7 +77,8 @@ class Format:
         m).
         """
         if self.dtype == np.float32:
-            return np.dot(A.astype(self.wide), B.astype(self.wide))
+            with np.errstate(all="ignore"):  # BLAS may leave flags behind finite products
+                return np.dot(A.astype(self.wide), B.astype(self.wide))
         high, low = dot2(A, B)
         return self.widen(high) + low
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from refnet.checks import Array, named
+from refnet.checks import Array, instance, named
 from refnet.losses import Loss
 from refnet.network import Gradients, Network, Trace
 from refnet.optimizers import OPTIMIZERS, Optimizer
@@ -92,9 +92,10 @@ def record_refnet(
     Errors: ValueError or TypeError for unusable input, FloatingPointError for a step
         that would not be finite.
     """
+    instance("record_refnet", "net", net, Network)
     loss, optimizer = net.trainable_with(loss), named("optimizer", Optimizer, OPTIMIZERS, optimizer)
     # without warnings: the step itself refuses a number that is not finite
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         trace = net.forward(x)
         targets = net.check_targets(loss, y, len(trace.output))
         # copied before backward and step, as a mistaken one might write into them
@@ -113,7 +114,7 @@ class FitRecorder:
 
     Loss and optimizer are those given to `fit`; the optimizer must be the same object.
 
-    Errors: TypeError for an optimizer given by its name.
+    Errors: TypeError if net is no Network, and for an optimizer given by its name.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class FitRecorder:
         optimizer: Optimizer,
         keep: Callable[[StepRecord], object],
     ) -> None:
+        instance("FitRecorder", "net", net, Network)
         if not isinstance(optimizer, Optimizer):
             raise TypeError(
                 f"FitRecorder: optimizer has type {type(optimizer).__name__}, expected the "

@@ -51,8 +51,9 @@ OUTSIDE = {
 }
 # The tables and checks of refnet that are public, but not at its front door.
 TABLES = {
+    "instance",
     *("ACTIVATIONS", "LOSSES", "OPTIMIZERS", "SECOND_MOMENTS", "LOG_FLOOR", "DECIDED"),
-    *("Array", "Workspace", "matrix", "named", "place", "views"),
+    *("Array", "Workspace", "flag", "matrix", "named", "place", "views"),
 }
 FORMS = {"bench/tables/loops.py": {"accumulated", "loops"}}  # it times these of refnet.forms
 

@@ -261,6 +261,31 @@ def test_what_is_no_number_and_no_flag_is_refused(given, sentence):
         declaration(**given)
 
 
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: check(everything, hard="no"), "check: hard has 'no'"),
+        (lambda: cases_for(everything, hard=1), "cases_for: hard has 1"),
+        (lambda: assert_correct(everything, strict="yes"), "assert_correct: strict has 'yes'"),
+    ],
+)
+def test_a_switch_that_is_no_boolean_is_refused(call, sentence):
+    """As refnet refuses it: text is true whatever it says."""
+    with pytest.raises(TypeError, match=f"^{sentence}, expected True or False$"):
+        call()
+
+
+def test_a_report_is_verbose_or_not():
+    """So is each of its findings."""
+    doubled = spoiled(lambda shown: [step | {"db": [2 * g for g in step["db"]]} for step in shown])
+    checked = check(doubled, **PLAIN)
+    for part in (checked, *checked.findings):
+        sentence = f"{type(part).__name__}.lines: verbose has 'no', expected True or False"
+        with pytest.raises(TypeError, match=f"^{sentence}$"):
+            next(part.lines(verbose="no"))
+    assert checked.findings
+
+
 # problems of calls
 
 

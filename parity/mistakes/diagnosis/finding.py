@@ -8,6 +8,7 @@ from textwrap import wrap
 from typing import Any
 
 from parity.mistakes.mistake import CONVENTION
+from refnet.checks import flag
 
 IMPRECISE, NOTE = "imprecise", "note"
 WIDTH = 88  # columns, as wide as this project's own prose
@@ -92,6 +93,7 @@ class Finding:
         Where it is `verbose`, the exact figures and the published sources too.
         `of_tasks` is how many tasks there are in all, where that is known.
         """
+        verbose = flag("Finding.lines", "verbose", verbose)
         for label, text in self._paragraphs(verbose, of_tasks):
             start = f"{INDENT}{f'{label}:':<11}"
             yield from wrap(

@@ -35,6 +35,7 @@ def products(A, B):
             yield (i, j), sum(terms), sum(map(abs, terms))
 
 
+@np.errstate(all="ignore")  # BLAS may leave flags behind finite products
 def matrices(seed, k, spread, dtype="float64"):
     """A (4, k) and B (k, 3), each entry at a power of ten of its own; the first two
     rows of A cancel against B's columns.
@@ -78,6 +79,10 @@ def test_the_slack_is_the_wider_format_s_own_rounding():
     assert FORMATS["float32"].slack == 2.0**-29
     assert FORMATS["float64"].slack == float(np.finfo(np.longdouble).eps) / 2.0 / 2.0**-53
     assert replace(FORMATS["float64"], wide=np.dtype(np.float64)).slack == 1.0
+    for fmt in FORMATS.values():
+        own, both = fmt.units
+        assert own.dtype == both.dtype == fmt.wide
+        assert (own, both) == (np.finfo(fmt.wide).eps / 2, np.finfo(fmt.wide).eps / 2 + fmt.unit)
 
 
 @in_both_dtypes
@@ -124,6 +129,7 @@ def test_dot2_of_one_product_and_of_two_numbers_is_exact():
     assert (low != 0.0).any()
 
 
+@np.errstate(all="ignore")  # BLAS may leave flags behind finite products
 def test_dot2_sees_what_float64_loses():
     """1e16 + 1 - 1e16 is 1, and (1 + e)^2 - 1 - 2 e is e^2, where a plain product has
     0.
@@ -135,6 +141,14 @@ def test_dot2_sees_what_float64_loses():
     assert (high + low)[0, 0] == 1.0
     assert (high + low)[1, 1] == e**2
     assert np.dot(A, B)[1, 1] != e**2
+
+
+@in_both_dtypes
+def test_a_variance_keeps_what_a_square_would_lose(dtype):
+    """(1 + 2 e) - (1 + e)^2 is -e^2, which a rounded square would leave out."""
+    fmt, e = FORMATS[dtype], float(np.finfo(dtype).eps)
+    v, m = (np.array([1.0 + times * e], dtype) for times in (2.0, 1.0))
+    assert fmt.less_square(v, m).tolist() == [-(e**2)]
 
 
 @in_both_dtypes

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from parity.steps.pytorch.counterparts import TORCH_LOSSES, TORCH_OPTIMIZERS, module_of
 from parity.steps.pytorch.tensors import to_array, to_tensor, to_vector
 from refnet.activations import Activation
-from refnet.checks import Array, named
+from refnet.checks import Array, instance, named
 from refnet.losses import LOSSES, Loss
 from refnet.network import Network
 from refnet.optimizers import OPTIMIZERS, Optimizer
@@ -29,8 +29,7 @@ def twin(net: Network) -> nn.Sequential:
     Torch: torch.nn.Sequential of torch.nn.Linear and activation modules.
     Errors: TypeError if net is no Network, and for an activation of your own.
     """
-    if not isinstance(net, Network):
-        raise TypeError(f"twin: net has type {type(net).__name__}, expected Network")
+    instance("twin", "net", net, Network)
     return sequential([(layer.activation, layer.W, layer.b) for layer in net.layers])
 
 
@@ -151,8 +150,7 @@ def optimizer_of(
 
 def _parameters(model: nn.Module, net: Network) -> list[Tensor]:
     """The model's parameters; ValueError for another layout than the network's."""
-    if not isinstance(net, Network):
-        raise TypeError(f"copy: net has type {type(net).__name__}, expected Network")
+    instance("copy", "net", net, Network)
     parameters: list[Tensor] = (
         list(nn.Module.parameters(model)) if isinstance(model, nn.Module) else []
     )

@@ -439,6 +439,10 @@ def test_names_are_taken_where_refnet_takes_them():
         ).spec.optimizer
         == "sgd"
     )
+    with pytest.raises(TypeError, match=r"^record_refnet: net has type int, expected Network$"):
+        record_refnet(5, GOOD, np.zeros(len(GOOD), int), "softmax_cross_entropy", "sgd")
+    with pytest.raises(TypeError, match=r"^FitRecorder: net has type int, expected Network$"):
+        FitRecorder(5, "mse", refnet.SGD(), print)
     with pytest.raises(
         TypeError, match=r"^FitRecorder: optimizer has type str, expected the object given to fit$"
     ):
