@@ -40,20 +40,6 @@ VALUES: dict[str, Callable[[Parameters, Bounded], Bounded]] = {
 }
 
 
-def derivative(name: str, parameters: Parameters, z: Bounded, a: Bounded) -> Bounded:
-    """f'(z) of an elementwise f. Shapes: (n, fan_out)."""
-    return DERIVATIVES[name](parameters, z, a)
-
-
-DERIVATIVES: dict[str, Callable[[Parameters, Bounded, Bounded], Bounded]] = {
-    "identity": lambda p, z, a: a * 0.0 + 1.0,
-    "sigmoid": lambda p, z, a: a * (1.0 - a),
-    "tanh": lambda p, z, a: 1.0 - a * a,
-    "relu": lambda p, z, a: positive(z, 1.0, 0.0),
-    "leaky_relu": lambda p, z, a: positive(z, 1.0, float(p["slope"])),
-}
-
-
 def pull_back(name: str, parameters: Parameters, g: Bounded, z: Bounded, a: Bounded) -> Bounded:
     """dC/dz from g = dC/da. Shapes: (n, fan_out)."""
     return PULLBACKS[name](parameters, g, z, a)

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from parity.proof.equations.divisors import QUOTIENT, Divisor
 from parity.proof.equations.kinds import RuleEntry, Update
+from parity.proof.equations.means import MEAN, MEAN_SQUARE, ROUGH, mean, mean_square
 from parity.proof.equations.shared import DOUBLE, bias_correction, update_claim
 from parity.rounding.claim import INACCURATE, WRONG, Claim, Other, claim, near, size
 from refnet.checks import Array
@@ -47,23 +49,25 @@ class Adagrad(RuleEntry):
         return update_claim(step, exact, bound, d * d)
 
     parameters_derivation = (
-        "theta' within u |theta'| + u (E_sqrt + 3 + r + r eps / D) |q| + 3 u53 |q| [lr_decay] + "
-        "clr E_d / D + lam (2 + clr + (1 + |q|) / D): the root, the sum with eps, the product and "
-        "the quotient; clr and eps rounded r times; three operations of clr in double."
+        "theta' within u |theta'| + [u (E_sqrt + 3 + r + r eps / D) + 3 u53 [lr_decay]] Q + clr "
+        "width + lam (2 + clr + (1 + Q) / D), Q = |q| + clr width the step that is reached: the "
+        "root, the sum with eps, the product and the quotient; clr and eps rounded r times; three "
+        f"operations of clr in double; and width of d / D, E_n = E_d. {QUOTIENT}"
     )
 
     def parameters(self, step: Update) -> Claim:
-        fmt, (d, off) = step.fmt, step.decayed
+        fmt, (d, off), eps = step.fmt, step.decayed, step["eps"]
         clr = np.longdouble(step["lr"]) / (1 + (step.t - 1) * np.longdouble(step["lr_decay"]))
-        D = np.sqrt(fmt.widen(step.new["sum"])) + step["eps"]
-        q = fmt.wide.type(clr) * d / D
-        exact = fmt.widen(step.theta) - q
-        per_q = fmt.unit * (fmt.sqrt + 3.0 + fmt.scalar + fmt.scalar * step["eps"] / size(D)) + (
+        by = Divisor.of(fmt, fmt.widen(step.new["sum"]), eps)
+        q = fmt.wide.type(clr) * d / by.D
+        exact, width = fmt.widen(step.theta) - q, float(clr) * by.width(d, off)
+        reached = size(q) + width
+        per_q = fmt.unit * (fmt.sqrt + 3.0 + fmt.scalar + fmt.scalar * eps / by.least) + (
             3.0 * DOUBLE if step["lr_decay"] else 0.0
         )
-        underflow = fmt.tiny * (2.0 + float(clr) + (1.0 + size(q)) / size(D))
-        bound = fmt.unit * size(exact) + per_q * size(q) + float(clr) * off / size(D) + underflow
-        return update_claim(step, exact, bound, float(clr) * size(d))
+        lost = fmt.tiny * (2.0 + float(clr)) + fmt.tiny / by.least * (1.0 + reached)
+        bound = fmt.unit * size(exact) + per_q * reached + width + lost
+        return update_claim(step, exact, bound, float(clr) * size(d), reason=by.reason)
 
 
 class RMSprop(RuleEntry):
@@ -97,7 +101,7 @@ class RMSprop(RuleEntry):
     def vector(self, step: Update, name: str) -> Claim:
         if name == "momentum_buffer":
             return self._buffer(step)
-        return (_mean_square if name == "square_avg" else _mean)(step, name, "alpha")
+        return (mean_square if name == "square_avg" else mean)(step, name, "alpha")
 
     def vector_derivation(self, name: str) -> str:
         buffer = (
@@ -106,86 +110,99 @@ class RMSprop(RuleEntry):
         return {"square_avg": MEAN_SQUARE, "grad_avg": MEAN, "momentum_buffer": buffer}[name]
 
     def _buffer(self, step: Update) -> Claim:
-        fmt, (q, off, _, others) = step.fmt, self._quotient(step)
+        fmt, (q, off, by) = step.fmt, self._quotient(step)
         kept = step["momentum"] * fmt.widen(step.old["momentum_buffer"])
         exact = kept + q
         bound = fmt.unit * (size(exact) + (1.0 + fmt.scalar) * size(kept)) + off + 2.0 * fmt.tiny
-        return update_claim(step, exact, bound, size(kept) + size(q), others=others)
+        reached = size(kept) + size(q) + off
+        return update_claim(
+            step, exact, bound, reached, others=lambda: self._roots(step), reason=by.reason
+        )
 
     parameters_derivation = (
-        "theta' within u |theta'| + (1 + r) u |lr q| + lr E_q + lam (2 + 1 / D): the difference, "
-        "the product, and the error of q. With momentum the recorded buf' takes q's place and has "
-        "no error."
+        "theta' within u |theta'| + (1 + r) u |lr q| + lr E_q + lam (2 + 1 / D-): the difference, "
+        "the product, the error of q, and an underflow of lr d where that is divided by D. With "
+        "momentum the recorded buf' takes q's place and has no error."
     )
 
     def parameters(self, step: Update) -> Claim:
-        fmt = step.fmt
         if step["momentum"]:
-            q, off, lost, others = (
-                fmt.widen(step.new["momentum_buffer"]),
-                np.zeros(step.g.shape),
-                np.zeros(()),
-                tuple,
-            )
-        else:
-            q, off, D, others = self._quotient(step)
-            lost = fmt.tiny / D  # as (lr d) / D, where an underflow of lr d is not scaled by lr
-        moved = step["lr"] * q
+            buf = step.fmt.widen(step.new["momentum_buffer"])
+            return self._moved(step, buf, np.zeros(buf.shape), 0.0)
+        q, off, by = self._quotient(step)
+        # as (lr d) / D, where an underflow of lr d is not scaled by lr
+        lost = step.fmt.tiny / by.least
+        return self._moved(step, q, off, lost, others=lambda: self._roots(step), reason=by.reason)
+
+    def _moved(self, step: Update, q: Array, off: Array, lost: Any, **more: Any) -> Claim:
+        """theta - lr q of a q that is off by `off`."""
+        fmt, lr = step.fmt, step["lr"]
+        moved = lr * q
         exact = fmt.widen(step.theta) - moved
         bound = (
             fmt.unit * (size(exact) + (1.0 + fmt.scalar) * size(moved))
-            + step["lr"] * off
+            + lr * off
             + lost
             + 2.0 * fmt.tiny
         )
         return update_claim(
-            step, exact, bound, moved, q, step["lr"] * size(step.decayed[0]), others=others
+            step, exact, bound, moved, size(q) + off, lr * size(step.decayed[0]), **more
         )
 
     quotient_derivation = (
-        "q is off by E_q = u (E_sqrt + 2 + r eps / D) |q| + E_d / D + lam (1 + (2 + |q|) / D): the "
-        "root, the sum with eps, the quotient. Centered, the variance v' - mean'^2 is off by u "
-        "(|v' - mean'^2| + mean'^2) + lam; E_q then adds how far q changes over that interval, "
-        "where a negative variance counts as 0."
+        "q = d / D is off by E_q = width + u (E_sqrt + 2 + r eps / D-) (|q| + width) + lam (1 + (2 "
+        "+ |q| + width) / D-): width with E_n = E_d, the root, the sum with eps, the quotient. "
+        "Centered, the variance v' - mean'^2 may be anything within u (|v' - mean'^2| + (1 + u) "
+        "mean'^2) + lam, where a negative one counts as 0; so where v' and mean'^2 cancel, D may "
+        f"be anything down to eps, and q anything up to (|d| + E_d) / eps. {QUOTIENT}"
     )
 
-    def _quotient(self, step: Update) -> tuple[Array, Array, Array, Any]:
-        """q, E_q, D, and what else people write here."""
-        fmt, (d, off) = step.fmt, step.decayed
-        v = fmt.widen(step.new["square_avg"])
-        width, others = np.zeros(v.shape), tuple
-        if step["centered"]:
-            v, width, others = self._variance(step, d)
-        D = np.sqrt(v) + step["eps"]
-        q = d / D
+    def _quotient(self, step: Update) -> tuple[Array, Array, Divisor]:
+        """q, E_q, and the divisor."""
+        fmt, (d, off), by = step.fmt, step.decayed, self._divisor(step)
+        q, width = d / by.D, by.width(d, off)
         reached = size(q) + width
-        per_q = fmt.unit * (fmt.sqrt + 2.0 + fmt.scalar * step["eps"] / size(D))
-        underflow = fmt.tiny * (1.0 + (2.0 + reached) / size(D))
-        return q, per_q * reached + width + off / size(D) + underflow, size(D), others
+        per_q = fmt.unit * (fmt.sqrt + 2.0 + fmt.scalar * step["eps"] / by.least)
+        lost = fmt.tiny + fmt.tiny / by.least * (2.0 + reached)
+        return q, per_q * reached + width + lost, by
 
-    def _variance(self, step: Update, d: Array) -> tuple[Array, Array, Any]:
-        """The variance, how far q changes over the interval in which it may come out,
-        and the mistake of taking the root of a negative one.
-        """
-        fmt = step.fmt
-        mean = fmt.widen(step.new["grad_avg"])
-        variance = fmt.less_square(step.new["square_avg"], step.new["grad_avg"])
-        blur = fmt.unit * (size(variance) + size(mean) ** 2) + fmt.tiny
-        at, low, high = (
-            np.abs(d) / (np.sqrt(np.maximum(w, 0.0)) + step["eps"])
-            for w in (variance, variance - blur, variance + blur)
+    def _divisor(self, step: Update) -> Divisor:
+        if not step["centered"]:
+            return Divisor.of(step.fmt, step.fmt.widen(step.new["square_avg"]), step["eps"])
+        exact, blur = self._variance(step)
+        variance = np.maximum(exact, 0.0)
+        return Divisor.of(
+            step.fmt,
+            variance,
+            step["eps"],
+            np.minimum(blur, variance),
+            np.maximum(exact + blur, 0.0) - variance,
         )
-        width = np.maximum(size(low - at), size(at - high))
-        return np.maximum(variance, 0.0), width, _negative_variance(variance < blur)
+
+    def _variance(self, step: Update) -> tuple[Array, Array]:
+        """v' - mean'^2, and how far a program's may be from it."""
+        fmt = step.fmt
+        exact = fmt.less_square(step.new["square_avg"], step.new["grad_avg"])
+        square = size(step.new["grad_avg"]) ** 2
+        # not to first order: what follows from the interval is not proportional to it
+        rounded = fmt.unit * (size(exact) + (1.0 + fmt.unit) * square)
+        return exact, (1.0 + fmt.slack) * rounded + fmt.tiny
+
+    def _roots(self, step: Update) -> Sequence[Other]:
+        """The mistake of taking the root of a negative variance."""
+        if not step["centered"]:
+            return ()
+        exact, blur = self._variance(step)
+        return [_negative_variance(exact < blur)]
 
 
-def _negative_variance(where: Array) -> Any:
+def _negative_variance(where: Array) -> Other:
     """The NaN of a negative variance, by the name of PyTorch's deviation."""
     note = (
         "the root of a variance that rounding made negative, as in "
         "torch.optim.RMSprop(centered=True); take max(v - mean^2, 0)"
     )
-    return lambda: [Other(WRONG, note, lambda got: where & np.isnan(got), "centered RMSprop")]
+    return Other(WRONG, note, lambda got: where & np.isnan(got), "centered RMSprop")
 
 
 class Adam(RuleEntry):
@@ -222,9 +239,9 @@ class Adam(RuleEntry):
                 0.0,
             )
         return (
-            _mean(step, name, "betas", 0)
+            mean(step, name, "betas", 0)
             if name == "exp_avg"
-            else _mean_square(step, name, "betas", 1)
+            else mean_square(step, name, "betas", 1)
         )
 
     def vector_derivation(self, name: str) -> str:
@@ -239,68 +256,69 @@ class Adam(RuleEntry):
         return step.fmt.widen(step.theta), 0.0
 
     parameters_derivation = (
-        "theta' within u |theta'| + |q| [u ((E_sqrt + 1) s / D + 4 + 2 r) + (e2 / 2 + u53) s / D + "
-        "e1 + u53] and underflow: the root and the quotient by bc2, which act on the share s / D "
-        "of the divisor; the sum with eps, the product, the quotient and one to spare; lr / bc1 "
-        "and eps rounded r times; the errors of bc1 and bc2, which the root halves. Where 0 < v' / "
-        "bc2 < lam the quotient by bc2 has lost digits, and the change of q over v' / bc2 +- lam "
-        "is added."
+        "theta' within u |theta'| + (|q| + width) [u ((E_sqrt + 1) S + 4 + 2 r) + u53 (S + 1) + e1 "
+        "/ (1 - e1)] + width and underflow: the root and the quotient by bc2, which act on the "
+        "largest share S of the divisor that its root has; the sum with eps, the product, the "
+        "quotient and one to spare; lr / bc1 and eps rounded r times; the error of bc1, which "
+        "leaves at least (1 - e1) bc1. Width is that of n = (lr / bc1) m' over v' / bc2 between v' "
+        "/ bc2 / (1 + e2) and v' / bc2 / (1 - e2); where it may be below lam and has lost digits, "
+        f"from 0 to lam more. Where bc1 or bc2 may be 0 nothing is judged. {QUOTIENT}"
     )
 
     def parameters(self, step: Update) -> Claim:
-        exact, bound = self._moved(step, DOUBLE)
-        bc1, _ = bias_correction(step["betas"][0], step.t)
-        numerator = float(np.longdouble(step["lr"]) / bc1) * size(step.new["exp_avg"])
+        exact, bound, reason = self._moved(step, DOUBLE)
+        bc1, bc2 = (bias_correction(beta, step.t)[0] for beta in step["betas"])
+        # formed on the way: m' / bc1 or (lr / bc1) m', and v' / bc2
+        with np.errstate(over="ignore"):
+            m, v = size(step.new["exp_avg"]) / float(bc1), size(self._second(step)) / float(bc2)
 
         def others() -> Sequence[Other]:
             rough = step.rounded("betas")
             if rough is None:
                 return ()
-            fits = near(step.fmt, *self._moved(rough, step.fmt.unit))
-            return [Other(INACCURATE, _ROUGH.format("betas"), fits)]
+            fits = near(step.fmt, *self._moved(rough, step.fmt.unit)[:2])
+            return [Other(INACCURATE, ROUGH.format("betas"), fits)]
 
-        return update_claim(step, exact, bound, numerator, others=others)
+        return update_claim(
+            step, exact, bound, max(step["lr"], 1.0) * m, v, others=others, reason=reason
+        )
 
-    def _moved(self, step: Update, scalar_unit: float) -> tuple[Array, Array]:
-        """theta' and its bound; `scalar_unit` is the unit in which bc1 and bc2 are
-        computed.
+    def _second(self, step: Update) -> Array:
+        return step.new["max_exp_avg_sq" if step["amsgrad"] else "exp_avg_sq"]
+
+    def _moved(self, step: Update, scalar_unit: float) -> tuple[Array, Array, str]:
+        """theta', its bound, and why it is not judged where it is not; `scalar_unit` is
+        the unit in which bc1 and bc2 are computed.
         """
-        fmt, r, (beta1, beta2) = step.fmt, step.fmt.scalar, step["betas"]
-        bc1, bc1_error = bias_correction(beta1, step.t, scalar_unit)
-        bc2, bc2_error = bias_correction(beta2, step.t, scalar_unit)
+        fmt, r, eps = step.fmt, step.fmt.scalar, step["eps"]
+        bc1, e1 = bias_correction(step["betas"][0], step.t, scalar_unit)
         rate = fmt.wide.type(np.longdouble(step["lr"]) / bc1)
-        m = fmt.widen(step.new["exp_avg"])
-        v = fmt.widen(step.new["max_exp_avg_sq" if step["amsgrad"] else "exp_avg_sq"])
-        v = v / fmt.wide.type(bc2)
-        root = np.sqrt(v)
-        divisor = root + step["eps"]
-        q = rate * m / divisor
+        n, by = rate * fmt.widen(step.new["exp_avg"]), self._divisor(step, scalar_unit)
+        q, width = n / by.D, by.width(n)
+        reached = size(q) + width
         theta, theta_error = self._shrunk(step)
-        exact = theta - q
-        root_share = size(root / divisor)
+        exact, share = theta - q, by.share_of_root(eps)
         per_q = (
-            fmt.unit * ((fmt.sqrt + 1.0) * root_share + 4.0 + 2.0 * r)
-            + (bc2_error / 2.0 + DOUBLE) * root_share
-            + bc1_error
-            + DOUBLE
+            fmt.unit * ((fmt.sqrt + 1.0) * share + 4.0 + 2.0 * r)
+            + DOUBLE * (share + 1.0)
+            + (e1 / (1.0 - e1) if e1 < 1.0 else np.inf)
         )
-        width = _width_of_lost_digits(step, rate * m, v, q)
-        underflow = fmt.tiny * (
-            3.0 + float(rate) * (1.0 + 1.0 / size(divisor)) + (1.0 + size(q)) / size(divisor)
-        )
-        error_of_q = per_q * (size(q) + width) + width
-        return exact, fmt.unit * size(exact) + error_of_q + theta_error + underflow
+        lost = fmt.tiny * (3.0 + float(rate)) + fmt.tiny / by.least * (1.0 + float(rate) + reached)
+        bound = fmt.unit * size(exact) + per_q * reached + width + theta_error + lost
+        return exact, bound, by.reason
 
-
-def _width_of_lost_digits(step: Update, numerator: Array, v: Array, q: Array) -> Array:
-    """How far q changes over v +- lam where 0 < v < lam, as v has lost digits there."""
-    fmt = step.fmt
-    lost = (v > 0.0) & (v < fmt.tiny)
-    low, high = (
-        size(numerator / (np.sqrt(np.maximum(v + off, 0.0)) + step["eps"]) - q)
-        for off in (-fmt.tiny, fmt.tiny)
-    )
-    return np.where(lost, np.maximum(low, high), 0.0)
+    def _divisor(self, step: Update, scalar_unit: float) -> Divisor:
+        """sqrt(v' / bc2) + eps, where bc2 is off by e2; a v' / bc2 that may be below
+        lam is anything from 0 to lam more.
+        """
+        fmt, (_, beta2) = step.fmt, step["betas"]
+        bc2, e2 = bias_correction(beta2, step.t, scalar_unit)
+        v = fmt.widen(self._second(step)) / fmt.wide.type(bc2)
+        faded = (v > 0.0) & (v < fmt.tiny * (1.0 + e2))
+        below = np.where(faded, v, v * e2 / (1.0 + e2))
+        highest = v * e2 + np.where(faded, fmt.tiny, 0.0)
+        above = highest / (1.0 - e2) if e2 < 1.0 else np.where(v > 0.0, np.inf, 0.0)
+        return Divisor.of(fmt, v, step["eps"], below, above)
 
 
 class AdamW(Adam):
@@ -324,65 +342,3 @@ class AdamW(Adam):
         return theta, fmt.unit * (
             (2.0 + fmt.scalar) * size(theta) + float(shrink) * size(step.theta)
         )
-
-
-_ROUGH = "{} rounded to float32 before 1 - beta; make scalars in double"
-
-
-MEAN = (
-    "m' = beta m + w d, w = 1 - beta, within u |m'| + u max(plain, lerp) + w E_d + 3 lam. As "
-    "written: plain = (1 + r) beta |m| + (2 + r) w |d|. As an interpolation: lerp = (3 + r) w |d - "
-    "m| for w < 1/2, computed as m + w (d - m), otherwise (3 + r) beta |d - m| + (1 + r) w |d - "
-    "m|, computed as d - (d - m) (1 - w). Neither is always the larger."
-)
-
-
-def _mean(step: Update, name: str, decay: str, which: int | None = None) -> Claim:
-    """m' = beta m + (1 - beta) d."""
-
-    def at(step: Update) -> tuple[Array, Array]:
-        fmt, (d, off), beta = step.fmt, step.decayed, _pick(step[decay], which)
-        m, w, r = fmt.widen(step.old[name]), abs(1.0 - beta), step.fmt.scalar
-        exact = beta * m + (fmt.wide.type(1.0) - fmt.wide.type(beta)) * d
-        plain = (1.0 + r) * beta * size(m) + (2.0 + r) * w * size(d)
-        lerp = ((3.0 + r) * (w if w < 0.5 else beta) + (1.0 + r) * w * (w >= 0.5)) * size(d - m)
-        return exact, fmt.unit * (size(exact) + np.maximum(plain, lerp)) + w * off + 3.0 * fmt.tiny
-
-    apart = size(step.decayed[0] - step.fmt.widen(step.old[name]))
-    return update_claim(step, *at(step), apart, others=lambda: _rough(step, decay, at))
-
-
-MEAN_SQUARE = (
-    "v' = beta v + w d^2, w = 1 - beta, within u v' + (1 + r) u beta v + (3 + r) u w d^2 + w (2 "
-    "|d| E_d + E_d^2) + 3 lam: the sum, the product, the square with its product and 1 - beta, and "
-    "the error of d."
-)
-
-
-def _mean_square(step: Update, name: str, decay: str, which: int | None = None) -> Claim:
-    """v' = beta v + (1 - beta) d^2."""
-
-    def at(step: Update) -> tuple[Array, Array]:
-        fmt, (d, off), beta = step.fmt, step.decayed, _pick(step[decay], which)
-        kept, w, r = beta * fmt.widen(step.old[name]), abs(1.0 - beta), step.fmt.scalar
-        added = (fmt.wide.type(1.0) - fmt.wide.type(beta)) * (d * d)
-        exact = kept + added
-        own = fmt.unit * (size(exact) + (1.0 + r) * size(kept) + (3.0 + r) * size(added))
-        return exact, own + w * (2.0 * size(d) * off + off**2) + 3.0 * fmt.tiny
-
-    return update_claim(
-        step, *at(step), step.decayed[0] ** 2, others=lambda: _rough(step, decay, at)
-    )
-
-
-def _rough(step: Update, decay: str, at: Any) -> Sequence[Other]:
-    """The same claim with a decay that was rounded to float32 first."""
-    rough = step.rounded(decay)
-    if rough is None:
-        return ()
-    return [Other(INACCURATE, _ROUGH.format(decay), near(step.fmt, *at(rough)))]
-
-
-def _pick(given: Any, which: int | None) -> float:
-    """alpha, or one of the two betas."""
-    return float(given if which is None else given[which])

@@ -5,6 +5,12 @@ pole of dC/da has cancelled against f', but with the sizes of the terms of the f
 that is not simplified. So a program that multiplies dC/da by f' passes too: it loses
 nothing until a probability rounds to 0 or 1.
 
+No divisor carries an error: a is the recorded number, and 1 - a, one rounding of it, is
+off by a share of itself, as a (1 - a) is. So each quotient costs its rounding and those
+shares, however small the divisor. An a that is computed once more from z counts where
+it is multiplied, not where it divides: y / a and f' are of the same a, and their pole
+cancels.
+
 Notation: as in the entries of the losses.
 """
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from parity.proof.equations.kinds import Update
-from parity.rounding.claim import Claim, claim, size
+from parity.rounding.claim import OVERFLOW, Claim, claim, size
 from parity.rounding.formats import Format
 from refnet.checks import Array
 from refnet.losses import one_hot
@@ -33,7 +33,8 @@ def softmax(z: Array) -> tuple[Array, Array, Array]:
 def softmax_error(fmt: Format, a: Array, s: Array) -> Array:
     """The relative error of a softmax: |s_j| + Sbar + 2 E_exp + k + 2, in units of u.
 
-    The derivation is that of the activation's value.
+    The derivation is that of the activation's value. The divisor sums positive terms,
+    one of them 1, so its error is a share of it and nothing cancels.
     """
     return np.abs(s) + (a * np.abs(s)).sum(axis=1, keepdims=True) + 2.0 * fmt.exp + a.shape[1] + 2.0
 
@@ -57,10 +58,15 @@ def bias_correction(beta: float, t: int, unit: float = DOUBLE) -> tuple[Any, flo
 
 
 def update_claim(
-    step: Update, exact: Array, bound: Array, *intermediates: Array, others: Any = tuple
+    step: Update,
+    exact: Array,
+    bound: Array,
+    *intermediates: Array,
+    others: Any = tuple,
+    reason: str = OVERFLOW,
 ) -> Claim:
     """The claim about one vector of an update. It is not judged where d or one of the
-    intermediate numbers may overflow.
+    intermediate numbers may overflow; `reason` says why an entry is not.
     """
     fmt = step.fmt
     judged = size(step.g) + step["weight_decay"] * size(step.theta) < fmt.largest
@@ -70,4 +76,4 @@ def update_claim(
     # float32: 9 of q, 1 of theta', 4 of theta1). Products of two of them add less than
     # that share once more. The error of a bias correction, which may be larger, is
     # counted with two units of pow, of which correct libraries use about one.
-    return claim(fmt, exact, bound * (1.0 + 30.0 * fmt.unit), judged, others)
+    return claim(fmt, exact, bound * (1.0 + 30.0 * fmt.unit), judged, others, reason)

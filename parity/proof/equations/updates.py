@@ -69,6 +69,8 @@ class SGD(RuleEntry):
         return update_claim(step, exact, bound, size(d) + size(kept), others=others)
 
     def _dampened_first(self, step: Update) -> Sequence[Other]:
+        if not step["dampening"]:
+            return ()
         (d, off), share = step.decayed, abs(1.0 - step["dampening"])
         # 1 - tau, its rounding into the dtype, the product; one to spare
         bound = share * (off + 4.0 * step.fmt.unit * size(d)) + 2.0 * step.fmt.tiny
