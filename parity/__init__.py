@@ -26,8 +26,9 @@ from parity.checking.tasks import Task, TaskStep
 from parity.mistakes.diagnosis.diagnosis import diagnose
 from parity.mistakes.diagnosis.finding import Finding
 from parity.proof.agreement import Agreement, Difference, compare, compare_restated
-from parity.proof.certificate import Certificate, Result, certify
+from parity.proof.certificate import Certificate, certify
 from parity.proof.equations.entries import entries
+from parity.proof.result import Result
 from parity.steps.cases import CASES, Case
 from parity.steps.record import FitRecorder, LayerRecord, Snapshot, Spec, StepRecord, record_refnet
 

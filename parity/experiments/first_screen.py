@@ -14,7 +14,8 @@ from typing import Any
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.diagnosis.diagnosis import diagnose
 from parity.mistakes.search.replay import run_of_case, simulate
-from parity.proof.certificate import Certificate, Result, certify
+from parity.proof.certificate import Certificate, certify
+from parity.proof.result import Result
 from parity.steps.cases import Case
 from parity.steps.record import StepRecord
 from refnet.equations import EQUATIONS

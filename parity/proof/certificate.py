@@ -11,78 +11,15 @@ import numpy as np
 
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.proof.record_checks import check_usable
+from parity.proof.result import NOT_JUDGED, NOT_SHOWN, WIRING, Result
 from parity.proof.statements import Statement, statements
-from parity.rounding.claim import CONVENTION, INACCURATE, PASSED, WRONG, Claim
+from parity.rounding.claim import CONVENTION, IMPRECISE, INACCURATE, PASSED, WRONG, Claim
 from parity.steps.record import StepRecord
-from refnet.checks import Array, place
+from refnet.checks import Array
 from refnet.equations import EQUATIONS
 
-NOT_JUDGED, NOT_SHOWN, WIRING = "not judged", "not shown", "wiring"
-BROKEN = (WRONG, CONVENTION, INACCURATE)
-_SAYS = {
-    PASSED: "holds",
-    CONVENTION: "follows another convention",
-    INACCURATE: "uses an inaccurate formula",
-    NOT_JUDGED: "is not judged",
-}
-
-
-@dataclass(frozen=True)
-class Result:
-    """The verdict on one array, with the entry that uses most of what rounding allows:
-    got, expected and allowed, and `used`, the share of `allowed`; above 1 is broken.
-
-    `status` is "passed", "wrong", "convention" (right by another convention),
-    "inaccurate formula" (right but for avoidable rounding), "not judged" (rounding
-    bounds say nothing here; `note` says why) or "not shown". `deviation` is the name
-    under which PyTorch itself does what is wrong here.
-    """
-
-    equation: str  # a label of refnet.EQUATIONS, or "wiring"
-    layer: int | None
-    quantity: str
-    entry: str
-    used: float
-    index: tuple[int, ...] = ()
-    got: float | None = None
-    expected: float | None = None
-    allowed: float | None = None
-    status: str = PASSED
-    note: str = ""
-    deviation: str = ""
-
-    @property
-    def broken(self) -> bool:
-        """Whether it is wrong, another convention, or an inaccurate formula."""
-        return self.status in BROKEN
-
-    @property
-    def where(self) -> str:
-        """BP4 (weight gradient) of layer 1."""
-        name = f" ({EQUATIONS[self.equation].name})" if self.equation in EQUATIONS else ""
-        return f"{self.equation}{name}" + ("" if self.layer is None else f" of layer {self.layer}")
-
-    def __str__(self) -> str:
-        note = f" ({self.note})" if self.note else ""
-        if self.got is not None and self.status == WRONG:  # its note is the longest
-            return f"{self.where} is wrong: {self.quantity}{self._entry}{note}"
-        if self.got is not None:
-            return f"{self.where} {_SAYS[self.status]}{note}: {self.quantity}{self._entry}"
-        if self.broken:
-            return f"{self.where}: {self.quantity} has {self.note}"
-        return f"{self.where}: {self.quantity} is {self.status}{note}"
-
-    @property
-    def _entry(self) -> str:
-        """The entry: its place, and the numbers got, expected and allowed."""
-        at = f" at {place(self.index)}" if self.index else ""
-        if not self.allowed:
-            return f"{at} is {self.got!r}, expected exactly {self.expected!r}"
-        words = f"{at} is {self.got!r}, expected {self.expected!r} within {self.allowed:.2g}"
-        if not np.isfinite(self.used):
-            return words
-        share = f"{self.used:.3g} times" if self.used > 1.0 else f"{self.used:.2g} of"
-        return f"{words}; it is off by {share} that"
+# of a cell of the table, by its mark
+_COLOURS = {"!": "bold red", "~": "yellow", "?": "yellow"}
 
 
 @dataclass(frozen=True)
@@ -108,6 +45,13 @@ class Certificate:
         return tuple(result for result in self.results if result.broken)
 
     @property
+    def imprecise(self) -> tuple[Result, ...]:
+        """The results that are within the worst case of rounding, and lost more digits
+        than independent roundings do: right, but for digits.
+        """
+        return tuple(result for result in self.results if result.status == IMPRECISE)
+
+    @property
     def worst(self) -> Result:
         """The result that used most of its bound."""
         return max(self.results, key=lambda result: result.used)
@@ -116,22 +60,24 @@ class Certificate:
     def verdict(self) -> str:
         """What is wrong first and where, or that nothing is, in a sentence or two."""
         if self.broken:
-            return self._broken_words()
+            return self._listed(self.broken, "broken")
         passed = sum(result.status == PASSED for result in self.results)
         silent = self._silent_words()
         if not passed:
             return f"No equation could be judged: {silent}."
         arrays = "1 array is" if passed == 1 else f"{passed} arrays are"
+        if self.imprecise:
+            return self._listed(self.imprecise, "imprecise")
         if silent:
             return f"What was judged holds: {arrays} {self._closest_words()}. Not passed: {silent}."
         return f"Every equation holds: {'all ' * (passed > 1)}{arrays} {self._closest_words()}."
 
-    def _broken_words(self) -> str:
-        """The case, the root, and how much more is broken."""
-        spec, (first, *more) = self.record.spec, self.broken
+    def _listed(self, results: tuple[Result, ...], kind: str) -> str:
+        """The case, the first of the results, and how many more there are."""
+        spec, (first, *more) = self.record.spec, results
         case = f"{'-'.join(map(str, spec.sizes))}, {spec.loss}, {spec.optimizer}, {spec.dtype}"
-        results = "1 more result is" if len(more) == 1 else f"{len(more)} more results are"
-        tail = f". {results} broken" if more else ""
+        count = "1 more result is" if len(more) == 1 else f"{len(more)} more results are"
+        tail = f". {count} {kind}" if more else ""
         return f"{case}, step {spec.step}: {first}{tail}."
 
     def _closest_words(self) -> str:
@@ -147,9 +93,14 @@ class Certificate:
         }
         return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
 
+    @property
+    def _further(self) -> tuple[Result, ...]:
+        """What the verdict counts without saying it."""
+        return (*self.broken, *self.imprecise)[1:]
+
     def table(self) -> list[list[str]]:
         """Layers by equations: the largest share used of what rounding allows, with a
-        mark where it is broken (!), not judged (?) or not shown (-).
+        mark where it is broken (!), imprecise (~), not judged (?) or not shown (-).
         """
         labels = list(EQUATIONS)
         rows = [["layer", *labels]]
@@ -173,6 +124,8 @@ class Certificate:
         used = max(r.used for r in results)
         if any(r.broken for r in results):
             return f"{used:.2g}!"
+        if any(r.status == IMPRECISE for r in results):
+            return f"{used:.2f}~"
         if any(r.status == NOT_SHOWN for r in results):
             return "-"
         silent = any(r.status == NOT_JUDGED for r in results)
@@ -191,12 +144,12 @@ class Certificate:
                 self.verdict,
                 "largest share used of what rounding allows:",
                 *lines,
-                *(f"  {result}" for result in self.broken[1:]),
+                *(f"  {result}" for result in self._further),
             ]
         )
 
     def __rich__(self) -> Any:
-        """The same for rich: red where broken, yellow where not judged."""
+        """The same for rich: red where broken, yellow where imprecise or not judged."""
         from rich.console import Group  # noqa: PLC0415 - rich calls this, so it is there
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
@@ -207,7 +160,12 @@ class Certificate:
             table.add_row(
                 *(
                     Text(
-                        cell, "bold red" if "!" in cell else "yellow" if cell.endswith("?") else ""
+                        cell,
+                        "bold red"
+                        if "!" in cell
+                        else "yellow"
+                        if cell.endswith(("?", "~"))
+                        else "",
                     )
                     for cell in row
                 )
@@ -216,7 +174,7 @@ class Certificate:
             self.verdict,
             "bold red" if self.broken else "bold green" if self.passed else "bold yellow",
         )
-        return Group(sentence, table, *(Text(f"  {result}", "red") for result in self.broken[1:]))
+        return Group(sentence, table, *(Text(f"  {result}", "red") for result in self._further))
 
 
 def certify(record: StepRecord, previous: StepRecord | None = None) -> Certificate:
@@ -240,6 +198,7 @@ def certify(record: StepRecord, previous: StepRecord | None = None) -> Certifica
     return Certificate(record, (*wiring, *(judge(statement) for statement in stated)), stated)
 
 
+@np.errstate(all="ignore")  # what is not judged may overflow, and a bound be subnormal
 def judge(statement: Statement) -> Result:
     """The result of one statement: shape and dtype first, then every number against its
     bound, then whether a known other formula explains what is off.
@@ -260,7 +219,11 @@ def judge(statement: Statement) -> Result:
     off = share > 1.0
     if off.any():
         return _broken(blank, claim, got, share, off)
-    return _unless_unjudged(claim, _at(blank, claim, got, share))
+    result = _at(blank, claim, got, share)
+    doubt = claim.doubt(got)
+    if doubt:
+        return replace(result, status=IMPRECISE, note=doubt)
+    return _unless_unjudged(claim, result)
 
 
 def _unless_unjudged(claim: Claim, result: Result) -> Result:
@@ -280,12 +243,11 @@ def _broken(blank: Result, claim: Claim, got: Array, share: Array, off: Array) -
     """
     explanations = []
     unexplained = off
-    with np.errstate(all="ignore"):  # a formula that overflows explains nothing
-        for other in claim.others():
-            explained = unexplained & other.fits(got)
-            if explained.any():
-                explanations.append(other)
-                unexplained = unexplained & ~explained
+    for other in claim.others():
+        explained = unexplained & other.fits(got)
+        if explained.any():
+            explanations.append(other)
+            unexplained = unexplained & ~explained
     notes = "; ".join(other.note for other in explanations)
     if unexplained.any() or not explanations:
         return replace(

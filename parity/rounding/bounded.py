@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity.rounding.formats import Format
+from parity.rounding.precision import Precision
 
 Array: TypeAlias = NDArray[Any]
 Operand: TypeAlias = "Bounded | Array | float | np.floating[Any]"
@@ -342,6 +343,17 @@ class Bounded:
         return self.like(
             value=value, error=np.where(either, farther, np.where(above, a.error, b.error))
         )
+
+    @quietly
+    def coarsened(self, precision: Precision) -> "Bounded":
+        """The numbers rounded to fewer bits: between those of the least and of the
+        largest one, for rounding keeps the order.
+        """
+        low, high = (
+            self.format.widen(precision.rounded(end.astype(self.format.dtype)))
+            for end in (self.value - self.error, self.value + self.error)
+        )
+        return self.like(value=(low + high) / 2, error=(high - low) / 2)
 
     @property
     def shape(self) -> tuple[int, ...]:

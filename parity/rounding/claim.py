@@ -2,7 +2,7 @@
 a correct program from it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from refnet.checks import Array
 
 OVERFLOW = "overflow"
 PASSED, WRONG, CONVENTION, INACCURATE = "passed", "wrong", "convention", "inaccurate formula"
+IMPRECISE = "imprecise"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class Claim:
     by entry. Where `judged` is False rounding bounds say nothing, for the given
     `reason`.
 
+    `others` are what entries that break the claim may fit. `doubt` is asked about an
+    array that holds, and says why it is imprecise all the same, "" where it is not.
+
     Shapes: exact (in the wider format), bound (float64) and judged have the shape of
         the array.
     """
@@ -45,7 +49,8 @@ class Claim:
     judged: Array
     slack: float
     reason: str = OVERFLOW
-    others: Callable[[], Sequence[Other]] = field(default=tuple)
+    others: Callable[[], Iterable[Other]] = field(default=tuple)
+    doubt: Callable[[Array], str] = field(default=lambda got: "")
 
     def share(self, got: Array) -> Array:
         """|got - exact| as a share of what is allowed: above 1 is wrong, as is inf
@@ -63,7 +68,7 @@ def claim(
     exact: Any,
     bound: Any,
     judged: Any = True,
-    others: Callable[[], Sequence[Other]] = tuple,
+    others: Callable[[], Iterable[Other]] = tuple,
     reason: str = OVERFLOW,
 ) -> Claim:
     """A claim that is not judged where exact + bound reaches the largest number of the
@@ -80,12 +85,13 @@ def claim(
 
 def near(fmt: Format, exact: Any, bound: Any) -> Callable[[Array], Array]:
     """A test of each entry: is it within bound (1 + slack) of another exact value, or
-    equal to it where that is infinite.
+    equal to it where that is infinite. An infinite bound fits nothing else.
     """
     exact, bound = np.asarray(exact, fmt.wide), np.asarray(bound)
+    known = np.isfinite(exact) & np.isfinite(bound)
 
     def fits(got: Array) -> Array:
-        close = np.isfinite(exact) & (np.abs(got - exact) <= bound * (1.0 + fmt.slack))
+        close = known & (np.abs(got - exact) <= bound * (1.0 + fmt.slack))
         return close | (got == exact)
 
     return fits

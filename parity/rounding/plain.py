@@ -10,6 +10,8 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from parity.rounding.precision import Precision
+
 Array: TypeAlias = NDArray[Any]
 Operand: TypeAlias = "Plain | Array | float | np.floating[Any]"
 Axis: TypeAlias = int | tuple[int, ...] | None
@@ -118,6 +120,10 @@ class Plain:
     def where_positive(self, a: Operand, b: Operand) -> "Plain":
         """a where x > 0, else b."""
         return Plain(np.where(self.value > 0, self.lift(a).value, self.lift(b).value))
+
+    def coarsened(self, precision: Precision) -> "Plain":
+        """The numbers rounded to fewer bits."""
+        return Plain(precision.rounded(self.value))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ from parity.experiments.job.gaps import Gaps
 from parity.experiments.job.job_report import MainJobReport
 from parity.experiments.job.sweep import CaseOutcome, StepOutcome
 from parity.proof.agreement import Agreement, Difference
-from parity.proof.certificate import Result
+from parity.proof.result import Result
 from parity.steps.cases import CASES
 from parity.tests.command import run
 from parity.tests.main_job import (

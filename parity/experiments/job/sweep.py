@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from parity.experiments.job.gaps import Gaps, gaps_between
 from parity.proof.agreement import Agreement, agree
-from parity.proof.certificate import Certificate, Result, certify
+from parity.proof.certificate import Certificate, certify
+from parity.proof.result import Result
 from parity.rounding.claim import PASSED
 from parity.steps.cases import Case
 from parity.steps.pytorch import restart

@@ -23,7 +23,8 @@ from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import PROBES, Probe
 from parity.mistakes.search.judging import judged
 from parity.mistakes.search.replay import Run, run_of, simulate
-from parity.proof.certificate import Result, certify
+from parity.proof.certificate import certify
+from parity.proof.result import Result
 from parity.steps.cases import DTYPES
 from parity.steps.record import StepRecord
 

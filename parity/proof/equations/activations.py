@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from parity.proof.equations.kinds import ActivationEntry, Cotangent
+from parity.proof.equations.kinds import ActivationEntry, Summed
 from parity.proof.equations.shared import sigmoid, softmax, softmax_error
 from parity.rounding.claim import CONVENTION, INACCURATE, Claim, Other, claim, near, size
 from parity.rounding.formats import Format
@@ -49,7 +49,7 @@ class _Elementwise(ActivationEntry):
         """Other values that f' takes by convention, and where."""
         return ()
 
-    def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
+    def pullback(self, fmt: Format, g: Summed, z: Array, a: Array) -> Claim:
         slope, off = self.derivative(fmt, z, a)
         exact = g.value * slope
         bound = self._bound(fmt, g, size(slope), off)
@@ -69,7 +69,7 @@ class _Elementwise(ActivationEntry):
 
         return claim(fmt, exact, bound, g.judged, others)
 
-    def _bound(self, fmt: Format, g: Cotangent, slope: Array, off: Array) -> Array:
+    def _bound(self, fmt: Format, g: Summed, slope: Array, off: Array) -> Array:
         error = g.error(fmt)
         magnitude = size(g.value) + error
         first_order = error * slope + magnitude * fmt.unit * (self.rounds * slope + off)
@@ -278,6 +278,7 @@ class Softmax(ActivationEntry):
     """f(z)_j = e^s_j / sum e^s, s = z - max z, along each row of k."""
 
     name = "softmax"
+    mixes = True
     source = (
         "Higham 2002, sections 3.1 and 4.2; Bridle, Probabilistic interpretation of feedforward "
         "classification outputs (1990)"
@@ -323,7 +324,7 @@ class Softmax(ActivationEntry):
         "times: a product, k - 1 additions, a difference, a product; four are spare."
     )
 
-    def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
+    def pullback(self, fmt: Format, g: Summed, z: Array, a: Array) -> Claim:
         wide, at = fmt.widen(a), size(a)
         exact = wide * (g.value - (g.value * wide).sum(axis=1, keepdims=True))
         mixed = g.terms + (g.terms * at).sum(axis=1, keepdims=True)

@@ -20,9 +20,9 @@ JEANNEROD_RUMP = "Jeannerod and Rump (2013), SIAM J. Matrix Anal. Appl. 34(2)"
 
 
 @dataclass(frozen=True)
-class Cotangent:
-    """dC/da on its way down to an activation: its exact value, and how far a program's
-    may be from it.
+class Summed:
+    """A sum on its way into an equation, such as dC/da on its way down to an
+    activation: its exact value, and how far a program's may be from it.
 
     A program adds up terms whose sizes add up to `terms`. It rounds `roundings` times
     and may underflow `underflows` times. `judged` is False where it may overflow.
@@ -30,7 +30,7 @@ class Cotangent:
 
     value: Array
     terms: Array
-    roundings: float
+    roundings: float | Array
     underflows: float
     judged: Any = True
 
@@ -46,6 +46,7 @@ class ActivationEntry(ABC):
     name: ClassVar[str]
     reads: ClassVar[tuple[str, ...]] = ("z",)
     writes: ClassVar[str] = "a"
+    mixes: ClassVar[bool] = False  # a_j depends on every z of its row
     source: ClassVar[str]
     value_derivation: ClassVar[str]
 
@@ -57,7 +58,7 @@ class ActivationEntry(ABC):
         """a = f(z)."""
 
     @abstractmethod
-    def pullback(self, fmt: Format, g: Cotangent, z: Array, a: Array) -> Claim:
+    def pullback(self, fmt: Format, g: Summed, z: Array, a: Array) -> Claim:
         """dC/dz_j = sum over i of dC/da_i da_i/dz_j."""
 
     @property

@@ -19,7 +19,7 @@ from parity.proof.equations.cross_entropies import (
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
 )
-from parity.proof.equations.kinds import ActivationEntry, Cotangent, LossEntry
+from parity.proof.equations.kinds import ActivationEntry, LossEntry, Summed
 from parity.rounding.claim import CONVENTION, Claim, Other, claim, near, size
 from parity.rounding.formats import Format
 from refnet.checks import Array
@@ -48,7 +48,7 @@ class _ValueLoss(LossEntry):
         judged = 4.0 * size(e) < fmt.largest  # 2 (a - y), and a factor 2 to spare
 
         def pulled(g: Array) -> Claim:
-            return f.pullback(fmt, Cotangent(g, size(g), self.roundings, 1.0, judged), z, a)
+            return f.pullback(fmt, Summed(g, size(g), self.roundings, 1.0, judged), z, a)
 
         main = pulled(self.gradient(fmt, e))
 

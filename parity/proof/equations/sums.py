@@ -10,9 +10,17 @@ Source: Jeannerod and Rump, Improved error bounds for inner products in floating
     arithmetic, SIAM J. Matrix Anal. Appl. 34(2), 2013.
 """
 
-from parity.proof.equations.kinds import ActivationEntry, Cotangent
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from parity.proof.equations.kinds import ActivationEntry, Summed
+from parity.proof.equations.products import Factors, excess, product_claim
 from parity.rounding.claim import Claim, claim, size
 from parity.rounding.formats import Format
+from parity.rounding.independent import FEW, ORDERS, root_mean_square, roundings
 from refnet.checks import Array
 
 WEIGHTED_INPUT = (
@@ -22,13 +30,11 @@ WEIGHTED_INPUT = (
 
 def weighted_input(fmt: Format, a_prev: Array, W: Array, b: Array) -> Claim:
     """z = a_prev W^T + b."""
-    terms, k = size(a_prev) @ size(W).T + size(b), W.shape[1]
-    return claim(
-        fmt,
-        fmt.dot(a_prev, W.T) + fmt.widen(b),
-        (k + 1.0) * (fmt.unit * terms + fmt.tiny),
-        terms < fmt.largest,
-    )
+
+    def claimed(z: Summed, _: Any) -> Claim:
+        return _sum_claim(fmt, z)
+
+    return product_claim(fmt, Factors(a_prev, W.T, b), claimed)
 
 
 HIDDEN_DELTA = (
@@ -41,9 +47,12 @@ def hidden_delta(
     fmt: Format, f: ActivationEntry, delta_above: Array, W_above: Array, z: Array, a: Array
 ) -> Claim:
     """BP2: delta = delta_above W_above pulled back through f."""
-    terms, m = size(delta_above) @ size(W_above), float(len(W_above))
-    judged = 2.0 * terms < fmt.largest  # a factor 2 for partial sums that are rounded up
-    return f.pullback(fmt, Cotangent(fmt.dot(delta_above, W_above), terms, m, m, judged), z, a)
+
+    def claimed(g: Summed, some: Any) -> Claim:
+        judged = 2.0 * g.terms < fmt.largest  # a factor 2 for partial sums that are rounded up
+        return f.pullback(fmt, replace(g, judged=judged), z[some], a[some])
+
+    return product_claim(fmt, Factors(delta_above, W_above), claimed, whole_rows=f.mixes)
 
 
 BIAS_GRADIENT = (
@@ -54,13 +63,24 @@ BIAS_GRADIENT = (
 
 def bias_gradient(fmt: Format, delta: Array) -> Claim:
     """BP3: db = sum of delta over the rows."""
-    terms = size(delta).sum(axis=0)
-    return claim(
-        fmt,
-        fmt.widen(delta).sum(axis=0),
-        (len(delta) - 1.0) * fmt.unit * terms,
-        terms < fmt.largest,
-    )
+    terms, n = size(delta).sum(axis=0), len(delta)
+    db = Summed(fmt.widen(delta).sum(axis=0), terms, n - 1.0, 0.0)
+    worst = _sum_claim(fmt, db)
+
+    def doubt(got: Array) -> str:
+        error = root_mean_square(got - worst.exact, worst.bound)
+        if error <= ORDERS * max(_of_sums(delta, worst)):
+            return ""
+        few = roundings(db.value, terms, np.count_nonzero(delta, axis=0))
+        return excess(worst, got, _sum_claim(fmt, replace(db, roundings=few)))
+
+    return worst if n <= FEW else replace(worst, doubt=doubt)
+
+
+def _of_sums(delta: Array, worst: Claim) -> Iterator[float]:
+    """How far off the sum is by NumPy, and row by row from either end."""
+    ends = (np.add.accumulate(delta[::step])[-1] for step in (1, -1))
+    return (root_mean_square(got - worst.exact, worst.bound) for got in (delta.sum(axis=0), *ends))
 
 
 WEIGHT_GRADIENT = "dW = delta^T a_prev within n (u |delta|^T |a_prev| + lam): n products."
@@ -68,7 +88,12 @@ WEIGHT_GRADIENT = "dW = delta^T a_prev within n (u |delta|^T |a_prev| + lam): n 
 
 def weight_gradient(fmt: Format, delta: Array, a_prev: Array) -> Claim:
     """BP4: dW = delta^T a_prev."""
-    terms, n = size(delta).T @ size(a_prev), float(len(delta))
-    return claim(
-        fmt, fmt.dot(delta.T, a_prev), n * (fmt.unit * terms + fmt.tiny), terms < fmt.largest
-    )
+
+    def claimed(dW: Summed, _: Any) -> Claim:
+        return _sum_claim(fmt, dW)
+
+    return product_claim(fmt, Factors(delta.T, a_prev), claimed)
+
+
+def _sum_claim(fmt: Format, s: Summed) -> Claim:
+    return claim(fmt, s.value, s.error(fmt), s.terms < fmt.largest)

@@ -8,7 +8,8 @@ from dataclasses import replace
 from rich.console import Console
 
 import refnet
-from parity.proof.certificate import Certificate, Result, certify
+from parity.proof.certificate import Certificate, certify
+from parity.proof.result import Result
 from parity.proof.tests.certified import CASE, good, result_of, rewritten, shown, with_entry
 
 CAPTION = "largest share used of what rounding allows:"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
 from itertools import product
+from math import prod
 
 import numpy as np
 import pytest
@@ -412,6 +413,56 @@ def test_a_root_down_to_zero_is_bounded(fmt, rounded):
     assert np.isfinite(Bounded(-1e-9, 1e-7, fmt, rounded).maximum(0.0).sqrt().error)
 
 
+@every_arithmetic
+@pytest.mark.parametrize("floor", [-100.0, 0.0, 3.0])
+def test_a_floor_in_the_middle_leaves_the_upper_half(floor, fmt, rounded):
+    """max(x, floor) of x within 1 of the floor is from the floor to 1 above it, and the
+    bound is no wider but for its own roundings.
+    """
+    x = Bounded(floor, 1.0, fmt, rounded).maximum(floor)
+    low, high = (rational(x.value.item()) + s * rational(x.error.item()) for s in (-1, 1))
+    room = Fraction(float(inflation(fmt) - 1)) * (abs(Fraction(floor)) + 1)
+    assert Fraction(floor) - room <= low <= Fraction(floor)
+    assert Fraction(floor) + 1 <= high <= Fraction(floor) + 1 + room
+
+
+# Shapes
+
+
+@every_arithmetic
+@pytest.mark.parametrize("shape", [(3,), (1, 3), (2, 1), ()], ids=str)
+def test_an_error_of_a_row_or_a_column_is_that_of_each_entry(shape, fmt, rounded):
+    """It is stored for each entry, and every operation makes of it what it makes of
+    errors given one by one; one that is infinite or NaN is so in its own entries alone.
+    """
+    value = np.array([[1.0, -2.0, 0.5], [3.0, 0.25, -1.0]], fmt.dtype)
+    error = np.linspace(2.0**-6, 2.0**-4, prod(shape)).reshape(shape)
+    for spoilt in (None, np.inf, np.nan):
+        if spoilt:
+            error.flat[-1] = spoilt
+        short = Bounded(value, error, fmt, rounded)
+        whole = Bounded(value, np.array(np.broadcast_to(error, value.shape)), fmt, rounded)
+        assert np.isinf(short.error).tolist() == (~np.isfinite(whole.error)).tolist()
+        for make in (
+            lambda x: x,
+            lambda x: x.T @ x,
+            lambda x: x.sum(axis=0) * x.max(axis=1).reshape(2, 1),
+            lambda x: positive(x, x.exp(), x / 3.0),
+            lambda x: (x - 1.0)[1:],
+        ):
+            one, other = make(short), make(whole)
+            assert one.value.shape == one.error.shape == other.error.shape
+            assert one.value.tolist() == other.value.tolist()
+            assert one.error.tolist() == other.error.tolist()
+
+
+def test_an_error_of_more_entries_than_numbers_is_of_as_many():
+    """One number, or one row of them, known to within several errors."""
+    x = Bounded(np.ones(2), np.array([[1.0, 2.0], [3.0, 4.0]]), FORMATS["float64"])
+    assert x.value.tolist() == [[1.0, 1.0]] * 2
+    assert x.error.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
 # Tests of the tests, and the refusals
 
 
@@ -444,6 +495,8 @@ def test_what_is_no_bound_is_refused():
     x = Bounded(np.ones((2, 3)), 0.0, FORMATS["float64"])
     with pytest.raises(ValueError, match=r"Bounded: error has -1\.0, expected at least 0"):
         Bounded(1.0, -1.0, FORMATS["float64"])
+    with pytest.raises(ValueError, match=r"Bounded: error has -2\.0, expected at least 0"):
+        Bounded(np.ones(2), np.array([1.0, -2.0]), FORMATS["float64"])
     with pytest.raises(
         ValueError,
         match="Bounded: operand has float64 with rounding, expected float64 without rounding",
