@@ -12,7 +12,14 @@ from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import PROBES
 from parity.mistakes.program import Part
 from parity.mistakes.search.judging import Station, distance, explains, judged
-from parity.mistakes.search.replay import run_of, run_of_case, showing, simulate, steps
+from parity.mistakes.search.replay import (
+    hiding,
+    run_of,
+    run_of_case,
+    showing,
+    simulate,
+    steps,
+)
 from parity.proof.certificate import certify
 from parity.rounding.plain import Plain
 from parity.steps.cases import CASES, DTYPES
@@ -267,3 +274,14 @@ def test_what_acts_last_is_made_of_what_the_others_make():
     )
     for each in both:
         np.testing.assert_array_equal(each, 2 * right + 1.0)
+
+
+def test_a_run_can_hide_a_quantity_or_end_before_the_update():
+    """All but the hidden one is shown as before; a step without weights shows none."""
+    records = simulate(PROBES[0].run())
+    run = run_of(records)
+    hidden = hiding(run, "dW")
+    for step, whole in zip(hidden.steps, run.steps, strict=True):
+        assert set(whole.arrays) - set(step.arrays) == {("dW", l) for l in (1, 2, 3)}
+    (ended,) = run_of([replace(records[0], after=None)]).steps
+    assert {name for name, _ in ended.arrays} == {"z", "a", "delta", "dW", "db", "loss"}

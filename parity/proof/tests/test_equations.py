@@ -14,7 +14,8 @@ from parity.proof.equations.entries import entries
 from parity.proof.equations.sums import bias_gradient
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.proof.statements import statements
-from parity.proof.tests.programs import in_both_dtypes, run
+from parity.proof.tests.known import ARITHMETICS, in_every_arithmetic, judging_in
+from parity.proof.tests.programs import run
 from parity.rounding.formats import FORMATS
 from parity.steps.cases import CASES, DTYPES, PAIRS, RULES, TRAINABLE, Case, outputs_of, targets_of
 from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
@@ -113,13 +114,14 @@ def dead_pullback(f, z, a, above, W, _):
 
 
 @cache
-def every_array(equation, dtype):
+def every_array(equation, arithmetic):
     """An Off for each layer, entry and quantity of an equation, from good records."""
-    return [off for off in _offs(dtype) if off.statement.equation == equation]
+    return [off for off in _offs(arithmetic) if off.statement.equation == equation]
 
 
 @cache
-def _offs(dtype):
+def _offs(arithmetic):
+    dtype = ARITHMETICS[arithmetic].dtype.name
     pairs = [
         case for i, case in enumerate(PAIRS) if case.hidden[0] == TRAINABLE[i % len(TRAINABLE)]
     ]
@@ -150,11 +152,12 @@ def _offs(dtype):
     )
     records += run(stepped, bp2=dead_pullback)
     offs = {}
-    for record in records:
-        for statement in statements(record):
-            assert judge(statement).status == "passed"
-            off = Off(record, statement)
-            offs.setdefault(off.key, off)
+    with judging_in(arithmetic):
+        for good in records:
+            for statement in statements(good):
+                assert judge(statement).status == "passed"
+                off = Off(good, statement)
+                offs.setdefault(off.key, off)
     return list(offs.values())
 
 
@@ -168,14 +171,14 @@ def judged_with(off, index, number):
     return judge(replace(off.statement, got=array))
 
 
-@in_both_dtypes
+@in_every_arithmetic
 @pytest.mark.parametrize("equation", EQUATION_LABELS)
 @pytest.mark.parametrize("sign", [1.0, -1.0], ids=["above", "below"])
-def test_two_bounds_off_in_one_entry_is_refused(equation, dtype, sign):
+def test_two_bounds_off_in_one_entry_is_refused(equation, arithmetic, sign):
     """The result is broken; it names equation, layer, quantity and entry, and says what
     was got, expected and allowed.
     """
-    for off in every_array(equation, dtype):
+    for off in every_array(equation, arithmetic):
         index, number = off.at(2.0, sign)
         result, s = judged_with(off, index, number), off.statement
         assert result.broken
@@ -186,15 +189,16 @@ def test_two_bounds_off_in_one_entry_is_refused(equation, dtype, sign):
         assert result.allowed == s.claim.bound[index] * (1.0 + s.claim.slack)
 
 
-@in_both_dtypes
+@in_every_arithmetic
 @pytest.mark.parametrize("equation", EQUATION_LABELS)
-def test_what_is_off_is_the_first_that_is_broken(equation, dtype):
+def test_what_is_off_is_the_first_that_is_broken(equation, arithmetic):
     """The certificate's first broken result is that of the array which is off, now
     above, now below, and all before it has passed.
     """
-    for i, off in enumerate(every_array(equation, dtype)):
+    for i, off in enumerate(every_array(equation, arithmetic)):
         index, number = off.at(2.0, (1.0, -1.0)[i % 2])
-        cert = certify(off.changed(index, number))
+        with judging_in(arithmetic):
+            cert = certify(off.changed(index, number))
         assert not cert.passed
         first = cert.broken[0]
         assert first == judged_with(off, index, number)
@@ -203,14 +207,14 @@ def test_what_is_off_is_the_first_that_is_broken(equation, dtype):
         )
 
 
-@in_both_dtypes
+@in_every_arithmetic
 @pytest.mark.parametrize("equation", EQUATION_LABELS)
 @pytest.mark.parametrize("sign", [1.0, -1.0], ids=["above", "below"])
-def test_half_a_bound_off_passes(equation, dtype, sign):
+def test_half_a_bound_off_passes(equation, arithmetic, sign):
     """An entry that is off by half of its bound, or by what rounding to the dtype
     leaves of that, keeps it.
     """
-    for off in every_array(equation, dtype):
+    for off in every_array(equation, arithmetic):
         result = judged_with(off, *off.at(0.5, sign))
         assert result.status == "passed", str(result)
         assert result.used <= 1.0

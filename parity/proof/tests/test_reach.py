@@ -306,3 +306,20 @@ def test_a_difference_too_large_for_the_dtype_fails():
             place,
             "value",
         )
+
+
+def test_what_the_judge_cannot_compute_is_not_judged():
+    """Where the exact value overflows and what two programs have does not, nothing is
+    said of that array: neither that the two agree, nor that they do not.
+    """
+    huge = 2.0**1000  # its halves, in products to twice the precision, are not finite
+    dense = Dense(np.array([[1.0 / huge]]), np.zeros(1), "identity")
+    record = record_refnet(
+        Network([dense]), [[huge]], [[0.0]], "half_squared_error", refnet.SGD(lr=0.0)
+    )
+    assert record.layers[0].z[0, 0] == 1.0
+    for other in (record, put(record, ("z", 1, "z"), np.full((1, 1), 2.0))):
+        agreement = compare(other, record)
+        (z,) = (d for d in agreement.differences if d.quantity == "z")
+        assert (z.unjudged, z.used) == (1, 0.0)
+        assert not agreement.passed

@@ -294,3 +294,19 @@ def test_the_gravest_of_several_explanations_counts():
                 )
             )
             assert (result.status, result.note) == (more, f"{order[0]}; {order[1]}")
+
+
+def test_what_a_buffer_is_made_of_must_be_shown():
+    """Both means of centered RMSprop, of which its buffer is made; the means themselves
+    read no other vector of the new state.
+    """
+    case = replace(DECAYED, optimizer="rmsprop", settings={"centered": True, "momentum": 0.9})
+    record = recorded(case)
+    for hidden in ("square_avg", "grad_avg"):
+        cert = certify(rewritten(record, f"{hidden} of W", 1, None))
+        notes = {r.quantity: r.note for r in cert.results if r.status == "not judged"}
+        reads = f"reads {hidden} after the step, which is not shown as it must be"
+        assert notes == {"momentum_buffer of W": reads, "W": reads} | {
+            "momentum_buffer of b": reads,
+            "b": reads,
+        }
