@@ -3,7 +3,8 @@
 declaration    what it supports, and how it lays out its arrays
 axes           what a task is made of: shapes, batches, activations, losses, rules
 plan           which tasks try everything that is declared
-edges          tasks at the edge of what floats can hold
+extremes       runs that are brought to the edge of what floats can hold
+edges          tasks at that edge
 tasks          what it is given
 answers        what it gives back, as plain arrays
 calls          one guarded call of it

@@ -29,6 +29,7 @@ class Tried:
     losses       the losses
     optimizers   each with the settings that were others than by default
     dtype        the dtypes
+    edges        of what floats can hold, where hard tasks were asked for
     """
 
     depths: tuple[int, ...] = ()
@@ -39,6 +40,7 @@ class Tried:
     losses: tuple[str, ...] = ()
     optimizers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     dtype: tuple[str, ...] = ()
+    edges: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """All of it in one sentence."""
@@ -54,6 +56,7 @@ class Tried:
                 in_words(self.losses),
                 in_words(optimizers),
                 in_words(self.dtype),
+                *([f"at the edge: {in_words(self.edges)}"] if self.edges else []),
             )
         )
 
@@ -82,6 +85,7 @@ def tried(tasks: Sequence[Task]) -> Tried:
             for name in optimizers
         },
         dtype=_unique(task.dtype for task in tasks),
+        edges=_unique(task.edge for task in tasks if task.edge),
     )
 
 

@@ -1,81 +1,134 @@
 """Tasks at the edge of what floats can hold: many right programs fail them, for want of
 digits.
+
+Each goes to one edge alone, so that what fails there can be told by where it fails:
+where exp overflows no probability is 0, and where one is 0 no exp overflows.
+
+edge                       what fails there
+logits around 1000         e^z, which overflows
+samples far apart          e^(z - m), where m is the maximum of another sample
+a class without a chance   log 0, and a division by 0
+sigmoids of 1, sure of it  the same, of 1 - a
+huge logits                all of it, and e^z in hidden layers
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
-from parity.checking.axes import Ending
+from parity.checking.axes import Ending, Hidden, Shape
 from parity.checking.declaration import Declaration
+from parity.checking.extremes import (
+    FAR,
+    chanceless,
+    far_above,
+    far_apart,
+    far_out,
+    saturated,
+)
 from parity.checking.plan import Row, axes_of, case_of, edited, learns
-from parity.mistakes.probes import Probe, sure
+from parity.mistakes.probes import Probe
 from parity.mistakes.search.replay import Run
 from parity.steps.cases import Case
 
 # standard deviation of the weights: the largest |z| are beyond 1e4 then, and exp
 # overflows from 710 on
 HUGE = 2000.0
-FAR = 1000  # beyond 710, and so near that z keeps four digits in float32
-
-
-def edges(declared: Declaration) -> list[Probe]:
-    """The hard tasks of a declaration: for each of its endings, what a program fails
-    that does not think of the edge.
-    """
-    shapes, courses, hidden, endings, rules, dtypes = axes_of(declared)
-    return [
-        Probe(
-            f"{words}, {ending.words}" + (f", {dtype}" if len(dtypes) > 1 else ""),
-            change(case_of(Row(shape, courses[0], hidden[0], ending, rules[0], dtype))),
-            partial(edited, edit, declared.bias),
-        )
-        for ending in endings
-        for shape in [next((each for each in shapes if learns(each, ending)), shapes[0])]
-        for words, change, edit in _edges(ending)
-        for dtype in dtypes
-    ]
-
-
-Edge = tuple[str, Callable[[Case], Case], Callable[[Run], Run]]
-
-
-def _edges(ending: Ending) -> Iterator[Edge]:
-    """What overflows or saturates with this ending: in words, by another case, and by
-    another run.
-    """
-    is_softmax = "softmax" in (ending.output, ending.loss.removesuffix("_cross_entropy"))
-    if is_softmax:
-        yield f"logits around {FAR}", _same, far_out
-    # behind probabilities that are exactly 0, cross entropy has no gradient
-    if ending.loss == "sigmoid_cross_entropy" or (is_softmax and ending.loss != "cross_entropy"):
-        yield "huge logits", partial(replace, deviation=HUGE), _same
-    if ending.loss == "binary_cross_entropy":
-        yield "sure of it", _same, certain
 
 
 def _same(value: Any) -> Any:
     return value
 
 
-def far_out(run: Run) -> Run:
-    """The run in which all logits of a sample are far from 0, but not from each
-    other.
-    """
-    *W, last_W = run.W
-    *b, last_b = run.b
-    if any(each.any() for each in run.b):
-        return replace(run, b=(*b, last_b + last_b.dtype.type(FAR)))
-    return replace(run, W=(*W, last_W + last_W.dtype.type(FAR)))
+class Edge(NamedTuple):
+    """An edge in words, and how a run or a case is brought to it."""
+
+    words: str
+    edit: Callable[[Run], Run] = _same
+    change: Callable[[Case], Case] = _same
 
 
-def certain(run: Run) -> Run:
-    """The run with targets of 1 and outputs that round to 1; without biases, by large
-    weights.
+AROUND = Edge(f"logits around {FAR}", far_out)
+AROUND_AND_SURE = AROUND._replace(edit=far_above)
+SAMPLES_APART = Edge("samples far apart", far_apart)
+NO_CHANCE = Edge("a class without a chance", partial(chanceless, chosen=False))
+NO_CHANCE_CHOSEN = NO_CHANCE._replace(edit=partial(chanceless, chosen=True))
+HUGE_LOGITS = Edge("huge logits", change=partial(replace, deviation=HUGE))
+SATURATED_LOGITS = Edge("sigmoids of 1", partial(saturated, sure=False))
+SURE = Edge("sure of it", partial(saturated, sure=True))
+HIDDEN_APART = Edge("a hidden softmax of samples far apart", partial(far_apart, layer=1))
+OF_EXPONENTIALS = ("sigmoid", "tanh", "softmax")
+OF_SEVERAL_SAMPLES = (SAMPLES_APART, HIDDEN_APART)
+
+# where a hard task stands, and the edges that it may be brought to
+Place: TypeAlias = tuple[Shape, Hidden, Ending, list[Edge]]
+
+
+def edges(declared: Declaration) -> list[tuple[str, Probe]]:
+    """The hard tasks of a declaration, each with the words of its edge: for each of its
+    endings, and for the first layer, what a program fails that does not think of the
+    edge.
     """
-    saturated = sure(run)
-    if any(each.any() for each in run.b):
-        return saturated
-    large = tuple(W * W.dtype.type(FAR) for W in saturated.W)
-    return replace(saturated, W=large, b=run.b)
+    shapes, courses, hidden, endings, rules, dtypes = axes_of(declared)
+    places = [
+        *_of_endings(shapes, hidden, endings, declared.bias),
+        *_of_hidden(shapes, hidden, endings),
+    ]
+    return [
+        (
+            edge.words,
+            Probe(
+                f"{edge.words}, {ending.words}" + (f", {dtype}" if len(dtypes) > 1 else ""),
+                edge.change(case_of(Row(shape, courses[0], first, ending, rules[0], dtype))),
+                partial(edited, edge.edit, declared.bias),
+            ),
+        )
+        for shape, first, ending, its_edges in places
+        for edge in its_edges
+        if courses[0].batch > 1 or edge not in OF_SEVERAL_SAMPLES
+        for dtype in dtypes
+    ]
+
+
+def _of_endings(
+    shapes: list[Shape], hidden: list[Hidden], endings: list[Ending], bias: bool
+) -> Iterator[Place]:
+    for ending in endings:
+        shape = next((each for each in shapes if learns(each, ending)), shapes[0])
+        yield shape, hidden[0], ending, [*_edges(ending, shape.sizes[-1], bias)]
+
+
+def _of_hidden(shapes: list[Shape], hidden: list[Hidden], endings: list[Ending]) -> Iterator[Place]:
+    """A network for each activation of exponentials, which its first layer has."""
+    shape, ending = next(
+        ((s, e) for e in endings for s in shapes if s.sizes[1:-1] and learns(s, e)), (None, None)
+    )
+    for first in hidden:
+        name = first.names[0]
+        if shape and ending and name in OF_EXPONENTIALS:
+            around = Edge(f"a hidden {name} around {FAR}", partial(far_out, layer=1))
+            apart = [HIDDEN_APART] if name == "softmax" else []
+            yield shape, first, ending, [around, *apart]
+
+
+def _edges(ending: Ending, classes: int, bias: bool) -> Iterator[Edge]:
+    """What overflows or saturates with this ending."""
+    output, loss = ending.output, ending.loss
+    is_softmax = "softmax" in (output, loss.removesuffix("_cross_entropy"))
+    if is_softmax:
+        yield from (AROUND, SAMPLES_APART)
+    # without biases some sigmoids are 0, and behind those a target of 1 has no gradient
+    elif output == "sigmoid" and bias:
+        yield AROUND_AND_SURE if loss == "binary_cross_entropy" else AROUND
+    if loss == "softmax_cross_entropy" and classes > 1:
+        yield NO_CHANCE_CHOSEN
+    if loss == "cross_entropy" and classes > 1:
+        yield NO_CHANCE
+    # behind probabilities that are exactly 0, cross entropy has no gradient
+    if loss == "sigmoid_cross_entropy" or (is_softmax and loss != "cross_entropy"):
+        yield HUGE_LOGITS
+    if loss == "sigmoid_cross_entropy":
+        yield SATURATED_LOGITS
+    if loss == "binary_cross_entropy":
+        yield SURE

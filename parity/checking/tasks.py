@@ -4,7 +4,7 @@ layout that the program declares.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -37,6 +37,7 @@ class Task:
     W, b           where the training starts: one array per layer
     steps          (x, y, lr) of each step
     inputs         the same in parity's own layout
+    edge           of what floats can hold, where it goes to one, in words
     """
 
     name: str
@@ -51,12 +52,13 @@ class Task:
     steps: list[TaskStep]
     dtype: str
     inputs: Run = field(repr=False)
+    edge: str = ""
 
     def __str__(self) -> str:
         return self.name
 
 
-def task_of(name: str, run: Run, declared: Declaration) -> Task:
+def task_of(name: str, run: Run, declared: Declaration, edge: str = "") -> Task:
     """The inputs of a run as a task, in fresh arrays."""
     run = _as_declared(run, declared)
     spec, columns = run.spec, declared.samples == "columns"
@@ -82,6 +84,7 @@ def task_of(name: str, run: Run, declared: Declaration) -> Task:
         steps,
         spec.dtype,
         run,
+        edge,
     )
 
 
@@ -121,23 +124,26 @@ def tasks_for(declared: Declaration, cases: Any = None, *, hard: bool = False) -
             "declaration: leaves no task, expected a loss that some declared output activation "
             "stands before"
         )
-    return [task_of(name, run, declared) for name, run in runs]
+    return [task_of(name, run, declared, edge) for name, run, edge in runs]
 
 
-def _own(declared: Declaration, hard: bool) -> list[tuple[str, Run]]:
-    probes = planned(declared) + (edges(declared) if hard else [])
-    return [(probe.name, probe.run(probe.case.dtype)) for probe in probes]
+Named: TypeAlias = tuple[str, Run, str]  # a run with its name and its edge
 
 
-def _given(cases: Any, declared: Declaration) -> Iterator[tuple[str, Run]]:
+def _own(declared: Declaration, hard: bool) -> list[Named]:
+    probes = [*(("", probe) for probe in planned(declared)), *(edges(declared) if hard else [])]
+    return [(probe.name, probe.run(probe.case.dtype), edge) for edge, probe in probes]
+
+
+def _given(cases: Any, declared: Declaration) -> Iterator[Named]:
     probes = {probe.name: probe for probe in PROBES}
     for each in [cases] if isinstance(cases, Task | Case | str) else cases:
         if isinstance(each, Task):
-            yield each.name, each.inputs
+            yield each.name, each.inputs, each.edge
         elif isinstance(each, Case):
-            yield each.id, run_of_case(each)
+            yield each.id, run_of_case(each), ""
         elif each in probes:
-            yield each, probes[each].run(declared.dtype[0])
+            yield each, probes[each].run(declared.dtype[0]), ""
         else:
             raise ValueError(
                 f"cases: has {each!r}, expected a Task, a Case or one of {', '.join(probes)}"

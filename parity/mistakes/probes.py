@@ -122,6 +122,7 @@ PROBES = (
         loss="mse",
         deviation=2000.0,
     ),
+    _probe("huge binary logits", **{**_BINARY, "deviation": 2000.0}),
     _probe("sure of it", sure, **{**_BINARY, "output": "sigmoid", "loss": "binary_cross_entropy"}),
     _probe("momentum", **_rule("sgd", lr=0.5, momentum=0.7)),
     _probe("momentum with dampening", **_rule("sgd", lr=0.5, momentum=0.7, dampening=0.3)),

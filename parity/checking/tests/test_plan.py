@@ -221,7 +221,13 @@ TYPICAL = {
 }
 # what shows at the edge of what floats can hold alone, and what is right where the
 # constants of PyTorch are asked for
-AT_THE_EDGE = {"softmax-overflow", "log-of-zero"}
+AT_THE_EDGE = {
+    "activation-overflow",
+    "log-of-zero",
+    "loss-overflow",
+    "softmax-maximum-of-all",
+    "softmax-overflow",
+}
 ASKED_FOR = {"constants-in-the-code", "probabilities-clipped"}
 
 

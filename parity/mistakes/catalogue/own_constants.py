@@ -5,9 +5,12 @@ an eps in a logarithm or a denominator, constants of an adaptive rule in the cod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from parity.mistakes.catalogue.constants import Family, Right, Slots, added, decay
+from parity.mistakes.catalogue.forward.logarithms import minus_log
 from parity.mistakes.conditions import (
-    BY_SAMPLES,
+    LOGARITHMIC,
     Place,
     both,
     is_fused,
@@ -17,8 +20,7 @@ from parity.mistakes.conditions import (
 from parity.mistakes.mistake import CONVENTION, Catalogue, Mistake, Wrong
 from parity.mistakes.program import Numbers, StepProgram
 from parity.mistakes.rules import ADAPTIVE_RULES, uses
-from parity.proof.equations.shared import distribution
-from parity.proof.formulas import softmax
+from refnet.losses import LOG_FLOOR
 
 
 def _penalised(names: tuple[str, ...], steps: Slots, *, by_n: bool = False) -> Slots:
@@ -46,20 +48,6 @@ def _penalised(names: tuple[str, ...], steps: Slots, *, by_n: bool = False) -> S
 
 
 ON_PROBABILITIES = both(trained_by("cross_entropy", "binary_cross_entropy"), is_fused)
-LOGS = ("cross_entropy", "binary_cross_entropy", "softmax_cross_entropy", "sigmoid_cross_entropy")
-
-
-def _minus_log(s: StepProgram, change: Callable[[Numbers], Numbers]) -> Numbers:
-    """A cross-entropy by the textbook's formula, with log(change(p)) for each log p."""
-    a = s.a(s.L)
-    if s.spec.loss == "softmax_cross_entropy":
-        a = softmax(a)
-    if s.spec.loss == "sigmoid_cross_entropy":
-        a = a.sigmoid()
-    if s.spec.loss in BY_SAMPLES:
-        return (change(a).log() * -distribution(s.y, a.value)).sum() / s.n
-    y = a.format.widen(s.y)
-    return (change(a).log() * -y - change(1.0 - a).log() * (1.0 - y)).sum() / (s.n * s.k)
 
 
 # What differs by an eps alone is written as a ratio, so that it acts on another cost of
@@ -68,7 +56,7 @@ def _minus_log(s: StepProgram, change: Callable[[Numbers], Numbers]) -> Numbers:
 
 def _log_with_eps(c: float) -> Mapping[str, Wrong]:
     def cost(s: StepProgram, l: int, right: Right) -> Numbers:
-        return right() * (_minus_log(s, lambda p: p + c) / _minus_log(s, lambda p: p))
+        return right() * (minus_log(s, lambda p: (p + c).log()) / minus_log(s))
 
     return {"C": cost}
 
@@ -161,7 +149,7 @@ OWN = (
         why="It keeps log 0 out. The gradient is the one without it, and differs from that with it "
         "by next to nothing.",
         slots=_log_with_eps,
-        where=both(trained_by(*LOGS), is_last),
+        where=both(trained_by(*LOGARITHMIC), is_last),
         verdict=CONVENTION,
         near=(0.0, 1e-7),
         limits=(0.0, 1e-3),  # beyond that it is another loss
@@ -238,25 +226,57 @@ def _guessed() -> Iterator[Mistake]:
 IN_THE_CODE = "constants-in-the-code"
 
 
+def _clip(p: Numbers, c: float) -> Numbers:
+    return -(-p.maximum(c)).maximum(c - 1.0)
+
+
 def _clipped(c: float) -> Mistake:
     """The least and the largest probability that a logarithm is given."""
 
     def cost(s: StepProgram, l: int, right: Right) -> Numbers:
-        return _minus_log(s, lambda p: -(-p.maximum(c)).maximum(c - 1.0))
+        # a limit of 1 - c that rounds to 1 is none, and log 0 is not kept out
+        is_limit = np.dtype(s.spec.dtype).type(1.0 - c) < 1.0
+        rest = (lambda p: (1.0 - _clip(p, c)).log()) if is_limit else None
+        return minus_log(s, lambda p: _clip(p, c).log(), rest)
 
+    return _limited(f"C = -mean of y log(clip(p, {c!r}, 1 - {c!r}))", {"C": cost}, LOGARITHMIC)
+
+
+def _clipped_output(c: float) -> Mistake:
+    """The least and the largest output, which the gradient is made of, too."""
+
+    def output(s: StepProgram, l: int, right: Right) -> Numbers:
+        return _clip(right(), c)
+
+    losses = ("cross_entropy", "binary_cross_entropy")
+    return _limited(f"a^L = clip(f(z^L), {c!r}, 1 - {c!r})", {"a": output}, losses)
+
+
+def _clamped() -> Mistake:
+    """The least logarithm, of logits too, as PyTorch's BCELoss has it of
+    probabilities.
+    """
+
+    def cost(s: StepProgram, l: int, right: Right) -> Numbers:
+        return minus_log(s, lambda p: p.log().maximum(LOG_FLOOR))
+
+    return _limited(f"C = -mean of y max(log p, {LOG_FLOOR:g})", {"C": cost}, LOGARITHMIC)
+
+
+def _limited(formula: str, slots: Mapping[str, Wrong], losses: tuple[str, ...]) -> Mistake:
     return Mistake(
         id="probabilities-clipped",
-        equation="C",
-        formula=f"C = -mean of y log(clip(p, {c!r}, 1 - {c!r}))",
-        happens="The probabilities are clipped before the logarithm of the reported loss.",
+        equation="a" if "a" in slots else "C",
+        formula=formula,
+        happens="The probabilities, or their logarithms, are kept away from 0 and 1.",
         why="It keeps log 0 out, and changes the loss only where a probability is nearly 0 or 1.",
-        slots={"C": cost},
-        stands=both(trained_by(*LOGS), is_last),
+        slots=slots,
+        stands=both(trained_by(*losses), is_last),
         verdict=CONVENTION,
     )
 
 
-GUESSED = (*_guessed(), *map(_clipped, EPS))
+GUESSED = (*_guessed(), *map(_clipped, EPS), _clamped(), *map(_clipped_output, EPS))
 
 # These conventions as entries of the catalogue, with constants that are common.
 TYPICAL = Catalogue()

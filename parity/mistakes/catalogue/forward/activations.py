@@ -13,6 +13,48 @@ ACTIVATIONS = Catalogue()
 bug = ACTIVATIONS.add
 
 
+# before all others: where floats end, nothing tells them apart from it
+
+
+def _by_exponentials(name: str, z: Numbers) -> Numbers:
+    """What is finite where no e^z overflows."""
+    e = z.exp()
+    if name == "sigmoid":
+        return e / (e + 1.0)
+    inverse = (-z).exp()
+    return (e - inverse) / (e + inverse)
+
+
+def _in_the_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    if s.spec.loss != "sigmoid_cross_entropy":
+        return right()
+    return right() + _by_exponentials("sigmoid", s.z(l)) * 0.0
+
+
+@bug(
+    id="activation-overflow",
+    equation="a",
+    formula="a = e^z / (1 + e^z), or tanh z = (e^z - e^-z) / (e^z + e^-z)",
+    happens="The sigmoid or the tanh is a quotient of two numbers that both overflow.",
+    why="The formula is right on paper, but e^z overflows for large z (beyond 88 in float32, 709 "
+    "in float64), and inf/inf is not a number; 1 / (1 + e^-z), or the library's tanh, is the same "
+    "and does not.",
+    where=lambda spec, l: (
+        has("sigmoid", "tanh")(spec, l)
+        or (is_last(spec, l) and spec.loss == "sigmoid_cross_entropy")
+    ),
+    hidden=("moderate weighted inputs",),
+    also={"BP1": _in_the_gradient},
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    name, _ = s.f(l)
+    # plus 0 times it: for small z it loses digits, which is no mistake
+    return right() + _by_exponentials(name, s.z(l)) * 0.0 if name != "identity" else right()
+
+
+# sigmoid, tanh and rectifiers
+
+
 @bug(
     id="activation-forgotten",
     equation="a",
@@ -128,6 +170,17 @@ def _in_the_loss(softmax: Callable[[Numbers], Numbers]) -> dict[str, Callable[..
     return {"C": loss, "BP1": delta}
 
 
+def _is_a_number(softmax: Callable[[Numbers], Numbers]) -> dict[str, Callable[..., Numbers]]:
+    """The slots of the loss on logits, with a softmax that is right where it is a
+    number.
+    """
+
+    def loss(s: StepProgram, l: int, right: Numbers) -> Numbers:
+        return right() + softmax(s.a(l)).sum() * 0.0 if s.spec.loss == LOGITS else right()
+
+    return _in_the_loss(softmax) | {"C": loss}
+
+
 def _over_all(z: Numbers) -> Numbers:
     e = (z - z.max()).exp()
     return e / e.sum()
@@ -136,6 +189,11 @@ def _over_all(z: Numbers) -> Numbers:
 def _over_batch(z: Numbers) -> Numbers:
     e = (z - z.max(axis=0, keepdims=True)).exp()
     return e / e.sum(axis=0, keepdims=True)
+
+
+def _less_the_largest_of_all(z: Numbers) -> Numbers:
+    e = (z - z.max()).exp()
+    return e / e.sum(axis=1, keepdims=True)
 
 
 def _overflowing(z: Numbers) -> Numbers:
@@ -181,7 +239,22 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     "in float64), and inf/inf is not a number.",
     where=_has_softmax,
     hidden=("moderate weighted inputs",),
-    also=_in_the_loss(_overflowing),
+    also=_is_a_number(_overflowing),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return _overflowing(s.z(l)) if s.f(l)[0] == "softmax" else right()
+
+
+@bug(
+    id="softmax-maximum-of-all",
+    equation="a",
+    formula="p = e^(z - m) / sum e^(z - m), m the maximum over all samples",
+    happens="The softmax subtracts the largest z of the whole batch instead of each sample's own.",
+    why="Any m is right on paper, but for a sample whose z lie far below those of another (by 104 "
+    "in float32, 745 in float64) every e^(z - m) is 0, and 0/0 is not a number.",
+    where=_has_softmax,
+    hidden=("one sample", "moderate weighted inputs"),
+    also=_is_a_number(_less_the_largest_of_all),
+)
+def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    return _less_the_largest_of_all(s.z(l)) if s.f(l)[0] == "softmax" else right()

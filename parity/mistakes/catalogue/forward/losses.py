@@ -238,29 +238,6 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return (e * e).sum() / (s.n * s.n)
 
 
-def _unfused_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    # the loss divides by the factor that the activation multiplies by
-    a = s.a(l)
-    return (a - s.y) / (a * (1.0 - a)) / terms(s) * (a * (1.0 - a))
-
-
-@bug(
-    id="log-of-zero",
-    equation="C",
-    formula="C = -mean(y log a + (1 - y) log(1 - a)), dC/da = (a - y) / (a (1 - a))",
-    happens="The binary cross-entropy and its gradient are computed by the textbook's formulas as "
-    "they stand.",
-    why="Where the sigmoid rounds to exactly 0 or 1, they have 0 times log 0 and, in the "
-    "gradient, 0/0; neither is a number.",
-    where=trained_by("binary_cross_entropy"),
-    hidden=("unsaturated outputs",),
-    also={"BP1": _unfused_gradient},
-)
-def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    a = s.a(l)
-    return (a.log() * -s.y - (1.0 - a).log() * (1.0 - s.y)).sum() / terms(s)
-
-
 def _clipped_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return positive(abs(s.a(l) - s.y) - 1.0, 0.0, right())
 
