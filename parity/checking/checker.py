@@ -30,6 +30,7 @@ from parity.mistakes.search.replay import Run, simulate
 from parity.mistakes.search.suspects import Suspect
 from parity.mistakes.search.trials import Trials
 from parity.steps.cases import Case
+from refnet.checks import flag
 
 Cases = Task | Case | str | Iterable[Task | Case | str]
 
@@ -52,10 +53,12 @@ def check(
     it is meant (finding.declare); report.tried and report.untried what that covers.
 
     Errors: ValueError for an unknown name, for a mistake among the conventions, or
-    where too little is declared; TypeError where `run` cannot be called.
+    where too little is declared; TypeError where `run` cannot be called, or `hard` is
+    neither True nor False.
     """
     if not callable(run):
         raise TypeError(f"check: run has type {type(run).__name__}, expected a function")
+    hard = flag("check", "hard", hard)
     known = learn(run, declaration_of(run, **declared), cases, hard=hard)
     tasks = tasks_for(known.declared, cases, hard=hard) if known.judged else []
     outcomes = [calls.outcome(run, task, known.fits) for task in tasks]
@@ -79,6 +82,7 @@ def assert_correct(
     Errors: AssertionError with the report where it is not shown to be right: where it
     is wrong, or not judged. The errors of `check`.
     """
+    strict = flag("assert_correct", "strict", strict)
     checked = check(run, cases, hard=hard, **declared)
     if not (checked.strictly_passed if strict else checked.passed):
         raise AssertionError(str(checked))
@@ -88,6 +92,7 @@ def cases_for(run: Callable[..., Any], *, hard: bool = False, **declared: Any) -
     """The tasks of `check`, to parametrise a test with: pass each of them to
     `assert_correct`.
     """
+    hard = flag("cases_for", "hard", hard)
     return tasks_for(learn(run, declaration_of(run, **declared), hard=hard).declared, hard=hard)
 
 

@@ -9,10 +9,12 @@ from parity.mistakes.catalogue.deltas.output import OUTPUT_DELTA
 from parity.mistakes.catalogue.deltas.softmax import SOFTMAX
 from parity.mistakes.catalogue.forward.activations import ACTIVATIONS
 from parity.mistakes.catalogue.forward.costs import COSTS
+from parity.mistakes.catalogue.forward.logarithms import LOGARITHMS
 from parity.mistakes.catalogue.forward.losses import LOSSES
 from parity.mistakes.catalogue.forward.sums import SUMS
 from parity.mistakes.catalogue.gradients import GRADIENT
 from parity.mistakes.catalogue.own_constants import TYPICAL
+from parity.mistakes.catalogue.precision import PRECISION
 from parity.mistakes.catalogue.published import PUBLISHED
 from parity.mistakes.catalogue.updates.adagrad import ADAGRAD
 from parity.mistakes.catalogue.updates.adam_averages import ADAM_AVERAGES
@@ -31,12 +33,14 @@ from parity.mistakes.mistake import Catalogue, Mistake
 BY_ID = Catalogue(
     SUMS,
     ACTIVATIONS,
+    LOGARITHMS,
     LOSSES,
     OUTPUT_DELTA,
     DERIVATIVE,
     SOFTMAX,
     HIDDEN_DELTA,
     GRADIENT,
+    PRECISION,
     ADAM_CORRECTION,
     ADAM_AVERAGES,
     QUOTIENTS,

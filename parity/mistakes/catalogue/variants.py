@@ -8,10 +8,12 @@ from typing import Any
 
 from parity.mistakes.catalogue.factors import NAMED, OF_COSTS
 from parity.mistakes.catalogue.index import BY_ID, CATALOGUE, OWN_COSTS
+from parity.mistakes.catalogue.precision import OF_PRODUCTS, name_of, rounding
 from parity.mistakes.conditions import Place, is_fused, is_last
 from parity.mistakes.mistake import Mistake
 from parity.mistakes.program import Numbers, Part, StepProgram
 from parity.proof import formulas
+from parity.rounding.precision import Precision
 from parity.steps.cases import TRAINABLE
 from parity.steps.record import Spec
 from refnet.losses import LOSSES
@@ -141,3 +143,28 @@ MOVED = tuple(
 )
 OVER_SAMPLES = ("loss-summed", "loss-per-output", "loss-half-sum", "loss-half-per-output")
 SUMMED = tuple(_averaged_late(cost) for cost in OWN_COSTS if cost.id.startswith(OVER_SAMPLES))
+
+# Products of coarser factors on the way forward alone, or on the way back.
+
+
+def _one_way(precision: Precision, *, forward: bool) -> Mistake:
+    whole, r = BY_ID[name_of(precision)], rounding(precision)
+    formula = (
+        f"z = r(a_prev) r(W)^T + b, {r}; BP2 and BP4 with all their bits"
+        if forward
+        else f"dW = r(delta)^T r(a_prev), {r}; BP2 alike, z with all its bits"
+    )
+    slots = {name: wrong for name, wrong in whole.slots.items() if (name == "z") == forward}
+    way = "forward" if forward else "back"
+    return replace(
+        whole,
+        equation="z" if forward else "BP4",
+        formula=formula,
+        happens=f"{whole.happens[:-1]}, on the way {way} alone.",
+        slots=slots,
+    )
+
+
+ONE_WAY = tuple(
+    _one_way(precision, forward=forward) for precision in OF_PRODUCTS for forward in (True, False)
+)

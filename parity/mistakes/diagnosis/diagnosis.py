@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.diagnosis.finding import IMPRECISE, Finding
+from parity.mistakes.diagnosis.imprecise import imprecise, of_result
 from parity.mistakes.diagnosis.naming import merged, named
 from parity.mistakes.diagnosis.unexplained import misshown, unexplained
 from parity.mistakes.mistake import CONVENTION, WRONG
@@ -19,9 +20,11 @@ from parity.mistakes.search.judging import judged
 from parity.mistakes.search.replay import Run, run_of
 from parity.mistakes.search.search import Search
 from parity.mistakes.search.suspects import Suspect
-from parity.proof.certificate import Certificate, Result, certify
+from parity.proof.certificate import Certificate, certify
+from parity.proof.result import Result
 from parity.rounding.claim import CONVENTION as OTHER
-from parity.rounding.claim import INACCURATE
+from parity.rounding.claim import IMPRECISE as AS_A_WHOLE
+from parity.rounding.claim import INACCURATE, PASSED
 from parity.steps.record import StepRecord
 from refnet.equations import EQUATIONS
 
@@ -37,7 +40,8 @@ def diagnose(record: StepRecord | Sequence[StepRecord]) -> list[Finding]:
         certify(each, previous) for each, previous in zip(records, [None, *records], strict=False)
     ]
     broken = [result for certificate in certificates for result in certificate.broken]
-    if not broken and _whole(certificates):
+    lossy = [result for certificate in certificates for result in certificate.imprecise]
+    if not (broken or lossy) and _whole(certificates):
         return []
     certified = [
         _certified(result)
@@ -53,7 +57,8 @@ def diagnose(record: StepRecord | Sequence[StepRecord]) -> list[Finding]:
     searched = diagnose_runs([run_of(records)]) if left or not _whole(certificates) else []
     if left and not searched:
         searched = [_off_by_rounding(left[0])]
-    return list(dict.fromkeys([*wired, *searched, *certified]))
+    as_a_whole = [of_result(result) for result in _first_of_each(lossy)]
+    return list(dict.fromkeys([*wired, *searched, *certified, *as_a_whole]))
 
 
 def diagnose_runs(
@@ -80,12 +85,17 @@ def diagnose_runs(
         *(misshown(each, numbers, tasks) for each, numbers in search.presented),
         *(unexplained(search, each, tasks) for each in search.unknown),
     ]
+    if not findings:
+        findings = imprecise(runs, search.right)
     return sorted(findings, key=lambda finding: ["", *EQUATIONS].index(finding.equation))
 
 
 def _whole(certificates: Sequence[Certificate]) -> bool:
     """Whether every array was shown and judged."""
-    return all(certificate.passed or certificate.broken for certificate in certificates)
+    return all(
+        certificate.broken or all(r.status in (PASSED, AS_A_WHOLE) for r in certificate.results)
+        for certificate in certificates
+    )
 
 
 def _first_of_each(broken: Sequence[Result]) -> list[Result]:

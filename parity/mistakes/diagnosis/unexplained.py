@@ -3,23 +3,28 @@ told about it; and for one that is shown as another.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from parity.mistakes.catalogue.constants import FAMILIES
+from parity.mistakes.catalogue.precision import PRECISION
+from parity.mistakes.catalogue.variants import ONE_WAY
 from parity.mistakes.diagnosis.evidence import in_layers
 from parity.mistakes.diagnosis.finding import IMPRECISE, UNEXPLAINED, Finding, in_words
 from parity.mistakes.diagnosis.naming import expected, in_common, names_of
-from parity.mistakes.mistake import WRONG
+from parity.mistakes.mistake import WRONG, Mistake
 from parity.mistakes.program import Part
 from parity.mistakes.search.constants import with_constants
 from parity.mistakes.search.equality import equals
-from parity.mistakes.search.judging import Station, half_agrees, judged
+from parity.mistakes.search.judging import Station, explains, half_agrees, judged
 from parity.mistakes.search.presentation import Presentation
 from parity.mistakes.search.replay import LAYER
 from parity.mistakes.search.search import Search, Unknown
-from parity.mistakes.search.suspects import placed
+from parity.mistakes.search.suspects import Suspect, placed
+from parity.rounding.formats import FORMATS
+from parity.rounding.precision import coarser
 from refnet.checks import Array
 from refnet.equations import EQUATIONS
 
@@ -52,17 +57,19 @@ def unexplained(search: Search, unknown: Unknown, tasks: Sequence[str] = ()) -> 
     label = _label(unknown, len(run.spec.sizes) - 1)
     slight = half_agrees(run, station)
     entry = _entry_of(search, unknown)
+    coarse = _coarser_factors(search) if slight else None
     layers = _layers(search, unknown)
     of_layers = "" if label == "C" else f" of {in_layers(layers)}"
     off = dict.fromkeys(unknown.numbers, station)
     common = in_common(search.trials.runs, off) if len(tasks) == len(search.trials.runs) else ""
     return Finding(
-        "",
+        coarse.id if coarse else "",
         IMPRECISE if slight else WRONG,
+        formula=coarse.formula if coarse else "",
         where=", ".join(filter(None, (f"{label} ({EQUATIONS[label].name}){of_layers}", common))),
         got=f"{_what_it_has(entry, station)} in step {station.step + 1}",
         expected=f"{_what_it_should_have(entry)}, by {expected(label, run)}",
-        happens="At least half of the digits agree." if slight else UNEXPLAINED,
+        happens=_how_slight(coarse) if slight else UNEXPLAINED,
         evidence=tuple(_hints(search, unknown, entry)),
         measured=(f"{station.quantity} is off by {station.used:.2g} bounds",)
         if np.isfinite(station.used)
@@ -71,6 +78,22 @@ def unexplained(search: Search, unknown: Unknown, tasks: Sequence[str] = ()) -> 
         layers=layers,
         tasks=names_of(unknown.numbers, tasks),
     )
+
+
+def _coarser_factors(search: Search) -> Mistake | None:
+    """The precision that products in every layer have the factors in, if that explains
+    all that is off.
+    """
+    for mistake in (*PRECISION.by_id.values(), *ONE_WAY):
+        program = (*search.right, Suspect(mistake))
+        if not search.trials.off(program):
+            return mistake
+    return None
+
+
+def _how_slight(coarse: Mistake | None) -> str:
+    half = "At least half of the digits agree."
+    return f"{coarse.happens} {half}" if coarse else half
 
 
 def misshown(way: Presentation, numbers: Sequence[int], tasks: Sequence[str] = ()) -> Finding:
@@ -190,7 +213,21 @@ def _hints(search: Search, unknown: Unknown, entry: Entry) -> Iterator[str]:
         yield "All of its numbers are the same."
     elif station.shape is None:
         yield from _how_far(entry)
+        yield from _few_bits(search, unknown)
     yield from _likeness(search, unknown)
+
+
+def _few_bits(search: Search, unknown: Unknown) -> Iterator[str]:
+    """The coarsest format that has all numbers of the array, where they need it: those
+    of whole numbers need none.
+    """
+    run, station = unknown.run, unknown.station
+    got = run.steps[station.step].arrays[station.where]
+    for precision in reversed([*coarser(FORMATS[run.spec.dtype])]):
+        half = replace(precision, bits=precision.bits // 2)
+        if (precision.rounded(got) == got).all() and not (half.rounded(got) == got).all():
+            yield f"It has only numbers of {precision.name}, as if results were rounded to it."
+            return
 
 
 def _how_far(entry: Entry) -> Iterator[str]:
@@ -215,6 +252,10 @@ def _likeness(search: Search, unknown: Unknown) -> Iterator[str]:
     if station.shape is None and np.isfinite(run.steps[station.step].arrays[station.where]).all():
         for constant in with_constants(run, search.right, station, FAMILIES):
             yield f"This array alone fits {constant.mistake.formula}."
+            return
+    for mistake in PRECISION.by_id.values():
+        if explains(run, placed(run, (*search.right, Suspect(mistake))), station):
+            yield f"In this array, {mistake.happens[:1].lower()}{mistake.happens[1:]}"
             return
     names = [*equals(run, placed(run, search.right), station)]
     if names:

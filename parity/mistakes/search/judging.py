@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from parity.mistakes.mistake import WRONG
 from parity.mistakes.program import Numbers, Quantity
 from parity.mistakes.search.replay import LAYER, Placed, Run, steps
 from parity.rounding.bounded import Bounded
@@ -131,17 +132,27 @@ class _Judge:
         if quantity not in shown.taken:
             station = _compare(number, quantity, got, allowed)
             # the bound says nothing there, but the program itself may give numbers
-            if not finite and not station.off and not self._makes_nothing_else(station):
+            refuted = self._makes_no_number if finite else self._makes_another_number
+            if not station.off and refuted(station, allowed):
                 station = station._replace(used=np.inf)
             self.stations[number, quantity] = station
         usable = finite and got.shape == predicted.shape
         return _as_shown(quantity, got, self.lift) if usable else allowed
 
-    def _makes_nothing_else(self, station: Station) -> bool:
-        """Whether the program on plain numbers is finite where the array is, and
+    def _makes_another_number(self, station: Station, allowed: Bounded) -> bool:
+        """Whether the program on plain numbers is not finite where the array is, and
         nowhere else.
         """
-        return distance(self.run, self.mistakes, station) < np.inf
+        return distance(self.run, self.mistakes, station) == np.inf
+
+    def _makes_no_number(self, station: Station, allowed: Bounded) -> bool:
+        """Whether the mistakes make what is no number on plain numbers, in a run that
+        shows numbers alone; conventions are not asked, for they may be guarded.
+        """
+        if not self.run.is_finite or not np.isinf(allowed.error).any():
+            return False
+        wrong = [each for each in self.mistakes if each[0].verdict == WRONG]
+        return bool(wrong) and not _is_finite(self.run, wrong, station)
 
 
 # one array of a run
@@ -156,6 +167,14 @@ def plain_numbers(run: Run, mistakes: Iterable[Placed], station: Station) -> Arr
     dtype = float if np.isfinite(got).all() else run.spec.dtype
     numbers = _computed(run, mistakes, station, lambda array: Plain(np.asarray(array, dtype)))
     return None if numbers is None else numbers.value
+
+
+def _is_finite(run: Run, mistakes: Iterable[Placed], station: Station) -> bool:
+    """Whether such a program makes numbers of this array, in its own dtype."""
+    numbers = _computed(
+        run, mistakes, station, lambda array: Plain(np.asarray(array, run.spec.dtype))
+    )
+    return numbers is None or bool(np.isfinite(numbers.value).all())
 
 
 @np.errstate(all="ignore")

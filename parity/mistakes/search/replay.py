@@ -98,6 +98,11 @@ class Run:
         return self._layers[mistake]
 
     @cached_property
+    def is_finite(self) -> bool:
+        """Whether every number that is shown is one."""
+        return all(np.isfinite(a).all() for step in self.steps for a in step.arrays.values())
+
+    @cached_property
     def judged(self) -> dict[object, list[Any]]:
         """What programs were found to say of it: several ask for the same."""
         return {}
@@ -116,6 +121,30 @@ def run_of(records: Sequence[StepRecord]) -> Run:
         dict(first.state),
         tuple(Shown(r.spec, r.x, r.y, dict(_arrays(r))) for r in records),
     )
+
+
+def records_of(run: Run) -> Iterator[StepRecord]:
+    """What a run shows as the records of its steps, as far as the weights are shown
+    that a step starts from, in its dtype. The cost and the state are left out.
+    """
+    W, b = run.W, run.b
+    for step in run.steps:
+        layers, arrays = range(1, len(step.spec.sizes)), _in_dtype(step)
+        shown = (LayerRecord(*(arrays.get((name, l)) for name in LAYER)) for l in layers)
+        yield StepRecord(step.spec, step.x, step.y, Snapshot(W, b, {}), tuple(shown), None, None)
+        if not all((name, l) in arrays for name in ("W", "b") for l in layers):
+            return
+        W, b = (tuple(arrays[name, l] for l in layers) for name in ("W", "b"))
+
+
+def _in_dtype(step: Shown) -> dict[Quantity, Array]:
+    """The arrays in the dtype of the step, without those that have more digits."""
+    arrays = {where: array.astype(step.spec.dtype) for where, array in step.arrays.items()}
+    return {
+        where: array
+        for where, array in arrays.items()
+        if np.array_equal(array, step.arrays[where], equal_nan=True)
+    }
 
 
 def run_of_case(case: Case, count: int | None = None) -> Run:

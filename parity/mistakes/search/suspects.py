@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 from parity.mistakes.catalogue.factors import FACTORS
 from parity.mistakes.catalogue.index import CATALOGUE
 from parity.mistakes.catalogue.own_constants import TYPICAL
-from parity.mistakes.catalogue.variants import MOVED, SUBSTITUTES, SUMMED, UNFUSED
+from parity.mistakes.catalogue.variants import MOVED, ONE_WAY, SUBSTITUTES, SUMMED, UNFUSED
 from parity.mistakes.mistake import CONVENTION, Mistake
 from parity.mistakes.search.judging import Station
 from parity.mistakes.search.replay import Placed, Run
@@ -72,7 +72,8 @@ def suspects(runs: Sequence[Run], number: int) -> Iterator[Suspect]:
     """Every mistake, wherever it can stand in a run."""
     # of those with a constant every member is tried elsewhere
     catalogue = (each for each in CATALOGUE if each.id not in TYPICAL.by_id)
-    for mistake in (*catalogue, *FACTORS, *UNFUSED, *SUBSTITUTES, *MOVED, *SUMMED):
+    variants = (*UNFUSED, *SUBSTITUTES, *MOVED, *SUMMED, *ONE_WAY)
+    for mistake in (*catalogue, *FACTORS, *variants):
         # in a small network several extents are the same layers
         seen: set[tuple[frozenset[int], ...]] = set()
         # half a convention is a mistake
