@@ -8,8 +8,8 @@ some entries only. The *smallest eps noticed* is the first of 2^-60, 2^(-60 + 1/
 alarm: the right array itself is refused. What accepts an array accepts an interval of
 each entry, and q (1 + eps) only moves on as eps grows, so bisection finds the first.
 Scale errors are positive; of the negative ones eps = -1, an array of zeros, is tried
-beside. The bounds of this proof are tried on all eight equations, other tools, by the
-tolerances in their source, on dW of the first layer.
+beside. The bounds of this proof are tried on all eight equations, and on z of wide
+layers; other tools, by the tolerances in their source, on dW of the first layer.
 """
 
 import zlib
@@ -19,12 +19,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from parity.experiments import wide_sums
+from parity.experiments.wide_sums import Recognised, wide_nets, wide_record
 from parity.proof.certificate import judge
 from parity.proof.statements import Statement, statements
+from parity.rounding.claim import PASSED
 from parity.rounding.formats import FORMATS
 from parity.steps.cases import DTYPES, TRAINABLE, Case, outputs_of, targets_of
 from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
@@ -45,6 +49,8 @@ PLACES = {  # equation: the quantity that is scaled, and its name in words
     "BP4": ("dW", "dW of layer 1"),
     "step": ("W", "W of layer 1 after the step"),
 }
+WIDE = {f"z, z of {inputs:,} inputs": inputs for inputs in wide_sums.WIDE}
+OURS = (*PLACES, *WIDE)
 
 
 @dataclass(frozen=True)
@@ -206,6 +212,7 @@ class PowerReport:
     nets: int
     seed: int
     rows: tuple[SmallestErrors, ...]
+    factors: tuple[Recognised, ...]
 
     def row(self, name: str, dtype: str = "float64") -> SmallestErrors:
         """The row of an equation or a tool. Errors: KeyError where there is none."""
@@ -216,7 +223,7 @@ class PowerReport:
         """Whether no right quantity was refused by the bounds: what is measured is then
         their power.
         """
-        return all(row.false_alarms == 0 for row in self.rows if row.name in PLACES)
+        return all(row.false_alarms == 0 for row in self.rows if row.name in OURS)
 
     def lines(self) -> Iterator[str]:
         """The result in one sentence, then the table, then where the other tools state
@@ -234,14 +241,17 @@ class PowerReport:
         judged = f"{'zeros pass':>13}{'false alarms':>14}"
         yield f"{'':<45}{'median':>9}{'in 90 %':>9}{'worst':>9}{judged}"
         yield "ours, by equation"
-        yield from (str(row) for row in self.rows if row.name in PLACES)
+        yield from (str(row) for row in self.rows if row.name in OURS)
         yield "others, on dW of layer 1"
-        yield from (str(row) for row in self.rows if row.name not in PLACES)
+        yield from (str(row) for row in self.rows if row.name not in OURS)
         yield from (f"{tool.name}: {tool.source}" for tool in TOOLS)
+        yield "factors of z in a coarser format that are named, by the number of inputs"
+        yield from wide_sums.lines(self.factors)
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain data."""
-        return {"nets": self.nets, "seed": self.seed, "rows": [row.as_json() for row in self.rows]}
+        rows, factors = ([each.as_json() for each in rows] for rows in (self.rows, self.factors))
+        return {"nets": self.nets, "seed": self.seed, "rows": rows, "factors": factors}
 
 
 def power(
@@ -256,7 +266,8 @@ def power(
     noticed: dict[tuple[str, str], list[tuple[float, bool]]] = {}
     for number in range(nets):
         for dtype in DTYPES:
-            for each in comparisons(*random_net(seed, number, dtype)):
+            wide = _of_wide_layers(seed, number, dtype) if number < wide_nets(nets) else ()
+            for each in chain(comparisons(*random_net(seed, number, dtype)), wide):
                 noticed.setdefault((each.name, dtype), []).append(
                     (each.smallest(), each.accepts(np.zeros_like(each.right)))
                 )
@@ -265,7 +276,14 @@ def power(
         SmallestErrors(*key, tuple(eps for eps, _ in each), sum(passes for _, passes in each))
         for key, each in noticed.items()
     )
-    return PowerReport(nets, seed, tuple(rows))
+    factors = wide_sums.recognised(wide_nets(nets), seed)
+    return PowerReport(nets, seed, tuple(rows), tuple(factors))
+
+
+def _of_wide_layers(seed: int, number: int, dtype: str) -> Iterator[Comparison]:
+    for name, inputs in WIDE.items():
+        z = wide_sums.weighted_input(wide_record(seed, number, inputs, dtype))
+        yield Comparison(name, np.asarray(z.got), certified(z))
 
 
 def random_net(seed: int, number: int, dtype: str) -> tuple[Network, Array, Array, Loss]:
@@ -324,7 +342,7 @@ def scaled_statements(record: StepRecord) -> dict[str, Statement]:
 
 def certified(statement: Statement) -> Callable[[Array], bool]:
     """Whether this proof accepts an array in the statement's place."""
-    return lambda got: not judge(replace(statement, got=got)).broken
+    return lambda got: judge(replace(statement, got=got)).status == PASSED
 
 
 def central_differences(net: Network, x: Array, y: Array, loss: Loss, step: float = 1e-6) -> Array:

@@ -1,11 +1,14 @@
 """Random training runs, each from its seed alone.
 
-Most are of ordinary numbers, some of saturated, tiny, huge and subnormal ones.
+Most are of ordinary numbers, some of saturated, tiny, huge and subnormal ones. In a
+share of the runs the hyper-parameters stand in corners of their ranges, where a
+variance cancels, a divisor vanishes or a mean never moves; and a few have sums so long
+that their worst case is not a likely one.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +34,31 @@ KINDS: dict[str, Callable[[np.random.Generator, tuple[int, int], float], Array]]
     "halves": lambda rng, shape, _: rng.integers(-4, 5, shape) / 2,
     "bits": lambda rng, shape, _: rng.integers(0, 2, shape).astype(float),
     "zeros": lambda _, shape, __: np.zeros(shape),
+    # nearly the same everywhere, so that gradients hardly vary
+    "level": lambda rng, shape, power: 3.0 * 10.0**power * (1.0 + 0.01 * rng.normal(size=shape)),
 }
+NEAR_ONE = (0.999, 1.0 - 2.0**-12, 1.0 - 2.0**-24, 1.0 - 2.0**-53)
+# what a hyper-parameter is exchanged for in a corner, more often where more may break
+CORNERS: dict[str, tuple[Any, ...]] = {
+    "momentum": (*NEAR_ONE, 1.0),
+    "dampening": (*NEAR_ONE, 1.0),
+    "alpha": (*(0.0, 1e-8, 1e-3) * 3, *NEAR_ONE, 1.0),
+    "centered": (True,),
+    "betas": (
+        *((0.0, 0.0), (0.0, 0.999), (0.9, 0.0), (1e-8, 1e-3)) * 2,
+        *product(NEAR_ONE[1:], repeat=2),
+    ),
+    "eps": (0.0, 0.0, 1e-12, 1e-8, 1e-3),
+    "lr_decay": (1e-8, 1e3),
+    "initial_accumulator_value": (0.0, 1e3),
+    "weight_decay": (0.3, 1.0),
+}
+CORNERED = 0.4  # of the runs; the majority is ordinary
+LONG = 0.02  # of the runs
+# terms of their sums, by the power of ten
+TERMS = {"float32": (2.0, 3.6), "float64": (2.0, 2.7)}  # those of float64 take their time
+# the variance of RMSprop has the most corners
+CORNERED_RULES = (*OPTIMIZERS, "rmsprop", "rmsprop")
 SPECIAL = (
     *(0.0, -0.0, 1.0, -1.0, 0.5),
     *(37.5, -37.5),  # 1 + exp(-z) rounds to 1 in float64
@@ -82,6 +109,7 @@ class RandomRun:
     settings: dict[str, Any]
     rates: tuple[float, ...]  # the learning rate of each step
     past: int  # steps that the optimizer has behind it
+    spread: float  # of its gradients in those steps, in units of their mean
     repeats: bool  # the same batch at every step
 
     @property
@@ -124,7 +152,7 @@ class RandomRun:
             } - {"steps"}
             rng = np.random.default_rng([self.seed, 2])
             mean, size = rng.normal(size=net.parameters.size), 10.0 ** rng.uniform(-20, 2)
-            square = (mean**2 + rng.random(mean.size)) * size**2
+            square = (mean**2 + self.spread * rng.random(mean.size)) * size**2
             optimizer.state = {
                 "steps": self.past,
                 **{
@@ -161,8 +189,18 @@ class RandomRun:
 
 def random_run(seed: int) -> RandomRun:
     """A run from its seed alone: any depth, width, activation, pair, optimizer and
-    dtype, and a share of extreme numbers.
+    dtype, and a share of extreme numbers and of corners.
     """
+    run = ordinary_run(seed)
+    rng = np.random.default_rng([seed, 4])
+    if rng.random() < CORNERED:
+        run = _cornered(rng, run)
+    rng = np.random.default_rng([seed, 5])
+    return _lengthened(rng, run) if rng.random() < LONG else run
+
+
+def ordinary_run(seed: int) -> RandomRun:
+    """The same before any of it is moved to a corner."""
     rng = np.random.default_rng([seed, 0])
     dtype, (loss, output), rule = (
         pick(rng, DTYPES),
@@ -194,8 +232,49 @@ def random_run(seed: int) -> RandomRun:
             for _ in range(rng.integers(1, 5))
         ),
         past=pick(rng, (0,) * 7 + (1, 30, 10_000)),
+        spread=1.0,
         repeats=bool(rng.random() < 0.4),
     )
+
+
+def _cornered(rng: np.random.Generator, run: RandomRun) -> RandomRun:
+    """The run with some of its hyper-parameters in a corner, often on numbers that are
+    level, on the same batch again, and of so many parameters that rare roundings occur.
+    """
+    rule = pick(rng, CORNERED_RULES)
+    settings = {
+        name: pick(rng, CORNERS[name]) if name in CORNERS and rng.random() < 0.6 else value
+        for name, value in _settings(rng, rule).items()
+    }
+    if settings.get("nesterov"):
+        settings["dampening"] = 0.0
+    sizes = run.sizes
+    if rng.random() < 0.3:
+        sizes = (*(int(size) for size in rng.integers(24, 65, len(sizes) - 1)), sizes[-1])
+    level = Numbers("level", float(pick(rng, (0.0, -1.0))), special=False)
+    return replace(
+        run,
+        sizes=sizes,
+        rule=rule,
+        settings=settings,
+        inputs=level if rng.random() < 0.5 else run.inputs,
+        rates=(0.0,) * len(run.rates) if rng.random() < 0.15 else run.rates,
+        repeats=run.repeats or bool(rng.random() < 0.5),
+        spread=float(pick(rng, (1.0, 1e-6, 0.0))),
+    )
+
+
+def _lengthened(rng: np.random.Generator, run: RandomRun) -> RandomRun:
+    """The run with sums of many terms: of its inputs, of the units above them, or of
+    its samples.
+    """
+    many = int(_power(rng, *TERMS[run.dtype]))
+    of_units = ("units",) if len(run.sizes) > 2 else ()
+    where = pick(rng, ("inputs", "samples", *of_units))
+    if where == "samples":
+        return replace(run, batch=many, sizes=tuple(min(size, 8) for size in run.sizes))
+    first = (many,) if where == "inputs" else (16, many)
+    return replace(run, sizes=(*first, *run.sizes[len(first) :]), batch=min(run.batch, 16))
 
 
 def pick(rng: np.random.Generator, options: Any) -> Any:

@@ -20,7 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.experiments.random_runs import RandomRun, random_run
-from parity.proof.certificate import NOT_JUDGED, NOT_SHOWN, certify
+from parity.proof.certificate import certify
+from parity.proof.result import NOT_JUDGED, NOT_SHOWN
+from parity.rounding.claim import IMPRECISE
 from parity.steps.cases import DTYPES
 from parity.steps.pytorch import (
     copy_to_torch,
@@ -50,7 +52,8 @@ class Examined:
     shares: defaultdict[tuple[str, str], list[float]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    broken: list[str] = field(default_factory=list)  # a sentence for each, the first KEPT of them
+    # a sentence for each, and for each that is called imprecise; the first KEPT of them
+    broken: list[str] = field(default_factory=list)
 
     def judge(
         self, run: RandomRun, side: str, record: StepRecord, previous: StepRecord | None
@@ -71,8 +74,9 @@ class Examined:
                 self.shares[
                     f"{result.equation} {result.entry}".rstrip(), f"{side} {run.dtype}"
                 ].append(result.used)
-            elif result.broken and result.deviation not in named:
-                self.counts[f"{side} broken"] += 1
+            doubted = result.status == IMPRECISE
+            if doubted or (result.broken and result.deviation not in named):
+                self.counts["imprecise" if doubted else f"{side} broken"] += 1
                 self.broken.append(
                     f"random_run({run.seed}), step {record.spec.step - run.past}, {side}: "
                     f"{result}; {run.id}"
@@ -164,8 +168,8 @@ class SoundnessReport:
 
     @property
     def passed(self) -> bool:
-        """Whether something was judged and no bound was broken, by refnet at all or by
-        PyTorch outside its named deviations.
+        """Whether something was judged, no bound was broken, by refnet at all or by
+        PyTorch outside its named deviations, and nothing was called imprecise.
         """
         return self.total.counts["arrays"] > 0 and not self.total.broken
 
@@ -189,7 +193,7 @@ class SoundnessReport:
         size = f"{counts['runs']:,} runs, {counts['steps']:,} steps, {counts['arrays']:,} arrays"
         return (
             f"{size}: {ours} by refnet; {theirs} by PyTorch, beside {counts['torch deviates']:,} "
-            f"records with named deviations"
+            f"records with named deviations; {counts['imprecise'] or 'none'} called imprecise"
         )
 
     def lines(self) -> list[str]:
@@ -204,7 +208,8 @@ class SoundnessReport:
             f"named deviation of PyTorch, {name}: {count:,} array{'s' * (count > 1)}"
             for name, count in deviations
         ]
-        more = counts["refnet broken"] + counts["torch broken"] - len(self.total.broken)
+        faults = ("refnet broken", "torch broken", "imprecise")
+        more = sum(counts[fault] for fault in faults) - len(self.total.broken)
         # without the equalities
         used = sorted((max(row.largest), row.entry) for row in rows if any(row.largest))
         return [

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from parity.experiments import wide_sums
 from parity.experiments.power import (
     GRID,
+    OURS,
     PLACES,
     TOOLS,
+    WIDE,
     Comparison,
     SmallestErrors,
     Tool,
@@ -26,6 +29,7 @@ from parity.experiments.power import (
     scaled,
     scaled_statements,
 )
+from parity.experiments.wide_sums import wide_nets
 from parity.proof.certificate import certify
 from parity.steps.cases import DTYPES, TRAINABLE
 from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
@@ -366,7 +370,7 @@ def test_zeros_never_pass_here():
     """No equation takes an array of zeros for the right one, or the right one for
     wrong; others do take zeros.
     """
-    ours = [row for row in report().rows if row.name in PLACES]
+    ours = [row for row in report().rows if row.name in OURS]
     assert [(row.zeros_pass, row.false_alarms) for row in ours] == [(0, 0)] * len(ours)
     assert report().passed
     assert report().row("llm.c").zeros_pass > NETS / 2
@@ -378,10 +382,13 @@ def test_the_report_is_whole():
     """
     rows = [(row.name, row.dtype) for row in report().rows]
     anywhere = [tool.name for tool in TOOLS if not tool.differences]
-    assert rows == [(name, "float64") for name in (*EQUATIONS, *BY_NAME)] + [
-        (name, "float32") for name in (*EQUATIONS, *anywhere)
+    assert rows == [(name, "float64") for name in (*EQUATIONS, *BY_NAME, *WIDE)] + [
+        (name, "float32") for name in (*EQUATIONS, *anywhere, *WIDE)
     ]
-    assert {len(row.smallest) for row in report().rows} == {NETS}
+    counts = {len(row.smallest) for row in report().rows if row.name not in WIDE}
+    assert (counts, wide_nets(NETS)) == ({NETS}, 1)
+    assert {len(report().row(name, dtype).smallest) for name in WIDE for dtype in DTYPES} == {1}
+    assert {(row.named, row.nets) for row in report().factors} == {(1, 1)}
     assert all(report().row(row.name, row.dtype) is row for row in report().rows)
     assert (report().nets, report().seed) == (NETS, 0)
 
@@ -413,11 +420,13 @@ def test_the_lines_say_what_was_found():
     assert f"ours {ours}; numpy.allclose 1." in first
     assert head.split() == ["median", "in", "90", "%", "worst", "zeros", "pass", "false", "alarms"]
     assert [line for line in lines if line.startswith("  ")] == [
-        str(row) for row in report().rows if row.name in PLACES
-    ] + [str(row) for row in report().rows if row.name not in PLACES]
-    assert [line for line in lines if not line.startswith("  ")][2:] == [
-        f"{tool.name}: {tool.source}" for tool in TOOLS
+        *(str(row) for row in report().rows if row.name in OURS),
+        *(str(row) for row in report().rows if row.name not in OURS),
+        *wide_sums.lines(report().factors),
     ]
+    *sources, title = [line for line in lines if not line.startswith("  ")][2:]
+    assert sources == [f"{tool.name}: {tool.source}" for tool in TOOLS]
+    assert title.startswith("factors of z in a coarser format that are named")
     assert max(map(len, (head, *lines))) <= 120
     assert len({len(line) for line in (head, *map(str, report().rows))}) == 1
 

@@ -14,7 +14,14 @@ from itertools import count
 import numpy as np
 import pytest
 
-from parity.experiments.random_runs import KINDS, PAIRS, SLOPES, random_run
+from parity.experiments.random_runs import (
+    CORNERS,
+    KINDS,
+    PAIRS,
+    SLOPES,
+    ordinary_run,
+    random_run,
+)
 from parity.experiments.soundness import (
     CHUNK,
     KEPT,
@@ -25,6 +32,7 @@ from parity.experiments.soundness import (
     soundness,
 )
 from parity.proof.certificate import certify
+from parity.rounding.claim import IMPRECISE
 from parity.steps.cases import DTYPES, TRAINABLE, targets_of
 from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
 from parity.steps.record import record_refnet
@@ -123,6 +131,37 @@ def test_a_batch_may_come_again():
             assert (bits([x, y]) == bits([again, same])) == run.repeats
 
 
+def test_some_runs_have_long_sums():
+    """Of inputs, of units and of samples, with a thousand terms and more; and few."""
+    long = {
+        where: [run for run in RUNS if terms(run) > 200]
+        for where, terms in {
+            "inputs": lambda run: run.sizes[0],
+            "units": lambda run: max(run.sizes[1:-1], default=0),
+            "samples": lambda run: run.batch,
+        }.items()
+    }
+    assert all(long.values())
+    assert sum(map(len, long.values())) < 0.04 * len(RUNS)
+    assert max(max(*run.sizes, run.batch) for run in RUNS) > 1000
+
+
+def test_an_array_that_is_called_imprecise_is_counted_and_said(monkeypatch):
+    """It is no broken bound, and the report does not pass."""
+    run, _ = first(lambda examined: examined.counts["arrays"])
+    record = record_refnet(run.network(), *next(run.steps())[:2], run.loss, run.optimizer())
+    doubted = replace(certify(record).results[0], status=IMPRECISE, note="made up")
+    certificate = replace(certify(record), results=(doubted,))
+    monkeypatch.setattr("parity.experiments.soundness.certify", lambda *_: certificate)
+    examined = Examined()
+    examined.judge(run, "refnet", record, None)
+    report = SoundnessReport(examined)
+    assert (examined.counts["imprecise"], examined.counts["refnet broken"]) == (1, 0)
+    assert "made up" in examined.broken[0]
+    assert not report.passed
+    assert report.verdict.endswith("; 1 called imprecise")
+
+
 def test_the_generator_reaches_every_size():
     """One to four layers and steps, single units and rows, wide outputs, long batches,
     changing rates, zero rates, and late steps.
@@ -130,13 +169,37 @@ def test_the_generator_reaches_every_size():
     assert (
         {len(run.activations) for run in RUNS} == {1, 2, 3, 4} == {len(run.rates) for run in RUNS}
     )
-    assert {size for run in RUNS for size in run.sizes} == {*range(1, 21), 100}
+    sizes = {size for run in RUNS for size in run.sizes}
+    assert sizes >= {*range(1, 21), *range(24, 65), 100}
     assert min(run.batch for run in RUNS) == 1
     assert max(run.batch for run in RUNS) > 64
     assert any(len(set(run.rates)) == 4 for run in RUNS)
     assert any(0.0 in run.rates for run in RUNS)
     assert {run.past for run in RUNS} == {0, 1, 30, 10_000}
     assert {run.repeats for run in RUNS} == {True, False}
+
+
+def met(name):
+    """How often each corner of a hyper-parameter is met."""
+    drawn = [run.settings[name] for run in RUNS if name in run.settings]
+    return [drawn.count(corner) for corner in CORNERS[name]]
+
+
+def test_the_generator_reaches_every_corner():
+    """Every one is drawn; in many runs the variance of RMSprop cancels or every rate is
+    0, and most runs are ordinary.
+    """
+    assert all(all(met(name)) for name in CORNERS if name != "betas")
+    assert sum(met("betas")) > len(RUNS) / 20
+    cancelling = [
+        run for run in RUNS if run.settings.get("centered") and run.settings["alpha"] < 0.01
+    ]
+    assert len(cancelling) > len(RUNS) / 40
+    assert sum(run.settings["weight_decay"] > 0.0 for run in cancelling) > len(RUNS) / 60
+    assert sum(not any(run.rates) for run in RUNS) > len(RUNS) / 40
+    assert {run.spread for run in RUNS} == {1.0, 1e-6, 0.0}
+    ordinary = [run for run in RUNS if run == ordinary_run(run.seed)]
+    assert len(ordinary) > len(RUNS) / 2
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
