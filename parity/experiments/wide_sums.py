@@ -86,7 +86,7 @@ def recognised(nets: int, seed: int) -> Iterator[Recognised]:
 
 def _is_named(record: StepRecord, statement: Statement, precision: Precision) -> bool:
     z = with_factors(record, precision)
-    return str(precision) in judge(replace(statement, got=z)).note
+    return judge(replace(statement, got=z)).factors == str(precision)
 
 
 def lines(rows: tuple[Recognised, ...]) -> Iterator[str]:

@@ -221,8 +221,8 @@ def judge(statement: Statement) -> Result:
         return _broken(blank, claim, got, share, off)
     result = _at(blank, claim, got, share)
     doubt = claim.doubt(got)
-    if doubt:
-        return replace(result, status=IMPRECISE, note=doubt)
+    if doubt.note:
+        return replace(result, status=IMPRECISE, note=doubt.note, factors=doubt.factors)
     return _unless_unjudged(claim, result)
 
 
@@ -265,6 +265,7 @@ def _broken(blank: Result, claim: Claim, got: Array, share: Array, off: Array) -
             status=worst.status,
             note=notes,
             deviation=worst.deviation,
+            factors=worst.factors,
         ),
     )
 

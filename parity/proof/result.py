@@ -28,7 +28,8 @@ class Result:
     "inaccurate formula" (right but for avoidable rounding), "imprecise" (within the
     worst case of rounding, but as a whole beyond what independent roundings do), "not
     judged" (rounding bounds say nothing here; `note` says why) or "not shown".
-    `deviation` is the name under which PyTorch itself does what is wrong here.
+    `deviation` is the name under which PyTorch itself does what is wrong here;
+    `factors` are the coarser ones that a product is made of.
     """
 
     equation: str  # a label of refnet.EQUATIONS, or "wiring"
@@ -43,6 +44,7 @@ class Result:
     status: str = PASSED
     note: str = ""
     deviation: str = ""
+    factors: str = ""
 
     @property
     def broken(self) -> bool:

@@ -4,7 +4,7 @@ a correct program from it.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,13 +22,23 @@ class Other:
     fit this formula get its `status` and its `note`.
 
     `fits` says of each entry whether it does; `deviation` is the name under which
-    PyTorch itself computes it so.
+    PyTorch itself computes it so, `factors` the coarser ones of a product.
     """
 
     status: str
     note: str
     fits: Callable[[Array], Array]
     deviation: str = ""
+    factors: str = ""
+
+
+class Doubt(NamedTuple):
+    """Why an array that holds is imprecise all the same, "" where it is not, and the
+    coarser factors that it is made of, where those are known.
+    """
+
+    note: str = ""
+    factors: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,7 @@ class Claim:
     `reason`.
 
     `others` are what entries that break the claim may fit. `doubt` is asked about an
-    array that holds, and says why it is imprecise all the same, "" where it is not.
+    array that holds.
 
     Shapes: exact (in the wider format), bound (float64) and judged have the shape of
         the array.
@@ -50,7 +60,7 @@ class Claim:
     slack: float
     reason: str = OVERFLOW
     others: Callable[[], Iterable[Other]] = field(default=tuple)
-    doubt: Callable[[Array], str] = field(default=lambda got: "")
+    doubt: Callable[[Array], Doubt] = field(default=lambda got: Doubt())
 
     def share(self, got: Array) -> Array:
         """|got - exact| as a share of what is allowed: above 1 is wrong, as is inf

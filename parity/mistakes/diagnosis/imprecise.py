@@ -15,7 +15,6 @@ from parity.mistakes.search.judging import judged, plain_numbers
 from parity.mistakes.search.replay import Run, records_of
 from parity.mistakes.search.suspects import Program, Suspect, placed
 from parity.proof.certificate import judge
-from parity.proof.equations.products import MADE
 from parity.proof.result import Result
 from parity.proof.statements import statements
 from parity.rounding.claim import IMPRECISE as AS_A_WHOLE
@@ -24,6 +23,8 @@ from refnet.checks import Array
 from refnet.equations import EQUATIONS
 
 HAPPENS = "It is within the worst case of rounding, but more digits are lost than need be."
+# where a certificate's bound is broken, and that of a check is not
+BROKEN = "More digits are lost than rounding must lose."
 
 
 def imprecise(runs: Sequence[Run], right: Program) -> list[Finding]:
@@ -33,7 +34,7 @@ def imprecise(runs: Sequence[Run], right: Program) -> list[Finding]:
     wide = [run for run in runs if _is_wide(run)]
     results = [result for run in wide for result in _results(run)]
     # of each equation and layer the first, or the first whose factors are named
-    results.sort(key=lambda result: not result.note.startswith(MADE))
+    results.sort(key=lambda result: not result.factors)
     first = {(result.equation, result.layer): result for result in reversed(results)}
     if first:
         return [of_result(result) for result in first.values()]
@@ -42,13 +43,15 @@ def imprecise(runs: Sequence[Run], right: Program) -> list[Finding]:
 
 
 def of_result(result: Result) -> Finding:
-    """The finding for an array that the certificate calls imprecise."""
+    """The finding for an array that the certificate calls imprecise, or that coarser
+    factors make.
+    """
     return Finding(
         "",
         IMPRECISE,
         where=result.where,
         got=f"{result.quantity} is {result.note}",
-        happens=HAPPENS,
+        happens=BROKEN if result.broken else HAPPENS,
         measured=(str(result),),
         equation=result.equation,
         layers=() if result.layer is None else (result.layer,),
@@ -77,7 +80,7 @@ def _results(run: Run) -> Iterator[Result]:
     for record in records_of(run):
         for statement in takewhile(lambda each: each.equation != "step", statements(record)):
             result = judge(statement)
-            if result.status == AS_A_WHOLE or result.note.startswith(MADE):
+            if result.status == AS_A_WHOLE or result.factors:
                 yield result
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.proof.equations.kinds import Summed
-from parity.rounding.claim import INACCURATE, Claim, Other, near, size
+from parity.rounding.claim import INACCURATE, Claim, Doubt, Other, near, size
 from parity.rounding.formats import Format
 from parity.rounding.independent import (
     CHANCE,
@@ -105,15 +105,16 @@ class _Product:
         """The equation's own, and coarser factors."""
         yield from self.worst.others()
         for precision in coarser(self.fmt):
-            yield Other(INACCURATE, f"{MADE} {precision}", self._all_of(precision))
+            fits = self._all_of(precision)
+            yield Other(INACCURATE, f"{MADE} {precision}", fits, factors=f"{precision}")
 
-    def doubt(self, got: Array) -> str:
-        """Why the array is imprecise, "" where it is not."""
+    def doubt(self, got: Array) -> Doubt:
+        """Why the array is imprecise, if it is."""
         if self._sample.is_usual(got):
-            return ""
+            return Doubt()
         precision = self._sample.factors_of(got)
         if precision and self._sample.chance_of(got, precision) < CHANCE:
-            return f"{MADE} {precision}, {BUT}"
+            return Doubt(f"{MADE} {precision}, {BUT}", f"{precision}")
         return excess(self.worst, got, self._likely())
 
     def _likely(self) -> Claim:
@@ -215,13 +216,13 @@ def _spread(count: int, most: int) -> Array:
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
 
 
-def excess(worst: Claim, got: Array, likely: Claim) -> str:
-    """By how much the error of an array is beyond that of independent roundings, in
-    words; "" where it is not.
+def excess(worst: Claim, got: Array, likely: Claim) -> Doubt:
+    """By how much the error of an array is beyond that of independent roundings, if it
+    is.
     """
     allowed = np.minimum(likely.bound, worst.bound) * (1.0 + worst.slack)
     error = np.where(worst.judged, got - worst.exact, 0.0)
     beyond = root_mean_square(error, np.where(worst.judged, allowed, 0.0))
     if beyond <= 1.0:
-        return ""
-    return f"off by {beyond:.3g} times what independent roundings stay within, {BUT}"
+        return Doubt()
+    return Doubt(f"off by {beyond:.3g} times what independent roundings stay within, {BUT}")

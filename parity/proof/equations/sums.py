@@ -18,7 +18,7 @@ import numpy as np
 
 from parity.proof.equations.kinds import ActivationEntry, Summed
 from parity.proof.equations.products import Factors, excess, product_claim
-from parity.rounding.claim import Claim, claim, size
+from parity.rounding.claim import Claim, Doubt, claim, size
 from parity.rounding.formats import Format
 from parity.rounding.independent import FEW, ORDERS, root_mean_square, roundings
 from refnet.checks import Array
@@ -67,10 +67,10 @@ def bias_gradient(fmt: Format, delta: Array) -> Claim:
     db = Summed(fmt.widen(delta).sum(axis=0), terms, n - 1.0, 0.0)
     worst = _sum_claim(fmt, db)
 
-    def doubt(got: Array) -> str:
+    def doubt(got: Array) -> Doubt:
         error = root_mean_square(got - worst.exact, worst.bound)
         if error <= ORDERS * max(_of_sums(delta, worst)):
-            return ""
+            return Doubt()
         few = roundings(db.value, terms, np.count_nonzero(delta, axis=0))
         return excess(worst, got, _sum_claim(fmt, replace(db, roundings=few)))
 
