@@ -36,14 +36,20 @@ Cases = Task | Case | str | Iterable[Task | Case | str]
 
 
 def check(
-    run: Program, cases: Cases | None = None, *, hard: bool = False, **declared: Any
+    run: Program,
+    cases: Cases | None = None,
+    *,
+    hard: bool = False,
+    explain: bool = False,
+    **declared: Any,
 ) -> CheckReport:
     """Run the program on the tasks in this process, and judge what it shows.
 
     An endless loop is not ended: `parity check` does that.
 
     The tasks try all that is declared, unless `cases` are given: tasks, cases of the
-    table or names of probes. `hard` adds tasks at the edge of what floats can hold.
+    table or names of probes. `hard` adds tasks at the edge of what floats can hold; to
+    `explain` is to show what is wrong in numbers, in finding.example.
     What the program supports and how it lays out its arrays is given by keyword, or as
     attributes of `run`, or as names in its module: see `Declaration`.
 
@@ -53,19 +59,28 @@ def check(
     it is meant (finding.declare); report.tried and report.untried what that covers.
 
     Errors: ValueError for an unknown name, for a mistake among the conventions, or
-    where too little is declared; TypeError where `run` cannot be called, or `hard` is
-    neither True nor False.
+    where too little is declared; TypeError where `run` cannot be called, or `hard` or
+    `explain` is neither True nor False.
     """
     if not callable(run):
         raise TypeError(f"check: run has type {type(run).__name__}, expected a function")
-    hard = flag("check", "hard", hard)
+    hard, explain = flag("check", "hard", hard), flag("check", "explain", explain)
     known = learn(run, declaration_of(run, **declared), cases, hard=hard)
     tasks = tasks_for(known.declared, cases, hard=hard) if known.judged else []
     outcomes = [calls.outcome(run, task, known.fits) for task in tasks]
     name = getattr(run, "__name__", type(run).__name__)
     problems = [*ignored(run), *known.problems]
     chosen = cases is not None or not known.judged
-    return report(name, known.declared, known.fits, tasks, outcomes, problems, chosen=chosen)
+    return report(
+        name,
+        known.declared,
+        known.fits,
+        tasks,
+        outcomes,
+        problems,
+        chosen=chosen,
+        explain=explain,
+    )
 
 
 def assert_correct(
@@ -97,7 +112,12 @@ def cases_for(run: Callable[..., Any], *, hard: bool = False, **declared: Any) -
 
 
 def check_command(
-    target: str, *, hard: bool = False, timeout: float = 60.0, **declared: Any
+    target: str,
+    *,
+    hard: bool = False,
+    timeout: float = 60.0,
+    explain: bool = False,
+    **declared: Any,
 ) -> CheckReport:
     """`check` of FILE_OR_MODULE[:NAME] in a process of its own, which is ended when its
     time is up.
@@ -113,7 +133,16 @@ def check_command(
     tasks, outcomes = [task for task, _ in finished], [outcome for _, outcome in finished]
     ended = [Problem(WRONG, done.ended, "one dict for each step")] if done.ended else []
     problems, chosen = [*ended, *done.problems], not done.judged
-    return report(target, done.declared, done.fits, tasks, outcomes, problems, chosen=chosen)
+    return report(
+        target,
+        done.declared,
+        done.fits,
+        tasks,
+        outcomes,
+        problems,
+        chosen=chosen,
+        explain=explain,
+    )
 
 
 # from outcomes to the report
@@ -128,10 +157,12 @@ def report(
     problems: Sequence[Problem] = (),
     *,
     chosen: bool = False,
+    explain: bool = False,
 ) -> CheckReport:
     """What these outcomes of these tasks say of a program: read them as runs, find what
     is wrong with those, and put it together with the problems that are of no task.
-    Where somebody has `chosen` the tasks, they need not try all that was declared.
+    Where somebody has `chosen` the tasks, they need not try all that was declared. To
+    `explain` is to show what is wrong in numbers, too.
     """
     both = list(zip(tasks, outcomes, strict=True))
     ran = [(task, outcome) for task, outcome in both if outcome.supported]
@@ -139,7 +170,7 @@ def report(
     answered = [task for task, _ in ran]
     runs, misfits = fitted(answered, [outcome.arrays for _, outcome in ran], fits)
     shown = _shown(outcomes)
-    diagnosed = _diagnosed(runs, declared, [task.name for task in answered])
+    diagnosed = _diagnosed(runs, declared, [task.name for task in answered], explain=explain)
     every = [
         *((problem, "") for problem in (*problems, *_other_layout(declared, fits))),
         *_of_calls(both, diagnosed, shown),
@@ -266,14 +297,17 @@ def _grouped(problems: Iterable[tuple[Problem, str]]) -> Iterator[Finding]:
 NUMBER = re.compile(r"(?<!line )\b\d+\b")
 
 
-def _diagnosed(runs: Sequence[Run], declared: Declaration, tasks: Sequence[str]) -> list[Finding]:
+def _diagnosed(
+    runs: Sequence[Run], declared: Declaration, tasks: Sequence[str], *, explain: bool
+) -> list[Finding]:
     """The diagnosis, without the declared conventions that it is better without; those
     are named, and those that are in use.
     """
     kept, notes = list(declared.followed), []
-    findings = diagnose_runs(runs, kept, tasks) if runs else []
+    findings = diagnose_runs(runs, kept, tasks, explain=explain) if runs else []
     for name in [name for name in kept if name in declared.conventions] if findings else ():
-        without = diagnose_runs(runs, [each for each in kept if each != name], tasks)
+        others = [each for each in kept if each != name]
+        without = diagnose_runs(runs, others, tasks, explain=explain)
         if len(without) < len(findings):
             kept.remove(name)
             findings = without

@@ -190,6 +190,12 @@ def _check_options(commands: Any) -> None:
         "--hard", action="store_true", help="add tasks at the edge of what floats can hold"
     )
     parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="show what is wrong in numbers: in the smallest task that has it, what the equation "
+        "reads, your result and the right one side by side, and one entry by hand",
+    )
+    parser.add_argument(
         "--strict",
         action="store_true",
         help="fail for conventions that are not declared, for lost digits, and for what is "

@@ -55,6 +55,7 @@ def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
     """Somebody's backpropagation: is it right, and if not, which mistake is it."""
     options = {
         "hard": arguments.hard,
+        "explain": arguments.explain,
         "timeout": arguments.timeout,
         "conventions": arguments.conventions,
     }

@@ -9,8 +9,10 @@ for nothing that was shown can tell them apart.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from parity.mistakes.catalogue.index import BY_ID
+from parity.mistakes.diagnosis.example.choosing import example_of, example_of_unknown
 from parity.mistakes.diagnosis.finding import IMPRECISE, Finding
 from parity.mistakes.diagnosis.imprecise import imprecise, of_result
 from parity.mistakes.diagnosis.naming import merged, named
@@ -62,13 +64,18 @@ def diagnose(record: StepRecord | Sequence[StepRecord]) -> list[Finding]:
 
 
 def diagnose_runs(
-    runs: Sequence[Run], conventions: Sequence[str] = (), tasks: Sequence[str] = ()
+    runs: Sequence[Run],
+    conventions: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    *,
+    explain: bool = False,
 ) -> list[Finding]:
     """What is wrong with the program that did these runs, in order of computation; []
     where a right program may have done them.
 
     `conventions` are the ids of conventions that count as right, `tasks` the names of
-    the runs, by which a finding says in which of them it stands.
+    the runs, by which a finding says in which of them it stands. To `explain` is to
+    work out an example of what is wrong.
 
     Errors: ValueError for an id that is not in the catalogue.
     """
@@ -79,11 +86,24 @@ def diagnose_runs(
     search.walk()
     if search.single:
         return [_SINGLE]
-    entries = (named(search, suspect, tasks) for suspect in search.program[len(search.right) :])
+    entries = [
+        replace(finding, example=example_of(search, suspect, finding.equation, tasks))
+        if explain and finding.verdict == WRONG
+        else finding
+        for suspect in search.program[len(search.right) :]
+        if (finding := named(search, suspect, tasks))
+    ]
+    unknown = [
+        replace(finding, example=example_of_unknown(search, each, runs, tasks))
+        if explain and finding.verdict == WRONG
+        else finding
+        for each in search.unknown
+        for finding in [unexplained(search, each, tasks)]
+    ]
     findings = [
-        *merged([finding for finding in entries if finding]),
+        *merged(entries),
         *(misshown(each, numbers, tasks) for each, numbers in search.presented),
-        *(unexplained(search, each, tasks) for each in search.unknown),
+        *unknown,
     ]
     if not findings:
         findings = imprecise(runs, search.right)

@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, asdict, dataclass
 from textwrap import wrap
 from typing import Any
 
+from parity.mistakes.diagnosis.example.example import Example
 from parity.mistakes.mistake import CONVENTION
 from refnet.checks import flag
 
@@ -44,6 +45,8 @@ class Finding:
     layers      the layers in which it stands, from 1 on
     tasks       the names of the tasks in which it stands
     sources     where others published the same mistake: addresses
+    example     both formulas in numbers for one small case; None where that was not
+                asked for, or no numbers show it
     """
 
     bug: str
@@ -64,6 +67,7 @@ class Finding:
     layers: tuple[int, ...] = ()
     tasks: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    example: Example | None = None
 
     @property
     def sentence(self) -> str:
@@ -90,21 +94,26 @@ class Finding:
         """What a student reads: one labelled paragraph for each part that it has, at
         most `width` columns wide.
 
-        Where it is `verbose`, the exact figures and the published sources too.
-        `of_tasks` is how many tasks there are in all, where that is known.
+        Where it is `verbose`, the exact figures and the published sources too; the
+        example, where it has one. `of_tasks` is how many tasks there are in all, where
+        that is known.
         """
         verbose = flag("Finding.lines", "verbose", verbose)
+        width = max(width, NARROWEST)
         for label, text in self._paragraphs(verbose, of_tasks):
             start = f"{INDENT}{f'{label}:':<11}"
             yield from wrap(
                 text,
-                max(width, NARROWEST),
+                width,
                 initial_indent=start,
                 subsequent_indent=" " * len(start),
                 # an address, or the id of a mistake, stays in one piece
                 break_long_words=False,
                 break_on_hyphens=False,
             )
+        if self.example:
+            yield ""
+            yield from self.example.lines(width)
 
     def as_json(self) -> dict[str, Any]:
         """All of it as plain data."""

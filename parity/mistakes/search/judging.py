@@ -137,7 +137,7 @@ class _Judge:
                 station = station._replace(used=np.inf)
             self.stations[number, quantity] = station
         usable = finite and got.shape == predicted.shape
-        return _as_shown(quantity, got, self.lift) if usable else allowed
+        return as_shown(quantity, got, self.lift) if usable else allowed
 
     def _makes_another_number(self, station: Station, allowed: Bounded) -> bool:
         """Whether the program on plain numbers is not finite where the array is, and
@@ -208,6 +208,12 @@ def fits(got: Array, numbers: Bounded, quantity: Quantity) -> bool:
         return got.shape == allowed.shape and not _used(got, allowed).max(initial=0.0) > 1.0
 
 
+def off_entries(got: Array, numbers: Bounded, quantity: Quantity) -> Array:
+    """Which entries cannot be those of a program that makes these numbers."""
+    with np.errstate(all="ignore"):
+        return np.asarray(_used(got, _loosened(numbers, quantity)) > 1.0)
+
+
 def _computed(
     run: Run,
     mistakes: Iterable[Placed],
@@ -223,7 +229,7 @@ def _computed(
         return (
             None
             if got is None or (number, quantity) == (station.step, station.where)
-            else _as_shown(quantity, got, lift)
+            else as_shown(quantity, got, lift)
         )
 
     try:
@@ -243,7 +249,7 @@ def lifted(dtype: str) -> Callable[[Array], Bounded]:
     return lambda array: Bounded(array, nothing, fmt, rounded=True)
 
 
-def _as_shown(quantity: Quantity, got: Array, lift: Callable[[Array], Numbers]) -> Numbers:
+def as_shown(quantity: Quantity, got: Array, lift: Callable[[Array], Numbers]) -> Numbers:
     """What is shown, as the numbers that a program goes on with; but f' may be made of
     z, of which a is the rounded value.
     """

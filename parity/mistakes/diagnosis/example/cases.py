@@ -1,0 +1,85 @@
+"""Which arrays of a run can show a mistake, and what their equations read."""
+
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import NamedTuple
+
+from parity.mistakes.diagnosis.example.matrices import COLUMNS, ROWS
+from parity.mistakes.program import Quantity
+from parity.mistakes.search.replay import Run
+from refnet.equations import EQUATIONS
+
+STATE = " of "  # as in "exp_avg of W"
+
+
+class Case(NamedTuple):
+    """One array of one step of a run."""
+
+    run: Run
+    task: str
+    step: int  # from 0 on, in the run
+    quantity: Quantity
+
+    @property
+    def label(self) -> str:
+        """The equation that writes it."""
+        name, layer = self.quantity
+        if name == "delta":
+            return "BP1" if layer == len(self.run.spec.sizes) - 1 else "BP2"
+        own = {"z": "z", "a": "a", "loss": "C", "db": "BP3", "dW": "BP4"}
+        return own.get(name, "step")
+
+    @property
+    def reads(self) -> list[Quantity]:
+        """What the equation reads, without the state: ("W", l) is W before the step."""
+        name, layer = self.quantity
+        part = name.rpartition(STATE)[2]
+        return [
+            *_reads(self.label, layer, part, self.run.spec.activations[layer - 1][0] == "identity")
+        ]
+
+    @property
+    def size(self) -> tuple[bool, int, int]:
+        """How much there is to read: matrices that are shown whole before others."""
+        arrays = [self.quantity, self.quantity, *self.reads]
+        shapes = [shape(self.run, self.step, each) for each in arrays]
+        large = any((0, *each)[-2] > ROWS or (0, *each)[-1] > COLUMNS for each in shapes)
+        return large, sum(map(prod, shapes)), self.step
+
+
+def _reads(label: str, layer: int, part: str, is_identity: bool) -> Iterator[Quantity]:
+    above = layer + (label == "BP2")
+    for name in EQUATIONS[label].reads:
+        if name == "a_prev":
+            yield "a", layer - 1
+        elif name in ("delta", "W", "b", "dW", "db") and label != "step":
+            yield name, above
+        elif label == "step" and name in (part, f"d{part}"):
+            yield name, layer
+        elif name in ("a", "y") or (name == "z" and not (label == "BP1" and is_identity)):
+            yield name, layer
+
+
+def shape(run: Run, step: int, quantity: Quantity) -> tuple[int, ...]:
+    """The shape that an array of a step should have."""
+    name, layer = quantity
+    sizes, n = run.spec.sizes, len(run.steps[step].x)
+    if name == "y":
+        return run.steps[step].y.shape
+    if name == "loss":
+        return ()
+    if name in ("z", "a", "delta"):
+        return n, sizes[layer]
+    is_weight = name.rpartition(STATE)[2] in ("W", "dW")
+    return (sizes[layer], sizes[layer - 1]) if is_weight else (sizes[layer],)
+
+
+def cases_of(
+    run: Run, task: str, names: Sequence[str], layers: Sequence[int], steps: Sequence[int]
+) -> Iterator[Case]:
+    """These arrays of a run."""
+    depth = len(run.spec.sizes) - 1
+    for step in steps:
+        for name in names:
+            for layer in {depth} if name == "loss" else layers:
+                yield Case(run, task, step, (name, layer))
