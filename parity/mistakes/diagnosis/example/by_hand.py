@@ -1,15 +1,17 @@
 """One entry of an array by the right formula, worked out in numbers."""
 
+import re
 from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.mistakes.program import RIGHT, Part, Quantity, StepProgram
+from parity.mistakes.program import RIGHT, Numbers, Part, Quantity, StepProgram
 from parity.proof import formulas
 from parity.rounding.plain import Plain
 from refnet.activations import ACTIVATIONS, Elementwise
 from refnet.checks import Array
-from refnet.explanation.figures import product, shown, total
+from refnet.explanation.figures import product, total
 from refnet.losses import LOSSES
 
 TERMS = 8  # of a sum, more than which nobody adds up by hand
@@ -17,19 +19,26 @@ DIGITS = 5
 Index = tuple[int, ...]
 
 
-def by_hand(step: StepProgram, quantity: Quantity, index: Index) -> tuple[str, ...]:
+class Line(NamedTuple):
+    """A line of a sum by hand, and the number that it comes to."""
+
+    text: str
+    value: float
+
+
+def by_hand(step: StepProgram, quantity: Quantity, index: Index) -> list[Line]:
     """The entry of this array as the right formula makes it of what the step has, line
-    by line; () where it takes more than `TERMS` terms, or has no short form.
+    by line; [] where it takes more than `TERMS` terms, or has no short form.
     """
     name, l = quantity
     if name in ("W", "b"):
-        return tuple(_update(step, Part(name, l), index))
-    return tuple(BY_HAND[name](step, l, index)) if name in BY_HAND else ()
+        return [*_update(step, Part(name, l), index)]
+    return [*BY_HAND[name](step, l, index)] if name in BY_HAND else []
 
 
-def number(value: float) -> str:
+def number(value: Any) -> str:
     """A number as it stands in a sum."""
-    return shown(float(value), DIGITS)
+    return f"{float(value) + 0.0:.{DIGITS}g}"  # without the sign of a zero
 
 
 def at(index: Index) -> str:
@@ -37,96 +46,118 @@ def at(index: Index) -> str:
     return f"[{', '.join(map(str, index))}]" if index else ""
 
 
-def _sum(name: str, terms: list[str], value: float) -> Iterator[str]:
+def _sum(name: str, terms: list[str], value: float) -> Iterator[Line]:
     if len(terms) <= TERMS:
-        yield f"{name} = {total(terms)} = {number(value)}"
+        yield Line(f"{name} = {total(terms)} = {number(value)}", value)
 
 
 def _products(one: Array, other: Array) -> list[str]:
     return [product(number(a), number(b)) for a, b in zip(one, other, strict=True)]
 
 
-def _weighted_input(s: StepProgram, l: int, index: Index) -> Iterator[str]:
+def _weighted_input(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
     i, j = index
     a, W, b = s.a(l - 1).value[i], s.start(Part("W", l)).value[j], s.start(Part("b", l)).value[j]
     return _sum(f"z^{l}{at(index)}", [*_products(a, W), number(b)], a @ W + b)
 
 
-def _activation(s: StepProgram, l: int, index: Index) -> Iterator[str]:
+def _activation(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
     name, parameters = s.f(l)
     if _is_elementwise(name):
         z = s.z(l).value[index]
-        a = formulas.activate(name, parameters, Plain(np.array([[z]]))).value.item()
-        yield f"a^{l}{at(index)} = {name}({number(z)}) = {number(a)}"
+        a = _one(formulas.activate(name, parameters, _single(z)))
+        yield Line(f"a^{l}{at(index)} = {name}({number(z)}) = {number(a)}", a)
 
 
-def _delta(s: StepProgram, l: int, index: Index) -> Iterator[str]:
+def _cost(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
+    cost = _one(formulas.cost(s.spec.loss, s.a(l), s.y))
+    yield Line(f"C = {number(cost)}, by {_rule(s, 'C')}", cost)
+
+
+def _delta(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
     return (_output_delta if l == s.L else _hidden_delta)(s, l, index)
 
 
-def _output_delta(s: StepProgram, l: int, index: Index) -> Iterator[str]:
-    """Where delta is a product of two derivatives, or has a formula of its own."""
-    name, parameters = s.f(l)
-    z, a, loss = s.z(l), s.a(l), s.spec.loss
-    stated = LOSSES[loss].formulas
+def _output_delta(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
+    """Where delta is a product of two derivatives, or the loss states its formula."""
+    name, loss = s.f(l)[0], s.spec.loss
     if formulas.is_fused(loss, name):
-        rule = stated.get("dC/dz") or "dC/dz, with the quotients of both derivatives cancelled"
-        delta = formulas.fused_delta(loss, name, z, a, s.y).value[index]
-        yield f"delta^{l}{at(index)} = {number(delta)}, by {rule}"
+        delta = formulas.fused_delta(loss, name, s.z(l), s.a(l), s.y).value[index]
+        if "dC/dz" in LOSSES[loss].formulas:
+            yield Line(f"delta^{l}{at(index)} = {number(delta)}, by {_rule(s, 'dC/dz')}", delta)
     elif _is_elementwise(name):
-        g = formulas.loss_gradient(loss, a, s.y).value[index]
-        yield f"dC/da^{l}{at(index)} = {number(g)}, by {stated['dC/da']}"
+        g = formulas.loss_gradient(loss, s.a(l), s.y).value[index]
+        yield Line(f"dC/da^{l}{at(index)} = {number(g)}, by {_rule(s, 'dC/da')}", g)
         yield from _through(s, l, index, g)
 
 
-def _hidden_delta(s: StepProgram, l: int, index: Index) -> Iterator[str]:
+def _rule(s: StepProgram, left: str) -> str:
+    """What the loss states, with its counts."""
+    rule = LOSSES[s.spec.loss].formulas[left]
+    counts = {"n": s.n, "k": s.k}
+    values = (f"{letter} = {counts[letter]:.0f}" for letter in re.findall(r"\b[nk]\b", rule))
+    return f"{rule}, where {' and '.join(values)}"
+
+
+def _hidden_delta(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
     i, j = index
     delta, W = s.delta(l + 1).value[i], s.start(Part("W", l + 1)).value[:, j]
-    product_of_both = [
-        *_sum(f"(delta^{l + 1} W^{l + 1}){at(index)}", _products(delta, W), delta @ W)
-    ]
-    yield from product_of_both
-    if product_of_both and _is_elementwise(s.f(l)[0]):
+    name = f"(delta^{l + 1} W^{l + 1}){at(index)}"
+    lines = [*_sum(name, _products(delta, W), delta @ W)]
+    if lines and _is_elementwise(s.f(l)[0]):
+        yield from lines
         yield from _through(s, l, index, delta @ W)
 
 
-def _through(s: StepProgram, l: int, index: Index, g: float) -> Iterator[str]:
+def _through(s: StepProgram, l: int, index: Index, g: float) -> Iterator[Line]:
     """From dC/da to dC/dz, through an elementwise f."""
     name, parameters = s.f(l)
-    z, a = (Plain(array.value[index].reshape(1, 1)) for array in (s.z(l), s.a(l)))
-    slope = formulas.pull_back(name, parameters, Plain(np.ones((1, 1))), z, a).value.item()
+    z, a = (_single(array.value[index]) for array in (s.z(l), s.a(l)))
+    slope = _one(formulas.pull_back(name, parameters, _single(1.0), z, a))
     rule = ACTIVATIONS[name].formulas.get("f'", "")
-    yield f"f'(z^{l}){at(index)} = {number(slope)}{f', by {rule}' if rule else ''}"
-    yield f"delta^{l}{at(index)} = {product(number(g), number(slope))} = {number(g * slope)}"
+    yield Line(f"f'(z^{l}){at(index)} = {number(slope)}{f', by {rule}' if rule else ''}", slope)
+    factors = product(number(g), number(slope))
+    yield Line(f"delta^{l}{at(index)} = {factors} = {number(g * slope)}", g * slope)
 
 
-def _bias_gradient(s: StepProgram, l: int, index: Index) -> Iterator[str]:
+def _bias_gradient(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
     delta = s.delta(l).value[:, index[0]]
     return _sum(f"db^{l}{at(index)}", [*map(number, delta)], delta.sum())
 
 
-def _weight_gradient(s: StepProgram, l: int, index: Index) -> Iterator[str]:
+def _weight_gradient(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
     j, k = index
     delta, a = s.delta(l).value[:, j], s.a(l - 1).value[:, k]
     return _sum(f"dW^{l}{at(index)}", _products(delta, a), delta @ a)
 
 
-def _update(s: StepProgram, part: Part, index: Index) -> Iterator[str]:
+def _update(s: StepProgram, part: Part, index: Index) -> Iterator[Line]:
     """Gradient descent without a state; another rule has too many steps."""
     if s.spec.optimizer == "sgd" and not s.h["momentum"] and not s.h["weight_decay"]:
-        symbol = f"{part.name}^{part.layer}{at(index)}"
+        where = f"{part.layer}{at(index)}"
         old, g = s.start(part).value[index], RIGHT["gradient"](s, part).value[index]
-        move = product(number(s.lr), number(g))
-        yield f"{symbol} - lr d{symbol} = {number(old)} - {move} = {number(old - s.lr * g)}"
+        numbers = f"{number(old)} - {product(number(s.lr), number(g))}"
+        new = old - s.lr * g
+        name = part.name
+        yield Line(f"{name}^{where} - lr d{name}^{where} = {numbers} = {number(new)}", new)
 
 
 def _is_elementwise(name: str) -> bool:
     return issubclass(ACTIVATIONS[name], Elementwise)
 
 
-BY_HAND: dict[str, Callable[[StepProgram, int, Index], Iterator[str]]] = {
+def _single(value: float) -> Numbers:
+    return Plain(np.array([[value]]))
+
+
+def _one(numbers: Numbers) -> float:
+    return float(numbers.value.item())
+
+
+BY_HAND: dict[str, Callable[[StepProgram, int, Index], Iterator[Line]]] = {
     "z": _weighted_input,
     "a": _activation,
+    "loss": _cost,
     "delta": _delta,
     "db": _bias_gradient,
     "dW": _weight_gradient,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from parity.mistakes.diagnosis.example.matrices import COLUMNS, ROWS
 from parity.mistakes.program import Quantity
 from parity.mistakes.search.replay import Run
+from parity.proof.equations.updates import RULE_ENTRIES
 from refnet.equations import EQUATIONS
 
 STATE = " of "  # as in "exp_avg of W"
@@ -43,7 +44,8 @@ class Case(NamedTuple):
         """How much there is to read: matrices that are shown whole before others."""
         arrays = [self.quantity, self.quantity, *self.reads]
         shapes = [shape(self.run, self.step, each) for each in arrays]
-        large = any((0, *each)[-2] > ROWS or (0, *each)[-1] > COLUMNS for each in shapes)
+        sides = [(1, 1, *each)[-2:] for each in shapes]
+        large = any(rows > ROWS or columns > COLUMNS for rows, columns in sides)
         return large, sum(map(prod, shapes)), self.step
 
 
@@ -52,11 +54,11 @@ def _reads(label: str, layer: int, part: str, is_identity: bool) -> Iterator[Qua
     for name in EQUATIONS[label].reads:
         if name == "a_prev":
             yield "a", layer - 1
-        elif name in ("delta", "W", "b", "dW", "db") and label != "step":
-            yield name, above
-        elif label == "step" and name in (part, f"d{part}"):
-            yield name, layer
-        elif name in ("a", "y") or (name == "z" and not (label == "BP1" and is_identity)):
+        elif name in ("delta", "W", "b", "dW", "db"):
+            if label != "step" or name in (part, f"d{part}"):
+                yield name, above
+        # a is z then
+        elif name != "state" and not (name == "z" and label == "BP1" and is_identity):
             yield name, layer
 
 
@@ -74,12 +76,16 @@ def shape(run: Run, step: int, quantity: Quantity) -> tuple[int, ...]:
     return (sizes[layer], sizes[layer - 1]) if is_weight else (sizes[layer],)
 
 
-def cases_of(
-    run: Run, task: str, names: Sequence[str], layers: Sequence[int], steps: Sequence[int]
-) -> Iterator[Case]:
-    """These arrays of a run."""
+def states(run: Run) -> list[str]:
+    """The names of the vectors that the rule keeps."""
+    keys = RULE_ENTRIES[run.spec.optimizer]().keeps(run.spec.hyperparameters)
+    return [f"{key}{STATE}{part}" for key in keys for part in ("W", "b")]
+
+
+def cases_of(run: Run, task: str, names: Sequence[str], layers: Sequence[int]) -> Iterator[Case]:
+    """These arrays of all steps of a run."""
     depth = len(run.spec.sizes) - 1
-    for step in steps:
+    for step in range(len(run.steps)):
         for name in names:
             for layer in {depth} if name == "loss" else layers:
                 yield Case(run, task, step, (name, layer))

@@ -1,15 +1,16 @@
 """The case with the fewest numbers in which a finding shows, worked out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 
 import numpy as np
 
 from parity.mistakes.diagnosis.example.by_hand import Index, by_hand
-from parity.mistakes.diagnosis.example.cases import STATE, Case, cases_of, shape
+from parity.mistakes.diagnosis.example.cases import STATE, Case, cases_of, shape, states
 from parity.mistakes.diagnosis.example.example import Example
 from parity.mistakes.diagnosis.example.matrices import Matrix, matrix_of
+from parity.mistakes.mistake import CONVENTION
 from parity.mistakes.program import Numbers, Part, Quantity, StepProgram
 from parity.mistakes.search.judging import as_shown, lifted, off_entries
 from parity.mistakes.search.replay import Run, steps
@@ -25,29 +26,27 @@ def example_of(
     search: Search, suspect: Suspect, label: str, tasks: Sequence[str] = ()
 ) -> Example | None:
     """The case that shows a mistake that explains a program: an array of the equation
-    with this label, or else the first that is off without it; None where no numbers
-    show it.
+    with this label, or else the first that is off without it, or the state of the rule;
+    None where no numbers show it.
     """
-    without = tuple(each for each in search.program if each != suspect)
-    off = search.trials.off(without)
-    runs, names = search.trials.runs, EQUATIONS[label].writes
-    own = (
-        case
-        for i in off
-        for case in cases_of(
-            runs[i],
-            _name(tasks, i),
-            [name for name in names if name != "state"],
-            sorted(suspect.placed(runs[i]).layers),
-            range(len(runs[i].steps)),
-        )
-    )
-    others = (
+    off = search.trials.off(tuple(each for each in search.program if each != suspect))
+    right = _right(search)
+    runs = search.trials.runs
+
+    def cases(names: Callable[[Run], Sequence[str]]) -> Iterator[Case]:
+        for i in off:
+            layers = sorted(suspect.placed(runs[i]).layers)
+            yield from cases_of(runs[i], _name(tasks, i), names(runs[i]), layers)
+
+    written = [name for name in EQUATIONS[label].writes if name != "state"]
+    first = (
         Case(runs[i], _name(tasks, i), each.step, each.where)
         for i, each in off.items()
         if each.quantity
     )
-    return smallest(own, search.program, without) or smallest(others, search.program, without)
+    sources = (cases(lambda run: written), first, cases(states))
+    examples = (smallest(source, search.program, right) for source in sources)
+    return next((example for example in examples if example), None)
 
 
 def example_of_unknown(
@@ -59,7 +58,7 @@ def example_of_unknown(
     station, first = unknown.station, unknown.numbers[0]
     at_first = Case(unknown.run, _name(tasks, first), station.step, station.where)
     if search.presented or not station.quantity:  # the runs are not as they were shown
-        return smallest([at_first], search.program, search.program)
+        return smallest([at_first], search.program, _right(search))
     cases = (
         case
         for i in unknown.numbers
@@ -68,11 +67,19 @@ def example_of_unknown(
             _name(tasks, i),
             [station.quantity],
             range(1, len(runs[i].spec.sizes)),
-            range(len(runs[i].steps)),
         )
         if case.quantity in runs[i].steps[case.step].arrays
     )
-    return smallest(cases, search.program, search.program)
+    return smallest(cases, search.program, _right(search))
+
+
+def _right(search: Search) -> Program:
+    """The conventions that the program follows, declared or not, and no mistake."""
+    return tuple(
+        each
+        for each in search.program
+        if each in search.right or each.mistake.verdict == CONVENTION
+    )
 
 
 def _name(tasks: Sequence[str], number: int) -> str:
@@ -137,15 +144,12 @@ class Worked:
 
     @cached_property
     def _right(self) -> Bounded:
-        own = {self.case.quantity[0]}
-        same_step = own | ({"W", "b"} if self.case.label == "step" else set())
-
         def known(number: int, quantity: Quantity) -> Numbers | None:
-            here = number == self.case.step
-            if here and (quantity[0] in same_step or STATE in quantity[0]):
-                # of delta the layers above are read, and all of them are as they are
-                if quantity[0] != "delta" or quantity == self.case.quantity:
-                    return None
+            written = quantity == self.case.quantity or (
+                self.case.label == "step" and (quantity[0] in ("W", "b") or STATE in quantity[0])
+            )
+            if number == self.case.step and written:
+                return None
             return as_shown(quantity, self.passed.steps[number].make(quantity).value, self.lift)
 
         run = self.case.run
@@ -169,7 +173,7 @@ class Worked:
     def _example(self) -> Example:
         case, (name, layer) = self.case, self.case.quantity
         symbol = "C" if name == "loss" else _symbol(name, layer)
-        symbol += ", new" if case.label == "step" else ""
+        symbol = f"new {symbol}" if case.label == "step" else symbol
         off, entry = self._off, self._entry()
         right = np.asarray(self._right.value, float)
         ratio, difference = self._relation()
@@ -188,8 +192,20 @@ class Worked:
             ratio,
             difference,
             entry,
-            by_hand(self.step, case.quantity, entry) if right.size else (),
+            self._by_hand(entry),
         )
+
+    def _by_hand(self, entry: Index) -> tuple[str, ...]:
+        """The entry by hand, where that is what is right: a convention that the program
+        follows may be in the way.
+        """
+        lines = by_hand(self.step, self.case.quantity, entry)
+        if not lines:
+            return ()
+        array = self._right.value.copy()
+        array[entry] = lines[-1].value
+        differs = off_entries(array, self._right, self.case.quantity).any()
+        return () if differs else tuple(line.text for line in lines)
 
     def _inputs(self) -> Iterator[Matrix]:
         s, (name, _) = self.step, self.case.quantity

@@ -1,6 +1,6 @@
 """Both formulas in numbers for one case: as data, and as a page of a textbook."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import wrap
 
@@ -94,11 +94,11 @@ class Example:
     def _results(self, width: int) -> Iterator[Block]:
         digits = DIGITS if self.is_visible else MORE_DIGITS
         write, symbol = writer((self.yours, self.right), digits), self.right.symbol
-        yours = f"your {symbol}" if self.shown else f"{symbol} by your formula"
-        right = f"the right {symbol}" if self.shown else f"{symbol} by the right formula"
-        both = {"marked": self.off, "corner": self._corner}
-        yield block(yours, self.yours, write, width, **both)
-        yield block(right, self.right, write, width, **both)
+        some = not all(map(all, self.off))
+        marked = self.off if some else ()
+        for whose, each in (("your", self.yours), ("the right", self.right)):
+            heading = f"{whose} {symbol}"
+            yield block(heading, each, write, width, marked=marked, corner=self._corner)
 
     @property
     def _corner(self) -> tuple[int, int]:
@@ -112,6 +112,8 @@ class Example:
         return sum(above), column
 
     def _comparison(self) -> Iterator[str]:
+        if not self.shown:
+            yield "Yours is not shown, but worked out from your formula."
         count, size = sum(map(sum, self.off)), self.right.size
         if not self.off:
             yield "The shapes differ."
@@ -138,7 +140,7 @@ class Example:
 
     def _worked_out(self, width: int) -> Iterator[str]:
         symbol = f"{self.right.symbol}{at(self.entry)}"
-        yield f"{INDENT}By hand, {symbol} by the right formula:"
+        yield from _wrapped(f"By hand, {symbol} by the right formula:", width, INDENT)
         for line in self.by_hand:
             yield from _wrapped(line, width, INDENT * 2, INDENT * 4)
         yours = self._yours_at(self.entry)
@@ -153,11 +155,11 @@ class Example:
         return self.yours.rows[row][column]
 
 
-def _written(matrix: Matrix, write) -> list[str]:  # type: ignore[no-untyped-def]
+def _written(matrix: Matrix, write: Callable[[float], str]) -> list[str]:
     return [write(each) for row in matrix.rows for each in row]
 
 
-def _indented(lines: Iterator[str]) -> Iterator[str]:
+def _indented(lines: Iterable[str]) -> Iterator[str]:
     return (f"{INDENT * 2}{line}".rstrip() for line in lines)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from textwrap import wrap
 from typing import TypeAlias
 
 import numpy as np
@@ -89,7 +90,7 @@ def block(
     dots = "  ..." if any(len(row) > across for row in texts) else ""
     lines = [f"[{'  '.join(f'{t:>{wide}}' for t in row[:across])}{dots}]" for row in texts]
     below = [" ..."] if len(matrix.rows) > first + ROWS else []
-    return [f"{heading} {matrix.dimensions}".rstrip(), *lines, *below]
+    return [*wrap(f"{heading} {matrix.dimensions}", width), *lines, *below]
 
 
 def _star(marked: Sequence[Sequence[bool]], i: int, j: int) -> str:
