@@ -310,7 +310,7 @@ def test_options_reach_the_check(write, monkeypatch):
     """--conventions and --hard; --strict fails what is another convention."""
     seen = []
 
-    def diagnose(runs, conventions, tasks):
+    def diagnose(runs, conventions, tasks, *, explain):
         seen.append((len(runs), tuple(conventions)))
         return [Finding("c-1", "convention", where="C", formula="C = the sum")]
 
@@ -333,6 +333,26 @@ def test_options_reach_the_check(write, monkeypatch):
         status,
         err.startswith("parity: declaration: conventions has 'mine', expected one of "),
     ) == (2, True)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_mistake_is_explained_in_numbers(write, tmp_path):
+    """By --explain, and not without it; --quiet prints the last line alone, and the
+    JSON has the numbers.
+    """
+    file = write(ADAPTER.replace(RIGHT_LOOP, "delta.insert(0, delta[0] @ weights)"))
+    results = tmp_path / "results.json"
+    plain, out = (parity("check", file, *option)[1] for option in ((), ("--explain",)))
+    assert "In numbers" not in plain
+    assert "   In numbers, for step 1 of 'square layers, one sample', layer 1: " in out
+    headings = ("delta^2 (1 x 3)", "W^2 (3 x 3)", "your delta^1 (1 x 3)", "the right delta^1 (1 x")
+    assert [heading for heading in headings if f"   {heading}" not in out] == []
+    assert "   By hand, delta^1[0, 0] by the right formula:\n" in out
+    quiet = parity("check", file, "--explain", "--quiet", "--json", str(results))[1]
+    assert quiet.splitlines() == out.splitlines()[-1:]
+    (example,) = [each["example"] for each in json.loads(results.read_text())["findings"]]
+    assert (example["equation"], example["layer"], example["step"]) == ("BP2", 1, 1)
+    assert [each["symbol"] for each in example["reads"]] == ["delta^2", "W^2", "z^1", "a^1"]
 
 
 def test_an_adapter_is_never_overwritten(write):

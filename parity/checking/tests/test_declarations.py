@@ -123,7 +123,7 @@ def test_conventions_are_said_and_pass_or_are_declared(monkeypatch):
         Finding("", "imprecise", where="z", got="z[0] = 1.0"),
     )
 
-    def diagnose(runs, conventions, tasks):
+    def diagnose(runs, conventions, tasks, *, explain):
         return [] if "decay-not-on-b" in conventions else [lost, other]
 
     monkeypatch.setattr("parity.checking.checker.diagnose_runs", diagnose)
@@ -142,7 +142,7 @@ def test_a_convention_that_is_not_followed_is_noted(monkeypatch):
     wrong = Finding("", "wrong", where="C", got="something")
     monkeypatch.setattr(
         "parity.checking.checker.diagnose_runs",
-        lambda runs, conventions, tasks: [wrong] * len(conventions),
+        lambda runs, conventions, tasks, *, explain: [wrong] * len(conventions),
     )
     report = check(train, conventions=("decay-not-on-b",), **PLAIN)
     assert [(each.verdict, each.sentence) for each in report.findings] == [

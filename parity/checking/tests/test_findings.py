@@ -33,7 +33,8 @@ def test_a_mistake_is_named_and_explained(monkeypatch):
         alike=("c-d", "e-f"),
     )
     monkeypatch.setattr(
-        "parity.checking.checker.diagnose_runs", lambda runs, conventions, tasks: [finding]
+        "parity.checking.checker.diagnose_runs",
+        lambda runs, conventions, tasks, *, explain: [finding],
     )
     report = check(train, **PLAIN)
     verdict, *lines = str(report).splitlines()

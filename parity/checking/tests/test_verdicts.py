@@ -265,6 +265,7 @@ def test_what_is_no_number_and_no_flag_is_refused(given, sentence):
     ("call", "sentence"),
     [
         (lambda: check(everything, hard="no"), "check: hard has 'no'"),
+        (lambda: check(everything, explain=1), "check: explain has 1"),
         (lambda: cases_for(everything, hard=1), "cases_for: hard has 1"),
         (lambda: assert_correct(everything, strict="yes"), "assert_correct: strict has 'yes'"),
     ],

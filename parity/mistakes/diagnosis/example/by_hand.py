@@ -71,7 +71,7 @@ def _activation(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
 
 def _cost(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
     cost = _one(formulas.cost(s.spec.loss, s.a(l), s.y))
-    yield Line(f"C = {number(cost)}, by {_rule(s, 'C')}", cost)
+    yield Line(f"C = {number(cost)}{_rule(s, 'C')}", cost)
 
 
 def _delta(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
@@ -84,19 +84,21 @@ def _output_delta(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
     if formulas.is_fused(loss, name):
         delta = formulas.fused_delta(loss, name, s.z(l), s.a(l), s.y).value[index]
         if "dC/dz" in LOSSES[loss].formulas:
-            yield Line(f"delta^{l}{at(index)} = {number(delta)}, by {_rule(s, 'dC/dz')}", delta)
+            yield Line(f"delta^{l}{at(index)} = {number(delta)}{_rule(s, 'dC/dz')}", delta)
     elif _is_elementwise(name):
         g = formulas.loss_gradient(loss, s.a(l), s.y).value[index]
-        yield Line(f"dC/da^{l}{at(index)} = {number(g)}, by {_rule(s, 'dC/da')}", g)
+        yield Line(f"dC/da^{l}{at(index)} = {number(g)}{_rule(s, 'dC/da')}", g)
         yield from _through(s, l, index, g)
 
 
 def _rule(s: StepProgram, left: str) -> str:
-    """What the loss states, with its counts."""
-    rule = LOSSES[s.spec.loss].formulas[left]
+    """What the loss states, with its counts; "" where it states nothing."""
+    rule = LOSSES[s.spec.loss].formulas.get(left)
+    if not rule:
+        return ""
     counts = {"n": s.n, "k": s.k}
     values = (f"{letter} = {counts[letter]:.0f}" for letter in re.findall(r"\b[nk]\b", rule))
-    return f"{rule}, where {' and '.join(values)}"
+    return f", by {rule}, where {' and '.join(values)}"
 
 
 def _hidden_delta(s: StepProgram, l: int, index: Index) -> Iterator[Line]:

@@ -40,13 +40,16 @@ class Case(NamedTuple):
         ]
 
     @property
-    def size(self) -> tuple[bool, int, int]:
-        """How much there is to read: matrices that are shown whole before others."""
+    def size(self) -> tuple[bool, bool, int, int]:
+        """How much there is to read: matrices that are shown whole before others, and
+        several rows before one where the equation sums over rows.
+        """
         arrays = [self.quantity, self.quantity, *self.reads]
         shapes = [shape(self.run, self.step, each) for each in arrays]
         sides = [(1, 1, *each)[-2:] for each in shapes]
         large = any(rows > ROWS or columns > COLUMNS for rows, columns in sides)
-        return large, sum(map(prod, shapes)), self.step
+        one_term = self.label in ("C", "BP3", "BP4") and len(self.run.steps[self.step].x) == 1
+        return large, one_term, sum(map(prod, shapes)), self.step
 
 
 def _reads(label: str, layer: int, part: str, is_identity: bool) -> Iterator[Quantity]:

@@ -18,7 +18,7 @@ from parity.mistakes.search.search import Search, Unknown
 from parity.mistakes.search.suspects import Program, Suspect, placed
 from parity.rounding.bounded import Bounded
 from parity.rounding.plain import Plain
-from refnet.checks import Array, counted
+from refnet.checks import Array
 from refnet.equations import EQUATIONS
 
 
@@ -202,7 +202,7 @@ class Worked:
         lines = by_hand(self.step, self.case.quantity, entry)
         if not lines:
             return ()
-        array = self._right.value.copy()
+        array = np.array(self._right.value)
         array[entry] = lines[-1].value
         differs = off_entries(array, self._right, self.case.quantity).any()
         return () if differs else tuple(line.text for line in lines)
@@ -267,13 +267,18 @@ def _symbol(name: str, layer: int) -> str:
 def _setting(case: Case) -> str:
     """What the numbers depend on besides."""
     spec, rows = case.run.steps[case.step].spec, len(case.run.steps[case.step].x)
-    words = [f"a {'-'.join(map(str, spec.sizes))} network", counted(rows, "row")]
+    counted = f"{rows} row{'s' if rows > 1 else ''}"
+    words = [f"a {'-'.join(map(str, spec.sizes))} network", counted]
     name, parameters = spec.activations[case.quantity[1] - 1]
     if case.label in ("a", "BP1", "BP2"):
         words.append(", ".join([name, *(f"{key} = {v:g}" for key, v in parameters.items())]))
     if case.label in ("C", "BP1"):
         words.append(spec.loss)
     if case.label == "step":
-        settings = (f"{key} = {value}" for key, value in spec.hyperparameters.items() if value)
+        settings = (
+            f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}"
+            for key, value in spec.hyperparameters.items()
+            if value
+        )
         words += [spec.optimizer, *settings]
     return ", ".join(words)

@@ -96,20 +96,11 @@ class Example:
         write, symbol = writer((self.yours, self.right), digits), self.right.symbol
         some = not all(map(all, self.off))
         marked = self.off if some else ()
+        row, column = (0, 0, *self.entry)[-2:]
+        within = row, column
         for whose, each in (("your", self.yours), ("the right", self.right)):
             heading = f"{whose} {symbol}"
-            yield block(heading, each, write, width, marked=marked, corner=self._corner)
-
-    @property
-    def _corner(self) -> tuple[int, int]:
-        """The first entry that is shown: that of the matrix, where one that differs is
-        seen from there.
-        """
-        first = [row[:COLUMNS] for row in self.off[:ROWS]]
-        if not self.off or any(map(any, first)):
-            return 0, 0
-        *above, column = (0, *self.entry)[-2:]
-        return sum(above), column
+            yield block(heading, each, write, width, marked=marked, within=within)
 
     def _comparison(self) -> Iterator[str]:
         if not self.shown:
@@ -120,8 +111,8 @@ class Example:
         elif size == 1:
             yield "They differ."
         else:
-            all_of = "All entries differ." if count == size else ""
-            yield all_of or f"The {count} of {size} entries with a star differ."
+            some = f"The entries with a star differ, {count} of {size}."
+            yield "All entries differ." if count == size else some
         yield from self._relation()
         if self.off and not self.is_visible:
             yield f"They differ by less than {MORE_DIGITS} digits show."

@@ -74,23 +74,26 @@ def block(
     width: int,
     *,
     marked: Sequence[Sequence[bool]] = (),
-    corner: tuple[int, int] = (0, 0),
+    within: tuple[int, int] = (0, 0),
 ) -> Block:
-    """A matrix in brackets below its heading: from the row and the column of `corner`
-    on as much of it as is shown and fits the width, with dots for what is left out; the
-    `marked` numbers have a star.
+    """A matrix in brackets below its heading: the first rows and columns, or those up
+    to the entry that is to be `within`, as many as are shown and fit the width, with
+    dots for what is left out; the `marked` numbers have a star.
     """
-    first, left = corner
     texts = [
-        [write(number) + _star(marked, i, j) for j, number in enumerate(row[left:], left)]
-        for i, row in enumerate(matrix.rows[first : first + ROWS], first)
+        [write(number) + _star(marked, i, j) for j, number in enumerate(row)]
+        for i, row in enumerate(matrix.rows)
     ]
     wide = max((len(text) for row in texts for text in row), default=0)
-    across = max(1, min(COLUMNS, (width - len("[  ...]") + 2) // (wide + 2)))
-    dots = "  ..." if any(len(row) > across for row in texts) else ""
-    lines = [f"[{'  '.join(f'{t:>{wide}}' for t in row[:across])}{dots}]" for row in texts]
-    below = [" ..."] if len(matrix.rows) > first + ROWS else []
-    return [*wrap(f"{heading} {matrix.dimensions}", width), *lines, *below]
+    across = max(1, min(COLUMNS, (width - len("[...    ...]")) // (wide + 2)))
+    top, left = max(0, within[0] + 1 - ROWS), max(0, within[1] + 1 - across)
+    lines = []
+    for row in texts[top : top + ROWS]:
+        cells = [f"{text:>{wide}}" for text in row[left : left + across]]
+        before, after = ["..."] * (left > 0), ["..."] * (len(row) > left + across)
+        lines.append(f"[{'  '.join([*before, *cells, *after])}]")
+    above, below = [" ..."] * (top > 0), [" ..."] * (len(texts) > top + ROWS)
+    return [*wrap(f"{heading} {matrix.dimensions}", width), *above, *lines, *below]
 
 
 def _star(marked: Sequence[Sequence[bool]], i: int, j: int) -> str:
