@@ -69,20 +69,23 @@ def diagnose_runs(
     tasks: Sequence[str] = (),
     *,
     explain: bool = False,
+    catalogue: bool = True,
 ) -> list[Finding]:
     """What is wrong with the program that did these runs, in order of computation; []
     where a right program may have done them.
 
     `conventions` are the ids of conventions that count as right, `tasks` the names of
     the runs, by which a finding says in which of them it stands. To `explain` is to
-    work out an example of what is wrong.
+    work out an example of what is wrong. Without the `catalogue`, none of its entries
+    explains anything.
 
     Errors: ValueError for an id that is not in the catalogue.
     """
     for name in conventions:
         if name not in BY_ID:
             raise ValueError(f"diagnose: convention has {name!r}, expected an id of the catalogue")
-    search = Search(runs, tuple(Suspect(BY_ID[name]) for name in conventions))
+    right = tuple(Suspect(BY_ID[name]) for name in conventions)
+    search = Search(runs, right, catalogue=catalogue)
     search.walk()
     if search.single:
         return [_SINGLE]

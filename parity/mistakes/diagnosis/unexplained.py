@@ -57,7 +57,7 @@ def unexplained(search: Search, unknown: Unknown, tasks: Sequence[str] = ()) -> 
     label = _label(unknown, len(run.spec.sizes) - 1)
     slight = half_agrees(run, station)
     entry = _entry_of(search, unknown)
-    coarse = _coarser_factors(search) if slight else None
+    coarse = _coarser_factors(search) if slight and search.trials.catalogue else None
     layers = _layers(search, unknown)
     of_layers = "" if label == "C" else f" of {in_layers(layers)}"
     off = dict.fromkeys(unknown.numbers, station)
@@ -247,16 +247,23 @@ def _how_far(entry: Entry) -> Iterator[str]:
 
 
 def _likeness(search: Search, unknown: Unknown) -> Iterator[str]:
-    """Which other array it equals, or which constant would explain it."""
+    """Which entry of the catalogue would explain it, or which other array it equals."""
+    run, station = unknown.run, unknown.station
+    entry = next(_alone(search, unknown), "") if search.trials.catalogue else ""
+    if entry:
+        yield entry
+        return
+    names = [*equals(run, placed(run, search.right), station)]
+    if names:
+        yield f"Its numbers are those that {in_words(names, 'or')} should have."
+
+
+def _alone(search: Search, unknown: Unknown) -> Iterator[str]:
+    """The constants, and the formats of factors, that would explain this array."""
     run, station = unknown.run, unknown.station
     if station.shape is None and np.isfinite(run.steps[station.step].arrays[station.where]).all():
         for constant in with_constants(run, search.right, station, FAMILIES):
             yield f"This array alone fits {constant.mistake.formula}."
-            return
     for mistake in PRECISION.by_id.values():
         if explains(run, placed(run, (*search.right, Suspect(mistake))), station):
             yield f"In this array, {mistake.happens[:1].lower()}{mistake.happens[1:]}"
-            return
-    names = [*equals(run, placed(run, search.right), station)]
-    if names:
-        yield f"Its numbers are those that {in_words(names, 'or')} should have."

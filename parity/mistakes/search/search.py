@@ -51,11 +51,13 @@ class Search:
     that are `right` by declaration; of each the ids that are `alike`; how quantities
     are `presented` that should be shown otherwise, and in which runs; the arrays that
     are `unknown`; or that float32's rounding explains everything, `single`. `trials`
-    are the runs without what is unknown, as they should have been shown.
+    are the runs without what is unknown, as they should have been shown. Without the
+    `catalogue`, only what stands in none explains anything.
     """
 
-    def __init__(self, runs: Sequence[Run], right: Program) -> None:
-        self.trials, self.right, self.program = Trials(runs), right, right
+    def __init__(self, runs: Sequence[Run], right: Program, *, catalogue: bool = True) -> None:
+        self.trials = Trials(runs, catalogue=catalogue)
+        self.right, self.program = right, right
         self.alike: dict[Suspect, tuple[str, ...]] = {}
         self.presented: list[tuple[Presentation, tuple[int, ...]]] = []
         self.unknown: list[Unknown] = []
@@ -127,7 +129,8 @@ class Search:
         explained = set(range(len(self.trials.runs))) - set(self.trials.off(self.program))
         for number in stuck:
             for way in presented(self.trials, number, self.program):
-                trials = Trials(map(way.corrected, self.trials.runs))
+                corrected = map(way.corrected, self.trials.runs)
+                trials = Trials(corrected, catalogue=self.trials.catalogue)
                 if all(trials.first_off(i, self.program) is None for i in explained):
                     off = tuple(self.trials.off(self.program))
                     self.presented.append((way, off))

@@ -48,7 +48,7 @@ def _own(trials: Trials, number: int, program: Program) -> Iterator[Program]:
     convention.
     """
     off = trials.first_off(number, program)
-    if off is None or not off.quantity:
+    if off is None or not off.quantity or not trials.catalogue:
         return
     run = trials.runs[number]
     alone = [(each,) for each in with_constants(run, program, off, OWN)]
@@ -65,7 +65,7 @@ def _own(trials: Trials, number: int, program: Program) -> Iterator[Program]:
 def _guessed(trials: Trials, number: int, program: Program) -> Iterator[Program]:
     """Constants that people write, or else with an eps at a place of its own."""
     off = trials.first_off(number, program)
-    if off is None or not off.quantity:
+    if off is None or not off.quantity or not trials.catalogue:
         return
     run = trials.runs[number]
     guessed = [
@@ -183,7 +183,7 @@ def unlisted(trials: Trials, number: int, program: Program) -> Iterator[Program]
     """
     yield from known(trials, number, program)
     off = trials.first_off(number, program)
-    if off is not None and off.quantity:
+    if off is not None and off.quantity and trials.catalogue:
         constant = with_constants(trials.runs[number], program, off, FAMILIES)
         yield from moving(trials, number, program, [(each,) for each in constant])
     yield from scoped(trials, number, program)

@@ -12,11 +12,12 @@ from parity.mistakes.search.suspects import Program, Suspect, may_explain, place
 
 class Trials:
     """The runs of one program beside the catalogue's programs: each pair is judged
-    once.
+    once. Without the `catalogue`, its entries, their variants, and its families and
+    factors explain nothing.
     """
 
-    def __init__(self, runs: Iterable[Run]) -> None:
-        self.runs = tuple(runs)
+    def __init__(self, runs: Iterable[Run], *, catalogue: bool = True) -> None:
+        self.runs, self.catalogue = tuple(runs), catalogue
         self._suspects: dict[int, list[Suspect]] = {}
         self._may_explain: dict[tuple[int, str, bool], list[Suspect]] = {}
         self.remembered: dict[tuple[object, int, Program], list[Program]] = {}
@@ -26,6 +27,8 @@ class Trials:
         """Every mistake, wherever it can stand, that may have to do with the array of a
         run that is off.
         """
+        if not self.catalogue:
+            return []
         key = number, off.quantity, off.step > 0
         if number not in self._suspects:
             self._suspects[number] = [*suspects(self.runs, number)]
@@ -82,8 +85,11 @@ class Trials:
 
         ways = (
             Trials(
-                reduce(aside, quantities, run) if i in chosen else run
-                for i, run in enumerate(self.runs)
+                (
+                    reduce(aside, quantities, run) if i in chosen else run
+                    for i, run in enumerate(self.runs)
+                ),
+                catalogue=self.catalogue,
             )
             for aside in (taking, hiding)
         )

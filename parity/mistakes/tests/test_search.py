@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from parity.mistakes.catalogue.constants import FAMILIES
 from parity.mistakes.catalogue.index import BY_ID, CATALOGUE
+from parity.mistakes.catalogue.own_constants import GUESSED, OWN
 from parity.mistakes.mistake import CONVENTION, WRONG
 from parity.mistakes.search import candidates as ways
 from parity.mistakes.search.candidates import candidates, furthest
@@ -54,6 +55,16 @@ def noise(run, *quantities, layer=None):
             else array
         ),
     )
+
+
+def exchanged(run):
+    """The run with z under the name of a, and a under that of z."""
+    names = {"z": "a", "a": "z"}
+    steps = tuple(
+        replace(step, arrays={(names.get(w, w), l): a for (w, l), a in step.arrays.items()})
+        for step in run.steps
+    )
+    return replace(run, steps=steps)
 
 
 # the walk
@@ -265,6 +276,51 @@ def test_noise_is_never_named(seed, quantity):
     search = walked([showing(run, "delta", "dW", "db")])
     assert entries(search) == []
     assert [each.station.quantity for each in search.unknown] == [quantity]
+
+
+# without the catalogue
+
+
+def without_catalogue(runs):
+    """The search over these runs that the catalogue has no part in."""
+    search = Search(runs, (), catalogue=False)
+    search.walk()
+    return search
+
+
+IN_THE_CATALOGUE = {
+    "an entry": ("5 samples", "db-averaged"),
+    "a mistake in some steps": ("5 samples", ("db-averaged", Scope("steps over", 1))),
+    "a family": ("5 samples", next(f for f in FAMILIES if f.id == "factor {c} in dW").at(3.5)),
+    "a convention's constant": ("5 samples", OWN[0].at(0.3)),
+    "constants that people write": ("Adam", GUESSED[0]),
+}
+
+
+@pytest.mark.parametrize(("name", "bug"), IN_THE_CATALOGUE.values(), ids=IN_THE_CATALOGUE)
+def test_what_the_catalogue_names_is_unknown_without_it(name, bug):
+    """Whatever part of it has the name; and what is right stays right."""
+    runs = programs(bug, names=(name,), shown=("loss", *GRADIENTS))
+    search = walked(runs)
+    assert (len(entries(search)), search.unknown) == (1, [])
+    search = without_catalogue(runs)
+    assert entries(search) == []
+    assert search.unknown
+    right = without_catalogue(programs(names=(name,)))
+    assert (entries(right), right.unknown) == ([], [])
+
+
+@pytest.mark.parametrize("unlike", ["set aside", "presented"])
+def test_it_stays_without_the_catalogue_further_on(unlike):
+    """Behind an array that nothing explains, and behind two that are exchanged."""
+    run = program("5 samples", "db-averaged")
+    odd = noise(run, "z") if unlike == "set aside" else exchanged(run)
+    search = walked([odd])
+    assert entries(search) == [("db-averaged", None)]
+    assert search.unknown or search.presented
+    search = without_catalogue([odd])
+    assert entries(search) == []
+    assert search.unknown[-1].station.quantity == "db"
 
 
 # where they come from

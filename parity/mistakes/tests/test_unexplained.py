@@ -14,7 +14,7 @@ from parity.mistakes.diagnosis.unexplained import Entry, misshown, unexplained
 from parity.mistakes.probes import PROBES
 from parity.mistakes.search.judging import Station
 from parity.mistakes.search.presentation import PRESENTATIONS
-from parity.mistakes.search.replay import run_of, run_of_case, showing, simulate
+from parity.mistakes.search.replay import Placed, run_of, run_of_case, showing, simulate
 from parity.mistakes.search.search import Search, Unknown
 from parity.mistakes.search.suspects import Suspect
 from parity.mistakes.tests.near import by_change
@@ -44,9 +44,9 @@ def only(run, *shown, **what):
     return finding
 
 
-def said_of(run, where, used=np.inf, number=0, **station):
+def said_of(run, where, used=np.inf, number=0, *, catalogue=True, **station):
     """The finding for an array, whatever else there is."""
-    search = Search([run], ())
+    search = Search([run], (), catalogue=catalogue)
     entry = Station(number, *where, used, **station)
     return unexplained(search, Unknown(run, entry, (0,)), ("one",))
 
@@ -85,6 +85,25 @@ def test_a_sign_and_a_rate_are_named_by_the_change():
     assert "It" not in finding.evidence[0]
     assert any("-1 times what it should be" in sentence for sentence in finding.evidence)
     assert any(s.startswith("This array alone fits ") for s in finding.evidence)
+
+
+def test_without_the_catalogue_nothing_is_said_of_it():
+    """Neither which of its constants fits one array, nor which format of the factors
+    one or all of them.
+    """
+    run = program("5 samples")
+    away = changed(run, lambda where, a: 2 * run.W[1] - a if where == ("W", 2) else a)
+    rounded = program("8 samples", "products-in-bfloat16")
+    for shown, where, said in ((away, ("W", 2), "fits"), (rounded, ("dW", 2), "factors")):
+        assert said in said_of(shown, where).evidence[-1]
+        assert said not in " ".join(said_of(shown, where, catalogue=False).evidence)
+    bug = BY_ID["products-in-tf32"]
+    single = run_of_case(replace(BASE, dtype="float32"))
+    single = run_of(simulate(single, [Placed(bug, bug.layers(single.spec))]))
+    assert only(single, *GRADIENTS).bug == bug.id
+    finding = only(single, *GRADIENTS, catalogue=False)
+    assert (finding.bug, finding.formula) == ("", "")
+    assert (finding.verdict, finding.happens) == ("imprecise", "At least half of the digits agree.")
 
 
 def test_the_expected_number_is_the_right_rule_s_whatever_stands_before_it():
