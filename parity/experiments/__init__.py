@@ -2,6 +2,7 @@
 
 job             the main job: refnet and PyTorch on digits and on the case table
 mutations       who notices which mistake
+processes       a map over several processes
 random_runs     random trainings, each from its seed
 soundness       is any bound ever broken
 wide_sums       long sums for the power, and factors in a coarser format

@@ -6,19 +6,16 @@ Each step is taken by refnet, running on freely, and by PyTorch from the same we
 state and learning rate; both records are certified.
 """
 
-import multiprocessing
 import os
 import re
-import signal
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from parity.experiments.processes import mapping
 from parity.experiments.random_runs import RandomRun, random_run
 from parity.proof.certificate import certify
 from parity.proof.result import NOT_JUDGED, NOT_SHOWN
@@ -39,7 +36,6 @@ CHUNK = 10  # runs handed to a process together, about a second of work
 KEPT = 100  # sentences of broken bounds; the rest is counted
 # how refnet words the refusal of a step, and PyTorch that of a loss which NaN reaches
 REFUSED, UNFIT = "expected finite|finite reciprocal", "between 0 and 1"
-ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass
@@ -256,7 +252,7 @@ def soundness(
     """
     seeds, total = range(seed * 10**9, seed * 10**9 + cases), Examined()
     chunks = [seeds[start : start + CHUNK] for start in range(0, cases, CHUNK)]
-    with _mapping(min(workers or os.cpu_count() or 1, len(chunks))) as mapped:
+    with mapping(min(workers or os.cpu_count() or 1, len(chunks))) as mapped:
         for examined in mapped(_examine_all, chunks):
             total.merge(examined)
             for _ in range(examined.counts["runs"]):
@@ -270,29 +266,3 @@ def _examine_all(seeds: range) -> Examined:
         for seed in seeds:
             total.merge(examine(random_run(seed)))
     return total
-
-
-@contextmanager
-def _mapping(workers: int) -> Iterator[Callable[..., Iterable[Examined]]]:
-    """The map of this process, or of a pool of processes of one thread each, which
-    leave Ctrl-C to this one.
-    """
-    if workers <= 1:
-        yield map
-        return
-    before = {name: os.environ[name] for name in ONE_THREAD if name in os.environ}
-    # a process reads it when it starts, before anything else can limit its threads
-    os.environ.update(ONE_THREAD)
-    pool = ProcessPoolExecutor(
-        workers,
-        multiprocessing.get_context("spawn"),
-        signal.signal,
-        (signal.SIGINT, signal.SIG_IGN),
-    )
-    try:
-        yield pool.map
-    finally:
-        pool.shutdown(cancel_futures=True)
-        for name in ONE_THREAD:
-            os.environ.pop(name)
-        os.environ.update(before)

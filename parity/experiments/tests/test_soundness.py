@@ -14,6 +14,7 @@ from itertools import count
 import numpy as np
 import pytest
 
+from parity.experiments.processes import ONE_THREAD
 from parity.experiments.random_runs import (
     CORNERS,
     KINDS,
@@ -25,7 +26,6 @@ from parity.experiments.random_runs import (
 from parity.experiments.soundness import (
     CHUNK,
     KEPT,
-    ONE_THREAD,
     Examined,
     SoundnessReport,
     examine,
@@ -461,7 +461,7 @@ def test_an_interrupt_ends_the_pool(monkeypatch):
     def interrupt():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("parity.experiments.soundness.ProcessPoolExecutor", Pool)
+    monkeypatch.setattr("parity.experiments.processes.ProcessPoolExecutor", Pool)
     before = dict(os.environ)
     with pytest.raises(KeyboardInterrupt):
         soundness(CHUNK + 1, 1, interrupt, 2)
