@@ -91,8 +91,24 @@ def _bugs_options(commands: Any) -> None:
         metavar="ID",
         help="explain and measure these mistakes alone (default: all, which takes minutes)",
     )
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--list", action="store_true", help="list the catalogue, and measure nothing"
+    )
+    instead.add_argument(
+        "--without-catalogue",
+        action="store_true",
+        help="measure of how many entries the formula is found without the catalogue, so that it "
+        "gives their numbers in runs that were not searched; print what is said of each",
+    )
+    instead.add_argument(
+        "--mutants",
+        action="store_true",
+        help="measure the same of mechanical mutants of a right program; print those of which "
+        "something else is said (takes minutes)",
+    )
+    parser.add_argument(
+        "--verbose", action="store_true", help="with --mutants, print what is said of each"
     )
 
 

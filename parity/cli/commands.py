@@ -82,8 +82,11 @@ def begin(file: Path) -> None:
 
 def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
     """The mutation score of the catalogue, or of some of its mistakes, which are then
-    explained; or the list of them.
+    explained; or the list of them; or what is explained without it, of its entries or
+    of mechanical mutants.
     """
+    if arguments.mutants:
+        return _mutants(screen, arguments)
     catalogue = import_module("parity.mistakes.catalogue.index").BY_ID
     for name in arguments.ids:
         if name not in catalogue:
@@ -98,6 +101,8 @@ def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
             screen.line(mistake.summary)
         entries = {"entries": [mistake.summary for mistake in listed]}
         return f"{len(listed)} entries; `parity bugs ID` explains one", True, entries
+    if arguments.without_catalogue:
+        return _without_catalogue(screen, arguments.ids or [*catalogue])
     for name in arguments.ids:
         for line in catalogue[name].lines():
             screen.line(line)
@@ -108,6 +113,26 @@ def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
             chosen, on_progress=advance
         )
     return _printed(screen, report)
+
+
+def _without_catalogue(screen: Screen, ids: Sequence[str]) -> Performed:
+    """Which of these entries are explained by a formula."""
+    room = import_module("parity.experiments.mutations.recovery_score")
+    with screen.progress("entries", len(ids)) as advance:
+        return _printed(screen, room.recovery_score(ids, on_progress=advance))
+
+
+def _mutants(screen: Screen, arguments: argparse.Namespace) -> Performed:
+    """Which mechanical mutants are caught and explained, and how."""
+    if arguments.ids:
+        raise Unusable("bugs: --mutants has an ID, expected none")
+    room = import_module("parity.experiments.mutations.mechanical.mutant_score")
+    numbers = room.spread()
+    with screen.progress("mutants", len(numbers)) as advance:
+        report = room.mutant_score(numbers, on_progress=advance)
+    verdict, *lines = report.lines(verbose=arguments.verbose)
+    _print(screen, lines)
+    return verdict, report.passed, report.as_json()
 
 
 def bench(screen: Screen, arguments: argparse.Namespace) -> Performed:

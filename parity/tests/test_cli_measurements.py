@@ -1,5 +1,5 @@
-"""`parity soundness` and `parity power`: what they print and write, and their exit
-status.
+"""`parity soundness`, `parity power` and the ways of `parity bugs`: what they print and
+write, and their exit status.
 """
 
 import json
@@ -10,7 +10,9 @@ import pytest
 
 import refnet
 from parity import screen
+from parity.experiments.mutations.mechanical.mutants import mutants
 from parity.experiments.soundness import soundness
+from parity.mistakes.catalogue.index import BY_ID
 from parity.tests.command import run
 from parity.tests.main_job import Terminal, lines_of_the_main_job, refuse, verdict_of
 
@@ -151,3 +153,56 @@ def test_unusable_arguments_of_the_other_commands_exit_2(argv):
     assert (status, out) == (2, "")
     assert re.search(rf"^parity( {argv.split()[0]})?: error: .+$", err, re.MULTILINE)
     assert "Traceback" not in err
+
+
+def measuring(monkeypatch, name, passed=True):
+    """A measurement of `parity bugs` that takes no time, and what it is given."""
+    given = []
+
+    def measured(what, *, on_progress):
+        given.append(what)
+        on_progress()
+        return SimpleNamespace(
+            lines=lambda verbose=False: iter(["the verdict", f"verbose {verbose}"]),
+            passed=passed,
+            as_json=lambda: {"rows": [1]},
+        )
+
+    monkeypatch.setattr(f"parity.experiments.mutations.{name}", measured)
+    return given
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_bugs_without_the_catalogue_takes_all_entries_or_some(monkeypatch, passed):
+    """The ids reach the measurement; its verdict comes last, and decides the status."""
+    given = measuring(monkeypatch, "recovery_score.recovery_score", passed)
+    status, out, _ = run("bugs", "--without-catalogue", "dW-scaled", "dW-transposed")
+    assert (status, verdict_of(out)) == (0 if passed else 1, "the verdict")
+    run("bugs", "--without-catalogue")
+    some, whole = given
+    assert [*some] == ["dW-scaled", "dW-transposed"]
+    assert [*whole] == [*BY_ID]
+    assert run("bugs", "--without-catalogue", "dW-scald")[0] == 2
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_bugs_of_mutants_says_more_when_asked(monkeypatch, tmp_path, passed):
+    """The mutants of every function are measured; --verbose reaches the report, and the
+    file has it as data.
+    """
+    given = measuring(monkeypatch, "mechanical.mutant_score.mutant_score", passed)
+    file = tmp_path / "mutants.json"
+    status, out, _ = run("bugs", "--mutants", "--json", str(file))
+    assert (status, verdict_of(out)) == (0 if passed else 1, "the verdict")
+    assert "verbose False" in out
+    assert json.loads(file.read_text(encoding="utf-8"))["rows"] == [1]
+    assert "verbose True" in run("bugs", "--mutants", "--verbose")[1]
+    assert len({mutants()[number].function for number in given[0]}) > 30
+    assert len(given[0]) == len(set(given[0])) > 900
+
+
+def test_mutants_are_of_no_entry():
+    """An ID beside --mutants is refused, and so is --list."""
+    status, _, err = run("bugs", "--mutants", "dW-scaled")
+    assert (status, err) == (2, "parity: bugs: --mutants has an ID, expected none\n")
+    assert run("bugs", "--mutants", "--list")[0] == 2
