@@ -7,5 +7,6 @@ rules         what the wrong update rules are made of
 catalogue     the mistakes, by the part of a step that they break
 probes        small runs in which every one of them shows
 search        which programs of the catalogue explain a run
+recovery      the formula that a program computes, found from its numbers
 diagnosis     diagnose: which mistake explains a record, in words
 """

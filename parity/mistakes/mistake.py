@@ -34,6 +34,7 @@ class Mistake:
     among the conventions that a file declares: every convention may, and what is wrong
     unless it is meant. `declare` is what a file declares where that is not the id.
     `acts_last` marks what is made of the results of all other mistakes.
+    `edits` is how far a formula that no catalogue has is from the right one.
     `constant` is the number in it that was read off a program, None where it has none.
     """
 
@@ -50,6 +51,7 @@ class Mistake:
     declare: str = ""
     acts_last: bool = False
     constant: float | None = None
+    edits: int = 0
 
     def __post_init__(self) -> None:
         """Let every convention be declared."""

@@ -147,7 +147,7 @@ class StepProgram:
 
     def pullback(self, l: int, g: Numbers) -> Numbers:
         """dC/dz from g = dC/da, through the layer's activation."""
-        return self._run("pullback", l, g)
+        return self.run("pullback", l, g)
 
     def delta(self, l: int) -> Numbers:
         """dC/dz."""
@@ -211,6 +211,23 @@ class StepProgram:
         key, _, part = name.rpartition(" of ")
         return self.state(key, Part(part, l)) if key else self.new(Part(name, l))
 
+    def branched(
+        self,
+        slot: str,
+        where: int | Part,
+        result: Numbers,
+        stays: Callable[[Quantity], bool],
+    ) -> "StepProgram":
+        """The same step in which a slot has made something else; of the other arrays
+        those that stay are as they are here.
+        """
+        given = self.x, self.y, self._start, self._state, self.previous, self._exchanged
+        branch = StepProgram(
+            self.spec, *given, known=lambda each: self.make(each) if stays(each) else None
+        )
+        branch._arrays[slot, where] = result
+        return branch
+
     def is_exchanged(self, slot: str, where: int | Part) -> bool:
         """Whether a wrong function stands in this slot here."""
         return any(_layer(where) in layers for _, layers in self._exchanged.get(slot, ()))
@@ -237,12 +254,13 @@ class StepProgram:
         if (slot, where) not in self._arrays:
             array = self._known(quantity) if quantity else None
             if array is None:
-                array = self._run(slot, where)
+                array = self.run(slot, where)
                 array = self._observe(quantity, array) if quantity else array
             self._arrays[slot, where] = array
         return self._arrays[slot, where]
 
-    def _run(self, slot: str, where: Any, *given: Numbers) -> Numbers:
+    def run(self, slot: str, where: Any, *given: Numbers) -> Numbers:
+        """What the function in a slot gives, made anew."""
         function = partial(RIGHT.get(slot) or _kept(slot), self, where, *given)
         # each wrong function gets the one before it as the right one, so that two
         # mistakes in one slot both take effect

@@ -1,0 +1,215 @@
+"""The parts of formulas: the arrays and numbers that a program has at hand, how each is
+read off a step, and which may stand in which equation.
+
+A new slot, or an array that programs may confuse with another, is a row here; a new
+activation, loss or rule needs none.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.recovery.expression import Expression, name
+from parity.mistakes.rules import STATE
+
+# which layer an array is of, counted from the layer of the equation, or from an end
+LAYERS: dict[str, Callable[[StepProgram, int], int]] = {
+    "l": lambda s, l: l,
+    "l-1": lambda s, l: l - 1,
+    "l+1": lambda s, l: l + 1,
+    "1": lambda s, l: 1,
+    "L": lambda s, l: s.L,
+}
+# which moment it is of: this step, the last one, the start, or after this update
+NOW, LAST, INITIAL, UPDATED = "", "last", "0", "new"
+
+OF_LAYER: dict[str, Callable[[StepProgram, int], Numbers]] = {
+    "a": lambda s, l: s.a(l),
+    "z": lambda s, l: s.z(l),
+    "delta": lambda s, l: s.delta(l),
+    "db": lambda s, l: s.db(l),
+    "dW": lambda s, l: s.dW(l),
+    "W": lambda s, l: s.W(l),
+    "b": lambda s, l: s.b(l),
+}
+OF_PART: dict[str, Callable[[StepProgram, Part], Numbers]] = {
+    "theta": lambda s, part: s.start(part),
+    "g": lambda s, part: s.gradient(part),
+    "d": lambda s, part: s.decayed(part),
+    "step": lambda s, part: s.new(part) - s.start(part),
+}
+SCALARS: dict[str, Callable[[StepProgram, int], Any]] = {
+    "n": lambda s, l: s.n,
+    "k": lambda s, l: s.k,
+    "N": lambda s, l: s.n * s.k,
+    "t": lambda s, l: s.t,
+    "L": lambda s, l: s.L,
+    "l": lambda s, l: l,
+    "fan_in": lambda s, l: s.spec.sizes[l - 1],
+    "fan_out": lambda s, l: s.spec.sizes[l],
+    "slope": lambda s, l: s.f(l)[1].get("slope", np.nan),
+    "lr of step 1": lambda s, l: float(first(s).h["lr"]),
+    "lr of the last step": lambda s, l: float((s.previous or s).h["lr"]),
+    "beta1": lambda s, l: s.h["betas"][0],
+    "beta2": lambda s, l: s.h["betas"][1],
+}
+# settings of rules that are numbers; a new one is read without a row
+SETTINGS = (
+    *("lr", "momentum", "dampening", "weight_decay", "lr_decay", "alpha", "eps"),
+    "initial_accumulator_value",
+)
+
+# what may stand in the place of an array, slot by slot: kind, layer, moment
+_FORWARD = (("a", "l-1", NOW), ("z", "l-1", NOW), ("a", "l-1", LAST), ("x", "1", NOW))
+_W = (
+    *(("W", l, NOW) for l in ("l", "l-1", "l+1", "1", "L")),
+    *(("W", l, when) for l in ("l", "l+1") for when in (LAST, INITIAL)),
+)
+_b = (
+    *(("b", l, NOW) for l in ("l", "l-1", "l+1", "1", "L")),
+    *(("b", "l", when) for when in (LAST, INITIAL)),
+)
+_OUTPUT = (
+    *(("a", "l", NOW), ("z", "l", NOW), ("y", "L", NOW)),
+    *(("a", "l-1", NOW), ("z", "l-1", NOW), ("a", "l", LAST), ("z", "l", LAST)),
+)
+_BACK = (
+    *(("delta", "l+1", NOW), ("delta", "L", NOW), ("delta", "l+1", LAST), ("delta", "l", LAST)),
+    *(("a", "l+1", NOW), ("z", "l+1", NOW), ("a", "l", NOW), ("z", "l", NOW), ("a", "l-1", NOW)),
+)
+_UPDATE = (
+    *(("theta", "", NOW), ("theta", "", INITIAL), ("theta", "", LAST)),
+    *(("g", "", NOW), ("g", "", LAST), ("step", "", LAST)),
+)
+MAY_STAND: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "z": (*_FORWARD, *_W, *_b),
+    "a": (("z", "l", NOW), ("a", "l-1", NOW), ("z", "l-1", NOW), ("a", "l", LAST)),
+    "C": _OUTPUT,
+    "BP1": _OUTPUT,
+    "output cotangent": _OUTPUT,
+    "cotangent": (*_BACK, *_W, ("W", "l+1", UPDATED), ("dW", "l+1", NOW)),
+    "pullback": (
+        *(("g", "l", NOW), ("a", "l", NOW), ("z", "l", NOW), ("a", "l-1", NOW)),
+        *(("z", "l-1", NOW), ("a", "l+1", NOW), ("z", "l+1", NOW), ("delta", "l+1", NOW)),
+        *(("a", "l", LAST), ("z", "l", LAST), ("delta", "l", LAST)),
+    ),
+    "BP2": _BACK,
+    "BP3": (
+        *(("delta", "l", NOW), ("delta", "l+1", NOW), ("delta", "L", NOW), ("delta", "l", LAST)),
+        *(("a", "l", NOW), ("z", "l", NOW), ("b", "l", NOW), ("db", "l", LAST)),
+        *(("db", "l+1", NOW), ("a", "l-1", NOW), ("dW", "l", NOW)),
+    ),
+    "BP4": (
+        *(("delta", "l", NOW), ("delta", "l+1", NOW), ("delta", "L", NOW), ("delta", "l", LAST)),
+        *(("a", "l-1", NOW), ("z", "l-1", NOW), ("a", "l", NOW), ("z", "l", NOW)),
+        *(("a", "l-1", LAST), ("x", "1", NOW), ("W", "l", NOW), ("dW", "l", LAST)),
+    ),
+    "decayed": _UPDATE,
+    **dict.fromkeys((*STATE, "step"), (*_UPDATE, ("d", "", NOW))),
+}
+
+
+# the numbers that may be written where an array is due
+NUMBERS = ("n", "k", "slope")
+NUMBERS_OF_UPDATES = ("lr", "t", *SETTINGS[1:7], "beta1", "beta2")
+
+
+def parts_of(slot: str) -> tuple[Expression, ...]:
+    """What may stand in a slot's formula, as leaves: arrays, and numbers after them."""
+    numbers = NUMBERS_OF_UPDATES if slot in ("decayed", "step", *STATE) else NUMBERS
+    return (*(name(*each) for each in MAY_STAND[slot]), *map(scalar, numbers))
+
+
+def scalar(kind: str) -> Expression:
+    """A number of the step or of its settings, as a leaf."""
+    return name(kind, "", "")
+
+
+def is_number(tree: Expression) -> bool:
+    """Whether a tree gives a number, not an array."""
+    if tree.op == "name":
+        return tree.detail[0] in SCALARS or tree.detail[0] in SETTINGS
+    if tree.op in ("sum", "mean", "max", "norm"):
+        return False
+    return all(map(is_number, tree.parts))
+
+
+def first(s: StepProgram) -> StepProgram:
+    """The first step of the run."""
+    while s.previous is not None:
+        s = s.previous
+    return s
+
+
+def read(leaf: Expression, s: StepProgram, where: int | Part, given: Numbers | None) -> Any:
+    """What a leaf is in a step, in a layer or for a part; `given` is what the slot was
+    called with.
+
+    Errors: ValueError or IndexError where there is no such array.
+    """
+    kind, whose, when = leaf.detail
+    l = where.layer if isinstance(where, Part) else where
+    if kind in SCALARS or kind in SETTINGS:
+        try:
+            return np.longdouble(SCALARS[kind](s, l) if kind in SCALARS else s.h[kind])
+        except KeyError:
+            raise ValueError(f"formula: {kind} is a setting of other rules") from None
+    if whose:
+        return _of_layer(s, l, kind, whose, when, given)
+    if isinstance(where, Part):
+        return _of_part(s, where, kind, when)
+    raise ValueError(f"formula: {kind} is not read here")
+
+
+def _of_layer(
+    s: StepProgram, l: int, kind: str, whose: str, when: str, given: Numbers | None
+) -> Numbers:
+    if kind == "y":
+        return s.x.lift(s.targets)
+    if kind == "x":
+        return s.x
+    if kind == "g":
+        if given is None:
+            raise ValueError("formula: nothing is given here")
+        return given
+    layer = LAYERS[whose](s, l)
+    if not (kind == "a" and layer == 0 and when == NOW) and not 1 <= layer <= s.L:
+        raise IndexError(f"formula: there is no layer {layer}")
+    if when == NOW:
+        return OF_LAYER[kind](s, layer)
+    if when == INITIAL:
+        return first(s).start(Part(kind, layer))
+    if when == UPDATED:
+        return s.new(Part(kind, layer))
+    return OF_LAYER[kind](_before(s), layer)
+
+
+def _before(s: StepProgram) -> StepProgram:
+    if s.previous is None:
+        raise IndexError("formula: there is no step before the first")
+    return s.previous
+
+
+def _of_part(s: StepProgram, part: Part, kind: str, when: str) -> Numbers:
+    if kind in STATE:
+        if kind not in s.keeps:
+            raise ValueError(f"formula: {kind} is a state of other rules")
+        if when == NOW:
+            return s.state(kind, part)
+        old = s.old(kind, part)
+        return s.start(part) * 0.0 if old is None else old
+    if when == INITIAL:
+        return first(s).start(part)
+    if when == LAST:
+        return OF_PART[kind](_before(s), part)
+    return OF_PART[kind](s, part)
+
+
+def leaves(tree: Expression) -> Iterator[Expression]:
+    """The names in a tree, each once."""
+    if tree.op == "name":
+        yield tree
+    seen = dict.fromkeys(leaf for part in tree.parts for leaf in leaves(part))
+    yield from seen
