@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.mistakes.diagnosis.finding import in_words
+from parity.mistakes.program import Quantity
 from parity.mistakes.search.judging import SPELLED, Station, judged
 from parity.mistakes.search.replay import Run
 from parity.mistakes.search.suspects import Program, placed
@@ -138,6 +139,12 @@ def _arrays(comparisons: Sequence[Comparison]) -> str:
         where = "" if quantity == "loss" else f" of {in_layers(sorted(among))}"
         quantities.setdefault(where, []).append(quantity)
     return " and ".join(f"{in_words(names)}{where}" for where, names in quantities.items())
+
+
+def in_place(where: Quantity) -> str:
+    """db of layer 2."""
+    quantity, layer = where
+    return "the loss" if quantity == "loss" else f"{quantity} of {in_layers([layer])}"
 
 
 def in_layers(layers: Sequence[int]) -> str:

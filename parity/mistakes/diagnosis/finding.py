@@ -16,7 +16,7 @@ WIDTH = 88  # columns, as wide as this project's own prose
 NARROWEST = 40  # columns: on a narrower screen the labels leave no room for words
 INDENT = "   "
 NAMED = 3  # tasks named in a sentence
-UNEXPLAINED = "No catalogued mistake explains it."
+UNEXPLAINED = "No catalogued mistake explains it, and no formula was found."
 _KINDS = {  # the heading where no entry of the catalogue fits
     CONVENTION: "another convention, which is not wrong",
     IMPRECISE: "digits are lost",
@@ -86,7 +86,8 @@ class Finding:
         if self.happens == UNEXPLAINED:
             kind = "a mistake that is not in the catalogue"
         place = f"in {self.equation}" if self.equation else "outside the equations"
-        return (kind or f"a mistake {place}").capitalize()
+        heading = kind or f"a mistake {place}"
+        return f"{heading[0].upper()}{heading[1:]}"
 
     def lines(
         self, width: int = WIDTH, *, verbose: bool = False, of_tasks: int = 0

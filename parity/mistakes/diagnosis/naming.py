@@ -1,14 +1,15 @@
 """The finding for a mistake that has a name."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from parity.mistakes.catalogue.index import CATALOGUE, sources
-from parity.mistakes.diagnosis.evidence import compared, in_layers, measured, plainly
+from parity.mistakes.diagnosis.evidence import compared, in_layers, in_place, measured, plainly
 from parity.mistakes.diagnosis.finding import Finding
 from parity.mistakes.mistake import CONVENTION, Mistake
 from parity.mistakes.program import is_decoupled
+from parity.mistakes.recovery.formula import Recovered, stated
 from parity.mistakes.search.judging import Station
 from parity.mistakes.search.replay import Run
 from parity.mistakes.search.scopes import separating
@@ -38,20 +39,24 @@ def named(search: Search, suspect: Suspect, tasks: Sequence[str] = ()) -> Findin
     until_it_shows = replace(run, steps=run.steps[: first.step + 1])
     comparisons = compared(until_it_shows, search.program, without)
     scope = suspect.scope.words if suspect.scope else in_common(runs, off)
+    formula, right, happens = mistake.formula, "", mistake.happens
+    if isinstance(mistake, Recovered):
+        formula, right, happens = stated(mistake, run.steps[first.step].spec, layers)
     return Finding(
         mistake.id,
         mistake.verdict,
         where=", ".join(filter(None, (_place(suspect, labels, layers), scope))),
-        formula=mistake.formula,
-        expected=expected(labels[0], run),
-        happens=mistake.happens,
+        formula=formula,
+        expected=right or expected(labels[0], run),
+        happens=happens,
         why=mistake.why,
         declare=_if_meant(search, suspect, off),
-        evidence=tuple(
-            plainly(
+        evidence=(
+            *plainly(
                 [each for group in comparisons for each in group],
                 among_others=_has_others(search, without, run),
-            )
+            ),
+            *_beside(search, mistake, len(off)),
         ),
         measured=tuple(map(measured, comparisons)),
         alike=search.alike[suspect],
@@ -60,6 +65,21 @@ def named(search: Search, suspect: Suspect, tasks: Sequence[str] = ()) -> Findin
         tasks=names_of(off, tasks),
         sources=sources(mistake.id),
     )
+
+
+def _beside(search: Search, mistake: Mistake, runs: int) -> Iterator[str]:
+    """In how many tasks a formula fits that no catalogue has, and how far the nearest
+    other one is off.
+    """
+    nearest = search.trials.effort.beside.get(mistake)
+    if nearest is not None:
+        array = in_place(nearest.station.where)
+        other = (
+            f"of {nearest.tried:,} other formulas that were tried on {array}, the nearest is off "
+            f"by {nearest.share:.1%} of its largest number"
+        )
+        tasks = f"it fits all that is off in {runs} task{'s' if runs > 1 else ''}"
+        yield f"{tasks[0].upper()}{tasks[1:]}; {other}."
 
 
 def _has_others(search: Search, without: Program, run: Run) -> bool:

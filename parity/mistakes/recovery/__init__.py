@@ -7,5 +7,8 @@ edits       what may stand in the place of a part of a formula
 evaluation  what a tree gives, on numbers of any kind
 formula     a right formula with edits, as a mistake that can be judged
 scalars     one number, told by n, k, lr, t and the settings
+fitting     which formulas give an array that is off, on plain numbers
+proposals   the formulas of which such an array can come
+source      a formula where the catalogue explains nothing
 words       a formula as it is read
 """

@@ -5,14 +5,17 @@ after the other, or two at once.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
+from parity.mistakes.catalogue.index import CATALOGUE
 from parity.mistakes.catalogue.own_constants import IN_THE_CODE
 from parity.mistakes.mistake import CONVENTION
+from parity.mistakes.recovery.source import recovered, twice_edited
 from parity.mistakes.search.scopes import separating
 from parity.mistakes.search.sources import (
     Source,
     agreeing,
     at_once,
     known,
+    numbered,
     scoped,
     unlisted,
     within,
@@ -53,8 +56,39 @@ def candidates(
         kept = [*_harmless(trials, number, program, explaining(trials, number, program))]
         if kept:
             best = _in_order(trials, program, kept)
+            if explaining in CATALOGUED:
+                best = _more_of_them(trials, number, program, best)
             return [*best, *_as_likely(trials, number, program, best[0])]
     return []
+
+
+def _more_of_them(
+    trials: Trials, number: int, program: Program, best: list[Candidate]
+) -> list[Candidate]:
+    """One formula, where it explains more runs than mistakes that leave the same
+    quantity unexplained in others, which no other entry explains; or as many as several
+    factors, or as one that needs a scope.
+    """
+    added = best[0].added
+    named = all(each.mistake in CATALOGUE for each in added)
+    quantity = {each.quantity for each in [trials.first_off(number, program)] if each}
+    off = trials.off(program + added)
+    left = [i for i, station in off.items() if station.quantity in quantity]
+    simple = named or (len(added) == 1 and not any(each.scope for each in added))
+    if (simple and not left) or (named and _has_names(trials, left, program + added)):
+        return best
+    ways = [*_harmless(trials, number, program, recovered(trials, number, program))]
+    others = _in_order(trials, program, ways) if ways else []
+    if not others or others[0].explained < best[0].explained:
+        return best
+    tie = others[0].explained == best[0].explained
+    return best if tie and (simple or any(each.scope for each in others[0].added)) else others
+
+
+def _has_names(trials: Trials, numbers: Iterable[int], program: Program) -> bool:
+    """Whether entries of the catalogue explain what is off in one of these runs."""
+    ways = (way for i in numbers for way in known(trials, i, program))
+    return any(all(each.mistake in CATALOGUE for each in way) for way in ways)
 
 
 def _as_likely(
@@ -111,13 +145,13 @@ def _harmless(
 Explaining: TypeAlias = Callable[[Trials, int, Program], list[Program]]
 
 
-def _one_by_one(source: Source, depth: int = DEPTH) -> Explaining:
+def _one_by_one(source: Source, depth: int = DEPTH, beam: int = BEAM) -> Explaining:
     """What each explains the first array that is off and so lets the walk go on, until
     it comes to the end: so many at most.
     """
 
     def explaining(trials: Trials, number: int, program: Program) -> list[Program]:
-        for paths in _paths(trials, number, program, source, depth):
+        for paths in _paths(trials, number, program, source, depth, beam):
             done = [path for path in paths if trials.first_off(number, program + path) is None]
             likely = [way for way in done if _is_no_chance(trials, number, program, way)]
             if likely:
@@ -128,7 +162,12 @@ def _one_by_one(source: Source, depth: int = DEPTH) -> Explaining:
 
 
 def _paths(
-    trials: Trials, number: int, program: Program, source: Source, depth: int = DEPTH
+    trials: Trials,
+    number: int,
+    program: Program,
+    source: Source,
+    depth: int = DEPTH,
+    beam: int = BEAM,
 ) -> Iterator[list[Program]]:
     """One step of the walk, two, three, each further than the one before; those that
     come furthest go on.
@@ -140,9 +179,12 @@ def _paths(
 
     paths: list[Program] = [()]
     for _ in range(depth):
+        if len(paths) > beam:
+            far = sorted(trials.reached(number, program + path) for path in paths)[-beam]
+            paths = [path for path in paths if trials.reached(number, program + path) >= far]
+            paths = sorted(paths, key=shortfall)[:beam] if len(paths) > beam else paths
         paths = [path + way for path in paths for way in source(trials, number, program + path)]
         yield paths
-        paths = sorted(paths, key=shortfall)[:BEAM]
 
 
 def _is_no_chance(trials: Trials, number: int, program: Program, way: Program) -> bool:
@@ -172,11 +214,23 @@ def furthest(trials: Trials, number: int, program: Program) -> Program:
     return max(paths, key=lambda path: trials.reached(number, path), default=program)
 
 
+def _numbered_or_recovered(trials: Trials, number: int, program: Program) -> list[Program]:
+    """A number of a catalogued mistake, and formulas: what explains more is said."""
+    return [*numbered(trials, number, program), *recovered(trials, number, program)]
+
+
+def _named_or_recovered(trials: Trials, number: int, program: Program) -> list[Program]:
+    """An entry of the catalogue, or else a formula."""
+    return known(trials, number, program) or recovered(trials, number, program)
+
+
+CATALOGUED = (_one_by_one(known, 1), _one_by_one(scoped, 1), _one_by_one(known))
 WAYS: tuple[Explaining, ...] = (
     _one_by_one(agreeing),
-    _one_by_one(known, 1),
-    _one_by_one(scoped, 1),
-    _one_by_one(known),
+    *CATALOGUED,
+    _one_by_one(_numbered_or_recovered, 1),
     at_once,
-    _one_by_one(unlisted),
+    _one_by_one(_named_or_recovered, 2, 2),
+    _one_by_one(twice_edited, 1),
+    _one_by_one(unlisted, 2),
 )

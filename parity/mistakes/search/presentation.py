@@ -161,7 +161,7 @@ def presented(trials: Trials, number: int, program: Program) -> Iterator[Present
             continue
         corrected = way.corrected(run)
         shown = {name for name, _ in corrected.steps[off.step].arrays} & set(way.quantities)
-        later = Trials([corrected], catalogue=trials.catalogue).first_off(0, program)
+        later = trials.of([corrected]).first_off(0, program)
         last = max((_position(off.step, name) for name in shown), default=None)
         if last and (later is None or _position(later.step, later.quantity) > last):
             yield way

@@ -2,9 +2,9 @@
 catalogue its arrays can come of.
 
 Every mistake, in whatever layers it can stand, is tried where the first array is off:
-on plain numbers first, and those that come nearest on bounded ones. What explains it
-lets the walk go on to the next; what spoils an array that was explained is not
-followed.
+on plain numbers first, and those that come nearest on bounded ones; where none fits, a
+formula is looked for. What explains it lets the walk go on to the next; what spoils an
+array that was explained is not followed.
 """
 
 from collections.abc import Sequence
@@ -130,7 +130,7 @@ class Search:
         for number in stuck:
             for way in presented(self.trials, number, self.program):
                 corrected = map(way.corrected, self.trials.runs)
-                trials = Trials(corrected, catalogue=self.trials.catalogue)
+                trials = self.trials.of(corrected)
                 if all(trials.first_off(i, self.program) is None for i in explained):
                     off = tuple(self.trials.off(self.program))
                     self.presented.append((way, off))
@@ -153,6 +153,9 @@ class Search:
         partner = PARTNERS.get(station.quantity)
         beside = self.trials.first_off(number, program)
         if partner and beside and beside.where == (partner, station.layer):
+            if ways := candidates(self.trials, number, program):
+                self._adopt(ways)
+                return True
             # both are made of what is wrong: delta, or what the update is given
             self.unknown[-1] = self.unknown[-1]._replace(beside=beside)
             both = [station.quantity, partner]

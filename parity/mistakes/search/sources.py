@@ -39,7 +39,10 @@ def agreeing(trials: Trials, number: int, program: Program) -> Iterator[Program]
     with a constant of its own.
     """
     ways = sets(trials, number, program)
-    yield from ways or (*_own(trials, number, program), *_guessed(trials, number, program))
+    if ways or any(each.mistake.verdict != CONVENTION for each in program):
+        yield from ways
+    else:
+        yield from (*_own(trials, number, program), *_guessed(trials, number, program))
 
 
 @remembered
@@ -182,11 +185,17 @@ def unlisted(trials: Trials, number: int, program: Program) -> Iterator[Program]
     knows, or one in some of the steps only.
     """
     yield from known(trials, number, program)
+    yield from numbered(trials, number, program)
+    yield from scoped(trials, number, program)
+
+
+@remembered
+def numbered(trials: Trials, number: int, program: Program) -> Iterator[Program]:
+    """A mistake with a number in it that only the program knows."""
     off = trials.first_off(number, program)
     if off is not None and off.quantity and trials.catalogue:
         constant = with_constants(trials.runs[number], program, off, FAMILIES)
         yield from moving(trials, number, program, [(each,) for each in constant])
-    yield from scoped(trials, number, program)
 
 
 def within(way: Program, scope: Scope) -> Program:

@@ -37,7 +37,7 @@ class Suspect(NamedTuple):
     """
 
     mistake: Mistake
-    extent: str = "everywhere"  # or "last", "hidden", "first", "layer 2"
+    extent: str = "everywhere"  # or "last", "below the last", "hidden", "first", "layer 2"
     scope: Scope | None = None  # None for all steps
 
     def placed(self, run: Run) -> Placed:
@@ -57,6 +57,7 @@ class Suspect(NamedTuple):
 def _among(extent: str, depth: int) -> frozenset[int]:
     """The layers of an extent in a network of so many."""
     named = {"last": {depth}, "hidden": range(1, depth), "first": {1}}
+    named["below the last"] = {depth - 1}
     return frozenset(named.get(extent) or {int(extent.partition(" ")[2] or 0)})
 
 
@@ -94,20 +95,22 @@ def extents(run: Run) -> tuple[str, ...]:
 def may_explain(run: Run, mistake: Mistake, off: Station) -> bool:
     """Whether a mistake may have to do with an array that is off."""
     return not _cannot_be_meant(run, mistake) and any(
-        _reaches(run, slot, off) for slot in mistake.slots
+        reaches(run, slot, off) for slot in mistake.slots
     )
 
 
-def unlikeliness(suspect: Suspect) -> tuple[bool, bool, bool, int, bool, int, int]:
+def unlikeliness(suspect: Suspect) -> tuple[bool, bool, bool, int, int, bool, int, int]:
     """Conventions before mistakes, one without a scope before one with, the catalogue
-    before factors, short constants before long ones, everywhere before somewhere, by
-    the catalogue's order, and what is said in few words before what takes many.
+    before factors, formulas by their edits, short constants before long ones,
+    everywhere before somewhere, by the catalogue's order, and what is said in few words
+    before what takes many.
     """
     constant = suspect.mistake.constant
     return (
         suspect.mistake.verdict != CONVENTION,
         suspect.scope is not None,
         suspect.mistake not in CATALOGUE,
+        suspect.mistake.edits,
         0 if constant is None else len(f"{constant:g}".lstrip("-0.")),
         suspect.extent != "everywhere",
         ORDER.get(suspect.mistake.id, len(ORDER)),
@@ -128,7 +131,7 @@ def _cannot_be_meant(run: Run, mistake: Mistake) -> bool:
     return unseen_update or ("C" in mistake.slots and "loss" not in shown)
 
 
-def _reaches(run: Run, slot: str, off: Station) -> bool:
+def reaches(run: Run, slot: str, off: Station) -> bool:
     """Whether what the slot makes is the array that is off, or came before it and is
     not shown: what is shown takes the place of what is made.
     """

@@ -2,12 +2,44 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from parity.mistakes.search.judging import Station, judged
 from parity.mistakes.search.replay import Run, hiding, taking
 from parity.mistakes.search.suspects import Program, Suspect, may_explain, placed, suspects
+
+if TYPE_CHECKING:
+    from parity.mistakes.mistake import Mistake
+
+# formulas that are tried for one program, counted by their time: some 20 us
+FORMULAS = 100_000
+
+
+class Nearest(NamedTuple):
+    """How far the nearest other formula is from an array, as a share of its largest
+    entry, and of how many that were tried.
+    """
+
+    share: float
+    tried: int
+    station: Station
+
+
+class Effort:
+    """How many formulas may still be tried for one program, so that what nothing
+    explains takes its time, too; and what was beside those that were found.
+    """
+
+    def __init__(self, left: int = FORMULAS) -> None:
+        self.left = left
+        self.beside: dict[Mistake, Nearest] = {}
+
+    def takes(self, formulas: int) -> bool:
+        """Whether so many may be tried; they then are."""
+        self.left -= formulas
+        return self.left >= 0
 
 
 class Trials:
@@ -16,12 +48,19 @@ class Trials:
     factors explain nothing.
     """
 
-    def __init__(self, runs: Iterable[Run], *, catalogue: bool = True) -> None:
+    def __init__(
+        self, runs: Iterable[Run], *, catalogue: bool = True, effort: Effort | None = None
+    ) -> None:
         self.runs, self.catalogue = tuple(runs), catalogue
+        self.effort = effort or Effort()
         self._suspects: dict[int, list[Suspect]] = {}
         self._may_explain: dict[tuple[int, str, bool], list[Suspect]] = {}
         self.remembered: dict[tuple[object, int, Program], list[Program]] = {}
         self._stations: dict[tuple[int, Program], list[Station] | None] = {}
+
+    def of(self, runs: Iterable[Run]) -> "Trials":
+        """Other runs of the same program, with what is left of the effort."""
+        return Trials(runs, catalogue=self.catalogue, effort=self.effort)
 
     def suspects(self, number: int, off: Station) -> list[Suspect]:
         """Every mistake, wherever it can stand, that may have to do with the array of a
@@ -84,12 +123,9 @@ class Trials:
             return np.inf if whole else trials.reached(number, program)
 
         ways = (
-            Trials(
-                (
-                    reduce(aside, quantities, run) if i in chosen else run
-                    for i, run in enumerate(self.runs)
-                ),
-                catalogue=self.catalogue,
+            self.of(
+                reduce(aside, quantities, run) if i in chosen else run
+                for i, run in enumerate(self.runs)
             )
             for aside in (taking, hiding)
         )

@@ -217,7 +217,7 @@ def test_what_nothing_explains_is_said_with_what_can_be_told():
     assert re.fullmatch(r"-?\d.\d+, by dW\^l = \(delta\^l\)\^T a\^\(l-1\)", finding.expected)
     assert finding.sentence == (
         f"BP4 (weight gradient) of layer 2: {finding.got}, expected {finding.expected}. No "
-        f"catalogued mistake explains it."
+        f"catalogued mistake explains it, and no formula was found."
     )
     count, ratio = finding.evidence
     assert count == "All its 16 numbers are off by more than rounding allows."

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from parity.mistakes.diagnosis.finding import Finding
+from parity.mistakes.diagnosis.finding import UNEXPLAINED, Finding
 
 WHOLE = Finding(
     "a-b",
@@ -84,7 +84,7 @@ def test_the_sentence_is_made_of_the_fields():
         ({"bug": "", "verdict": "convention"}, "Another convention, which is not wrong"),
         ({"bug": "", "equation": ""}, "A mistake outside the equations"),
         (
-            {"bug": "", "happens": "No catalogued mistake explains it."},
+            {"bug": "", "happens": UNEXPLAINED},
             "A mistake that is not in the catalogue",
         ),
     ],
