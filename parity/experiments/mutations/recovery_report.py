@@ -50,8 +50,9 @@ class RecoveryReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every entry was shown, and is caught."""
-        return bool(self.rows) and all(row.result and row.result.caught for row in self.rows)
+        """Whether every entry that can be shown in these runs is caught."""
+        results = [row.result for row in self.rows if row.result]
+        return bool(results) and all(result.caught for result in results)
 
     @property
     def verdict(self) -> str:
@@ -64,7 +65,8 @@ class RecoveryReport:
         )
         return (
             f"without the catalogue: {rightly} of {n} entries rightly explained "
-            f"({rightly / max(n, 1):.1%}), {wholly} explained, {caught} caught"
+            f"({rightly / max(n, 1):.1%}), {wholly} explained, {caught} caught; "
+            f"{len(self.rows) - n} not shown in these runs"
         )
 
     def lines(self) -> Iterator[str]:
