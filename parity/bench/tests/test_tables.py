@@ -216,7 +216,7 @@ def test_loops_and_fit_have_the_same_curve(little):
         (
             "parity.bench.tables.loops.matrix",
             lambda net, x: loops.looped(net, -x),
-            "forward pass, matrix: a",
+            "forward pass, matrix: z",
         ),
     ],
 )
