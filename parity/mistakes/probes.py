@@ -55,7 +55,8 @@ def _probe(name: str, *edits: Callable[[Run], Run], **what: Any) -> Probe:
     return Probe(name, replace(case, **what), *edits)
 
 
-def _rule(optimizer: str, **settings: Any) -> dict[str, Any]:
+def rule(optimizer: str, **settings: Any) -> dict[str, Any]:
+    """What a case says of its update rule."""
     return {"optimizer": optimizer, "settings": settings}
 
 
@@ -124,13 +125,13 @@ PROBES = (
     ),
     _probe("huge binary logits", **{**_BINARY, "deviation": 2000.0}),
     _probe("sure of it", sure, **{**_BINARY, "output": "sigmoid", "loss": "binary_cross_entropy"}),
-    _probe("momentum", **_rule("sgd", lr=0.5, momentum=0.7)),
-    _probe("momentum with dampening", **_rule("sgd", lr=0.5, momentum=0.7, dampening=0.3)),
-    _probe("Nesterov momentum", **_rule("sgd", lr=0.5, momentum=0.7, nesterov=True)),
-    _probe("weight decay", **_rule("sgd", lr=0.5, momentum=0.7, weight_decay=0.3)),
+    _probe("momentum", **rule("sgd", lr=0.5, momentum=0.7)),
+    _probe("momentum with dampening", **rule("sgd", lr=0.5, momentum=0.7, dampening=0.3)),
+    _probe("Nesterov momentum", **rule("sgd", lr=0.5, momentum=0.7, nesterov=True)),
+    _probe("weight decay", **rule("sgd", lr=0.5, momentum=0.7, weight_decay=0.3)),
     _probe(
         "Adagrad",
-        **_rule(
+        **rule(
             "adagrad",
             lr=0.1,
             lr_decay=0.2,
@@ -139,23 +140,23 @@ PROBES = (
             eps=0.01,
         ),
     ),
-    _probe("RMSprop", **_rule("rmsprop", lr=0.1, alpha=0.8, eps=0.01, weight_decay=0.3)),
+    _probe("RMSprop", **rule("rmsprop", lr=0.1, alpha=0.8, eps=0.01, weight_decay=0.3)),
     _probe(
         "RMSprop with momentum",
-        **_rule("rmsprop", lr=0.1, alpha=0.8, eps=0.01, momentum=0.7, centered=True),
+        **rule("rmsprop", lr=0.1, alpha=0.8, eps=0.01, momentum=0.7, centered=True),
     ),
-    _probe("Adam", **_rule("adam", lr=0.1, betas=(0.7, 0.9), eps=0.01)),
+    _probe("Adam", **rule("adam", lr=0.1, betas=(0.7, 0.9), eps=0.01)),
     _probe(
         "Adam on square layers",
         sizes=(3, 3, 3),
         hidden=("tanh",),
-        **_rule("adam", lr=0.1, betas=(0.7, 0.9), eps=0.01),
+        **rule("adam", lr=0.1, betas=(0.7, 0.9), eps=0.01),
     ),
     _probe(
         "AMSGrad with weight decay",
-        **_rule("adam", lr=0.1, betas=(0.7, 0.4), eps=0.01, amsgrad=True, weight_decay=0.3),
+        **rule("adam", lr=0.1, betas=(0.7, 0.4), eps=0.01, amsgrad=True, weight_decay=0.3),
     ),
-    _probe("AdamW", **_rule("adamw", lr=0.1, betas=(0.7, 0.9), eps=0.01, weight_decay=0.3)),
+    _probe("AdamW", **rule("adamw", lr=0.1, betas=(0.7, 0.9), eps=0.01, weight_decay=0.3)),
     _probe(
         "more samples than inputs, more inputs than classes",
         **{**_CLASSES, "sizes": (4, 5, 3), "batch": 7},

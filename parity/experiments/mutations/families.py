@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from parity.mistakes.probes import PROBES, Probe, sure
+from parity.mistakes.probes import PROBES, Probe, rule, sure
 from parity.mistakes.search.replay import Run
 from parity.steps.cases import Case
 
@@ -29,10 +29,6 @@ def _unseen(name: str, *edits: Any, **what: Any) -> Probe:
         last=9,
     )
     return Probe(name, replace(case, **what), *edits)
-
-
-def _rule(optimizer: str, **settings: Any) -> dict[str, Any]:
-    return {"optimizer": optimizer, "settings": settings}
 
 
 _CLASSES: dict[str, Any] = {"loss": "softmax_cross_entropy", "targets": "labels"}
@@ -84,16 +80,16 @@ UNSEEN = (
     ),
     _unseen("no hidden layer", sizes=(4, 2), hidden=(), batch=3, last=None),
     _unseen("one sample", sizes=(3, 6, 2), hidden=("tanh",), batch=1, last=None),
-    _unseen("momentum", **_rule("sgd", lr=0.3, momentum=0.6)),
-    _unseen("dampening", **_rule("sgd", lr=0.3, momentum=0.6, dampening=0.2), **_SHALLOW),
+    _unseen("momentum", **rule("sgd", lr=0.3, momentum=0.6)),
+    _unseen("dampening", **rule("sgd", lr=0.3, momentum=0.6, dampening=0.2), **_SHALLOW),
     _unseen(
         "Nesterov with decay",
-        **_rule("sgd", lr=0.3, momentum=0.6, nesterov=True, weight_decay=0.2),
+        **rule("sgd", lr=0.3, momentum=0.6, nesterov=True, weight_decay=0.2),
     ),
-    _unseen("decay", **_rule("sgd", lr=0.3, weight_decay=0.2), **_SHALLOW),
+    _unseen("decay", **rule("sgd", lr=0.3, weight_decay=0.2), **_SHALLOW),
     _unseen(
         "Adagrad",
-        **_rule(
+        **rule(
             "adagrad",
             lr=0.07,
             lr_decay=0.3,
@@ -102,21 +98,21 @@ UNSEEN = (
             eps=0.02,
         ),
     ),
-    _unseen("plain Adagrad", **_rule("adagrad", lr=0.07, eps=0.02), **_SHALLOW),
-    _unseen("RMSprop", **_rule("rmsprop", lr=0.07, alpha=0.7, eps=0.02), **_SHALLOW),
+    _unseen("plain Adagrad", **rule("adagrad", lr=0.07, eps=0.02), **_SHALLOW),
+    _unseen("RMSprop", **rule("rmsprop", lr=0.07, alpha=0.7, eps=0.02), **_SHALLOW),
     _unseen(
         "RMSprop with all settings",
-        **_rule(
+        **rule(
             "rmsprop", lr=0.07, alpha=0.7, eps=0.02, momentum=0.6, centered=True, weight_decay=0.2
         ),
     ),
-    _unseen("Adam", **_rule("adam", lr=0.07, betas=(0.6, 0.8), eps=0.02)),
+    _unseen("Adam", **rule("adam", lr=0.07, betas=(0.6, 0.8), eps=0.02)),
     _unseen(
         "AMSGrad",
-        **_rule("adam", lr=0.07, betas=(0.6, 0.5), eps=0.02, amsgrad=True, weight_decay=0.2),
+        **rule("adam", lr=0.07, betas=(0.6, 0.5), eps=0.02, amsgrad=True, weight_decay=0.2),
         **_SHALLOW,
     ),
-    _unseen("AdamW", **_rule("adamw", lr=0.07, betas=(0.6, 0.8), eps=0.02, weight_decay=0.2)),
+    _unseen("AdamW", **rule("adamw", lr=0.07, betas=(0.6, 0.8), eps=0.02, weight_decay=0.2)),
 )
 UNSEEN_EDGES = (
     _unseen("huge logits", **_CLASSES, deviation=1500.0),

@@ -33,11 +33,9 @@ JUDGED = 4
 TRIED_ON_WITNESSES = 200
 # second edits that are tried in each place
 PAIRS = 6000
-
-
-# what a term may be added to, beside the whole formula
 # where the limit of what is clipped is looked for
 LIMITS = (1.0, 0.1, 0.02, 0.004)
+# what a term may be added to, beside the whole formula
 ADDED = ("name", "+", "-")
 
 

@@ -146,14 +146,14 @@ def _is_softmax(tree: Expression) -> bool:
 
 def _simple(tree: Expression) -> Expression:
     """With 1 for the sum of targets over the units, which it is."""
-    return replaced_product(tree, Y.sum(axis=1, keepdims=True))
+    return _without_factor(tree, Y.sum(axis=1, keepdims=True))
 
 
-def replaced_product(tree: Expression, one: Expression) -> Expression:
+def _without_factor(tree: Expression, one: Expression) -> Expression:
     """Without a factor that is 1."""
     if tree.op == "*" and one in tree.parts:
         return tree.parts[0] if tree.parts[1] is one else tree.parts[1]
-    parts = tuple(replaced_product(part, one) for part in tree.parts)
+    parts = tuple(_without_factor(part, one) for part in tree.parts)
     return tree if parts == tree.parts else node(tree.op, *parts, detail=tree.detail)
 
 

@@ -18,9 +18,9 @@ from parity.mistakes.search.trials import Nearest, Trials, remembered
 
 # other arrays that a formula is tried on, before it is judged in all runs
 WITNESSES = 4
+SAME_RUN = 2  # of them, of other layers and steps of the same run
 # formulas that take as long to try as one to judge in all runs
 TO_JUDGE = 1000
-SAME_RUN = 2  # of them, of other layers and steps of the same run
 Way = Callable[[Target, Sequence[Target], Sequence[Grown]], list[Formula]]
 
 
@@ -52,7 +52,8 @@ def _ways(trials: Trials, number: int, program: Program, way: Way) -> Iterator[P
     formulas = way(target, witnesses, [*places(target, slots)])
     beside = Nearest(target.nearest / (target.size or 1.0), target.tried, off)
     for formula in formulas:
-        for added in _standing(trials, number, program, formula, beside):
+        added = _standing(trials, number, program, formula, beside)
+        if added is not None:
             yield added
             if not trials.off(program + added):
                 return  # what is further from the right one has nothing left to explain
@@ -104,7 +105,7 @@ def _kind(run: Run) -> tuple[object, ...]:
 
 def _standing(
     trials: Trials, number: int, program: Program, formula: Formula, beside: Nearest
-) -> Iterator[Program]:
+) -> Program | None:
     """Where the formula may stand, so that the walk comes further: in all layers, or in
     some; of all activations, losses or rules that have its parts, or of this one; for W
     and b, or for one of them.
@@ -131,8 +132,7 @@ def _standing(
         if key is None and any(harmless for harmless, _ in standing.values()):
             break  # what is true of W and b is not said of one of them
     # of those that explain the same, that of the fewest networks
-    if standing:
-        yield max(standing, key=standing.__getitem__)
+    return max(standing, key=standing.__getitem__, default=None)
 
 
 def _spoils_none(trials: Trials, program: Program, extended: Program) -> bool:
