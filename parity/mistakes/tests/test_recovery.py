@@ -313,3 +313,11 @@ def test_a_formula_spoils_no_array_of_a_run_that_is_not_explained_yet():
     assert not search.unknown
     (suspect,) = search.program
     assert [suspect.placed(run).layers for run in runs] == [{1}, {2}]
+
+
+def test_what_is_expected_is_the_right_formula_of_that_activation():
+    """Beside a (1 - a^2) it is a (1 - a), not f'(z) of any."""
+    findings = diagnose_runs(shown([MISTAKES["a (1 - a^2)"][0]], ["mixed activations"]))
+    assert [finding.expected for finding in findings] == [
+        "delta^l = delta^(l+1) W^(l+1) * (a^l * (1 - a^l))"
+    ]
