@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from parity.mistakes.catalogue.index import CATALOGUE, sources
 from parity.mistakes.diagnosis.evidence import compared, in_layers, in_place, measured, plainly
-from parity.mistakes.diagnosis.finding import Finding
+from parity.mistakes.diagnosis.finding import Finding, in_words
 from parity.mistakes.mistake import CONVENTION, Mistake
 from parity.mistakes.program import is_decoupled
-from parity.mistakes.recovery.formula import Recovered, stated
+from parity.mistakes.recovery.formula import Recovered
+from parity.mistakes.recovery.statement import of_what, stated
 from parity.mistakes.search.judging import Station
 from parity.mistakes.search.replay import Run
 from parity.mistakes.search.scopes import separating
@@ -17,6 +18,9 @@ from parity.mistakes.search.search import Search
 from parity.mistakes.search.suspects import Program, Suspect
 from refnet.equations import EQUATIONS
 from refnet.optimizers import OPTIMIZERS
+
+# how a scope begins that has a name
+ONLY = ", only with "
 
 
 def named(search: Search, suspect: Suspect, tasks: Sequence[str] = ()) -> Finding | None:
@@ -41,6 +45,8 @@ def named(search: Search, suspect: Suspect, tasks: Sequence[str] = ()) -> Findin
     scope = suspect.scope.words if suspect.scope else in_common(runs, off)
     formula, right, happens = mistake.formula, "", mistake.happens
     if isinstance(mistake, Recovered):
+        if len(off) < len(runs):
+            scope = scope or of_what(mistake)
         formula, right, happens = stated(mistake, run.steps[first.step].spec, layers)
     return Finding(
         mistake.id,
@@ -102,12 +108,25 @@ def _together(group: Sequence[Finding]) -> Finding:
     places = dict.fromkeys(finding.where for finding in group)
     return replace(
         first,
-        where="; and ".join(places),
+        where="; and ".join(_in_short(places)),
         layers=tuple(sorted({layer for finding in group for layer in finding.layers})),
         tasks=tuple(dict.fromkeys(task for finding in group for task in finding.tasks)),
         evidence=tuple(dict.fromkeys(each for finding in group for each in finding.evidence)),
         measured=tuple(dict.fromkeys(each for finding in group for each in finding.measured)),
     )
+
+
+def _in_short(places: Iterable[str]) -> Iterator[str]:
+    """Each place with all that it is limited to: only with mse and mae."""
+    limits: dict[str, list[str]] = {}
+    for where in places:
+        place, _, limit = where.partition(ONLY)
+        limits.setdefault(place, []).append(limit)
+    for place, some in limits.items():
+        if "" in some:
+            yield place
+        if names := [*filter(None, some)]:
+            yield f"{place}{ONLY}{in_words(names)}"
 
 
 def _place(suspect: Suspect, labels: Sequence[str], layers: Sequence[int]) -> str:

@@ -1,21 +1,28 @@
-"""What may stand in the place of a part of a formula: the productions of the grammar.
-
-An edit exchanges one subtree for another. Each is a row of a table, by the operation at
-the top of the subtree; none knows an equation, an activation, a loss or a rule.
+"""One edit of a formula: a subtree is exchanged for another, by the productions of the
+grammar, for an array or a number that is at hand, or for what is right elsewhere.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import lru_cache, partial
 from typing import NamedTuple
 
-from parity.mistakes.recovery.expression import Expression, as_expression, count, node, replaced
+from parity.mistakes.recovery.expression import (
+    ONE,
+    ZERO,
+    Expression,
+    as_expression,
+    count,
+    everywhere,
+    node,
+    replaced,
+)
 from parity.mistakes.recovery.parts import is_number
+from parity.mistakes.recovery.productions import AROUND, INSTEAD
 
 # of the arrays at hand so many, the nearest, are tried as a factor or a divisor
 FACTORS = 8
-# where people let a rectifier begin, other than at 0
-THRESHOLDS = (1.0, -1.0, 0.5, -0.5, 0.1, -0.1, 0.01, -0.01)
-HALF, ONE, TWO = map(as_expression, (0.5, 1.0, 2.0))
+# how near to 0 and 1 people let a probability come
+LIMITS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
 
 
 class Edit(NamedTuple):
@@ -30,10 +37,25 @@ class Edit(NamedTuple):
 
 @lru_cache(maxsize=256)
 def from_right(
-    tree: Expression, parts: tuple[Expression, ...]
+    tree: Expression, parts: tuple[Expression, ...], others: tuple[Expression, ...] = ()
 ) -> tuple[tuple[Edit, Expression], ...]:
-    """Every formula that is one edit from a right one: each is asked for often."""
-    return tuple(edited(tree, parts))
+    """Every formula that is one edit from a right one, or one of the `others` that are
+    right elsewhere: each is asked for often.
+    """
+    elsewhere = ((_between(tree, other), other) for other in others if other is not tree)
+    return (*elsewhere, *edited(tree, parts))
+
+
+def _between(tree: Expression, other: Expression) -> Edit:
+    """The smallest edit that makes another formula of this one."""
+    old, new = tree, other
+    while old.op == new.op and old.detail == new.detail and len(old.parts) == len(new.parts):
+        unlike = [(x, y) for x, y in zip(old.parts, new.parts, strict=True) if x is not y]
+        if len(unlike) != 1 or count(tree, unlike[0][0]) != 1:
+            break
+        ((old, new),) = unlike
+    # of the whole, whatever it is, there is no other one
+    return Edit(old, new, 1 if tree.op == "name" else 0)
 
 
 def edited(
@@ -59,6 +81,24 @@ def _edits(tree: Expression, parts: tuple[Expression, ...], most: int) -> Iterat
             if count(tree, here) > 1 and Edit(here, new, cost) not in seen:
                 seen.add(Edit(here, new, cost))
                 yield Edit(here, new, cost)
+    yield Edit(tree, ZERO, 1)
+    unbounded = everywhere(tree, "maximum", lambda each: each.parts[0])
+    whole = everywhere(unbounded, "entries", lambda each: each.parts[0])
+    yield from (
+        Edit(tree, each, 1) for each in dict.fromkeys((unbounded, whole)) if each is not tree
+    )
+    for limit in LIMITS:
+        limited = everywhere(tree, "log", partial(_limited, limit))
+        if limited is not tree:
+            yield Edit(tree, limited, 2)
+    if most > 1 and tree.op != "name":
+        yield from (Edit(tree, part, 2) for part in parts if not is_number(part))
+
+
+def _limited(limit: float, log: Expression) -> Expression:
+    """The logarithm of a probability that is kept from 0 and 1."""
+    below = node("minimum", log.parts[0], as_expression(1.0 - limit))
+    return node("log", node("maximum", below, as_expression(limit)))
 
 
 def _places(tree: Expression) -> Iterator[tuple[tuple[int, ...], Expression]]:
@@ -91,12 +131,13 @@ def _instead(
     here: Expression, parts: tuple[Expression, ...], most: int
 ) -> Iterator[tuple[Expression, int]]:
     """What may stand in the place of a subtree, and its cost."""
-    if here.op in _OF:
-        yield from ((new, 1) for new in _OF[here.op](here))
+    if here.op in INSTEAD:
+        yield from ((new, 1) for new in INSTEAD[here.op](here))
     if is_number(here):
         if here.op == "name":
             yield from ((node(op, here, ONE), 1) for op in "+-")
-        if here.op == "name" and most > 1:
+            yield node("-", ONE, here), 1
+        if most > 1:
             yield from ((part, 2) for part in parts if not is_number(part))
         return
     if here.op == "name":
@@ -104,236 +145,10 @@ def _instead(
         yield from ((part, cost) for part, cost in costs if cost <= most)
     if most == 1:
         return
-    for wrap in _AROUND:
+    if here.op != "name":
+        yield from ((part, 2) for part in parts if is_number(part))
+    for wrap in AROUND:
         yield wrap(here), 2
     for part in [part for part in parts if not is_number(part)][:FACTORS]:
         yield here * part, 2
         yield node("/", here, part), 2
-
-
-# by operation: another one, its operands the other way round, or without one of them
-
-Instead = Callable[[Expression], Iterable[Expression]]
-
-
-def _sum(tree: Expression) -> Iterator[Expression]:
-    x, y = tree.parts
-    yield from (x, y, node("-", x, y), node("-", y, x), node("*", x, y))
-    yield from (-y, -x)
-
-
-def _difference(tree: Expression) -> Iterator[Expression]:
-    x, y = tree.parts
-    yield from (x, -y, y, node("+", x, y), node("-", y, x), node("*", x, y))
-
-
-def _product(tree: Expression) -> Iterator[Expression]:
-    x, y = tree.parts
-    yield from (x, y, node("/", x, y), node("/", y, x), node("+", x, y), node("-", x, y))
-    if not is_number(x) and not is_number(y):
-        yield node("@", x, y)
-    if x is y:
-        yield from (node("abs", x), node("*", tree, x))
-
-
-def _quotient(tree: Expression) -> Iterator[Expression]:
-    x, y = tree.parts
-    yield from (x, y, node("*", x, y), node("/", y, x), node("-", x, y))
-
-
-def _matrices(tree: Expression) -> Iterator[Expression]:
-    x, y = tree.parts
-    yield from (node("@", x, y.T), node("@", x.T, y), node("@", y, x), node("@", y.T, x))
-    yield from (node("*", x, y), x, y, x.T, y.T, node("@", y.T, x.T).T)
-
-
-def _power(tree: Expression) -> Iterator[Expression]:
-    x, y = tree.parts
-    yield from (x, node("**", x, node("+", y, ONE)), node("**", x, node("-", y, ONE)))
-    yield from (node("**", x, TWO), node("*", x, y), node("/", x, y), as_expression(0.0))
-    yield node("**", node("-", ONE, x), y)
-
-
-def _reduction(tree: Expression) -> Iterator[Expression]:
-    (x,) = tree.parts
-    axis, keepdims = tree.detail
-    for op in ("sum", "mean", "max", "norm"):
-        for other in (axis, *({None, 0, 1} - {axis})):
-            yield node(op, x, detail=(other, keepdims))
-            yield node(op, x, detail=(other, True))
-    yield x
-    for part in ((0, 1, 1), (-1, None, 1)):
-        yield node("sum", node("rows", x, detail=part), detail=(0, keepdims))
-
-
-def _function(tree: Expression) -> Iterator[Expression]:
-    (x,) = tree.parts
-    yield x
-    yield from (node(op, x) for op in FUNCTIONS if op != tree.op)
-    yield node(tree.op, tree)
-
-
-FUNCTIONS = (
-    "exp",
-    "tanh",
-    "sigmoid",
-    "log",
-    "sqrt",
-    "abs",
-    "square",
-    "sign",
-    "negative",
-    "softmax",
-)
-
-
-def _softmax(tree: Expression) -> Iterator[Expression]:
-    (z,) = tree.parts
-    yield from (node("softmax", z, detail=(0,)), node("softmax", tree))
-    yield from (z, node("exp", z), node("sigmoid", z), node("sqrt", tree))
-    e = node("exp", z)
-    yield node("/", e, node("sum", e, detail=(None, True)))
-
-
-def _where(tree: Expression) -> Iterator[Expression]:
-    z, a, b = tree.parts
-    zero = as_expression(0.0)
-    yield from (a, b, node("positive", z, b, a), node("positive", z, a, -b))
-    yield from (node("positive", z, each, b) for each in (ONE, z, zero, node("+", a, b)))
-    yield from (node("positive", z, a, each) for each in (ONE, zero, z, a, -a))
-    yield node("positive", z, node("maximum", a, zero), b)
-    for threshold in THRESHOLDS:
-        yield node("positive", node("-", z, as_expression(threshold)), a, b)
-        if a is z:
-            yield node("maximum", z, as_expression(threshold))
-    if b.op == "*":
-        yield from (node("positive", z, a, part) for part in b.parts)
-    yield node("log", node("+", ONE, node("exp", z)))
-
-
-def _activation(tree: Expression) -> Iterator[Expression]:
-    (z,) = tree.parts
-    yield z
-    yield node("f", tree, detail=tree.detail)
-    for layer in ("l-1", "l+1", "1", "L"):
-        yield node("f", z, detail=(layer,))
-    yield from _functions_of(z)
-
-
-def _functions_of(z: Expression) -> Iterator[Expression]:
-    """Functions that programs have in the place of an activation."""
-    zero = as_expression(0.0)
-    yield from (node(op, z) for op in ("tanh", "sigmoid", "softmax", "exp"))
-    yield node("maximum", z, zero)
-    yield node("log", node("+", ONE, node("exp", z)))
-    yield node("/", z, node("+", ONE, node("abs", z)))
-    # LeCun's, whose slope and height are chosen so that f(1) = 1
-    inner = node("/", node("*", TWO, z), as_expression(3.0))
-    yield node("*", as_expression(1.7159), node("tanh", inner))
-    yield node("minimum", node("maximum", z, zero), ONE)
-    yield node("maximum", node("minimum", z, ONE), -ONE)
-    quarter = node("+", node("*", z, as_expression(0.25)), HALF)
-    fifth = node("+", node("*", z, as_expression(0.2)), HALF)
-    sixth = node("+", node("/", z, as_expression(6.0)), HALF)
-    for line in (quarter, fifth, sixth):
-        yield node("minimum", node("maximum", line, zero), ONE)
-
-
-def _pulled(tree: Expression) -> Iterator[Expression]:
-    g, z = tree.parts
-    (whose,) = tree.detail
-    yield g
-    yield node("pull", tree, z, detail=(whose,))
-    yield from (node("*", g, z), node("*", g, node("f", z, detail=(whose,))))
-    for layer in ("l-1", "l+1", "1", "L"):
-        yield node("pull", g, z, detail=(layer,))
-    one = node("/", g, g)
-    yield from (node("pull", one, z, detail=(whose,)), node("+", g, tree))
-    f = node("f", z, detail=(whose,))
-    yield from (node("*", tree, f), node("*", tree, z), node("pull", g, f, detail=(whose,)))
-    yield node("pull", node("maximum", g, as_expression(0.0)), z, detail=(whose,))
-    for op in ("sigmoid", "tanh"):
-        s = node(op, z)
-        slope = node("*", s, node("-", ONE, s)) if op == "sigmoid" else node("-", ONE, s * s)
-        yield node("*", g, slope)
-
-
-def _first(tree: Expression) -> Iterator[Expression]:
-    first, later = tree.parts
-    yield from (first, later, node("first", later, first))
-    yield node("first", node("*", first, as_expression(0.0)), later)
-
-
-_OF: dict[str, Instead] = {
-    "+": _sum,
-    "-": _difference,
-    "*": _product,
-    "/": _quotient,
-    "@": _matrices,
-    "**": _power,
-    "T": lambda tree: tree.parts,
-    "sum": _reduction,
-    "mean": _reduction,
-    "max": _reduction,
-    "positive": _where,
-    "f": _activation,
-    "pull": _pulled,
-    "first": _first,
-    "maximum": lambda tree: tree.parts[:1],
-    "softmax": _softmax,
-    **dict.fromkeys(
-        ("exp", "log", "log1p", "tanh", "sigmoid", "sqrt", "abs", "negative"), _function
-    ),
-}
-
-
-# around any array: a function, a mean taken off, a norm, some rows
-
-Around = Callable[[Expression], Expression]
-
-
-def _off(op: str, axis: int) -> Around:
-    return lambda tree: node("-", tree, node(op, tree, detail=(axis, True)))
-
-
-def _over(op: str, axis: int | None) -> Around:
-    return lambda tree: node("/", tree, node(op, tree, detail=(axis, True)))
-
-
-def _some(what: str, start: int | None, end: int | None, stride: int = 1) -> Around:
-    return lambda tree: node(what, tree, detail=(start, end, stride))
-
-
-def _reduced(op: str, axis: int) -> Around:
-    return lambda tree: node(op, tree, detail=(axis, True))
-
-
-_AROUND: tuple[Around, ...] = (
-    *((lambda tree, op=op: node(op, tree)) for op in FUNCTIONS),
-    lambda tree: node("maximum", tree, as_expression(0.0)),
-    lambda tree: node("minimum", tree, as_expression(0.0)),
-    lambda tree: tree.T,
-    *(_off("mean", axis) for axis in (0, 1)),
-    lambda tree: node("-", tree, node("mean", tree, detail=(None, False))),
-    lambda tree: node("mean", tree, detail=(None, False)) + tree * 0.0,
-    *(_over("norm", axis) for axis in (None, 0, 1)),
-    *(_over("sum", axis) for axis in (None, 0, 1)),
-    *(_reduced(op, axis) for op in ("mean", "sum") for axis in (0, 1)),
-    lambda tree: node("+", tree, node("mean", tree, detail=(0, True))),
-    _some("rows", 0, 1),
-    _some("rows", 1, None),
-    _some("rows", None, -1),
-    _some("rows", -1, None),
-    _some("rows", None, None, 2),
-    lambda tree: node("flipped", tree, detail=(0,)),
-    lambda tree: node("flipped", tree, detail=(1,)),
-    _some("units", 1, None),
-    _some("units", 0, 1),
-    _some("units", None, -1),
-    lambda tree: node("square", tree) * tree,
-    lambda tree: node("sqrt", node("abs", tree)),
-    lambda tree: node("/", ONE, tree),
-    lambda tree: node("-", ONE, tree),
-    lambda tree: node("*", tree, node("-", ONE, tree)),
-    lambda tree: node("-", ONE, node("square", tree)),
-)

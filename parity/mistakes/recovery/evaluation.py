@@ -136,6 +136,15 @@ def _flipped(detail: Detail, x: Any) -> Numbers:
     ]
 
 
+def _rolled(detail: Detail, x: Any) -> Numbers:
+    """Each row, or each unit, where the next one is due."""
+    axis, shift = detail
+    if array(x).value.ndim <= axis:
+        raise ValueError("formula: an array without this axis")
+    order = np.roll(np.arange(x.shape[axis]), shift)
+    return x[order] if axis == 0 else x[:, order]
+
+
 def _where(detail: Detail, z: Any, a: Any, b: Any) -> Numbers:
     return positive(array(z), *(z.lift(float(c)) if _is_scalar(c) else c for c in (a, b)))
 
@@ -182,6 +191,7 @@ OPERATIONS: dict[str, Callable[..., Numbers]] = {
     "negative": lambda detail, x: -x,
     "abs": lambda detail, x: abs(x),
     "square": lambda detail, x: x * x,
+    "ones": lambda detail, x: array(x) * 0.0 + 1.0,
     "sign": _sign,
     "exp": _function("exp", np.exp),
     "log": _function("log", np.log),
@@ -197,6 +207,7 @@ OPERATIONS: dict[str, Callable[..., Numbers]] = {
     "rows": _rows,
     "units": _units,
     "flipped": _flipped,
+    "rolled": _rolled,
     "maximum": _maximum,
     "minimum": _minimum,
     "clip": _clipped,

@@ -40,7 +40,8 @@ class Expression:
         return self if y is ZERO else node("-", self, y)
 
     def __rsub__(self, other: Any) -> "Expression":
-        return node("-", as_expression(other), self)
+        x = as_expression(other)
+        return x if self is ZERO else node("-", x, self)
 
     def __mul__(self, other: Any) -> "Expression":
         return _product(self, as_expression(other))
@@ -199,6 +200,13 @@ def tidied(tree: Expression) -> Expression:
         return tidied(-node(tree.op, tree.parts[0], tree.parts[1].parts[0]))
     if tree.op in ("*", "/") and tree.parts[0].op == "negative":
         return tidied(-node(tree.op, tree.parts[0].parts[0], tree.parts[1]))
+    if tree.op == "/" and tree.parts[1] is ONE:
+        return tree.parts[0]
+    if tree.op == "/" and tree.parts[0] is tree.parts[1]:
+        return ONE
+    if tree.op == "-" and tree.parts[0] is ONE and tree.parts[1].op == "-":
+        x, y = tree.parts[1].parts
+        return y if x is ONE else tree
     if tree.op == "*":
         return _tidy_product(*tree.parts)
     if tree.op in "+-" and tree.parts[1].op == "negative":
@@ -247,3 +255,22 @@ def replaced(tree: Expression, old: Expression, new: Expression) -> Expression:
         return tree
     parts = tuple(replaced(part, old, new) for part in tree.parts)
     return tree if parts == tree.parts else node(tree.op, *parts, detail=tree.detail)
+
+
+def cancelled(factor: Expression, tree: Expression) -> Expression | None:
+    """A quotient times a factor, where its divisor is one in the factor; else None."""
+    if tree.op != "/":
+        return None
+    numerator, divisor = tree.parts
+    if factor is divisor:
+        return numerator
+    if factor.op == "/" and factor.parts[0] is divisor:
+        return node("/", numerator, factor.parts[1])
+    return None
+
+
+def everywhere(tree: Expression, op: str, change: Callable[[Expression], Expression]) -> Expression:
+    """With each node of an operation changed in the same way."""
+    parts = tuple(everywhere(part, op, change) for part in tree.parts)
+    tree = tree if parts == tree.parts else node(tree.op, *parts, detail=tree.detail)
+    return change(tree) if tree.op == op else tree

@@ -3,23 +3,24 @@ shown.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.mistakes.conditions import anywhere
+from parity.mistakes.conditions import anywhere, is_fused
 from parity.mistakes.mistake import Mistake
-from parity.mistakes.program import Numbers, Part, Quantity, StepProgram
+from parity.mistakes.program import Numbers, Part, Quantity, StepProgram, is_decoupled
 from parity.mistakes.recovery.evaluation import evaluate
 from parity.mistakes.recovery.expression import Expression, as_expression, node, replaced
-from parity.mistakes.recovery.formula import UPDATE, Reading
+from parity.mistakes.recovery.formula import UPDATE, Formula, Reading
 from parity.mistakes.recovery.right import Key, key_of
 from parity.mistakes.recovery.scalars import Atoms, atoms
 from parity.mistakes.rules import STATE
 from parity.mistakes.search.judging import Station, as_shown
-from parity.mistakes.search.replay import Placed, Run, steps
+from parity.mistakes.search.replay import Placed, Run, run_of, showing, simulate, steps
 from parity.mistakes.search.suspects import WALK
 from parity.mistakes.search.trials import Effort
 from parity.rounding.plain import Plain
@@ -35,8 +36,10 @@ CHANGED = 16
 STEPS = 12
 # a step of the secant method is worth it where it leaves at most this share
 PROMISING = 0.7
-# formulas that take as long as one for which the steps are run again
+# formulas that take as long as one for which the steps are run again, where all that is
+# made on the way is shown; and arrays that are not, which take as long as one formula
 REPLAYED = 5
+HIDDEN = 4
 BACK = ("cotangent", "pullback", "BP1", "BP2")
 MADE = {"z": "z", "a": "a", "C": "loss", "BP3": "db", "BP4": "dW"}
 
@@ -88,13 +91,20 @@ class Target:
     @cached_property
     def size(self) -> float:
         """The largest entry of the array, or of its change."""
-        return float(np.abs(self.got - self.before).max(initial=0.0))
+        change = np.abs(self.got - self.before)
+        return float(change[self._known_entries].max(initial=0.0))
+
+    @cached_property
+    def _known_entries(self) -> Array:
+        """Which entries are numbers."""
+        return np.isfinite(self.got)
 
     @cached_property
     def tolerance(self) -> float:
         """What a formula that fits leaves at most."""
         eps = float(np.finfo(self.run.spec.dtype).eps)
-        return max(self._fit * self.size, 64 * eps * float(np.abs(self.got).max(initial=0.0)))
+        largest = float(np.abs(self.got[self._known_entries]).max(initial=0.0))
+        return max(self._fit * self.size, 64 * eps * largest)
 
     @property
     def _fit(self) -> float:
@@ -103,15 +113,19 @@ class Target:
     @cached_property
     def missing(self) -> float:
         """What the right formula leaves."""
-        right = self.right
-        if right is None or right.shape != self.got.shape:
-            return np.inf
-        return float(np.abs(self.got - right).max(initial=0.0))
+        return self.leaves(self.right)
+
+    def atoms(self, slot: str) -> Atoms:
+        """The numbers that its program has at hand in a slot."""
+        return atoms(self._base, self.off.layer, of_update=slot in UPDATE)
 
     @cached_property
-    def atoms(self) -> Atoms:
-        """The numbers that its program has at hand."""
-        return atoms(self._base, self.off.layer)
+    def replayed(self) -> int:
+        """Formulas that take as long as one for which the steps are run again."""
+        on_the_way = [each for each in self._base.walk() if each[0] in WALK]
+        ran = self.run.steps[: self.off.step + 1]
+        hidden = sum(each not in step.arrays for step in ran for each in on_the_way)
+        return REPLAYED + hidden // HIDDEN
 
     def inputs(self, slot: str) -> tuple[str, ...]:
         """The new vectors of the state that one of them is made of."""
@@ -123,11 +137,13 @@ class Target:
         return self.run.steps[self.off.step].spec
 
     def leaves(self, array: Array | None) -> float:
-        """How far an array is from the one that is shown; inf where it is none."""
-        if array is None or array.shape != self.got.shape:
+        """How far an array is from the one that is shown; inf where it is none, or its
+        entries are no numbers in other places.
+        """
+        known = self._known_entries
+        if array is None or array.shape != self.got.shape or (np.isfinite(array) != known).any():
             return np.inf
-        gap = np.abs(self.got - array).max(initial=0.0)
-        return float(gap) if np.isfinite(gap) else np.inf
+        return float(np.abs(self.got - array)[known].max(initial=0.0))
 
     def fits(self, array: Array | None) -> bool:
         """Whether a formula gives the array that is shown."""
@@ -138,13 +154,61 @@ class Target:
         self.nearest = min(self.nearest, left)
         return False
 
+    def gives(self, place: Place, tree: Expression) -> bool:
+        """Whether the array comes of this formula in a place. One with entries that are
+        no numbers does, where the formula is the right one as long as all are small.
+        """
+        if not self.fits(self.array(place, tree)):
+            return False
+        tame = self._tame
+        return tame is None or tame.leaves(tame.array(place, tree)) <= tame.tolerance
+
+    @np.errstate(all="ignore")
+    def comes_of(self, formula: Formula) -> bool:
+        """Whether it is the array of a program with a formula, wherever that can
+        stand.
+        """
+        if not self.effort.takes(self.replayed):
+            return False
+        try:
+            if not self.fits(self.beside(formula).right):
+                return False
+            tame = self._tame
+            return tame is None or tame.leaves(tame.beside(formula).right) <= tame.tolerance
+        except KeyError:
+            return False
+
+    def beside(self, formula: Formula) -> "Target":
+        """The same array, and a program with this formula too."""
+        placed = Placed(formula.mistake, self.run.layers(formula.mistake))
+        other = Target(self.run, [*self.others, placed], self.off, self.effort)
+        other._tame = self._tame and self._tame.beside(formula)
+        return other
+
+    @cached_property
+    def _tame(self) -> "Target | None":
+        """What the program makes of it so far from small numbers, where entries are no
+        numbers.
+        """
+        if self._known_entries.all():
+            return None
+        small = replace(
+            self.run,
+            W=tuple(map(_small, self.run.W)),
+            b=tuple(map(_small, self.run.b)),
+            steps=tuple(replace(step, x=_small(step.x)) for step in self.run.steps),
+        )
+        shown = {name for step in self.run.steps for name, _ in step.arrays}
+        tamed = run_of(simulate(small, self.others))
+        return Target(showing(tamed, *shown), self.others, self.off, self.effort)
+
     @np.errstate(all="ignore")
     def array(self, place: Place, tree: Expression) -> Array | None:
         """What the array is with this formula in a place; None where it does not fit
         the shapes.
         """
         fork = self._fork(place.slot)
-        if not self.effort.takes(1 if fork else REPLAYED):
+        if not self.effort.takes(1 if fork else self.replayed):
             return None
         try:
             if fork is None:
@@ -191,9 +255,12 @@ class Target:
                 return right()
 
         wrong = Mistake("", "", "", "", "", {place.slot: function}, anywhere)
-        placed = [*self.others, Placed(wrong, place.layers)]
+        return self._made([*self.others, Placed(wrong, place.layers)])
+
+    def _made(self, placed: Sequence[Placed]) -> Array:
+        """The array of a program with these mistakes, run from the start."""
         step = next(islice(steps(self.run, placed, _plain, known=self._known), self.off.step, None))
-        return step.make(self.off.where).value
+        return np.asarray(step.make(self.off.where).value)
 
     # the base program
 
@@ -230,6 +297,8 @@ class Target:
         last = l == s.L
         if (slot == "BP1") != last and slot in ("BP1", "BP2"):
             return None
+        if slot in ("pullback", "cotangent") and is_fused(self.spec, l):
+            return None  # its f' has cancelled
         given = s.cotangent(l) if slot == "pullback" else None
         right = partial(s.run, slot, l, *([given] if slot == "pullback" else []))
 
@@ -249,6 +318,8 @@ class Target:
         """What stays is the part of the step before the update."""
         if slot in STATE and slot not in s.keeps:
             return None
+        if slot == "decay" and is_decoupled(s.spec):
+            return None  # its rule asks for it only where it is another
 
         def go_on(result: Numbers) -> Numbers:
             if slot == "step":
@@ -259,35 +330,10 @@ class Target:
         return Fork(Reading(s, slot, part, None, partial(s.run, slot, part)), go_on)
 
 
+def _small(array: Array) -> Array:
+    """The same array with a largest entry of 1."""
+    return array / max(float(np.abs(array).max(initial=0.0)), 1.0)
+
+
 def _plain(array: Array) -> Plain:
     return Plain(np.asarray(array, float))
-
-
-# a number that only the program knows
-
-
-@np.errstate(all="ignore")
-def solved(
-    target: Target, place: Place, tree: Expression, near: tuple[float, float]
-) -> float | None:
-    """The number in the place of what is free with which the formula fits; None where
-    none does.
-    """
-    before, c = near
-    old, new = target.with_number(place, tree, before), target.with_number(place, tree, c)
-    if old is None or new is None or new.shape != target.got.shape or old.shape != new.shape:
-        return None
-    for _ in range(STEPS):
-        slope = (new - old) / (c - before)
-        size = float((slope * slope).sum())
-        change = float((slope * (target.got - new)).sum()) / size if size else np.nan
-        if not np.isfinite(change):
-            return None
-        left, now = np.abs(target.got - new - slope * change).max(initial=0.0), target.leaves(new)
-        if not left <= PROMISING * now:
-            break
-        nearer = target.with_number(place, tree, c + change)
-        if nearer is None or not target.leaves(nearer) < now:
-            break
-        before, old, c, new = c, new, c + change, nearer
-    return c if target.fits(new) else None

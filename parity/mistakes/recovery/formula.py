@@ -2,46 +2,39 @@
 can be judged beside those of the catalogue.
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from parity.mistakes.conditions import is_fused
-from parity.mistakes.mistake import Mistake
+from parity.mistakes.mistake import Mistake, Wrong
 from parity.mistakes.program import Numbers, Part, StepProgram
 from parity.mistakes.recovery.evaluation import Memo, array, evaluate
-from parity.mistakes.recovery.expression import Expression, count, name, replaced, size
-from parity.mistakes.recovery.parts import LAYERS, leaves, read
-from parity.mistakes.recovery.right import CHANGE, DECAYED, OF_EVERY, WHOLE, G, Key, key_of, trees
-from parity.mistakes.recovery.words import STATE as STATE_SYMBOLS
-from parity.mistakes.recovery.words import legend, words
+from parity.mistakes.recovery.expression import (
+    Expression,
+    count,
+    replaced,
+)
+from parity.mistakes.recovery.parts import LAYERS, read
+from parity.mistakes.recovery.right import (
+    CHANGE,
+    OF_EVERY,
+    WHOLE,
+    Key,
+    key_of,
+    trees,
+)
 from parity.mistakes.rules import STATE
 from parity.proof import formulas
 from parity.steps.record import Spec
-from refnet.equations import EQUATIONS
 
-NOTES = {G: "g = dC/da^l", CHANGE: "u = the right step", DECAYED: "d = the gradient with the decay"}
-UPDATE = ("decayed", *STATE, "step")
+UPDATE = ("gradient", "decay", "decayed", *STATE, "step")
 # the slots that formulas are recovered for, and the equation of each
 LABELS = {"z": "z", "a": "a", "C": "C", "cotangent": "BP1", "pullback": "BP1", "BP1": "BP1"}
 LABELS |= {"BP2": "BP2", "BP3": "BP3", "BP4": "BP4", **dict.fromkeys(UPDATE, "step")}
-# what a slot makes, on the left of its formula
-MAKES = {
-    "z": "z^l",
-    "a": "a^l",
-    "C": "C",
-    "cotangent": "dC/da^l",
-    "pullback": "delta^l",
-    "BP1": "delta^L",
-    "BP2": "delta^l",
-    "BP3": "db^l",
-    "BP4": "dW^l",
-    "decayed": "d",
-    "step": "theta",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +51,8 @@ class Formula:
 
     `key` is the activation, the loss or the rule that it is of, or begins so; None for
     all of which the formulas have these subtrees. `part` is W or b, where it is of one
-    of them alone. `cost` says how far it is from the right one.
+    of them alone. `cost` says how far it is from the right one. Those `beside` it stand
+    with it in other slots, for the same key and part.
     """
 
     slot: str
@@ -68,6 +62,17 @@ class Formula:
     key: Key | None = None
     part: str = ""
     constant: float | None = None
+    beside: tuple["Formula", ...] = ()
+
+    @property
+    def all(self) -> tuple["Formula", ...]:
+        """It and those beside it, each as if it were alone."""
+        # each of a key of its own, as far as this one goes
+        others = (
+            replace(each, key=self.key and each.key and each.key[: len(self.key)], part=self.part)
+            for each in self.beside
+        )
+        return (replace(self, beside=()), *others)
 
     @cached_property
     def mistake(self) -> Mistake:
@@ -154,11 +159,13 @@ def _activation(r: Reading, tree: Expression) -> Numbers:
 
 
 def _pulled(r: Reading, tree: Expression) -> Numbers:
-    f, parameters = r.f(*tree.detail)
+    f, parameters = r.f(tree.detail[0])
     g, z = (array(evaluate(part, r, r.memo)) for part in tree.parts)
     if g.shape != z.shape:
         raise ValueError("formula: f' has another shape")
-    own = tree.detail == ("l",) and tree.parts[1].detail == ("z", "l", "")
+    # another layer's f' may be made of this one's a
+    own = tree.detail[0] == "l" or tree.detail[1:] == ("a",)
+    own = own and tree.parts[1].detail == ("z", "l", "")
     a = r.s.a(_layer(r.where)) if own else formulas.activate(f, parameters, z)
     return formulas.pull_back(f, parameters, g, z, a)
 
@@ -178,6 +185,22 @@ def _layer(where: int | Part) -> int:
 
 @cache
 def _mistake(formula: Formula) -> Mistake:
+    return Recovered(
+        id="",
+        equation=LABELS[formula.slot],
+        formula="",
+        happens="",
+        why="",
+        slots={each.slot: _function(each) for each in formula.all},
+        # what is beside it stands where it does
+        stands=lambda spec, l: _can_stand(formula, spec, l),
+        constant=formula.constant,
+        edits=formula.cost,
+        of=formula,
+    )
+
+
+def _function(formula: Formula) -> Wrong:
     slot = formula.slot
 
     def function(s: StepProgram, where: int | Part, *given: Any) -> Numbers:
@@ -189,18 +212,7 @@ def _mistake(formula: Formula) -> Mistake:
         reading = Reading(s, slot, where, others[0] if others else None, right)
         return made_where_it_fits(reading, tree)
 
-    return Recovered(
-        id="",
-        equation=LABELS[slot],
-        formula="",
-        happens="",
-        why="",
-        slots={slot: function},
-        stands=lambda spec, l: _can_stand(formula, spec, l),
-        constant=formula.constant,
-        edits=formula.cost,
-        of=formula,
-    )
+    return function
 
 
 def made_where_it_fits(reading: Reading, tree: Expression) -> Numbers:
@@ -229,47 +241,8 @@ def _can_stand(formula: Formula, spec: Spec, l: int) -> bool:
         return False
     if formula.slot == "cotangent" and is_fused(spec, l):
         return False
+    if formula.slot == "decay" and not spec.hyperparameters["weight_decay"]:
+        return False
     if formula.slot in STATE and not trees(formula.slot, key_of(formula.slot, spec, l)):
         return False
     return formula.tree(key_of(formula.slot, spec, l)) is not None
-
-
-class Stated(NamedTuple):
-    """A formula in the textbook's symbols, the right one, and what stands in the place
-    of what.
-    """
-
-    formula: str
-    right: str
-    exchanged: str
-
-
-def stated(mistake: Recovered, spec: Spec, layers: Collection[int]) -> Stated:
-    """What is said of a formula in these layers."""
-    formula, depth = mistake.of, len(spec.sizes) - 1
-    key = key_of(formula.slot, spec, max(layers)) if formula else ()
-    wrong = formula.tree(key) if formula else None
-    right = form(formula.slot, formula.form, key) if formula else None
-    if formula is None or wrong is None or right is None:
-        return Stated("", "", "")
-    if right is WHOLE:
-        whole = f"({EQUATIONS[LABELS[formula.slot]].formula.partition(' = ')[2]})"
-        return Stated(_equation(formula, wrong).replace("right", whole), "", "")
-    given = G
-    if formula.slot == "pullback" and depth not in layers:
-        given = name("delta", "l+1", "") @ name("W", "l+1", "")
-    instead = " ".join(
-        f"{words(replaced(new, G, given))} stands where {words(replaced(old, G, given))} should."
-        for old, new in formula.edits
-        if 2 * size(old) <= size(right)  # else both formulas say it
-    )
-    wrong, right = replaced(wrong, G, given), replaced(right, G, given)
-    return Stated(_equation(formula, wrong), _equation(formula, right), instead)
-
-
-def _equation(formula: Formula, tree: Expression) -> str:
-    left = MAKES.get(formula.slot) or STATE_SYMBOLS[formula.slot]
-    sign = ":=" if formula.slot in UPDATE[1:] else "="
-    notes = [legend(tree), *(note for leaf, note in NOTES.items() if leaf in leaves(tree))]
-    note = ", ".join(filter(None, notes))
-    return f"{left} {sign} {words(tree)}" + (f", where {note}" if note else "")

@@ -13,6 +13,8 @@ import numpy as np
 from parity.mistakes.program import Numbers, Part, StepProgram
 from parity.mistakes.recovery.expression import Expression, name
 from parity.mistakes.rules import STATE
+from parity.proof import formulas
+from refnet.checks import Array
 
 # which layer an array is of, counted from the layer of the equation, or from an end
 LAYERS: dict[str, Callable[[StepProgram, int], int]] = {
@@ -25,10 +27,22 @@ LAYERS: dict[str, Callable[[StepProgram, int], int]] = {
 # which moment it is of: this step, the last one, the start, or after this update
 NOW, LAST, INITIAL, UPDATED = "", "last", "0", "new"
 
+
+def _cotangent(s: StepProgram, l: int) -> Numbers:
+    """dC/da of a layer.
+
+    Errors: ValueError for a loss whose gradient has a formula with f' alone.
+    """
+    if l == s.L and s.spec.loss not in formulas.GRADIENTS:
+        raise ValueError(f"formula: {s.spec.loss} has no dC/da of its own")
+    return s.cotangent(l)
+
+
 OF_LAYER: dict[str, Callable[[StepProgram, int], Numbers]] = {
     "a": lambda s, l: s.a(l),
     "z": lambda s, l: s.z(l),
     "delta": lambda s, l: s.delta(l),
+    "dC/da": _cotangent,
     "db": lambda s, l: s.db(l),
     "dW": lambda s, l: s.dW(l),
     "W": lambda s, l: s.W(l),
@@ -43,23 +57,37 @@ OF_PART: dict[str, Callable[[StepProgram, Part], Numbers]] = {
 SCALARS: dict[str, Callable[[StepProgram, int], Any]] = {
     "n": lambda s, l: s.n,
     "k": lambda s, l: s.k,
+    "inputs": lambda s, l: s.spec.sizes[0],
     "N": lambda s, l: s.n * s.k,
     "t": lambda s, l: s.t,
     "L": lambda s, l: s.L,
     "l": lambda s, l: l,
     "fan_in": lambda s, l: s.spec.sizes[l - 1],
     "fan_out": lambda s, l: s.spec.sizes[l],
+    "fan_out_above": lambda s, l: s.spec.sizes[l + 1] if l < s.L else np.nan,
     "slope": lambda s, l: s.f(l)[1].get("slope", np.nan),
     "lr of step 1": lambda s, l: float(first(s).h["lr"]),
     "lr of the last step": lambda s, l: float((s.previous or s).h["lr"]),
     "beta1": lambda s, l: s.h["betas"][0],
     "beta2": lambda s, l: s.h["betas"][1],
 }
+# which of them a factor may be made of: an update knows no units, and nothing else the
+# number of the step
+OF_UPDATES = ("n", "t", "lr of step 1", "lr of the last step", "beta1", "beta2")
+OF_LAYERS = ("n", "k", "N", "inputs", "L", "l", "fan_in", "fan_out", "fan_out_above", "slope")
 # settings of rules that are numbers; a new one is read without a row
 SETTINGS = (
     *("lr", "momentum", "dampening", "weight_decay", "lr_decay", "alpha", "eps"),
     "initial_accumulator_value",
 )
+
+# settings that people take into a cost or a gradient
+IN_GRADIENTS = ("lr", "momentum", "weight_decay")
+# numbers of the whole network
+OF_NETWORK: dict[str, Callable[[StepProgram], Numbers]] = {
+    "W2": lambda s: _squares(s, "W"),
+    "theta2": lambda s: _squares(s, "W") + _squares(s, "b"),
+}
 
 # what may stand in the place of an array, slot by slot: kind, layer, moment
 _FORWARD = (("a", "l-1", NOW), ("z", "l-1", NOW), ("a", "l-1", LAST), ("x", "1", NOW))
@@ -74,9 +102,11 @@ _b = (
 _OUTPUT = (
     *(("a", "l", NOW), ("z", "l", NOW), ("y", "L", NOW)),
     *(("a", "l-1", NOW), ("z", "l-1", NOW), ("a", "l", LAST), ("z", "l", LAST)),
+    ("label", "L", NOW),
 )
 _BACK = (
     *(("delta", "l+1", NOW), ("delta", "L", NOW), ("delta", "l+1", LAST), ("delta", "l", LAST)),
+    ("dC/da", "l+1", NOW),
     *(("a", "l+1", NOW), ("z", "l+1", NOW), ("a", "l", NOW), ("z", "l", NOW), ("a", "l-1", NOW)),
 )
 _UPDATE = (
@@ -86,14 +116,14 @@ _UPDATE = (
 MAY_STAND: dict[str, tuple[tuple[str, str, str], ...]] = {
     "z": (*_FORWARD, *_W, *_b),
     "a": (("z", "l", NOW), ("a", "l-1", NOW), ("z", "l-1", NOW), ("a", "l", LAST)),
-    "C": _OUTPUT,
+    "C": (*_OUTPUT, ("W2", "", NOW), ("theta2", "", NOW)),
     "BP1": _OUTPUT,
     "output cotangent": _OUTPUT,
     "cotangent": (*_BACK, *_W, ("W", "l+1", UPDATED), ("dW", "l+1", NOW)),
     "pullback": (
         *(("g", "l", NOW), ("a", "l", NOW), ("z", "l", NOW), ("a", "l-1", NOW)),
         *(("z", "l-1", NOW), ("a", "l+1", NOW), ("z", "l+1", NOW), ("delta", "l+1", NOW)),
-        *(("a", "l", LAST), ("z", "l", LAST), ("delta", "l", LAST)),
+        *(("a", "l", LAST), ("z", "l", LAST), ("delta", "l", LAST), ("y", "L", NOW)),
     ),
     "BP2": _BACK,
     "BP3": (
@@ -106,8 +136,10 @@ MAY_STAND: dict[str, tuple[tuple[str, str, str], ...]] = {
         *(("a", "l-1", NOW), ("z", "l-1", NOW), ("a", "l", NOW), ("z", "l", NOW)),
         *(("a", "l-1", LAST), ("x", "1", NOW), ("W", "l", NOW), ("dW", "l", LAST)),
     ),
+    "gradient": _UPDATE[:3],
+    "decay": _UPDATE,
     "decayed": _UPDATE,
-    **dict.fromkeys((*STATE, "step"), (*_UPDATE, ("d", "", NOW))),
+    **dict.fromkeys((*STATE, "step"), (("d", "", NOW), *_UPDATE)),
 }
 
 
@@ -118,7 +150,9 @@ NUMBERS_OF_UPDATES = ("lr", "t", *SETTINGS[1:7], "beta1", "beta2")
 
 def parts_of(slot: str) -> tuple[Expression, ...]:
     """What may stand in a slot's formula, as leaves: arrays, and numbers after them."""
-    numbers = NUMBERS_OF_UPDATES if slot in ("decayed", "step", *STATE) else NUMBERS
+    numbers = (
+        NUMBERS_OF_UPDATES if slot in ("gradient", "decay", "decayed", "step", *STATE) else NUMBERS
+    )
     return (*(name(*each) for each in MAY_STAND[slot]), *map(scalar, numbers))
 
 
@@ -156,6 +190,8 @@ def read(leaf: Expression, s: StepProgram, where: int | Part, given: Numbers | N
             return np.longdouble(SCALARS[kind](s, l) if kind in SCALARS else s.h[kind])
         except KeyError:
             raise ValueError(f"formula: {kind} is a setting of other rules") from None
+    if kind in OF_NETWORK:
+        return OF_NETWORK[kind](s)
     if whose:
         return _of_layer(s, l, kind, whose, when, given)
     if isinstance(where, Part):
@@ -170,6 +206,8 @@ def _of_layer(
         return s.x.lift(s.targets)
     if kind == "x":
         return s.x
+    if kind == "label":
+        return s.x.lift(_column(s))
     if kind == "g":
         if given is None:
             raise ValueError("formula: nothing is given here")
@@ -184,6 +222,21 @@ def _of_layer(
     if when == UPDATED:
         return s.new(Part(kind, layer))
     return OF_LAYER[kind](_before(s), layer)
+
+
+def _column(s: StepProgram) -> Array:
+    """The numbers of the classes, as a column.
+
+    Errors: ValueError where the targets are no labels.
+    """
+    if s.y.ndim != 1:
+        raise ValueError("formula: the targets are no labels")
+    return np.asarray(s.y, float)[:, np.newaxis]
+
+
+def _squares(s: StepProgram, name: str) -> Numbers:
+    first, *others = ((s.start(p) * s.start(p)).sum() for p in s.parts if p.name == name)
+    return sum(others, start=first)
 
 
 def _before(s: StepProgram) -> StepProgram:

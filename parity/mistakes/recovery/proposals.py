@@ -2,184 +2,103 @@
 number that only the program knows, or two edits.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from parity.mistakes.conditions import is_fused
 from parity.mistakes.recovery.edits import Edit, edited, from_right
-from parity.mistakes.recovery.expression import (
-    ZERO,
-    Expression,
-    count,
-    name,
-    node,
-    replaced,
-    subtrees,
-    tidied,
-)
-from parity.mistakes.recovery.fitting import FREE, REPLAYED, Place, Target, solved
-from parity.mistakes.recovery.formula import UPDATE, Formula
-from parity.mistakes.recovery.parts import LAST, NOW, is_number, parts_of
-from parity.mistakes.recovery.right import OF_EVERY, Key, key_of, trees
-from parity.mistakes.recovery.scalars import recognised
-from parity.mistakes.rules import STATE
+from parity.mistakes.recovery.expression import Expression, count, node, subtrees
+from parity.mistakes.recovery.fitting import FREE, Target
+from parity.mistakes.recovery.formula import Formula
+from parity.mistakes.recovery.places import Grown, changed, places
+from parity.mistakes.recovery.solving import solved_for, with_numbers
 from refnet.checks import Array
 
 # formulas that fit, of which so many are judged with bounds
-JUDGED = 4
+JUDGED = 5
+OF_A_KIND = 2  # at first
 # and so many of the nearest to the right one tried on other arrays before
 TRIED_ON_WITNESSES = 200
+# what an edit of the whole costs at most, so that there is no need of others
+SHORT = 2
 # second edits that are tried in each place
 PAIRS = 6000
-# where the limit of what is clipped is looked for
-LIMITS = (1.0, 0.1, 0.02, 0.004)
-# what a term may be added to, beside the whole formula
-ADDED = ("name", "+", "-")
 
 
-class Grown(NamedTuple):
-    """A right formula in its place, and what may stand in it."""
-
-    place: Place
-    form: int
-    tree: Expression
-    parts: tuple[Expression, ...]
-
-
-def single(target: Target, witnesses: Sequence[Target], places: Iterable[Grown]) -> list[Formula]:
+def single(
+    target: Target, witnesses: Sequence[Target], grown: Sequence[Grown]
+) -> Iterator[list[Formula]]:
     """The formulas one edit from the right one, or with one number of the program's
-    own, that give the array; the nearest to the right one first.
+    own, that give the array; the nearest to the right one first. Where some fit all
+    witnesses, they come before others are tried, which may not be needed.
     """
+    # what is tried quickly first
+    quick = [each for each in grown if target.is_quick(each.place.slot)]
+    slow = [each for each in grown if each not in quick]
+    whole = [each for each in quick if each.form < 0]
     fitting: list[Formula] = []
-    # what is tried quickly first: where it fits all witnesses, there is no need of more
-    for grown in sorted(places, key=lambda each: not target.is_quick(each.place.slot)):
-        if not target.is_quick(grown.place.slot) and _is_settled(fitting, witnesses):
-            break
-        fitting += _edited(target, grown)
-        fitting += _with_numbers(target, witnesses, grown)
-    return _ranked(fitting, witnesses)
+    for stage, most in (
+        ([(with_numbers, whole), (_edited, quick)], SHORT),
+        ([(with_numbers, [each for each in quick if each.form >= 0])], np.inf),
+        ([(_edited, slow)], np.inf),
+        ([(with_numbers, slow)], np.inf),
+    ):
+        for way, some in stage:
+            for each in some:
+                fitting += way(target, witnesses, each)
+        if _is_settled(fitting, witnesses, most):
+            yield ranked(fitting, witnesses)
+            fitting = []
+    yield ranked(fitting, witnesses)
 
 
-def _is_settled(fitting: Sequence[Formula], witnesses: Sequence[Target]) -> bool:
+def _is_settled(fitting: Sequence[Formula], witnesses: Sequence[Target], most: float) -> bool:
+    """Whether one of the nearest formulas, which costs at most so much, fits all
+    witnesses, of which there are some.
+    """
+    nearest = sorted(fitting, key=lambda each: each.cost)[:JUDGED]
+    nearest = [each for each in nearest if each.cost <= most]
     return bool(witnesses) and any(
-        all(_fits(formula, witness) for witness in witnesses) for formula in fitting[:JUDGED]
+        all(_fits(formula, witness) for witness in witnesses) for formula in nearest
     )
 
 
-def double(target: Target, witnesses: Sequence[Target], places: Iterable[Grown]) -> list[Formula]:
+def double(
+    target: Target, witnesses: Sequence[Target], grown: Sequence[Grown]
+) -> Iterator[list[Formula]]:
     """The formulas two edits from the right one, or one and a factor; where some are
     tried quickly, no others.
     """
     fitting: list[Formula] = []
-    every = [*places]
-    quick = [each for each in every if target.is_quick(each.place.slot)]
-    for grown in quick or every:
-        fitting += _edited_twice(target, witnesses, grown)
-    return _ranked(fitting, witnesses)
+    quick = [each for each in grown if target.is_quick(each.place.slot)]
+    for each in quick or grown:
+        fitting += _edited_twice(target, witnesses, each)
+    yield ranked(fitting, witnesses)
 
 
-def _edited(target: Target, grown: Grown) -> Iterator[Formula]:
-    for edit, tree in from_right(grown.tree, grown.parts):
-        if target.fits(target.array(grown.place, tree)):
-            yield _formula(grown, [edit])
-
-
-def _formula(grown: Grown, before: Sequence[Edit], constant: float | None = None) -> Formula:
-    return Formula(
-        grown.place.slot,
-        grown.form,
-        tuple((edit.old, edit.new) for edit in before),
-        sum(edit.cost for edit in before),
-        None if grown.form < 0 else grown.place.key,
-        constant=constant,
-    )
-
-
-def _with_numbers(target: Target, witnesses: Sequence[Target], grown: Grown) -> Iterator[Formula]:
-    """With a factor, a term or a power somewhere that is a number."""
-    for edit, near in _free(grown):
-        yield from _solved(target, witnesses, grown, [], edit, near)
-
-
-def _solved(
-    target: Target,
-    witnesses: Sequence[Target],
-    grown: Grown,
-    before: Sequence[Edit],
-    edit: Edit,
-    near: tuple[float, float],
-) -> Iterator[Formula]:
-    tree = grown.tree
-    for each in (*before, edit):
-        tree = replaced(tree, each.old, each.new)
-    c = solved(target, grown.place, tree, near)
-    if c is None or c == near[0]:
-        return
-    scale = _scale(target, grown, edit)
-    known = [(target, c * scale)]
-    for witness in witnesses:
-        other = solved(witness, grown.place, tree, (c, c * 1.01 + 0.01))
-        if other is not None:
-            known.append((witness, other * _scale(witness, grown, edit)))
-    # another loss or rule may have another number
-    slot, key = grown.place.slot, grown.place.key
-    same = [(each, c) for each, c in known if key_of(slot, each.spec, each.off.layer) == key]
-    numbers = dict.fromkeys(
-        number
-        for some in (known, same or known)
-        for number in recognised([c for _, c in some], [each.atoms for each, _ in some])
-    )
-    for number, cost in numbers:
-        new = number if _is_scaled(edit) else tidied(replaced(edit.new, FREE, number))
-        whole = replaced(replaced(tree, edit.new, FREE), FREE, new)
-        if new is not edit.old and target.fits(target.array(grown.place, whole)):
-            constant = number.detail[0] if number.op == "number" else None
-            total = Edit(edit.old, new, edit.cost + cost - 1)
-            yield _formula(grown, [*before, total], constant)
-
-
-def _scale(target: Target, grown: Grown, edit: Edit) -> float:
-    """What the factor is a factor of, where that is a number: then the product is
-    recognised.
+def simplest(target: Target, steps: Iterable[Grown]) -> Iterator[Formula]:
+    """The formulas with the simplest edits alone, or with a number times the whole or a
+    term beside it.
     """
-    return target.number(grown.place, edit.old) if _is_scaled(edit) else 1.0
+    for grown in steps:
+        for edit, tree in from_right(grown.tree, grown.parts, grown.others):
+            if edit.cost <= 1 and target.gives(grown.place, tree):
+                yield changed(grown, [edit])
+        if grown.form < 0:
+            yield from with_numbers(target, [], grown)
 
 
-def _is_scaled(edit: Edit) -> bool:
-    """Whether it is a number times what is free."""
-    return is_number(edit.old) and edit.new is node("*", edit.old, FREE)
-
-
-def _free(grown: Grown) -> Iterator[tuple[Edit, tuple[float, float]]]:
-    """The places for a number, and where it is looked for first."""
-    arrays = [part for part in grown.parts if not is_number(part)]
-    for here in dict.fromkeys(subtrees(grown.tree)):
-        if here.op in (">", "entries"):
-            continue
-        if here is ZERO:  # what is left out, as of a rectifier
-            yield from ((Edit(here, node("*", FREE, part), 2), (0.0, 0.01)) for part in arrays)
-            continue
-        yield Edit(here, node("*", here, FREE), 2), (1.0, 1.01)
-        if here.op == "positive":
-            yield Edit(here, node("maximum", here.parts[0], FREE), 2), (-0.01, 0.01)
-        if not is_number(here):
-            if here is not grown.tree:  # an array of equal numbers says nothing
-                yield Edit(here, FREE, 2), (0.37, 0.59)
-            yield Edit(here, node("+", here, FREE), 3), (0.0, 0.01)
-            for part in arrays if here is grown.tree or here.op in ADDED else ():
-                yield Edit(here, node("+", here, node("*", FREE, part)), 3), (0.0, 0.01)
-            yield Edit(here, node("**", here, FREE), 3), (1.0, 1.01)
-            if here is grown.tree or here.op == "-":
-                for limit in LIMITS:
-                    yield Edit(here, node("clip", here, FREE), 3), (limit, 1.1 * limit)
+def _edited(target: Target, witnesses: Sequence[Target], grown: Grown) -> Iterator[Formula]:
+    for edit, tree in from_right(grown.tree, grown.parts, grown.others):
+        if target.gives(grown.place, tree):
+            yield changed(grown, [edit])
 
 
 def _edited_twice(target: Target, witnesses: Sequence[Target], grown: Grown) -> Iterator[Formula]:
-    left = PAIRS // (1 if target.is_quick(grown.place.slot) else REPLAYED)
+    left = PAIRS // (1 if target.is_quick(grown.place.slot) else target.replayed)
     arrays = []
-    for first, tree in from_right(grown.tree, grown.parts):
+    for first, tree in from_right(grown.tree, grown.parts, grown.others):
         array = target.array(grown.place, tree)
         fits_shape = array is not None and array.shape == target.got.shape
         arrays.append((first, tree, array if fits_shape else None))
@@ -193,8 +112,8 @@ def _edited_twice(target: Target, witnesses: Sequence[Target], grown: Grown) -> 
                 left -= 1
                 if left <= 0:
                     return
-                if target.fits(target.array(grown.place, whole)):
-                    yield _formula(grown, [first, second])
+                if target.gives(grown.place, whole):
+                    yield changed(grown, [first, second])
 
 
 @np.errstate(all="ignore")
@@ -202,7 +121,7 @@ def _is_multiple(target: Target, array: Array) -> bool:
     """Whether the array that is shown is one number times this one."""
     change, got = array - target.before, target.got - target.before
     size = float((change * change).sum())
-    if not size or got.size < 2:
+    if not size or not np.ptp(array):  # equal numbers say nothing
         return False
     c = float((change * got).sum()) / size
     return bool(np.abs(got - c * change).max() <= target.tolerance) and abs(c) > 1e-9
@@ -220,85 +139,47 @@ def _times_a_number(
         root = tree.parts[1]
     if count(tree, root) == 1:
         edit = Edit(root, node("*", root, FREE), 2)
-        yield from _solved(target, witnesses, grown, [first], edit, (1.0, 1.01))
+        yield from solved_for(target, witnesses, grown, [first], edit, (1.0, 1.01))
 
 
-def _ranked(fitting: Sequence[Formula], witnesses: Sequence[Target]) -> list[Formula]:
+def ranked(fitting: Sequence[Formula], witnesses: Sequence[Target]) -> list[Formula]:
     """The formulas that fit most witnesses, of those the nearest to the right one."""
-    nearest = sorted(dict.fromkeys(fitting), key=lambda each: (each.cost, _length(each)))
+    nearest = sorted(dict.fromkeys(fitting), key=_simplicity)
     nearest = nearest[:TRIED_ON_WITNESSES]
     fits = {each: sum(_fits(each, witness) for witness in witnesses) for each in nearest}
-    return sorted(nearest, key=lambda each: (-fits[each], each.cost))[:JUDGED]
+    best = sorted(nearest, key=lambda each: (-fits[each], each.cost))
+    return [*_of_all_kinds(best)][:JUDGED]
 
 
-def _length(formula: Formula) -> int:
-    return sum(1 for _, new in formula.edits for _ in subtrees(new))
+def _of_all_kinds(best: Sequence[Formula]) -> Iterator[Formula]:
+    """The first few of each slot, and the others after them: where one does not stand,
+    all that say the same do not.
+    """
+    seen: Counter[object] = Counter()
+    later = []
+    for formula in best:
+        kind = formula.slot, formula.key
+        seen[kind] += 1
+        if seen[kind] <= OF_A_KIND:
+            yield formula
+        else:
+            later.append(formula)
+    yield from later
+
+
+def _simplicity(formula: Formula) -> tuple[int, bool, int]:
+    """What a program has at hand before a number of its own, what is short before what
+    is long.
+    """
+    length = sum(1 for _, new in formula.edits for _ in subtrees(new))
+    return formula.cost, formula.constant is not None, length
 
 
 def _fits(formula: Formula, witness: Target) -> bool:
+    if formula.beside:
+        return witness.comes_of(formula)
     for grown in places(witness, [formula.slot]):
         tree = formula.tree(grown.place.key) if grown.form == formula.form else None
-        if tree is not None and witness.fits(witness.array(grown.place, tree)):
+        if tree is not None and witness.gives(grown.place, tree):
             return True
     return False
-
-
-# where a formula may be another
-
-
-def places(target: Target, slots: Iterable[str]) -> Iterator[Grown]:
-    """The right formulas of these slots, in the layers that it is made in."""
-    spec, l = target.spec, target.off.layer
-    depth = len(spec.sizes) - 1
-    on_the_way = target.off.quantity in ("delta", "db", "dW")
-    for slot in slots:
-        if on_the_way and slot == ("BP2" if l == depth else "BP1"):
-            continue  # of another layer, whose delta is right
-        if on_the_way and slot in ("pullback", "cotangent") and is_fused(spec, l):
-            continue  # its f' has cancelled
-        quick = target.is_quick(slot)
-        if quick:
-            keys = {key_of(slot, spec, l): frozenset([l])}
-        elif slot in UPDATE:
-            keys = {key_of(slot, spec, l): frozenset(range(1, depth + 1))}
-        else:
-            keys = {}
-            keys = {}
-            for layer in range(1, depth + 1):
-                key = key_of(slot, spec, layer)
-                keys[key] = keys.get(key, frozenset()) | {layer}
-        for key, layers in _among(keys, depth, quick):
-            parts = parts_of(_table(slot, key))
-            if slot in UPDATE:
-                parts = (*parts, *_states(target, slot))
-            for number, tree in enumerate(trees(slot, key)):
-                yield Grown(Place(slot, key, layers), number, tree, parts)
-            if quick and slot in OF_EVERY:
-                yield Grown(Place(slot, key, layers), -1, OF_EVERY[slot], parts)
-
-
-def _among(
-    keys: Mapping[Key, frozenset[int]], depth: int, quick: bool
-) -> Iterator[tuple[Key, frozenset[int]]]:
-    """The layers in which a formula may be another: all of the same kind, or the first,
-    the last or the hidden ones among them.
-    """
-    ends = [frozenset({1}), frozenset({depth}), frozenset(range(1, depth))]
-    for some in [frozenset(range(1, depth + 1)), *([] if quick else ends)]:
-        for key, layers in keys.items():
-            if layers & some and (len(some) == depth or layers & some < layers):
-                yield key, layers & some
-
-
-def _table(slot: str, key: tuple[object, ...]) -> str:
-    return "output cotangent" if slot == "cotangent" and key != ("hidden",) else slot
-
-
-def _states(target: Target, slot: str) -> Iterator[Expression]:
-    """The vectors of the state at hand: the old ones, and the new ones that are made by
-    then.
-    """
-    keeps = [key for key in STATE if trees(key, key_of(key, target.spec, 1))]
-    new = keeps if slot == "step" else target.inputs(slot)
-    yield from (name(key, "", LAST) for key in keeps)
-    yield from (name(key, "", NOW) for key in new)

@@ -5,17 +5,25 @@ The formula of an activation, a loss or a rule is in the grammar as soon as it i
 their tables.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
-from parity.mistakes.program import RIGHT
-from parity.mistakes.recovery.expression import Expression, name, node, replaced, subtrees
+from parity.mistakes.program import RIGHT, is_decoupled
+from parity.mistakes.recovery.expression import (
+    Expression,
+    as_expression,
+    name,
+    node,
+    replaced,
+    subtrees,
+)
 from parity.mistakes.recovery.parts import scalar
 from parity.mistakes.rules import STATE
 from parity.proof import formulas
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.steps.record import Spec
+from refnet.optimizers import OPTIMIZERS
 
 # its functions take numbers of any kind: here, trees
 _OF_TREES: Any = formulas
@@ -27,8 +35,10 @@ CHANGE = name("u", "", "")
 THETA, GRADIENT = name("theta", "", ""), name("g", "", "")
 DECAYED = name("d", "", "")
 # what a slot makes as it is said of every network: the form with the number -1
-OF_EVERY = {"C": WHOLE, "BP1": WHOLE, "BP2": WHOLE, "step": THETA - CHANGE}
+OF_EVERY = {"C": WHOLE, "BP1": WHOLE, "BP2": WHOLE, "gradient": WHOLE, "step": THETA - CHANGE}
 ENTRIES = scalar("N")
+# how a weight decay comes into the gradient that a rule works with
+COUPLED, PLAIN = "coupled", "plain"
 # the hidden layer of a network with three, for formulas that count layers
 _LAYER, _LAST = 2, 3
 
@@ -39,6 +49,10 @@ class _Symbols:
     """
 
     L = _LAST
+    h: ClassVar = {"weight_decay": scalar("weight_decay")}
+
+    def start(self, part: object) -> Expression:
+        return THETA
 
     def __getattr__(self, kind: str) -> Any:
         return lambda l: name(kind, _named(l), "")
@@ -63,15 +77,93 @@ def key_of(slot: str, spec: Spec, l: int) -> Key:
         return (spec.loss, f)
     if slot == "cotangent":
         return (spec.loss,) if last else ("hidden",)
-    if slot in ("decayed", "step", *STATE):
-        h = spec.hyperparameters
+    h = spec.hyperparameters
+    if slot in ("gradient", "decay"):
+        return (spec.optimizer,)
+    if slot == "decayed":
+        return spec.optimizer, COUPLED if h["weight_decay"] and not is_decoupled(spec) else PLAIN
+    if slot in ("step", *STATE):
         flags = tuple(name for name, value in h.items() if _is_on(value))
-        return (spec.optimizer, flags)
+        return spec.optimizer, _that_matter(slot, spec.optimizer, flags)
     return ()
+
+
+@cache
+def default_settings(rule: str) -> dict[str, Any]:
+    """A rule's settings, as they are where nobody says otherwise."""
+    optimizer: Any = OPTIMIZERS[rule]
+    return dict(optimizer().hyperparameters)
+
+
+@cache
+def states(rule: str) -> dict[str, Key]:
+    """Every vector that a rule may keep, and the key of its formula."""
+    on = tuple(default_settings(rule))
+    return {slot: (rule, _that_matter(slot, rule, on)) for slot in formulas.STATES[rule]}
+
+
+@cache
+def _that_matter(slot: str, rule: str, on: tuple[str, ...]) -> tuple[str, ...]:
+    """The settings of which a slot's formula depends on whether they are on."""
+    trees = tuple(_of_update(slot, rule, on))
+    return tuple(
+        each
+        for each in on
+        if each != "betas"
+        and tuple(_of_update(slot, rule, tuple(other for other in on if other != each))) != trees
+    )
 
 
 def _is_on(value: Any) -> bool:
     return bool(value) if not isinstance(value, tuple) else True
+
+
+@cache
+def elsewhere(slot: str, key: Key) -> tuple[Expression, ...]:
+    """What is right in a slot elsewhere: with another activation or loss, or with one
+    of the rule's settings switched on or off.
+    """
+    keys: Iterable[Key] = ()
+    of_activation = slot in ("a", "pullback")
+    if of_activation:
+        keys = ((f,) for f in formulas.VALUES)
+    elif slot in ("C", "cotangent", "BP1") and key != ("hidden",):
+        keys = ((loss, *key[1:]) for loss in formulas.COSTS)
+    elif slot == "decayed":
+        keys = ((*key[:1], how) for how in (COUPLED, PLAIN))
+    elif slot in ("step", *STATE):
+        keys = _switched(*key)
+    # that of an activation is written as f first, whichever it is
+    forms = (trees(slot, each)[-1 if of_activation else 0 :] for each in keys)
+    return tuple(dict.fromkeys(each[0] for each in forms if each))
+
+
+@cache
+def once_more(slot: str, key: Key) -> tuple[Expression, ...]:
+    """The right delta with a factor f' too many, of any activation; and that of a loss
+    of logits behind an activation.
+    """
+    if slot not in ("BP1", "BP2"):
+        return ()
+    pull = _OF_TREES.PULLBACKS
+    again = [pull[f](_Parameters(), WHOLE, Z, A) for f in pull]
+    if key[1:] == ("identity",) and key[0] in _OF_PROBABILITIES:
+        (delta, *_) = trees(slot, key)
+        for f, activated in _ACTIVATED.items():
+            p = activated(Z)
+            again.append(pull[f](_Parameters(), replaced(delta, Z, p), Z, p))
+            again.append(pull["sigmoid"](_Parameters(), WHOLE, Z, p))
+    return tuple(tree for tree in dict.fromkeys(again) if tree is not WHOLE)
+
+
+def _switched(rule: str, on: tuple[str, ...]) -> Iterator[Key]:
+    """A rule without one of its settings, and those that keep the same state."""
+    for setting in on:
+        if setting not in ("lr", "betas"):
+            yield rule, tuple(each for each in on if each != setting)
+    for other, states in formulas.STATES.items():
+        if other != rule and states is formulas.STATES[rule]:
+            yield other, on
 
 
 @cache
@@ -83,7 +175,7 @@ def trees(slot: str, key: Key) -> tuple[Expression, ...]:
 
 def _trees(slot: str, key: Key) -> Iterator[Expression]:
     s: Any = _Symbols()
-    if slot in ("z", "BP3", "BP4"):
+    if slot in ("z", "BP3", "BP4", "decay"):
         yield RIGHT[slot](s, _LAYER)
     elif slot == "a":
         (f,) = key
@@ -96,6 +188,7 @@ def _trees(slot: str, key: Key) -> Iterator[Expression]:
     elif slot == "C":
         (loss,) = key
         yield _simple(_OF_TREES.COSTS[loss](A, Y, scalar("n"), ENTRIES))
+        yield from _of_logits(loss)
     elif slot == "BP1" and key in formulas.FUSED:
         yield _simple(_OF_TREES.FUSED[key](Z, A, Y, scalar("n"), ENTRIES))
         yield from _chained(*key)
@@ -103,8 +196,33 @@ def _trees(slot: str, key: Key) -> Iterator[Expression]:
         yield name("delta", "l+1", "") @ name("W", "l+1", "")
     elif slot == "cotangent" and key[0] in formulas.GRADIENTS:
         yield _OF_TREES.GRADIENTS[key[0]](A - Y, scalar("n"), ENTRIES)
-    elif slot in ("decayed", "step", *STATE):
+    elif slot == "BP2":
+        yield pulled(name("delta", "l+1", "") @ name("W", "l+1", ""), Z)
+    elif slot == "decayed":
+        yield GRADIENT + THETA * scalar("weight_decay") if COUPLED in key else GRADIENT
+    elif slot in ("step", *STATE):
         yield from _of_update(slot, *key)
+
+
+# losses of logits, and of which probabilities they are which loss
+_OF_PROBABILITIES = {
+    "softmax_cross_entropy": ("softmax", "cross_entropy"),
+    "sigmoid_cross_entropy": ("sigmoid", "binary_cross_entropy"),
+}
+_ACTIVATED: dict[str, Callable[[Expression], Expression]] = {
+    "softmax": lambda z: node("softmax", z),
+    "sigmoid": Expression.sigmoid,
+}
+
+
+def _of_logits(loss: str) -> Iterator[Expression]:
+    """The cost of logits as that of their probabilities, and as many write it."""
+    if loss in _OF_PROBABILITIES:
+        f, other = _OF_PROBABILITIES[loss]
+        yield _simple(_OF_TREES.COSTS[other](_ACTIVATED[f](A), Y, scalar("n"), ENTRIES))
+    if loss == "sigmoid_cross_entropy":
+        above, rest = node("maximum", A, as_expression(0.0)), (-abs(A)).exp().log1p()
+        yield (above - A * Y + rest).sum() / ENTRIES
 
 
 def _activated(z: Expression, whose: str = "l") -> Expression:
@@ -124,7 +242,12 @@ def _chained(loss: str, f: str) -> Iterator[Expression]:
         "binary_cross_entropy": (A - Y) / (A * (1.0 - A)) / N,
     }
     if loss in gradients:
+        yield pulled(gradients[loss], Z)
         yield _OF_TREES.PULLBACKS[f](_Parameters(), gradients[loss], Z, A)
+    elif loss in _OF_PROBABILITIES and f == "identity":
+        f, other = _OF_PROBABILITIES[loss]
+        p = _ACTIVATED[f](Z)
+        yield _OF_TREES.PULLBACKS[f](_Parameters(), replaced(gradients[other], A, p), Z, p)
 
 
 def _compact(tree: Expression) -> Expression:
@@ -191,11 +314,6 @@ class _Settings(Mapping[str, Any]):
 
 
 def _of_update(slot: str, rule: str, on: tuple[str, ...]) -> Iterator[Expression]:
-    h = _Settings(on)
-    coupled = "weight_decay" in on and rule != "adamw"
-    if slot == "decayed":
-        yield GRADIENT + THETA * h["weight_decay"] if coupled else GRADIENT
-        return
     # the decay is in d already where the two are coupled
     outside = _Settings(tuple(each for each in on if each != "weight_decay" or rule == "adamw"))
     new = {key: name(key, "", "") for key in STATE}

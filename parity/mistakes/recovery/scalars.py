@@ -9,12 +9,19 @@ import numpy as np
 
 from parity.mistakes.program import StepProgram
 from parity.mistakes.recovery.expression import Expression, as_expression, node
-from parity.mistakes.recovery.parts import SCALARS, SETTINGS, scalar
+from parity.mistakes.recovery.parts import (
+    IN_GRADIENTS,
+    OF_LAYERS,
+    OF_UPDATES,
+    SCALARS,
+    SETTINGS,
+    scalar,
+)
 from refnet.checks import Array
 
 SIMPLE = (1.0, -1.0, 2.0, 0.5, -2.0, -0.5, 3.0, 4.0, 0.25, 10.0, 0.1)
 # what such a factor adds to the cost; for the others it is 2
-UNUSUAL = {1.0: 0, -1.0: 1, 2.0: 1, 0.5: 1}
+UNUSUAL = {1.0: 0, -1.0: 1, 2.0: 1, 0.5: 1, -2.0: 2, -0.5: 2}
 POWERS = (1, -1, 2, -2, 0.5, -0.5)
 # how near a number must be, as a share of it: it was solved for to about half of the
 # digits that float64 has
@@ -24,16 +31,18 @@ SHORT = 3
 Atoms = Mapping[Expression, float]
 
 
-def atoms(s: StepProgram, l: int) -> dict[Expression, float]:
-    """The numbers that a program has at hand in a layer, and their complements."""
+def atoms(s: StepProgram, l: int, *, of_update: bool) -> dict[Expression, float]:
+    """The numbers that a program has at hand in a layer, or in an update, and their
+    complements.
+    """
     values: dict[Expression, float] = {}
     one = as_expression(1.0)
-    for kind, value in SCALARS.items():
+    for kind in OF_UPDATES if of_update else OF_LAYERS:
         try:
-            values[scalar(kind)] = float(value(s, l))
+            values[scalar(kind)] = float(SCALARS[kind](s, l))
         except KeyError:  # a setting of other rules
             continue
-    for kind in SETTINGS:
+    for kind in SETTINGS if of_update else IN_GRADIENTS:
         if s.h.get(kind):
             values[scalar(kind)] = float(s.h[kind])
     for kind in ("momentum", "dampening", "alpha", "beta1", "beta2", "slope"):
@@ -41,8 +50,12 @@ def atoms(s: StepProgram, l: int) -> dict[Expression, float]:
             values[node("-", one, scalar(kind))] = 1.0 - values[scalar(kind)]
     for kind in ("n", "t", "k"):
         leaf = scalar(kind)
+        if leaf not in values:
+            continue
         values[node("-", leaf, one)] = values[leaf] - 1.0
         values[node("+", leaf, one)] = values[leaf] + 1.0
+    if scalar("lr") in values:
+        values[node("+", one, scalar("lr"))] = 1.0 + values[scalar("lr")]
     for kind in ("beta1", "beta2"):
         if scalar(kind) in values:
             beta, t = scalar(kind), scalar("t")
@@ -63,11 +76,11 @@ def recognised(numbers: Sequence[float], of: Sequence[Atoms]) -> Iterator[tuple[
     same = abs(c - c[0]).max() <= NEAR * abs(c[0])
     short = _short(c[0]) if same else None
     if short is not None:
-        yield as_expression(short), 1 if short == float(f"{short:.0e}") else 2
+        yield as_expression(short), 1 if short in UNUSUAL else 2
     yield from _monomials(c, of)
     yield from _powers(c, of)
     if same and short is None and len(c) > 1:
-        yield as_expression(float(np.median(c))), 3
+        yield as_expression(float(np.median(c))), 5
 
 
 def _short(c: float) -> float | None:
@@ -90,8 +103,8 @@ def _monomials(c: Array, of: Sequence[Atoms]) -> Iterator[tuple[Expression, int]
     of_all, of_few = SIMPLE, (*UNUSUAL,)
     for cost, products, factors in (
         (1, plain, of_all),
-        (2, others, of_few),
-        (2, pairs, of_few),
+        (3, others, of_few),
+        (3, pairs, of_few),
         (3, rare, (1.0, -1.0)),
     ):
         if not products:
@@ -102,7 +115,7 @@ def _monomials(c: Array, of: Sequence[Atoms]) -> Iterator[tuple[Expression, int]
                 continue
             gap = np.abs(np.log(np.abs(c) / abs(number)) - table).max(axis=1)
             for i in np.flatnonzero(gap <= NEAR):
-                yield _product(number, products[i]), cost + UNUSUAL.get(number, 2)
+                yield _product(number, products[i]), cost + UNUSUAL.get(number, 4)
 
 
 def _is_usual(leaf: Expression) -> bool:

@@ -23,7 +23,9 @@ STATE = {
     "exp_avg_sq": "v",
     "max_exp_avg_sq": "v_max",
 }
-SYMBOLS = STATE | {"N": "(n k)", "step": "(change of theta)", "momentum": "mu", "dampening": "tau"}
+SYMBOLS = STATE | {"W2": "(sum of all W^2)", "theta2": "(sum of all theta^2)"}
+SYMBOLS |= {"fan_out_above": "fan_out^(l+1)"}
+SYMBOLS |= {"N": "(n k)", "step": "(change of theta)", "momentum": "mu", "dampening": "tau"}
 FUNCTIONS = {"sign", "exp", "log", "log1p", "tanh", "sigmoid", "softmax", "sqrt", "maximum"}
 FUNCTIONS |= {"minimum"}
 
@@ -146,10 +148,11 @@ def _softmax(tree: Expression) -> tuple[str, int]:
 
 
 def _pulled(tree: Expression) -> tuple[str, int]:
-    (whose,) = tree.detail
+    whose, *through = tree.detail
     g, z = tree.parts
     f = "f'" if whose == "l" else f"f_{whose}'"
-    return f"{_in(g, MATRIX)} * {f}({words(z)})", PRODUCT
+    of = "z^l, a^l" if through else words(z)
+    return f"{_in(g, MATRIX)} * {f}({of})", PRODUCT
 
 
 def _part_of(what: str) -> Callable[[Expression], tuple[str, int]]:
@@ -162,6 +165,11 @@ def _part_of(what: str) -> Callable[[Expression], tuple[str, int]]:
 def _slice(start: Any, end: Any, stride: Any) -> str:
     ends = ":".join("" if each is None else str(each) for each in (start, end))
     return f"{ends}:{stride}" if stride not in (None, 1) else ends
+
+
+def _rolled(tree: Expression) -> tuple[str, int]:
+    axis, shift = tree.detail
+    return f"roll({words(tree.parts[0])}, {shift} {('row', 'unit')[axis]})", NAME
 
 
 def _where(tree: Expression) -> tuple[str, int]:
@@ -189,6 +197,7 @@ _WRITERS: dict[str, Callable[[Expression], tuple[str, int]]] = {
     "T": _transposed,
     "**": _power,
     "square": _square,
+    "ones": lambda tree: ("ones", NAME),
     "negative": _negative,
     "abs": _abs,
     "sum": _over("sum"),
@@ -201,6 +210,7 @@ _WRITERS: dict[str, Callable[[Expression], tuple[str, int]]] = {
     "pull": _pulled,
     "rows": _part_of("rows "),
     "units": _part_of("units "),
+    "rolled": _rolled,
     "flipped": lambda tree: (f"reversed({words(tree.parts[0])})", NAME),
     "positive": _where,
     "first": _first,

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 from parity.mistakes.catalogue.index import CATALOGUE
 from parity.mistakes.catalogue.own_constants import IN_THE_CODE
 from parity.mistakes.mistake import CONVENTION
-from parity.mistakes.recovery.source import recovered, twice_edited
+from parity.mistakes.recovery.source import joined, recovered, twice_edited
 from parity.mistakes.search.scopes import separating
 from parity.mistakes.search.sources import (
     Source,
@@ -74,8 +74,11 @@ def _more_of_them(
     quantity = {each.quantity for each in [trials.first_off(number, program)] if each}
     off = trials.off(program + added)
     left = [i for i, station in off.items() if station.quantity in quantity]
-    simple = named or (len(added) == 1 and not any(each.scope for each in added))
-    if (simple and not left) or (named and _has_names(trials, left, program + added)):
+    scoped = any(each.scope for each in added)
+    simple = named or (len(added) == 1 and not scoped)
+    if (simple and not left) or (
+        named and not scoped and _has_names(trials, left, program + added)
+    ):
         return best
     ways = [*_harmless(trials, number, program, recovered(trials, number, program))]
     others = _in_order(trials, program, ways) if ways else []
@@ -229,8 +232,9 @@ WAYS: tuple[Explaining, ...] = (
     _one_by_one(agreeing),
     *CATALOGUED,
     _one_by_one(_numbered_or_recovered, 1),
+    _one_by_one(joined, 1),
     at_once,
-    _one_by_one(_named_or_recovered, 2, 2),
+    _one_by_one(_named_or_recovered, 3, 2),
     _one_by_one(twice_edited, 1),
     _one_by_one(unlisted, 2),
 )

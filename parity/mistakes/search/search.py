@@ -110,6 +110,7 @@ class Search:
     def _adopt(self, ways: Sequence[Candidate]) -> None:
         best, *rest = ways
         self.program += best.added
+        self.trials.effort.starts_again()
         self.alike |= {suspect: _alike(suspect, best, rest) for suspect in best.added}
 
     def _is_conventional(self) -> bool:

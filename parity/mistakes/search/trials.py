@@ -32,14 +32,18 @@ class Effort:
     explains takes its time, too; and what was beside those that were found.
     """
 
-    def __init__(self, left: int = FORMULAS) -> None:
-        self.left = left
+    def __init__(self, most: int = FORMULAS) -> None:
+        self.most = self.left = most
         self.beside: dict[Mistake, Nearest] = {}
 
     def takes(self, formulas: int) -> bool:
         """Whether so many may be tried; they then are."""
         self.left -= formulas
         return self.left >= 0
+
+    def starts_again(self) -> None:
+        """Give back what was taken: something is explained."""
+        self.left = self.most
 
 
 class Trials:

@@ -23,10 +23,11 @@ from parity.mistakes.recovery.expression import (
     subtrees,
     tidied,
 )
-from parity.mistakes.recovery.formula import LABELS, UPDATE, Formula, Reading, stated
+from parity.mistakes.recovery.formula import LABELS, UPDATE, Formula, Reading
 from parity.mistakes.recovery.parts import MAY_STAND, parts_of, scalar
 from parity.mistakes.recovery.right import OF_EVERY, key_of, trees
 from parity.mistakes.recovery.scalars import NEAR, recognised
+from parity.mistakes.recovery.statement import stated
 from parity.mistakes.recovery.words import words
 from parity.mistakes.search.judging import judged, lifted
 from parity.mistakes.search.replay import Placed, run_of, simulate, steps
@@ -144,7 +145,9 @@ def test_the_right_formulas_are_those_of_the_program(probe, number):
         ("cotangent", ("mse",), "2 (a^l - y) / (n k)"),
         ("BP3", (), "(sum over rows of delta^l)"),
         ("BP4", (), "(delta^l)^T a^(l-1)"),
-        ("decayed", ("sgd", ("lr", "weight_decay")), "g + weight_decay theta"),
+        ("decayed", ("sgd", "coupled"), "g + weight_decay theta"),
+        ("decayed", ("sgd", "plain"), "g"),
+        ("decay", ("sgd",), "weight_decay theta"),
         ("step", ("sgd", ("lr", "momentum")), "theta - lr v"),
         (
             "step",

@@ -12,10 +12,12 @@ from parity.mistakes.conditions import anywhere, both, has, is_hidden, is_inner,
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs
 from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import PROBES
-from parity.mistakes.recovery.fitting import Target
-from parity.mistakes.recovery.proposals import places
+from parity.mistakes.recovery.expression import ZERO
+from parity.mistakes.recovery.fitting import Place, Target
+from parity.mistakes.recovery.places import places
+from parity.mistakes.recovery.right import key_of
 from parity.mistakes.recovery.source import recovered
-from parity.mistakes.search.judging import judged
+from parity.mistakes.search.judging import Station, judged
 from parity.mistakes.search.replay import Placed, run_of, showing, simulate
 from parity.mistakes.search.search import Search
 from parity.mistakes.search.suspects import placed
@@ -276,6 +278,18 @@ def test_without_effort_nothing_is_tried():
     assert tired.array(grown.place, grown.tree) is None
     assert fresh.leaves(fresh.array(grown.place, grown.tree)) == fresh.missing
     assert trials.of(runs).effort is trials.effort
+
+
+def test_where_f_has_cancelled_nothing_is_pulled_back():
+    """A loss of labels has no dC/da: its delta is run again as a whole."""
+    (run,) = shown([], ["classes"], EVERYTHING)
+    off = Station(0, "delta", 2, 2.0)
+    target = Target(run, [], off, Effort())
+    assert target.is_quick("BP1")
+    for slot in ("pullback", "cotangent"):
+        assert not target.is_quick(slot)
+        place = Place(slot, key_of(slot, run.spec, 2), frozenset({2}))
+        assert target.leaves(target.array(place, ZERO)) == 0.0
 
 
 def test_a_formula_has_to_change_what_is_off():
