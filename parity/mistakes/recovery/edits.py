@@ -54,7 +54,7 @@ def _between(tree: Expression, other: Expression) -> Edit:
         if len(unlike) != 1 or count(tree, unlike[0][0]) != 1:
             break
         ((old, new),) = unlike
-    # of the whole, whatever it is, there is no other one
+    # what stands for the whole is not right elsewhere, but made of what is right here
     return Edit(old, new, 1 if tree.op == "name" else 0)
 
 
@@ -87,7 +87,7 @@ def _edits(tree: Expression, parts: tuple[Expression, ...], most: int) -> Iterat
     yield from (
         Edit(tree, each, 1) for each in dict.fromkeys((unbounded, whole)) if each is not tree
     )
-    for limit in LIMITS:
+    for limit in LIMITS if most > 1 else ():
         limited = everywhere(tree, "log", partial(_limited, limit))
         if limited is not tree:
             yield Edit(tree, limited, 2)

@@ -5,7 +5,7 @@ of expressions is the tree of that formula, which is so written down in one plac
 A tree is evaluated over numbers of any kind again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 from weakref import WeakValueDictionary
@@ -249,11 +249,14 @@ def _positive(tree: Expression) -> Expression:
 
 def replaced(tree: Expression, old: Expression, new: Expression) -> Expression:
     """With another subtree, wherever it stands."""
-    if tree is old:
-        return new
-    if not tree.parts:
-        return tree
-    parts = tuple(replaced(part, old, new) for part in tree.parts)
+    return exchanged(tree, {old: new})
+
+
+def exchanged(tree: Expression, exchange: Mapping[Expression, Expression]) -> Expression:
+    """With other subtrees in the places of some, all at once."""
+    if tree in exchange:
+        return exchange[tree]
+    parts = tuple(exchanged(part, exchange) for part in tree.parts)
     return tree if parts == tree.parts else node(tree.op, *parts, detail=tree.detail)
 
 

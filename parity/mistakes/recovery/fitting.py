@@ -15,7 +15,8 @@ from parity.mistakes.mistake import Mistake
 from parity.mistakes.program import Numbers, Part, Quantity, StepProgram, is_decoupled
 from parity.mistakes.recovery.evaluation import evaluate
 from parity.mistakes.recovery.expression import Expression, as_expression, node, replaced
-from parity.mistakes.recovery.formula import UPDATE, Formula, Reading
+from parity.mistakes.recovery.formula import Formula, Reading
+from parity.mistakes.recovery.parts import UPDATE
 from parity.mistakes.recovery.right import Key, key_of
 from parity.mistakes.recovery.scalars import Atoms, atoms
 from parity.mistakes.rules import STATE

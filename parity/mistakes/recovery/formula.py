@@ -18,7 +18,7 @@ from parity.mistakes.recovery.expression import (
     count,
     replaced,
 )
-from parity.mistakes.recovery.parts import LAYERS, read
+from parity.mistakes.recovery.parts import LAYERS, UPDATE, read
 from parity.mistakes.recovery.right import (
     CHANGE,
     OF_EVERY,
@@ -31,7 +31,6 @@ from parity.mistakes.rules import STATE
 from parity.proof import formulas
 from parity.steps.record import Spec
 
-UPDATE = ("gradient", "decay", "decayed", *STATE, "step")
 # the slots that formulas are recovered for, and the equation of each
 LABELS = {"z": "z", "a": "a", "C": "C", "cotangent": "BP1", "pullback": "BP1", "BP1": "BP1"}
 LABELS |= {"BP2": "BP2", "BP3": "BP3", "BP4": "BP4", **dict.fromkeys(UPDATE, "step")}

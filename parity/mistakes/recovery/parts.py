@@ -71,6 +71,9 @@ SCALARS: dict[str, Callable[[StepProgram, int], Any]] = {
     "beta1": lambda s, l: s.h["betas"][0],
     "beta2": lambda s, l: s.h["betas"][1],
 }
+# the slots of an update, and those of its rule's own lines
+LINES = ("decayed", *STATE, "step")
+UPDATE = ("gradient", "decay", *LINES)
 # which of them a factor may be made of: an update knows no units, and nothing else the
 # number of the step
 OF_UPDATES = ("n", "t", "lr of step 1", "lr of the last step", "beta1", "beta2")
@@ -150,15 +153,17 @@ NUMBERS_OF_UPDATES = ("lr", "t", *SETTINGS[1:7], "beta1", "beta2")
 
 def parts_of(slot: str) -> tuple[Expression, ...]:
     """What may stand in a slot's formula, as leaves: arrays, and numbers after them."""
-    numbers = (
-        NUMBERS_OF_UPDATES if slot in ("gradient", "decay", "decayed", "step", *STATE) else NUMBERS
-    )
+    numbers = NUMBERS_OF_UPDATES if slot in UPDATE else NUMBERS
     return (*(name(*each) for each in MAY_STAND[slot]), *map(scalar, numbers))
 
 
 def scalar(kind: str) -> Expression:
     """A number of the step or of its settings, as a leaf."""
     return name(kind, "", "")
+
+
+# every setting of a rule, as a leaf
+RATES = tuple(scalar(kind) for kind in (*SETTINGS, "beta1", "beta2"))
 
 
 def is_number(tree: Expression) -> bool:

@@ -19,7 +19,7 @@ from parity.mistakes.recovery.expression import (
 )
 from parity.mistakes.recovery.fitting import FREE, Place, Target
 from parity.mistakes.recovery.formula import Formula
-from parity.mistakes.recovery.parts import SETTINGS, is_number, scalar
+from parity.mistakes.recovery.parts import RATES, is_number
 from parity.mistakes.recovery.places import Grown, changed
 from parity.mistakes.recovery.right import CHANGE, WHOLE, key_of
 from parity.mistakes.recovery.scalars import recognised
@@ -27,8 +27,6 @@ from parity.mistakes.recovery.scalars import recognised
 STEPS = 12
 # a step of the secant method is worth it where it leaves at most this share
 PROMISING = 0.7
-# settings of rules
-RATES = {scalar(kind) for kind in (*SETTINGS, "beta1", "beta2")}
 # where the limit of what is clipped is looked for
 LIMITS = (1.0, 0.1, 0.02, 0.004)
 # what a term may be added to, beside the whole formula

@@ -9,7 +9,8 @@ from itertools import chain, product
 from parity.mistakes.mistake import Mistake
 from parity.mistakes.recovery.expression import subtrees
 from parity.mistakes.recovery.fitting import Target
-from parity.mistakes.recovery.formula import LABELS, UPDATE, Formula, Recovered
+from parity.mistakes.recovery.formula import LABELS, Formula, Recovered
+from parity.mistakes.recovery.parts import UPDATE
 from parity.mistakes.recovery.places import Grown, places
 from parity.mistakes.recovery.proposals import double, single
 from parity.mistakes.recovery.right import key_of

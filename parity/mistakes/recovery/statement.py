@@ -13,8 +13,8 @@ from parity.mistakes.recovery.expression import (
     size,
     tidied,
 )
-from parity.mistakes.recovery.formula import LABELS, UPDATE, Formula, Recovered, form
-from parity.mistakes.recovery.parts import leaves, scalar
+from parity.mistakes.recovery.formula import LABELS, Formula, Recovered, form
+from parity.mistakes.recovery.parts import UPDATE, leaves, scalar
 from parity.mistakes.recovery.right import (
     CHANGE,
     DECAYED,

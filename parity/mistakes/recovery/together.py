@@ -8,19 +8,25 @@ from dataclasses import replace
 from itertools import permutations
 
 from parity.mistakes.recovery.edits import Edit, from_right
-from parity.mistakes.recovery.expression import Expression, as_expression, count, node, replaced
+from parity.mistakes.recovery.expression import (
+    ONE,
+    Expression,
+    as_expression,
+    count,
+    exchanged,
+    node,
+    replaced,
+)
 from parity.mistakes.recovery.fitting import Place, Target
 from parity.mistakes.recovery.formula import Formula
-from parity.mistakes.recovery.parts import SETTINGS, leaves, scalar
+from parity.mistakes.recovery.parts import LINES, RATES, leaves, scalar
 from parity.mistakes.recovery.places import Grown, changed
 from parity.mistakes.recovery.proposals import ranked, simplest
 from parity.mistakes.recovery.right import GRADIENT, default_settings, trees
 from parity.mistakes.recovery.right import states as states_of
 from parity.mistakes.rules import STATE
 
-ONE = as_expression(1.0)
 BETAS = scalar("beta1"), scalar("beta2")
-RATES = (*(scalar(kind) for kind in SETTINGS), *BETAS, scalar("t"))
 
 
 def together(
@@ -29,7 +35,7 @@ def together(
     """The formulas with changes in several slots that give the array: the same one in
     all, then two that are not alike.
     """
-    grown = [each for each in grown if each.place.slot in (*STATE, "decayed", "step")]
+    grown = [each for each in grown if each.place.slot in LINES]
     # the layers do not matter: a formula is tried in all of them
     main = [*{each.place.slot: each for each in reversed(grown) if not each.form}.values()][::-1]
     if not main:
@@ -58,7 +64,9 @@ def _renamed(every: Sequence[Grown], states: Sequence[Grown]) -> Iterator[Formul
     """A setting in the place of another, two that are exchanged, or the rest to 1: in
     the state alone, or in all lines.
     """
-    at_hand = [each for each in RATES if any(each in leaves(grown.tree) for grown in every)]
+    at_hand = [
+        each for each in (*RATES, scalar("t")) if any(each in leaves(grown.tree) for grown in every)
+    ]
     exchanges: list[dict[Expression, Expression]] = []
     for rate in at_hand:
         exchanges.append({rate: node("-", ONE, rate)})
@@ -106,14 +114,6 @@ def _in_both(grown: Grown) -> Iterator[Formula]:
         second = Edit(exchanged(edit.old, other), exchanged(edit.new, other), 0)
         if edit.cost == 1 and second.old is not edit.old and count(tree, second.old):
             yield changed(grown, [edit, second])
-
-
-def exchanged(tree: Expression, exchange: dict[Expression, Expression]) -> Expression:
-    """With other subtrees in the places of some, all at once."""
-    if tree in exchange:
-        return exchange[tree]
-    parts = tuple(exchanged(part, exchange) for part in tree.parts)
-    return tree if parts == tree.parts else node(tree.op, *parts, detail=tree.detail)
 
 
 def _mirrored(states: Sequence[Grown]) -> Iterator[Formula]:
