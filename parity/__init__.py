@@ -19,20 +19,19 @@ network, copies the weights, and shows that both hold and agree. On the command 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from parity.checking.adapters import from_gradient, from_step
-from parity.checking.checker import assert_correct, cases_for, check
-from parity.checking.report import CheckReport
-from parity.checking.tasks import Task, TaskStep
-from parity.mistakes.diagnosis.diagnosis import diagnose
-from parity.mistakes.diagnosis.finding import Finding
-from parity.proof.agreement import Agreement, Difference, compare, compare_restated
-from parity.proof.certificate import Certificate, certify
-from parity.proof.equations.entries import entries
-from parity.proof.result import Result
-from parity.steps.cases import CASES, Case
-from parity.steps.record import FitRecorder, LayerRecord, Snapshot, Spec, StepRecord, record_refnet
-
 if TYPE_CHECKING:
+    from parity.checking.checker import assert_correct, cases_for, check
+    from parity.checking.program.adapters import from_gradient, from_step
+    from parity.checking.program.given import TaskStep
+    from parity.checking.report import CheckReport
+    from parity.checking.tasks import Task
+    from parity.mistakes.diagnosis.diagnosis import diagnose
+    from parity.mistakes.diagnosis.finding import Finding
+    from parity.proof.agreement import Agreement, Difference, compare, compare_restated
+    from parity.proof.certificate import Certificate, certify
+    from parity.proof.equations.entries import entries
+    from parity.proof.result import Result
+    from parity.steps.cases import CASES, Case
     from parity.steps.pytorch import (
         copy_from_torch,
         copy_to_torch,
@@ -43,17 +42,50 @@ if TYPE_CHECKING:
         twin_loss,
         twin_optimizer,
     )
+    from parity.steps.record import (
+        FitRecorder,
+        LayerRecord,
+        Snapshot,
+        Spec,
+        StepRecord,
+        record_refnet,
+    )
 
-_TORCH = (
-    "copy_from_torch",
-    "copy_to_torch",
-    "record_torch",
-    "restart",
-    "restate",
-    "twin",
-    "twin_loss",
-    "twin_optimizer",
-)
+# where each name comes from, when it is asked for: a program that is checked has this
+# package in its process, and needs little of it
+_ROOMS = {
+    "checking.checker": ("assert_correct", "cases_for", "check"),
+    "checking.program.adapters": ("from_gradient", "from_step"),
+    "checking.program.given": ("TaskStep",),
+    "checking.report": ("CheckReport",),
+    "checking.tasks": ("Task",),
+    "mistakes.diagnosis.diagnosis": ("diagnose",),
+    "mistakes.diagnosis.finding": ("Finding",),
+    "proof.agreement": ("Agreement", "Difference", "compare", "compare_restated"),
+    "proof.certificate": ("Certificate", "certify"),
+    "proof.equations.entries": ("entries",),
+    "proof.result": ("Result",),
+    "steps.cases": ("CASES", "Case"),
+    "steps.pytorch": (
+        "copy_from_torch",
+        "copy_to_torch",
+        "record_torch",
+        "restart",
+        "restate",
+        "twin",
+        "twin_loss",
+        "twin_optimizer",
+    ),
+    "steps.record": (
+        "FitRecorder",
+        "LayerRecord",
+        "Snapshot",
+        "Spec",
+        "StepRecord",
+        "record_refnet",
+    ),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "CASES",
@@ -94,16 +126,22 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The names that need PyTorch, which is imported when the first of them is asked
-    for.
+    """A public name, whose room is imported when it is asked for; PyTorch is needed for
+    those of its room alone.
     """
-    if name not in _TORCH:
+    if name not in _ROOM_OF:
         raise AttributeError(f"module 'parity' has no attribute {name!r}")
     try:
-        return getattr(import_module("parity.steps.pytorch"), name)
+        value = getattr(import_module(f"parity.{_ROOM_OF[name]}"), name)
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise ModuleNotFoundError(
             f'parity.{name} needs PyTorch: python -m pip install -e ".[parity]"', name="torch"
         ) from None
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -4,6 +4,7 @@ lines elsewhere, nothing when quiet.
 
 import platform
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -23,6 +24,10 @@ def width(widest: int) -> int:
     if not sys.stdout.isatty():
         return widest
     return min(widest, get_terminal_size((widest, 0)).columns)
+
+
+# seconds between two lines of progress, where there is no bar: nobody asks before
+PATIENCE = 10.0
 
 
 class Screen:
@@ -69,6 +74,35 @@ class Screen:
         ) as bar:
             task = bar.add_task(title, total=total)
             yield lambda: bar.advance(task)
+
+    @contextmanager
+    def tasks(self) -> Iterator[Callable[[str, int, int], None]]:
+        """Yields a function that is told each task before it is done, its number, and
+        how many there are: a bar, or a line from time to time where it takes long.
+        """
+        last = time.monotonic()
+
+        def line(name: str, number: int, count: int) -> None:
+            nonlocal last
+            if time.monotonic() - last > PATIENCE:
+                last = time.monotonic()
+                self.line(f"task {number} of {count}: {name}")
+
+        if self._rich is None:
+            yield line
+            return
+        bars = import_module("rich.progress")
+        with bars.Progress(
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn("{task.description}", markup=False),
+            console=self._rich,
+            transient=True,
+        ) as bar:
+            task = bar.add_task("", total=None)
+            yield lambda name, number, count: bar.update(
+                task, description=name, completed=number - 1, total=count
+            )
 
 
 def environment() -> dict[str, str]:

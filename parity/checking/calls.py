@@ -1,37 +1,28 @@
-"""One guarded call of somebody's function: whatever it does but hang or end the
-process, there is an outcome.
+"""The calls of a program: in which layout it works, and whether it shows the same
+twice.
 """
 
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
-from io import TextIOBase
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
-from sysconfig import get_path
-from typing import Any
+from typing import TypeAlias
 
-from parity.checking.answers import Key, Problem, Unreadable, differing, read
+from parity.checking.answers import differing
 from parity.checking.declaration import Declaration
+from parity.checking.process.peer import Peer
+from parity.checking.program.guarded import Function, guarded_call
+from parity.checking.program.outcome import WRONG, Outcome, Problem
 from parity.checking.tasks import Task, task_of
-from refnet.checks import Array
 
-Program = Callable[[Task], Any]
-HERE = Path(__file__).parent
-STANDARD = get_path("stdlib")
+# a function here, or a program in a process of its own
+Program: TypeAlias = Function | Peer
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one task: the arrays that `run` showed, and the problems with the
-    call itself; whether the task is supported, and whether `run` raised an exception.
+def call(run: Program, task: Task) -> Outcome:
+    """One call: here, or where the program is at work in a process of its own, there.
+    Errors: Ended where that process does not answer any more.
     """
-
-    arrays: dict[Key, Array]
-    problems: tuple[Problem, ...] = ()
-    supported: bool = True
-    raised: bool = False
+    return run.perform(task) if isinstance(run, Peer) else guarded_call(run, task)
 
 
 def telling(tasks: Sequence[Task]) -> Task:
@@ -79,97 +70,10 @@ def outcome(run: Program, task: Task, declared: Declaration) -> Outcome:
     others = differing(first.arrays, second.arrays)
     if others or first.supported != second.supported:
         problem = Problem(
-            "wrong",
+            WRONG,
             f"a second call with the same task gives another {', '.join(others)}",
             "the same numbers",
             "does it keep anything from one call to the next, or draw random numbers?",
         )
         return replace(first, problems=(*first.problems, problem))
     return first
-
-
-def call(run: Program, task: Task) -> Outcome:
-    """One call, whose exceptions and attempts to exit are problems."""
-    inputs, heard = _inputs(task), _Heard()
-    arrays: dict[Key, Array] = {}
-    problems: list[Problem] = []
-    raised = False
-    try:
-        with redirect_stdout(heard):
-            problems = read(run(task), task, arrays)
-    except NotImplementedError:
-        return Outcome({}, supported=False)
-    except Unreadable as error:
-        problems = [error.problem]
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - somebody's code may raise or exit
-        raised = True
-        got, message = f"raised {place_of(error)}", message_of(error)
-        problems = [Problem("wrong", got, "one dict for each step", detail=message)]
-    return Outcome(arrays, (*problems, *_changed(inputs), *heard.problem()), raised=raised)
-
-
-def place_of(error: BaseException) -> str:
-    """Type and place of an exception: the innermost line that is neither parity's nor a
-    library's; of a line that Python cannot read, that line.
-    """
-    frames = [
-        (frame.filename, frame.lineno)
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).parent != HERE and not frame.filename.startswith("<")
-    ]
-    own = [(name, line) for name, line in frames if not _is_library(name)] or frames
-    if isinstance(error, SyntaxError) and error.filename and not error.filename.startswith("<"):
-        own = [(error.filename, error.lineno)]
-    return type(error).__name__ + (f" in {Path(own[-1][0]).name}, line {own[-1][1]}" if own else "")
-
-
-def _is_library(name: str) -> bool:
-    """Whether a file is Python's own, or installed."""
-    return "site-packages" in name or Path(name).is_relative_to(STANDARD)
-
-
-def message_of(error: BaseException) -> str:
-    """The first line of an exception's message."""
-    try:
-        # the message of a line that cannot be read names its place once more
-        text = error.msg if isinstance(error, SyntaxError) else str(error)
-        # some messages hold whole arrays, or what no terminal can print
-        return str(text).partition("\n")[0][:200].encode(errors="backslashreplace").decode()
-    except Exception:  # noqa: BLE001 - the message is somebody's code too
-        return ""
-
-
-def _inputs(task: Task) -> dict[str, list[tuple[Array, bytes]]]:
-    """The data that a program is given, with their bytes before the call."""
-    given = {"x": [step.x for step in task.steps], "y": [step.y for step in task.steps]}
-    return {name: [(array, array.tobytes()) for array in arrays] for name, arrays in given.items()}
-
-
-def _changed(inputs: dict[str, list[tuple[Array, bytes]]]) -> Iterator[Problem]:
-    """Data that the call has changed."""
-    for name, arrays in inputs.items():
-        if any(array.tobytes() != before for array, before in arrays):
-            got = f"{name} of the task has other numbers after the call"
-            yield Problem("wrong", got, "an input that is only read")
-
-
-class _Heard(TextIOBase):
-    """Standard output of which the beginning is kept."""
-
-    def __init__(self) -> None:
-        self.text = ""
-
-    def write(self, text: str) -> int:
-        self.text = (self.text + text)[:80]  # a line; a program may print without end
-        return len(text)
-
-    def writable(self) -> bool:
-        return True
-
-    def problem(self) -> Iterator[Problem]:
-        """That something was printed, and how it begins."""
-        lines = self.text.strip().splitlines()
-        if lines:
-            yield Problem("note", f"printed {lines[0]!r}", "nothing on standard output")

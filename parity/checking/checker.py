@@ -10,16 +10,28 @@ y and a learning rate that changes. It returns one dict per step with whatever i
 """
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from parity.checking import calls, process
-from parity.checking.answers import KEYS, Problem, fitted
-from parity.checking.calls import Outcome, Program
+from parity.checking import calls
+from parity.checking.answers import fitted
+from parity.checking.calls import Program
 from parity.checking.coverage import CHANGING, reason_not_to_judge, tried, tries, untried
-from parity.checking.declaration import Declaration
-from parity.checking.first_calls import learn
-from parity.checking.origin import declaration_of, ignored
+from parity.checking.declaration import (
+    Declaration,
+    Undeclared,
+    declaration_of,
+    declaration_with,
+    ignored,
+)
+from parity.checking.first_calls import Known, learn
+from parity.checking.process.peer import command_peer, python_peer
+from parity.checking.process.pipes import Clock, Ended
+from parity.checking.program.origin import beside
+from parity.checking.program.outcome import REFUSAL, Outcome, Problem, Unusable
+from parity.checking.program.reading import KEYS
+from parity.checking.program.text import printable
 from parity.checking.report import CheckReport
 from parity.checking.tasks import Task, tasks_for
 from parity.mistakes.catalogue.index import BY_ID
@@ -41,6 +53,7 @@ def check(
     *,
     hard: bool = False,
     explain: bool = False,
+    seed: int = 0,
     **declared: Any,
 ) -> CheckReport:
     """Run the program on the tasks in this process, and judge what it shows.
@@ -49,7 +62,8 @@ def check(
 
     The tasks try all that is declared, unless `cases` are given: tasks, cases of the
     table or names of probes. `hard` adds tasks at the edge of what floats can hold; to
-    `explain` is to show what is wrong in numbers, in finding.example.
+    `explain` is to show what is wrong in numbers, in finding.example. Another `seed`
+    draws other numbers.
     What the program supports and how it lays out its arrays is given by keyword, or as
     attributes of `run`, or as names in its module: see `Declaration`.
 
@@ -58,29 +72,16 @@ def check(
     (finding.where), what the program computes (finding.formula) and what to declare if
     it is meant (finding.declare); report.tried and report.untried what that covers.
 
-    Errors: ValueError for an unknown name, for a mistake among the conventions, or
-    where too little is declared; TypeError where `run` cannot be called, or `hard` or
-    `explain` is neither True nor False.
+    Errors: ValueError for an unknown name, for a mistake among the conventions, where
+    too little is declared, or for a negative seed; TypeError where `run` cannot be
+    called, or `hard` or `explain` is neither True nor False.
     """
     if not callable(run):
         raise TypeError(f"check: run has type {type(run).__name__}, expected a function")
     hard, explain = flag("check", "hard", hard), flag("check", "explain", explain)
-    known = learn(run, declaration_of(run, **declared), cases, hard=hard)
-    tasks = tasks_for(known.declared, cases, hard=hard) if known.judged else []
-    outcomes = [calls.outcome(run, task, known.fits) for task in tasks]
     name = getattr(run, "__name__", type(run).__name__)
-    problems = [*ignored(run), *known.problems]
-    chosen = cases is not None or not known.judged
-    return report(
-        name,
-        known.declared,
-        known.fits,
-        tasks,
-        outcomes,
-        problems,
-        chosen=chosen,
-        explain=explain,
-    )
+    declaration, notes = declaration_of(run, **declared), ignored(beside(run))
+    return _checked(name, run, declaration, notes, cases, hard=hard, explain=explain, seed=seed)
 
 
 def assert_correct(
@@ -89,6 +90,7 @@ def assert_correct(
     *,
     hard: bool = False,
     strict: bool = False,
+    seed: int = 0,
     **declared: Any,
 ) -> None:
     """`check` for a test suite. Where it is `strict`, conventions that are not
@@ -98,50 +100,98 @@ def assert_correct(
     is wrong, or not judged. The errors of `check`.
     """
     strict = flag("assert_correct", "strict", strict)
-    checked = check(run, cases, hard=hard, **declared)
+    checked = check(run, cases, hard=hard, seed=seed, **declared)
     if not (checked.strictly_passed if strict else checked.passed):
         raise AssertionError(str(checked))
 
 
-def cases_for(run: Callable[..., Any], *, hard: bool = False, **declared: Any) -> list[Task]:
+def cases_for(
+    run: Callable[..., Any], *, hard: bool = False, seed: int = 0, **declared: Any
+) -> list[Task]:
     """The tasks of `check`, to parametrise a test with: pass each of them to
     `assert_correct`.
     """
     hard = flag("cases_for", "hard", hard)
-    return tasks_for(learn(run, declaration_of(run, **declared), hard=hard).declared, hard=hard)
+    known = learn(run, declaration_of(run, **declared), hard=hard, seed=seed)
+    return tasks_for(known.declared, hard=hard, seed=seed)
 
 
 def check_command(
     target: str,
     *,
+    command: bool = False,
     hard: bool = False,
     timeout: float = 60.0,
     explain: bool = False,
+    seed: int = 0,
+    on_task: Callable[[str, int, int], object] = lambda name, number, count: None,
     **declared: Any,
 ) -> CheckReport:
-    """`check` of FILE_OR_MODULE[:NAME] in a process of its own, which is ended when its
-    time is up.
+    """`check` of FILE_OR_MODULE[:NAME], or of a program in any language that a
+    `command` starts, in a process of its own, which is ended when its time is up.
 
-    Errors: Unusable where there is no such program.
+    `on_task` hears each task before it is done: its name, its number, and how many
+    there are.
+
+    Errors: Unusable where there is no such program, or where it cannot be judged by
+    what it declares.
     """
-    done = process.perform(target, declared, hard=hard, timeout=timeout)
-    finished = [
-        (task, outcome)
-        for task, outcome in zip(done.tasks, done.outcomes, strict=True)
-        if outcome is not None
-    ]
-    tasks, outcomes = [task for task, _ in finished], [outcome for _, outcome in finished]
-    ended = [Problem(WRONG, done.ended, "one dict for each step")] if done.ended else []
-    problems, chosen = [*ended, *done.problems], not done.judged
+    clock = Clock(timeout)
+    peer = command_peer(shlex.split(target), clock) if command else python_peer(target, clock)
+    try:
+        with peer:
+            return _checked(
+                printable(target),
+                peer,
+                declaration_with(peer.said, declared),
+                ignored(peer.looks),
+                hard=hard,
+                explain=explain,
+                seed=seed,
+                on_task=on_task,
+            )
+    except Undeclared as error:
+        raise Unusable(str(error)) from None
+
+
+def _checked(
+    name: str,
+    run: Program,
+    declared: Declaration,
+    notes: Iterable[Problem],
+    cases: Cases | None = None,
+    *,
+    hard: bool,
+    explain: bool,
+    seed: int,
+    on_task: Callable[[str, int, int], object] = lambda name, number, count: None,
+) -> CheckReport:
+    """The report on a program here, or in a process of its own; where that ends before
+    its tasks do, on those that it has done.
+    """
+    known, problems = Known(declared, declared), [*notes]
+    tasks: list[Task] = []
+    outcomes: list[Outcome] = []
+    try:
+        known = learn(run, declared, cases, hard=hard, seed=seed)
+        asked = tasks_for(known.declared, cases, hard=hard, seed=seed) if known.judged else []
+        for number, task in enumerate(asked, start=1):
+            on_task(task.name, number, len(asked))
+            outcomes.append(calls.outcome(run, task, known.fits))
+            tasks.append(task)
+    except Ended as end:
+        problems.insert(0, end.problem)
     return report(
-        target,
-        done.declared,
-        done.fits,
+        name,
+        known.declared,
+        known.fits,
         tasks,
         outcomes,
-        problems,
-        chosen=chosen,
+        [*problems, *known.problems],
+        chosen=cases is not None or not known.judged,
         explain=explain,
+        where=getattr(run, "where", "run"),
+        refusal=getattr(run, "refusal", REFUSAL),
     )
 
 
@@ -158,6 +208,8 @@ def report(
     *,
     chosen: bool = False,
     explain: bool = False,
+    where: str = "run",
+    refusal: str = REFUSAL,
 ) -> CheckReport:
     """What these outcomes of these tasks say of a program: read them as runs, find what
     is wrong with those, and put it together with the problems that are of no task.
@@ -176,7 +228,10 @@ def report(
         *_of_calls(both, diagnosed, shown),
         *((problem, "") for problem in (*misfits, *_other_dtype(ran))),
     ]
-    findings = [*_grouped(every), *diagnosed]
+    named = (
+        (each._replace(where=where) if each.where == "run" else each, task) for each, task in every
+    )
+    findings = [*_grouped(named), *diagnosed]
     is_wrong = any(finding.verdict == WRONG for finding in findings)
     arrays = sum(len(outcome.arrays) for outcome in outcomes)
     unjudged = 0 if is_wrong else vague(runs, declared.followed)
@@ -193,8 +248,9 @@ def report(
         unjudged=unjudged,
         tried=covered,
         untried=untried(covered, [*refused, *silent], None if chosen else declared),
-        reason=reason_not_to_judge(answered, runs, len(refused), shown)
+        reason=reason_not_to_judge(answered, runs, len(refused), shown, refusal)
         or (_DOUBTFUL if arrays and arrays == unjudged else ""),
+        refusal=refusal,
     )
 
 

@@ -8,9 +8,9 @@ a loss, or several, each combination of those is put beside them on small tasks.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from parity.checking.answers import Problem
 from parity.checking.calls import Program, layouts
-from parity.checking.declaration import Declaration
+from parity.checking.declaration import Declaration, Undeclared
+from parity.checking.program.outcome import Problem
 from parity.checking.trial import Combination, Trial, forms_of
 from parity.mistakes.diagnosis.finding import NOTE
 from parity.steps.cases import TRAINABLE
@@ -40,14 +40,14 @@ def completed(run: Program, declared: Declaration) -> tuple[Declaration, list[Pr
     if not fitting and len({(each.hidden, each.loss) for each in asked}) == 1:
         return declared, []  # the usual output is asked for, and what is wrong is named
     if not fitting:
-        raise ValueError(
+        raise Undeclared(
             f"{name}: {lacks}, and none of {len(asked)} combinations fits what it shows, expected "
             f"{EXAMPLE}, or what it has: then it is said what is wrong with it"
         )
     others = [each for each in fitting[1:] if trial.differ(fitting[0], each)]
     if others:
         several = " or ".join(map(str, (fitting[0], *others)))
-        raise ValueError(f"{name}: {lacks}, and {several} fit what it shows, expected {EXAMPLE}")
+        raise Undeclared(f"{name}: {lacks}, and {several} fit what it shows, expected {EXAMPLE}")
     complete = trial.declaring(fitting[0], declared)
     got = f"{lacks}: {fitting[0]} fit what it shows, and it is judged by these"
     return complete, [Problem(NOTE, got, "", f"declare {_line(complete)}", where=name)]
@@ -99,10 +99,10 @@ def _trial(run: Program, declared: Declaration, lacks: str) -> Trial:
             trial = Trial(run, each, sizes)
             if any(trial.shown(form) for form in forms):
                 if tried and sizes != tried[0].sizes:
-                    raise ValueError(_fails(lacks, tried[0], f", but not with {_units(sizes)}"))
+                    raise Undeclared(_fails(lacks, tried[0], f", but not with {_units(sizes)}"))
                 return trial
             tried.append(trial)
-    raise ValueError(_fails(lacks, tried[0]))
+    raise Undeclared(_fails(lacks, tried[0]))
 
 
 def _units(sizes: tuple[int, ...]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from parity.checking.axes import chooses, defaults
 from parity.checking.declaration import Declaration
+from parity.checking.program.outcome import REFUSAL
 from parity.checking.tasks import Task
 from parity.mistakes.diagnosis.finding import in_words
 from parity.mistakes.search.replay import Run
@@ -144,15 +145,19 @@ def _settings_left(ran: Tried, asked: Tried, declared: Declaration | None) -> It
 
 
 def reason_not_to_judge(
-    tasks: Sequence[Task], runs: Sequence[Run], refused: int, shown: Sequence[str]
+    tasks: Sequence[Task],
+    runs: Sequence[Run],
+    refused: int,
+    shown: Sequence[str],
+    refusal: str = REFUSAL,
 ) -> str:
-    """Why nothing is said of a program that ran these tasks and refused so many others;
-    "" where it can be judged.
+    """Why nothing is said of a program that ran these tasks and refused so many others,
+    in what way; "" where it can be judged.
     """
     count = len(tasks) + refused
     changing = [run for run in runs if _shows_changes(run)]
     if not tasks:
-        return f"run raised NotImplementedError in all of {count} tasks"
+        return f"{refusal} in all of {count} tasks"
     if not changing:
         names = [name for name in shown if name != "a" or "output" not in shown]
         only = f"{in_words(names)} alone" if names else "nothing"

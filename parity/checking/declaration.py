@@ -1,11 +1,14 @@
 """What somebody's program supports, and how it lays out its arrays."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from parity.checking.program.names import KINDS
+from parity.checking.program.origin import Beside, Names, declared
+from parity.checking.program.outcome import NOTE, Problem
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.catalogue.own_constants import TYPICAL
 from parity.steps.cases import DTYPES, TRAINABLE, outputs_of, targets_of
@@ -36,7 +39,10 @@ KNOWN = {
     "samples": ("rows", "columns"),
     "targets": ("labels", "one_hot", "distributions"),
 }
-FLAGS = ("bias", "same_hidden")
+
+
+class Undeclared(ValueError):
+    """What is declared is not what can be declared, or too little."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +106,9 @@ def declaration(**given: Any) -> Declaration:
     Errors: ValueError for an unknown name.
     """
     for name in given:
-        if name not in NAMES:
-            raise ValueError(
-                f"declaration: has the name {name!r}, expected one of {', '.join(NAMES)}"
+        if name not in KINDS:
+            raise Undeclared(
+                f"declaration: has the name {name!r}, expected one of {', '.join(KINDS)}"
             )
     return Declaration(
         **{name: _checked(name, value) for name, value in given.items() if value is not None}
@@ -111,19 +117,20 @@ def declaration(**given: Any) -> Declaration:
 
 def _checked(name: str, value: Any) -> Any:
     """The declared value as a known name, or as a tuple of known names."""
-    if name in ("layout", "samples", "targets"):
+    kind = KINDS[name]
+    if kind == "name":
         return _among(name, value, KNOWN[name])
-    if name in FLAGS:
+    if kind == "flag":
         return _flag(name, value)
-    if name == "slope":
+    if kind == "number":
         return _slope(value)
-    if name == "batch":
+    if kind == "integer":
         return _batch(value)
     if not isinstance(value, list | tuple | set | frozenset):
         value = (value,)
-    if name == "sizes":
+    if kind == "integers":
         return _sizes(value)
-    if name == "dtype":
+    if kind == "dtype":
         value = tuple(getattr(each, "__name__", str(each)) for each in value)
     if name == "conventions":
         return tuple(map(_convention, value))
@@ -133,20 +140,20 @@ def _checked(name: str, value: Any) -> Any:
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         message = f"declaration: {name} has {value!r}, expected True or False"
-        raise ValueError(message)  # noqa: TRY004 - as all declarations
+        raise Undeclared(message)
     return bool(value)
 
 
 def _slope(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
         message = f"declaration: slope has {value!r}, expected a number"
-        raise ValueError(message)  # noqa: TRY004 - as all declarations
+        raise Undeclared(message)
     return float(value)
 
 
 def _batch(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"declaration: batch has {value!r}, expected an integer >= 1")
+        raise Undeclared(f"declaration: batch has {value!r}, expected an integer >= 1")
     return int(value)
 
 
@@ -155,7 +162,7 @@ def _sizes(value: Iterable[Any]) -> tuple[int, ...]:
     if len(sizes) < 2 or not all(
         isinstance(size, int | np.integer) and size >= 1 for size in sizes
     ):
-        raise ValueError(f"declaration: sizes has {sizes}, expected at least two integers >= 1")
+        raise Undeclared(f"declaration: sizes has {sizes}, expected at least two integers >= 1")
     return tuple(map(int, sizes))
 
 
@@ -163,7 +170,7 @@ def _convention(name: Any) -> str:
     """What is wrong cannot be declared away."""
     allowed = [each for each, mistake in BY_ID.items() if mistake.declarable]
     if name in BY_ID and name not in allowed:
-        raise ValueError(
+        raise Undeclared(
             f"declaration: conventions has {name!r}, which is a mistake, expected a convention: "
             f"{', '.join(allowed)}"
         )
@@ -172,8 +179,41 @@ def _convention(name: Any) -> str:
 
 def _among(name: str, value: Any, known: Iterable[str]) -> str:
     if value not in known:
-        raise ValueError(f"declaration: {name} has {value!r}, expected one of {', '.join(known)}")
+        raise Undeclared(f"declaration: {name} has {value!r}, expected one of {', '.join(known)}")
     return str(value)
 
 
-NAMES = tuple(each.name for each in fields(Declaration))
+def declaration_of(
+    program: Callable[..., Any], names: Names | None = None, **given: Any
+) -> Declaration:
+    """The declaration of a program: by keyword, else by an attribute of the function,
+    else by a name in its file, which are `names`, else by one in the module that the
+    function comes from.
+
+    Errors: ValueError for an unknown name.
+    """
+    return declaration_with(declared(program, names), given)
+
+
+def declaration_with(said: Names, given: Names) -> Declaration:
+    """The declaration of what a program says, and before that of what is `given`.
+    Errors: ValueError for an unknown name.
+    """
+    return declaration(**{**said, **{k: value for k, value in given.items() if value is not None}})
+
+
+def ignored(looks: Iterable[Beside]) -> Iterator[Problem]:
+    """What looks like a declaration in the program's file, and is none: a name that is
+    nearly right, or a value that is no name.
+    """
+    for name, meant, kind, values in looks:
+        known = KNOWN.get(meant, ())
+        if name != meant and values and all(value in known for value in values):
+            yield _note(f"the file has {name!r}", f"{meant!r}")
+        elif name == meant:
+            expected = f"one of {', '.join(known)}" if known else "a number"
+            yield _note(f"{name} has type {kind}", expected)
+
+
+def _note(got: str, expected: str) -> Problem:
+    return Problem(NOTE, got, expected, "it is ignored", where="declaration")

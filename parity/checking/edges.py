@@ -65,7 +65,7 @@ OF_SEVERAL_SAMPLES = (SAMPLES_APART, HIDDEN_APART)
 Place: TypeAlias = tuple[Shape, Hidden, Ending, list[Edge]]
 
 
-def edges(declared: Declaration) -> list[tuple[str, Probe]]:
+def edges(declared: Declaration, seed: int = 0) -> list[tuple[str, Probe]]:
     """The hard tasks of a declaration, each with the words of its edge: for each of its
     endings, and for the first layer, what a program fails that does not think of the
     edge.
@@ -80,7 +80,11 @@ def edges(declared: Declaration) -> list[tuple[str, Probe]]:
             edge.words,
             Probe(
                 f"{edge.words}, {ending.words}" + (f", {dtype}" if len(dtypes) > 1 else ""),
-                edge.change(case_of(Row(shape, courses[0], first, ending, rules[0], dtype))),
+                edge.change(
+                    replace(
+                        case_of(Row(shape, courses[0], first, ending, rules[0], dtype)), seed=seed
+                    )
+                ),
                 partial(edited, edge.edit, declared.bias),
             ),
         )

@@ -5,14 +5,14 @@ from weights of its own; and a `gradient` or a `step` cannot be told which activ
 and which loss are asked for.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from parity.checking.answers import Problem
 from parity.checking.calls import Program, layout_of, telling
 from parity.checking.combinations import completed
 from parity.checking.declaration import Declaration
+from parity.checking.program.outcome import Problem
 from parity.checking.reliance import Reliance
 from parity.checking.tasks import tasks_for
 from parity.mistakes.diagnosis.finding import NOTE
@@ -43,19 +43,17 @@ def learn(
     cases: Any = None,
     *,
     hard: bool = False,
-    at: Callable[[str], object] = lambda name: None,
+    seed: int = 0,
 ) -> Known:
-    """What the first calls of a program show; `at` hears in which task that is.
+    """What the first calls of a program show.
 
     Errors: ValueError where it cannot be told what is asked for, declares too little,
     and shows nothing that fits.
     """
-    at(telling(tasks_for(declared, cases, hard=hard)).name)
     notes: list[Problem] = []
     if cases is None and hasattr(run, "biases"):
         declared, notes = completed(run, declared)
-    task = telling(tasks_for(declared, cases, hard=hard))
-    at(task.name)
+    task = telling(tasks_for(declared, cases, hard=hard, seed=seed))
     fits = layout_of(run, task, declared)
     reliance = Reliance(run, task, fits)
     own = [] if reliance.is_right() else [*_of_its_own(reliance)]

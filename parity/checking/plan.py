@@ -38,7 +38,8 @@ FEWEST = 8
 SLOPE = 0.2  # of leaky_relu: another one than the default 0.01, and far from 0 and 1
 # seeds that are tried for numbers in which every layer has a gradient: a network of
 # relu with one output has none for half of the single samples
-TRIES = 20
+TRIES, APART = 20, 100
+SEEDS = TRIES * APART  # that a task may take: with another seed of the user's, none comes again
 
 
 Place: TypeAlias = tuple[int, int]  # number of an axis, and of one of its values
@@ -55,9 +56,9 @@ class Row(NamedTuple):
     dtype: str
 
 
-def planned(declared: Declaration) -> list[Probe]:
-    """The plan of a declaration; [] where no declared output activation stands before a
-    declared loss.
+def planned(declared: Declaration, seed: int = 0) -> list[Probe]:
+    """The plan of a declaration, in the numbers of a seed; [] where no declared output
+    activation stands before a declared loss.
     """
     every = axes_of(declared)
     if not all(every):
@@ -66,7 +67,13 @@ def planned(declared: Declaration) -> list[Probe]:
     names = _unique([_name(row, every) for row in rows])
     optimizers = [row.rule.optimizer for row in rows]
     return [
-        _probe(names[number], row, number, optimizers[:number].count(optimizers[number]), declared)
+        _probe(
+            names[number],
+            row,
+            seed * SEEDS + number,
+            optimizers[:number].count(optimizers[number]),
+            declared,
+        )
         for number, row in enumerate(rows)
     ]
 
@@ -167,7 +174,7 @@ def _probe(name: str, row: Row, number: int, before: int, declared: Declaration)
     rows above it with its optimizer.
     """
     case = _at_another_rate(case_of(row), before)
-    seeds = range(number, number + TRIES * 100, 100)
+    seeds = range(number, number + TRIES * APART, APART)
     alive = (replace(case, seed=seed) for seed in seeds)
     case = next((each for each in alive if _is_alive(each)), replace(case, seed=number))
     return Probe(name, case, partial(edited, row.rule.edit, declared.bias))

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, field
 from textwrap import wrap
 from typing import Any
 
-from parity.checking.answers import KEYS
 from parity.checking.coverage import Tried
+from parity.checking.program.outcome import REFUSAL
+from parity.checking.program.reading import KEYS
 from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, WIDTH, Finding, in_words, some
 from parity.mistakes.mistake import CONVENTION, WRONG
 from refnet.checks import flag
@@ -19,7 +20,7 @@ class CheckReport:
     name           the program
     findings       what is wrong, which conventions it has, lost digits, and notes
     tasks          the names of the tasks that ran
-    unsupported    the names of those for which `run` raised NotImplementedError
+    unsupported    the names of those that the program does not support
     shown          the quantities that were shown in any task
     arrays         how many arrays were shown in all
     unjudged       how many of them cannot be judged: rounding alone may take half of
@@ -29,6 +30,7 @@ class CheckReport:
     untried        what was declared, or asked for and refused, and not exercised, by
                    name; () where a right program is RIGHT without "as far as tried"
     reason         why nothing can be said of the program, "" where it is judged
+    refusal        what it does with a task that it does not support
     """
 
     name: str
@@ -41,6 +43,7 @@ class CheckReport:
     tried: Tried = field(default_factory=Tried)
     untried: tuple[str, ...] = ()
     reason: str = ""
+    refusal: str = REFUSAL
 
     @property
     def judged(self) -> bool:
@@ -130,7 +133,7 @@ class CheckReport:
             yield f"Not tried: {in_words(self.untried)}."
         if self.unsupported:
             count = f"{len(self.unsupported)} of {len(self.tasks) + len(self.unsupported)} tasks"
-            yield f"run raised NotImplementedError in {count}: {some(self.unsupported)}."
+            yield f"{self.refusal} in {count}: {some(self.unsupported)}."
         if self.unjudged:
             yield (
                 f"Not judged: {_count(self.unjudged, 'array')}, where rounding alone may take half "

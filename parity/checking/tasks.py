@@ -4,58 +4,29 @@ layout that the program declares.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from parity.checking.declaration import Declaration
+from parity.checking.declaration import Declaration, Undeclared
 from parity.checking.edges import edges
 from parity.checking.plan import planned
+from parity.checking.program.given import Array, GivenTask, TaskStep
 from parity.mistakes.probes import PROBES
 from parity.mistakes.search.replay import Run, run_of_case
-from parity.steps.cases import Case
-from refnet.checks import Array
-
-
-class TaskStep(NamedTuple):
-    """What one training step is given."""
-
-    x: Array
-    y: Array
-    lr: float
+from parity.steps.cases import Case, targets_of
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
-    """One small training that `run` is given: names, and plain arrays in the declared
-    layout, which `run` may keep and change.
+class Task(GivenTask):
+    """One small training that `run` is given, and what is known of it here.
 
-    activations    one name per layer
-    slopes         the slope of leaky_relu where a layer has it, else None
-    optimizer      a name
-    settings       its hyper-parameters without lr, named as in torch.optim
-    W, b           where the training starts: one array per layer
-    steps          (x, y, lr) of each step
     inputs         the same in parity's own layout
     edge           of what floats can hold, where it goes to one, in words
     """
 
-    name: str
-    sizes: tuple[int, ...]
-    activations: tuple[str, ...]
-    slopes: tuple[float | None, ...]
-    loss: str
-    optimizer: str
-    settings: dict[str, Any]
-    W: list[Array]
-    b: list[Array]
-    steps: list[TaskStep]
-    dtype: str
     inputs: Run = field(repr=False)
     edge: str = ""
-
-    def __str__(self) -> str:
-        return self.name
 
 
 def task_of(name: str, run: Run, declared: Declaration, edge: str = "") -> Task:
@@ -77,15 +48,27 @@ def task_of(name: str, run: Run, declared: Declaration, edge: str = "") -> Task:
         names,
         slopes,
         spec.loss,
+        _kind_of(run, declared),
         spec.optimizer,
         settings,
         W,
         b,
         steps,
         spec.dtype,
+        declared.layout,
+        declared.samples,
+        declared.bias,
         run,
         edge,
     )
+
+
+def _kind_of(run: Run, declared: Declaration) -> str:
+    """What y is."""
+    if run.steps[0].y.ndim == 1:
+        return "one_hot" if declared.targets == "one_hot" else "labels"
+    kinds = targets_of(run.spec.loss)
+    return "distributions" if "labels" in kinds else kinds[0]
 
 
 def _as_declared(run: Run, declared: Declaration) -> Run:
@@ -107,20 +90,22 @@ def _turned(array: Array, turn: bool) -> Array:
 
 
 def _targets(y: Array, run: Run, declared: Declaration) -> Array:
-    if declared.targets == "one_hot" and y.ndim == 1:
+    if _kind_of(run, declared) == "one_hot":
         y = np.eye(run.spec.sizes[-1], dtype=run.spec.dtype)[y]
     return _turned(y, declared.samples == "columns")
 
 
-def tasks_for(declared: Declaration, cases: Any = None, *, hard: bool = False) -> list[Task]:
+def tasks_for(
+    declared: Declaration, cases: Any = None, *, hard: bool = False, seed: int = 0
+) -> list[Task]:
     """The tasks for a program with this declaration; or, where `cases` are given, those
     tasks, cases of the table or probes by name.
 
     Errors: ValueError where there is none, or no probe of that name.
     """
-    runs = _own(declared, hard) if cases is None else [*_given(cases, declared)]
+    runs = _own(declared, hard, seed) if cases is None else [*_given(cases, declared)]
     if not runs:
-        raise ValueError(
+        raise Undeclared(
             "declaration: leaves no task, expected a loss that some declared output activation "
             "stands before"
         )
@@ -130,8 +115,9 @@ def tasks_for(declared: Declaration, cases: Any = None, *, hard: bool = False) -
 Named: TypeAlias = tuple[str, Run, str]  # a run with its name and its edge
 
 
-def _own(declared: Declaration, hard: bool) -> list[Named]:
-    probes = [*(("", probe) for probe in planned(declared)), *(edges(declared) if hard else [])]
+def _own(declared: Declaration, hard: bool, seed: int) -> list[Named]:
+    at_the_edge = edges(declared, seed) if hard else []
+    probes = [*(("", probe) for probe in planned(declared, seed)), *at_the_edge]
     return [(probe.name, probe.run(probe.case.dtype), edge) for edge, probe in probes]
 
 
@@ -145,6 +131,6 @@ def _given(cases: Any, declared: Declaration) -> Iterator[Named]:
         elif each in probes:
             yield each, probes[each].run(declared.dtype[0]), ""
         else:
-            raise ValueError(
+            raise Undeclared(
                 f"cases: has {each!r}, expected a Task, a Case or one of {', '.join(probes)}"
             )

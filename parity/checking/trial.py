@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.checking.answers import fitted
-from parity.checking.calls import Outcome, Program, call
+from parity.checking.calls import Program, call
 from parity.checking.declaration import Declaration
+from parity.checking.program.outcome import Outcome
 from parity.checking.tasks import task_of
 from parity.mistakes.catalogue.index import CATALOGUE
 from parity.mistakes.diagnosis.finding import in_words

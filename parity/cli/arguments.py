@@ -170,14 +170,12 @@ Exit status: 0 right, 1 wrong or not judged (by --strict, see there, too), 2 unu
 
 
 def _check_options(commands: Any) -> None:
-    """The command that judges somebody else's program: it needs neither PyTorch nor a
-    seed.
-    """
+    """The command that judges somebody else's program: it does not need PyTorch."""
     summary = (
         "find out whether somebody's backpropagation is right, and which mistake it has where it "
         "is not"
     )
-    parser = _command(commands, "check", do.check, summary)
+    parser = _command(commands, "check", do.check, summary, "of the tasks' numbers")
     parser.epilog, parser.formatter_class = VERDICTS, argparse.RawDescriptionHelpFormatter
     parser.set_defaults(torch=False)
     which = parser.add_mutually_exclusive_group(required=True)
@@ -186,17 +184,24 @@ def _check_options(commands: Any) -> None:
     )
     which.add_argument("target", nargs="?", metavar="FILE_OR_MODULE[:NAME]", help=target)
     which.add_argument(
+        "--exec",
+        dest="command_line",
+        metavar="COMMAND",
+        help='a program in any language, by the command that starts it, as in "node net.js": '
+        "parity/checking/PROTOCOL.md says what it reads and prints",
+    )
+    which.add_argument(
         "--init",
         type=Path,
         metavar="FILE",
-        help="write a commented adapter into FILE, to start from",
+        help="write a commented program into FILE, to start from: .py, .c or .js",
     )
     parser.add_argument(
         "--timeout",
         type=_seconds,
         default=60.0,
         metavar="SECONDS",
-        help="when to end it (default 60)",
+        help="how long the program may take in all (default 60)",
     )
     help_text = "what it does on purpose in another way than PyTorch, by names of the catalogue"
     parser.add_argument(

@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from parity.checking.loading import Unusable
+from parity.checking.program.outcome import Unusable
 from parity.cli.arguments import parser
 from parity.cli.commands import begin
 from parity.screen import Screen, environment, header

@@ -9,8 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from parity.checking import loading
-from parity.checking.loading import Unusable
+from parity.checking import templates
+from parity.checking.program.outcome import Unusable
+from parity.checking.program.text import printable
 from parity.mistakes.diagnosis.finding import WIDTH
 from parity.screen import Screen, width
 from parity.steps.cases import CASES
@@ -57,9 +58,16 @@ def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
         "hard": arguments.hard,
         "explain": arguments.explain,
         "timeout": arguments.timeout,
+        "seed": arguments.seed,
         "conventions": arguments.conventions,
     }
-    report = import_module("parity.checking.checker").check_command(arguments.target, **options)
+    with screen.tasks() as on_task:
+        report = import_module("parity.checking.checker").check_command(
+            arguments.command_line or arguments.target,
+            command=arguments.command_line is not None,
+            on_task=on_task,
+            **options,
+        )
     verdict, *lines = report.lines(width(WIDTH), verbose=arguments.verbose)
     _print(screen, lines)
     if arguments.strict:
@@ -68,15 +76,11 @@ def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
 
 
 def begin(file: Path) -> None:
-    """Write an adapter to start from, where there is no file yet. Errors: OSError."""
-    if file.exists():
-        raise Unusable(f"check: --init has {file}, which exists, expected a new file")
-    template = Path(loading.__file__).with_name("adapter.py.txt")
-    with file.open("x", encoding="utf-8") as new:
-        new.write(template.read_text(encoding="utf-8"))
+    """Write a program to start from, where there is no file yet. Errors: OSError."""
+    command = templates.begin(file)
     print(
-        f"{file} is written, with a network that is right. Put yours in its place, then: parity "
-        f"check {file}"
+        f"{printable(str(file))} is written, with a network that is right. Put yours in its place, "
+        f"then: {command}"
     )
 
 

@@ -7,14 +7,9 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from parity.checking.adapters import ADAPTED
-from parity.checking.calls import Program, message_of, place_of
-
-
-class Unusable(Exception):
-    """There is no program to check: no such file, no such name, or an error when it was
-    imported.
-    """
+from parity.checking.program.adapters import ADAPTED
+from parity.checking.program.guarded import Function, message_of, place_of
+from parity.checking.program.outcome import Unusable
 
 
 class Loaded(NamedTuple):
@@ -22,7 +17,7 @@ class Loaded(NamedTuple):
     comes from.
     """
 
-    program: Program
+    program: Function
     names: Mapping[str, Any]
 
 

@@ -5,15 +5,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from parity.checking.answers import PER_LAYER, Unreadable, kind_of, per_layer
-from parity.checking.calls import Program
-from parity.checking.tasks import Task
-from refnet.checks import Array
+from parity.checking.program.given import Array, GivenTask
+from parity.checking.program.guarded import Function
+from parity.checking.program.outcome import Unreadable
+from parity.checking.program.reading import PER_LAYER, kind_of, per_layer
 
 Arrays: TypeAlias = Sequence[Any]  # one array per layer, None where there is none
 
 
-def from_gradient(gradient: Callable[..., Any]) -> Program:
+def from_gradient(gradient: Callable[..., Any]) -> Function:
     """`run` made of gradient(W, b, x, y), which returns (dW, db) or (loss, dW, db):
     parity takes the steps of plain SGD.
 
@@ -21,7 +21,7 @@ def from_gradient(gradient: Callable[..., Any]) -> Program:
     """
     name, want = _name(gradient), "(dW, db) or (loss, dW, db)"
 
-    def run(task: Task) -> Iterator[dict[str, Any]]:
+    def run(task: GivenTask) -> Iterator[dict[str, Any]]:
         W: Arrays = task.W
         b: Arrays = task.b
         for x, y, lr in task.steps:
@@ -40,7 +40,7 @@ def from_gradient(gradient: Callable[..., Any]) -> Program:
     return _plain_sgd(run, gradient, "db")
 
 
-def from_step(step: Callable[..., Any]) -> Program:
+def from_step(step: Callable[..., Any]) -> Function:
     """`run` made of step(W, b, x, y, lr), which returns (W, b) after a step of plain
     SGD.
 
@@ -48,7 +48,7 @@ def from_step(step: Callable[..., Any]) -> Program:
     """
     name = _name(step)
 
-    def run(task: Task) -> Iterator[dict[str, Any]]:
+    def run(task: GivenTask) -> Iterator[dict[str, Any]]:
         W: Arrays = task.W
         b: Arrays = task.b
         for x, y, lr in task.steps:
@@ -64,7 +64,7 @@ def from_step(step: Callable[..., Any]) -> Program:
     return _plain_sgd(run, step, "b")
 
 
-def _plain_sgd(run: Any, program: Any, biases: str) -> Program:
+def _plain_sgd(run: Any, program: Any, biases: str) -> Function:
     """`run` with the declarations of the program that it was made of, and with the name
     of what says how the `biases` change; its optimizer is the plain SGD that is done
     here or there.
@@ -98,7 +98,7 @@ def _values(name: str, returned: Any, want: str, *counts: int) -> list[Any]:
     return values
 
 
-def _layers(name: str, quantity: str, value: Any, task: Task) -> list[Any]:
+def _layers(name: str, quantity: str, value: Any, task: GivenTask) -> list[Any]:
     """One array for each layer. Errors: Unreadable where there are others."""
     arrays, depth = per_layer(value), len(task.sizes) - 1
     if arrays is None:
@@ -116,7 +116,7 @@ def _layers(name: str, quantity: str, value: Any, task: Task) -> list[Any]:
     return arrays
 
 
-def _biases(name: str, quantity: str, value: Any, task: Task) -> list[Any] | None:
+def _biases(name: str, quantity: str, value: Any, task: GivenTask) -> list[Any] | None:
     """The same, or None for a network without biases."""
     arrays = per_layer(value)
     none_at_all = value is None or (arrays is not None and all(array is None for array in arrays))
@@ -150,7 +150,7 @@ def _still(b: Arrays) -> Arrays:
     return [None if np.any(array) else array for array in b]
 
 
-def _go_on(task: Task, W: Arrays, b: Arrays) -> bool:
+def _go_on(task: GivenTask, W: Arrays, b: Arrays) -> bool:
     """Whether the weights are such that the next step can start from them."""
     return all(
         np.shape(array) == given.shape

@@ -3,67 +3,55 @@ method, an object that can be called, or a function of another module.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from inspect import ismethod, ismodule
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from parity.checking.answers import Problem
-from parity.checking.declaration import KNOWN, NAMES, Declaration, declaration
-from parity.mistakes.diagnosis.finding import NOTE
+from parity.checking.program.names import CHOSEN, EMPTY, KINDS
 
-Names = Mapping[str, Any]
+Names: TypeAlias = Mapping[str, Any]
 # wrappers around wrappers that are looked into; more go in a circle
 DEEPEST = 20
-EMPTY = ("settings", "conventions")  # what may be declared to be none
 
 
-def declaration_of(
-    program: Callable[..., Any], names: Names | None = None, **given: Any
-) -> Declaration:
-    """The declaration of a program: by keyword, else by an attribute of the function,
-    else by a name in its file, which are `names`, else by one in the module that the
-    function comes from.
-
-    Errors: ValueError for an unknown name.
+class Beside(NamedTuple):
+    """A name beside a program that looks like a declaration and is none: what it may
+    mean, the type of its value, and its values where those are texts.
     """
-    keywords = {name: value for name, value in given.items() if value is not None}
-    return declaration(**_declared(program, names) | keywords)
+
+    name: str
+    meant: str
+    kind: str
+    values: tuple[str, ...]
 
 
-def ignored(program: Callable[..., Any], names: Names | None = None) -> Iterator[Problem]:
-    """What looks like a declaration in the program's file, and is none: a name that is
-    nearly right, or a value that is no name.
-    """
-    said = _declared(program, names)
+def beside(program: Any, names: Names | None = None) -> Iterator[Beside]:
+    """What looks like a declaration in the program's file, and is none."""
+    said = declared(program, names)
     for name, value in _beside(program, names).items():
         meant = NEARLY.get(name.lower(), name)
-        if meant not in NAMES or meant in said:
-            continue
-        if name not in NAMES and _is_known(meant, value):
-            yield _note(f"the file has {name!r}", f"{meant!r}")
-        elif name in NAMES and _is_data(value):
-            expected = f"one of {', '.join(KNOWN[name])}" if name in KNOWN else "a number"
-            yield _note(f"{name} has type {type(value).__name__}", expected)
+        if meant in KINDS and meant not in said and _is_data(value):
+            entries = [*value] if _is_collection(value) else [value]
+            texts = tuple(entries) if all(isinstance(each, str) for each in entries) else ()
+            yield Beside(name, meant, type(value).__name__, texts)
 
 
-def _note(got: str, expected: str) -> Problem:
-    return Problem(NOTE, got, expected, "it is ignored", where="declaration")
-
-
-def _declared(program: Any, names: Names | None) -> dict[str, Any]:
-    """Every name that is declared: those nearer to the program come last."""
+def declared(program: Any, names: Names | None = None) -> dict[str, Any]:
+    """Every name that is declared: by an attribute of the function, else by a name in
+    its file, which are `names`, else by one in the module that it comes from.
+    """
     attributes = [
-        {name: _attribute(each, name) for name in NAMES} for each in reversed([*_wrapped(program)])
+        {name: _attribute(each, name) for name in KINDS} for each in reversed([*_wrapped(program)])
     ]
     sources = [_beside(program, names), *attributes]
     return {
         name: value
         for source in sources
         for name, value in source.items()
-        if name in NAMES and _declares(name, value)
+        if name in KINDS and _declares(name, value)
     }
 
 
@@ -117,23 +105,16 @@ def _declares(name: str, value: Any) -> bool:
 
 def _kind_of(name: str) -> Any:
     """The type of what is declared under a name, or of its entries."""
-    if name == "dtype":
+    kind = KINDS[name]
+    if kind == "dtype":
         return str | type | np.dtype
-    if name == "slope":
+    if kind == "number":
         return int | float | np.number
-    return str if name in KNOWN or name == "conventions" else int | np.integer | np.bool_
+    return str if kind in ("name", "names") else int | np.integer | np.bool_
 
 
 def _is_collection(value: Any) -> bool:
     return isinstance(value, list | tuple | set | frozenset)
-
-
-def _is_known(name: str, value: Any) -> bool:
-    """Whether a value is a known name of that kind, or several of them."""
-    entries: Iterable[Any] = value if _is_collection(value) else (value,)
-    return bool(entries) and all(
-        isinstance(entry, str) and entry in KNOWN.get(name, ()) for entry in entries
-    )
 
 
 def _is_data(value: Any) -> bool:
@@ -151,4 +132,4 @@ def _spellings(name: str) -> Iterator[str]:
         yield from _spellings(name.replace("optimizer", "optimiser"))
 
 
-NEARLY = {spelling: name for name in KNOWN for spelling in _spellings(name)}
+NEARLY = {spelling: name for name in CHOSEN for spelling in _spellings(name)}

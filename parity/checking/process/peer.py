@@ -1,0 +1,135 @@
+"""A program in a process of its own, that is given tasks and answers."""
+
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+from parity.checking.process.description import Description, read_description
+from parity.checking.process.pipes import Clock, Ended, Process
+from parity.checking.process.received import Received
+from parity.checking.program import driver
+from parity.checking.program.given import GivenTask
+from parity.checking.program.lines import task_lines
+from parity.checking.program.outcome import NOTE, REFUSAL, Outcome, Problem, Unusable
+from parity.checking.program.text import printable
+
+# this parity, wherever it lies, without a way for the program to what lies beside it
+FIND = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from parity.checking.program import driver; "
+    "sys.path.append(sys.path.pop(0)); driver.main(*sys.argv[2:])"
+)
+COMMAND = [sys.executable, "-P", "-c", FIND, str(Path(driver.__file__).parents[3])]
+
+
+class Peer(AbstractContextManager["Peer"]):
+    """A program at the other end of two pipes: `perform` is its `run`.
+
+    said      what it declares
+    looks     what looks as if it declared something
+    where     what a finding calls the program
+    refusal   what it does with a task that it does not support
+    biases    of a program that cannot be told an activation or a loss
+    """
+
+    biases: str
+
+    def __init__(
+        self, description: Description, start: Callable[[], Process], running: Process | None = None
+    ) -> None:
+        self._description, self._start, self._running = description, start, running
+        self.said, self.looks = description.said, description.looks
+        self.__name__ = description.function
+        in_python = bool(description.function)
+        self.where = "run" if in_python else "program"
+        self.refusal = REFUSAL if in_python else "program printed unsupported"
+        if description.biases:
+            self.biases = description.biases
+
+    def perform(self, task: GivenTask) -> Outcome:
+        """What becomes of a task. Errors: Ended where the process gives no answer."""
+        is_new = self._running is None
+        process = self._running = self._running or self._start()
+        process.write(b"".join(task_lines(task, raw=self._description.raw)))
+        if not self._description.many:
+            process.close_input()
+        answer = Received(task, process, self.where)
+        try:
+            outcome = answer.outcome()
+            return outcome if self._description.many else self._last_of(process, answer)
+        except Ended as end:
+            if end.status == 0 and answer.is_empty and not is_new:
+                self.close()  # it wanted no more than one task
+                return self.perform(task)
+            end.task, end.where = task.name, self.where
+            raise
+
+    def _last_of(self, process: Process, answer: Received) -> Outcome:
+        """The answer of a process that has to end with it.
+        Errors: Ended where it does not.
+        """
+        try:
+            answer.after()
+        except Ended as end:
+            outcome = answer.outcome()
+            if end.status is None:
+                raise
+            self.close()
+            if end.status:
+                got, expected = f"{end.how} behind its answers", "exit status 0"
+                late = Problem(NOTE, got, expected, detail=end.message, where=self.where)
+                return replace(outcome, problems=(*outcome.problems, late))
+        return outcome
+
+    def close(self) -> None:
+        """End the process."""
+        if self._running:
+            self._running.close()
+        self._running = None
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def python_peer(target: str, clock: Clock) -> Peer:
+    """The Python program in FILE_OR_MODULE[:NAME].
+    Errors: Unusable where it cannot be imported.
+    """
+
+    def start() -> Process:
+        return Process([*COMMAND, target], clock)
+
+    process = start()
+    try:
+        return Peer(read_description(process, target), start, process)
+    except Ended as end:
+        process.close()
+        raise Unusable(f"{target}: importing it {_in_words(end)}") from None
+    except BaseException:
+        process.close()
+        raise
+
+
+def command_peer(command: Sequence[str], clock: Clock) -> Peer:
+    """The program that a command starts.
+    Errors: Unusable where there is none, or where it does not describe itself.
+    """
+    if not shutil.which(command[0]):
+        raise Unusable(f"{printable(command[0])}: there is no such program")
+    where = printable(" ".join((*command, "--describe")))
+    process = Process([*command, "--describe"], clock)
+    try:
+        process.close_input()
+        return Peer(read_description(process, where), lambda: Process(command, clock))
+    except Ended as end:
+        raise Unusable(f"{where}: {_in_words(end)}") from None
+    finally:
+        process.close()
+
+
+def _in_words(end: Ended) -> str:
+    """How it ended, with what it last said of it."""
+    said = [text for text in (end.message, end.advice) if text]
+    return end.how + (f" ({'; '.join(said)})" if said else "")

@@ -1,0 +1,218 @@
+"""A process of somebody else's, and its pipes: what comes out of them is read in limits
+of length and time, and all that the process has started ends with it.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, Full, Queue
+from threading import Thread
+from typing import IO, Any
+
+from parity.checking.program.outcome import WRONG, Problem, Unusable
+from parity.checking.program.text import first_line, printable
+
+CHUNK = 2**16  # bytes, what a pipe of Linux holds
+AHEAD = 16  # chunks that are read before they are asked for
+LAST_WORDS = 2000  # bytes of standard error that are kept
+# seconds in which a process has to be gone after it is told so, and pipes to be empty
+# after their process has ended
+PATIENCE = 1.0
+SUPERVISOR = Path(__file__).with_name("supervisor.py")  # not imported: it is Linux's alone
+SIGNALS = {each.value: each.name for each in signal.Signals}
+
+
+class Ended(Exception):
+    """The process gives no more answers: `how` it ended, what it last said of it, and
+    its exit status where it has ended by itself.
+    """
+
+    def __init__(
+        self, how: str, message: str = "", advice: str = "", status: int | None = None
+    ) -> None:
+        super().__init__(how)
+        self.how, self.message, self.advice, self.status = how, message, advice, status
+        self.task, self.where = "", "run"
+
+    @property
+    def problem(self) -> Problem:
+        """What is said of it."""
+        got = f"{self.how} in the task {self.task!r}"
+        return Problem(WRONG, got, "an answer for each step", self.advice, self.message, self.where)
+
+
+class Clock:
+    """The time that a program has for all that it does: it runs while it is waited
+    for.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.left = seconds, seconds
+
+    def wait(self, queue: "Queue[bytes]", longest: float) -> bytes:
+        """What comes next. Errors: Empty where nothing comes."""
+        since = time.monotonic()
+        try:
+            return queue.get(timeout=max(0.0, min(self.left, longest)))
+        finally:
+            self.left -= time.monotonic() - since
+
+
+class Process:
+    """A command at work, with pipes to its standard input, output and error."""
+
+    def __init__(self, command: Sequence[str], clock: Clock) -> None:
+        self._clock = clock
+        self._popen = _started(command)
+        self._out: Queue[bytes] = Queue(AHEAD)
+        self._to_write: Queue[bytes] = Queue()
+        self._last_words, self._buffer, self._is_open = b"", bytearray(), True
+        for work, pipe in (
+            (self._read, self._popen.stdout),
+            (self._write, self._popen.stdin),
+            (self._listen, self._popen.stderr),
+        ):
+            Thread(target=work, args=(pipe,), daemon=True).start()
+
+    # in threads of their own: whatever is full or empty, nobody waits for the other
+
+    def _read(self, pipe: IO[bytes]) -> None:
+        while chunk := os.read(pipe.fileno(), CHUNK):
+            while self._is_open:
+                with suppress(Full):
+                    self._out.put(chunk, timeout=PATIENCE)
+                    break
+        while self._is_open:
+            with suppress(Full):
+                self._out.put(b"", timeout=PATIENCE)
+                break
+        pipe.close()
+
+    def _write(self, pipe: IO[bytes]) -> None:
+        with suppress(OSError), pipe:  # that nobody reads is seen by the answers
+            while given := self._to_write.get():
+                pipe.write(given)
+                pipe.flush()
+
+    def _listen(self, pipe: IO[bytes]) -> None:
+        while chunk := os.read(pipe.fileno(), CHUNK):
+            self._last_words = (self._last_words + chunk)[-LAST_WORDS:]
+        pipe.close()
+
+    # what parity says and hears
+
+    def write(self, given: bytes) -> None:
+        """Hand something over, whenever the process reads it."""
+        self._to_write.put(given)
+
+    def close_input(self) -> None:
+        """Say that no more comes."""
+        self._to_write.put(b"")
+
+    def line(self, longest: int) -> bytes:
+        """The next line, without its end.
+        Errors: Ended where there is none, or where it is longer than that.
+        """
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            searched = len(self._buffer)
+            if searched > longest:
+                break
+            chunk = self._next()
+            if not chunk and self._buffer:
+                end = len(self._buffer)  # a last line without an end
+                break
+            if not chunk:
+                raise self._end()
+            self._buffer += chunk
+        if not 0 <= end <= longest:
+            raise Ended(f"printed a line of more than {longest:,} characters")
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line.removesuffix(b"\r")
+
+    def exactly(self, count: int) -> bytes:
+        """The next bytes, so many. Errors: Ended where there are fewer."""
+        while len(self._buffer) < count:
+            chunk = self._next()
+            if not chunk:
+                raise self._end()
+            self._buffer += chunk
+        read = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return read
+
+    def _next(self) -> bytes:
+        """What comes next, b"" for the end. Errors: Ended where the time is up."""
+        was_over = False
+        while self._clock.left > 0:
+            with suppress(Empty):
+                return self._clock.wait(self._out, PATIENCE)
+            is_over = self._popen.poll() is not None
+            if is_over and was_over:  # others hold the pipe, and say nothing
+                return b""
+            was_over = is_over
+        raise Ended(
+            f"did not come to an end within {self._clock.seconds:g} seconds",
+            advice="--timeout says how long it may take",
+        )
+
+    def _end(self) -> Ended:
+        """How it ended, now that nothing more comes from it."""
+        with suppress(subprocess.TimeoutExpired):
+            self._popen.wait(PATIENCE)
+        status = self._popen.poll()
+        if status is None:
+            return Ended("closed its standard output")
+        how = "ended the process"
+        if status < 0:
+            how = f"died of {SIGNALS.get(-status, f'signal {-status}')}"
+        elif status:
+            how = f"ended the process with exit status {status}"
+        return Ended(how, self._message(), status=status)
+
+    def _message(self) -> str:
+        """The last line that it wrote to standard error."""
+        lines = self._last_words.decode(errors="backslashreplace").strip().splitlines()
+        return first_line(lines[-1]) if lines else ""
+
+    def close(self) -> None:
+        """End it, and all that it has started."""
+        self._is_open = False
+        self.close_input()
+        if sys.platform == "linux":
+            self._popen.terminate()  # the supervisor, which ends the others
+            with suppress(subprocess.TimeoutExpired):
+                self._popen.wait(2 * PATIENCE)
+                return
+        _kill(self._popen)
+        self._popen.wait()
+
+
+def _started(command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """The process. Errors: Unusable where there is no such program."""
+    # one thread, unless the caller wants more: the arrays of the tasks are tiny; and
+    # pictures without a window, for nobody is there to close it
+    environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **os.environ}
+    settings: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    settings |= {"env": {**environment, "MPLBACKEND": "Agg"}, "start_new_session": True}
+    if sys.platform == "linux":
+        # without what lies beside it, and without what is installed
+        command = [sys.executable, "-I", "-S", str(SUPERVISOR), str(os.getpid()), *command]
+    try:
+        return subprocess.Popen(command, **settings)  # noqa: S603 - to run it is the task
+    except OSError as error:
+        raise Unusable(f"{printable(command[0])}: {error.strerror}") from None
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill the process, and its process group."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (AttributeError, ProcessLookupError, PermissionError):
+        process.kill()  # there is no such call on Windows; or the group is gone

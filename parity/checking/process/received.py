@@ -1,0 +1,175 @@
+"""An answer to a task, line by line: whatever comes, it ends with arrays and
+problems.
+"""
+
+import re
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+
+from parity.checking.process.pipes import Ended, Process
+from parity.checking.program.given import Array, GivenTask
+from parity.checking.program.outcome import NOTE, WRONG, Key, Outcome, Problem
+from parity.checking.program.reading import KEYS, LISTS, largest
+from parity.checking.program.text import first_line, printable
+
+# characters: of a line for each number of the task's largest array, where 24 are what
+# 17 digits take with sign and exponent; of any line; and of all the chatter in a task
+PER_NUMBER, SHORTEST = 64, 2**16
+CHATTER, CHATTER_LINES = 10**6, 10**4
+PROBLEMS = 100  # lines that say something of a task, and defects of others
+NUMBER = re.compile(
+    r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|infinity|nan(\(\w*\))?)", re.IGNORECASE
+)
+PLAIN = b"0123456789+-.eE \t"  # what all numbers that are finite are made of
+RAW_TYPES = re.compile(r"@([fiu][1248]|b1)")
+
+Words: TypeAlias = list[bytes]
+
+
+class Unclear(Exception):
+    """Something is wrong with a line: what there is, and what was expected."""
+
+
+class Received:
+    """What has come of the answer to a task."""
+
+    def __init__(self, task: GivenTask, process: Process, where: str) -> None:
+        self._task, self._process, self._where = task, process, where
+        self._arrays: dict[Key, Array] = {}
+        self._problems: list[Problem] = []
+        self._longest = max(SHORTEST, PER_NUMBER * largest(task))
+        self._chatter = self._chatter_lines = self._step = 0
+        self._over = self._supported = True
+        self._over = self._raised = False
+
+    def outcome(self) -> Outcome:
+        """The whole answer. Errors: Ended where the process gives none."""
+        while not self._over:
+            self.take(self._process.line(self._longest))
+        return Outcome(self._arrays, tuple(self._problems), self._supported, self._raised)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of the answer has come."""
+        return not (self._arrays or self._step or self._problems or self._chatter)
+
+    def after(self) -> None:
+        """What comes when all is answered: nothing but chatter. Errors: Ended, as it
+        should.
+        """
+        while True:
+            line = self._process.line(self._longest)
+            if self._key(line.split()) or line.strip() == b"done":
+                self._problem(f"shows more than {len(self._task.steps)} steps", "as many as asked")
+
+    def take(self, line: bytes) -> None:
+        """One line. Errors: Ended where nothing behind it can be understood."""
+        words = line.split()
+        if line.strip() == b"done":
+            self._step += 1
+            self._over = self._step == len(self._task.steps)
+        elif line.strip() == b"unsupported":
+            self._over, self._supported = True, False
+            self._arrays.clear()
+        elif words and words[0] in (b"wrong", b"note", b"error"):
+            self._say(*line.decode(errors="backslashreplace").partition(" ")[::2])
+        elif key := self._key(words):
+            try:
+                self._arrays[key] = self._array(key, words[2 if key[2] else 1 :])
+            except Unclear as unclear:
+                self._problem(*unclear.args)
+        else:
+            self._heard(line)
+
+    def _heard(self, line: bytes) -> None:
+        self._chatter += len(line)
+        self._chatter_lines += 1
+        if self._chatter > CHATTER or self._chatter_lines > CHATTER_LINES:
+            much = f"{CHATTER:,} characters or {CHATTER_LINES:,} lines"
+            raise Ended(f"printed more than {much} besides its answers")
+
+    def _say(self, kind: str, text: str) -> None:
+        """What the program says of itself."""
+        if kind == "error":
+            self._over = self._raised = True
+        if not text.strip():
+            return
+        texts = [first_line(each) for each in text.split("\t")[:5]]
+        if kind == "error" and len(texts) == 1:
+            texts = [f"says of this task: {texts[0]}", "an answer, or unsupported"]
+        where = texts.pop() if len(texts) == 5 else self._where
+        self._add(Problem(NOTE if kind == "note" else WRONG, *texts)._replace(where=where))
+
+    def _problem(self, got: str, expected: str, advice: str = "") -> None:
+        self._add(Problem(WRONG, got, expected, advice, where=self._where))
+
+    def _add(self, problem: Problem) -> None:
+        if len(self._problems) >= PROBLEMS:
+            raise Ended("says more of a task than anybody can read")
+        self._problems.append(problem)
+
+    # arrays
+
+    def _key(self, words: Words) -> Key | None:
+        """What a line shows, None where it is chatter: a name with a layer behind it,
+        and a number behind that.
+        """
+        name = words[0].decode(errors="replace") if words else ""
+        if name not in KEYS:
+            return None
+        if name in LISTS:
+            is_layer = len(words) > 1 and re.fullmatch(rb"[0-9]{1,9}", words[1])
+            return (self._step, name, int(words[1])) if is_layer else None
+        is_number = len(words) > 1 and re.match(rb"[-+.\d@]|nan|inf", words[1], re.IGNORECASE)
+        return (self._step, name, 0) if is_number else None
+
+    def _array(self, key: Key, words: Words) -> Array:
+        """The array of a line. Errors: Unclear."""
+        number, name, layer = key
+        what = f"{name} of layer {layer}" if layer else name
+        raw = self._raw(what, words) if words and words[0].startswith(b"@") else None
+        depth = len(self._task.sizes) - 1
+        if name in LISTS and not 1 <= layer <= depth:
+            raise Unclear(f"shows {what}", f"a layer from 1 to {depth}")
+        if key in self._arrays:
+            raise Unclear(f"shows {what} twice in a step", "once before done")
+        if raw is not None:
+            return raw
+        shape = self._task.shape(number, name, layer)
+        if len(words) != prod(shape):
+            raise Unclear(f"{what} has {len(words)} numbers", f"{prod(shape)}")
+        values = _numbers(what, words)
+        with np.errstate(over="ignore"):
+            return values.astype(self._task.dtype).reshape(shape)
+
+    def _raw(self, what: str, words: Words) -> Array:
+        """The array behind a line. Errors: Ended where it cannot be told how long it
+        is, for then nothing behind it can be read.
+        """
+        header = b" ".join(words).decode(errors="backslashreplace")
+        kind, *shape = header.split()
+        is_shape = len(shape) <= 32 and all(re.fullmatch(r"[0-9]{1,9}", each) for each in shape)
+        if not (RAW_TYPES.fullmatch(kind) and is_shape):
+            raise Ended(f"{what} has the raw array {first_line(header)!r}")
+        sizes, dtype = tuple(map(int, shape)), np.dtype(f"<{kind[1:]}")
+        if prod(sizes) > largest(self._task):
+            raise Ended(f"{what} has a raw array of shape {sizes}")
+        stored = self._process.exactly(dtype.itemsize * prod(sizes))
+        return np.frombuffer(stored, dtype).reshape(sizes).astype(dtype.newbyteorder("="))
+
+
+def _numbers(what: str, words: Words) -> Array:
+    """The numbers of a line. Errors: Unclear where one of them is none."""
+    try:
+        if not b"".join(words).translate(None, PLAIN):
+            return np.array([float(word) for word in words])
+    except ValueError:
+        pass  # the word is found below
+    for word in words:
+        text = word.decode(errors="backslashreplace")
+        if not NUMBER.fullmatch(text):
+            advice = "decimals stand behind a point" if "," in text else ""
+            raise Unclear(f"{what} has {printable(text[:30])!r}", "a number", advice)
+    return np.array([float(word.partition(b"(")[0]) for word in words])
