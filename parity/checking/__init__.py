@@ -6,17 +6,16 @@ plan           which tasks try everything that is declared
 extremes       runs that are brought to the edge of what floats can hold
 edges          tasks at that edge
 tasks          what it is given
-answers        what it gives back, as plain arrays
-calls          one guarded call of it
-adapters       from `gradient` or `step` to the function `run`
-loading        the program in a file, and what stands beside it
-origin         the modules that a function comes from
+answers        what it shows, as runs in one layout
+program        what stands beside it in its own process
+process        its process, seen from here
+calls          in which layout it works, and whether it shows the same twice
 reliance       which of its inputs a program relies on
 trial          a program that cannot be told anything, beside combinations
 combinations   which activations and loss such a program has
 first_calls    what is known of a program before it is judged
-process        a process of its own, which may hang or die
 coverage       what the tasks have tried, and whether that is enough
 report         what a check found, as it is read
+templates      what `parity check --init` writes
 checker        check: is it right, and if not, what is wrong
 """

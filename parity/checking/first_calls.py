@@ -12,6 +12,7 @@ from typing import Any
 from parity.checking.calls import Program, layout_of, telling
 from parity.checking.combinations import completed
 from parity.checking.declaration import Declaration
+from parity.checking.program.adapters import adapted
 from parity.checking.program.outcome import Problem
 from parity.checking.reliance import Reliance
 from parity.checking.tasks import tasks_for
@@ -51,7 +52,7 @@ def learn(
     and shows nothing that fits.
     """
     notes: list[Problem] = []
-    if cases is None and hasattr(run, "biases"):
+    if cases is None and adapted(run):
         declared, notes = completed(run, declared)
     task = telling(tasks_for(declared, cases, hard=hard, seed=seed))
     fits = layout_of(run, task, declared)
@@ -79,7 +80,7 @@ def _of_its_own(reliance: Reliance) -> Iterator[Problem]:
 
 def _without_biases(run: Program, reliance: Reliance) -> Iterator[Problem]:
     """That it has no biases, or does not say how they change."""
-    name = getattr(run, "biases", "")
+    name = adapted(run)
     hidden = not reliance.shows("b", "db")
     if reliance.is_right() and not (hidden and name):
         return

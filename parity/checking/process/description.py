@@ -22,8 +22,7 @@ class Description:
     many      whether one process takes all tasks
     raw       whether it takes arrays as bytes
     function  the function that is called, of a program in Python
-    biases    which of its arrays says how the biases change, of one that cannot be told
-              an activation or a loss
+    adapted   "db" or "b" of one that was adapted: see `adapted`
     """
 
     said: dict[str, Any] = field(default_factory=dict)
@@ -31,7 +30,7 @@ class Description:
     many: bool = False
     raw: bool = False
     function: str = ""
-    biases: str = ""
+    adapted: str = ""
 
 
 def read_description(process: Process, where: str) -> Description:
@@ -53,7 +52,7 @@ def read_description(process: Process, where: str) -> Description:
             beside, meant, kind, *texts = values
             description.looks.append(Beside(beside, meant, kind, (*texts,)))
         elif name == "function" and values:
-            description.function, description.biases = (*values, "")[:2]
+            description.function, description.adapted = (*values, "")[:2]
         elif name == "tasks" and values:
             description.many = MANY.get(values[0], False)
         elif name == "arrays":

@@ -31,10 +31,8 @@ class Peer(AbstractContextManager["Peer"]):
     looks     what looks as if it declared something
     where     what a finding calls the program
     refusal   what it does with a task that it does not support
-    biases    of a program that cannot be told an activation or a loss
+    adapted   "db" or "b" of a program that was adapted: see `adapted`
     """
-
-    biases: str
 
     def __init__(
         self, description: Description, start: Callable[[], Process], running: Process | None = None
@@ -45,8 +43,7 @@ class Peer(AbstractContextManager["Peer"]):
         in_python = bool(description.function)
         self.where = "run" if in_python else "program"
         self.refusal = REFUSAL if in_python else "program printed unsupported"
-        if description.biases:
-            self.biases = description.biases
+        self.adapted = description.adapted
 
     def perform(self, task: GivenTask) -> Outcome:
         """What becomes of a task. Errors: Ended where the process gives no answer."""

@@ -19,9 +19,8 @@ from parity.checking.program.text import first_line, printable
 PER_NUMBER, SHORTEST = 64, 2**16
 CHATTER, CHATTER_LINES = 10**6, 10**4
 PROBLEMS = 100  # lines that say something of a task, and defects of others
-NUMBER = re.compile(
-    r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|infinity|nan(\(\w*\))?)", re.IGNORECASE
-)
+FINITE, OTHERS = r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", r"inf|infinity|nan(\(\w*\))?"
+NUMBER = re.compile(rf"[+-]?({FINITE}|{OTHERS})", re.IGNORECASE)
 PLAIN = b"0123456789+-.eE \t"  # what all numbers that are finite are made of
 RAW_TYPES = re.compile(r"@([fiu][1248]|b1)")
 

@@ -109,7 +109,7 @@ def _parent(number: int) -> int:
     """The parent of a process, by its line in /proc; 0 where it is gone."""
     try:
         with open(f"/proc/{number}/stat", encoding="utf-8", errors="replace") as line:  # noqa: PTH123
-            # the name of a program, in brackets, may have blanks and brackets of its own
+            # a program's name, in brackets, may have blanks and brackets of its own
             state, parent = line.read().rpartition(")")[2].split()[:2]
     except OSError:
         return 0

@@ -3,6 +3,7 @@
 given       what it is given: a task as plain data
 names       what it may declare
 origin      what it declares, and where
+outcome     what became of it and of a task: arrays and problems
 text        what it says, as it may be shown
 reading     what it returns, as arrays
 guarded     one call of it

@@ -7,6 +7,7 @@ import numpy as np
 
 from parity.checking.program.given import Array, GivenTask
 from parity.checking.program.guarded import Function
+from parity.checking.program.origin import attribute, name_of
 from parity.checking.program.outcome import Unreadable
 from parity.checking.program.reading import PER_LAYER, kind_of, per_layer
 
@@ -19,7 +20,7 @@ def from_gradient(gradient: Callable[..., Any]) -> Function:
 
     A network without biases may return None for db.
     """
-    name, want = _name(gradient), "(dW, db) or (loss, dW, db)"
+    name, want = name_of(gradient), "(dW, db) or (loss, dW, db)"
 
     def run(task: GivenTask) -> Iterator[dict[str, Any]]:
         W: Arrays = task.W
@@ -46,7 +47,7 @@ def from_step(step: Callable[..., Any]) -> Function:
 
     A network without biases may return None for b.
     """
-    name = _name(step)
+    name = name_of(step)
 
     def run(task: GivenTask) -> Iterator[dict[str, Any]]:
         W: Arrays = task.W
@@ -70,13 +71,17 @@ def _plain_sgd(run: Any, program: Any, biases: str) -> Function:
     here or there.
     """
     # declarations are looked for in what a function wraps
-    run.__wrapped__, run.__name__ = program, _name(program)
-    run.optimizers, run.settings, run.biases = ("sgd",), (), biases
+    run.__wrapped__, run.__name__ = program, name_of(program)
+    run.optimizers, run.settings, run.adapted = ("sgd",), (), biases
     return run
 
 
-def _name(program: Any) -> str:
-    return getattr(program, "__name__", "run")
+def adapted(program: Any) -> str:
+    """Of a program that was made of `gradient` or `step`, which cannot be told an
+    activation or a loss, what says how the biases change: "db" or "b"; else "".
+    """
+    marked = attribute(program, "adapted")
+    return marked if marked in ("db", "b") else ""
 
 
 # what a module may have instead of `run`, and what makes `run` of it

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterable
 from typing import BinaryIO
 
+from parity.checking.program.adapters import adapted
 from parity.checking.program.guarded import guarded_call
 from parity.checking.program.hiding import hide
 from parity.checking.program.lines import answer_lines, description_lines, read_task
 from parity.checking.program.loading import load
-from parity.checking.program.origin import beside, declared
+from parity.checking.program.origin import beside, declared, name_of
 from parity.checking.program.outcome import Unusable
 from parity.checking.program.text import printable
 
@@ -28,9 +29,8 @@ def main(target: str) -> None:
     except Unusable as error:
         _say(answers, [f"unusable {printable(str(error))}\n".encode()])
         os._exit(0)
-    function, biases = getattr(program, "__name__", "run"), getattr(program, "biases", "")
     said, looks = declared(program, names), beside(program, names)
-    _say(answers, description_lines(function, biases, said, looks))
+    _say(answers, description_lines(name_of(program), adapted(program), said, looks))
     while (task := read_task(tasks)) is not None:
         outcome = guarded_call(program, task)
         if os.getpid() != own:  # a process that the program has split off, and left here

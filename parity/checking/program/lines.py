@@ -115,15 +115,15 @@ def _settings(words: list[str]) -> dict[str, Any]:
 
 
 def description_lines(
-    function: str, biases: str, said: Mapping[str, Any], looks: Iterator[Beside]
+    function: str, adapted: str, said: Mapping[str, Any], looks: Iterator[Beside]
 ) -> Iterator[bytes]:
     """What a Python program declares, and what looks as if it did; which function it
-    is, and which of its arrays says how the biases change.
+    is, and whether it was adapted.
     """
     yield _line(VERSION)
     yield _line("tasks", "many")
     yield _line("arrays", "raw")
-    yield _line("function", _word(function), biases)
+    yield _line("function", _word(function), adapted)
     for name in KINDS:
         if name in said:
             yield _line(name, *map(_declared_word, _entries(said[name])))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from parity.checking.program.adapters import ADAPTED
 from parity.checking.program.guarded import Function, message_of, place_of
+from parity.checking.program.hiding import HIDDEN
 from parity.checking.program.outcome import Unusable
 
 
@@ -26,6 +27,9 @@ def load(target: str) -> Loaded:
     Errors: Unusable.
     """
     place, name = split(target)
+    package = place.partition(".")[0]
+    if package in HIDDEN and not Path(place).is_file():
+        raise Unusable(f"{place}: {package} is hidden from what it checks")
     module = _module(place)
     names = [name] if name else ["run", *ADAPTED]
     known = next((each for each in names if hasattr(module, each)), None)

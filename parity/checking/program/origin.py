@@ -44,7 +44,7 @@ def declared(program: Any, names: Names | None = None) -> dict[str, Any]:
     its file, which are `names`, else by one in the module that it comes from.
     """
     attributes = [
-        {name: _attribute(each, name) for name in KINDS} for each in reversed([*_wrapped(program)])
+        {name: attribute(each, name) for name in KINDS} for each in reversed([*_wrapped(program)])
     ]
     sources = [_beside(program, names), *attributes]
     return {
@@ -55,11 +55,18 @@ def declared(program: Any, names: Names | None = None) -> dict[str, Any]:
     }
 
 
-def _attribute(each: Any, name: str) -> Any:
+def attribute(program: Any, name: str) -> Any:
+    """An attribute of somebody's object, None where it cannot be read."""
     try:
-        return getattr(each, name, None)
+        return getattr(program, name, None)
     except Exception:  # noqa: BLE001 - a property is somebody's code too
         return None
+
+
+def name_of(program: Any) -> str:
+    """The name of a function, as it stands in its file."""
+    name = attribute(program, "__name__")
+    return name if isinstance(name, str) else "run"
 
 
 def _beside(program: Any, names: Names | None) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from parity.checking import calls
-from parity.checking.adapters import from_gradient, from_step
-from parity.checking.answers import LARGEST
 from parity.checking.checker import cases_for, check
 from parity.checking.declaration import declaration
+from parity.checking.program.adapters import from_gradient, from_step
+from parity.checking.program.reading import LARGEST
 from parity.checking.tests.programs import PLAIN, gradients, train, turned
 
 DOES = {"activations": "sigmoid", "losses": "mse", "sizes": (3, 5, 4, 2)}

@@ -6,24 +6,21 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from parity import screen
-from parity.checking import process
-from parity.checking.answers import Problem
-from parity.checking.calls import Outcome
-from parity.checking.loading import Unusable
+from parity.checking.process.pipes import Clock
 from parity.cli import commands
 from parity.mistakes.diagnosis.finding import Finding
 from parity.tests.command import run as parity
 
 HOUSE = Path(screen.__file__).parent
-ADAPTER = (HOUSE / "checking" / "adapter.py.txt").read_text(encoding="utf-8")
+ADAPTER = (HOUSE / "checking" / "templates" / "adapter.py.txt").read_text(encoding="utf-8")
 RIGHT_LOOP = "delta.insert(0, delta[0] @ weights * activation * (1 - activation))"
 
 
@@ -114,17 +111,16 @@ ENDS = {
 @pytest.mark.parametrize("end", ENDS)
 def test_a_program_that_never_returns_is_a_finding(write, monkeypatch, tmp_path, end):
     """In which task it was is said, and the tasks before are judged."""
-    wait = subprocess.Popen.wait
 
-    def until_it_loops(process, timeout=None):
-        while end == "endless loop" and timeout and not (tmp_path / "looping").exists():
-            assert process.poll() is None
-        if end == "endless loop" and timeout:
-            raise subprocess.TimeoutExpired("", timeout)
-        return wait(process)
+    def until_it_loops(clock, queue, longest):
+        while not (tmp_path / "looping").exists():
+            with suppress(Empty):
+                return queue.get(timeout=0.01)
+        clock.left = 0.0
+        raise Empty
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(subprocess.Popen, "wait", until_it_loops)
+    monkeypatch.setattr(Clock, "wait", until_it_loops)
     what, how = ENDS[end]
     file = write(
         ADAPTER.replace(
@@ -137,7 +133,7 @@ def test_a_program_that_never_returns_is_a_finding(write, monkeypatch, tmp_path,
     assert (status, err) == (1, "")
     said = " ".join(out.split())
     assert f" You have: {how} in the task 'square layers, one sample' " in said
-    assert "\n   Expected:  one dict for each step\n" in out
+    assert "\n   Expected:  an answer for each step\n" in out
     assert out.endswith(f"\nWRONG. {file}: 1 finding, in 2 tasks\n")
 
 
@@ -178,26 +174,18 @@ def test_text_is_as_wide_as_the_terminal(monkeypatch, is_terminal, columns, wide
     assert screen.width(88) == wide
 
 
-@pytest.fixture
-def here(monkeypatch):
-    """The process's work, done in this one: as quick as a call."""
-
-    def in_this_one(command, timeout):
-        monkeypatch.setattr(process.os, "_exit", lambda status: None)
-        monkeypatch.setattr(sys, "path", [*sys.path])
-        process.main(*command[5:])
-        return ""
-
-    monkeypatch.setattr(process, "_process", in_this_one)
-
-
 UNUSABLE = {
     "no file": ("nowhere/net.py", None, "nowhere/net.py: there is no such file"),
     "no module": ("not_a_module", None, "not_a_module: there is no such file or module"),
-    "no submodule": (
+    "hidden": (
         "parity.not_a_module",
         None,
-        "parity.not_a_module: there is no such file or module",
+        "parity.not_a_module: parity is hidden from what it checks",
+    ),
+    "no submodule": (
+        "json.not_a_module",
+        None,
+        "json.not_a_module: there is no such file or module",
     ),
     "no name": ("{}:train", "", "{}: has no train, expected a function run(case)"),
     "nothing": ("{}", "", "{}: has no run, expected a function run(case), gradient or step"),
@@ -247,7 +235,6 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("what", UNUSABLE)
-@pytest.mark.usefixtures("here")
 def test_what_cannot_be_run_exits_2(write, what):
     """On standard error, with nothing printed but the header."""
     target, text, sentence = UNUSABLE[what]
@@ -258,7 +245,6 @@ def test_what_cannot_be_run_exits_2(write, what):
     assert err.count("\n") == 1
 
 
-@pytest.mark.usefixtures("here")
 def test_a_line_of_another_file_that_cannot_be_read_is_named(write):
     """With the file in which it stands."""
     write("\n\nx =\n", "beside.py")
@@ -266,7 +252,6 @@ def test_a_line_of_another_file_that_cannot_be_read_is_named(write):
     assert (status, "raised SyntaxError in beside.py, line 3 (invalid syntax)" in err) == (2, True)
 
 
-@pytest.mark.usefixtures("here")
 def test_the_name_is_looked_for(write):
     """`run` by default, else `gradient` or `step`; any other by name."""
     gradient = "def gradient(W, b, x, y):\n    return backward(W, forward(W, b, x), y)[:2]\n"
@@ -286,7 +271,6 @@ def test_the_name_is_looked_for(write):
     assert (status, "z, a, delta, dW, db" in out) == (1, True)
 
 
-@pytest.mark.usefixtures("here")
 def test_the_report_is_wrapped(write, monkeypatch):
     """To the width of the terminal: findings, and what was not shown."""
     monkeypatch.setattr(commands, "width", lambda widest: widest - 30)
@@ -297,7 +281,6 @@ def test_the_report_is_wrapped(write, monkeypatch):
     assert 50 < max(map(len, lines)) <= 58
 
 
-@pytest.mark.usefixtures("here")
 def test_a_module_is_found_from_the_working_folder(write, tmp_path, monkeypatch):
     """As Python itself would find it."""
     write(ADAPTER, "somebodys_net.py")
@@ -305,7 +288,6 @@ def test_a_module_is_found_from_the_working_folder(write, tmp_path, monkeypatch)
     assert parity("check", "somebodys_net")[0] == 0
 
 
-@pytest.mark.usefixtures("here")
 def test_options_reach_the_check(write, monkeypatch):
     """--conventions and --hard; --strict fails what is another convention."""
     seen = []
@@ -324,9 +306,9 @@ def test_options_reach_the_check(write, monkeypatch):
     parity("check", write(f"{ADAPTER}\n\nconventions = 'decay-not-on-b'\n"))
     assert seen[-1] == (8, ())
     assert seen[-2] == (8, ("decay-not-on-b",))
-    everything = "from parity.checking.tests.programs import everything as run\n"
+    write(ADAPTER)
     for option in ([], ["--hard"]):
-        parity("check", write(everything), *option)
+        parity("check", file, *option)
     assert seen[-1][0] > seen[-2][0]
     status, _, err = parity("check", file, "--conventions", "mine")
     assert (
@@ -335,7 +317,6 @@ def test_options_reach_the_check(write, monkeypatch):
     ) == (2, True)
 
 
-@pytest.mark.usefixtures("here")
 def test_a_mistake_is_explained_in_numbers(write, tmp_path):
     """By --explain, and not without it; --quiet prints the last line alone, and the
     JSON has the numbers.
@@ -368,34 +349,27 @@ def test_an_adapter_is_never_overwritten(write):
         assert kept.read() == "mine"
 
 
+REFUSED = "--timeout 0, --timeout x, --timeout nan, --seed x, b, --exec b, --init b"
+
+
 @pytest.mark.parametrize(
     "argv",
-    ["", "a --timeout 0", "a --timeout x", "a --timeout nan", "a --seed 1", "a b", "a --init b"],
+    [
+        "",
+        "a --timeout 0",
+        "a --timeout x",
+        "a --timeout nan",
+        "a --seed x",
+        "a b",
+        "a --exec b",
+        "a --init b",
+    ],
 )
 def test_unusable_arguments_exit_2(argv):
     """They are refused on standard error before anything is run."""
     status, out, err = parity("check", *argv.split())
     assert (status, out) == (2, "")
     assert "parity check: error: " in err or "parity: error: " in err
-
-
-def test_an_outcome_is_the_same_after_it_was_stored(tmp_path):
-    """Arrays by step, key and layer, problems with their details; what holds objects is
-    not read.
-    """
-    arrays = {(0, "dW", 1): np.eye(2, dtype="float32"), (2, "loss", 0): np.array(3)}
-    problem = Problem("wrong", "has", "wanted", "do", "here")
-    outcome = Outcome(arrays, (problem,), supported=False, raised=True)
-    process._save(tmp_path, 0, outcome)
-    read = process._saved(tmp_path, 0)
-    assert replace(read, arrays={}) == replace(outcome, arrays={})
-    assert list(read.arrays) == list(arrays)
-    for key, array in arrays.items():
-        np.testing.assert_array_equal(read.arrays[key], array, strict=True)
-    assert process._saved(tmp_path, 1) is None
-    np.savez(tmp_path / "0.npz", **{"0/dW/1": np.array([object()])})
-    with pytest.raises(Unusable, match="has written over what parity keeps of it"):
-        process._saved(tmp_path, 0)
 
 
 def test_a_process_that_dies_while_importing_is_unusable(write):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import parity
-from parity.checking import loading
+from parity.checking.program import loading
 
 FOLDER = Path(parity.__file__).parent.parent / "examples" / "check_your_own"
 pytestmark = pytest.mark.skipif(

@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from parity.checking.answers import KEYS
 from parity.checking.checker import cases_for, check
 from parity.checking.declaration import declaration
 from parity.checking.edges import FAR
+from parity.checking.program.reading import KEYS
 from parity.checking.tasks import tasks_for
 from parity.checking.tests.programs import (
     LAYOUTS,

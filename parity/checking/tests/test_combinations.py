@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from parity.checking import combinations
-from parity.checking.adapters import from_gradient, from_step
 from parity.checking.checker import cases_for, check
 from parity.checking.combinations import completed
 from parity.checking.declaration import declaration
+from parity.checking.program.adapters import from_gradient, from_step
 from parity.checking.trial import Combination, Trial
 from parity.tests.command import run as parity
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import parity
-from parity.checking import loading
-from parity.checking.adapters import from_gradient, from_step
 from parity.checking.checker import assert_correct, cases_for, check
+from parity.checking.program import loading
+from parity.checking.program.adapters import from_gradient, from_step
 from parity.checking.report import CheckReport
 from parity.checking.tests.programs import (
     LAYOUTS,

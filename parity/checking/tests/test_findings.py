@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parity.checking import calls
 from parity.checking.checker import check
+from parity.checking.program import guarded
 from parity.checking.tests.programs import PLAIN, everything, gradients, sentences, spoiled, train
 from parity.mistakes.diagnosis.finding import Finding
 
@@ -393,7 +393,7 @@ def test_what_is_printed_is_a_note():
     assert "\n1. A note\n   Where:     run\n   You have:  printed 'epoch 1'\n" in str(
         check(run, **PLAIN)
     )
-    heard = calls._Heard()
+    heard = guarded._Heard()
     print("." * 10**5, file=heard)
     assert len(heard.text) < 100  # of what is printed without end, the rest is not kept
 

@@ -2,15 +2,18 @@
 its own, and one that is neither.
 """
 
+from shutil import copy
+
 import numpy as np
 import pytest
 
-from parity.checking.adapters import from_gradient, from_step
 from parity.checking.checker import cases_for, check
 from parity.checking.declaration import declaration
 from parity.checking.first_calls import learn
+from parity.checking.program.adapters import from_gradient, from_step
 from parity.checking.reliance import Reliance
 from parity.checking.tasks import tasks_for
+from parity.checking.tests import plain
 from parity.checking.tests.programs import PLAIN, everything, gradients, train
 from parity.steps.cases import CASES, Case
 from parity.tests.command import run as parity
@@ -158,8 +161,9 @@ def test_a_training_from_inputs_of_its_own_is_told_so_and_nothing_else(name):
 def test_the_command_says_so_too(tmp_path):
     """With status 1."""
     file = tmp_path / "net.py"
+    copy(plain.__file__, tmp_path)
     file.write_text(
-        "from parity.checking.tests.programs import PLAIN, train\n"
+        "from plain import PLAIN, train\n"
         "globals().update(PLAIN)\n\n\n"
         "def run(case):\n    case.W[:] = [0 * w + 0.1 for w in case.W]\n    return train(case)\n",
         encoding="utf-8",

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from parity.checking import declaration
+from parity.checking import templates
 from parity.checking.declaration import KNOWN, SETTINGS
 from refnet.optimizers import OPTIMIZERS
 
-ADAPTER = (Path(declaration.__file__).parent / "adapter.py.txt").read_text(encoding="utf-8")
+ADAPTER_FILE = "parity/checking/templates/adapter.py.txt"
+ADAPTER = Path(templates.__file__).with_name("adapter.py.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["activations", "losses", "optimizers", "settings"])
@@ -19,7 +20,7 @@ def test_the_adapter_lists_all_that_can_be_declared(name):
     """In its line and in the comment that follows it."""
     (said,) = re.findall(rf"^{name} = .*\n(?:# .*\n)*", ADAPTER, re.MULTILINE)
     lacking = ", ".join(sorted(set(KNOWN[name]) - {*re.findall(r"\w+", said)}))
-    assert not lacking, f"parity/checking/adapter.py.txt: the lines of {name} lack {lacking}"
+    assert not lacking, f"{ADAPTER_FILE}: the lines of {name} lack {lacking}"
 
 
 def test_every_setting_that_is_off_by_default_can_be_declared():

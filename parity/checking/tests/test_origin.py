@@ -4,20 +4,24 @@ declaration is said.
 
 import functools
 import sys
+from pathlib import Path
+from shutil import copy
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-from parity.checking.adapters import from_gradient
-from parity.checking.origin import declaration_of, ignored
+from parity.checking.declaration import declaration_of, ignored
+from parity.checking.program.adapters import from_gradient
+from parity.checking.program.origin import beside
+from parity.checking.tests import plain
 from parity.checking.tests.programs import train
 from parity.tests.command import run as parity
 
 # a file that declares, and trains; the name `run` is made in the lines after it
 FILE = """
 import functools
-from parity.checking.tests.programs import PLAIN, gradients, train
+from plain import PLAIN, gradients, train
 activations, losses, optimizers, settings = "sigmoid", "mse", "sgd", ()
 
 
@@ -56,6 +60,8 @@ MADE = {
 def module(monkeypatch):
     """The module of a text, as if it were imported."""
 
+    monkeypatch.syspath_prepend(Path(plain.__file__).parent)
+
     def imported(text):
         names = ModuleType("made_for_a_test")
         monkeypatch.setitem(sys.modules, names.__name__, names)
@@ -70,6 +76,7 @@ def test_what_a_file_declares_counts(tmp_path, how):
     """Whatever `run` is, and wherever its code stands."""
     file = tmp_path / "net.py"
     file.write_text(FILE + MADE[how], encoding="utf-8")
+    copy(plain.__file__, tmp_path)
     status, out, _ = parity("check", str(file))
     assert status == 0
     assert "Not tried" not in out
@@ -125,7 +132,7 @@ def test_data_and_functions_of_the_same_name_declare_nothing():
     numbers = {"slope": 0.05, "bias": False, "batch": 1, "same_hidden": True, "sizes": (2, 3)}
     assert declaration_of(train, numbers) == declaration_of(train, **numbers)
     names = {name: value for name, value in names.items() if name not in numbers}
-    sentences = [(each.where, each.got, each.advice) for each in ignored(train, names)]
+    sentences = [(each.where, each.got, each.advice) for each in ignored(beside(train, names))]
     assert sentences == [
         ("declaration", f"{name} has type {kind}", "it is ignored")
         for name, kind in (("targets", "ndarray"), ("activations", "list"), ("samples", "int"))
@@ -146,19 +153,20 @@ def test_what_is_nearly_a_declaration_is_said():
         "target": "labels",
         "targets": "labels",
     }
-    sentences = [(each.verdict, each.got, each.expected) for each in ignored(train, names)]
+    sentences = [(each.verdict, each.got, each.expected) for each in ignored(beside(train, names))]
     assert sentences == [
         ("note", "the file has 'output'", "'outputs'"),
         ("note", "the file has 'optimisers'", "'optimizers'"),
         ("note", "the file has 'SETTING'", "'settings'"),
     ]
     names["outputs"] = "tanh"
-    assert "'outputs'" not in [each.expected for each in ignored(train, names)]
+    assert "'outputs'" not in [each.expected for each in ignored(beside(train, names))]
 
 
 def test_a_note_is_printed_and_passes(tmp_path):
     """In the report of the command."""
     file = tmp_path / "net.py"
+    copy(plain.__file__, tmp_path)
     file.write_text(FILE + 'output = "sigmoid"\n' + MADE["a function"], encoding="utf-8")
     status, out, _ = parity("check", str(file))
     assert status == 0

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from parity.checking.answers import Problem
-from parity.checking.calls import Outcome
 from parity.checking.checker import assert_correct, cases_for, check, report
 from parity.checking.declaration import declaration
+from parity.checking.program.outcome import Outcome, Problem
 from parity.checking.tests.programs import PLAIN, everything, gradients, spoiled, train
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.search.replay import simulate

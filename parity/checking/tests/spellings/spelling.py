@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from parity.checking.adapters import from_gradient, from_step
+from parity.checking.program.adapters import from_gradient, from_step
 
 PLAIN = {"activations": "sigmoid", "losses": "mse", "optimizers": "sgd", "settings": ()}
 
