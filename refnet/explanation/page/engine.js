@@ -1,0 +1,194 @@
+"use strict";
+
+// A multilayer perceptron: the forward pass, the cost, backpropagation and two update
+// rules, with PyTorch's conventions, as in refnet. Matrices are arrays of rows, and
+// rows are samples. A layer is { W, b, activation, slope }; W has fan_out rows and
+// fan_in columns. No function changes what it is given.
+
+const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
+const dot = (u, v) => sum(u.map((each, j) => each * v[j]));
+const transpose = (A) => A[0].map((_, k) => A.map((row) => row[k]));
+
+function product(A, B) {
+  const columns = transpose(B);
+  return A.map((row) => columns.map((column) => dot(row, column)));
+}
+
+/** f of the numbers that stand at one place in all arrays, for every place. */
+function entrywise(f, first, ...others) {
+  if (!Array.isArray(first)) return f(first, ...others);
+  return first.map((each, i) => entrywise(f, each, ...others.map((array) => array[i])));
+}
+
+// activations, row by row: a = f(z), and the pullback, which takes dC/da to dC/dz
+
+/** For f of a single number, the pullback is a product with f'(z). */
+const elementwise = (f, derivative) => ({
+  value: (z, slope) => z.map((each) => f(each, slope)),
+  pullback: (gradA, z, a, slope) => gradA.map((g, j) => g * derivative(z[j], a[j], slope)),
+});
+
+// where exp(-z) overflows to Infinity, 1 / Infinity is 0, as it should be
+const sigmoid = (z) => 1 / (1 + Math.exp(-z));
+
+function softmax(z) {
+  const highest = Math.max(...z); // exp cannot overflow then
+  const e = z.map((each) => Math.exp(each - highest));
+  const total = sum(e);
+  return e.map((each) => each / total);
+}
+
+const ACTIVATIONS = {
+  identity: elementwise((z) => z, () => 1),
+  sigmoid: elementwise(sigmoid, (z, a) => a * (1 - a)),
+  tanh: elementwise(Math.tanh, (z, a) => 1 - a * a),
+  relu: elementwise((z) => Math.max(z, 0), (z) => (z > 0 ? 1 : 0)),
+  leaky_relu: elementwise(
+    (z, slope) => (z > 0 ? z : slope * z),
+    (z, a, slope) => (z > 0 ? 1 : slope),
+  ),
+  softmax: {
+    value: softmax,
+    pullback(gradA, z, a) {
+      const mean = dot(gradA, a);
+      return a.map((each, j) => each * (gradA[j] - mean));
+    },
+  },
+};
+
+// losses, row by row: what a row adds to the cost, its gradient, and what divides both
+
+const overSamples = (n) => n;
+const overAll = (n, k) => n * k;
+
+/** A loss that is a sum over the outputs. */
+const summed = (value, gradient, divisor) => ({
+  value: (a, y) => sum(a.map((each, j) => value(each, y[j]))),
+  gradient: (a, y) => a.map((each, j) => gradient(each, y[j])),
+  divisor,
+});
+
+const log = (p) => Math.max(Math.log(p), -100); // log 0 counts as -100, as in PyTorch
+const ratio = (y, a) => (y > 0 ? y / a : 0); // 0 / 0 is 0 here; refnet refuses 1 / 0
+
+const LOSSES = {
+  mse: summed((a, y) => (a - y) ** 2, (a, y) => 2 * (a - y), overAll),
+  half_squared_error: summed((a, y) => (a - y) ** 2 / 2, (a, y) => a - y, overSamples),
+  mae: summed((a, y) => Math.abs(a - y), (a, y) => Math.sign(a - y), overAll),
+  cross_entropy: summed((a, y) => -y * log(a), (a, y) => -ratio(y, a), overSamples),
+  softmax_cross_entropy: {
+    value(z, y) {
+      const highest = Math.max(...z);
+      const logSum = Math.log(sum(z.map((each) => Math.exp(each - highest))));
+      return sum(z.map((each, j) => y[j] * (logSum - (each - highest))));
+    },
+    gradient: (z, y) => softmax(z).map((each, j) => each - y[j]),
+    divisor: overSamples,
+  },
+  binary_cross_entropy: summed(
+    (a, y) => -y * log(a) - (1 - y) * log(1 - a),
+    (a, y) => ratio(1 - y, 1 - a) - ratio(y, a),
+    overAll,
+  ),
+  sigmoid_cross_entropy: summed(
+    (z, y) => Math.max(z, 0) - z * y + Math.log1p(Math.exp(-Math.abs(z))),
+    (z, y) => sigmoid(z) - y,
+    overAll,
+  ),
+};
+
+/** Labels as one-hot rows of width k; rows as they are. */
+function targetRows(y, k) {
+  if (Array.isArray(y[0])) return y;
+  return y.map((label) => Array.from({ length: k }, (_, j) => (j === label ? 1 : 0)));
+}
+
+function lossValue(loss, a, y) {
+  const { value, divisor } = LOSSES[loss];
+  const rows = targetRows(y, a[0].length);
+  return sum(a.map((row, i) => value(row, rows[i]))) / divisor(a.length, a[0].length);
+}
+
+/** dC/da. The 1/n stands here, so nothing after it divides. */
+function lossGradient(loss, a, y) {
+  const { gradient, divisor } = LOSSES[loss];
+  const rows = targetRows(y, a[0].length);
+  const count = divisor(a.length, a[0].length);
+  return a.map((row, i) => gradient(row, rows[i]).map((each) => each / count));
+}
+
+// backpropagation
+
+/** { aPrev, z, a } of each layer, first to last. */
+function forward(layers, x) {
+  let a = x;
+  return layers.map(({ W, b, activation, slope }) => {
+    const aPrev = a;
+    const z = product(aPrev, transpose(W)).map((row) => row.map((each, j) => each + b[j]));
+    a = z.map((row) => ACTIVATIONS[activation].value(row, slope));
+    return { aPrev, z, a };
+  });
+}
+
+function pullback({ activation, slope }, gradA, z, a) {
+  return gradA.map((row, i) => ACTIVATIONS[activation].pullback(row, z[i], a[i], slope));
+}
+
+/** { delta, dW, db } of each layer, computed last to first, returned first to last. */
+function backward(layers, trace, loss, y) {
+  const gradients = [];
+  let delta;
+  for (let l = layers.length - 1; l >= 0; l--) {
+    const { aPrev, z, a } = trace[l];
+    if (l === layers.length - 1) {
+      delta = pullback(layers[l], lossGradient(loss, a, y), z, a); // BP1
+    } else {
+      delta = pullback(layers[l], product(delta, layers[l + 1].W), z, a); // BP2
+    }
+    const db = transpose(delta).map(sum); // BP3
+    const dW = product(transpose(delta), aPrev); // BP4
+    gradients.unshift({ delta, dW, db });
+  }
+  return gradients;
+}
+
+// update rules: from the gradient d and the state so far to the move and the next
+// state, for theta := theta - lr move
+
+const OPTIMIZERS = {
+  sgd(d, state, { momentum = 0, dampening = 0, nesterov = false }) {
+    if (!momentum) return { move: d, state };
+    let v = d; // the first v is not dampened
+    if (state.v) v = entrywise((v, d) => momentum * v + (1 - dampening) * d, state.v, d);
+    const move = nesterov ? entrywise((d, v) => d + momentum * v, d, v) : v;
+    return { move, state: { v } };
+  },
+  adam(d, state, { betas: [beta1, beta2] = [0.9, 0.999], eps = 1e-8, amsgrad = false }) {
+    const zeros = entrywise(() => 0, d);
+    const before = { t: 0, m: zeros, v: zeros, vMax: zeros, ...state };
+    const t = before.t + 1;
+    const m = entrywise((m, d) => beta1 * m + (1 - beta1) * d, before.m, d);
+    const v = entrywise((v, d) => beta2 * v + (1 - beta2) * d * d, before.v, d);
+    const vMax = entrywise(Math.max, before.vMax, v);
+    const correction1 = 1 - beta1 ** t;
+    const correction2 = Math.sqrt(1 - beta2 ** t);
+    const step = (m, v) => m / correction1 / (Math.sqrt(v) / correction2 + eps);
+    return { move: entrywise(step, m, amsgrad ? vMax : v), state: { t, m, v, vMax } };
+  },
+};
+
+/** One step of { name, settings, state }: the layers and the optimizer after it. */
+function update(layers, gradients, optimizer, lr) {
+  const { name, settings = {}, state = {} } = optimizer;
+  const weight_decay = settings.weight_decay ?? 0;
+  const theta = layers.map(({ W, b }) => [W, b]);
+  const g = gradients.map(({ dW, db }) => [dW, db]);
+  const d = entrywise((g, theta) => g + weight_decay * theta, g, theta);
+  const { move, state: next } = OPTIMIZERS[name](d, state, settings);
+  const moved = entrywise((theta, move) => theta - lr * move, theta, move);
+  const after = layers.map((layer, l) => ({ ...layer, W: moved[l][0], b: moved[l][1] }));
+  return { layers: after, optimizer: { name, settings, state: next } };
+}
+
+const engine = { forward, lossValue, lossGradient, backward, update };
+if (typeof module !== "undefined") module.exports = engine;
