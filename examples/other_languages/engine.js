@@ -1,0 +1,142 @@
+"use strict";
+
+// refnet's engine in JavaScript, as parity checks it:
+//
+//     parity check --exec "node engine.js"
+
+const engine = require("../../refnet/explanation/page/engine.js");
+
+const description = {
+  activations: "identity sigmoid tanh relu leaky_relu softmax",
+  losses:
+    "mse half_squared_error mae cross_entropy softmax_cross_entropy " +
+    "binary_cross_entropy sigmoid_cross_entropy",
+  optimizers: "sgd adam",
+  settings: "momentum dampening nesterov weight_decay betas eps amsgrad",
+};
+
+function run(task) {
+  let optimizer = { name: task.optimizer, settings: task.settings };
+  let layers = task.W.map((W, l) => ({
+    W,
+    b: task.b[l],
+    activation: task.activations[l],
+    slope: task.slopes[l],
+  }));
+  return task.steps.map(({ x, y, lr }) => {
+    const trace = engine.forward(layers, x);
+    const output = trace.at(-1).a;
+    const gradients = engine.backward(layers, trace, task.loss, y);
+    ({ layers, optimizer } = engine.update(layers, gradients, optimizer, lr));
+    return {
+      output,
+      loss: engine.lossValue(task.loss, output, y),
+      z: trace.map(({ z }) => z),
+      a: trace.map(({ a }) => a),
+      delta: gradients.map(({ delta }) => delta),
+      dW: gradients.map(({ dW }) => dW),
+      db: gradients.map(({ db }) => db),
+      W: layers.map(({ W }) => W),
+      b: layers.map(({ b }) => b),
+    };
+  });
+}
+
+// ---- The protocol. Nothing below this line needs to be changed. ----
+
+// in a function of its own, so that its names may be names of yours, too
+async function protocol() {
+  const readline = require("node:readline");
+
+  function describe() {
+    const lines = Object.entries({ parity: 1, tasks: "many", ...description });
+    return lines.map((line) => line.join(" ").trim());
+  }
+
+  /** A task as an object, from its lines. */
+  function read(lines) {
+    const task = { W: [], b: [], steps: [] };
+    for (const [name, ...words] of lines) {
+      if (name === "sizes" || name === "slopes") task[name] = words.map(number);
+      else if (name === "activations") task.activations = words;
+      else if (name === "optimizer") Object.assign(task, readOptimizer(words));
+      else if (name === "W") task.W.push(matrix(words.slice(1), weightRows(task, words[0])));
+      else if (name === "b") task.b.push(words.slice(1).map(number));
+      else if (name === "step") task.steps.push({ lr: number(words[0]), n: number(words[1]) });
+      else if (name === "x" || name === "y") task.steps.at(-1)[name] = readBatch(task, name, words);
+      else task[name] = words.join(" ");
+    }
+    return task;
+  }
+
+  function readOptimizer([optimizer, ...words]) {
+    const settings = {};
+    let last;
+    for (const word of words) {
+      if (Number.isNaN(Number(word))) last = word;
+      else if (last in settings) settings[last] = [settings[last], Number(word)].flat();
+      else settings[last] = Number(word);
+    }
+    return { optimizer, settings };
+  }
+
+  function readBatch({ sizes, samples, targets, steps }, name, words) {
+    if (name === "y" && targets === "labels") return words.map(number);
+    const width = name === "x" ? sizes[0] : sizes.at(-1);
+    return matrix(words, samples === "columns" ? width : steps.at(-1).n);
+  }
+
+  function weightRows({ sizes, layout }, layer) {
+    return layout === "in_out" ? sizes[layer - 1] : sizes[layer];
+  }
+
+  function matrix(words, rows) {
+    const columns = words.length / rows;
+    if (!Number.isInteger(columns)) throw new Error(`${words.length} numbers for ${rows} rows`);
+    const start = (i) => i * columns;
+    return Array.from({ length: rows }, (_, i) => words.slice(start(i), start(i + 1)).map(number));
+  }
+
+  function number(word) {
+    const value = Number(word);
+    if (Number.isNaN(value)) throw new Error(`"${word}" is no number`);
+    return value;
+  }
+
+  /** The lines that answer a task. */
+  function answer(lines) {
+    try {
+      const steps = run(read(lines));
+      return steps === null ? ["unsupported"] : steps.flatMap(shown);
+    } catch (error) {
+      const [message, place = ""] = (error.stack ?? String(error)).split(/\s*\n\s*/);
+      return [`error ${message} ${place}`];
+    }
+  }
+
+  function shown(step) {
+    const lines = [];
+    for (const [name, arrays] of Object.entries(step)) {
+      if (name === "output" || name === "loss") lines.push([name, ...numbers(arrays)]);
+      else arrays.forEach((array, l) => lines.push([name, l + 1, ...numbers(array)]));
+    }
+    return [...lines.map((line) => line.join(" ")), "done"];
+  }
+
+  /** All numbers of an array of arrays, of typed ones too, row by row. */
+  function numbers(array) {
+    return typeof array === "number" ? [array] : Array.from(array).flatMap(numbers);
+  }
+
+  const print = (lines) => process.stdout.write(`${lines.join("\n")}\n`);
+  if (process.argv[2] === "--describe") return print(describe());
+  let lines = [];
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    lines.push(line.trim().split(/\s+/));
+    if (line.trim() !== "end") continue;
+    print(answer(lines));
+    lines = [];
+  }
+}
+
+protocol();
