@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
@@ -24,6 +25,19 @@ def width(widest: int) -> int:
     if not sys.stdout.isatty():
         return widest
     return min(widest, get_terminal_size((widest, 0)).columns)
+
+
+OUTPUT = "standard output"
+
+
+@contextmanager
+def naming(place: str | Path) -> Iterator[None]:
+    """An error of a file that does not say which is of this one."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(place)
+        raise
 
 
 # seconds between two lines of progress, where there is no bar: nobody asks before
@@ -42,20 +56,22 @@ class Screen:
         self._rich = None if quiet or not sys.stdout.isatty() else _rich_console()
 
     def line(self, text: str = "", style: str = "") -> None:
-        """Print one line."""
-        if self._rich is not None:
-            self._rich.print(
-                text, style=style or None, highlight=False, markup=False, soft_wrap=True
-            )
-        elif not self._quiet:
-            print(text, flush=True)
+        """Print one line. Errors: OSError."""
+        with naming(OUTPUT):
+            if self._rich is not None:
+                self._rich.print(
+                    text, style=style or None, highlight=False, markup=False, soft_wrap=True
+                )
+            elif not self._quiet:
+                print(text, flush=True)
 
     def verdict(self, text: str, *, passed: bool) -> None:
         """Print the one line that is printed even when quiet."""
         if self._rich is not None:
             self.line(text, "bold green" if passed else "bold red")
         else:
-            print(text, flush=True)
+            with naming(OUTPUT):
+                print(text, flush=True)
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Callable[[], None]]:

@@ -10,7 +10,6 @@ y and a learning rate that changes. It returns one dict per step with whatever i
 """
 
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -26,7 +25,7 @@ from parity.checking.declaration import (
     ignored,
 )
 from parity.checking.first_calls import Known, learn
-from parity.checking.process.peer import command_peer, python_peer
+from parity.checking.process.peer import command_peer, python_peer, words_of
 from parity.checking.process.pipes import Clock, Ended
 from parity.checking.program.origin import beside
 from parity.checking.program.outcome import REFUSAL, Outcome, Problem, Unusable
@@ -137,7 +136,7 @@ def check_command(
     what it declares.
     """
     clock = Clock(timeout)
-    peer = command_peer(shlex.split(target), clock) if command else python_peer(target, clock)
+    peer = command_peer(words_of(target), clock) if command else python_peer(target, clock)
     try:
         with peer:
             return _checked(

@@ -4,16 +4,25 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from parity.checking.program.text import printable
 from parity.cli import commands as do
 from parity.cli.commands import Performed
 from parity.screen import environment
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors can be printed, whatever the arguments have in them."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, with exit status 2."""
+        super().error(printable(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    whole = argparse.ArgumentParser(
+    whole = Parser(
         prog="parity",
         description="Prove that the backpropagation of refnet and of PyTorch agree, and judge that "
         "of others.",

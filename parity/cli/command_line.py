@@ -1,13 +1,16 @@
 """The command line: `parity` runs the main job.
 
-Exit status 0: right. 1: wrong. 2: unusable input.
+Exit status 0: right. 1: not shown to be right. 2: unusable input. Whatever else comes
+is none of the three: 70 for a mistake of parity's own, 128 and the number of a signal
+where that ended it.
 """
 
 import argparse
 import json
 import math
-import os
+import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext
 from importlib import import_module
@@ -15,11 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from parity.checking.program.outcome import Unusable
+from parity.checking.program.text import printable
 from parity.cli.arguments import parser
 from parity.cli.commands import begin
-from parity.screen import Screen, environment, header
+from parity.cli.endings import (
+    Terminated,
+    drop_output,
+    ended_by_signals,
+    escape_what_cannot_be_encoded,
+)
+from parity.screen import OUTPUT, Screen, environment, header, naming
 
 RIGHT, WRONG, UNUSABLE = 0, 1, 2
+BUG = 70  # as sysexits.h has it, so that a mistake of parity is never a verdict
 NEEDED = {  # the module: its package's name, and the extra of refnet that installs it
     "torch": ("PyTorch", "parity"),
     "sklearn": ("scikit-learn", "parity"),
@@ -32,7 +43,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
         given.insert(0, "run")
-    arguments = parser().parse_args(given)
+    if sys.stdout is None:
+        return _unusable("standard output is closed, expected somewhere to print to")
+    escape_what_cannot_be_encoded()
+    try:
+        with ended_by_signals():
+            return _run(given)
+    except BrokenPipeError:  # nobody reads on, as in `parity | head`
+        drop_output()
+        return UNUSABLE
+    except OSError as error:
+        if error.filename == OUTPUT:
+            drop_output()
+        return _unusable(f"{error.filename or 'parity'}: {error.strerror}")
+    except Unusable as error:
+        return _unusable(str(error))
+    except KeyboardInterrupt:
+        return _unusable("interrupted", 128 + signal.SIGINT)
+    except Terminated as end:
+        return _unusable(f"ended by {end.signal.name}", 128 + end.signal)
+    except Exception:  # noqa: BLE001 - and whatever it is, it is no verdict
+        traceback.print_exc()
+        return _unusable("this is a mistake of parity's own; please report it", BUG)
+
+
+def _run(given: Sequence[str]) -> int:
+    """Parse the arguments and do what they say, until all of it is printed."""
+    try:
+        return _done(parser().parse_args(given))
+    finally:
+        with naming(OUTPUT):
+            sys.stdout.flush()
+
+
+def _done(arguments: argparse.Namespace) -> int:
+    """Do what the arguments say; a package that is missing is said by its name."""
     try:
         return _perform(arguments)
     except ModuleNotFoundError as error:
@@ -40,17 +85,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if package not in NEEDED:
             raise
         name, extra = NEEDED[package]
-        return _unusable(
+        raise Unusable(
             f'parity {arguments.command} needs {name}: python -m pip install -e ".[{extra}]"'
-        )
-    except BrokenPipeError:  # nobody reads on, as in `parity | head`
-        # for the interpreter's last flush
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
-        return UNUSABLE
-    except Unusable as error:
-        return _unusable(str(error))
-    except OSError as error:
-        return _unusable(f"{error.filename or arguments.json}: {error.strerror}")
+        ) from None
 
 
 def _perform(arguments: argparse.Namespace) -> int:
@@ -83,9 +120,9 @@ def _perform(arguments: argparse.Namespace) -> int:
         screen.verdict(text, passed=passed)
     if arguments.json:
         whole = {"passed": passed, "verdict": text, "environment": environment(), **results}
-        arguments.json.write_text(
-            json.dumps(_finite(whole), indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        text = json.dumps(_finite(whole), indent=1, allow_nan=False) + "\n"
+        with naming(arguments.json):
+            arguments.json.write_text(text, encoding="utf-8")
     return RIGHT if passed else WRONG
 
 
@@ -119,6 +156,7 @@ def _one_blas_thread() -> Any:
         return nullcontext()
 
 
-def _unusable(sentence: str) -> int:
-    print(f"parity: {sentence}", file=sys.stderr)
-    return UNUSABLE
+def _unusable(sentence: str, status: int = UNUSABLE) -> int:
+    if sys.stderr is not None:
+        print(f"parity: {printable(sentence)}", file=sys.stderr)
+    return status

@@ -63,7 +63,7 @@ def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
     }
     with screen.tasks() as on_task:
         report = import_module("parity.checking.checker").check_command(
-            arguments.command_line or arguments.target,
+            arguments.target if arguments.command_line is None else arguments.command_line,
             command=arguments.command_line is not None,
             on_task=on_task,
             **options,

@@ -1,5 +1,7 @@
 """A program in a process of its own, that is given tasks and answers."""
 
+import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -109,12 +111,24 @@ def python_peer(target: str, clock: Clock) -> Peer:
         raise
 
 
+def words_of(command: str) -> list[str]:
+    """A command and its arguments, as a shell reads them.
+    Errors: Unusable where there is none.
+    """
+    try:
+        words = shlex.split(command, posix=os.name == "posix")
+    except ValueError as error:
+        raise Unusable(f"check: --exec has {command!r}: {str(error).lower()}") from None
+    if not words:
+        raise Unusable("check: --exec has '', expected a command")
+    return words
+
+
 def command_peer(command: Sequence[str], clock: Clock) -> Peer:
     """The program that a command starts.
     Errors: Unusable where there is none, or where it does not describe itself.
     """
-    if not shutil.which(command[0]):
-        raise Unusable(f"{printable(command[0])}: there is no such program")
+    _check_that_it_can_be_run(command[0])
     where = printable(" ".join((*command, "--describe")))
     process = Process([*command, "--describe"], clock)
     try:
@@ -124,6 +138,18 @@ def command_peer(command: Sequence[str], clock: Clock) -> Peer:
         raise Unusable(f"{where}: {_in_words(end)}") from None
     finally:
         process.close()
+
+
+def _check_that_it_can_be_run(program: str) -> None:
+    """Errors: Unusable, with what was probably meant."""
+    if shutil.which(program):
+        return
+    name, file = printable(program), Path(program)
+    if not file.is_file():
+        raise Unusable(f"{name}: there is no such program")
+    if os.access(file, os.X_OK):
+        raise Unusable(f"{name}: is not on the path, expected ./{name}")
+    raise Unusable(f"{name}: is no program, expected one, as in chmod +x {name} or node {name}")
 
 
 def _in_words(end: Ended) -> str:

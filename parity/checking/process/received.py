@@ -18,6 +18,8 @@ from parity.checking.program.text import first_line, printable
 # 17 digits take with sign and exponent; of any line; and of all the chatter in a task
 PER_NUMBER, SHORTEST = 64, 2**16
 CHATTER, CHATTER_LINES = 10**6, 10**4
+# bytes of all raw arrays in a task, besides so many times what they should have
+SHOWN, TIMES = 2**26, 4
 PROBLEMS = 100  # lines that say something of a task, and defects of others
 FINITE, OTHERS = r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", r"inf|infinity|nan(\(\w*\))?"
 NUMBER = re.compile(rf"[+-]?({FINITE}|{OTHERS})", re.IGNORECASE)
@@ -38,10 +40,12 @@ class Received:
         self._task, self._process, self._where = task, process, where
         self._arrays: dict[Key, Array] = {}
         self._problems: list[Problem] = []
-        self._longest = max(SHORTEST, PER_NUMBER * largest(task))
+        widest, rows = max(task.sizes), max(*task.sizes, *task.batches)
+        self._longest = max(SHORTEST, PER_NUMBER * widest * rows)
+        self._raw_left = SHOWN + TIMES * 8 * widest * rows * len(LISTS) * len(task.sizes)
         self._chatter = self._chatter_lines = self._step = 0
-        self._over = self._supported = True
         self._over = self._raised = False
+        self._supported = True
 
     def outcome(self) -> Outcome:
         """The whole answer. Errors: Ended where the process gives none."""
@@ -155,6 +159,9 @@ class Received:
         sizes, dtype = tuple(map(int, shape)), np.dtype(f"<{kind[1:]}")
         if prod(sizes) > largest(self._task):
             raise Ended(f"{what} has a raw array of shape {sizes}")
+        self._raw_left -= dtype.itemsize * prod(sizes)
+        if self._raw_left < 0:
+            raise Ended("shows more numbers than a task can have")
         stored = self._process.exactly(dtype.itemsize * prod(sizes))
         return np.frombuffer(stored, dtype).reshape(sizes).astype(dtype.newbyteorder("="))
 

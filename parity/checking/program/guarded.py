@@ -13,7 +13,7 @@ from typing import Any
 from parity.checking.program.given import Array, GivenTask
 from parity.checking.program.outcome import NOTE, WRONG, Key, Outcome, Problem, Unreadable
 from parity.checking.program.reading import read
-from parity.checking.program.text import first_line
+from parity.checking.program.text import first_line, printable
 
 Function = Callable[[Any], Any]
 HERE = Path(__file__).parent
@@ -55,7 +55,8 @@ def place_of(error: BaseException) -> str:
     own = [(name, line) for name, line in frames if not _is_library(name)] or frames
     if isinstance(error, SyntaxError) and error.filename and not error.filename.startswith("<"):
         own = [(error.filename, error.lineno)]
-    return type(error).__name__ + (f" in {Path(own[-1][0]).name}, line {own[-1][1]}" if own else "")
+    place = f" in {Path(own[-1][0]).name}, line {own[-1][1]}" if own else ""
+    return printable(type(error).__name__ + place)
 
 
 def _is_library(name: str) -> bool:

@@ -66,12 +66,26 @@ def _module(place: str) -> Any:
         raise _not_imported(place, error) from None
 
 
+RELATIVE = "attempted relative import with no known parent package"
+
+
 def _not_imported(place: str, error: BaseException) -> Unusable:
     """What importing it raised: type, place and message of the exception."""
     message = message_of(error)
     return Unusable(
-        f"{place}: importing it raised {place_of(error)}" + (f" ({message})" if message else "")
+        f"{place}: importing it raised {place_of(error)}"
+        + (f" ({message})" if message else "")
+        + (_as_a_module(place) if message == RELATIVE else "")
     )
+
+
+def _as_a_module(place: str) -> str:
+    """How a file of a package is checked: by its module, from outside of it."""
+    file = Path(place).resolve()
+    root, names = file.parent.parent, [file.parent.name, file.stem]
+    while (root / "__init__.py").is_file():
+        root, names = root.parent, [root.name, *names]
+    return f", expected its module: parity check {'.'.join(names)} in {root}"
 
 
 def _of_file(path: Path) -> Any:

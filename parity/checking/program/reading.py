@@ -10,6 +10,7 @@ import numpy as np
 
 from parity.checking.program.given import Array, GivenTask
 from parity.checking.program.outcome import WRONG, Key, Problem
+from parity.checking.program.text import printable
 
 LISTS = ("z", "a", "delta", "dW", "db", "W", "b")  # one array per layer
 KEYS = ("output", "loss", *LISTS)
@@ -55,7 +56,7 @@ def _wrong(got: str, expected: str, advice: str = "") -> Problem:
 
 def kind_of(value: Any) -> str:
     """A value's type, as it is read."""
-    return "None" if value is None else f"something of type {type(value).__name__}"
+    return "None" if value is None else f"something of type {printable(type(value).__name__)}"
 
 
 def _step(step: Any, number: int, task: GivenTask) -> Iterator[Read]:

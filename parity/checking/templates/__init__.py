@@ -12,7 +12,7 @@ TEMPLATES = {".py": "adapter.py.txt", ".c": "driver.c", ".js": "driver.js"}
 # how a program of each ending is checked
 COMMANDS = {
     ".py": "parity check {file}",
-    ".c": "cc -O2 -o {stem} {file} -lm && parity check --exec {stem}",
+    ".c": "cc -O2 {file} -o {stem} -lm && parity check --exec {stem}",
     ".js": 'parity check --exec "node {file}"',
 }
 
