@@ -1,7 +1,9 @@
 """What somebody's program supports, and how it lays out its arrays."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,10 @@ KNOWN = {
     "samples": ("rows", "columns"),
     "targets": ("labels", "one_hot", "distributions"),
 }
+
+
+# numbers in the arrays of a task, 80 MB of float64: with more, a check takes hours
+MOST = 10**7
 
 
 class Undeclared(ValueError):
@@ -110,9 +116,16 @@ def declaration(**given: Any) -> Declaration:
             raise Undeclared(
                 f"declaration: has the name {name!r}, expected one of {', '.join(KINDS)}"
             )
-    return Declaration(
+    declared = Declaration(
         **{name: _checked(name, value) for name, value in given.items() if value is not None}
     )
+    sizes, batch = declared.sizes or (1, 1), declared.batch or 1
+    if max(sum(into * out for into, out in pairwise(sizes)), batch * max(sizes)) > MOST:
+        raise Undeclared(
+            f"declaration: sizes = {sizes} and batch = {batch} ask for more than {MOST:,} numbers, "
+            f"expected a small network"
+        )
+    return declared
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -145,7 +158,8 @@ def _flag(name: str, value: Any) -> bool:
 
 
 def _slope(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
+    is_number = isinstance(value, int | float | np.floating | np.integer)
+    if isinstance(value, bool) or not is_number or not abs(value) < math.inf:
         message = f"declaration: slope has {value!r}, expected a number"
         raise Undeclared(message)
     return float(value)

@@ -63,6 +63,7 @@ class Peer(AbstractContextManager["Peer"]):
                 self.close()  # it wanted no more than one task
                 return self.perform(task)
             end.task, end.where = task.name, self.where
+            end.message = end.message or answer.progress
             raise
 
     def _last_of(self, process: Process, answer: Received) -> Outcome:

@@ -3,6 +3,7 @@ of length and time, and all that the process has started ends with it.
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,10 +20,13 @@ from parity.checking.program.text import first_line, printable
 
 CHUNK = 2**16  # bytes, what a pipe of Linux holds
 AHEAD = 16  # chunks that are read before they are asked for
-LAST_WORDS = 2000  # bytes of standard error that are kept
+LAST_WORDS = 4000  # bytes of standard error that are kept
+# how a line begins that says why a program ended, in Python, JavaScript, Rust and Java
+ERROR = re.compile(r"^(\w+\.)*\w*(Error|Exception)\b|\bpanicked\b")
 # seconds in which a process has to be gone after it is told so, and pipes to be empty
 # after their process has ended
 PATIENCE = 1.0
+LOADED = 10  # times that, where a machine has much else to do
 SUPERVISOR = Path(__file__).with_name("supervisor.py")  # not imported: it is Linux's alone
 SIGNALS = {each.value: each.name for each in signal.Signals}
 
@@ -159,7 +163,7 @@ class Process:
             was_over = is_over
         raise Ended(
             f"did not come to an end within {self._clock.seconds:g} seconds",
-            advice="--timeout says how long it may take",
+            advice="--timeout says how long it may take, and what is printed has to be flushed",
         )
 
     def _end(self) -> Ended:
@@ -177,9 +181,12 @@ class Process:
         return Ended(how, self._message(), status=status)
 
     def _message(self) -> str:
-        """The last line that it wrote to standard error."""
+        """The line of standard error that says why: one with an error in it, else the
+        last.
+        """
         lines = self._last_words.decode(errors="backslashreplace").strip().splitlines()
-        return first_line(lines[-1]) if lines else ""
+        errors = [line for line in lines if ERROR.search(line)]
+        return first_line((errors or lines or [""])[-1].strip())
 
     def close(self) -> None:
         """End it, and all that it has started."""
@@ -188,7 +195,7 @@ class Process:
         if sys.platform == "linux":
             self._popen.terminate()  # the supervisor, which ends the others
             with suppress(subprocess.TimeoutExpired):
-                self._popen.wait(2 * PATIENCE)
+                self._popen.wait(LOADED * PATIENCE)
                 return
         _kill(self._popen)
         self._popen.wait()

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from parity.checking.process.pipes import Ended, Process
+from parity.checking.process.printed import Printed
 from parity.checking.program.given import Array, GivenTask
 from parity.checking.program.outcome import NOTE, WRONG, Key, Outcome, Problem
 from parity.checking.program.reading import KEYS, LISTS, largest
@@ -30,7 +31,7 @@ Words: TypeAlias = list[bytes]
 
 
 class Unclear(Exception):
-    """Something is wrong with a line: what there is, and what was expected."""
+    """Something is wrong with a line: what there is, what was expected, and advice."""
 
 
 class Received:
@@ -40,6 +41,8 @@ class Received:
         self._task, self._process, self._where = task, process, where
         self._arrays: dict[Key, Array] = {}
         self._problems: list[Problem] = []
+        self._unclear: set[str] = set()
+        self._printed = Printed(task)
         widest, rows = max(task.sizes), max(*task.sizes, *task.batches)
         self._longest = max(SHORTEST, PER_NUMBER * widest * rows)
         self._raw_left = SHOWN + TIMES * 8 * widest * rows * len(LISTS) * len(task.sizes)
@@ -51,12 +54,25 @@ class Received:
         """The whole answer. Errors: Ended where the process gives none."""
         while not self._over:
             self.take(self._process.line(self._longest))
+        for names, got, expected, advice in self._printed.lost(self._arrays):
+            self._problem(got, expected, advice)
+            self._arrays = {key: a for key, a in self._arrays.items() if key[1] not in names}
         return Outcome(self._arrays, tuple(self._problems), self._supported, self._raised)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing of the answer has come."""
         return not (self._arrays or self._step or self._problems or self._chatter)
+
+    @property
+    def progress(self) -> str:
+        """How far it has come."""
+        if self.is_empty:
+            return "it has printed nothing of this task"
+        steps = f"done came {self._step} of {len(self._task.steps)} times"
+        behind = sum(key[0] == self._step for key in self._arrays)
+        unclear = [f"{each.got}, expected {each.expected}" for each in self._problems[:1]]
+        return "; ".join([steps, *([f"{behind} arrays behind it"] if behind else []), *unclear])
 
     def after(self) -> None:
         """What comes when all is answered: nothing but chatter. Errors: Ended, as it
@@ -79,10 +95,7 @@ class Received:
         elif words and words[0] in (b"wrong", b"note", b"error"):
             self._say(*line.decode(errors="backslashreplace").partition(" ")[::2])
         elif key := self._key(words):
-            try:
-                self._arrays[key] = self._array(key, words[2 if key[2] else 1 :])
-            except Unclear as unclear:
-                self._problem(*unclear.args)
+            self._show(key, words[2 if key[1] in LISTS else 1 :], line)
         else:
             self._heard(line)
 
@@ -128,22 +141,34 @@ class Received:
         is_number = len(words) > 1 and re.match(rb"[-+.\d@]|nan|inf", words[1], re.IGNORECASE)
         return (self._step, name, 0) if is_number else None
 
+    def _show(self, key: Key, words: Words, line: bytes) -> None:
+        """Keep the array of a line; where it is none, say so, of each kind once."""
+        try:
+            self._arrays[key] = self._array(key, words)
+        except Unclear as unclear:
+            self._heard(line)
+            kind, *texts = unclear.args
+            if kind not in self._unclear:
+                self._unclear.add(kind)
+                self._problem(*texts)
+
     def _array(self, key: Key, words: Words) -> Array:
         """The array of a line. Errors: Unclear."""
         number, name, layer = key
-        what = f"{name} of layer {layer}" if layer else name
+        what = f"{name} of layer {layer}" if name in LISTS else name
         raw = self._raw(what, words) if words and words[0].startswith(b"@") else None
         depth = len(self._task.sizes) - 1
         if name in LISTS and not 1 <= layer <= depth:
-            raise Unclear(f"shows {what}", f"a layer from 1 to {depth}")
+            raise Unclear("layer", f"shows {what}", f"a layer from 1 to {depth}")
         if key in self._arrays:
-            raise Unclear(f"shows {what} twice in a step", "once before done")
+            raise Unclear("twice", f"shows {what} twice in a step", "once before done")
         if raw is not None:
             return raw
         shape = self._task.shape(number, name, layer)
         if len(words) != prod(shape):
-            raise Unclear(f"{what} has {len(words)} numbers", f"{prod(shape)}")
+            raise Unclear(f"{name} count", f"{what} has {len(words)} numbers", f"{prod(shape)}")
         values = _numbers(what, words)
+        self._printed.hear(name, words)
         with np.errstate(over="ignore"):
             return values.astype(self._task.dtype).reshape(shape)
 
@@ -177,5 +202,5 @@ def _numbers(what: str, words: Words) -> Array:
         text = word.decode(errors="backslashreplace")
         if not NUMBER.fullmatch(text):
             advice = "decimals stand behind a point" if "," in text else ""
-            raise Unclear(f"{what} has {printable(text[:30])!r}", "a number", advice)
+            raise Unclear("number", f"{what} has {printable(text[:30])!r}", "a number", advice)
     return np.array([float(word.partition(b"(")[0]) for word in words])

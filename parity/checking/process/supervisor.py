@@ -18,6 +18,7 @@ import time
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 NOT_STARTED = 127  # the exit status of a shell that finds no such program
 PATIENCE = 1.0  # seconds in which what is killed has to be gone
+prctl = ctypes.CDLL(None).prctl
 
 
 class Dismissed(Exception):
@@ -27,7 +28,6 @@ class Dismissed(Exception):
 def main(parent: int, command: list[str]) -> None:
     """Run the command, and end as it does."""
     signal.signal(signal.SIGTERM, _dismiss)
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     status = 0
@@ -52,8 +52,8 @@ def _start(command: list[str]) -> int:
     if child == 0:
         try:
             os.setsid()
-            for number in (signal.SIGTERM, signal.SIGPIPE):  # which Python ignores
-                signal.signal(number, signal.SIG_DFL)
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # which Python ignores
             os.execvp(command[0], command)  # noqa: S606 - to run it is the task
         except OSError as error:
             os.write(2, f"{command[0]}: {error.strerror}\n".encode())

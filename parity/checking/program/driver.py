@@ -35,7 +35,8 @@ def main(target: str) -> None:
         outcome = guarded_call(program, task)
         if os.getpid() != own:  # a process that the program has split off, and left here
             os._exit(0)
-        _say(answers, answer_lines(outcome, len(task.steps)))
+        # on a line of its own, whatever the program may have written there
+        _say(answers, [b"\n", *answer_lines(outcome, len(task.steps))])
     os._exit(0)  # a usual exit would wait for the threads that the program left behind
 
 

@@ -17,6 +17,7 @@ KEYS = ("output", "loss", *LISTS)
 # entries of an array, 8 MB of float64: what no task has, unless wider layers than a
 # thousand are declared; and then, so many times what the task's largest array has
 LARGEST, WIDER = 10**6, 2
+SMALL = "an array of real numbers, as small as the task's"
 PER_LAYER = "a list of one array per layer"
 Read: TypeAlias = "tuple[Key, Array] | Problem"
 Start: TypeAlias = Mapping[str, list[Array]]  # of "W" and "b", by layer
@@ -99,7 +100,10 @@ def per_layer(value: Any) -> list[Any] | None:
 def _array(name: str, value: Any, largest: int) -> Array | Problem:
     """A copy as an array of real numbers."""
     try:
-        array = np.asarray(value).copy()
+        array = np.asarray(value)
+        if array.size > largest:  # a view of one number may be that large
+            return _wrong(f"{name} has shape {array.shape}", SMALL)
+        array = array.copy()
         # an array of objects may hold numbers alone
         array = array.astype(np.float64) if array.dtype.kind == "O" else array
     except Exception as error:  # noqa: BLE001 - whatever __array__ of somebody's class raises
@@ -107,10 +111,8 @@ def _array(name: str, value: Any, largest: int) -> Array | Problem:
         needs_grad = getattr(value, "requires_grad", None) is True
         advice = "a tensor that needs grad is shown as tensor.detach()" if needs_grad else ""
         return _wrong(f"{name} has {has}", "real numbers", advice)
-    real = array.dtype.kind in "biuf"
-    if not real or array.size > largest:
-        has = f"shape {array.shape}" if real else f"dtype {array.dtype}"
-        return _wrong(f"{name} has {has}", "an array of real numbers, as small as the task's")
+    if array.dtype.kind not in "biuf":
+        return _wrong(f"{name} has dtype {array.dtype}", SMALL)
     # longdouble has other bits on every platform, and the judge calculates with float64
     return array.astype(np.float64) if array.dtype.itemsize > 8 else array
 

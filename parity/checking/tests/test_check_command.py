@@ -6,15 +6,13 @@ import json
 import re
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
-from queue import Empty
 from types import SimpleNamespace
 
 import pytest
 
 from parity import screen
-from parity.checking.process.pipes import Clock
+from parity.checking.tests.waiting import WAIT, until_it_waits
 from parity.cli import commands
 from parity.mistakes.diagnosis.finding import Finding
 from parity.tests.command import run as parity
@@ -101,10 +99,7 @@ ENDS = {
     "exit": ("import os; os._exit(7)", "ended the process with exit status 7"),
     "silent exit": ("import os; os._exit(0)", "ended the process"),
     "signal": ("import os; os.kill(os.getpid(), 9)", "died of SIGKILL"),
-    "endless loop": (
-        "open('looping', 'w').close()\n        while True: pass",
-        "did not come to an end within 3 seconds",
-    ),
+    "endless wait": (WAIT, "did not come to an end within 3 seconds"),
 }
 
 
@@ -112,15 +107,7 @@ ENDS = {
 def test_a_program_that_never_returns_is_a_finding(write, monkeypatch, tmp_path, end):
     """In which task it was is said, and the tasks before are judged."""
 
-    def until_it_loops(clock, queue, longest):
-        while not (tmp_path / "looping").exists():
-            with suppress(Empty):
-                return queue.get(timeout=0.01)
-        clock.left = 0.0
-        raise Empty
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Clock, "wait", until_it_loops)
+    until_it_waits(monkeypatch, tmp_path)
     what, how = ENDS[end]
     file = write(
         ADAPTER.replace(

@@ -144,7 +144,7 @@ class Target:
         known = self._known_entries
         if array is None or array.shape != self.got.shape or (np.isfinite(array) != known).any():
             return np.inf
-        return float(np.abs(self.got - array)[known].max(initial=0.0))
+        return float(np.abs(self.got[known] - array[known]).max(initial=0.0))
 
     def fits(self, array: Array | None) -> bool:
         """Whether a formula gives the array that is shown."""
