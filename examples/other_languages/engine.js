@@ -15,7 +15,7 @@ const description = {
   settings: "momentum dampening nesterov weight_decay betas eps amsgrad",
 };
 
-function run(task) {
+function* run(task) {
   let optimizer = { name: task.optimizer, settings: task.settings };
   let layers = task.W.map((W, l) => ({
     W,
@@ -23,12 +23,12 @@ function run(task) {
     activation: task.activations[l],
     slope: task.slopes[l],
   }));
-  return task.steps.map(({ x, y, lr }) => {
+  for (const { x, y, lr } of task.steps) {
     const trace = engine.forward(layers, x);
     const output = trace.at(-1).a;
     const gradients = engine.backward(layers, trace, task.loss, y);
     ({ layers, optimizer } = engine.update(layers, gradients, optimizer, lr));
-    return {
+    yield {
       output,
       loss: engine.lossValue(task.loss, output, y),
       z: trace.map(({ z }) => z),
@@ -39,7 +39,7 @@ function run(task) {
       W: layers.map(({ W }) => W),
       b: layers.map(({ b }) => b),
     };
-  });
+  }
 }
 
 // ---- The protocol. Nothing below this line needs to be changed. ----
@@ -50,7 +50,7 @@ async function protocol() {
 
   function describe() {
     const lines = Object.entries({ parity: 1, tasks: "many", ...description });
-    return lines.map((line) => line.join(" ").trim());
+    return lines.map((line) => line.flat().join(" ").trim());
   }
 
   /** A task as an object, from its lines. */
@@ -103,15 +103,19 @@ async function protocol() {
     return value;
   }
 
-  /** The lines that answer a task. */
-  function answer(lines) {
+  /** The lines that answer a task: each step at once, before its arrays change. */
+  async function answer(lines) {
+    const answers = [];
     try {
-      const steps = run(read(lines));
-      return steps === null ? ["unsupported"] : steps.flatMap(shown);
+      for await (const step of run(read(lines))) {
+        if (step === null) return ["unsupported"];
+        answers.push(...shown(step));
+      }
     } catch (error) {
-      const [message, place = ""] = (error.stack ?? String(error)).split(/\s*\n\s*/);
-      return [`error ${message} ${place}`];
+      const [message, place = ""] = (error?.stack ?? String(error)).split(/\s*\n\s*/);
+      answers.push(`error ${message} ${place}`);
     }
+    return answers;
   }
 
   function shown(step) {
@@ -125,7 +129,9 @@ async function protocol() {
 
   /** All numbers of an array of arrays, of typed ones too, row by row. */
   function numbers(array) {
-    return typeof array === "number" ? [array] : Array.from(array).flatMap(numbers);
+    if (typeof array === "number") return [array];
+    if (typeof array !== "object") throw new Error(`${JSON.stringify(array)} is no number`);
+    return Array.from(array).flatMap(numbers);
   }
 
   const print = (lines) => process.stdout.write(`${lines.join("\n")}\n`);
@@ -134,7 +140,7 @@ async function protocol() {
   for await (const line of readline.createInterface({ input: process.stdin })) {
     lines.push(line.trim().split(/\s+/));
     if (line.trim() !== "end") continue;
-    print(answer(lines));
+    print(await answer(lines));
     lines = [];
   }
 }

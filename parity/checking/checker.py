@@ -25,7 +25,7 @@ from parity.checking.declaration import (
     ignored,
 )
 from parity.checking.first_calls import Known, learn
-from parity.checking.process.peer import command_peer, python_peer, words_of
+from parity.checking.process.peer import Peer, command_peer, python_peer, words_of
 from parity.checking.process.pipes import Clock, Ended
 from parity.checking.program.origin import beside
 from parity.checking.program.outcome import REFUSAL, Outcome, Problem, Unusable
@@ -33,6 +33,7 @@ from parity.checking.program.reading import KEYS
 from parity.checking.program.text import printable
 from parity.checking.report import CheckReport
 from parity.checking.tasks import Task, tasks_for
+from parity.checking.wording import REFUSES, findings_in_lines
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs, vague
 from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, Finding, in_words, some
@@ -189,8 +190,7 @@ def _checked(
         [*problems, *known.problems],
         chosen=cases is not None or not known.judged,
         explain=explain,
-        where=getattr(run, "where", "run"),
-        refusal=getattr(run, "refusal", REFUSAL),
+        by_lines=isinstance(run, Peer) and run.by_lines,
     )
 
 
@@ -207,8 +207,7 @@ def report(
     *,
     chosen: bool = False,
     explain: bool = False,
-    where: str = "run",
-    refusal: str = REFUSAL,
+    by_lines: bool = False,
 ) -> CheckReport:
     """What these outcomes of these tasks say of a program: read them as runs, find what
     is wrong with those, and put it together with the problems that are of no task.
@@ -223,23 +222,23 @@ def report(
     shown = _shown(outcomes)
     diagnosed = _diagnosed(runs, declared, [task.name for task in answered], explain=explain)
     every = [
-        *((problem, "") for problem in (*problems, *_other_layout(declared, fits))),
+        *((problem, "") for problem in (*problems, *_other_layout(declared, fits, by_lines))),
         *_of_calls(both, diagnosed, shown),
         *((problem, "") for problem in (*misfits, *_other_dtype(ran))),
     ]
-    named = (
-        (each._replace(where=where) if each.where == "run" else each, task) for each, task in every
-    )
-    findings = [*_grouped(named), *diagnosed]
+    findings = [*_grouped(every), *diagnosed]
     is_wrong = any(finding.verdict == WRONG for finding in findings)
     arrays = sum(len(outcome.arrays) for outcome in outcomes)
     unjudged = 0 if is_wrong else vague(runs, declared.followed)
     showing = [task for task, run in zip(answered, runs, strict=True) if is_wrong or tries(run)]
     covered = tried(showing or answered)
     silent = [task for task in answered if task not in showing] if showing else []
+    refusal = REFUSES if by_lines else REFUSAL
+    first = _undeclared(declared) if is_wrong and answered else ()
+    findings = [*first, *_in_order(findings)]
     return CheckReport(
         name,
-        (*(_undeclared(declared) if is_wrong and answered else ()), *_in_order(findings)),
+        tuple(findings_in_lines(findings) if by_lines else findings),
         tasks=tuple(task.name for task in answered),
         unsupported=tuple(task.name for task in refused),
         shown=shown,
@@ -277,14 +276,16 @@ def _of_calls(
                 yield problem._replace(verdict=verdict), task.name
 
 
-def _other_layout(declared: Declaration, fits: Declaration) -> Iterator[Problem]:
+def _other_layout(declared: Declaration, fits: Declaration, by_lines: bool) -> Iterator[Problem]:
     if fits != declared:
         has, want = (
             f"layout = {each.layout!r}, samples = {each.samples!r}" for each in (declared, fits)
         )
+        wrong, right = ("wrong numbers", "right ones") if by_lines else ("an exception", "none")
+        shows = "shows" if by_lines else "raises"
         yield Problem(
             WRONG,
-            f"raises an exception with {has}, as declared or by default, but none with {want}",
+            f"{shows} {wrong} with {has}, as declared or by default, but {right} with {want}",
             advice=f"declare {want}",
         )
 

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from parity.checking.calls import Program, layout_of, telling
+from parity.checking.calls import Program, layout_of, layouts, telling
 from parity.checking.combinations import completed
 from parity.checking.declaration import Declaration
+from parity.checking.process.peer import Peer
 from parity.checking.program.adapters import adapted
 from parity.checking.program.outcome import Problem
 from parity.checking.reliance import Reliance
-from parity.checking.tasks import tasks_for
+from parity.checking.tasks import Task, tasks_for
 from parity.mistakes.diagnosis.finding import NOTE
 from parity.mistakes.mistake import WRONG
 
@@ -55,8 +56,8 @@ def learn(
     if cases is None and adapted(run):
         declared, notes = completed(run, declared)
     task = telling(tasks_for(declared, cases, hard=hard, seed=seed))
-    fits = layout_of(run, task, declared)
-    reliance = Reliance(run, task, fits)
+    reliance = _reliance(run, task, layout_of(run, task, declared))
+    fits = reliance.declared
     own = [] if reliance.is_right() else [*_of_its_own(reliance)]
     if own or not declared.bias:
         return Known(declared, fits, (*notes, *own), judged=not own)
@@ -64,6 +65,17 @@ def learn(
     if any(problem.verdict == NOTE for problem in biases):
         declared, fits = (replace(each, bias=False) for each in (declared, fits))
     return Known(declared, fits, (*notes, *biases))
+
+
+def _reliance(run: Program, task: Task, fits: Declaration) -> Reliance:
+    """What it shows in the layout in which it works; behind the protocol an array has
+    no shape, so that no exception says that the layout is another one.
+    """
+    first = Reliance(run, task, fits)
+    if first.is_right() or not (isinstance(run, Peer) and run.by_lines):
+        return first
+    others = (Reliance(run, task, each) for each in layouts(fits)[1:])
+    return next((other for other in others if other.shown and other.is_right()), first)
 
 
 def _of_its_own(reliance: Reliance) -> Iterator[Problem]:

@@ -123,10 +123,12 @@ class CheckReport:
 
     def _limits(self) -> Iterator[str]:
         """What the verdict covers, and what it does not."""
-        declarable = (each for each in self.conventions if each.declare.startswith("conventions"))
+        declarable = [each for each in self.conventions if each.declare.startswith("conventions")]
         own = dict.fromkeys(each.bug for each in declarable)
         if len(own) > 1:
-            yield f"If you mean all of these, declare: conventions = {tuple(own)}"
+            in_a_file = " = " in declarable[0].declare
+            names = f"= {tuple(own)}" if in_a_file else " ".join(own)
+            yield f"If you mean all of these, declare: conventions {names}"
         if self.tasks:
             yield f"Tried: {self.tried}."
         if self.untried:

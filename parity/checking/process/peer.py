@@ -15,7 +15,7 @@ from parity.checking.process.received import Received
 from parity.checking.program import driver
 from parity.checking.program.given import GivenTask
 from parity.checking.program.lines import task_lines
-from parity.checking.program.outcome import NOTE, REFUSAL, Outcome, Problem, Unusable
+from parity.checking.program.outcome import NOTE, Outcome, Problem, Unusable
 from parity.checking.program.text import printable
 
 # this parity, wherever it lies, without a way for the program to what lies beside it
@@ -31,8 +31,7 @@ class Peer(AbstractContextManager["Peer"]):
 
     said      what it declares
     looks     what looks as if it declared something
-    where     what a finding calls the program
-    refusal   what it does with a task that it does not support
+    by_lines  whether it is spoken to in lines, and so spoken of: it is no Python file
     adapted   "db" or "b" of a program that was adapted: see `adapted`
     """
 
@@ -42,9 +41,7 @@ class Peer(AbstractContextManager["Peer"]):
         self._description, self._start, self._running = description, start, running
         self.said, self.looks = description.said, description.looks
         self.__name__ = description.function
-        in_python = bool(description.function)
-        self.where = "run" if in_python else "program"
-        self.refusal = REFUSAL if in_python else "program printed unsupported"
+        self.by_lines = not description.function
         self.adapted = description.adapted
 
     def perform(self, task: GivenTask) -> Outcome:
@@ -54,7 +51,7 @@ class Peer(AbstractContextManager["Peer"]):
         process.write(b"".join(task_lines(task, raw=self._description.raw)))
         if not self._description.many:
             process.close_input()
-        answer = Received(task, process, self.where)
+        answer = Received(task, process)
         try:
             outcome = answer.outcome()
             return outcome if self._description.many else self._last_of(process, answer)
@@ -62,7 +59,7 @@ class Peer(AbstractContextManager["Peer"]):
             if end.status == 0 and answer.is_empty and not is_new:
                 self.close()  # it wanted no more than one task
                 return self.perform(task)
-            end.task, end.where = task.name, self.where
+            end.task = task.name
             end.message = end.message or answer.progress
             raise
 
@@ -79,7 +76,7 @@ class Peer(AbstractContextManager["Peer"]):
             self.close()
             if end.status:
                 got, expected = f"{end.how} behind its answers", "exit status 0"
-                late = Problem(NOTE, got, expected, detail=end.message, where=self.where)
+                late = Problem(NOTE, got, expected, detail=end.message)
                 return replace(outcome, problems=(*outcome.problems, late))
         return outcome
 

@@ -41,13 +41,13 @@ class Ended(Exception):
     ) -> None:
         super().__init__(how)
         self.how, self.message, self.advice, self.status = how, message, advice, status
-        self.task, self.where = "", "run"
+        self.task = ""
 
     @property
     def problem(self) -> Problem:
         """What is said of it."""
         got = f"{self.how} in the task {self.task!r}"
-        return Problem(WRONG, got, "an answer for each step", self.advice, self.message, self.where)
+        return Problem(WRONG, got, "an answer for each step", self.advice, self.message)
 
 
 class Clock:

@@ -37,8 +37,8 @@ class Unclear(Exception):
 class Received:
     """What has come of the answer to a task."""
 
-    def __init__(self, task: GivenTask, process: Process, where: str) -> None:
-        self._task, self._process, self._where = task, process, where
+    def __init__(self, task: GivenTask, process: Process) -> None:
+        self._task, self._process = task, process
         self._arrays: dict[Key, Array] = {}
         self._problems: list[Problem] = []
         self._unclear: set[str] = set()
@@ -115,11 +115,10 @@ class Received:
         texts = [first_line(each) for each in text.split("\t")[:5]]
         if kind == "error" and len(texts) == 1:
             texts = [f"says of this task: {texts[0]}", "an answer, or unsupported"]
-        where = texts.pop() if len(texts) == 5 else self._where
-        self._add(Problem(NOTE if kind == "note" else WRONG, *texts)._replace(where=where))
+        self._add(Problem(NOTE if kind == "note" else WRONG, *texts))
 
     def _problem(self, got: str, expected: str, advice: str = "") -> None:
-        self._add(Problem(WRONG, got, expected, advice, where=self._where))
+        self._add(Problem(WRONG, got, expected, advice))
 
     def _add(self, problem: Problem) -> None:
         if len(self._problems) >= PROBLEMS:

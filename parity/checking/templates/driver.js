@@ -5,7 +5,7 @@
 //     parity check --exec "node FILE"
 //
 // parity asks for several small trainings: run(task) is called for each. From the
-// arrays that it returns, parity finds out whether the backpropagation is right, and if
+// arrays that it yields, parity finds out whether the backpropagation is right, and if
 // not, which mistake it is. The network below is right, so that the file works before
 // you change it.
 
@@ -32,15 +32,15 @@ const description = {
   // Only if you need them:
   // sizes: "2 3 1", // your network has a fixed number of layers, or these widths alone
   // batch: 1, // every batch has a single sample, or another fixed number of them
-  // bias: 0, // no biases: task.b is there, and 0; return neither db nor b
+  // bias: 0, // no biases: task.b is there, and 0; yield neither db nor b
   // same_hidden: 1, // all hidden layers of a network have the same activation
   // slope: 0.01, // of leaky_relu; without this line it is another, as task.slopes says
   // conventions: "loss-summed", // what you do otherwise than PyTorch, and mean so: a
   // name that a finding ends with
 };
 
-// Train, and return a list with one object for each step; or null for a task that your
-// program cannot do.
+// Train, and yield an object for each step, or null for a task that your program cannot
+// do. What you yield is printed before you go on, so you may change your arrays.
 //
 // task.sizes         [3, 4, 2]: inputs, hidden units, outputs
 // task.activations   ["sigmoid", "sigmoid"]: one name per layer
@@ -52,18 +52,18 @@ const description = {
 // task.settings      { momentum: 0, ... }: named as in torch.optim; betas is a list
 // task.steps         [{ x, y, lr }, ...]: the batch and the learning rate of each step
 //
-// A matrix is a list of rows; labels are a list of numbers. What you return may be in
+// A matrix is a list of rows; labels are a list of numbers. What you yield may be in
 // such lists, in flat ones or in typed arrays: all numbers row by row.
-function run(task) {
+function* run(task) {
   let { W, b } = task;
-  return task.steps.map(({ x, y, lr }) => {
+  for (const { x, y, lr } of task.steps) {
     const a = forward(W, b, x);
     const { delta, dW, db } = backward(W, a, y);
     W = W.map((rows, l) => rows.map((row, j) => row.map((w, k) => w - lr * dW[l][j][k])));
     b = b.map((row, l) => row.map((each, j) => each - lr * db[l][j]));
     // Leave out what you do not have; but the more parity sees, the better it can say
     // where a mistake is.
-    return {
+    yield {
       output: a.at(-1),
       loss: meanSquaredError(a.at(-1), y),
       a: a.slice(1), // activations: a list, one array per layer, as all below
@@ -73,7 +73,7 @@ function run(task) {
       W, // the weights and biases after the step
       b,
     };
-  });
+  }
 }
 
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
@@ -122,7 +122,7 @@ async function protocol() {
 
   function describe() {
     const lines = Object.entries({ parity: 1, tasks: "many", ...description });
-    return lines.map((line) => line.join(" ").trim());
+    return lines.map((line) => line.flat().join(" ").trim());
   }
 
   /** A task as an object, from its lines. */
@@ -175,15 +175,19 @@ async function protocol() {
     return value;
   }
 
-  /** The lines that answer a task. */
-  function answer(lines) {
+  /** The lines that answer a task: each step at once, before its arrays change. */
+  async function answer(lines) {
+    const answers = [];
     try {
-      const steps = run(read(lines));
-      return steps === null ? ["unsupported"] : steps.flatMap(shown);
+      for await (const step of run(read(lines))) {
+        if (step === null) return ["unsupported"];
+        answers.push(...shown(step));
+      }
     } catch (error) {
-      const [message, place = ""] = (error.stack ?? String(error)).split(/\s*\n\s*/);
-      return [`error ${message} ${place}`];
+      const [message, place = ""] = (error?.stack ?? String(error)).split(/\s*\n\s*/);
+      answers.push(`error ${message} ${place}`);
     }
+    return answers;
   }
 
   function shown(step) {
@@ -197,7 +201,9 @@ async function protocol() {
 
   /** All numbers of an array of arrays, of typed ones too, row by row. */
   function numbers(array) {
-    return typeof array === "number" ? [array] : Array.from(array).flatMap(numbers);
+    if (typeof array === "number") return [array];
+    if (typeof array !== "object") throw new Error(`${JSON.stringify(array)} is no number`);
+    return Array.from(array).flatMap(numbers);
   }
 
   const print = (lines) => process.stdout.write(`${lines.join("\n")}\n`);
@@ -206,7 +212,7 @@ async function protocol() {
   for await (const line of readline.createInterface({ input: process.stdin })) {
     lines.push(line.trim().split(/\s+/));
     if (line.trim() !== "end") continue;
-    print(answer(lines));
+    print(await answer(lines));
     lines = [];
   }
 }
