@@ -55,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename == OUTPUT:
             drop_output()
-        return _unusable(f"{error.filename or 'parity'}: {error.strerror}")
+        place = f"{error.filename}: " if error.filename else ""
+        return _unusable(f"{place}{error.strerror or error}")
     except Unusable as error:
         return _unusable(str(error))
     except KeyboardInterrupt:

@@ -23,7 +23,7 @@ CHATTER, CHATTER_LINES = 10**6, 10**4
 SHOWN, TIMES = 2**26, 4
 PROBLEMS = 100  # lines that say something of a task, and defects of others
 FINITE, OTHERS = r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", r"inf|infinity|nan(\(\w*\))?"
-NUMBER = re.compile(rf"[+-]?({FINITE}|{OTHERS})", re.IGNORECASE)
+NUMBER = re.compile(rf"[+-]?({FINITE}|{OTHERS})", re.IGNORECASE | re.ASCII)
 PLAIN = b"0123456789+-.eE \t"  # what all numbers that are finite are made of
 RAW_TYPES = re.compile(r"@([fiu][1248]|b1)")
 
