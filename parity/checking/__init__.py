@@ -16,6 +16,7 @@ combinations   which activations and loss such a program has
 first_calls    what is known of a program before it is judged
 coverage       what the tasks have tried, and whether that is enough
 report         what a check found, as it is read
+wording        findings in the lines of the protocol
 templates      what `parity check --init` writes
 checker        check: is it right, and if not, what is wrong
 """

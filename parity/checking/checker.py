@@ -42,7 +42,7 @@ from parity.mistakes.search.replay import Run, simulate
 from parity.mistakes.search.suspects import Suspect
 from parity.mistakes.search.trials import Trials
 from parity.steps.cases import Case
-from refnet.checks import flag
+from refnet.checks import flag, integer
 
 Cases = Task | Case | str | Iterable[Task | Case | str]
 
@@ -79,6 +79,7 @@ def check(
     if not callable(run):
         raise TypeError(f"check: run has type {type(run).__name__}, expected a function")
     hard, explain = flag("check", "hard", hard), flag("check", "explain", explain)
+    seed = integer("check", "seed", seed, 0)
     name = getattr(run, "__name__", type(run).__name__)
     declaration, notes = declaration_of(run, **declared), ignored(beside(run))
     return _checked(name, run, declaration, notes, cases, hard=hard, explain=explain, seed=seed)
@@ -111,7 +112,7 @@ def cases_for(
     """The tasks of `check`, to parametrise a test with: pass each of them to
     `assert_correct`.
     """
-    hard = flag("cases_for", "hard", hard)
+    hard, seed = flag("cases_for", "hard", hard), integer("cases_for", "seed", seed, 0)
     known = learn(run, declaration_of(run, **declared), hard=hard, seed=seed)
     return tasks_for(known.declared, hard=hard, seed=seed)
 
