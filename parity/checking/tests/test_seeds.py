@@ -1,5 +1,5 @@
-"""Another seed asks for the same in other numbers, so that no answer can be kept; what is
-right stays right, and what is wrong stays named.
+"""Another seed asks for the same in other numbers, so that no answer can be kept; what
+is right stays right, and what is wrong stays named.
 """
 
 from pathlib import Path
