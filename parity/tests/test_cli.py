@@ -474,8 +474,8 @@ def test_an_earlier_result_is_kept_until_there_is_a_new_one(tmp_path, monkeypatc
         raise KeyboardInterrupt
 
     monkeypatch.setattr("parity.experiments.job.main_job._sweep", broken)
-    with pytest.raises(KeyboardInterrupt):
-        once("--json", str(files[0]), "--plot", str(files[1]))
+    status, _, err = once("--json", str(files[0]), "--plot", str(files[1]))
+    assert (status, err) == (130, "parity: interrupted\n")
     assert [file.read_text(encoding="utf-8") if file.exists() else None for file in files] == [
         before
     ] * 2

@@ -5,7 +5,7 @@ that is taken in the update acts on all that is in the gradients, the penalty to
 import pytest
 
 from parity.checking.checker import check
-from parity.checking.tests.programs import sigmoid
+from parity.checking.tests.plain import sigmoid
 
 DOES = {"activations": "sigmoid", "losses": "half_squared_error", "optimizers": "sgd"}
 SHOWS = ("loss", "delta", "dW", "db", "W", "b")
