@@ -117,7 +117,7 @@ class Screen:
         ) as bar:
             task = bar.add_task("", total=None)
             yield lambda name, number, count: bar.update(
-                task, description=name, completed=number - 1, total=count
+                task, description=name, completed=number - 1, total=count, refresh=True
             )
 
 

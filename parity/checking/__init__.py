@@ -18,5 +18,6 @@ coverage       what the tasks have tried, and whether that is enough
 report         what a check found, as it is read
 wording        findings in the lines of the protocol
 templates      what `parity check --init` writes
+grading        from what it showed to a report
 checker        check: is it right, and if not, what is wrong
 """

@@ -6,7 +6,6 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 
 from parity.checking.process.description import Description, read_description
@@ -15,7 +14,7 @@ from parity.checking.process.received import Received
 from parity.checking.program import driver
 from parity.checking.program.given import GivenTask
 from parity.checking.program.lines import task_lines
-from parity.checking.program.outcome import NOTE, Outcome, Problem, Unusable
+from parity.checking.program.outcome import Outcome, Unusable
 from parity.checking.program.text import printable
 
 # this parity, wherever it lies, without a way for the program to what lies beside it
@@ -53,8 +52,11 @@ class Peer(AbstractContextManager["Peer"]):
             process.close_input()
         answer = Received(task, process)
         try:
-            outcome = answer.outcome()
-            return outcome if self._description.many else self._last_of(process, answer)
+            answer.read()
+            if not self._description.many:
+                answer.read_on()
+                self.close()
+            return answer.outcome()
         except Ended as end:
             if end.status == 0 and answer.is_empty and not is_new:
                 self.close()  # it wanted no more than one task
@@ -62,23 +64,6 @@ class Peer(AbstractContextManager["Peer"]):
             end.task = task.name
             end.message = end.message or answer.progress
             raise
-
-    def _last_of(self, process: Process, answer: Received) -> Outcome:
-        """The answer of a process that has to end with it.
-        Errors: Ended where it does not.
-        """
-        try:
-            answer.after()
-        except Ended as end:
-            outcome = answer.outcome()
-            if end.status is None:
-                raise
-            self.close()
-            if end.status:
-                got, expected = f"{end.how} behind its answers", "exit status 0"
-                late = Problem(NOTE, got, expected, detail=end.message)
-                return replace(outcome, problems=(*outcome.problems, late))
-        return outcome
 
     def close(self) -> None:
         """End the process."""
@@ -101,11 +86,10 @@ def python_peer(target: str, clock: Clock) -> Peer:
     process = start()
     try:
         return Peer(read_description(process, target), start, process)
-    except Ended as end:
+    except BaseException as error:
         process.close()
-        raise Unusable(f"{target}: importing it {_in_words(end)}") from None
-    except BaseException:
-        process.close()
+        if isinstance(error, Ended):
+            raise Unusable(f"{printable(target)}: importing it {_in_words(error)}") from None
         raise
 
 

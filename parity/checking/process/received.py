@@ -50,10 +50,13 @@ class Received:
         self._over = self._raised = False
         self._supported = True
 
-    def outcome(self) -> Outcome:
-        """The whole answer. Errors: Ended where the process gives none."""
+    def read(self) -> None:
+        """Read the whole answer. Errors: Ended where the process gives none."""
         while not self._over:
             self.take(self._process.line(self._longest))
+
+    def outcome(self) -> Outcome:
+        """What has come, without what was lost on the way."""
         for names, got, expected, advice in self._printed.lost(self._arrays):
             self._problem(got, expected, advice)
             self._arrays = {key: a for key, a in self._arrays.items() if key[1] not in names}
@@ -74,14 +77,22 @@ class Received:
         unclear = [f"{each.got}, expected {each.expected}" for each in self._problems[:1]]
         return "; ".join([steps, *([f"{behind} arrays behind it"] if behind else []), *unclear])
 
-    def after(self) -> None:
-        """What comes when all is answered: nothing but chatter. Errors: Ended, as it
-        should.
+    def read_on(self) -> None:
+        """Read what comes behind the answer, where nothing but an end should.
+        Errors: Ended where the process does not end by itself.
         """
-        while True:
-            line = self._process.line(self._longest)
-            if self._key(line.split()) or line.strip() == b"done":
-                self._problem(f"shows more than {len(self._task.steps)} steps", "as many as asked")
+        try:
+            while True:
+                line = self._process.line(self._longest)
+                if self._key(line.split()) or line.strip() == b"done":
+                    steps = f"{len(self._task.steps)} steps"
+                    self._problem(f"shows more than {steps}", "as many as asked")
+        except Ended as end:
+            if end.status is None:
+                raise
+            if end.status:
+                got, expected = f"{end.how} behind its answers", "exit status 0"
+                self._add(Problem(NOTE, got, expected, detail=end.message))
 
     def take(self, line: bytes) -> None:
         """One line. Errors: Ended where nothing behind it can be understood."""

@@ -16,6 +16,7 @@ from parity.checking.tests.waiting import WAIT, until_it_waits
 from parity.cli import commands
 from parity.mistakes.diagnosis.finding import Finding
 from parity.tests.command import run as parity
+from parity.tests.main_job import Terminal
 
 HOUSE = Path(screen.__file__).parent
 ADAPTER = (HOUSE / "checking" / "templates" / "adapter.py.txt").read_text(encoding="utf-8")
@@ -283,7 +284,7 @@ def test_options_reach_the_check(write, monkeypatch):
         seen.append((len(runs), tuple(conventions)))
         return [Finding("c-1", "convention", where="C", formula="C = the sum")]
 
-    monkeypatch.setattr("parity.checking.checker.diagnose_runs", diagnose)
+    monkeypatch.setattr("parity.checking.grading.diagnose_runs", diagnose)
     file = write(ADAPTER)
     assert parity("check", file)[0] == 0
     status, out, _ = parity("check", file, "--strict", "--quiet")
@@ -366,3 +367,24 @@ def test_a_process_that_dies_while_importing_is_unusable(write):
         2,
         f"parity: {file}: importing it ended the process with exit status 3\n",
     )
+
+
+def test_progress_is_shown_while_it_runs(write, monkeypatch):
+    """On a terminal by a bar; elsewhere by a line from time to time, where it takes
+    long; not at all when quiet.
+    """
+    file = write(ADAPTER)
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    out = parity("check", file, out=Terminal())[1]
+    assert "7/8" in out
+    assert "square layers, one sample" in out
+    monkeypatch.setattr(screen, "PATIENCE", -1.0)
+    first, second, *_, last, _ = parity("check", file)[1].splitlines()
+    assert (first, second) == (
+        "task 1 of 8: one hidden layer, 5 samples",
+        "task 2 of 8: two hidden layers, 11 samples, 7 in the last batch",
+    )
+    assert last == ""
+    assert len(parity("check", file, "--quiet")[1].splitlines()) == 1

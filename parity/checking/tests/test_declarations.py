@@ -126,7 +126,7 @@ def test_conventions_are_said_and_pass_or_are_declared(monkeypatch):
     def diagnose(runs, conventions, tasks, *, explain):
         return [] if "decay-not-on-b" in conventions else [lost, other]
 
-    monkeypatch.setattr("parity.checking.checker.diagnose_runs", diagnose)
+    monkeypatch.setattr("parity.checking.grading.diagnose_runs", diagnose)
     report = check(train, **PLAIN)
     assert (report.passed, report.strictly_passed, report.conventions) == (True, False, (other,))
     assert "\n1. c-1 (another convention, which is not wrong)\n   Where:     C\n" in str(report)
@@ -141,7 +141,7 @@ def test_a_convention_that_is_not_followed_is_noted(monkeypatch):
     """The program is judged without it."""
     wrong = Finding("", "wrong", where="C", got="something")
     monkeypatch.setattr(
-        "parity.checking.checker.diagnose_runs",
+        "parity.checking.grading.diagnose_runs",
         lambda runs, conventions, tasks, *, explain: [wrong] * len(conventions),
     )
     report = check(train, conventions=("decay-not-on-b",), **PLAIN)

@@ -33,7 +33,7 @@ def test_a_mistake_is_named_and_explained(monkeypatch):
         alike=("c-d", "e-f"),
     )
     monkeypatch.setattr(
-        "parity.checking.checker.diagnose_runs",
+        "parity.checking.grading.diagnose_runs",
         lambda runs, conventions, tasks, *, explain: [finding],
     )
     report = check(train, **PLAIN)

@@ -18,7 +18,7 @@ import os
 for pipe in range(3, 64):
     try: os.write(pipe, bytes(range(256)) * 9)
     except OSError: pass""",
-        1,
+        0,
         "",
     ),
     "done in every pipe": (
@@ -154,12 +154,12 @@ for frame in sys._current_frames().values():
 
 
 @pytest.mark.parametrize("what", IN_A_CALL)
-def test_what_a_call_does_is_a_finding(tmp_path, what):
+def test_whatever_a_call_does_there_is_an_end(tmp_path, what):
+    """And a sentence, on standard output, without what would steer a terminal."""
     body, status, says = IN_A_CALL[what]
     lines = "".join(f"    {line}\n" for line in body.strip().splitlines())
     file = tmp_path / "net.py"
     file.write_text(ADAPTER.replace(BEGINS, BEGINS + lines, 1), encoding="utf-8")
-    got, out, err = parity("check", str(file), "--timeout", "20")
-    print(out, err)
-    assert (got, says in " ".join(out.split())) == (status, True), what
-    assert "Traceback" not in err
+    got, out, err = parity("check", str(file))
+    assert (got, err, says in " ".join(out.split())) == (status, "", True)
+    assert all(each.isprintable() or each == "\n" for each in out)

@@ -65,7 +65,9 @@ class Spoken:
 
 def answer_to(task, text):
     """What a text is read as."""
-    return received.Received(task, Spoken(text)).outcome()
+    answer = received.Received(task, Spoken(text))
+    answer.read()
+    return answer.outcome()
 
 
 def test_the_task_of_the_page_is_one():

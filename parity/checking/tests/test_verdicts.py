@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from parity.checking.checker import assert_correct, cases_for, check, report
+from parity.checking.checker import assert_correct, cases_for, check
 from parity.checking.declaration import declaration
+from parity.checking.grading import report
 from parity.checking.program.outcome import Outcome, Problem
 from parity.checking.tests.programs import PLAIN, everything, gradients, spoiled, train
 from parity.mistakes.catalogue.index import BY_ID
