@@ -132,6 +132,27 @@ def test_a_driver_is_right_as_it_is_written(tmp_path, monkeypatch, ending):
         assert [each.bug for each in check_command(command, command=True).findings] == findings
 
 
+def test_what_to_declare_is_said_in_lines(tmp_path):
+    """As the driver would print it: a layout that is another one, though an array has
+    no shape here, and a loss.
+    """
+    text = (TEMPLATES / "driver.c").read_text("utf-8")
+
+    def findings(there, becomes):
+        assert text.count(there) == 1
+        command = compiled(text.replace(there, becomes), tmp_path)
+        return check_command(command, command=True).findings
+
+    (finding,) = findings('"layout out_in\\n"', '"layout in_out\\n"')
+    wrong, right = (f"layout {layout}, samples rows" for layout in ("in_out", "out_in"))
+    assert finding.sentence == (
+        f"program: shows wrong numbers with {wrong}, as declared or by default, but right ones "
+        f"with {right}; declare {right}"
+    )
+    (finding,) = findings('"losses mse\\n"', '"losses half_squared_error\\n"')
+    assert (finding.bug, finding.declare) == ("loss-averaged-without-half", "losses mse")
+
+
 @pytest.mark.parametrize(
     ("template", "example"), [("driver.c", "network.c"), ("driver.js", "engine.js")]
 )

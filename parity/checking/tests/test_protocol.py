@@ -217,3 +217,9 @@ def test_what_no_language_prints_is_none(text):
 def test_words_of_a_problem_are_those_of_a_finding():
     """Which the side of the program does not import."""
     assert (WRONG, NOTE) == (mistake.WRONG, finding.NOTE)
+
+
+def test_what_is_shown_of_a_task_that_is_refused_does_not_count():
+    """As of a function that raises NotImplementedError."""
+    outcome = answer_to(TASK, b"loss 1\ndone\nloss 2\nunsupported\n")
+    assert (outcome.arrays, outcome.supported, outcome.problems) == ({}, False, ())
