@@ -185,8 +185,9 @@ def test_numbers_come_back_as_they_were(dtype):
     """As text: the ends of the range, subnormals, both zeros, and what is no number."""
     limits = np.finfo(dtype)
     numbers = [limits.max, limits.tiny, limits.smallest_subnormal, limits.eps, 0.0, -0.0, 1 / 3]
-    numbers = np.array([*numbers, -np.inf, np.nan, np.pi], dtype=dtype)
-    task = replace(TASK, sizes=(1, 10), W=TASK.W[:1], b=TASK.b[:1], dtype=dtype)
+    drawn = np.random.default_rng(0).normal(size=990)
+    numbers = np.array([*numbers, -np.inf, np.nan, np.pi, *drawn], dtype=dtype)
+    task = replace(TASK, sizes=(1, 1000), W=TASK.W[:1], b=TASK.b[:1], dtype=dtype)
     text = array_line("b 1", numbers, raw=False) + b"done\ndone\n"
     np.testing.assert_array_equal(answer_to(task, text).arrays[0, "b", 1], numbers, strict=True)
 
