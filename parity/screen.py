@@ -27,6 +27,7 @@ def width(widest: int) -> int:
     return min(widest, get_terminal_size((widest, 0)).columns)
 
 
+FEWEST = 80  # columns of a terminal that does not say
 OUTPUT = "standard output"
 
 
@@ -60,7 +61,12 @@ class Screen:
         with naming(OUTPUT):
             if self._rich is not None:
                 self._rich.print(
-                    text, style=style or None, highlight=False, markup=False, soft_wrap=True
+                    text,
+                    style=style or None,
+                    highlight=False,
+                    markup=False,
+                    emoji=False,
+                    soft_wrap=True,
                 )
             elif not self._quiet:
                 print(text, flush=True)
@@ -176,6 +182,8 @@ def header(torch_threads: int | None = None) -> list[str]:
 
 def _rich_console() -> Any:
     try:
-        return import_module("rich.console").Console()
+        kind = import_module("rich.console").Console
+        console = kind(emoji=False)
+        return console if console.width > 0 else kind(emoji=False, width=FEWEST)
     except ModuleNotFoundError:
         return None

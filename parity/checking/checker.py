@@ -27,7 +27,7 @@ from parity.checking.process.peer import Peer, command_peer, python_peer, words_
 from parity.checking.process.pipes import Clock, Ended
 from parity.checking.program.origin import beside
 from parity.checking.program.outcome import Outcome, Problem, Unusable
-from parity.checking.program.text import printable
+from parity.checking.program.text import LONGEST, printable
 from parity.checking.report import CheckReport
 from parity.checking.tasks import Task, tasks_for
 from parity.steps.cases import Case
@@ -131,7 +131,7 @@ def check_command(
     try:
         with peer:
             return _checked(
-                printable(target),
+                printable(target[: 5 * LONGEST]),
                 peer,
                 declaration_with(peer.said, declared),
                 ignored(peer.looks),

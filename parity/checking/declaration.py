@@ -43,8 +43,10 @@ KNOWN = {
 }
 
 
-# numbers in the arrays of a task, 80 MB of float64: with more, a check takes hours
-MOST = 10**7
+# numbers in the arrays of a task, 8 MB of float64: judging takes twenty times that, and
+# layers: a search goes down into itself, layer by layer
+MOST, DEEPEST = 10**6, 50
+USUAL = (4, 6, 4)  # where no sizes are declared
 
 
 class Undeclared(ValueError):
@@ -119,8 +121,8 @@ def declaration(**given: Any) -> Declaration:
     declared = Declaration(
         **{name: _checked(name, value) for name, value in given.items() if value is not None}
     )
-    sizes, batch = declared.sizes or (1, 1), declared.batch or 1
-    if max(sum(into * out for into, out in pairwise(sizes)), batch * max(sizes)) > MOST:
+    sizes, batch = declared.sizes or USUAL, declared.batch or 1
+    if sum(into * out for into, out in pairwise(sizes)) + batch * sum(sizes) > MOST:
         raise Undeclared(
             f"declaration: sizes = {sizes} and batch = {batch} ask for more than {MOST:,} numbers, "
             f"expected a small network"
@@ -176,7 +178,12 @@ def _sizes(value: Iterable[Any]) -> tuple[int, ...]:
     if len(sizes) < 2 or not all(
         isinstance(size, int | np.integer) and size >= 1 for size in sizes
     ):
-        raise Undeclared(f"declaration: sizes has {sizes}, expected at least two integers >= 1")
+        raise Undeclared(
+            f"declaration: sizes has {str(sizes)[:80]}, expected at least two integers >= 1"
+        )
+    if len(sizes) > DEEPEST + 1:
+        has = f"sizes has {len(sizes) - 1} layers"
+        raise Undeclared(f"declaration: {has}, expected at most {DEEPEST}")
     return tuple(map(int, sizes))
 
 

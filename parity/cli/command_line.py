@@ -12,7 +12,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from parity.cli.endings import (
 from parity.screen import OUTPUT, Screen, environment, header, naming
 
 RIGHT, WRONG, UNUSABLE = 0, 1, 2
+LONGEST = 2000  # characters of a sentence
 BUG = 70  # as sysexits.h has it, so that a mistake of parity is never a verdict
 NEEDED = {  # the module: its package's name, and the extra of refnet that installs it
     "torch": ("PyTorch", "parity"),
@@ -159,5 +160,6 @@ def _one_blas_thread() -> Any:
 
 def _unusable(sentence: str, status: int = UNUSABLE) -> int:
     if sys.stderr is not None:
-        print(f"parity: {printable(sentence)}", file=sys.stderr)
+        with suppress(OSError):  # nobody can be told
+            print(f"parity: {printable(sentence[:LONGEST])}", file=sys.stderr)
     return status

@@ -1,17 +1,20 @@
 """What a program says of itself, before it is given anything."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from parity.checking.process.pipes import Ended, Process
-from parity.checking.process.received import CHATTER_LINES, SHORTEST
+from parity.checking.process.received import CHATTER, SHORTEST
 from parity.checking.program.lines import VERSION
 from parity.checking.program.names import KINDS
 from parity.checking.program.origin import NEARLY, Beside
 from parity.checking.program.outcome import Unusable
-from parity.checking.program.text import first_line
+from parity.checking.program.text import LONGEST, first_line
 
+DRIVER = ("function", "beside")  # what parity's own driver says, and nobody else
+WORDS = 100  # of a line that are read
+LINE = 100  # characters that a line counts for besides those that it has
 MANY = {"many": True, "each": False}  # tasks, by one process
 
 
@@ -33,22 +36,25 @@ class Description:
     adapted: str = ""
 
 
-def read_description(process: Process, where: str) -> Description:
-    """The description that a process prints, up to the line `done` or its end.
+def read_description(process: Process, where: str, more: Collection[str] = ()) -> Description:
+    """The description that a process prints, up to the line `done` or its end; with
+    `more` names that parity's own driver alone has.
     Errors: Unusable where there is none; Ended where it does not come to that.
     """
     description, version = Description(), ""
     for line in _lines(process):
-        name, *values = [first_line(word) for word in line.split()] or [""]
+        name, *values = [first_line(word) for word in line.split()[:WORDS]] or [""]
         if name == "unusable":
-            raise Unusable(first_line(line.partition(" ")[2], SHORTEST))
+            raise Unusable(first_line(line.partition(" ")[2], 5 * LONGEST))
         if name == "parity" and len(values) == 1:
             version = f"{name} {values[0]}"
         elif name in KINDS:
             description.said[name] = _value(name, values)
         elif name in NEARLY:
             description.looks.append(Beside(name, NEARLY[name], "line", tuple(values)))
-        elif name == "beside" and len(values) > 2:
+        elif name in DRIVER and name not in more:
+            continue
+        elif name == "beside" and len(values) > 2 and len(description.looks) < WORDS:
             beside, meant, kind, *texts = values
             description.looks.append(Beside(beside, meant, kind, (*texts,)))
         elif name == "function" and values:
@@ -66,17 +72,19 @@ def read_description(process: Process, where: str) -> Description:
 
 def _lines(process: Process) -> Iterator[str]:
     """The lines up to `done`, or to a clean end."""
-    for _ in range(CHATTER_LINES):
+    characters = 0
+    while characters < CHATTER:
         try:
-            line = process.line(SHORTEST).decode(errors="backslashreplace").strip()
+            line = process.line(SHORTEST).decode(errors="backslashreplace").strip(" \t\ufeff")
         except Ended as end:
             if end.status == 0:
                 return
             raise
+        characters += len(line) + LINE
         if line == "done":
             return
         yield line
-    raise Ended(f"printed more than {CHATTER_LINES:,} lines")
+    raise Ended(f"printed more than {CHATTER:,} characters")
 
 
 def _value(name: str, values: list[str]) -> Any:

@@ -4,25 +4,26 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from parity.checking.process.description import Description, read_description
+from parity.checking.process.description import DRIVER, Description, read_description
 from parity.checking.process.pipes import Clock, Ended, Process
-from parity.checking.process.received import Received
+from parity.checking.process.received import ALL_SAID, SAID, Received
 from parity.checking.program import driver
 from parity.checking.program.given import GivenTask
 from parity.checking.program.lines import task_lines
 from parity.checking.program.outcome import Outcome, Unusable
-from parity.checking.program.text import printable
+from parity.checking.program.text import first_line, printable
 
-# this parity, wherever it lies, without a way for the program to what lies beside it
+# this parity, wherever it lies, without a way for the program to what lies beside it;
+# and it leaves no compiled files behind, which may be older than their source
 FIND = (
     "import sys; sys.path.insert(0, sys.argv[1]); from parity.checking.program import driver; "
     "sys.path.append(sys.path.pop(0)); driver.main(*sys.argv[2:])"
 )
-COMMAND = [sys.executable, "-P", "-c", FIND, str(Path(driver.__file__).parents[3])]
+COMMAND = [sys.executable, "-B", "-P", "-c", FIND, str(Path(driver.__file__).parents[3])]
 
 
 class Peer(AbstractContextManager["Peer"]):
@@ -35,9 +36,14 @@ class Peer(AbstractContextManager["Peer"]):
     """
 
     def __init__(
-        self, description: Description, start: Callable[[], Process], running: Process | None = None
+        self,
+        command: Sequence[str],
+        clock: Clock,
+        description: Description,
+        running: Process | None = None,
     ) -> None:
-        self._description, self._start, self._running = description, start, running
+        self._command, self._clock = command, clock
+        self._description, self._running = description, running
         self.said, self.looks = description.said, description.looks
         self.__name__ = description.function
         self.by_lines = not description.function
@@ -46,15 +52,17 @@ class Peer(AbstractContextManager["Peer"]):
     def perform(self, task: GivenTask) -> Outcome:
         """What becomes of a task. Errors: Ended where the process gives no answer."""
         is_new = self._running is None
-        process = self._running = self._running or self._start()
+        process = self._running = self._running or Process(self._command, self._clock)
         process.write(b"".join(task_lines(task, raw=self._description.raw)))
         if not self._description.many:
             process.close_input()
-        answer = Received(task, process)
+        answer = Received(task, process, SAID if self.by_lines else ALL_SAID)
         try:
-            answer.read()
+            with self._clock.running():
+                answer.read()
+                if not self._description.many:
+                    answer.read_on()
             if not self._description.many:
-                answer.read_on()
                 self.close()
             return answer.outcome()
         except Ended as end:
@@ -80,12 +88,11 @@ def python_peer(target: str, clock: Clock) -> Peer:
     Errors: Unusable where it cannot be imported.
     """
 
-    def start() -> Process:
-        return Process([*COMMAND, target], clock)
-
-    process = start()
+    command = [*COMMAND, target]
+    process = Process(command, clock)
     try:
-        return Peer(read_description(process, target), start, process)
+        with clock.running():
+            return Peer(command, clock, read_description(process, target, DRIVER), process)
     except BaseException as error:
         process.close()
         if isinstance(error, Ended):
@@ -111,11 +118,12 @@ def command_peer(command: Sequence[str], clock: Clock) -> Peer:
     Errors: Unusable where there is none, or where it does not describe itself.
     """
     _check_that_it_can_be_run(command[0])
-    where = printable(" ".join((*command, "--describe")))
+    where = first_line(" ".join((*command, "--describe")))
     process = Process([*command, "--describe"], clock)
     try:
         process.close_input()
-        return Peer(read_description(process, where), lambda: Process(command, clock))
+        with clock.running():
+            return Peer(command, clock, read_description(process, where))
     except Ended as end:
         raise Unusable(f"{where}: {_in_words(end)}") from None
     finally:
@@ -126,9 +134,9 @@ def _check_that_it_can_be_run(program: str) -> None:
     """Errors: Unusable, with what was probably meant."""
     if shutil.which(program):
         return
-    name, file = printable(program), Path(program)
+    name, file = first_line(program), Path(program)
     if not file.is_file():
-        raise Unusable(f"{name}: there is no such program")
+        raise Unusable(f"{name}: there is no such program; it is not run by a shell")
     if os.access(file, os.X_OK):
         raise Unusable(f"{name}: is not on the path, expected ./{name}")
     raise Unusable(f"{name}: is no program, expected one, as in chmod +x {name} or node {name}")

@@ -8,24 +8,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Thread
 from typing import IO, Any
 
 from parity.checking.program.outcome import WRONG, Problem, Unusable
-from parity.checking.program.text import first_line, printable
+from parity.checking.program.text import first_line
 
 CHUNK = 2**16  # bytes, what a pipe of Linux holds
 AHEAD = 16  # chunks that are read before they are asked for
 LAST_WORDS = 4000  # bytes of standard error that are kept
 # how a line begins that says why a program ended, in Python, JavaScript, Rust and Java
-ERROR = re.compile(r"^(\w+\.)*\w*(Error|Exception)\b|\bpanicked\b")
+ERROR = re.compile(r"^[\w.]*(Error|Exception)\b|\bpanicked\b")
 # seconds in which a process has to be gone after it is told so, and pipes to be empty
 # after their process has ended
 PATIENCE = 1.0
+CLOSED = "closed its standard output"
 LOADED = 10  # times that, where a machine has much else to do
 SUPERVISOR = Path(__file__).with_name("supervisor.py")  # not imported: it is Linux's alone
 SIGNALS = {each.value: each.name for each in signal.Signals}
@@ -51,20 +52,31 @@ class Ended(Exception):
 
 
 class Clock:
-    """The time that a program has for all that it does: it runs while it is waited
-    for.
+    """The time that a program has for all that it does: it runs while an answer is
+    waited for and read.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds, self.left = seconds, seconds
 
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """The time of the block counts."""
+        self._since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._take()
+
+    def _take(self) -> None:
+        now = time.monotonic()
+        self.left -= now - self._since
+        self._since = now
+
     def wait(self, queue: "Queue[bytes]", longest: float) -> bytes:
         """What comes next. Errors: Empty where nothing comes."""
-        since = time.monotonic()
-        try:
-            return queue.get(timeout=max(0.0, min(self.left, longest)))
-        finally:
-            self.left -= time.monotonic() - since
+        self._take()
+        return queue.get(timeout=max(0.0, min(self.left, longest)))
 
 
 class Process:
@@ -75,13 +87,21 @@ class Process:
         self._popen = _started(command)
         self._out: Queue[bytes] = Queue(AHEAD)
         self._to_write: Queue[bytes] = Queue()
-        self._last_words, self._buffer, self._is_open = b"", bytearray(), True
+        self._last_words, self._buffer = b"", bytearray()
+        self._is_open, self._has_ended = True, False
         for work, pipe in (
             (self._read, self._popen.stdout),
             (self._write, self._popen.stdin),
             (self._listen, self._popen.stderr),
         ):
+            self._begin(work, pipe)
+
+    def _begin(self, work: Callable[..., None], pipe: IO[bytes] | None) -> None:
+        try:
             Thread(target=work, args=(pipe,), daemon=True).start()
+        except RuntimeError as error:  # the system allows no more of them
+            self.close()
+            raise Unusable(f"{error}") from None
 
     # in threads of their own: whatever is full or empty, nobody waits for the other
 
@@ -154,13 +174,18 @@ class Process:
     def _next(self) -> bytes:
         """What comes next, b"" for the end. Errors: Ended where the time is up."""
         was_over = False
-        while self._clock.left > 0:
-            with suppress(Empty):
-                return self._clock.wait(self._out, PATIENCE)
-            is_over = self._popen.poll() is not None
-            if is_over and was_over:  # others hold the pipe, and say nothing
-                return b""
-            was_over = is_over
+        while self._clock.left > 0 and not self._has_ended:
+            try:
+                chunk = self._clock.wait(self._out, PATIENCE)
+            except Empty:
+                is_over = self._popen.poll() is not None
+                self._has_ended = is_over and was_over  # others hold the pipe, and say nothing
+                was_over = is_over
+            else:
+                self._has_ended = not chunk
+                return chunk
+        if self._has_ended:
+            return b""
         raise Ended(
             f"did not come to an end within {self._clock.seconds:g} seconds",
             advice="--timeout says how long it may take, and what is printed has to be flushed",
@@ -172,7 +197,7 @@ class Process:
             self._popen.wait(PATIENCE)
         status = self._popen.poll()
         if status is None:
-            return Ended("closed its standard output")
+            return Ended(CLOSED)
         how = "ended the process"
         if status < 0:
             how = f"died of {SIGNALS.get(-status, f'signal {-status}')}"
@@ -193,6 +218,8 @@ class Process:
         self._is_open = False
         self.close_input()
         if sys.platform == "linux":
+            with suppress(ProcessLookupError):
+                os.kill(self._popen.pid, signal.SIGCONT)  # the program may have stopped it
             self._popen.terminate()  # the supervisor, which ends the others
             with suppress(subprocess.TimeoutExpired):
                 self._popen.wait(LOADED * PATIENCE)
@@ -208,13 +235,13 @@ def _started(command: Sequence[str]) -> "subprocess.Popen[bytes]":
     environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", **os.environ}
     settings: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     settings |= {"env": {**environment, "MPLBACKEND": "Agg"}, "start_new_session": True}
-    if sys.platform == "linux":
-        # without what lies beside it, and without what is installed
-        command = [sys.executable, "-I", "-S", str(SUPERVISOR), str(os.getpid()), *command]
+    # without what lies beside it, and without what is installed
+    supervised = [sys.executable, "-I", "-S", str(SUPERVISOR), str(os.getpid()), *command]
+    started = supervised if sys.platform == "linux" else command
     try:
-        return subprocess.Popen(command, **settings)  # noqa: S603 - to run it is the task
+        return subprocess.Popen(started, **settings)  # noqa: S603 - to run it is the task
     except OSError as error:
-        raise Unusable(f"{printable(command[0])}: {error.strerror}") from None
+        raise Unusable(f"{first_line(command[0])}: {error.strerror}") from None
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:

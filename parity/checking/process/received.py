@@ -3,12 +3,13 @@ problems.
 """
 
 import re
+from collections.abc import Sequence
 from math import prod
 from typing import TypeAlias
 
 import numpy as np
 
-from parity.checking.process.pipes import Ended, Process
+from parity.checking.process.pipes import CLOSED, Ended, Process
 from parity.checking.process.printed import Printed
 from parity.checking.program.given import Array, GivenTask
 from parity.checking.program.outcome import NOTE, WRONG, Key, Outcome, Problem
@@ -19,13 +20,17 @@ from parity.checking.program.text import first_line, printable
 # 17 digits take with sign and exponent; of any line; and of all the chatter in a task
 PER_NUMBER, SHORTEST = 64, 2**16
 CHATTER, CHATTER_LINES = 10**6, 10**4
-# bytes of all raw arrays in a task, besides so many times what they should have
-SHOWN, TIMES = 2**26, 4
+# bytes of all raw arrays in a task, as float64, besides so many times what they should
+# have
+SHOWN, TIMES = 2**22, 4
 PROBLEMS = 100  # lines that say something of a task, and defects of others
-FINITE, OTHERS = r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", r"inf|infinity|nan(\(\w*\))?"
+FINITE, OTHERS = r"(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", r"inf|infinity|nan(\(\w*\))?"
 NUMBER = re.compile(rf"[+-]?({FINITE}|{OTHERS})", re.IGNORECASE | re.ASCII)
+NUMBERLIKE = re.compile(rb"@|[+-]?(\.?[0-9]|(nan|inf)(\W|\Z|inity))", re.IGNORECASE)
+# the words of a line about the task: of any program, and of parity's own driver
+SAID, ALL_SAID = (b"note", b"error"), (b"note", b"error", b"wrong")
 PLAIN = b"0123456789+-.eE \t"  # what all numbers that are finite are made of
-RAW_TYPES = re.compile(r"@([fiu][1248]|b1)")
+RAW_TYPES = re.compile(r"@(f[248]|[iu][1248]|b1)")
 
 Words: TypeAlias = list[bytes]
 
@@ -37,8 +42,8 @@ class Unclear(Exception):
 class Received:
     """What has come of the answer to a task."""
 
-    def __init__(self, task: GivenTask, process: Process) -> None:
-        self._task, self._process = task, process
+    def __init__(self, task: GivenTask, process: Process, said: Sequence[bytes] = SAID) -> None:
+        self._task, self._process, self._said = task, process, said
         self._arrays: dict[Key, Array] = {}
         self._problems: list[Problem] = []
         self._unclear: set[str] = set()
@@ -84,11 +89,12 @@ class Received:
         try:
             while True:
                 line = self._process.line(self._longest)
+                self._heard(line)
                 if self._key(line.split()) or line.strip() == b"done":
                     steps = f"{len(self._task.steps)} steps"
                     self._problem(f"shows more than {steps}", "as many as asked")
         except Ended as end:
-            if end.status is None:
+            if end.status is None and end.how != CLOSED:
                 raise
             if end.status:
                 got, expected = f"{end.how} behind its answers", "exit status 0"
@@ -103,7 +109,7 @@ class Received:
         elif line.strip() == b"unsupported":
             self._over, self._supported = True, False
             self._arrays.clear()
-        elif words and words[0] in (b"wrong", b"note", b"error"):
+        elif words and self._is_said(words):
             self._say(*line.decode(errors="backslashreplace").partition(" ")[::2])
         elif key := self._key(words):
             self._show(key, words[2 if key[1] in LISTS else 1 :], line)
@@ -117,11 +123,19 @@ class Received:
             much = f"{CHATTER:,} characters or {CHATTER_LINES:,} lines"
             raise Ended(f"printed more than {much} besides its answers")
 
+    def _is_said(self, words: Words) -> bool:
+        """Whether a line is about the task: a note, or an error, but none of a number,
+        as in "error 0.25"; and what else parity's own driver says of it.
+        """
+        is_number = len(words) > 1 and NUMBERLIKE.match(words[1])
+        return words[0] in self._said and not is_number
+
     def _say(self, kind: str, text: str) -> None:
         """What the program says of itself."""
         if kind == "error":
             self._over = self._raised = True
         if not text.strip():
+            self._heard(b"")
             return
         texts = [first_line(each) for each in text.split("\t")[:5]]
         if kind == "error" and len(texts) == 1:
@@ -147,8 +161,9 @@ class Received:
             return None
         if name in LISTS:
             is_layer = len(words) > 1 and re.fullmatch(rb"[0-9]{1,9}", words[1])
-            return (self._step, name, int(words[1])) if is_layer else None
-        is_number = len(words) > 1 and re.match(rb"[-+.\d@]|nan|inf", words[1], re.IGNORECASE)
+            is_array = is_layer and (len(words) == 2 or NUMBERLIKE.match(words[2]))
+            return (self._step, name, int(words[1])) if is_array else None
+        is_number = len(words) > 1 and NUMBERLIKE.match(words[1])
         return (self._step, name, 0) if is_number else None
 
     def _show(self, key: Key, words: Words, line: bytes) -> None:
@@ -157,6 +172,8 @@ class Received:
             self._arrays[key] = self._array(key, words)
         except Unclear as unclear:
             self._heard(line)
+            if not all(map(NUMBERLIKE.match, words)):
+                return  # as in "loss 0.25 in step 1"
             kind, *texts = unclear.args
             if kind not in self._unclear:
                 self._unclear.add(kind)
@@ -192,9 +209,9 @@ class Received:
         if not (RAW_TYPES.fullmatch(kind) and is_shape):
             raise Ended(f"{what} has the raw array {first_line(header)!r}")
         sizes, dtype = tuple(map(int, shape)), np.dtype(f"<{kind[1:]}")
-        if prod(sizes) > largest(self._task):
+        if prod(max(size, 1) for size in sizes) > largest(self._task):
             raise Ended(f"{what} has a raw array of shape {sizes}")
-        self._raw_left -= dtype.itemsize * prod(sizes)
+        self._raw_left -= 8 * prod(sizes)  # they are judged as float64
         if self._raw_left < 0:
             raise Ended("shows more numbers than a task can have")
         stored = self._process.exactly(dtype.itemsize * prod(sizes))

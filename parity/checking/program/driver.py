@@ -29,11 +29,13 @@ def main(target: str) -> None:
     except Unusable as error:
         _say(answers, [f"unusable {printable(str(error))}\n".encode()])
         os._exit(0)
+    if os.getpid() != own:  # a process that the program has split off, and left here
+        os._exit(0)
     said, looks = declared(program, names), beside(program, names)
     _say(answers, description_lines(name_of(program), adapted(program), said, looks))
     while (task := read_task(tasks)) is not None:
         outcome = guarded_call(program, task)
-        if os.getpid() != own:  # a process that the program has split off, and left here
+        if os.getpid() != own:
             os._exit(0)
         # on a line of its own, whatever the program may have written there
         _say(answers, [b"\n", *answer_lines(outcome, len(task.steps))])

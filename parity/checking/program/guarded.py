@@ -2,10 +2,11 @@
 process, there is an outcome.
 """
 
+import io
+import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
-from io import TextIOBase
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from sysconfig import get_path
 from typing import Any
@@ -88,18 +89,41 @@ def _changed(inputs: dict[str, list[tuple[Array, bytes]]]) -> Iterator[Problem]:
             yield Problem(WRONG, got, "an input that is only read")
 
 
-class _Heard(TextIOBase):
-    """Standard output of which the beginning is kept."""
+class _Beginning(io.RawIOBase):
+    """Bytes of which the beginning is kept: a line; a program may print without end."""
 
     def __init__(self) -> None:
-        self.text = ""
+        self.kept = b""
 
-    def write(self, text: str) -> int:
-        self.text = (self.text + text)[:80]  # a line; a program may print without end
-        return len(text)
+    def write(self, printed: Any) -> int:
+        self.kept = (self.kept + bytes(printed))[:80]
+        return len(printed)
 
     def writable(self) -> bool:
         return True
+
+    def fileno(self) -> int:
+        """Where another program prints that is given this one's output."""
+        if sys.__stdout__ is None:
+            raise io.UnsupportedOperation("fileno")
+        return sys.__stdout__.fileno()
+
+
+class _Heard(io.TextIOWrapper):
+    """Standard output of which the beginning is kept."""
+
+    def __init__(self) -> None:
+        self._beginning = _Beginning()
+        super().__init__(
+            io.BufferedWriter(self._beginning, 1), "utf-8", "backslashreplace", write_through=True
+        )
+
+    @property
+    def text(self) -> str:
+        """What was printed."""
+        with suppress(ValueError):  # the program has closed it
+            self.flush()
+        return self._beginning.kept.decode(errors="backslashreplace")
 
     def problem(self) -> Iterator[Problem]:
         """That something was printed, and how it begins."""

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.abc import SourceLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,6 +63,8 @@ def _module(place: str) -> Any:
         if error.name and (place == error.name or place.startswith(f"{error.name}.")):
             raise Unusable(f"{place}: there is no such file or module") from None
         raise _not_imported(place, error) from None
+    except Unusable:
+        raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody's module may raise anything
         raise _not_imported(place, error) from None
 
@@ -90,9 +93,13 @@ def _as_a_module(place: str) -> str:
 
 def _of_file(path: Path) -> Any:
     spec = spec_from_file_location(f"checked_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise Unusable(f"{path}: is no Python file, expected one that ends in .py")
+    if spec is None or not isinstance(spec.loader, SourceLoader):
+        raise Unusable(
+            f"{path}: is no Python file, expected one that ends in .py, or --exec and a command"
+        )
     module = module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    # not the compiled file, which may be that of an earlier source
+    source = spec.loader.get_data(str(path))
+    exec(spec.loader.source_to_code(source, str(path)), vars(module))  # noqa: S102 - what it is for
     return module

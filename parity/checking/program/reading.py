@@ -14,9 +14,9 @@ from parity.checking.program.text import printable
 
 LISTS = ("z", "a", "delta", "dW", "db", "W", "b")  # one array per layer
 KEYS = ("output", "loss", *LISTS)
-# entries of an array, 8 MB of float64: what no task has, unless wider layers than a
-# thousand are declared; and then, so many times what the task's largest array has
-LARGEST, WIDER = 10**6, 2
+# entries of an array, 800 kB of float64: what no task has, unless wider layers than
+# hundreds are declared; and then, so many times what the task's largest array has
+LARGEST, WIDER = 10**5, 2
 SMALL = "an array of real numbers, as small as the task's"
 PER_LAYER = "a list of one array per layer"
 Read: TypeAlias = "tuple[Key, Array] | Problem"

@@ -29,6 +29,11 @@ if sys.argv[1:] == ["--describe"]:
 def say(*words):
     print(*words, flush=True)
 
+said = []
+
+def keep(*words):
+    said.append(" ".join(map(str, words)))
+
 def tasks():
     lines = []
     for line in sys.stdin:
@@ -107,6 +112,15 @@ RIGHT_ANSWERS = {
     },
     "with much on standard error": {"task": "answer(lines)\nsys.stderr.write('x' * 10**6)"},
     "in a process each": {"describe": EACH},
+    "in a process each, without a last end of line": {
+        "describe": EACH,
+        "step": STEP.replace("say(", "keep("),
+        "task": "answer(lines)\nprint('\\n'.join(said), end='')",
+    },
+    "in a process each, which ends late": {
+        "describe": EACH,
+        "task": "answer(lines)\nos.close(1)\ntime.sleep(0.1)",
+    },
     "in a process each, which leaves something": {
         "describe": EACH,
         "task": "answer(lines)\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(1000)",
@@ -222,9 +236,21 @@ WRONG_ANSWERS = {
         1,
         "did not come to an end within 60 seconds",
     ),
+    "a raw array of another width": ({"step": "say('loss', '@f1')"}, 1, "raw array '@f1'"),
+    "a raw array of nothing": (
+        {"step": "say('loss', '@f8', 0, 999999999, 999999999, 999999999)"},
+        1,
+        "loss has a raw array of shape (0, 999999999, 999999999, 999999999)",
+    ),
+    "empty notes without end": ({"task": "while True: say('note')"}, 1, "besides its answers"),
+    "lines without end behind the answer": (
+        {"describe": EACH, "task": "answer(lines)\nwhile True: say()"},
+        1,
+        "besides its answers",
+    ),
     "a raw array without a sense": ({"step": "say('loss', '@f8', -1)"}, 1, "raw array '@f8 -1'"),
     "raw arrays without end": (
-        {"step": "while True: sys.stdout.buffer.write(b'W 9 @f8 1000000\\n' + bytes(8 * 10**6))"},
+        {"step": "while True: sys.stdout.buffer.write(b'W 9 @f8 100000\\n' + bytes(8 * 10**5))"},
         1,
         "shows more numbers than a task can have",
     ),
@@ -248,7 +274,7 @@ DESCRIPTIONS = {
         "--describe: ended the process with exit status 1 (not so)",
     ),
     "by what it is not": ("print('unusable no data \\033[31m')", "parity: no data \\x1b[31m"),
-    "without end": ("while True: print(1)", "--describe: printed more than 10,000 lines"),
+    "without end": ("while True: print(1)", "--describe: printed more than 1,000,000 characters"),
     "in a line without end": (ENDLESS.format("1"), "printed a line of more than 65,536 characters"),
     "never": (WAIT, "did not come to an end within 60 seconds (--timeout says how"),
     "by an unknown loss": (
@@ -261,11 +287,19 @@ DESCRIPTIONS = {
     ),
     "by a huge network": (
         "print('parity 1'); print('sizes 100000 100000')",
-        "declaration: sizes = (100000, 100000) and batch = 1 ask for more than 10,000,000 numbers",
+        "declaration: sizes = (100000, 100000) and batch = 1 ask for more than 1,000,000 numbers",
     ),
     "by a huge batch": (
         "print('parity 1'); print('batch 100000000')",
-        "and batch = 100000000 ask for more than 10,000,000 numbers, expected a small network",
+        "and batch = 100000000 ask for more than 1,000,000 numbers, expected a small network",
+    ),
+    "by a deep network": (
+        "print('parity 1'); print('sizes', '1 ' * 99)",
+        "declaration: sizes has 98 layers, expected at most 50",
+    ),
+    "by names without end": (
+        "print('parity 1')\nwhile True: print('target', 'labels ' * 9000)",
+        "--describe: printed more than 1,000,000 characters",
     ),
     "by a slope that is none": (
         "print('parity 1'); print('slope inf')",

@@ -63,9 +63,9 @@ class Spoken:
         return self.stream.read(count)
 
 
-def answer_to(task, text):
+def answer_to(task, text, said=received.SAID):
     """What a text is read as."""
-    answer = received.Received(task, Spoken(text))
+    answer = received.Received(task, Spoken(text), said)
     answer.read()
     return answer.outcome()
 
@@ -170,7 +170,8 @@ def test_an_outcome_is_the_same_behind_the_pipe():
         Outcome(arrays, problems, raised=True),
         Outcome({}, supported=False),
     ):
-        again = answer_to(TASK, b"".join(answer_lines(outcome, len(TASK.steps))))
+        text = b"".join(answer_lines(outcome, len(TASK.steps)))
+        again = answer_to(TASK, text, received.ALL_SAID)
         assert replace(again, arrays={}) == replace(outcome, arrays={})
         assert again.arrays.keys() == outcome.arrays.keys()
         for key, array in again.arrays.items():
@@ -202,7 +203,19 @@ def test_a_number_of_any_language_is_one(text):
     np.testing.assert_array_equal(line, float(text.partition("(")[0]))
 
 
-OTHERS = ["1_0", "1,5", "0x1p3", "1.2.3", "1e", "--1", "+", "1d5", "½", "¹", "\u0661", "nano"]
+OTHERS = [
+    "1_0",
+    "1,5",
+    "0x1p3",
+    "1.2.3",
+    "1e",
+    "1d5",
+    "1\u0661",
+    "inf1",
+    "nan(",
+    "-.5.",
+    "1" * 9999 + "x",
+]
 
 
 @pytest.mark.parametrize("text", OTHERS)
@@ -213,6 +226,18 @@ def test_what_no_language_prints_is_none(text):
     (problem,) = outcome.problems
     assert problem.got.startswith("db of layer 2 has '")
     assert problem.expected == "a number"
+
+
+@pytest.mark.parametrize(
+    "words", ["½", "¹", "\u0661", "+", "--1", "nano", "is 3", "0.25 in step 1"]
+)
+def test_what_does_not_look_like_numbers_is_chatter(words):
+    """A program prints such lines while it trains; and "error 0.25", and what is wrong
+    with it is said by parity's own driver alone.
+    """
+    lines = [f"{name} {words}" for name in ("loss", "db 2", "b")]
+    text = "\n".join([*lines, "error 0.25", "wrong 3 of 10", "done", "done", ""])
+    assert answer_to(TASK, text.encode()) == Outcome({})
 
 
 def test_words_of_a_problem_are_those_of_a_finding():

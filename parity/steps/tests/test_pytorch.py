@@ -309,7 +309,7 @@ import parity, refnet
 net = refnet.mlp([2, 2], output="identity")
 record = parity.record_refnet(net, [[1, 2]], [1], "softmax_cross_entropy", refnet.SGD())
 assert parity.compare(record, record).passed
-for name in parity._TORCH:
+for name in parity._ROOMS['steps.pytorch']:
     try:
         getattr(parity, name)
     except ModuleNotFoundError as error:
@@ -318,9 +318,9 @@ for name in parity._TORCH:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     command = 'python -m pip install -e ".[parity]"'
     assert done.stdout.splitlines() == [
-        f"parity.{name} needs PyTorch: {command} torch" for name in parity._TORCH
+        f"parity.{name} needs PyTorch: {command} torch" for name in parity._ROOMS["steps.pytorch"]
     ]
-    assert set(parity._TORCH) < set(parity.__all__)
+    assert set(parity._ROOMS["steps.pytorch"]) < set(parity.__all__)
     with pytest.raises(AttributeError, match=sentence("module 'parity' has no attribute 'twins'")):
         _ = parity.twins
 
