@@ -71,6 +71,8 @@ class Peer(AbstractContextManager["Peer"]):
                 return self.perform(task)
             end.task = task.name
             end.message = end.message or answer.progress
+            if end.advice and self.by_lines:
+                end.advice += "; what is printed has to be flushed, and each step ends with done"
             raise
 
     def close(self) -> None:

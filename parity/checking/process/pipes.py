@@ -188,7 +188,7 @@ class Process:
             return b""
         raise Ended(
             f"did not come to an end within {self._clock.seconds:g} seconds",
-            advice="--timeout says how long it may take, and what is printed has to be flushed",
+            advice="--timeout says how long it may take",
         )
 
     def _end(self) -> Ended:
