@@ -133,6 +133,8 @@ def _check_writable(file: Path) -> None:
 
     Errors: OSError.
     """
+    if file.is_fifo():  # whoever reads it would take this for the end
+        return
     new = not file.exists()
     file.open("a", encoding="utf-8").close()
     if new:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 # what ends a command politely, on systems that have it
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
+CHILD = getattr(signal, "SIGCHLD", signal.SIGTERM)
+
 
 class Terminated(BaseException):
     """A signal asks for the end; no handler of other errors is meant."""
@@ -33,6 +35,8 @@ def ended_by_signals() -> Iterator[None]:
 
     # only there may a handler be set
     is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(CHILD) is signal.SIG_IGN:
+        signal.signal(CHILD, signal.SIG_DFL)  # or nobody could say how a program ended
     usual = [each for each in ENDING if is_main and signal.getsignal(each) is signal.SIG_DFL]
     try:
         for each in usual:

@@ -2,6 +2,7 @@
 an exit status that is no verdict by mistake.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -99,6 +100,23 @@ def test_a_full_disk_is_one_sentence(net):
     )
     status, _, err = shell('$parity check "$1" --json /dev/full', net)
     assert (status, err) == (2, f"parity: /dev/full: {NO_SPACE}\n")
+
+
+def test_a_pipe_is_a_place_for_results(net):
+    """Which are read there as they are written, once."""
+    status, out, err = shell('$parity check --quiet "$1" --json >(cat) > /dev/null', net)
+    assert (status, json.loads(out)["passed"], err) == (0, True, "")
+
+
+def test_how_a_program_ended_is_known_in_any_case(net):
+    """Also where whoever started parity had the ends of children ignored."""
+    net.write_text("import os; os._exit(3)", encoding="utf-8")
+    code = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+    code += (
+        "import os, sys; os.execv(sys.executable, [sys.executable, '-m', 'parity', *sys.argv[1:]])"
+    )
+    status, _, err = shell(f'{sys.executable} -c "$1" check "$2"', code, net)
+    assert (status, "ended the process with exit status 3" in err) == (2, True)
 
 
 def test_nobody_reads_on(net):
