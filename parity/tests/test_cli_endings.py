@@ -119,6 +119,15 @@ def test_how_a_program_ended_is_known_in_any_case(net):
     assert (status, "ended the process with exit status 3" in err) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["random", "numpy", "threading", "refnet", "ctypes"])
+def test_a_file_may_be_named_like_a_module(tmp_path, name):
+    """Where `python -m parity` is called in its folder, where Python looks first."""
+    (tmp_path / f"{name}.py").write_text("raise SystemExit('mine')", encoding="utf-8")
+    status, out, err = shell('cd "$1"; $parity check "$2".py', tmp_path, name)
+    assert (status, out) == (2, "")
+    assert err == f"parity: {name}.py: importing it raised SystemExit in {name}.py, line 1 (mine)\n"
+
+
 def test_nobody_reads_on(net):
     """As in `parity check FILE | true`: no word, no traceback."""
     status, _, err = shell('$parity check "$1" | true; exit ${PIPESTATUS[0]}', net)

@@ -2,6 +2,11 @@
 and an exit status, soon, and nothing is left.
 """
 
+import os
+import py_compile
+from importlib.util import cache_from_source
+from pathlib import Path
+
 import pytest
 
 from parity.checking.templates import HERE
@@ -108,6 +113,16 @@ for number in set(signal.Signals) - {9, 19}:
         "",
     ),
     "another standard output": ("import sys; sys.stdout = sys.stdin = None", 0, ""),
+    "a stream like any other": (
+        """
+import subprocess, sys
+sys.stdout.buffer.write(b"bytes")
+sys.stdout.reconfigure(line_buffering=True)
+subprocess.run([sys.executable, "-c", "print(1)"], stdout=sys.stdout, check=True)
+assert "utf-8" == sys.stdout.encoding.lower()""",
+        0,
+        "printed 'bytes'",
+    ),
     "NumPy spoiled": (
         "np.asarray = np.frombuffer = np.ascontiguousarray = None",
         1,
@@ -163,3 +178,23 @@ def test_whatever_a_call_does_there_is_an_end(tmp_path, what):
     got, out, err = parity("check", str(file))
     assert (got, err, says in " ".join(out.split())) == (status, "", True)
     assert all(each.isprintable() or each == "\n" for each in out)
+
+
+def test_a_file_that_splits_itself_is_one_program(tmp_path):
+    """What it has split off at import, and left in parity's part of it, ends there."""
+    file = tmp_path / "net.py"
+    file.write_text(f"import os\nos.fork()\n{ADAPTER}", encoding="utf-8")
+    status, out, err = parity("check", str(file))
+    assert (status, err, "RIGHT. " in out) == (0, "", True)
+
+
+def test_it_is_the_file_that_is_checked_and_not_what_was_compiled_of_it(tmp_path):
+    """Though that has the same size and time; and nothing is compiled."""
+    file, compiled = tmp_path / "net.py", Path(cache_from_source(str(tmp_path / "net.py")))
+    for text, status in ((ADAPTER, 0), (ADAPTER.replace("[2 *", "[3 *"), 1)):
+        file.write_text(text, encoding="utf-8")
+        os.utime(file, (1, 1))
+        assert parity("check", str(file))[0] == status
+        assert compiled.exists() == bool(status)
+        if status == 0:
+            py_compile.compile(str(file), doraise=True)
