@@ -43,9 +43,9 @@ KNOWN = {
 }
 
 
-# numbers in the arrays of a task, 8 MB of float64: judging takes twenty times that, and
+# numbers in the arrays of a task, 16 MB of float64: judging takes twenty times that;
 # layers: a search goes down into itself, layer by layer
-MOST, DEEPEST = 10**6, 50
+MOST, DEEPEST = 2 * 10**6, 50
 USUAL = (4, 6, 4)  # where no sizes are declared
 
 

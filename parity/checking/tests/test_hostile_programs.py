@@ -287,11 +287,11 @@ DESCRIPTIONS = {
     ),
     "by a huge network": (
         "print('parity 1'); print('sizes 100000 100000')",
-        "declaration: sizes = (100000, 100000) and batch = 1 ask for more than 1,000,000 numbers",
+        "declaration: sizes = (100000, 100000) and batch = 1 ask for more than 2,000,000 numbers",
     ),
     "by a huge batch": (
         "print('parity 1'); print('batch 100000000')",
-        "and batch = 100000000 ask for more than 1,000,000 numbers, expected a small network",
+        "and batch = 100000000 ask for more than 2,000,000 numbers, expected a small network",
     ),
     "by a deep network": (
         "print('parity 1'); print('sizes', '1 ' * 99)",
