@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.abc import SourceLoader
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec
 from pathlib import Path
+from types import CodeType
 from typing import Any, NamedTuple
 
 from parity.checking.program.adapters import ADAPTED
@@ -91,15 +92,23 @@ def _as_a_module(place: str) -> str:
     return f", expected its module: parity check {'.'.join(names)} in {root}"
 
 
+class Source(SourceFileLoader):
+    """Loads a file itself, and not what was compiled of it, which may be older."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of its source."""
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _of_file(path: Path) -> Any:
-    spec = spec_from_file_location(f"checked_{path.stem}", path)
-    if spec is None or not isinstance(spec.loader, SourceLoader):
+    if path.suffix != ".py":
         raise Unusable(
             f"{path}: is no Python file, expected one that ends in .py, or --exec and a command"
         )
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module
-    # not the compiled file, which may be that of an earlier source
-    source = spec.loader.get_data(str(path))
-    exec(spec.loader.source_to_code(source, str(path)), vars(module))  # noqa: S102 - what it is for
+    name = f"checked_{path.stem}"
+    loader = Source(name, str(path))
+    module = module_from_spec(ModuleSpec(name, loader, origin=str(path)))
+    module.__file__ = str(path)
+    sys.modules[name] = module
+    loader.exec_module(module)
     return module
