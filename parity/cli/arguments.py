@@ -17,7 +17,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, with exit status 2."""
-        super().error(printable(message))
+        quotes = "; a command with arguments stands in quotes" if "--exec" in message else ""
+        super().error(printable(message) + quotes)
 
 
 def parser() -> argparse.ArgumentParser:

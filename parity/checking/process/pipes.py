@@ -57,7 +57,7 @@ class Clock:
     """
 
     def __init__(self, seconds: float) -> None:
-        self.seconds, self.left = seconds, seconds
+        self.seconds, self.left, self._since = seconds, seconds, 0.0
 
     @contextmanager
     def running(self) -> Iterator[None]:

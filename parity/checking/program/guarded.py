@@ -96,10 +96,12 @@ class _Beginning(io.RawIOBase):
         self.kept = b""
 
     def write(self, printed: Any) -> int:
+        """Keep what is still of the beginning."""
         self.kept = (self.kept + bytes(printed))[:80]
         return len(printed)
 
     def writable(self) -> bool:
+        """It can be printed to."""
         return True
 
     def fileno(self) -> int:

@@ -30,5 +30,6 @@ def begin(file: Path) -> str:
     text = (HERE / TEMPLATES[file.suffix]).read_text(encoding="utf-8")
     with file.open("x", encoding="utf-8") as new:
         new.write(text)
-    stem = f"./{file.with_suffix('')}" if not file.is_absolute() else str(file.with_suffix(""))
-    return COMMANDS[file.suffix].format(file=name, stem=printable(stem))
+    stem = name.removesuffix(file.suffix)
+    program = stem if file.is_absolute() else f"./{stem}"  # not one that is on the path
+    return COMMANDS[file.suffix].format(file=name, stem=program)
