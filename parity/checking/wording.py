@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from parity.checking.program.names import KINDS
+from parity.checking.program.outcome import PROGRAM
 from parity.mistakes.diagnosis.finding import Finding
 
-PROGRAM, REFUSES = "program", "the program printed unsupported"
+REFUSES = "the program printed unsupported"
 NAMED = re.compile(rf"\b({'|'.join(KINDS)}) = (\([^)]*\)|'[^']*'|True|False|\d[\d.e-]*)")
 VALUES = re.compile(r"[\w.-]+")
 FLAGS = {"True": "1", "False": "0"}

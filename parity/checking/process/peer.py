@@ -14,7 +14,7 @@ from parity.checking.process.received import ALL_SAID, SAID, Received
 from parity.checking.program import driver
 from parity.checking.program.given import GivenTask
 from parity.checking.program.lines import task_lines
-from parity.checking.program.outcome import Outcome, Unusable
+from parity.checking.program.outcome import PROGRAM, Outcome, Unusable
 from parity.checking.program.text import first_line, printable
 
 # this parity, wherever it lies, without a way for the program to what lies beside it;
@@ -45,7 +45,7 @@ class Peer(AbstractContextManager["Peer"]):
         self._command, self._clock = command, clock
         self._description, self._running = description, running
         self.said, self.looks = description.said, description.looks
-        self.__name__ = description.function
+        self.__name__ = description.function or PROGRAM
         self.by_lines = not description.function
         self.adapted = description.adapted
 

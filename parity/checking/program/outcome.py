@@ -9,6 +9,7 @@ from parity.checking.program.given import Array
 # layer 0
 Key: TypeAlias = tuple[int, str, int]
 WRONG, NOTE = "wrong", "note"  # the verdicts of a finding that a problem may have
+PROGRAM = "program"  # what one is called that is no function
 REFUSAL = "run raised NotImplementedError"  # for a task that is not supported
 
 

@@ -320,6 +320,17 @@ def test_a_description_that_is_none_is_unusable(check, how):
     assert (status, says in said) == (2, True)
 
 
+def test_a_program_without_biases_is_called_a_program(check):
+    """It has no function of which a note could say where it stands."""
+    step = "\n".join(line for line in STEP.splitlines() if '"b"' not in line and '"db"' not in line)
+    step = f"{step}\nb = 0.0"
+    task = "answer([*(l for l in lines if l[0] != 'b'), ['b', '1', '0']])"
+    status, said = check(step=step, task=task)
+    assert status == 0
+    assert "A note Where: program You have: the same numbers come whatever b is: judged as" in said
+    assert "as bias 0 says" in said
+
+
 def test_a_name_that_is_nearly_one_is_said(check):
     """And it is as if it were not there."""
     status, said = check(describe=f"print({DESCRIPTION!r} + 'target labels')")
