@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import parity
-from parity.checking.process.pipes import SUPERVISOR
+from parity.checking.process.pipes import SUPERVISOR, Clock, Ended, Process
 from parity.checking.templates import HERE
 from parity.checking.tests.waiting import FLAG, WAIT, until_it_waits
 from parity.tests.command import run as command
@@ -160,3 +160,18 @@ def test_a_supervisor_ends_as_its_program_does(code):
     """With its exit status, or of its signal."""
     command = [sys.executable, "-I", "-S", SUPERVISOR, str(os.getpid()), sys.executable, "-c", code]
     assert subprocess.run(command, check=False).returncode == ENDS[code]
+
+
+def test_an_end_is_an_end(monkeypatch):
+    """What has ended is not waited for again, behind a last line without an end too."""
+    clock = Clock(60.0)
+    process = Process([sys.executable, "-I", "-S", "-c", "print('last', end='')"], clock)
+    try:
+        with clock.running():
+            assert process.line(100) == b"last"
+            monkeypatch.setattr(clock, "wait", None)
+            for _ in range(2):
+                with pytest.raises(Ended, match="ended the process"):
+                    process.line(100)
+    finally:
+        process.close()
