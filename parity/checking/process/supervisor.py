@@ -84,8 +84,8 @@ def _end_all() -> None:
     while time.monotonic() < late:
         for process, group in _descendants():
             _kill(os.kill, process)
-            # at once, so that none is missed that is just being started; but not the group
-            # of this process, which a child has for a moment
+            # at once, so that none is missed that is just being started; but not this
+            # process's own group, which a child has for a moment
             _kill(os.killpg, group)
         try:
             for _ in _ended():
