@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from parity.checking.checker import assert_correct, cases_for, check
     from parity.checking.program.adapters import from_gradient, from_step
     from parity.checking.program.given import TaskStep
-    from parity.checking.report import CheckReport
-    from parity.checking.tasks import Task
+    from parity.checking.tasks.task import Task
+    from parity.checking.verdict.report import CheckReport
     from parity.mistakes.diagnosis.diagnosis import diagnose
     from parity.mistakes.diagnosis.finding import Finding
     from parity.proof.agreement import Agreement, Difference, compare, compare_restated
@@ -57,8 +57,8 @@ _ROOMS = {
     "checking.checker": ("assert_correct", "cases_for", "check"),
     "checking.program.adapters": ("from_gradient", "from_step"),
     "checking.program.given": ("TaskStep",),
-    "checking.report": ("CheckReport",),
-    "checking.tasks": ("Task",),
+    "checking.verdict.report": ("CheckReport",),
+    "checking.tasks.task": ("Task",),
     "mistakes.diagnosis.diagnosis": ("diagnose",),
     "mistakes.diagnosis.finding": ("Finding",),
     "proof.agreement": ("Agreement", "Difference", "compare", "compare_restated"),

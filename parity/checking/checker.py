@@ -12,24 +12,24 @@ y and a learning rate that changes. It returns one dict per step with whatever i
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from parity.checking import calls
-from parity.checking.calls import Program
-from parity.checking.declaration import (
+from parity.checking.calling import calls
+from parity.checking.calling.calls import Program
+from parity.checking.calling.first_calls import Known, learn
+from parity.checking.process.peer import Peer, command_peer, python_peer, words_of
+from parity.checking.process.pipes import Clock, Ended
+from parity.checking.program.origin import beside
+from parity.checking.program.outcome import Outcome, Problem, Unusable
+from parity.checking.program.text import LONGEST, printable
+from parity.checking.tasks.declaration import (
     Declaration,
     Undeclared,
     declaration_of,
     declaration_with,
     ignored,
 )
-from parity.checking.first_calls import Known, learn
-from parity.checking.grading import report
-from parity.checking.process.peer import Peer, command_peer, python_peer, words_of
-from parity.checking.process.pipes import Clock, Ended
-from parity.checking.program.origin import beside
-from parity.checking.program.outcome import Outcome, Problem, Unusable
-from parity.checking.program.text import LONGEST, printable
-from parity.checking.report import CheckReport
-from parity.checking.tasks import Task, tasks_for
+from parity.checking.tasks.task import Task, tasks_for
+from parity.checking.verdict.judgement import report
+from parity.checking.verdict.report import CheckReport
 from parity.steps.cases import Case
 from refnet.checks import flag, integer
 

@@ -5,11 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from parity.checking import calls
+from parity.checking.calling import calls
 from parity.checking.checker import cases_for, check
-from parity.checking.declaration import declaration
 from parity.checking.program.adapters import from_gradient, from_step
 from parity.checking.program.reading import LARGEST
+from parity.checking.tasks.declaration import declaration
 from parity.checking.tests.programs import PLAIN, gradients, train, turned
 
 DOES = {"activations": "sigmoid", "losses": "mse", "sizes": (3, 5, 4, 2)}

@@ -284,7 +284,7 @@ def test_options_reach_the_check(write, monkeypatch):
         seen.append((len(runs), tuple(conventions)))
         return [Finding("c-1", "convention", where="C", formula="C = the sum")]
 
-    monkeypatch.setattr("parity.checking.grading.diagnose_runs", diagnose)
+    monkeypatch.setattr("parity.checking.verdict.judgement.diagnose_runs", diagnose)
     file = write(ADAPTER)
     assert parity("check", file)[0] == 0
     status, out, _ = parity("check", file, "--strict", "--quiet")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from parity.checking.checker import cases_for, check
-from parity.checking.declaration import declaration
-from parity.checking.edges import FAR
 from parity.checking.program.reading import KEYS
-from parity.checking.tasks import tasks_for
+from parity.checking.tasks.declaration import declaration
+from parity.checking.tasks.edges import FAR
+from parity.checking.tasks.task import tasks_for
 from parity.checking.tests.programs import (
     LAYOUTS,
     PLAIN,

@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from parity.checking import combinations
+from parity.checking.calling import combinations
+from parity.checking.calling.combinations import completed
+from parity.checking.calling.trial import Combination, Trial
 from parity.checking.checker import cases_for, check
-from parity.checking.combinations import completed
-from parity.checking.declaration import declaration
 from parity.checking.program.adapters import from_gradient, from_step
-from parity.checking.trial import Combination, Trial
+from parity.checking.tasks.declaration import declaration
 from parity.tests.command import run as parity
 
 

@@ -12,7 +12,6 @@ import parity
 from parity.checking.checker import assert_correct, cases_for, check
 from parity.checking.program import loading
 from parity.checking.program.adapters import from_gradient, from_step
-from parity.checking.report import CheckReport
 from parity.checking.tests.programs import (
     LAYOUTS,
     PLAIN,
@@ -23,6 +22,7 @@ from parity.checking.tests.programs import (
     train,
     turned,
 )
+from parity.checking.verdict.report import CheckReport
 from parity.mistakes.diagnosis.finding import Finding
 
 
@@ -126,7 +126,7 @@ def test_conventions_are_said_and_pass_or_are_declared(monkeypatch):
     def diagnose(runs, conventions, tasks, *, explain):
         return [] if "decay-not-on-b" in conventions else [lost, other]
 
-    monkeypatch.setattr("parity.checking.grading.diagnose_runs", diagnose)
+    monkeypatch.setattr("parity.checking.verdict.judgement.diagnose_runs", diagnose)
     report = check(train, **PLAIN)
     assert (report.passed, report.strictly_passed, report.conventions) == (True, False, (other,))
     assert "\n1. c-1 (another convention, which is not wrong)\n   Where:     C\n" in str(report)
@@ -141,7 +141,7 @@ def test_a_convention_that_is_not_followed_is_noted(monkeypatch):
     """The program is judged without it."""
     wrong = Finding("", "wrong", where="C", got="something")
     monkeypatch.setattr(
-        "parity.checking.grading.diagnose_runs",
+        "parity.checking.verdict.judgement.diagnose_runs",
         lambda runs, conventions, tasks, *, explain: [wrong] * len(conventions),
     )
     report = check(train, conventions=("decay-not-on-b",), **PLAIN)
@@ -263,4 +263,4 @@ def test_targets_are_split_at_their_last_colon():
     assert loading.split("a.b:run") == ("a.b", "run")
     assert loading.split(r"C:\net.py") == (r"C:\net.py", "")
     assert loading.split(r"C:\net.py:run") == (r"C:\net.py", "run")
-    assert "parity.checking.calls" in sys.modules
+    assert "parity.checking.calling.calls" in sys.modules

@@ -33,7 +33,7 @@ def test_a_mistake_is_named_and_explained(monkeypatch):
         alike=("c-d", "e-f"),
     )
     monkeypatch.setattr(
-        "parity.checking.grading.diagnose_runs",
+        "parity.checking.verdict.judgement.diagnose_runs",
         lambda runs, conventions, tasks, *, explain: [finding],
     )
     report = check(train, **PLAIN)

@@ -7,12 +7,12 @@ from shutil import copy
 import numpy as np
 import pytest
 
+from parity.checking.calling.first_calls import learn
+from parity.checking.calling.reliance import Reliance
 from parity.checking.checker import cases_for, check
-from parity.checking.declaration import declaration
-from parity.checking.first_calls import learn
 from parity.checking.program.adapters import from_gradient, from_step
-from parity.checking.reliance import Reliance
-from parity.checking.tasks import tasks_for
+from parity.checking.tasks.declaration import declaration
+from parity.checking.tasks.task import tasks_for
 from parity.checking.tests import plain
 from parity.checking.tests.programs import PLAIN, everything, gradients, train
 from parity.steps.cases import CASES, Case

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from parity.checking.checker import check
-from parity.checking.coverage import tried, untried
-from parity.checking.declaration import declaration
-from parity.checking.tasks import tasks_for
+from parity.checking.tasks.declaration import declaration
+from parity.checking.tasks.task import tasks_for
 from parity.checking.tests.network import CLASSES, Network, softmax
+from parity.checking.verdict.coverage import tried, untried
 
 
 def without_maximum(z):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from parity.checking import templates
-from parity.checking.declaration import KNOWN, SETTINGS, Declaration
 from parity.checking.program.names import CHOSEN, KINDS
+from parity.checking.tasks.declaration import KNOWN, SETTINGS, Declaration
 from refnet.optimizers import OPTIMIZERS
 
 HERE = Path(templates.__file__).parent
@@ -50,7 +50,7 @@ def test_every_setting_that_is_off_by_default_can_be_declared():
         if not default
     }
     apart = ", ".join(sorted(optional ^ set(SETTINGS)))
-    says = f"parity/checking/declaration.py: SETTINGS lacks, or has too much: {apart}"
+    says = f"parity/checking/tasks/declaration.py: SETTINGS lacks, or has too much: {apart}"
     assert optional == set(SETTINGS), says
 
 

@@ -11,9 +11,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from parity.checking.declaration import declaration_of, ignored
 from parity.checking.program.adapters import from_gradient
 from parity.checking.program.origin import beside
+from parity.checking.tasks.declaration import declaration_of, ignored
 from parity.checking.tests import plain
 from parity.checking.tests.programs import train
 from parity.tests.command import run as parity

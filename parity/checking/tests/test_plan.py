@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parity.checking import axes
-from parity.checking.axes import chooses, defaults
-from parity.checking.coverage import tried, untried
-from parity.checking.declaration import CONSTANTS, KNOWN, SETTINGS, declaration
-from parity.checking.plan import covering
-from parity.checking.tasks import tasks_for
+from parity.checking.tasks import axes
+from parity.checking.tasks.axes import chooses, defaults
+from parity.checking.tasks.declaration import CONSTANTS, KNOWN, SETTINGS, declaration
+from parity.checking.tasks.plan import covering
+from parity.checking.tasks.task import tasks_for
 from parity.checking.tests.programs import PLAIN
+from parity.checking.verdict.coverage import tried, untried
 from parity.mistakes.catalogue.index import CATALOGUE
 from parity.mistakes.search.judging import judged
 from parity.mistakes.search.replay import run_of, simulate

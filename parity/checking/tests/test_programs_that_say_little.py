@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from parity.checking.checker import cases_for, check
-from parity.checking.declaration import declaration
+from parity.checking.tasks.declaration import declaration
 from parity.checking.tests.network import CLASSES, PLAIN, RIGHT, Network
 from parity.checking.tests.reports import FEW
 

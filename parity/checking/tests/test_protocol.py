@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from parity import checking
-from parity.checking.declaration import KNOWN, declaration
 from parity.checking.process import received
 from parity.checking.program.given import GivenTask, TaskStep
 from parity.checking.program.lines import answer_lines, array_line, read_task, task_lines
 from parity.checking.program.outcome import NOTE, WRONG, Outcome, Problem
 from parity.checking.program.reading import KEYS
-from parity.checking.tasks import tasks_for
+from parity.checking.tasks.declaration import KNOWN, declaration
+from parity.checking.tasks.task import tasks_for
 from parity.mistakes import mistake
 from parity.mistakes.diagnosis import finding
 from parity.mistakes.search.judging import judged

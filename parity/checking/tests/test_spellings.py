@@ -12,12 +12,12 @@ import pytest
 import parity
 import refnet
 from parity.bench.sides.jax import jax
-from parity.checking import calls
-from parity.checking.answers import fitted
+from parity.checking.calling import calls
+from parity.checking.calling.answers import fitted
 from parity.checking.checker import cases_for, check
-from parity.checking.declaration import declaration
 from parity.checking.program.adapters import from_gradient
-from parity.checking.tasks import task_of
+from parity.checking.tasks.declaration import declaration
+from parity.checking.tasks.task import task_of
 from parity.checking.tests.spellings.activations import ACTIVATIONS
 from parity.checking.tests.spellings.derivatives import DERIVATIVES, differences
 from parity.checking.tests.spellings.libraries import FORMS, LIBRARIES

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from parity.checking.checker import assert_correct, cases_for, check
-from parity.checking.declaration import declaration
-from parity.checking.grading import report
 from parity.checking.program.outcome import Outcome, Problem
+from parity.checking.tasks.declaration import declaration
 from parity.checking.tests.programs import PLAIN, everything, gradients, spoiled, train
+from parity.checking.verdict.judgement import report
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.search.replay import simulate
 from parity.tests.command import run as parity

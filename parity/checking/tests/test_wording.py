@@ -2,7 +2,7 @@
 
 import pytest
 
-from parity.checking.wording import in_lines
+from parity.checking.verdict.wording import in_lines
 
 TEXTS = {
     "conventions = ('loss-summed',)": "conventions loss-summed",

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from parity.checking.declaration import Declaration, Undeclared
-from parity.checking.edges import edges
-from parity.checking.plan import planned
 from parity.checking.program.given import Array, GivenTask, TaskStep
+from parity.checking.tasks.declaration import Declaration, Undeclared
+from parity.checking.tasks.edges import edges
+from parity.checking.tasks.plan import planned
 from parity.mistakes.probes import PROBES
 from parity.mistakes.search.replay import Run, run_of_case
 from parity.steps.cases import Case, targets_of

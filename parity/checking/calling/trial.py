@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from parity.checking.answers import fitted
-from parity.checking.calls import Program, call
-from parity.checking.declaration import Declaration
+from parity.checking.calling.answers import fitted
+from parity.checking.calling.calls import Program, call
 from parity.checking.program.outcome import Outcome
-from parity.checking.tasks import task_of
+from parity.checking.tasks.declaration import Declaration
+from parity.checking.tasks.task import task_of
 from parity.mistakes.catalogue.index import CATALOGUE
 from parity.mistakes.diagnosis.finding import in_words
 from parity.mistakes.mistake import CONVENTION, Mistake

@@ -25,9 +25,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from parity.checking import axes
-from parity.checking.axes import Course, Ending, Hidden, Rule, Shape
-from parity.checking.declaration import Declaration
+from parity.checking.tasks import axes
+from parity.checking.tasks.axes import Course, Ending, Hidden, Rule, Shape
+from parity.checking.tasks.declaration import Declaration
 from parity.mistakes.probes import Probe
 from parity.mistakes.search.replay import Run
 from parity.steps.cases import Case

@@ -5,14 +5,14 @@ conventions it has, and how much of it can be said.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from parity.checking.answers import fitted
-from parity.checking.coverage import CHANGING, reason_not_to_judge, tried, tries, untried
-from parity.checking.declaration import Declaration
+from parity.checking.calling.answers import fitted
 from parity.checking.program.outcome import REFUSAL, Outcome, Problem
 from parity.checking.program.reading import KEYS
-from parity.checking.report import CheckReport
-from parity.checking.tasks import Task
-from parity.checking.wording import REFUSES, findings_in_lines
+from parity.checking.tasks.declaration import Declaration
+from parity.checking.tasks.task import Task
+from parity.checking.verdict.coverage import CHANGING, reason_not_to_judge, tried, tries, untried
+from parity.checking.verdict.report import CheckReport
+from parity.checking.verdict.wording import REFUSES, findings_in_lines
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs, vague
 from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, Finding, in_words, some

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, field
 from textwrap import wrap
 from typing import Any
 
-from parity.checking.coverage import Tried
 from parity.checking.program.outcome import REFUSAL
 from parity.checking.program.reading import KEYS
+from parity.checking.verdict.coverage import Tried
 from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, WIDTH, Finding, in_words, some
 from parity.mistakes.mistake import CONVENTION, WRONG
 from refnet.checks import flag

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from parity.checking.calls import Program, layout_of, layouts, telling
-from parity.checking.combinations import completed
-from parity.checking.declaration import Declaration
+from parity.checking.calling.calls import Program, layout_of, layouts, telling
+from parity.checking.calling.combinations import completed
+from parity.checking.calling.reliance import Reliance
 from parity.checking.process.peer import Peer
 from parity.checking.program.adapters import adapted
 from parity.checking.program.outcome import Problem
-from parity.checking.reliance import Reliance
-from parity.checking.tasks import Task, tasks_for
+from parity.checking.tasks.declaration import Declaration
+from parity.checking.tasks.task import Task, tasks_for
 from parity.mistakes.diagnosis.finding import NOTE
 from parity.mistakes.mistake import WRONG
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TypeAlias
 
-from parity.checking.answers import differing
-from parity.checking.declaration import Declaration
+from parity.checking.calling.answers import differing
 from parity.checking.process.peer import Peer
 from parity.checking.program.guarded import Function, guarded_call
 from parity.checking.program.outcome import WRONG, Outcome, Problem
-from parity.checking.tasks import Task, task_of
+from parity.checking.tasks.declaration import Declaration
+from parity.checking.tasks.task import Task, task_of
 
 # a function here, or a program in a process of its own
 Program: TypeAlias = Function | Peer

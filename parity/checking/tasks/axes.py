@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from parity.checking.declaration import CONSTANTS, SETTINGS, Declaration
+from parity.checking.tasks.declaration import CONSTANTS, SETTINGS, Declaration
 from parity.mistakes.diagnosis.finding import in_words
 from parity.mistakes.rules import ADAPTIVE_RULES
 from parity.mistakes.search.replay import Run

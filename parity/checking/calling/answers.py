@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.checking.declaration import KNOWN, Declaration
 from parity.checking.program.outcome import WRONG, Key, Problem
 from parity.checking.program.reading import KEYS
-from parity.checking.tasks import Task
+from parity.checking.tasks.declaration import KNOWN, Declaration
+from parity.checking.tasks.task import Task
 from parity.mistakes.search.replay import Run
 from refnet.checks import Array
 

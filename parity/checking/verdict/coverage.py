@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from parity.checking.axes import chooses, defaults
-from parity.checking.declaration import Declaration
 from parity.checking.program.outcome import REFUSAL
-from parity.checking.tasks import Task
+from parity.checking.tasks.axes import chooses, defaults
+from parity.checking.tasks.declaration import Declaration
+from parity.checking.tasks.task import Task
 from parity.mistakes.diagnosis.finding import in_words
 from parity.mistakes.search.replay import Run
 

@@ -17,9 +17,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from parity.checking.axes import Ending, Hidden, Shape
-from parity.checking.declaration import Declaration
-from parity.checking.extremes import (
+from parity.checking.tasks.axes import Ending, Hidden, Shape
+from parity.checking.tasks.declaration import Declaration
+from parity.checking.tasks.extremes import (
     FAR,
     chanceless,
     far_above,
@@ -27,7 +27,7 @@ from parity.checking.extremes import (
     far_out,
     saturated,
 )
-from parity.checking.plan import Row, axes_of, case_of, edited, learns
+from parity.checking.tasks.plan import Row, axes_of, case_of, edited, learns
 from parity.mistakes.probes import Probe
 from parity.mistakes.search.replay import Run
 from parity.steps.cases import Case

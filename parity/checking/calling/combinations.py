@@ -8,10 +8,10 @@ a loss, or several, each combination of those is put beside them on small tasks.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from parity.checking.calls import Program, layouts
-from parity.checking.declaration import Declaration, Undeclared
+from parity.checking.calling.calls import Program, layouts
+from parity.checking.calling.trial import Combination, Trial, forms_of
 from parity.checking.program.outcome import Problem
-from parity.checking.trial import Combination, Trial, forms_of
+from parity.checking.tasks.declaration import Declaration, Undeclared
 from parity.mistakes.diagnosis.finding import NOTE
 from parity.steps.cases import TRAINABLE
 from refnet.losses import LOSSES

@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from parity.checking.answers import differ, fitted
-from parity.checking.calls import Program, call
-from parity.checking.declaration import Declaration
-from parity.checking.tasks import Task, task_of
+from parity.checking.calling.answers import differ, fitted
+from parity.checking.calling.calls import Program, call
+from parity.checking.tasks.declaration import Declaration
+from parity.checking.tasks.task import Task, task_of
 from parity.mistakes.program import Quantity
 from parity.mistakes.search.replay import Run, Shown, run_of, simulate
 from refnet.checks import Array

@@ -1,0 +1,7 @@
+"""From what a program showed to a report.
+
+coverage    what the tasks have tried, and whether that is enough
+report      what a check found, as it is read
+wording     findings in the lines of the protocol
+judgement   the report of the outcomes of tasks
+"""
