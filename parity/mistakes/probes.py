@@ -16,6 +16,7 @@ import numpy as np
 
 from parity.mistakes.search.replay import Run, run_of_case
 from parity.steps.cases import Case
+from refnet.checks import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,20 @@ def sure(run: Run) -> Run:
         b=b,
         steps=tuple(replace(step, x=np.abs(step.x), y=np.ones_like(step.y)) for step in run.steps),
     )
+
+
+def idle(run: Run) -> Run:
+    """The run in which the first unit of each hidden layer has no weights and no bias:
+    its weighted input is exactly 0.
+    """
+
+    def without_the_first(array: Array) -> Array:
+        rest = array.copy()
+        rest[0] = 0
+        return rest
+
+    W, b = (tuple(map(without_the_first, arrays[:-1])) for arrays in (run.W, run.b))
+    return replace(run, W=(*W, run.W[-1]), b=(*b, run.b[-1]))
 
 
 def _probe(name: str, *edits: Callable[[Run], Run], **what: Any) -> Probe:
@@ -84,6 +99,14 @@ PROBES = (
     ),
     _probe(
         "rectifiers", sizes=(3, 5, 5, 2), hidden=("relu", "leaky_relu"), output="tanh", slope=0.2
+    ),
+    _probe(
+        "units at exactly 0",
+        idle,
+        sizes=(3, 5, 5, 2),
+        hidden=("relu", "leaky_relu"),
+        output="tanh",
+        slope=0.2,
     ),
     _probe(
         "softmax and squares",

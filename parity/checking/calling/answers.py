@@ -59,6 +59,15 @@ def fitted(
     return [_run(task, arrays, turned) for task, arrays in both], problems
 
 
+def with_beside(run: Run, beside: dict[Key, Array]) -> Run:
+    """The run of a part with the arrays that the rest of the program makes of it."""
+    arrays = [{} for _ in run.steps]
+    for (number, *where), array in beside.items():
+        arrays[number][tuple(where)] = array
+    steps = zip(run.steps, arrays, strict=True)
+    return replace(run, steps=tuple(replace(s, arrays={**a, **s.arrays}) for s, a in steps))
+
+
 def _other_way_round(name: str, shape: tuple[int, ...], declared: Declaration) -> Problem:
     kind, value = (
         ("layout", declared.layout) if name in ("W", "dW") else ("samples", declared.samples)

@@ -2,7 +2,7 @@
 twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TypeAlias
@@ -66,7 +66,12 @@ def _works(run: Program, task: Task, declared: Declaration) -> bool:
 
 def outcome(run: Program, task: Task, declared: Declaration) -> Outcome:
     """The outcome of a call; a second one with equal inputs must show the same."""
-    first, second = (call(run, task_of(task.name, task.inputs, declared)) for _ in range(2))
+    return twice(lambda: call(run, task_of(task.name, task.inputs, declared)))
+
+
+def twice(perform: Callable[[], Outcome]) -> Outcome:
+    """The outcome of a task that is performed; another time it must be the same."""
+    first, second = perform(), perform()
     others = differing(first.arrays, second.arrays)
     if others or first.supported != second.supported:
         problem = Problem(

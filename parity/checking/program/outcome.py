@@ -1,6 +1,6 @@
 """What became of a program and of one task: the arrays that it showed, and problems."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from parity.checking.program.given import Array
@@ -29,9 +29,11 @@ class Unreadable(Exception):
     judged.
     """
 
-    def __init__(self, where: str, got: str, expected: str, advice: str = "") -> None:
+    def __init__(
+        self, where: str, got: str, expected: str, advice: str = "", detail: str = ""
+    ) -> None:
         super().__init__(f"{where}: {got}, expected {expected}")
-        self.problem = Problem(WRONG, got, expected, advice, where=where)
+        self.problem = Problem(WRONG, got, expected, advice, detail, where)
 
 
 class Unusable(Exception):
@@ -44,9 +46,12 @@ class Unusable(Exception):
 class Outcome:
     """What became of one task: the arrays that `run` showed, and the problems with the
     call itself; whether the task is supported, and whether `run` raised an exception.
+
+    Of a part of a program, `beside` are the arrays that the rest makes, which is right.
     """
 
     arrays: dict[Key, Array]
     problems: tuple[Problem, ...] = ()
     supported: bool = True
     raised: bool = False
+    beside: dict[Key, Array] = field(default_factory=dict)

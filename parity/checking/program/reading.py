@@ -86,7 +86,7 @@ def _entries(number: int, name: str, value: Any, task: GivenTask) -> Iterator[Re
         return
     for layer, entry in layers:
         if entry is not None:
-            array = _array(name, entry, largest(task))
+            array = array_of(name, entry, largest(task))
             yield array if isinstance(array, Problem) else ((number, name, layer), array)
 
 
@@ -97,7 +97,7 @@ def per_layer(value: Any) -> list[Any] | None:
     return list(value) if is_list else None
 
 
-def _array(name: str, value: Any, largest: int) -> Array | Problem:
+def array_of(name: str, value: Any, largest: int) -> Array | Problem:
     """A copy as an array of real numbers."""
     try:
         array = np.asarray(value)

@@ -49,17 +49,27 @@ class Tried:
             name + (f" ({', '.join(settings)})" if settings else "")
             for name, settings in self.optimizers.items()
         ]
+        hidden = in_words(self.activations) if any(self.depths) or not self.depths else ""
         return "; ".join(
             (
-                *(_numbers(getattr(self, name), noun) for name, noun in NOUNS.items()),
-                *([f"hidden {in_words(self.activations)}"] if any(self.depths) else []),
-                f"output {in_words(self.outputs)}",
-                in_words(self.losses),
-                in_words(optimizers),
-                in_words(self.dtype),
-                *([f"at the edge: {in_words(self.edges)}"] if self.edges else []),
+                *(
+                    _numbers(numbers, noun)
+                    for name, noun in NOUNS.items()
+                    if (numbers := getattr(self, name))
+                ),
+                *_labelled("hidden " if self.depths else "", hidden),
+                *_labelled("output ", in_words(self.outputs)),
+                *_labelled("", in_words(self.losses)),
+                *_labelled("", in_words(optimizers)),
+                *_labelled("", in_words(self.dtype)),
+                *_labelled("at the edge: ", in_words(self.edges)),
             )
         )
+
+
+def _labelled(label: str, words: str) -> list[str]:
+    """The words behind their label, where there are any."""
+    return [f"{label}{words}"] if words else []
 
 
 NOUNS = {"depths": "hidden layer", "batches": "sample", "steps": "step"}

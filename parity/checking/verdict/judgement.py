@@ -5,7 +5,7 @@ conventions it has, and how much of it can be said.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from parity.checking.calling.answers import fitted
+from parity.checking.calling.answers import fitted, with_beside
 from parity.checking.program.outcome import REFUSAL, Outcome, Problem
 from parity.checking.program.reading import KEYS
 from parity.checking.tasks.declaration import Declaration
@@ -44,6 +44,7 @@ def report(
     refused = [task for task, outcome in both if not outcome.supported]
     answered = [task for task, _ in ran]
     runs, misfits = fitted(answered, [outcome.arrays for _, outcome in ran], fits)
+    runs = [with_beside(run, each.beside) for run, (_, each) in zip(runs, ran, strict=True)]
     shown = _shown(outcomes)
     diagnosed = _diagnosed(runs, declared, [task.name for task in answered], explain=explain)
     every = [

@@ -31,6 +31,7 @@ class CheckReport:
                    name; () where a right program is RIGHT without "as far as tried"
     reason         why nothing can be said of the program, "" where it is judged
     refusal        what it does with a task that it does not support
+    showable       the quantities that it could show
     """
 
     name: str
@@ -44,6 +45,7 @@ class CheckReport:
     untried: tuple[str, ...] = ()
     reason: str = ""
     refusal: str = REFUSAL
+    showable: tuple[str, ...] = KEYS[1:]
 
     @property
     def judged(self) -> bool:
@@ -141,7 +143,7 @@ class CheckReport:
                 f"Not judged: {_count(self.unjudged, 'array')}, where rounding alone may take half "
                 f"of the digits; show more of each step, or check in float64"
             )
-        hidden = [name for name in KEYS[1:] if name not in self.shown]
+        hidden = [name for name in self.showable if name not in self.shown]
         if hidden and self.tasks:
             yield (
                 f"Not shown by your program: {', '.join(hidden)}. A mistake there is found only "

@@ -1,10 +1,14 @@
-"""Right programs that keep a sign or an average in another place than PyTorch does, or
-have no biases: conventions, each half of which alone would be a mistake.
+"""Right programs that keep a sign or an average in another place than PyTorch does, have
+no biases, or another slope at a kink: conventions.
 """
 
+from collections.abc import Callable
+
+from parity.mistakes.conditions import pulled
 from parity.mistakes.mistake import CONVENTION, NO_BIASES, Catalogue
 from parity.mistakes.program import Numbers, Part, StepProgram
 from parity.mistakes.rules import uses
+from parity.rounding.bounded import positive
 
 CONVENTIONS = Catalogue()
 
@@ -74,6 +78,46 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.a(l - 1) @ s.W(l).T
+
+
+def _at_zero(s: StepProgram, l: int, g: Numbers, times: Callable[[float], float]) -> Numbers:
+    """The pullback of a rectifier whose slope at exactly 0 is made of that below 0."""
+    below = float(s.f(l)[1].get("slope", 0.0))
+    return positive(s.z(l), g, positive(-s.z(l), g * below, g * times(below)))
+
+
+@CONVENTIONS.add(
+    id="slope-one-at-zero",
+    equation="BP2",
+    formula="f'(0) = 1",
+    happens="Where a rectifier's weighted input is exactly 0, its derivative is 1, as by the test "
+    "z >= 0.",
+    why="There is a kink at 0, and every slope between those beside it is one there. PyTorch takes "
+    "that from below.",
+    slots=("pullback",),
+    where=pulled("relu", "leaky_relu"),
+    hidden=("no weighted input of exactly 0",),
+    verdict=CONVENTION,
+)
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
+    return _at_zero(s, l, g, lambda below: 1.0)
+
+
+@CONVENTIONS.add(
+    id="slope-halfway-at-zero",
+    equation="BP2",
+    formula="f'(0) = (f'(0-) + f'(0+)) / 2",
+    happens="Where a rectifier's weighted input is exactly 0, its derivative is the mean of those "
+    "on both sides, as by the maximum of 0 and z in JAX and PyTorch.",
+    why="There is a kink at 0, and every slope between those beside it is one there. PyTorch's ReLU "
+    "takes that from below.",
+    slots=("pullback",),
+    where=pulled("relu", "leaky_relu"),
+    hidden=("no weighted input of exactly 0",),
+    verdict=CONVENTION,
+)
+def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
+    return _at_zero(s, l, g, lambda below: (1.0 + below) / 2)
 
 
 def _velocity(s: StepProgram, part: Part, of: Numbers) -> Numbers:

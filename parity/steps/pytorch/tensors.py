@@ -10,7 +10,7 @@ from torch import Tensor
 from refnet.checks import Array
 
 
-def to_tensor(array: Array | None) -> Tensor:
+def to_tensor(array: Array | float | None) -> Tensor:
     """A copy as a tensor; a read-only array is accepted, which torch.from_numpy warns
     of.
     """

@@ -1,0 +1,93 @@
+"""One of somebody's functions, called on copies of arrays; what it returns is read as
+an array of the shape that is wanted.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from parity.checking.program.given import Array
+from parity.checking.program.guarded import message_of, place_of
+from parity.checking.program.origin import attribute
+from parity.checking.program.outcome import Problem, Unreadable
+from parity.checking.program.reading import LARGEST, array_of
+
+Shape: TypeAlias = tuple[int, ...]
+
+
+class Called:
+    """A function in its role, as in "derivative"."""
+
+    def __init__(self, role: str, function: Callable[..., Any]) -> None:
+        name = named(function, role)
+        self.where = role if name == role else f"{role} ({name})"
+        self._function = function
+
+    def __call__(self, *given: Any, want: str, **named: Any) -> Any:
+        """What it returns.
+
+        Errors: Unreadable where it raises an exception, but for NotImplementedError,
+            and where it changes what it is given.
+        """
+        copies = [_copy(each) for each in given]
+        before = [*map(_bytes, copies)]
+        returned = self.called(*copies, want=want, **named)
+        if before != [*map(_bytes, copies)]:
+            raise Unreadable(self.where, "changes an array that it is given", "arrays to read")
+        return returned
+
+    def called(self, *given: Any, want: str, **named: Any) -> Any:
+        """The same without copies: what it is given, it may change."""
+        try:
+            return self._function(*given, **named)
+        except NotImplementedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - somebody's code may raise anything
+            got = f"raised {place_of(_beyond_here(error))}"
+            raise Unreadable(self.where, got, want, detail=message_of(error)) from None
+
+    def array(self, *given: Any, shapes: Sequence[Shape]) -> Array:
+        """What it returns as an array of one of these shapes; () is a number."""
+        want = in_words(shapes)
+        return self.read(self(*given, want=want), want, shapes)
+
+    def read(self, value: Any, want: str, shapes: Sequence[Shape] = ()) -> Array:
+        """A value that it returned, as an array. Errors: Unreadable where it is none,
+        or has none of these shapes.
+        """
+        array = array_of("it", value, LARGEST)
+        if isinstance(array, Problem):
+            got = array.got.replace("it has", "returned", 1)
+            raise Unreadable(self.where, got, want, array.advice)
+        if () in shapes and array.size == 1:
+            return array.reshape(())
+        if shapes and array.shape not in shapes:
+            got = f"returned {in_words([array.shape])}"
+            raise Unreadable(self.where, got, want)
+        return array
+
+
+def named(function: Any, otherwise: str) -> str:
+    """The name of a function or an object; that of a lambda is none."""
+    name = attribute(function, "__name__") or type(function).__name__
+    return name if isinstance(name, str) and name.isidentifier() else otherwise
+
+
+def in_words(shapes: Sequence[Shape]) -> str:
+    """As in "an array of shape (5, 3)"."""
+    return " or ".join(f"an array of shape {shape}" if shape else "one number" for shape in shapes)
+
+
+def _copy(value: Any) -> Any:
+    return np.array(value) if isinstance(value, np.ndarray) else value
+
+
+def _bytes(value: Any) -> bytes:
+    return value.tobytes() if isinstance(value, np.ndarray) else b""
+
+
+def _beyond_here(error: BaseException) -> BaseException:
+    """The exception without the frame in which the function was called."""
+    trace = error.__traceback__
+    return error.with_traceback(trace.tb_next if trace else None)

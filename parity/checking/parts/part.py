@@ -1,0 +1,147 @@
+"""A part of somebody's program, put in the place of its equations in a step that is
+right otherwise, and the report on it.
+
+The step goes on with what the part gives, so that the arrays are those of a program
+that has no other mistake: bounds, formulas and names of mistakes are the same.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from parity.checking.calling.calls import twice
+from parity.checking.program.given import Array
+from parity.checking.program.outcome import Key, Outcome, Problem, Unreadable
+from parity.checking.tasks.declaration import Declaration
+from parity.checking.tasks.task import Task, task_of, tasks_for
+from parity.checking.verdict.coverage import Tried
+from parity.checking.verdict.judgement import report
+from parity.checking.verdict.report import CheckReport
+from parity.mistakes.conditions import Place, anywhere
+from parity.mistakes.mistake import Mistake, Wrong
+from parity.mistakes.program import Quantity, StepProgram
+from parity.mistakes.search.replay import LAYER, Run, run_of, simulate
+from parity.rounding.plain import Plain
+from refnet.checks import flag, integer
+
+# what is told an array that the part gives, with the step, the quantity and its layer;
+# the step goes on with it
+Show: TypeAlias = Callable[[StepProgram, Quantity, Array], Plain]
+# the functions in the slots of a step, which show what they make
+Slots: TypeAlias = Callable[[Show], Mapping[str, Wrong]]
+# a run with its name, and in words the edge of what floats can hold to which it goes
+Named: TypeAlias = tuple[str, Run, str]
+ALWAYS = ("dtype", "edges")  # the fields of Tried that every part has to do with
+RUN = Problem("", "").where  # what is said of the whole of a program
+WHOLE = (*LAYER, "loss", "W", "b")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part, and what is known of it.
+
+    name       what the report calls it
+    declared   what it supports
+    slots      what stands in the slots of a step, by what is tried by itself: a mistake
+               in a value is then none in the derivative; "" where all go together
+    shows      the quantities that it gives
+    covers     the fields of Tried that it has to do with
+    stands     the layers in which it stands
+    """
+
+    name: str
+    declared: Declaration
+    slots: Mapping[str, Slots]
+    shows: tuple[str, ...]
+    covers: tuple[str, ...]
+    stands: Place = anywhere
+
+
+def judged_part(
+    part: Part,
+    *,
+    hard: bool,
+    explain: bool,
+    seed: int,
+    runs: Iterable[Named] | None = None,
+    more: Iterable[Named] = (),
+) -> CheckReport:
+    """The report on a part: on the tasks that its declaration asks for, or on `runs`,
+    and on some `more`.
+    """
+    declared = part.declared
+    tasks = tasks_for(declared, hard=hard, seed=seed) if runs is None else _tasks(runs, declared)
+    tasks += _tasks(more, declared)
+    both = [
+        (_named(task, each), twice(lambda: _performed(slots, part.stands, task)))  # noqa: B023
+        for each, slots in part.slots.items()
+        for task in tasks
+    ]
+    whole = report(
+        part.name,
+        declared,
+        declared,
+        [task for task, _ in both],
+        [outcome for _, outcome in both],
+        explain=explain,
+    )
+    findings = [
+        replace(each, where=part.name) if each.where == RUN else each for each in whole.findings
+    ]
+    tried = Tried(**{name: getattr(whole.tried, name) for name in (*part.covers, *ALWAYS)})
+    return replace(whole, findings=tuple(findings), tried=tried, showable=part.shows)
+
+
+def options(where: str, *, hard: bool, explain: bool, seed: int) -> dict[str, Any]:
+    """What the check of any part is told. Errors: TypeError or ValueError."""
+    return {
+        "hard": flag(where, "hard", hard),
+        "explain": flag(where, "explain", explain),
+        "seed": integer(where, "seed", seed, 0),
+    }
+
+
+def known(where: str, name: str, given: object, names: Sequence[str]) -> None:
+    """Errors: ValueError for what is none of these names."""
+    if given not in names:
+        raise ValueError(f"{where}: {name} has {given!r}, expected one of {', '.join(names)}")
+
+
+def _tasks(runs: Iterable[Named], declared: Declaration) -> list[Task]:
+    return [task_of(name, run, declared, edge) for name, run, edge in runs]
+
+
+def _named(task: Task, each: str) -> Task:
+    return replace(task, name=f"{each}, {task.name}") if each else task
+
+
+def _performed(slots: Slots, stands: Place, task: Task) -> Outcome:
+    """What the part gives in a task, beside all that a right program makes."""
+    own: dict[Key, Array] = {}
+
+    def show(s: StepProgram, quantity: Quantity, array: Array) -> Plain:
+        own[s.t - 1, *quantity] = array
+        return Plain(array)
+
+    part = Mistake("", "", "", "", "", slots(show), stands)
+    try:
+        records = simulate(task.inputs, [(part, part.layers(task.inputs.spec))])
+    except NotImplementedError:
+        return Outcome({}, supported=False)
+    except Unreadable as error:
+        return Outcome({}, (error.problem,))
+    return Outcome(own, beside=_beside(run_of(records), own))
+
+
+def _beside(run: Run, own: Mapping[Key, Array]) -> dict[Key, Array]:
+    """What the right program makes that the part does not give."""
+    depth = len(run.spec.sizes) - 1
+    given = {(number, name, layer or depth) for number, name, layer in own}
+    return {
+        (number, name, layer): array
+        for number, step in enumerate(run.steps)
+        for (name, layer), array in step.arrays.items()
+        if name in WHOLE and (number, name, layer) not in given
+    }
+
+
