@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.checking.program.outcome import WRONG, Key, Problem
+from parity.checking.program.outcome import WRONG, Key, Outcome, Problem
 from parity.checking.program.reading import KEYS
 from parity.checking.tasks.declaration import KNOWN, Declaration
 from parity.checking.tasks.task import Task
@@ -59,13 +59,18 @@ def fitted(
     return [_run(task, arrays, turned) for task, arrays in both], problems
 
 
-def with_beside(run: Run, beside: dict[Key, Array]) -> Run:
+def with_beside(run: Run, outcome: Outcome) -> Run:
     """The run of a part with the arrays that the rest of the program makes of it."""
-    arrays = [{} for _ in run.steps]
-    for (number, *where), array in beside.items():
-        arrays[number][tuple(where)] = array
-    steps = zip(run.steps, arrays, strict=True)
-    return replace(run, steps=tuple(replace(s, arrays={**a, **s.arrays}) for s, a in steps))
+    steps = []
+    for number, step in enumerate(run.steps):
+        rest = {
+            (name, layer): array
+            for (at, name, layer), array in outcome.beside.items()
+            if at == number
+        }
+        taken = frozenset(rest) if outcome.apart else step.taken
+        steps.append(replace(step, arrays={**rest, **step.arrays}, taken=taken))
+    return replace(run, steps=tuple(steps))
 
 
 def _other_way_round(name: str, shape: tuple[int, ...], declared: Declaration) -> Problem:

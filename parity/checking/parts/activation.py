@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.checking.parts.called import Called, named
 from parity.checking.parts.pairs import functions_of
-from parity.checking.parts.part import Named, Part, Show, Slots, judged_part, known, options
+from parity.checking.parts.part import Named, Part, Show, judged_part, known, options
 from parity.checking.program.given import Array
 from parity.checking.program.outcome import NOTE
 from parity.checking.tasks.declaration import Declaration, declaration
@@ -21,8 +21,8 @@ from parity.mistakes.search.replay import Run, run_of_case
 from parity.steps.cases import DTYPES, TRAINABLE, Case
 
 UNITS = 4  # of the layer in which the special numbers stand
-# zeros of both signs, a float32 that has not all its digits, and numbers whose square is
-# lost beside 1 in float32 and in float64; 1, for a right formula may lose digits of those
+# zeros of both signs, a float32 that has not all its digits, and numbers whose square
+# is lost beside 1 in float32 and in float64; and 1, for right formulas may lose as much
 NEAR_ZERO = (0.0, -0.0, 2.0**-130, 1.0, 2.0**-14, -(2.0**-14), 2.0**-30, -1.0)
 # where a sigmoid rounds to 1, in float32 and in float64; where exp overflows, and where
 # it is 0, in each; and far beyond

@@ -3,6 +3,7 @@ an array of the shape that is wanted.
 """
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -49,23 +50,30 @@ class Called:
 
     def array(self, *given: Any, shapes: Sequence[Shape]) -> Array:
         """What it returns as an array of one of these shapes; () is a number."""
-        want = in_words(shapes)
-        return self.read(self(*given, want=want), want, shapes)
+        return self.read(self(*given, want=in_words(shapes)), *shapes)
 
-    def read(self, value: Any, want: str, shapes: Sequence[Shape] = ()) -> Array:
-        """A value that it returned, as an array. Errors: Unreadable where it is none,
-        or has none of these shapes.
+    def read(self, value: Any, *shapes: Shape, name: str = "") -> Array:
+        """Something that it returned, as an array of one of these shapes.
+
+        Errors: Unreadable where it is none.
         """
+        verb, want = f"{name} is" if name else "returned", in_words(shapes)
         array = array_of("it", value, LARGEST)
         if isinstance(array, Problem):
-            got = array.got.replace("it has", "returned", 1)
-            raise Unreadable(self.where, got, want, array.advice)
-        if () in shapes and array.size == 1:
-            return array.reshape(())
-        if shapes and array.shape not in shapes:
-            got = f"returned {in_words([array.shape])}"
-            raise Unreadable(self.where, got, want)
-        return array
+            got = array.got.removeprefix("it has ")
+            raise Unreadable(self.where, f"{verb} {got}", want, array.advice)
+        same = [shape for shape in shapes if _is_as_large(array, shape)]
+        if not same:
+            raise Unreadable(self.where, f"{verb} {in_words([array.shape])}", want)
+        return array.reshape(same[0])
+
+
+def _is_as_large(array: Array, shape: Shape) -> bool:
+    """Whether it has the shape, or is a row or a column in the place of a vector, or an
+    array of one entry in that of a number.
+    """
+    one_row = array.ndim == 2 and 1 in array.shape and len(shape) == 1
+    return array.shape == shape or (array.size == prod(shape) and (one_row or not shape))
 
 
 def named(function: Any, otherwise: str) -> str:

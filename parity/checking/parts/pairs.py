@@ -47,9 +47,7 @@ def by_autograd(program: Function) -> tuple[Function, Function]:
     return pair
 
 
-def functions_of(
-    role: str, program: Any, derivative: Function | None
-) -> tuple[Function, Function]:
+def functions_of(role: str, program: Any, derivative: Function | None) -> tuple[Function, Function]:
     """The function and its derivative where that is given; else forward, and pullback
     of what is given alone.
 
@@ -65,5 +63,5 @@ def functions_of(
 
 
 def of_a_number(pullback: Function, derivative: Function | None) -> Function:
-    """The gradient of a number: the derivative that is given, else the pullback of 1."""
+    """The gradient of a number: the derivative that is given, or the pullback of 1."""
     return derivative or (lambda *given: pullback(1.0, *given))

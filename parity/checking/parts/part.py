@@ -7,6 +7,7 @@ that has no other mistake: bounds, formulas and names of mistakes are the same.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 from parity.checking.calling.calls import twice
@@ -17,6 +18,7 @@ from parity.checking.tasks.task import Task, task_of, tasks_for
 from parity.checking.verdict.coverage import Tried
 from parity.checking.verdict.judgement import report
 from parity.checking.verdict.report import CheckReport
+from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.conditions import Place, anywhere
 from parity.mistakes.mistake import Mistake, Wrong
 from parity.mistakes.program import Quantity, StepProgram
@@ -34,6 +36,7 @@ Named: TypeAlias = tuple[str, Run, str]
 ALWAYS = ("dtype", "edges")  # the fields of Tried that every part has to do with
 RUN = Problem("", "").where  # what is said of the whole of a program
 WHOLE = (*LAYER, "loss", "W", "b")
+WITHOUT_BIASES = tuple(name for name in WHOLE if name not in ("db", "b"))
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class Part:
 
     name       what the report calls it
     declared   what it supports
-    slots      what stands in the slots of a step, by what is tried by itself: a mistake
-               in a value is then none in the derivative; "" where all go together
+    slots      what stands in the slots of a step, by what is tried apart from all else,
+               as a value and its derivative are; "" where all go together
     shows      the quantities that it gives
     covers     the fields of Tried that it has to do with
     stands     the layers in which it stands
@@ -73,7 +76,7 @@ def judged_part(
     tasks = tasks_for(declared, hard=hard, seed=seed) if runs is None else _tasks(runs, declared)
     tasks += _tasks(more, declared)
     both = [
-        (_named(task, each), twice(lambda: _performed(slots, part.stands, task)))  # noqa: B023
+        (_named(task, each), twice(partial(_performed, slots, part.stands, task, apart=bool(each))))
         for each, slots in part.slots.items()
         for task in tasks
     ]
@@ -115,7 +118,7 @@ def _named(task: Task, each: str) -> Task:
     return replace(task, name=f"{each}, {task.name}") if each else task
 
 
-def _performed(slots: Slots, stands: Place, task: Task) -> Outcome:
+def _performed(slots: Slots, stands: Place, task: Task, *, apart: bool) -> Outcome:
     """What the part gives in a task, beside all that a right program makes."""
     own: dict[Key, Array] = {}
 
@@ -123,17 +126,18 @@ def _performed(slots: Slots, stands: Place, task: Task) -> Outcome:
         own[s.t - 1, *quantity] = array
         return Plain(array)
 
-    part = Mistake("", "", "", "", "", slots(show), stands)
+    here = [Mistake("", "", "", "", "", slots(show), stands)]
+    here += [] if task.bias else [BY_ID["no-biases"]]
     try:
-        records = simulate(task.inputs, [(part, part.layers(task.inputs.spec))])
+        records = simulate(task.inputs, [(each, each.layers(task.inputs.spec)) for each in here])
     except NotImplementedError:
         return Outcome({}, supported=False)
     except Unreadable as error:
         return Outcome({}, (error.problem,))
-    return Outcome(own, beside=_beside(run_of(records), own))
+    return Outcome(own, beside=_beside(run_of(records), own, bias=task.bias), apart=apart)
 
 
-def _beside(run: Run, own: Mapping[Key, Array]) -> dict[Key, Array]:
+def _beside(run: Run, own: Mapping[Key, Array], *, bias: bool) -> dict[Key, Array]:
     """What the right program makes that the part does not give."""
     depth = len(run.spec.sizes) - 1
     given = {(number, name, layer or depth) for number, name, layer in own}
@@ -141,7 +145,5 @@ def _beside(run: Run, own: Mapping[Key, Array]) -> dict[Key, Array]:
         (number, name, layer): array
         for number, step in enumerate(run.steps)
         for (name, layer), array in step.arrays.items()
-        if name in WHOLE and (number, name, layer) not in given
+        if name in (WHOLE if bias else WITHOUT_BIASES) and (number, name, layer) not in given
     }
-
-

@@ -47,7 +47,8 @@ class Outcome:
     """What became of one task: the arrays that `run` showed, and the problems with the
     call itself; whether the task is supported, and whether `run` raised an exception.
 
-    Of a part of a program, `beside` are the arrays that the rest makes, which is right.
+    Of a part of a program, `beside` are the arrays that the rest makes of it, which is
+    right; where the part is tried `apart`, they are not judged.
     """
 
     arrays: dict[Key, Array]
@@ -55,3 +56,4 @@ class Outcome:
     supported: bool = True
     raised: bool = False
     beside: dict[Key, Array] = field(default_factory=dict)
+    apart: bool = False

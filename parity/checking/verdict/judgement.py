@@ -44,7 +44,7 @@ def report(
     refused = [task for task, outcome in both if not outcome.supported]
     answered = [task for task, _ in ran]
     runs, misfits = fitted(answered, [outcome.arrays for _, outcome in ran], fits)
-    runs = [with_beside(run, each.beside) for run, (_, each) in zip(runs, ran, strict=True)]
+    runs = [with_beside(run, each) for run, (_, each) in zip(runs, ran, strict=True)]
     shown = _shown(outcomes)
     diagnosed = _diagnosed(runs, declared, [task.name for task in answered], explain=explain)
     every = [

@@ -1,5 +1,5 @@
-"""Right programs that keep a sign or an average in another place than PyTorch does, have
-no biases, or another slope at a kink: conventions.
+"""Right programs that keep a sign or an average in another place than PyTorch does,
+have no biases, or another slope at a kink: conventions.
 """
 
 from collections.abc import Callable
@@ -109,8 +109,8 @@ def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
     formula="f'(0) = (f'(0-) + f'(0+)) / 2",
     happens="Where a rectifier's weighted input is exactly 0, its derivative is the mean of those "
     "on both sides, as by the maximum of 0 and z in JAX and PyTorch.",
-    why="There is a kink at 0, and every slope between those beside it is one there. PyTorch's ReLU "
-    "takes that from below.",
+    why="There is a kink at 0, and every slope between those beside it is one there. PyTorch's "
+    "ReLU takes that from below.",
     slots=("pullback",),
     where=pulled("relu", "leaky_relu"),
     hidden=("no weighted input of exactly 0",),

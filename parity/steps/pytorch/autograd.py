@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import nn
 
 from parity.steps.pytorch.tensors import to_array, to_tensor
 from refnet.checks import Array
@@ -45,16 +45,38 @@ def pullback(function: OfTensors) -> OfArrays:
     return gradient
 
 
-def gradients(function: Callable[[], Tensor], g: Array, leaves: list[Tensor]) -> list[Array]:
-    """dC/dp of each leaf p, from g = dC/df.
+class AutogradLayer:
+    """A module with a weight and a bias, which autograd differentiates.
 
-    Shapes: g as the value, dC/dp as p.
-    Torch: p.grad after function().backward(g).
+    Shapes: x (n, fan_in), delta (n, fan_out), dW and db as weight and bias.
+    Torch: module(x).backward(delta).
     """
-    for leaf in leaves:
-        leaf.grad = None
-    torch.autograd.backward(function(), to_tensor(g))
-    return [to_array(leaf.grad) for leaf in leaves]
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+        self._x, self._z = torch.empty(0), torch.empty(0)
+        self.dW: Array | None = None
+        self.db: Array | None = None
+
+    def begin(self, weight: Array, bias: Array | None) -> None:
+        """Write its parameters."""
+        self._module.weight = nn.Parameter(to_tensor(weight))
+        self._module.bias = None if bias is None else nn.Parameter(to_tensor(bias))
+
+    def forward(self, x: Array) -> Array:
+        """z of x."""
+        self._x = to_tensor(x).requires_grad_()
+        self._z = self._module(self._x)
+        return to_array(self._z)
+
+    def backward(self, delta: Array) -> Array:
+        """dC/dx; dC/dW and dC/db are its dW and db then."""
+        torch.autograd.backward(self._z, to_tensor(delta))
+        self.dW, self.db = (
+            None if each is None else to_array(each.grad)
+            for each in (self._module.weight, self._module.bias)
+        )
+        return to_array(self._x.grad)
 
 
 def _name(function: Any) -> str:
