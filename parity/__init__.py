@@ -21,6 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from parity.checking.checker import assert_correct, cases_for, check
+    from parity.checking.parts.activation import check_activation
+    from parity.checking.parts.linear import check_linear
+    from parity.checking.parts.loss import check_loss
+    from parity.checking.parts.optimizer import check_optimizer
     from parity.checking.program.adapters import from_gradient, from_step
     from parity.checking.program.given import TaskStep
     from parity.checking.tasks.task import Task
@@ -55,6 +59,10 @@ if TYPE_CHECKING:
 # package in its process, and needs little of it
 _ROOMS = {
     "checking.checker": ("assert_correct", "cases_for", "check"),
+    "checking.parts.activation": ("check_activation",),
+    "checking.parts.linear": ("check_linear",),
+    "checking.parts.loss": ("check_loss",),
+    "checking.parts.optimizer": ("check_optimizer",),
     "checking.program.adapters": ("from_gradient", "from_step"),
     "checking.program.given": ("TaskStep",),
     "checking.verdict.report": ("CheckReport",),
@@ -107,6 +115,10 @@ __all__ = [
     "cases_for",
     "certify",
     "check",
+    "check_activation",
+    "check_linear",
+    "check_loss",
+    "check_optimizer",
     "compare",
     "compare_restated",
     "copy_from_torch",

@@ -24,7 +24,7 @@ class Back(NamedTuple):
     """What goes backward out of a layer, None for what it does not compute."""
 
     dx: Array | None
-    dW: Array
+    dW: Array | None
     db: Array | None
 
 
@@ -126,7 +126,8 @@ def _read(
         if value is None and name != "dx" and (bias or name == "dW"):
             raise Unreadable(backward.where, f"{name} is None", f"an array of shape {shape}")
         arrays[name] = None if value is None else backward.read(value, shape, name=name)
-    return Back(arrays["dx"], _turned(arrays["dW"], is_turned), arrays["db"] if bias else None)
+    dx, dW, db = arrays.values()
+    return Back(dx, None if dW is None else _turned(dW, is_turned), db if bias else None)
 
 
 def _turned(array: Array, turn: bool) -> Array:

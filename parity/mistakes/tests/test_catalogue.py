@@ -353,6 +353,7 @@ CONDITIONS = {  # how a probe is changed so that some mistakes no longer show
     "unsaturated outputs": lambda probe: replace(
         probe, case=replace(probe.case, deviation=0.3), edit=lambda run: run
     ),
+    "no weighted input of exactly 0": lambda probe: replace(probe, edit=lambda run: run),
     "softmax with cross-entropy": on_case(lambda case: replace(case, **CLASSES)),
 }
 HIDING = [(bug, condition) for bug in CATALOGUE for condition in bug.hidden]

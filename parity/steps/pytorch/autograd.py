@@ -1,10 +1,13 @@
-"""Functions of tensors as functions of arrays, and their derivatives by autograd."""
+"""Functions of tensors as functions of arrays, their derivatives by autograd, and the
+steps of an optimizer.
+"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from parity.steps.pytorch.tensors import to_array, to_tensor
 from refnet.checks import Array
@@ -55,13 +58,16 @@ class AutogradLayer:
     def __init__(self, module: nn.Module) -> None:
         self._module = module
         self._x, self._z = torch.empty(0), torch.empty(0)
+        self._parameters: list[nn.Parameter] = []
         self.dW: Array | None = None
         self.db: Array | None = None
 
     def begin(self, weight: Array, bias: Array | None) -> None:
         """Write its parameters."""
-        self._module.weight = nn.Parameter(to_tensor(weight))
-        self._module.bias = None if bias is None else nn.Parameter(to_tensor(bias))
+        W, b = nn.Parameter(to_tensor(weight)), None if bias is None else to_tensor(bias)
+        self._parameters = [W, *([] if b is None else [nn.Parameter(b)])]
+        for name, parameter in zip(("weight", "bias"), self._parameters, strict=False):
+            setattr(self._module, name, parameter)
 
     def forward(self, x: Array) -> Array:
         """z of x."""
@@ -72,11 +78,33 @@ class AutogradLayer:
     def backward(self, delta: Array) -> Array:
         """dC/dx; dC/dW and dC/db are its dW and db then."""
         torch.autograd.backward(self._z, to_tensor(delta))
-        self.dW, self.db = (
-            None if each is None else to_array(each.grad)
-            for each in (self._module.weight, self._module.bias)
-        )
+        self.dW, self.db = [*(to_array(each.grad) for each in self._parameters), None][:2]
         return to_array(self._x.grad)
+
+
+def steps_of(kind: Callable[..., Optimizer], settings: Mapping[str, Any]) -> OfArrays:
+    """The steps of a fresh optimizer: from arrays, their gradients and the settings of
+    a step, to the arrays after it.
+
+    Torch: group["lr"] = lr; optimizer.step().
+    """
+    parameters: list[nn.Parameter] = []
+    optimizers: list[Optimizer] = []
+
+    def step(
+        thetas: Sequence[Array], gradients: Sequence[Array], h: Mapping[str, Any], t: int
+    ) -> list[Array]:
+        if not optimizers:
+            parameters.extend(nn.Parameter(to_tensor(theta)) for theta in thetas)
+            optimizers.append(kind(parameters, **settings))
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = to_tensor(gradient)
+        for group in optimizers[0].param_groups:
+            group["lr"] = h["lr"]
+        optimizers[0].step()
+        return [to_array(parameter) for parameter in parameters]
+
+    return step
 
 
 def _name(function: Any) -> str:
