@@ -126,8 +126,8 @@ def _performed(slots: Slots, stands: Place, task: Task, *, apart: bool) -> Outco
         own[s.t - 1, *quantity] = array
         return Plain(array)
 
-    here = [Mistake("", "", "", "", "", slots(show), stands)]
-    here += [] if task.bias else [BY_ID["no-biases"]]
+    part = Mistake("", "", "", "", "", slots(show), stands)
+    here = [part] if task.bias else [BY_ID["no-biases"], part]
     try:
         records = simulate(task.inputs, [(each, each.layers(task.inputs.spec)) for each in here])
     except NotImplementedError:

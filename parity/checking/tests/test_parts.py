@@ -1,0 +1,518 @@
+"""Parts of programs alone: right ones in every form pass, wrong ones are named as in a
+whole program.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+import parity
+from parity.checking.tests.wrong_parts import (
+    WrongActivation,
+    WrongLinear,
+    WrongLoss,
+    WrongRule,
+)
+from parity.mistakes.catalogue.index import BY_ID
+from parity.mistakes.mistake import CONVENTION
+from refnet.losses import LOSSES
+
+
+def sigmoid(z):
+    """1 / (1 + e^-z)."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-z))
+
+
+def softmax(z):
+    """By the largest z of each row."""
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def jacobian(z):
+    """da_ij/dz_ik of a softmax."""
+    p = softmax(z)
+    return p[:, :, None] * np.eye(p.shape[1], dtype=p.dtype) - p[:, :, None] * p[:, None, :]
+
+
+class Tanh:
+    """A layer that remembers its activation."""
+
+    def forward(self, z):
+        """a = tanh z."""
+        self.a = np.tanh(z)
+        return self.a
+
+    def backward(self, g):
+        """dC/dz."""
+        return g * (1 - self.a**2)
+
+
+RECTIFIED = {
+    "relu": (lambda z: z * (z > 0), lambda z: (z > 0).astype(z.dtype)),
+    "identity": (lambda z: z, np.ones_like),
+}
+ACTIVATIONS = {
+    "two functions": ("tanh", np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+    "a derivative of a": ("sigmoid", sigmoid, lambda a: a * (1 - a)),
+    "a Jacobian": ("softmax", softmax, jacobian),
+    "an object": ("tanh", Tanh(), None),
+    "a module": ("leaky_relu", torch.nn.LeakyReLU(0.2), None),
+    "a function of tensors": ("sigmoid", torch.sigmoid, None),
+    "a module in place": ("relu", torch.nn.ReLU(inplace=True), None),
+    **{name: (name, *pair) for name, pair in RECTIFIED.items()},
+}
+
+
+@pytest.mark.parametrize("form", ACTIVATIONS)
+def test_a_right_activation_passes(form):
+    """In both dtypes, around 0 and far beyond exp."""
+    like, value, derivative = ACTIVATIONS[form]
+    of = "a" if form == "a derivative of a" else "z"
+    report = parity.check_activation(value, derivative, like=like, slope=0.2, derivative_of=of)
+    assert report.strictly_passed, report
+    assert report.tried.activations == (like,)
+    assert report.tried.dtype == ("float64", "float32")
+    assert "numbers beyond exp" in report.tried.edges
+    assert report.shown == report.showable == ("a", "delta")
+
+
+def test_a_derivative_in_terms_of_a_is_recognised():
+    """The mistake is named, and so is what is probably meant."""
+    report = parity.check_activation(sigmoid, lambda a: a * (1 - a), like="sigmoid")
+    wrong, note = report.findings
+    assert (wrong.bug, note.verdict) == ("derivative-of-z-for-a", "note")
+    assert note.advice == "if you call it so, say derivative_of='a'"
+
+
+def test_a_wrong_value_does_not_accuse_the_derivative():
+    """Each is tried by itself."""
+    report = parity.check_activation(
+        lambda z: 1.01 * np.tanh(z), lambda z: 1 - np.tanh(z) ** 2, like="tanh", **QUICK
+    )
+    assert [finding.equation for finding in report.findings] == ["a"]
+    assert all(task.startswith("value, ") for task in report.findings[0].tasks)
+
+
+def test_the_slope_of_a_rectifier_at_0_is_a_convention():
+    """Every slope between those on both sides passes, by its name."""
+    relu = RECTIFIED["relu"][0]
+    for at_zero, bug in ((1.0, "slope-one-at-zero"), (0.5, "slope-halfway-at-zero")):
+        report = parity.check_activation(
+            relu, lambda z, at=at_zero: np.where(z == 0, at, z > 0).astype(z.dtype), like="relu"
+        )
+        assert [finding.bug for finding in report.conventions] == [bug]
+        assert report.passed, report
+
+
+def test_an_edge_is_named_and_can_be_left_out():
+    """e^z overflows without the largest z subtracted; within its range nothing is
+    wrong.
+    """
+
+    @np.errstate(all="ignore")
+    def naive(z):
+        e = np.exp(z)
+        return e / e.sum(axis=1, keepdims=True)
+
+    assert parity.check_activation(naive, jacobian, like="softmax").findings[0].bug == (
+        "softmax-overflow"
+    )
+    report = parity.check_activation(naive, jacobian, like="softmax", hard=False)
+    assert report.strictly_passed, report
+    assert report.tried.edges == ()
+
+
+@pytest.mark.parametrize("like", LOSSES)
+def test_a_right_loss_passes(like):
+    """refnet's own as two functions, and PyTorch's by autograd, at the edges too."""
+    ours, theirs = LOSSES[like](), parity.twin_loss(like)
+    for report in (
+        parity.check_loss(ours.value, ours.gradient, like=like),
+        # PyTorch's BCELoss loses digits beside probabilities of 1, so within its range
+        parity.check_loss(theirs, like=like, hard=False),
+    ):
+        assert report.strictly_passed, report
+        assert report.tried.losses == (like,)
+        assert report.tried.batches == (1, 5, 7, 11, 13)
+
+
+def test_a_loss_that_takes_one_hot_rows_is_given_those():
+    """As an object that remembers its output."""
+
+    class CrossEntropy:
+        def forward(self, z, y):
+            self.p, self.y = softmax(z), y
+            assert z.shape == y.shape
+            return -np.mean(np.sum(y * np.log(self.p), axis=1))
+
+        def backward(self):
+            return (self.p - self.y) / len(self.y)
+
+    options = {"like": "softmax_cross_entropy", "targets": "one_hot"}
+    assert parity.check_loss(CrossEntropy(), **options, hard=False).strictly_passed
+    hard = parity.check_loss(CrossEntropy(), **options)
+    assert [finding.bug for finding in hard.findings] == ["log-of-zero"]
+
+
+def test_a_sum_with_the_gradient_of_the_sum_is_a_convention():
+    """It passes, and by declaring it also strictly."""
+    pair = (lambda a, y: ((a - y) ** 2).sum(), lambda a, y: 2 * (a - y))
+    report = parity.check_loss(*pair, like="mse")
+    assert [finding.bug for finding in report.conventions] == ["loss-summed"]
+    assert report.passed
+    declared = parity.check_loss(*pair, like="mse", conventions=("loss-summed",))
+    assert declared.strictly_passed, declared
+
+
+def forward(x, W, b):
+    """z."""
+    return x @ W.T + b
+
+
+def backward(x, W, delta):
+    """dx, dW and db."""
+    return delta @ W, delta.T @ x, delta.sum(axis=0)
+
+
+class Layer:
+    """A layer that keeps W as (fan_in, fan_out)."""
+
+    def __init__(self):
+        self.W, self.b = np.zeros((4, 3)), np.zeros(3)
+
+    def forward(self, x):
+        """z."""
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, delta):
+        """dx; dW and db are left in the layer."""
+        self.dW, self.db = self.x.T @ delta, delta.sum(axis=0)
+        return delta @ self.W.T
+
+
+@pytest.mark.parametrize(
+    ("layer", "options"),
+    [
+        ((forward, backward), {}),
+        (
+            (lambda x, W, b: x @ W + b, lambda x, W, g: (g @ W.T, x.T @ g, g.sum(0))),
+            {"layout": "in_out"},
+        ),
+        ((lambda x, W: x @ W.T, lambda x, W, g: (g @ W, g.T @ x)), {"bias": False}),
+        ((forward, lambda x, W, g: (None, g.T @ x, g.sum(0, keepdims=True))), {}),
+        ((Layer(),), {"layout": "in_out"}),
+        ((torch.nn.Linear(4, 3),), {}),
+        ((torch.nn.Linear(4, 3, bias=False),), {"bias": False}),
+    ],
+    ids=["functions", "in_out", "no biases", "no dx", "object", "module", "module without bias"],
+)
+def test_a_right_layer_passes(layer, options):
+    """All that it computes is judged, in both dtypes, with one sample too."""
+    report = parity.check_linear(*layer, **options)
+    assert report.strictly_passed, report
+    assert {"z", "dW"} <= set(report.shown)
+    assert ("db" in report.shown) == options.get("bias", True)
+    assert 1 in report.tried.batches
+
+
+def test_the_layer_that_was_given_is_not_changed():
+    """A copy of it is."""
+    layer = Layer()
+    parity.check_linear(layer, layout="in_out")
+    assert not hasattr(layer, "dW")
+    assert not layer.W.any()
+
+
+def momentum_sgd(theta, g, state, lr, momentum, weight_decay=0.0):
+    """In place."""
+    g = g + weight_decay * theta
+    state["v"] = momentum * state["v"] + g if "v" in state else g
+    theta -= lr * state["v"]
+
+
+def adam(theta, g, state, t, lr, beta1, beta2, epsilon):
+    """As functional code has it: the state is returned."""
+    m, v = state or (0.0, 0.0)
+    m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
+    u = (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + epsilon)
+    return theta - lr * u, (m, v)
+
+
+class Adam:
+    """Fixed betas and eps, all arrays at once."""
+
+    def __init__(self, learning_rate=0.01):
+        self.lr, self.t, self.m, self.v = learning_rate, 0, None, None
+
+    def update(self, thetas, gradients):
+        """The arrays after the step."""
+        self.t += 1
+        zeros = [np.zeros_like(theta) for theta in thetas]
+        self.m = [0.9 * m + 0.1 * g for m, g in zip(self.m or zeros, gradients, strict=True)]
+        self.v = [
+            0.999 * v + 0.001 * g * g for v, g in zip(self.v or zeros, gradients, strict=True)
+        ]
+        bc1, bc2 = 1 - 0.9**self.t, 1 - 0.999**self.t
+        return [
+            theta - self.lr * (m / bc1) / (np.sqrt(v / bc2) + 1e-8)
+            for theta, m, v in zip(thetas, self.m, self.v, strict=True)
+        ]
+
+
+ALL_OF_SGD = ("momentum", "dampening", "nesterov", "weight_decay")
+
+
+@pytest.mark.parametrize(
+    ("step", "like", "settings", "tried"),
+    [
+        (lambda theta, g, lr: theta - lr * g, "sgd", {}, ()),
+        (momentum_sgd, "sgd", {}, ("momentum", "weight_decay")),
+        (momentum_sgd, "sgd", {"momentum": 0.9}, ("momentum", "weight_decay")),
+        (adam, "adam", {}, ("betas", "eps")),
+        (Adam, "adam", {}, ()),
+        (Adam(), "adam", {"lr": 0.01}, ()),
+        (torch.optim.SGD, "sgd", {}, ALL_OF_SGD),
+        (torch.optim.AdamW, "adamw", {}, ("betas", "eps", "weight_decay", "amsgrad")),
+    ],
+    ids=["plain", "in place", "fixed", "functional", "class", "object", "torch SGD", "AdamW"],
+)
+def test_a_right_rule_passes(step, like, settings, tried):
+    """Plain, and with every setting that it has parameters for."""
+    report = parity.check_optimizer(step, like=like, **settings)
+    assert report.strictly_passed, report
+    assert set(report.tried.optimizers[like]) == set(tried)
+    assert report.shown == report.showable == ("W", "b")
+
+
+ADAM = {"lr": 0.1, "betas": (0.7, 0.9), "eps": 0.01, "amsgrad": False, "weight_decay": 0.3}
+SGD = {"lr": 0.1, "momentum": 0.7, "dampening": 0.0, "nesterov": False, "weight_decay": 0.3}
+
+
+def linear_report(bug):
+    """The report on a layer with a mistake."""
+    layer = WrongLinear(bug)
+    return parity.check_linear(layer.forward, layer.backward)
+
+
+QUICK = {"hard": False, "dtype": "float64"}
+CHECKS = {
+    "activation": lambda bug, like: parity.check_activation(
+        WrongActivation(bug, like, 0.2), like=like, slope=0.2, **QUICK
+    ),
+    "loss": lambda bug, like: parity.check_loss(WrongLoss(bug, like), like=like, **QUICK),
+    "linear": lambda bug, like: linear_report(bug),
+    "optimizer": lambda bug, like: parity.check_optimizer(
+        WrongRule(bug, like, {"sgd": SGD, "adam": ADAM}[like]),
+        like=like,
+        **{"sgd": SGD, "adam": ADAM}[like],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "like", "name"),
+    [
+        ("activation", "sigmoid", "sigmoid-derivative-one-minus-only"),
+        ("activation", "tanh", "tanh-derivative-not-squared"),
+        ("activation", "relu", "relu-mask-on-gradient"),
+        ("activation", "softmax", "softmax-one-minus"),
+        ("loss", "mse", "half-the-gradient"),
+        ("loss", "softmax_cross_entropy", "not-averaged"),
+        ("loss", "sigmoid_cross_entropy", "output-delta-negated"),
+        ("linear", "", "bias-forgotten"),
+        ("linear", "", "dW-averaged"),
+        ("linear", "", "hidden-weights-transposed"),
+        ("optimizer", "sgd", "step-uphill"),
+        ("optimizer", "adam", "eps-missing"),
+        ("optimizer", "adam", "adam-without-correction"),
+    ],
+)
+def test_a_mistake_of_the_catalogue_is_named(kind, like, name):
+    """By the id that it has in a whole program."""
+    bug = BY_ID[name]
+    report = CHECKS[kind](bug, like)
+    named = {each for finding in report.findings for each in (finding.bug, *finding.alike)}
+    assert name in named, report
+    assert report.passed == (bug.verdict == CONVENTION)
+
+
+@pytest.mark.parametrize(
+    ("report", "sentence"),
+    [
+        (
+            lambda: parity.check_activation(lambda z: z[:1], np.ones_like, like="identity"),
+            "value: returned an array of shape (1, 6), expected an array of shape (5, 6)",
+        ),
+        (
+            lambda: parity.check_activation(np.tanh, lambda z: 1 / 0, like="tanh"),
+            "derivative: raised ZeroDivisionError in test_parts.py, line ",
+        ),
+        (
+            lambda: parity.check_loss(lambda a, y: (a - y) ** 2, np.subtract, like="mse"),
+            "value: returned an array of shape (5, 3), expected one number",
+        ),
+        (
+            lambda: parity.check_loss(lambda a, y: "much", np.subtract, like="mse"),
+            "value: returned dtype <U4, expected one number",
+        ),
+        (
+            lambda: parity.check_linear(forward, lambda x, W, g: g @ W),
+            "backward: returned something of type ndarray, expected (dx, dW, db)",
+        ),
+        (
+            lambda: parity.check_linear(forward, lambda x, W, g: (g @ W, x.T @ g, g.sum(0))),
+            "backward: dW is an array of shape (6, 3), expected an array of shape (3, 6)",
+        ),
+        (
+            lambda: parity.check_linear(forward, lambda x, W, g: (g @ W, g.T @ x, None)),
+            "backward: db is None, expected an array of shape (3,)",
+        ),
+        (
+            lambda: parity.check_optimizer(lambda theta, g: theta.sum(), like="sgd"),
+            "step: theta is one number, expected an array of shape (6, 4)",
+        ),
+        (
+            lambda: parity.check_optimizer(type("Empty", (), {}), like="sgd"),
+            "step: made something of type Empty, expected an object with step or update",
+        ),
+    ],
+    ids=lambda case: case if isinstance(case, str) else "",
+)
+def test_what_cannot_be_read_is_said_in_one_sentence(report, sentence):
+    """Where, what it has, what is expected."""
+    checked = report()
+    assert not checked.passed
+    assert any(finding.sentence.startswith(sentence) for finding in checked.findings), checked
+
+
+def test_a_function_that_changes_its_arguments_is_not_right():
+    """Neither for what it returns nor for what it leaves behind."""
+
+    def in_place(z):
+        np.tanh(z, out=z)
+        return z
+
+    report = parity.check_activation(in_place, lambda z: 1 - np.tanh(z) ** 2, like="tanh")
+    assert report.findings[0].got == "changes an array that it is given"
+
+
+def test_a_function_that_remembers_is_not_right():
+    """A second call with the same arrays must give the same."""
+    calls = []
+
+    def drifting(z):
+        calls.append(1)
+        return np.tanh(z) * (1 + len(calls) / 8)
+
+    report = parity.check_activation(drifting, lambda z: 1 - np.tanh(z) ** 2, like="tanh", **QUICK)
+    assert any("a second call with the same task" in each.got for each in report.findings)
+
+
+def test_what_a_part_does_not_support_is_not_tried():
+    """A loss of one-hot rows that refuses labels is right as far as tried."""
+
+    def value(p, y):
+        if y.ndim == 1:
+            raise NotImplementedError
+        return -np.mean(np.sum(y * np.log(p), axis=1))
+
+    def gradient(p, y):
+        if y.ndim == 1:
+            raise NotImplementedError
+        return -y / p / len(p)
+
+    report = parity.check_loss(value, gradient, like="cross_entropy", hard=False)
+    assert report.passed, report
+    assert report.unsupported
+    assert len(report.tasks) + len(report.unsupported) == 8
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "sentence"),
+    [
+        (
+            lambda: parity.check_activation(np.tanh, np.tanh, like="heaviside"),
+            ValueError,
+            "check_activation: like has 'heaviside', expected one of identity, sigmoid",
+        ),
+        (
+            lambda: parity.check_activation(3, np.tanh, like="tanh"),
+            TypeError,
+            "check: value has type int, expected a function",
+        ),
+        (
+            lambda: parity.check_activation(np.tanh, np.tanh, like="tanh", derivative_of="y"),
+            ValueError,
+            "check_activation: derivative_of has 'y', expected one of z, a",
+        ),
+        (
+            lambda: parity.check_loss(np.subtract, np.subtract, like="hinge"),
+            ValueError,
+            "check_loss: like has 'hinge', expected one of mse",
+        ),
+        (
+            lambda: parity.check_linear(object()),
+            TypeError,
+            "check_linear: layer has type object, expected one with forward, and weight or W",
+        ),
+        (
+            lambda: parity.check_linear(forward, backward, layout="rows"),
+            ValueError,
+            "check_linear: layout has 'rows', expected one of out_in, in_out",
+        ),
+        (
+            lambda: parity.check_optimizer(adam, like="lion"),
+            ValueError,
+            "check_optimizer: like has 'lion', expected one of sgd",
+        ),
+        (
+            lambda: parity.check_optimizer(adam, like="adam", momentum=0.9),
+            ValueError,
+            "check_optimizer: a setting of adam has 'momentum', expected one of lr, betas",
+        ),
+        (
+            lambda: parity.check_optimizer(torch.optim.SGD([torch.zeros(1)]), like="sgd"),
+            TypeError,
+            "check_optimizer: step has an object of SGD, expected the class",
+        ),
+        (
+            lambda: parity.check_optimizer(None, like="sgd"),
+            TypeError,
+            "check_optimizer: step has type NoneType, expected a function or a class",
+        ),
+        (
+            lambda: parity.check_loss(np.subtract, np.subtract, like="mse", hard=1),
+            TypeError,
+            "check_loss: hard has 1, expected True or False",
+        ),
+    ],
+)
+def test_unusable_arguments_are_refused(call, error, sentence):
+    """In one sentence, before anything is called."""
+    with pytest.raises(error) as raised:
+        call()
+    assert str(raised.value).startswith(sentence)
+
+
+def test_a_report_of_a_part_is_plain_data():
+    """As that of a whole program."""
+    data = parity.check_activation(np.tanh, lambda z: 1 + 0 * z, like="tanh").as_json()
+    assert data["passed"] is False
+    assert data["name"] == "tanh, like tanh"
+    assert data["findings"][0]["bug"] == "hidden-derivative-missing"
+
+
+def test_functions_of_jax_are_checked():
+    """With the numbers of its own dtype."""
+    jax = pytest.importorskip("jax")
+
+    def derivative(z):
+        return jax.vmap(jax.vmap(jax.grad(jax.numpy.tanh)))(z)
+
+    report = parity.check_activation(
+        jax.numpy.tanh, derivative, like="tanh", dtype="float32", hard=False
+    )
+    assert report.strictly_passed, report
