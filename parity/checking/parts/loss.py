@@ -1,21 +1,24 @@
 """check_loss: a loss and its gradient alone."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from parity.checking.parts.called import Called, named
-from parity.checking.parts.pairs import functions_of, of_a_number
+from parity.checking.parts.pairs import Function, functions_of, of_a_number
 from parity.checking.parts.part import Part, Show, judged_part, known, options
 from parity.checking.program.given import Array
+from parity.checking.program.outcome import NOTE
 from parity.checking.tasks.declaration import declaration
 from parity.checking.verdict.report import CheckReport
 from parity.mistakes.conditions import is_last
+from parity.mistakes.diagnosis.finding import Finding
 from parity.mistakes.mistake import Wrong
 from parity.mistakes.program import Numbers, StepProgram
 from parity.rounding.plain import Plain
-from parity.steps.cases import DTYPES
+from parity.steps.cases import DTYPES, targets_of
 from refnet.losses import LOSSES
 
 
@@ -50,35 +53,91 @@ def check_loss(
     """
     given = options("check_loss", hard=hard, explain=explain, seed=seed)
     known("check_loss", "like", like, [*LOSSES])
-    declared = declaration(
-        activations=("tanh",),
-        losses=(like,),
-        optimizers=("sgd",),
-        settings=(),
-        targets=targets,
-        dtype=dtype,
-        conventions=conventions,
-    )
-    forward, backward = functions_of("value", value, gradient)
-    cost, slope = Called("value", forward), Called("gradient", of_a_number(backward, gradient))
+    loss = _Loss(value, gradient, like, {"dtype": dtype, "conventions": conventions}, given)
+    report = loss.report(targets)
+    return report if report.passed or targets else loss.otherwise(report)
 
-    def y_of(s: StepProgram) -> Array:
-        is_one_hot = targets == "one_hot" and s.y.ndim == 1
-        return np.asarray(s.targets if is_one_hot else s.y)
 
-    def slots(show: Show) -> dict[str, Wrong]:
-        def C(s: StepProgram, l: int, right: Callable[[], Numbers]) -> Numbers:
-            return show(s, ("loss", 0), cost.array(s.a(l).value, y_of(s), shapes=[()]))
+@dataclass(frozen=True)
+class _Loss:
+    """A loss, and how it is checked."""
 
-        def output_delta(s: StepProgram, l: int, right: Callable[[], Numbers]) -> Numbers:
-            a = s.a(l).value
-            g = slope.array(a, y_of(s), shapes=[a.shape])
-            return show(s, ("delta", l), s.pullback(l, Plain(g)).value)
+    value: Any
+    gradient: Function | None
+    like: str
+    declared: dict[str, Any]
+    options: dict[str, Any]
 
-        return {"C": C, "BP1": output_delta}
+    def report(self, targets: str | None, *, swapped: bool = False) -> CheckReport:
+        """The report with these targets; `swapped` is to give it y before a."""
+        pair = functions_of("value", self.value, self.gradient)
+        cost = Called("value", pair[0])
+        slope = Called("gradient", of_a_number(pair[1], self.gradient))
 
-    covers = ("batches", "outputs", "losses")
-    name = f"{named(value, 'value')}, like {like}"
-    return judged_part(
-        Part(name, declared, {"": slots}, ("loss", "delta"), covers, is_last), **given
-    )
+        def given(s: StepProgram, l: int) -> list[Array]:
+            is_one_hot = targets == "one_hot" and s.y.ndim == 1
+            both = [s.a(l).value, np.asarray(s.targets if is_one_hot else s.y)]
+            return both[::-1] if swapped else both
+
+        def slots(show: Show) -> dict[str, Wrong]:
+            def C(s: StepProgram, l: int, right: Callable[[], Numbers]) -> Numbers:
+                return show(s, ("loss", 0), cost.array(*given(s, l), shapes=[()]))
+
+            def output_delta(s: StepProgram, l: int, right: Callable[[], Numbers]) -> Numbers:
+                g = slope.array(*given(s, l), shapes=[s.a(l).shape])
+                return show(s, ("delta", l), s.pullback(l, Plain(g)).value)
+
+            return {"C": C, "BP1": output_delta}
+
+        declared = declaration(
+            activations=("tanh",),
+            losses=(self.like,),
+            optimizers=("sgd",),
+            settings=(),
+            targets=targets,
+            **self.declared,
+        )
+        name = f"{named(self.value, 'value')}, like {self.like}"
+        covers = ("batches", "outputs", "losses")
+        part = Part(name, declared, {"": slots}, ("loss", "delta"), covers, is_last)
+        return judged_part(part, **self.options)
+
+    def otherwise(self, report: CheckReport) -> CheckReport:
+        """The report on a loss that is not right with all arguments: that with one kind
+        of targets, where only others cannot be read.
+        """
+        if any(finding.bug == "output-delta-negated" for finding in report.findings):
+            is_swapped = self.report(None, swapped=True).passed
+            return replace(report, findings=(*report.findings, *[_SWAPPED] * is_swapped))
+        several = "labels" in targets_of(self.like) and not _is_readable(report)
+        for kind in KINDS if several else ():
+            other = self.report(kind)
+            if _is_readable(other):
+                findings = (*other.findings, _with_targets(kind))
+                return replace(other, findings=findings, untried=(*other.untried, *KINDS[kind]))
+        return report
+
+
+def _is_readable(report: CheckReport) -> bool:
+    """Whether every call has returned what it should."""
+    return not any(finding.where.startswith(("value", "gradient")) for finding in report.findings)
+
+
+# the kinds of targets that stand for a class, and what a loss of each has not tried
+KINDS = {
+    "distributions": ("labels",),
+    "one_hot": ("labels", "distributions"),
+    "labels": ("distributions",),
+}
+_SWAPPED = Finding(
+    "",
+    NOTE,
+    where="value and gradient",
+    got="they are right where they are given y before a",
+    advice="they are called with the prediction first, as in PyTorch",
+)
+
+
+def _with_targets(kind: str) -> Finding:
+    got, advice = f"they cannot read all targets, but {kind}", f"say targets={kind!r}"
+    return Finding("", NOTE, where="value and gradient", got=got, advice=advice)

@@ -49,7 +49,8 @@ def check_optimizer(
                        is empty at first, the number of the step t from 1 on, lr and
                        other settings under PyTorch's names
         a class        made with the settings that it has parameters for, with a method
-                       step(thetas, gradients) or update(thetas, gradients)
+                       step(thetas, gradients) or update(thetas, gradients); or made
+                       with a list `params` first, with a method step(gradients)
         an object      of such a class; each task begins with a copy of it
         an optimizer   of torch.optim, as in torch.optim.Adam, or derived from those
 
@@ -69,13 +70,13 @@ def check_optimizer(
     for name in settings:
         known("check_optimizer", f"a setting of {like}", name, [*usual])
     rule = rule_of(step)
-    told = [name for name in usual if name not in settings and rule.takes(name)]
+    takes = [name for name in usual if name not in settings and rule.takes(name)]
     declared = declaration(
         activations=("identity", "tanh"),
         outputs=("identity",),
         losses=("mse",),
         optimizers=(like,),
-        settings=tuple(name for name in told if name != "lr"),
+        settings=tuple(name for name in takes if name != "lr"),
         dtype=dtype,
         conventions=conventions,
     )
@@ -86,7 +87,7 @@ def check_optimizer(
         ("W", "b"),
         ("steps", "optimizers"),
     )
-    rate = None if "lr" in told else float(settings.get("lr", usual["lr"]))
+    rate = None if "lr" in takes else float(settings.get("lr", usual["lr"]))
     fixed = {name: value for name, value in settings.items() if name != "lr"}
     return judged_part(part, **given, runs=_runs(declared, given["seed"], fixed, rule, rate))
 
@@ -113,7 +114,7 @@ def _runs(
     declared: Declaration, seed: int, fixed: Mapping[str, Any], rule: Rule, rate: float | None
 ) -> Iterator[Named]:
     """The planned tasks with these settings, and some with tiny gradients; with another
-    rate at each step where the rule can be told.
+    rate at each step where the rule can be takes.
     """
     for probe in planned(declared, seed):
         case = replace(probe.case, settings={**probe.case.settings, **fixed})
@@ -133,7 +134,7 @@ def _tiny(run: Run) -> Run:
 
 
 def _with_rates(run: Run, rule: Rule, rate: float | None) -> Run:
-    """The run at one rate where the rule cannot be told another."""
+    """The run at one rate where the rule cannot be takes another."""
     if rate is None and rule.changes_lr:
         return run
     lr = run.spec.hyperparameters["lr"] if rate is None else rate

@@ -4,7 +4,7 @@ an object that goes forward and backward, or a function of PyTorch's tensors.
 
 from collections.abc import Callable
 from importlib import import_module
-from inspect import Parameter, signature
+from inspect import Parameter, isclass, signature
 from typing import Any
 
 Function = Callable[..., Any]
@@ -42,17 +42,26 @@ def by_autograd(program: Function) -> tuple[Function, Function]:
     """The same of a function of PyTorch's tensors, differentiated by autograd.
     Errors: ModuleNotFoundError where PyTorch is not installed.
     """
-    room = import_module("parity.steps.pytorch.autograd")
-    pair: tuple[Function, Function] = room.forward(program), room.pullback(program)
-    return pair
+    try:
+        room = import_module("parity.steps.pytorch.autograd")
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ModuleNotFoundError(
+            "check: without a derivative, a function is differentiated by PyTorch: "
+            'python -m pip install -e ".[parity]"',
+            name="torch",
+        ) from None
+    return room.forward(program), room.pullback(program)
 
 
 def functions_of(role: str, program: Any, derivative: Function | None) -> tuple[Function, Function]:
     """The function and its derivative where that is given; else forward, and pullback
-    of what is given alone.
+    of what is given alone, or of what a class makes.
 
     Errors: TypeError for what cannot be called.
     """
+    program = program() if isclass(program) else program
     if derivative is None and goes_both_ways(program):
         return by_methods(program)
     for name, function in ((role, program), ("its derivative", derivative)):

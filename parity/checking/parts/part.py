@@ -92,7 +92,15 @@ def judged_part(
         replace(each, where=part.name) if each.where == RUN else each for each in whole.findings
     ]
     tried = Tried(**{name: getattr(whole.tried, name) for name in (*part.covers, *ALWAYS)})
-    return replace(whole, findings=tuple(findings), tried=tried, showable=part.shows)
+    refusal = whole.refusal.replace(RUN, part.name, 1)
+    return replace(
+        whole,
+        findings=tuple(findings),
+        tried=tried,
+        showable=part.shows,
+        refusal=refusal,
+        reason=whole.reason.replace(whole.refusal, refusal),
+    )
 
 
 def options(where: str, *, hard: bool, explain: bool, seed: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ or an object that steps a list of them, or an optimizer of PyTorch's.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from importlib import import_module
 from inspect import Parameter, isclass, signature
 from typing import Any, NamedTuple, TypeAlias
@@ -21,6 +22,9 @@ Step: TypeAlias = Callable[[Sequence[Array], Sequence[Array], Settings, int], li
 OTHERWISE = {"learning_rate": "lr", "epsilon": "eps"}
 BETAS = (("beta1", "beta2"), ("beta_1", "beta_2"))
 METHODS = ("step", "update")
+# what the arrays are called that an optimizer is made with, and keeps
+HELD = ("params", "parameters", "thetas")
+OPTIMIZER = "an optimizer"
 
 
 class Rule(NamedTuple):
@@ -79,21 +83,46 @@ def _of_function(given: Callable[..., Any]) -> Rule:
 
 def _of_class(given: Callable[..., Any]) -> Rule:
     """A class that is made with settings, and steps all arrays at once."""
-    names, made_by = _Names(given), Called("step", given)
+    names, called = _Names(given), Called("step", given)
 
     def begin(settings: Settings) -> Step:
-        return _of_object(made_by.called(want="an optimizer", **names.of(settings)))
+        if names.first in HELD:
+            return _of_holder(partial(called.called, want=OPTIMIZER, **names.of(settings)))
+        return _of_object(called.called(want=OPTIMIZER, **names.of(settings)))
 
     return Rule(begin, names.takes)
 
 
-def _of_object(optimizer: Any) -> Step:
-    """The steps of an object by its method, which is given both lists."""
+def _method(optimizer: Any) -> Called:
     name = next((name for name in METHODS if callable(getattr(optimizer, name, None))), "")
     if not name:
         kind = type(optimizer).__name__
         raise Unreadable("step", f"made something of type {kind}", "an object with step or update")
-    called = Called(name, getattr(optimizer, name))
+    return Called(name, getattr(optimizer, name))
+
+
+def _of_holder(begin: Callable[[list[Array]], Any]) -> Step:
+    """The steps of an object that is made with the arrays, and changes them in place by
+    its method, which is given the gradients.
+    """
+    held: list[Array] = []
+    methods: list[Called] = []
+
+    def step(
+        thetas: Sequence[Array], gradients: Sequence[Array], h: Settings, t: int
+    ) -> list[Array]:
+        if not methods:
+            held[:] = [theta.copy() for theta in thetas]
+            methods.append(_method(begin(held)))
+        methods[0].called([g.copy() for g in gradients], want="None")
+        return [array.copy() for array in held]
+
+    return step
+
+
+def _of_object(optimizer: Any) -> Step:
+    """The steps of an object by its method, which is given both lists."""
+    called = _method(optimizer)
 
     def step(
         thetas: Sequence[Array], gradients: Sequence[Array], h: Settings, t: int
@@ -128,7 +157,8 @@ class _Names:
     """The parameters of a function by their names."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        every = signature(function).parameters.values()
+        every = [*signature(function).parameters.values()]
+        self.first = every[0].name if every else ""
         self._names = {each.name for each in every}
         self._any = any(each.kind is Parameter.VAR_KEYWORD for each in every)
 

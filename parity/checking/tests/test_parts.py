@@ -156,6 +156,36 @@ def test_a_loss_that_takes_one_hot_rows_is_given_those():
     assert [finding.bug for finding in hard.findings] == ["log-of-zero"]
 
 
+def test_a_loss_of_one_kind_of_targets_is_right_as_far_as_tried():
+    """It need not be said which: the report says what was not tried."""
+    value, gradient = LABELS_ALONE
+    report = parity.check_loss(value, gradient, like="softmax_cross_entropy", hard=False)
+    assert report.passed, report
+    assert report.untried == ("distributions",)
+    assert report.findings[-1].advice == "say targets='labels'"
+    said = parity.check_loss(
+        value, gradient, like="softmax_cross_entropy", hard=False, targets="labels"
+    )
+    assert said.passed
+    assert said.untried == ()
+
+
+LABELS_ALONE = (
+    lambda z, y: -np.log(softmax(z)[np.arange(len(z)), y]).mean(),
+    lambda z, y: (softmax(z) - np.eye(z.shape[1], dtype=z.dtype)[y]) / len(z),
+)
+
+
+def test_a_loss_that_takes_the_target_first_is_told_so():
+    """Its gradient has the other sign, and a note says why."""
+    report = parity.check_loss(
+        lambda y, a: ((a - y) ** 2).mean(), lambda y, a: 2 * (a - y) / a.size, like="mse", **QUICK
+    )
+    wrong, note = report.findings
+    assert wrong.bug == "output-delta-negated"
+    assert note.got == "they are right where they are given y before a"
+
+
 def test_a_sum_with_the_gradient_of_the_sum_is_a_convention():
     """It passes, and by declaring it also strictly."""
     pair = (lambda a, y: ((a - y) ** 2).sum(), lambda a, y: 2 * (a - y))
@@ -262,6 +292,21 @@ class Adam:
         ]
 
 
+class Momentum:
+    """An optimizer that is made with its parameters, and changes them in place."""
+
+    def __init__(self, params, lr, momentum=0.0):
+        self.params, self.lr, self.momentum = params, lr, momentum
+        self.v = [np.zeros_like(array) for array in params]
+
+    def step(self, gradients):
+        """In place."""
+        for array, g, v in zip(self.params, gradients, self.v, strict=True):
+            v *= self.momentum
+            v += g
+            array -= self.lr * v
+
+
 ALL_OF_SGD = ("momentum", "dampening", "nesterov", "weight_decay")
 
 
@@ -274,10 +319,21 @@ ALL_OF_SGD = ("momentum", "dampening", "nesterov", "weight_decay")
         (adam, "adam", {}, ("betas", "eps")),
         (Adam, "adam", {}, ()),
         (Adam(), "adam", {"lr": 0.01}, ()),
+        (Momentum, "sgd", {}, ("momentum",)),
         (torch.optim.SGD, "sgd", {}, ALL_OF_SGD),
         (torch.optim.AdamW, "adamw", {}, ("betas", "eps", "weight_decay", "amsgrad")),
     ],
-    ids=["plain", "in place", "fixed", "functional", "class", "object", "torch SGD", "AdamW"],
+    ids=[
+        "plain",
+        "in place",
+        "fixed",
+        "functional",
+        "class",
+        "object",
+        "holder",
+        "torch SGD",
+        "AdamW",
+    ],
 )
 def test_a_right_rule_passes(step, like, settings, tried):
     """Plain, and with every setting that it has parameters for."""

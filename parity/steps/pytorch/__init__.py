@@ -4,6 +4,7 @@ counterparts    what PyTorch has for each activation, loss and optimizer
 tensors         arrays to tensors and back; PyTorch's threads
 twins           the identical model, loss and optimizer; weights copied both ways
 records         record_torch: one training step taken by PyTorch
+autograd        somebody's functions of tensors, layers and optimizers, on arrays
 restated        a record's equations computed once more by PyTorch
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from parity.steps.pytorch.tensors import to_array, to_tensor
@@ -24,7 +24,7 @@ def forward(function: OfTensors) -> OfArrays:
 
     def value(*arrays: Array) -> Array:
         with torch.no_grad():
-            return to_array(function(*map(to_tensor, arrays)))
+            return to_array(_tensor(function(*map(to_tensor, arrays))))
 
     value.__name__ = _name(function)
     return value
@@ -40,7 +40,7 @@ def pullback(function: OfTensors) -> OfArrays:
     def gradient(g: Array, x: Array, *others: Array) -> Array:
         leaf = to_tensor(x).requires_grad_()
         # a clone, as a function in place may not write into a leaf
-        value = function(leaf.clone(), *map(to_tensor, others))
+        value = _tensor(function(leaf.clone(), *map(to_tensor, others)))
         torch.autograd.backward(value, to_tensor(g).to(value.dtype).reshape(value.shape))
         return to_array(leaf.grad)
 
@@ -105,6 +105,17 @@ def steps_of(kind: Callable[..., Optimizer], settings: Mapping[str, Any]) -> OfA
         return [to_array(parameter) for parameter in parameters]
 
     return step
+
+
+def _tensor(value: Any) -> Tensor:
+    """What a function of tensors returned. Errors: TypeError where it is none."""
+    if not isinstance(value, Tensor):
+        kind = type(value).__name__
+        raise TypeError(
+            f"has type {kind}, expected a tensor: a function without a derivative is one of "
+            f"PyTorch's tensors"
+        )
+    return value
 
 
 def _name(function: Any) -> str:
