@@ -5,6 +5,7 @@ pairs        a function and its derivative, in the forms in which people have th
 part         a part on tasks, and the report on it
 activation   check_activation
 loss         check_loss
+layers       a linear layer in the forms in which people have it
 linear       check_linear
 stepping     an update rule in the forms in which people have it
 optimizer    check_optimizer

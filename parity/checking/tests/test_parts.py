@@ -302,9 +302,8 @@ class Momentum:
     def step(self, gradients):
         """In place."""
         for array, g, v in zip(self.params, gradients, self.v, strict=True):
-            v *= self.momentum
-            v += g
-            array -= self.lr * v
+            v[...] = self.momentum * v + g
+            array[...] = array - self.lr * v
 
 
 ALL_OF_SGD = ("momentum", "dampening", "nesterov", "weight_decay")
