@@ -123,7 +123,7 @@ class _Judge:
         """Judge what is shown, and let the program go on with it where that is
         possible.
         """
-        allowed = _loosened(predicted, quantity)
+        allowed = loosened(predicted, quantity)
         shown = self.run.steps[number]
         got = shown.arrays.get(quantity)
         if got is None:
@@ -204,14 +204,14 @@ def explains(run: Run, mistakes: Iterable[Placed], station: Station) -> bool:
 def fits(got: Array, numbers: Bounded, quantity: Quantity) -> bool:
     """Whether an array can be this quantity of a program, which makes these numbers."""
     with np.errstate(all="ignore"):
-        allowed = _loosened(numbers, quantity)
+        allowed = loosened(numbers, quantity)
         return got.shape == allowed.shape and not _used(got, allowed).max(initial=0.0) > 1.0
 
 
 def off_entries(got: Array, numbers: Bounded, quantity: Quantity) -> Array:
     """Which entries cannot be those of a program that makes these numbers."""
     with np.errstate(all="ignore"):
-        return np.asarray(_used(got, _loosened(numbers, quantity)) > 1.0)
+        return np.asarray(_used(got, loosened(numbers, quantity)) > 1.0)
 
 
 def _computed(
@@ -261,7 +261,7 @@ def as_shown(quantity: Quantity, got: Array, lift: Callable[[Array], Numbers]) -
     )
 
 
-def _loosened(predicted: Bounded, quantity: Quantity) -> Bounded:
+def loosened(predicted: Bounded, quantity: Quantity) -> Bounded:
     """With `SPELLED` roundings at the largest entry of the array, for another way to
     write a formula may go through numbers as large; but an update's entries have
     nothing to do with each other.
