@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     _bench_options(commands)
     _bugs_options(commands)
     _check_options(commands)
+    _vectors_options(commands)
     whole.epilog = f"`parity` alone is `parity run`:\n\n{job.format_help()}"
     return whole
 
@@ -239,6 +240,27 @@ def _check_options(commands: Any) -> None:
     )
 
 
+VECTORS = """
+Each file is a small training: its inputs, what a right program computes in each step, and
+the allowed error of each number, which is derived from rounding. The README that is
+written beside them says how they are read; nothing is started, and any language will do.
+"""
+
+
+def _vectors_options(commands: Any) -> None:
+    """The command that writes the test vectors."""
+    summary = "write test vectors: small trainings as files, with the allowed error of each number"
+    parser = _command(commands, "vectors", do.vectors, summary)
+    parser.epilog, parser.formatter_class = VECTORS, argparse.RawDescriptionHelpFormatter
+    parser.set_defaults(torch=False)
+    parser.add_argument(
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help="a folder, which is new, empty, or has these files already",
+    )
+
+
 def _seconds(text: str) -> float:
     value = float(text)
     if not 0 < value < math.inf:
@@ -253,6 +275,7 @@ _ROOMS = {  # of each command, imported before anything is printed
     "bugs": "parity.experiments.mutations.mutation_score",
     "bench": "parity.bench.benchmark",
     "check": "parity.checking.checker",
+    "vectors": "parity.checking.vectors.files",
 }
 
 

@@ -32,6 +32,9 @@ from parity.screen import OUTPUT, Screen, environment, header, naming
 RIGHT, WRONG, UNUSABLE = 0, 1, 2
 LONGEST = 2000  # characters of a sentence
 BUG = 70  # as sysexits.h has it, so that a mistake of parity is never a verdict
+# a check depends on no library but NumPy, and its reader asked about a program; vectors
+# are copies
+PLAIN = ("check", "vectors")
 NEEDED = {  # the module: its package's name, and the extra of refnet that installs it
     "torch": ("PyTorch", "parity"),
     "sklearn": ("scikit-learn", "parity"),
@@ -113,8 +116,7 @@ def _perform(arguments: argparse.Namespace) -> int:
             _check_writable(file)
     screen = Screen(quiet=arguments.quiet)
     with twins.one_thread() if twins else nullcontext(), _one_blas_thread():
-        # a check depends on no library but NumPy, and its reader asked about a program
-        if arguments.command != "check" or arguments.verbose:
+        if arguments.command not in PLAIN or getattr(arguments, "verbose", False):
             for line in header(twins.threads() if twins else None):
                 screen.line(line)
         text, passed, results = arguments.perform(screen, arguments)

@@ -75,6 +75,18 @@ def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
     return verdict, report.passed, report.as_json()
 
 
+def vectors(screen: Screen, arguments: argparse.Namespace) -> Performed:
+    """The test vectors, in a folder."""
+    files = import_module("parity.checking.vectors.files")
+    names, count = files.copy_to(arguments.folder), len(files.vectors())
+    _print(screen, names)
+    verdict = (
+        f"{printable(str(arguments.folder))} has version {files.VERSION} of the test vectors: "
+        f"{count} trainings, their schema and a README"
+    )
+    return verdict, True, {"version": files.VERSION, "files": names}
+
+
 def begin(file: Path) -> None:
     """Write a program to start from, where there is no file yet. Errors: OSError."""
     command = templates.begin(file)
