@@ -8,5 +8,6 @@ verdict     from what it showed to a report
 vectors     tasks as files, for those who start no process
 templates   what `parity check --init` writes
 parts       a part of a program alone: an activation, a loss, a layer, an optimizer
+plugin      each task as a test of pytest
 checker     check: is it right, and if not, what is wrong
 """

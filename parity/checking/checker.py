@@ -89,8 +89,12 @@ def assert_correct(
     Errors: AssertionError with the report where it is not shown to be right: where it
     is wrong, or not judged. The errors of `check`.
     """
+    __tracebackhide__ = True  # a failure shows the report, and no frame of ours
     strict = flag("assert_correct", "strict", strict)
-    checked = check(run, cases, hard=hard, seed=seed, **declared)
+    try:
+        checked = check(run, cases, hard=hard, seed=seed, **declared)
+    except Undeclared as error:  # whose sentence is enough
+        raise error.with_traceback(None) from None
     if not (checked.strictly_passed if strict else checked.passed):
         raise AssertionError(str(checked))
 
