@@ -15,6 +15,7 @@ from parity.checking.checker import cases_for
 from parity.checking.tests.plain import PLAIN, train
 
 ROOT = Path(parity.__file__).parent.parent
+MARK = "@pytest.mark.parity("
 PLUGIN = ("-p", "parity.checking.plugin")
 # programs to test, beside the tests of each run
 NETWORKS = """
@@ -224,6 +225,22 @@ def test_the_mark_is_registered(tmp_path):
     """It says what it takes."""
     _, output = pytest_run(tmp_path, "", "--markers")
     assert "@pytest.mark.parity(run, hard=False, seed=0, **declared): one test for each" in output
+
+
+def test_the_example_of_the_readme_passes(tmp_path):
+    """With a right program in the place of the reader's own."""
+    text = (Path(parity.__file__).parent / "README.md").read_text("utf-8")
+    (example,) = (
+        block for block in re.findall("```python\n(.*?)```", text, re.DOTALL) if MARK in block
+    )
+    own = "from parity.checking.tests.plain import train as run"
+    (tmp_path / "my_network.py").write_text(own, encoding="utf-8")
+    status, output = pytest_run(tmp_path, example, "-v")
+    declared = {**PLAIN, "sizes": (4, 5, 3)}
+    assert [*outcomes(output)] == [
+        f"test_backprop[{task}]" for task in cases_for(train, **declared)
+    ]
+    assert status == 0
 
 
 LIGHT = """
