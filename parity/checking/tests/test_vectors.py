@@ -314,6 +314,6 @@ def test_what_is_no_number_is_beyond_what_is_allowed(wrong):
     vector = VECTORS[next(iter(VECTORS))]
     shown = [*spelled_otherwise.train(task(vector))]
     shown[0]["z"][0][0, 0] = wrong
-    shown[0]["a"][0] = shown[0]["a"][0].T
+    shown[0]["a"][0] = shown[0]["a"][0][None]
     used = shares(shown, vector)
     assert [where for where, each in used.items() if each > 1] == [(0, "z"), (0, "a")]
