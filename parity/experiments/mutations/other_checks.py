@@ -51,9 +51,14 @@ def _arrays(records: Sequence[StepRecord]) -> Iterator[Array]:
 @np.errstate(all="ignore")
 def gradient_check_fails(mistake: Mistake, run: Run) -> bool | None:
     """Whether the gradients of the program's first step fail the check against the
-    slopes of its own cost; None where the cost is not a number.
+    slopes of its own cost; None where the cost is not a number, and where a right
+    program fails, as it does at a kink.
     """
-    placed = [Placed(mistake, mistake.layers(run.spec))]
+    fails = _fails([Placed(mistake, mistake.layers(run.spec))], run)
+    return None if fails and _fails([], run) else fails
+
+
+def _fails(placed: Sequence[Placed], run: Run) -> bool | None:
     step = next(steps(run, placed, Plain))
     gradients = np.concatenate([step.gradient(part).value.ravel() for part in step.parts])
     numeric = np.array(
