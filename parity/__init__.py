@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from parity.steps.pytorch import (
         copy_from_torch,
         copy_to_torch,
+        network_of,
         record_torch,
         restart,
         restate,
@@ -77,6 +78,7 @@ _ROOMS = {
     "steps.pytorch": (
         "copy_from_torch",
         "copy_to_torch",
+        "network_of",
         "record_torch",
         "restart",
         "restate",
@@ -127,6 +129,7 @@ __all__ = [
     "entries",
     "from_gradient",
     "from_step",
+    "network_of",
     "record_refnet",
     "record_torch",
     "restart",

@@ -53,7 +53,7 @@ OUTSIDE = {
 TABLES = {
     "instance",
     *("ACTIVATIONS", "LOSSES", "OPTIMIZERS", "SECOND_MOMENTS", "LOG_FLOOR", "DECIDED"),
-    *("Array", "Workspace", "flag", "integer", "matrix", "named", "place", "views"),
+    *("Array", "Workspace", "flag", "integer", "matrix", "named", "place", "real_array", "views"),
 }
 # sums and products in text, written as refnet.explain writes them
 FIGURES = {"mistakes/diagnosis/example/by_hand.py": {"product", "total"}}

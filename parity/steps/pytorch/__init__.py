@@ -2,6 +2,8 @@
 
 counterparts    what PyTorch has for each activation, loss and optimizer
 tensors         arrays to tensors and back; PyTorch's threads
+forwards        what a model's forward calls, as a list of modules
+chains          a model as nn.Linear and activation, one after another
 twins           the identical model, loss and optimizer; weights copied both ways
 records         record_torch: one training step taken by PyTorch
 autograd        somebody's functions of tensors, layers and optimizers, on arrays
@@ -15,6 +17,7 @@ from parity.steps.pytorch.tensors import one_thread, threads
 from parity.steps.pytorch.twins import (
     copy_from_torch,
     copy_to_torch,
+    network_of,
     predict,
     twin,
     twin_loss,
@@ -25,6 +28,7 @@ __all__ = [
     "CrossEntropy",
     "copy_from_torch",
     "copy_to_torch",
+    "network_of",
     "one_thread",
     "predict",
     "record_torch",

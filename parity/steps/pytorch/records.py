@@ -10,9 +10,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from parity.steps.pytorch.chains import Chain, chain_of, check_chain, dtype_of
 from parity.steps.pytorch.counterparts import (
     HYPERPARAMETERS,
-    MODULES,
     TORCH_LOSSES,
     TORCH_OPTIMIZERS,
 )
@@ -20,12 +20,12 @@ from parity.steps.pytorch.tensors import to_array, to_tensor, to_vector
 from parity.steps.pytorch.twins import optimizer_of, sequential, steps_taken
 from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.activations import ACTIVATIONS
-from refnet.checks import matrix
+from refnet.checks import real_array
 from refnet.losses import LOSSES
 
 
 def record_torch(
-    model: nn.Sequential,
+    model: nn.Module,
     x: ArrayLike,
     y: ArrayLike,
     torch_loss: nn.Module,
@@ -34,19 +34,26 @@ def record_torch(
     """The record of one training step that PyTorch takes here; model and optimizer
     advance. Every delta is the gradient that autograd retains for z.
 
-    The model may be any nn.Sequential of nn.Linear and known activations, a `twin` or
-    your own; so may the loss and the optimizer.
+    The model may be a `twin`, an nn.Sequential or an nn.Module with a forward of its
+    own: a chain of nn.Linear, known activations (modules, functions or methods) and
+    what changes nothing, such as nn.Flatten in front and nn.Dropout after model.eval().
+    It is checked to give bitwise what the chain gives that was read of it.
 
-    Shapes: x (n, fan_in), y as the loss wants it.
+    Shapes: x (n, fan_in), or any (n, ...) for a model that flattens it; y as the loss
+        wants it.
     Torch: optimizer.zero_grad(), loss.backward(), optimizer.step().
     Errors: TypeError for a module, loss or optimizer that refnet has no counterpart of;
-        ValueError for settings it has none of, and for unusable x or y.
+        ValueError for settings it has none of, for a forward that is no chain, and for
+        unusable x or y.
     """
-    pairs = _layers(model)
-    parameters = [p for linear, _ in pairs for p in (linear.weight, linear.bias)]
-    spec = _spec(pairs, torch_loss, torch_optimizer, parameters)
+    x = real_array("record_torch: x", x)
+    shape = x.shape
+    chain = chain_of("record_torch", model, shape[0] if shape else 1)
+    parameters, pairs = chain.parameters, chain.pairs
+    spec = _spec(chain, torch_loss, torch_optimizer)
     loss = LOSSES[spec.loss]()
-    x = matrix("record_torch: x", x, np.dtype(spec.dtype), ("n", spec.sizes[0])).copy()
+    x = chain.rows("record_torch: x", x, spec.dtype)
+    check_chain("record_torch", model, chain, x, shape)
     y = loss.targets(y, len(x), spec.sizes[-1], np.dtype(spec.dtype)).copy()
     before = snapshot_of(parameters, torch_optimizer)
 
@@ -104,80 +111,17 @@ def restart(record: StepRecord) -> StepRecord:
     return record_torch(model, record.x, record.y, TORCH_LOSSES[spec.loss](), optimizer)
 
 
-def _layers(model: nn.Sequential) -> list[tuple[nn.Linear, nn.Module]]:
-    """Each nn.Linear with the activation behind it, nn.Identity where there is none."""
-    if type(model) is not nn.Sequential:  # a subclass may have a forward of its own
-        raise TypeError(
-            f"record_torch: model has type {type(model).__name__}, expected an nn.Sequential of "
-            f"nn.Linear and activations"
-        )
-    pairs: list[tuple[nn.Linear, nn.Module]] = []
-    linear: nn.Linear | None = None  # waits for its activation
-    for module in model:
-        _check_module(module, after_linear=linear is not None)
-        if linear is not None:
-            follows = not isinstance(module, nn.Linear)
-            pairs.append((linear, module if follows else nn.Identity()))
-            linear = None
-        if isinstance(module, nn.Linear):
-            linear = module
-    if linear is not None:
-        pairs.append((linear, nn.Identity()))
-    if len({id(linear) for linear, _ in pairs}) < len(pairs):
-        raise ValueError(
-            "record_torch: model has the same nn.Linear in two places, expected a layer of its "
-            "own in each"
-        )
-    return pairs
-
-
-def _check_module(module: nn.Module, *, after_linear: bool) -> None:
-    """Refuse a module that refnet has no counterpart of in this place."""
-    if _is_hooked(module):
-        raise ValueError(
-            f"record_torch: {type(module).__name__} has hooks, expected none: they may change "
-            f"what passes"
-        )
-    if type(module) is nn.Linear:
-        if module.bias is None:
-            raise ValueError("record_torch: nn.Linear has bias=False, expected a bias")
-    elif not after_linear or type(module) not in MODULES.values():
-        known = ", ".join(kind.__name__ for kind in MODULES.values())
-        raise TypeError(
-            f"record_torch: model has {type(module).__name__}, expected nn.Linear, each followed "
-            f"by at most one of {known}"
-        )
-    elif isinstance(module, nn.Softmax) and module.dim not in (1, -1):
-        raise ValueError(
-            f"record_torch: nn.Softmax has dim={module.dim}, expected dim=1, along the classes"
-        )
-
-
-def _is_hooked(module: nn.Module) -> bool:
-    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return any(getattr(module, kind) for kind in kinds)
-
-
-def _spec(
-    pairs: Sequence[tuple[nn.Linear, nn.Module]],
-    loss: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    parameters: Sequence[Tensor],
-) -> Spec:
+def _spec(chain: Chain, loss: nn.Module, optimizer: torch.optim.Optimizer) -> Spec:
     """What is asked for; refuses settings that refnet has no counterpart of."""
-    kinds = {kind: name for name, kind in MODULES.items()}
-    activations = tuple(
-        (
-            kinds[type(module)],
-            {"slope": module.negative_slope} if isinstance(module, nn.LeakyReLU) else {},
+    name, hyperparameters = _rule(optimizer, chain.parameters)
+    steps = _steps_of(optimizer, chain.parameters[0])
+    dtype = dtype_of("record_torch", chain.parameters)
+    if not all(p.requires_grad for p in chain.parameters):
+        raise ValueError(
+            "record_torch: model has frozen parameters, expected requires_grad=True for all of them"
         )
-        for _, module in pairs
-    )
-    name, hyperparameters = _rule(optimizer, parameters)
-    steps = _steps_of(optimizer, parameters[0])
-    sizes = (pairs[0][0].in_features, *(linear.out_features for linear, _ in pairs))
-    dtype = _dtype(parameters)
-    return Spec(sizes, activations, _loss_name(loss), name, hyperparameters, steps + 1, dtype)
+    loss_name = _loss_name(loss)
+    return Spec(chain.sizes, chain.activations, loss_name, name, hyperparameters, steps + 1, dtype)
 
 
 def _steps_of(optimizer: torch.optim.Optimizer, parameter: Tensor) -> int:
@@ -189,19 +133,6 @@ def _steps_of(optimizer: torch.optim.Optimizer, parameter: Tensor) -> int:
         return int(state["step"])
     at_least = int(any(vector is not None for vector in state.values()))
     return steps_taken.get(optimizer, at_least)
-
-
-def _dtype(parameters: Sequence[Tensor]) -> str:
-    dtypes = sorted({str(p.dtype).removeprefix("torch.") for p in parameters})
-    if dtypes not in (["float32"], ["float64"]):
-        raise TypeError(
-            f"record_torch: model has dtype {' and '.join(dtypes)}, expected float32 or float64"
-        )
-    if not all(p.requires_grad for p in parameters):
-        raise ValueError(
-            "record_torch: model has frozen parameters, expected requires_grad=True for all of them"
-        )
-    return dtypes[0]
 
 
 def _loss_name(loss: nn.Module) -> str:

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from parity.steps.pytorch.chains import chain_of, check_chain, dtype_of
 from parity.steps.pytorch.counterparts import TORCH_LOSSES, TORCH_OPTIMIZERS, module_of
+from parity.steps.pytorch.forwards import parameters_of
 from parity.steps.pytorch.tensors import to_array, to_tensor, to_vector
 from refnet.activations import Activation
 from refnet.checks import Array, instance, named
+from refnet.layer import Dense
 from refnet.losses import LOSSES, Loss
 from refnet.network import Network
 from refnet.optimizers import OPTIMIZERS, Optimizer
@@ -36,10 +40,12 @@ def twin(net: Network) -> nn.Sequential:
 def copy_to_torch(net: Network, model: nn.Module) -> None:
     """Write the network's weights into the model's parameters, in place.
 
-    Shapes: the model's parameters in order are W1, b1, W2, ... of the network.
+    Shapes: the model's parameters in the order of its forward are the network's W1, b1,
+        W2, ...
     Torch: torch.Tensor.copy_ under torch.no_grad.
     Errors: TypeError if net is no Network; ValueError where the number of parameters, a
-        shape or a dtype differs. Then nothing is written.
+        shape or a dtype differs, or where the forward cannot be followed. Then nothing
+        is written.
     """
     with torch.no_grad():
         for parameter, array in zip(_parameters(model, net), _arrays(net), strict=True):
@@ -49,12 +55,36 @@ def copy_to_torch(net: Network, model: nn.Module) -> None:
 def copy_from_torch(model: nn.Module, net: Network) -> None:
     """Write the model's parameters into the network's weights, in place.
 
-    Shapes: the model's parameters in order are W1, b1, W2, ... of the network.
+    Shapes: the model's parameters in the order of its forward are the network's W1, b1,
+        W2, ...
     Torch: torch.nn.utils.parameters_to_vector gives the same flat order.
     Errors: TypeError if net is no Network; ValueError where the number of parameters, a
-        shape or a dtype differs. Then nothing is written.
+        shape or a dtype differs, or where the forward cannot be followed. Then nothing
+        is written.
     """
     net.parameters[:] = to_vector(_parameters(model, net))
+
+
+def network_of(model: nn.Module) -> Network:
+    """The identical refnet network: a layer for each nn.Linear, in the order of the
+    forward, with its activation and copies of its W and b.
+
+    Shapes: W (fan_out, fan_in) is nn.Linear.weight, b (fan_out,) is nn.Linear.bias.
+    Torch: the model may be what `record_torch` takes; `twin` is the way back.
+    Errors: as record_torch has them of a model.
+    """
+    chain = chain_of("network_of", model)
+    dtype = dtype_of("network_of", chain.parameters)
+    # any x shows a forward that does more than was read of it
+    x = np.linspace(-1.0, 1.0, 2 * chain.sizes[0], dtype=dtype).reshape(2, -1)
+    check_chain("network_of", model, chain, x, x.shape)
+    layers = zip(chain.pairs, chain.of_refnet(), strict=True)
+    return Network(
+        [
+            Dense(to_array(linear.weight), to_array(linear.bias), activation)
+            for (linear, _), activation in layers
+        ]
+    )
 
 
 def twin_loss(loss: str | Loss) -> nn.Module:
@@ -93,7 +123,7 @@ def twin_optimizer(optimizer: str | Optimizer, model: nn.Module) -> torch.optim.
     return optimizer_of(
         optimizer.name,
         optimizer.hyperparameters,
-        list(model.parameters()),
+        list(parameters_of("twin_optimizer", model)),
         state.pop("steps"),
         state,
     )
@@ -148,12 +178,10 @@ def optimizer_of(
     return optimizer
 
 
-def _parameters(model: nn.Module, net: Network) -> list[Tensor]:
+def _parameters(model: nn.Module, net: Network) -> list[nn.Parameter]:
     """The model's parameters; ValueError for another layout than the network's."""
     instance("copy", "net", net, Network)
-    parameters: list[Tensor] = (
-        list(nn.Module.parameters(model)) if isinstance(model, nn.Module) else []
-    )
+    parameters = parameters_of("copy", model) if isinstance(model, nn.Module) else []
     want = [(array.shape, array.dtype.name) for array in _arrays(net)]
     got = [(tuple(p.shape), str(p.dtype).removeprefix("torch.")) for p in parameters]
     if got != want:
