@@ -44,6 +44,14 @@ def anywhere(spec: Spec, l: int) -> bool:
     return True
 
 
+def trained_with(**settings: bool) -> Place:
+    """Layers of which W or b has these settings of the optimizer on or off."""
+    return lambda spec, l: any(
+        all(bool(h.get(name)) == on for name, on in settings.items())
+        for h in (spec.settings_of(name, l) for name in ("W", "b"))
+    )
+
+
 def is_last(spec: Spec, l: int) -> bool:
     """The output layer."""
     return l == len(spec.sizes) - 1

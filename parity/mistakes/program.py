@@ -61,8 +61,9 @@ class StepProgram:
         exp_avg(s, part), ...      a vector of the state after the step    (as the part)
         step(s, part)              the part after the step                 (as the part)
 
-        settings(s)                the hyper-parameters that the step works with: `h`;
-                                   it is asked before all others, and in no layer
+        settings(s, part)          the hyper-parameters that the step works with: `h`;
+                                   it is asked before all others, and in no layer; a
+                                   wrong function is called without the part
     """
 
     def __init__(
@@ -84,9 +85,9 @@ class StepProgram:
         self.t, self.n, self.k = spec.step, float(x.shape[0]), float(spec.sizes[-1])
         self.L = len(spec.sizes) - 1
         self._start, self._state, self._exchanged = start, state, exchanged or {}
-        self.h: dict[str, Any] = self._settings()
-        self.lr, self.rule = float(self.h["lr"]), RULE_ENTRIES[spec.optimizer]()
-        self.keeps = self.rule.keeps(self.h)
+        self.rule = RULE_ENTRIES[spec.optimizer]()
+        self._settings: dict[Part | None, dict[str, Any]] = {}
+        self.h()  # asked before all others
         self._observe, self._known = observe, known
         self._arrays: dict[Any, Numbers] = {}  # by slot and layer or part
 
@@ -102,8 +103,31 @@ class StepProgram:
             return self.previous.state(key, part)
         vector = self._state.get((key, part))
         if vector is None and self.spec.optimizer != "sgd":  # kept by other settings alone
-            vector = self.start(part) * 0.0 + self.rule.start(self.h)
+            vector = self.start(part) * 0.0 + self.rule.start(self.h(part))
         return vector
+
+    def h(self, part: Part | None = None) -> dict[str, Any]:
+        """The hyper-parameters of a part; by default those of all parts that are in no
+        group.
+        """
+        if part not in self._settings:
+            function: Callable[[], dict[str, Any]] = partial(RIGHT["settings"], self, part)
+            for wrong, layers in self._exchanged.get("settings", ()):
+                if layers:
+                    function = partial(wrong, self, function)
+            self._settings[part] = function()
+        return self._settings[part]
+
+    def lr(self, part: Part | None = None) -> float:
+        """The learning rate of a part, as `h` has it."""
+        return float(self.h(part)["lr"])
+
+    def keeps(self, part: Part | None = None) -> tuple[str, ...]:
+        """The vectors of the state that the rule keeps of a part; by default, of
+        any.
+        """
+        of_parts = (self.rule.keeps(self.h(each)) for each in ([part] if part else self.parts))
+        return tuple(dict.fromkeys(key for each in of_parts for key in each))
 
     def f(self, l: int) -> tuple[str, Mapping[str, float]]:
         """Name and parameters of a layer's activation."""
@@ -191,7 +215,7 @@ class StepProgram:
         for l in range(self.L, 0, -1):
             yield from (("delta", l), ("db", l), ("dW", l))
         yield from (
-            (f"{key} of {part.name}", part.layer) for part in self.parts for key in self.keeps
+            (f"{key} of {part.name}", part.layer) for part in self.parts for key in self.keeps(part)
         )
         yield from ((part.name, part.layer) for part in self.parts)
 
@@ -243,13 +267,6 @@ class StepProgram:
         times = function()
         return times if isinstance(times, float) else 1.0
 
-    def _settings(self) -> dict[str, Any]:
-        function: Callable[[], dict[str, Any]] = partial(RIGHT["settings"], self)
-        for wrong, layers in self._exchanged.get("settings", ()):
-            if layers:
-                function = partial(wrong, self, function)
-        return function()
-
     def _make(self, slot: str, where: Any, quantity: Quantity | None = None) -> Numbers:
         if (slot, where) not in self._arrays:
             array = self._known(quantity) if quantity else None
@@ -297,7 +314,7 @@ def _output_delta(s: StepProgram, l: int) -> Numbers:
 
 def _decayed(s: StepProgram, part: Part) -> Numbers:
     g = s.gradient(part)
-    coupled = s.h["weight_decay"] and not is_decoupled(s.spec)
+    coupled = s.h(part)["weight_decay"] and not is_decoupled(s.spec)
     return g + s.decay(part) if coupled else g
 
 
@@ -306,7 +323,7 @@ def rule_settings(s: StepProgram, part: Part) -> dict[str, Any]:
     by `decayed`, or by `stepped` where `decay` is another.
     """
     outside = not is_decoupled(s.spec) or s.is_exchanged("decay", part)
-    return {**s.h, "weight_decay": 0.0} if outside else dict(s.h)
+    return {**s.h(part), "weight_decay": 0.0} if outside else dict(s.h(part))
 
 
 def stepped(
@@ -328,7 +345,7 @@ def stepped(
         s.t if t is None else t,
         s.start(part),
         s.decayed(part),
-        {key: s.state(key, part) for key in s.keeps} if new is None else new,
+        {key: s.state(key, part) for key in s.keeps(part)} if new is None else new,
         **(forms or {}),
     )
     beside = is_decoupled(s.spec) and s.is_exchanged("decay", part) and "weight_decay" not in other
@@ -337,7 +354,7 @@ def stepped(
 
 def _kept(key: str) -> Callable[[StepProgram, Part], Numbers]:
     def new_state(s: StepProgram, part: Part) -> Numbers:
-        new = {name: s.state(name, part) for name in s.rule.inputs(key, s.h)}
+        new = {name: s.state(name, part) for name in s.rule.inputs(key, s.h(part))}
         old = {} if s.old(key, part) is None else {key: s.old(key, part)}
         return formulas.new_state(
             s.spec.optimizer, key, rule_settings(s, part), s.start(part), s.decayed(part), old, new
@@ -358,8 +375,8 @@ RIGHT: dict[str, Callable[..., Numbers]] = {
     "BP3": lambda s, l: s.delta(l).sum(axis=0),
     "BP4": lambda s, l: s.delta(l).T @ s.a(l - 1),
     "gradient": lambda s, part: s.dW(part.layer) if part.name == "W" else s.db(part.layer),
-    "decay": lambda s, part: s.start(part) * s.h["weight_decay"],
+    "decay": lambda s, part: s.start(part) * s.h(part)["weight_decay"],
     "decayed": _decayed,
     "step": stepped,
-    "settings": lambda s: dict(s.spec.hyperparameters),
+    "settings": lambda s, part: s.spec.settings_of(*part) if part else dict(s.spec.hyperparameters),
 }

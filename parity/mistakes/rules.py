@@ -5,7 +5,7 @@ hyper-parameters, or another form of one part.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from parity.mistakes.conditions import Place
+from parity.mistakes.conditions import Place, trained_with
 from parity.mistakes.mistake import Catalogue, Wrong
 from parity.mistakes.program import Numbers, Part, StepProgram, rule_settings, stepped
 from parity.proof import formulas
@@ -33,15 +33,13 @@ def uses(*rules: str, **settings: bool) -> Place:
     """Networks that one of these rules trains (any, where none is named), with these
     settings on or off.
     """
-    return lambda spec, l: (
-        (not rules or spec.optimizer in rules)
-        and all(bool(spec.hyperparameters.get(name)) == on for name, on in settings.items())
-    )
+    set_so = trained_with(**settings)
+    return lambda spec, l: (not rules or spec.optimizer in rules) and set_so(spec, l)
 
 
 def has_state(spec: Spec, l: int) -> bool:
     """Networks whose rule keeps a state from step to step."""
-    return spec.optimizer in ADAPTIVE_RULES or bool(spec.hyperparameters["momentum"])
+    return spec.optimizer in ADAPTIVE_RULES or trained_with(momentum=True)(spec, l)
 
 
 def updated(s: StepProgram, part: Part, **other: Any) -> Numbers:
@@ -58,7 +56,9 @@ def kept_on(s: StepProgram, key: str, part: Part, **other: Any) -> Numbers:
     """A vector of the state after the step by the right rule, but with another `old` or
     `new` state or `divide`, or with other hyper-parameters.
     """
-    new = other.pop("new", None) or {name: s.state(name, part) for name in s.rule.inputs(key, s.h)}
+    new = other.pop("new", None) or {
+        name: s.state(name, part) for name in s.rule.inputs(key, s.h(part))
+    }
     vector = other.pop("old", s.old(key, part))
     old = {} if vector is None else {key: vector}
     forms = {"divide": other.pop("divide")} if "divide" in other else {}
@@ -70,7 +70,11 @@ def kept_on(s: StepProgram, key: str, part: Part, **other: Any) -> Numbers:
 
 def averaged(s: StepProgram, key: str, part: Part, what: Numbers, share: Any = None) -> Numbers:
     """A running average of `what`, by default with the right share of the new value."""
-    kept = s.h["alpha"] if s.spec.optimizer == "rmsprop" else s.h["betas"][key == "exp_avg_sq"]
+    kept = (
+        s.h(part)["alpha"]
+        if s.spec.optimizer == "rmsprop"
+        else s.h(part)["betas"][key == "exp_avg_sq"]
+    )
     return what.lift(s.old(key, part)) * float(kept) + what * (
         ONE - float(kept) if share is None else share
     )
@@ -78,7 +82,7 @@ def averaged(s: StepProgram, key: str, part: Part, what: Numbers, share: Any = N
 
 def new_averages(s: StepProgram, part: Part) -> dict[str, Numbers]:
     """The vectors after the step that the quotient is made of: not the velocity."""
-    return {key: s.state(key, part) for key in s.keeps if key != "momentum_buffer"}
+    return {key: s.state(key, part) for key in s.keeps(part) if key != "momentum_buffer"}
 
 
 def vectors(
@@ -110,7 +114,7 @@ def quotients(
 
     def entered(other: Callable[[StepProgram, Part], dict[str, Any]]) -> Wrong:
         def step(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-            in_velocity = s.spec.optimizer == "rmsprop" and s.h["momentum"]
+            in_velocity = s.spec.optimizer == "rmsprop" and s.h(part)["momentum"]
             return right() if in_velocity else updated(s, part, **other(s, part))
 
         def velocity(s: StepProgram, part: Part, right: Numbers) -> Numbers:

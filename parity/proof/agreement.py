@@ -154,9 +154,16 @@ def compare_restated(record: StepRecord, restated: StepRecord) -> Agreement:
 
 
 def _check_comparable(got: StepRecord, expected: StepRecord) -> None:
+    grouped = got.spec.groups or expected.spec.groups
     for name, value in vars(expected.spec).items():
+        if grouped and name in ("hyperparameters", "groups"):
+            continue  # groups may be put together in several ways: below, part by part
         if getattr(got.spec, name) != value:
             raise ValueError(f"compare: {name} has {getattr(got.spec, name)}, expected {value}")
+    for name, layer in expected.spec.parts if grouped else ():
+        given, due = got.spec.settings_of(name, layer), expected.spec.settings_of(name, layer)
+        if given != due:
+            raise ValueError(f"compare: {name} of layer {layer} has {given}, expected {due}")
     for name, mine, other in (("x", got.x, expected.x), ("y", got.y, expected.y)):
         if not np.array_equal(mine, other):
             raise ValueError(

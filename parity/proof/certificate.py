@@ -287,12 +287,17 @@ def _start(record: StepRecord) -> Iterator[Result]:
     """Before a first step, every vector of the state is filled with the value that the
     rule starts from, rounded once into the dtype.
     """
-    spec = record.spec
-    start = RULE_ENTRIES[spec.optimizer]().start(spec.hyperparameters)
+    spec, rule = record.spec, RULE_ENTRIES[record.spec.optimizer]()
+    sizes = [getattr(record.before, name)[layer - 1].size for name, layer in spec.parts]
     for name, vector in record.before.state.items() if spec.step == 1 else ():
-        right = (vector == vector.dtype.type(start)).all()
-        note = f"other values than {start:g}, from which {spec.optimizer} starts"
-        yield _wired(None, f"{name} before", "" if right else note)
+        note = ""
+        cuts = np.split(vector, np.cumsum(sizes)[:-1])
+        for part, values in zip(spec.parts, cuts, strict=True):
+            settings = spec.settings_of(*part)
+            start = rule.start(settings)
+            if name in rule.keeps(settings) and (values != values.dtype.type(start)).any():
+                note = f"other values than {start:g}, from which {spec.optimizer} starts"
+        yield _wired(None, f"{name} before", note)
 
 
 def _wiring(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
@@ -321,9 +326,12 @@ def _same_run(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
         mine, other = getattr(record.spec, name), getattr(previous.spec, name)
         if mine != other:
             yield _wired(None, name, f"{mine}, expected {other} as in the step before")
-    before = previous.spec.hyperparameters
-    for name, value in record.spec.hyperparameters.items():
-        if name != "lr" and value != before.get(name):
+    pairs = [
+        (record.spec.settings_of(*part), previous.spec.settings_of(*part))
+        for part in record.spec.parts
+    ]
+    for name in record.spec.hyperparameters:
+        if name != "lr" and any(now[name] != before.get(name) for now, before in pairs):
             note = "another value than in the step before; only lr may change"
             yield _wired(None, name, note)
 

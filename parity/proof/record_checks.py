@@ -45,6 +45,16 @@ def _check_kinds(record: StepRecord) -> None:
         _is("sizes and step", number, int)
     for state in (before.state, spec.hyperparameters, *([] if after is None else [after.state])):
         _is("state and hyperparameters", state, Mapping)
+    _is("groups", spec.groups, tuple | list)
+    for group in spec.groups:
+        _is("group", group, tuple | list)
+        if len(group) != 2:
+            raise ValueError(
+                f"certify: group has {len(group)} entries, expected parts and their "
+                f"hyper-parameters"
+            )
+        _is("parts of a group", group[0], tuple | list)
+        _is("hyperparameters of a group", group[1], Mapping)
 
 
 def _check_sizes(record: StepRecord) -> None:
@@ -89,9 +99,22 @@ def _check_names(spec: Spec) -> Loss:
         for name, parameters in spec.activations
     ]
     _configured("optimizer", spec.optimizer, OPTIMIZERS, spec.hyperparameters)
+    _check_groups(spec)
     loss: Loss = _configured("loss", spec.loss, LOSSES, {})
     loss.check_output(activations[-1])
     return loss
+
+
+def _check_groups(spec: Spec) -> None:
+    """Usable settings of every W and b, each in one group at most."""
+    grouped = [part for parts, _ in spec.groups for part in parts]
+    known = [f"{name}{layer}" for name, layer in spec.parts]
+    for name in grouped:
+        _known("group", name, known)
+        if grouped.count(name) > 1:
+            raise ValueError(f"certify: groups has {name} twice, expected it in one of them")
+    for part in spec.parts if grouped else ():
+        _configured("optimizer", spec.optimizer, OPTIMIZERS, spec.settings_of(*part))
 
 
 def _check_shapes(record: StepRecord, loss: Loss) -> None:
@@ -114,7 +137,10 @@ def _check_state(record: StepRecord) -> None:
     total = sum(W.size + b.size for W, b in zip(before.W, before.b, strict=True))
     for name, vector in before.state.items():
         _fits(f"{name} before the step", vector, (total,), spec.dtype)
-    keeps = RULE_ENTRIES[spec.optimizer]().keeps(spec.hyperparameters)
+    rule = RULE_ENTRIES[spec.optimizer]()
+    of_parts = (rule.keeps(spec.settings_of(*part)) for part in spec.parts)
+    # a vector has entries for all parts, also for those that do not keep it
+    keeps = tuple(dict.fromkeys(name for each in of_parts for name in each))
     for name in [*before.state, *({} if after is None else after.state)]:
         if name not in keeps:
             raise ValueError(

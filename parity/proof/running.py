@@ -117,17 +117,16 @@ class RunningBound:
     def _update(self, layer: int, quantity: str) -> Bounded:
         name = quantity[-1]  # "W" of "W" and of "exp_avg of W"
         spec, before, g = self._record.spec, self._record.before, self._known(f"d{name}", layer)
+        settings = spec.settings_of(name, layer)
         theta, part = getattr(before, name)[layer - 1], self._part(layer, name)
         old = {key: vector[part].reshape(theta.shape) for key, vector in before.state.items()}
         new = self._new_state(layer, name, part, theta.shape)
         if quantity == name:
-            return formulas.new_parameters(
-                spec.optimizer, spec.hyperparameters, spec.step, theta, g, new
-            )
+            return formulas.new_parameters(spec.optimizer, settings, spec.step, theta, g, new)
         return formulas.new_state(
             spec.optimizer,
             quantity.removesuffix(f" of {name}"),
-            spec.hyperparameters,
+            settings,
             theta,
             g,
             old,

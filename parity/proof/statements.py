@@ -5,7 +5,7 @@ claims of each.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -172,7 +172,7 @@ class _Reading:
         """The state of every W and b first, then the parameters, which read it."""
         updates = list(self._parameters())
         for parameter in updates:
-            for key in self.keeps:
+            for key in parameter.state:
                 yield self._new_state(key, parameter)
         for parameter in updates:
             yield self._new_parameters(parameter)
@@ -180,19 +180,17 @@ class _Reading:
     def _parameters(self) -> Iterator["_Parameter"]:
         """Every W and b in the order of the flat vectors: W1, b1, W2, ..."""
         start = 0
-        for i, (W, b) in enumerate(zip(self.record.before.W, self.record.before.b, strict=True)):
-            for name, theta, g in (("W", W, self.layers[i].dW), ("b", b, self.layers[i].db)):
-                part = slice(start, start + theta.size)
-                start += theta.size
-                state = {key: self._part(key, name, i, part, theta) for key in self.keeps}
-                yield _Parameter(i, name, theta, g, state)
-
-    @property
-    def keeps(self) -> tuple[str, ...]:
-        return self.rule.keeps(self.record.spec.hyperparameters)
+        for name, layer in self.record.spec.parts:
+            i, settings = layer - 1, self.record.spec.settings_of(name, layer)
+            theta, g = getattr(self.record.before, name)[i], getattr(self.layers[i], f"d{name}")
+            part = slice(start, start + theta.size)
+            start += theta.size
+            keeps = self.rule.keeps(settings)
+            state = {key: self._part(key, name, i, part, theta) for key in keeps}
+            yield _Parameter(i, name, settings, theta, g, state)
 
     def _new_state(self, key: str, of: "_Parameter") -> Statement:
-        read = self.rule.inputs(key, self.record.spec.hyperparameters)
+        read = self.rule.inputs(key, of.settings)
         update, entry = self._update(of), f"{self.rule.name} {key}"
 
         def claimed(*_: Array) -> Claim:
@@ -219,8 +217,8 @@ class _Reading:
         """
         old = {key: part.old for key, part in of.state.items() if part.old is not None}
         new = {key: part.new for key, part in of.state.items() if part.new is not None}
-        spec, g = self.record.spec, of.theta if of.g is None else of.g
-        return Update(self.fmt, spec.hyperparameters, spec.step, of.theta, g, old, new)
+        step, g = self.record.spec.step, of.theta if of.g is None else of.g
+        return Update(self.fmt, of.settings, step, of.theta, g, old, new)
 
     def _part(self, key: str, name: str, i: int, where: slice, theta: Array) -> "_Part":
         """The part of a vector of the state that belongs to one W or b."""
@@ -301,12 +299,13 @@ class _Part(NamedTuple):
 
 
 class _Parameter(NamedTuple):
-    """One W or b: its layer from 0 on, its name, its value before the step, its
-    gradient and its state.
+    """One W or b: its layer from 0 on, its name, its hyper-parameters, its value before
+    the step, its gradient and its state.
     """
 
     layer: int
     name: str
+    settings: dict[str, Any]
     theta: Array
     g: Array | None
     state: dict[str, _Part]

@@ -2,7 +2,7 @@
 whichever program.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,11 @@ class Spec:
     """What a training step was asked to do, as plain data: names are refnet's,
     hyper-parameters have torch's names and this step's lr.
 
+    `groups` says which W and b have other hyper-parameters than the rest, and which:
+    ((("b1", "b2"), {"weight_decay": 0.0}), ...); each is in one of them at most.
+
     Shapes: sizes (fan_in of the first layer, then fan_out of every layer).
+    Torch: torch.optim.Optimizer.param_groups.
     """
 
     sizes: tuple[int, ...]
@@ -31,6 +35,19 @@ class Spec:
     hyperparameters: dict[str, Any]
     step: int  # from 1 on
     dtype: str
+    groups: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = ()
+
+    @property
+    def parts(self) -> Iterator[tuple[str, int]]:
+        """Every W and b in the order of the flat vectors: ("W", 1), ("b", 1), ("W", 2),
+        ...
+        """
+        return ((name, layer) for layer in range(1, len(self.sizes)) for name in ("W", "b"))
+
+    def settings_of(self, name: str, layer: int) -> dict[str, Any]:
+        """The hyper-parameters of the W or the b of a layer, which counts from 1."""
+        others = (other for parts, other in self.groups if f"{name}{layer}" in parts)
+        return {**self.hyperparameters, **next(others, {})}
 
 
 @dataclass(frozen=True)

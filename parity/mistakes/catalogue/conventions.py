@@ -122,18 +122,18 @@ def _(s: StepProgram, l: int, g: Numbers, right: Numbers) -> Numbers:
 
 def _velocity(s: StepProgram, part: Part, of: Numbers) -> Numbers:
     """momentum^2 times the velocity before the step, in the numbers of `of`."""
-    before, mu = s.old("momentum_buffer", part), float(s.h["momentum"])
+    before, mu = s.old("momentum_buffer", part), float(s.h(part)["momentum"])
     return of * 0.0 if before is None else before * (mu * mu)
 
 
 def _with_velocity(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     g = right()
-    return g * (1.0 + float(s.h["momentum"])) + _velocity(s, part, g)
+    return g * (1.0 + float(s.h(part)["momentum"])) + _velocity(s, part, g)
 
 
 def _without_velocity(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     shown = right()
-    return (shown - _velocity(s, part, shown)) / (1.0 + float(s.h["momentum"]))
+    return (shown - _velocity(s, part, shown)) / (1.0 + float(s.h(part)["momentum"]))
 
 
 @CONVENTIONS.add(

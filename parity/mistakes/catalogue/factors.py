@@ -24,9 +24,9 @@ NAMED: dict[str, Callable[[StepProgram], float]] = {
     "-2": lambda s: -2.0,
     "4": lambda s: 4.0,
     "1/4": lambda s: 0.25,
-    "lr": lambda s: s.lr,
-    "1/lr": lambda s: 1.0 / s.lr,
-    "-lr": lambda s: -s.lr,
+    "lr": lambda s: s.lr(),
+    "1/lr": lambda s: 1.0 / s.lr(),
+    "-lr": lambda s: -s.lr(),
 }
 # the factors in costs of one's own, beside these
 OF_COSTS: dict[str, Callable[[StepProgram], float]] = {

@@ -1,8 +1,15 @@
 """Mistakes in the gradients of W and b, also those that earlier steps leave behind."""
 
-from parity.mistakes.conditions import below, is_curved, is_inner, is_square, is_wide
+from parity.mistakes.conditions import (
+    below,
+    is_curved,
+    is_inner,
+    is_square,
+    is_wide,
+    trained_with,
+)
 from parity.mistakes.mistake import NO_BIASES, Catalogue
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import Numbers, Part, StepProgram
 from parity.steps.record import Spec
 
 GRADIENT = Catalogue()
@@ -14,8 +21,8 @@ def _as_wide_as_x(spec: Spec, l: int) -> bool:
 
 
 def _keeps_no_state(spec: Spec, l: int) -> bool:
-    """Networks trained by plain gradient descent, whose state is empty."""
-    return spec.optimizer == "sgd" and not spec.hyperparameters["momentum"]
+    """Layers trained by plain gradient descent, whose state is empty."""
+    return spec.optimizer == "sgd" and trained_with(momentum=False)(spec, l)
 
 
 def _accumulated(s: StepProgram, l: int, right: Numbers, name: str, factor: float) -> Numbers:
@@ -62,10 +69,10 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     "as if it were a momentum.",
     why="Old gradients then grow from step to step instead of fading, and the weights run away.",
     hidden=("the first step alone",),
-    also={"BP3": lambda s, l, right: _accumulated(s, l, right, "db", 1.0 + s.lr)},
+    also={"BP3": lambda s, l, right: _accumulated(s, l, right, "db", 1.0 + s.lr(Part("b", l)))},
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return _accumulated(s, l, right, "dW", 1.0 + s.lr)
+    return _accumulated(s, l, right, "dW", 1.0 + s.lr(Part("W", l)))
 
 
 @bug(

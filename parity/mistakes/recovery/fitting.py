@@ -130,7 +130,7 @@ class Target:
 
     def inputs(self, slot: str) -> tuple[str, ...]:
         """The new vectors of the state that one of them is made of."""
-        return self._base.rule.inputs(slot, self._base.h) if slot in self._base.keeps else ()
+        return self._base.rule.inputs(slot, self._base.h()) if slot in self._base.keeps() else ()
 
     @property
     def spec(self) -> Spec:
@@ -317,7 +317,7 @@ class Target:
 
     def _update(self, s: StepProgram, slot: str, part: Part) -> Fork | None:
         """What stays is the part of the step before the update."""
-        if slot in STATE and slot not in s.keeps:
+        if slot in STATE and slot not in s.keeps(part):
             return None
         if slot == "decay" and is_decoupled(s.spec):
             return None  # its rule asks for it only where it is another

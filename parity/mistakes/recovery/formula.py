@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.mistakes.conditions import is_fused
+from parity.mistakes.conditions import is_fused, trained_with
 from parity.mistakes.mistake import Mistake, Wrong
 from parity.mistakes.program import Numbers, Part, StepProgram
 from parity.mistakes.recovery.evaluation import Memo, array, evaluate
@@ -240,7 +240,7 @@ def _can_stand(formula: Formula, spec: Spec, l: int) -> bool:
         return False
     if formula.slot == "cotangent" and is_fused(spec, l):
         return False
-    if formula.slot == "decay" and not spec.hyperparameters["weight_decay"]:
+    if formula.slot == "decay" and not trained_with(weight_decay=True)(spec, l):
         return False
     if formula.slot in STATE and not trees(formula.slot, key_of(formula.slot, spec, l)):
         return False

@@ -66,10 +66,10 @@ SCALARS: dict[str, Callable[[StepProgram, int], Any]] = {
     "fan_out": lambda s, l: s.spec.sizes[l],
     "fan_out_above": lambda s, l: s.spec.sizes[l + 1] if l < s.L else np.nan,
     "slope": lambda s, l: s.f(l)[1].get("slope", np.nan),
-    "lr of step 1": lambda s, l: float(first(s).h["lr"]),
-    "lr of the last step": lambda s, l: float((s.previous or s).h["lr"]),
-    "beta1": lambda s, l: s.h["betas"][0],
-    "beta2": lambda s, l: s.h["betas"][1],
+    "lr of step 1": lambda s, l: float(first(s).h()["lr"]),
+    "lr of the last step": lambda s, l: float((s.previous or s).h()["lr"]),
+    "beta1": lambda s, l: s.h()["betas"][0],
+    "beta2": lambda s, l: s.h()["betas"][1],
 }
 # the slots of an update, and those of its rule's own lines
 LINES = ("decayed", *STATE, "step")
@@ -192,7 +192,7 @@ def read(leaf: Expression, s: StepProgram, where: int | Part, given: Numbers | N
     l = where.layer if isinstance(where, Part) else where
     if kind in SCALARS or kind in SETTINGS:
         try:
-            return np.longdouble(SCALARS[kind](s, l) if kind in SCALARS else s.h[kind])
+            return np.longdouble(SCALARS[kind](s, l) if kind in SCALARS else s.h()[kind])
         except KeyError:
             raise ValueError(f"formula: {kind} is a setting of other rules") from None
     if kind in OF_NETWORK:
@@ -252,7 +252,7 @@ def _before(s: StepProgram) -> StepProgram:
 
 def _of_part(s: StepProgram, part: Part, kind: str, when: str) -> Numbers:
     if kind in STATE:
-        if kind not in s.keeps:
+        if kind not in s.keeps(part):
             raise ValueError(f"formula: {kind} is a state of other rules")
         if when == NOW:
             return s.state(kind, part)

@@ -7,7 +7,7 @@ their tables.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
 from parity.mistakes.program import RIGHT, is_decoupled
 from parity.mistakes.recovery.expression import (
@@ -49,7 +49,9 @@ class _Symbols:
     """
 
     L = _LAST
-    h: ClassVar = {"weight_decay": scalar("weight_decay")}
+
+    def h(self, part: object) -> dict[str, Expression]:
+        return {"weight_decay": scalar("weight_decay")}
 
     def start(self, part: object) -> Expression:
         return THETA
@@ -77,7 +79,7 @@ def key_of(slot: str, spec: Spec, l: int) -> Key:
         return (spec.loss, f)
     if slot == "cotangent":
         return (spec.loss,) if last else ("hidden",)
-    h = spec.hyperparameters
+    h = spec.settings_of("W", l)
     if slot in ("gradient", "decay"):
         return (spec.optimizer,)
     if slot == "decayed":

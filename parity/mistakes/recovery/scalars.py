@@ -43,8 +43,8 @@ def atoms(s: StepProgram, l: int, *, of_update: bool) -> dict[Expression, float]
         except KeyError:  # a setting of other rules
             continue
     for kind in SETTINGS if of_update else IN_GRADIENTS:
-        if s.h.get(kind):
-            values[scalar(kind)] = float(s.h[kind])
+        if s.h().get(kind):
+            values[scalar(kind)] = float(s.h()[kind])
     for kind in ("momentum", "dampening", "alpha", "beta1", "beta2", "slope"):
         if scalar(kind) in values:
             values[node("-", one, scalar(kind))] = 1.0 - values[scalar(kind)]

@@ -14,6 +14,7 @@ import numpy as np
 from parity.mistakes.mistake import Mistake, exchanged
 from parity.mistakes.program import Numbers, Part, Quantity, StepProgram
 from parity.mistakes.search.scopes import Circumstances, Scope
+from parity.proof.equations.updates import RULE_ENTRIES
 from parity.rounding.plain import Plain
 from parity.steps.cases import Case
 from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
@@ -223,10 +224,13 @@ def _arrays(record: StepRecord) -> Iterator[tuple[Quantity, Array]]:
                 for l, array in enumerate(getattr(record.after, name), start=1)
                 if array is not None
             )
+        rule = RULE_ENTRIES[record.spec.optimizer]()
         for key, vector in record.after.state.items():
+            # what stands there for a part that does not keep it, nobody reads
             yield from (
                 ((f"{key} of {part.name}", part.layer), piece)
                 for part, piece in pieces(record.spec, vector).items()
+                if key in rule.keeps(record.spec.settings_of(*part))
             )
 
 
@@ -298,11 +302,18 @@ def _record(step: StepProgram) -> StepRecord:
     layers = range(1, step.L + 1)
 
     def state(of: Callable[[str, Part], Numbers]) -> dict[str, Array]:
+        def flat(key: str) -> Iterator[Array]:
+            for part in step.parts:
+                vector = of(key, part) if key in step.keeps(part) else None
+                # of a part that does not keep it, as record_torch has it
+                yield np.zeros_like(step.start(part).value) if vector is None else vector.value
+
         # before its first step a rule may have no state yet
-        kept = [key for key in step.keeps if of(key, Part("W", 1)) is not None]
+        kept = {key for part in step.parts for key in step.keeps(part) if of(key, part) is not None}
         return {
-            key: np.concatenate([of(key, part).value.ravel() for part in step.parts])
-            for key in kept
+            key: np.concatenate([vector.ravel() for vector in flat(key)])
+            for key in step.keeps()
+            if key in kept
         }
 
     def weights(of: Callable[[Part], Numbers], name: str) -> tuple[Array, ...]:

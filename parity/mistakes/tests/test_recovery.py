@@ -100,7 +100,7 @@ MISTAKES = {
     ),
     "a penalty of absolutes": (
         wrong("decayed", of_rule("sgd"))(
-            lambda s, part, right: s.gradient(part) + abs(s.start(part)) * s.h["weight_decay"]
+            lambda s, part, right: s.gradient(part) + abs(s.start(part)) * s.h(part)["weight_decay"]
         ),
         "weight_decay |theta|",
         "step",
@@ -111,10 +111,13 @@ MISTAKES = {
                 s.start(part)
                 - s.state("exp_avg", part)
                 / (
-                    (s.state(_second(s), part) * (1 / (1 - s.h["betas"][1] ** (s.t + 1)))).sqrt()
-                    + s.h["eps"]
+                    (
+                        s.state(_second(s, part), part)
+                        * (1 / (1 - s.h(part)["betas"][1] ** (s.t + 1)))
+                    ).sqrt()
+                    + s.h(part)["eps"]
                 )
-                * (s.lr / (1 - s.h["betas"][0] ** s.t))
+                * (s.lr(part) / (1 - s.h(part)["betas"][0] ** s.t))
             )
         ),
         "1 - beta2^(t + 1)",
@@ -124,9 +127,9 @@ MISTAKES = {
 every_mistake = pytest.mark.parametrize("name", MISTAKES)
 
 
-def _second(s):
+def _second(s, part):
     """The vector that Adam's root is taken of."""
-    return "max_exp_avg_sq" if s.h["amsgrad"] else "exp_avg_sq"
+    return "max_exp_avg_sq" if s.h(part)["amsgrad"] else "exp_avg_sq"
 
 
 def shown(mistakes, names=BY_NAME, quantities=GRADIENTS):

@@ -4,6 +4,7 @@ counterparts    what PyTorch has for each activation, loss and optimizer
 tensors         arrays to tensors and back; PyTorch's threads
 forwards        what a model's forward calls, as a list of modules
 chains          a model as nn.Linear and activation, one after another
+optimizers      the hyper-parameters of each W and b, and an optimizer's state
 twins           the identical model, loss and optimizer; weights copied both ways
 records         record_torch: one training step taken by PyTorch
 autograd        somebody's functions of tensors, layers and optimizers, on arrays

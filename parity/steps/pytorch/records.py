@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,13 +10,17 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from parity.steps.pytorch.chains import Chain, chain_of, check_chain, dtype_of
-from parity.steps.pytorch.counterparts import (
-    HYPERPARAMETERS,
-    TORCH_LOSSES,
-    TORCH_OPTIMIZERS,
+from parity.steps.pytorch.counterparts import TORCH_LOSSES
+from parity.steps.pytorch.optimizers import (
+    grouped,
+    optimizer_of,
+    rule_of,
+    snapshot_of,
+    steps_of,
+    steps_taken,
 )
-from parity.steps.pytorch.tensors import to_array, to_tensor, to_vector
-from parity.steps.pytorch.twins import optimizer_of, sequential, steps_taken
+from parity.steps.pytorch.tensors import to_array, to_tensor
+from parity.steps.pytorch.twins import sequential
 from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.activations import ACTIVATIONS
 from refnet.checks import real_array
@@ -105,34 +108,31 @@ def restart(record: StepRecord) -> StepRecord:
     spec, before = record.spec, record.before
     activations = [ACTIVATIONS[name](**parameters) for name, parameters in spec.activations]
     model = sequential(list(zip(activations, before.W, before.b, strict=True)))
+    parameters = list(model.parameters())
     optimizer = optimizer_of(
-        spec.optimizer, spec.hyperparameters, list(model.parameters()), spec.step - 1, before.state
+        spec.optimizer, parameters, grouped(spec, parameters), spec.step - 1, before.state
     )
     return record_torch(model, record.x, record.y, TORCH_LOSSES[spec.loss](), optimizer)
 
 
 def _spec(chain: Chain, loss: nn.Module, optimizer: torch.optim.Optimizer) -> Spec:
     """What is asked for; refuses settings that refnet has no counterpart of."""
-    name, hyperparameters = _rule(optimizer, chain.parameters)
-    steps = _steps_of(optimizer, chain.parameters[0])
     dtype = dtype_of("record_torch", chain.parameters)
     if not all(p.requires_grad for p in chain.parameters):
         raise ValueError(
             "record_torch: model has frozen parameters, expected requires_grad=True for all of them"
         )
-    loss_name = _loss_name(loss)
-    return Spec(chain.sizes, chain.activations, loss_name, name, hyperparameters, steps + 1, dtype)
-
-
-def _steps_of(optimizer: torch.optim.Optimizer, parameter: Tensor) -> int:
-    """How many steps the optimizer has taken. An SGD that took steps before it was
-    first recorded has not counted them; momentum shows that there was at least one.
-    """
-    state = optimizer.state.get(parameter, {})
-    if "step" in state:
-        return int(state["step"])
-    at_least = int(any(vector is not None for vector in state.values()))
-    return steps_taken.get(optimizer, at_least)
+    name, hyperparameters, groups = rule_of(optimizer, chain.parameters)
+    return Spec(
+        chain.sizes,
+        chain.activations,
+        _loss_name(loss),
+        name,
+        hyperparameters,
+        steps_of(optimizer) + 1,
+        dtype,
+        groups,
+    )
 
 
 def _loss_name(loss: nn.Module) -> str:
@@ -152,51 +152,3 @@ def _loss_name(loss: nn.Module) -> str:
                 f"expected {want}"
             )
     return names[type(loss)]
-
-
-def _rule(
-    optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]
-) -> tuple[str, dict[str, Any]]:
-    """refnet's name of the optimizer, and its hyper-parameters."""
-    names = {kind: name for name, kind in TORCH_OPTIMIZERS.items()}
-    if type(optimizer) not in names:
-        known = ", ".join(kind.__name__ for kind in names)
-        raise TypeError(
-            f"record_torch: optimizer has {type(optimizer).__name__}, expected one of {known}"
-        )
-    if len(optimizer.param_groups) != 1 or {id(p) for p in optimizer.param_groups[0]["params"]} != {
-        id(p) for p in parameters
-    }:
-        raise ValueError(
-            "record_torch: optimizer has other parameters than the model's, expected all of them "
-            "in one group"
-        )
-    group, name = optimizer.param_groups[0], names[type(optimizer)]
-    for setting in (
-        "maximize",
-        "differentiable",
-        *(["decoupled_weight_decay"] if name == "adam" else []),
-    ):
-        if group.get(setting):
-            raise ValueError(f"record_torch: optimizer has {setting}=True, expected False")
-    if isinstance(group["lr"], Tensor):
-        raise TypeError(
-            "record_torch: optimizer has a tensor for lr, expected a number: torch would round "
-            "it to float32"
-        )
-    hyperparameters = {key: group[key] for key in HYPERPARAMETERS[name]}
-    return name, {**hyperparameters, "lr": float(group["lr"])}
-
-
-def snapshot_of(parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer) -> Snapshot:
-    """A copy of every W, b and vector of the state; parameters are W1, b1, W2, ..."""
-    names = [
-        key
-        for key, value in optimizer.state.get(parameters[0], {}).items()
-        if key != "step" and value is not None
-    ]
-    return Snapshot(
-        tuple(to_array(p) for p in parameters[::2]),
-        tuple(to_array(p) for p in parameters[1::2]),
-        {name: to_vector([optimizer.state[p][name] for p in parameters]) for name in names},
-    )

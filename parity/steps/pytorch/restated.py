@@ -6,9 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from parity.steps.pytorch.counterparts import TORCH_LOSSES, module_of
-from parity.steps.pytorch.records import snapshot_of
+from parity.steps.pytorch.optimizers import grouped, optimizer_of, snapshot_of
 from parity.steps.pytorch.tensors import to_array, to_tensor
-from parity.steps.pytorch.twins import optimizer_of
 from parity.steps.record import LayerRecord, Snapshot, StepRecord
 from refnet.activations import ACTIVATIONS
 
@@ -70,7 +69,7 @@ def _after(record: StepRecord) -> Snapshot:
             parameter.grad = to_tensor(gradient)
             parameters.append(parameter)
     optimizer = optimizer_of(
-        spec.optimizer, spec.hyperparameters, parameters, spec.step - 1, before.state
+        spec.optimizer, parameters, grouped(spec, parameters), spec.step - 1, before.state
     )
     optimizer.step()
     return snapshot_of(parameters, optimizer)

@@ -1,16 +1,15 @@
 """The identical PyTorch model, loss and optimizer, and weights copied both ways."""
 
 from collections.abc import Sequence
-from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from parity.steps.pytorch.chains import chain_of, check_chain, dtype_of
 from parity.steps.pytorch.counterparts import TORCH_LOSSES, TORCH_OPTIMIZERS, module_of
 from parity.steps.pytorch.forwards import parameters_of
+from parity.steps.pytorch.optimizers import optimizer_of
 from parity.steps.pytorch.tensors import to_array, to_tensor, to_vector
 from refnet.activations import Activation
 from refnet.checks import Array, instance, named
@@ -18,9 +17,6 @@ from refnet.layer import Dense
 from refnet.losses import LOSSES, Loss
 from refnet.network import Network
 from refnet.optimizers import OPTIMIZERS, Optimizer
-
-# the steps that each optimizer has taken, as torch's SGD does not count its own
-steps_taken: WeakKeyDictionary[torch.optim.Optimizer, int] = WeakKeyDictionary()
 
 
 def twin(net: Network) -> nn.Sequential:
@@ -119,14 +115,9 @@ def twin_optimizer(optimizer: str | Optimizer, model: nn.Module) -> torch.optim.
             f"twin_optimizer: optimizer has {optimizer!r}, expected one of "
             f"{', '.join(TORCH_OPTIMIZERS)}"
         )
-    state = optimizer.state
-    return optimizer_of(
-        optimizer.name,
-        optimizer.hyperparameters,
-        list(parameters_of("twin_optimizer", model)),
-        state.pop("steps"),
-        state,
-    )
+    state, parameters = optimizer.state, parameters_of("twin_optimizer", model)
+    groups = [(parameters, optimizer.hyperparameters)]
+    return optimizer_of(optimizer.name, parameters, groups, state.pop("steps"), state)
 
 
 def predict(model: nn.Module, x: Array) -> Array:
@@ -146,36 +137,6 @@ def sequential(layers: Sequence[tuple[Activation, Array, Array]]) -> nn.Sequenti
         linear.weight, linear.bias = nn.Parameter(to_tensor(W)), nn.Parameter(to_tensor(b))
         modules += [linear, module_of(activation)]
     return nn.Sequential(*modules)
-
-
-def optimizer_of(
-    name: str,
-    hyperparameters: dict[str, Any],
-    parameters: list[Tensor],
-    steps: int,
-    state: dict[str, Array],
-) -> torch.optim.Optimizer:
-    """The optimizer with a state that is given as flat vectors."""
-    count = sum(p.numel() for p in parameters)
-    for key, vector in state.items():
-        if vector.shape != (count,):
-            raise ValueError(
-                f"twin_optimizer: state {key} has shape {vector.shape}, expected ({count},) as "
-                f"the model's parameters"
-            )
-    optimizer = TORCH_OPTIMIZERS[name](parameters, **hyperparameters)
-    steps_taken[optimizer] = steps
-    # A fresh optimizer keeps torch's empty state, which its first step fills.
-    if steps or state:
-        start = 0
-        for p in parameters:
-            part = slice(start, start := start + p.numel())
-            optimizer.state[p] = {
-                key: to_tensor(vector[part]).reshape(p.shape) for key, vector in state.items()
-            }
-            if name != "sgd":
-                optimizer.state[p]["step"] = torch.tensor(float(steps))
-    return optimizer
 
 
 def _parameters(model: nn.Module, net: Network) -> list[nn.Parameter]:

@@ -266,6 +266,11 @@ def in_three(self, x):
     return self.out(self.fc2(self.fc1(x).view(-1, 2, 4).flatten(1)))
 
 
+def by_its_rank(self, x):
+    """len of a shape, which is no number of rows."""
+    return self.out(self.fc2(self.fc1(x.reshape(len(x.size()), -1))))
+
+
 def patched(self, x):
     """Softmax in halves of a row."""
     return self.out(self.fc2(self.fc1(x).view(-1, 4).softmax(1).view(-1, 8)))
@@ -310,6 +315,8 @@ REFUSED = {
     turned: "nn.Softmax has dim=0, expected dim=1, along the classes",
     in_float64: f"model has softmax with arguments that are not known, {KNOWN}",
     in_three: f"model has view with arguments that are not known, {KNOWN}",
+    by_its_rank: "Own.forward has a way that cannot be followed (len() of a shape), expected the "
+    "same calls for every x",
     patched: "Own.forward has another output than its nn.Linear and activations one after "
     "another, expected the same to the bit",
     unlearned: "Own.forward has another gradient than its nn.Linear and activations one after "

@@ -187,6 +187,7 @@ def test_spec_is_plain_whatever_the_settings_were_given_as():
         },
         "step": 1,
         "dtype": "float32",
+        "groups": [],
     }
 
 

@@ -62,7 +62,7 @@ KNOWN = (
 )
 KINDS = ", ".join(kind.__name__ for kind in TORCH_LOSSES.values())
 RULE_KINDS = ", ".join(kind.__name__ for kind in OPTIMIZERS.values())
-OTHERS = "optimizer has other parameters than the model's, expected all of them in one group"
+OTHERS = "optimizer has other parameters than the model's, expected all of them"
 DROPS = (
     "Dropout has p=0.5 in training mode, expected model.eval(), and F.dropout with "
     "training=self.training"
@@ -131,7 +131,7 @@ REFUSED = [  # what is exchanged, and the sentence
     ({"rule": lambda given: torch.optim.SGD(given[:1])}, OTHERS),
     ({"rule": lambda given: torch.optim.SGD([*given, *LAYER.parameters()])}, OTHERS),
     (
-        {"rule": lambda given: torch.optim.SGD([{"params": given[:1]}, {"params": given[1:]}])},
+        {"rule": lambda given: torch.optim.SGD([{"params": given[:1]}, {"params": given[2:]}])},
         OTHERS,
     ),
     (
@@ -159,8 +159,8 @@ REFUSED += [
         "optimizer has differentiable=True, expected False",
     ),
     (
-        {"rule": lambda given: torch.optim.SGD(given, lr=torch.tensor(0.1))},
-        "optimizer has a tensor for lr, expected a number: torch would round it to float32",
+        {"rule": lambda given: torch.optim.Adam(given, lr=torch.tensor(0.1))},
+        "optimizer has a float32 tensor for lr, expected a float64 one, as the model, or a number",
     ),
     ({"x": np.ones((2, 4))}, "x has shape (2, 4), expected (n, 3)"),
     ({"x": np.full((2, 3), np.nan)}, "x has nan at row 0, column 0, expected finite values"),

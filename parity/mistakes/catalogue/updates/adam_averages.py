@@ -17,12 +17,14 @@ AMSGRAD = uses(*ADAM_RULES, amsgrad=True)
 averages = partial(vectors, ADAM_AVERAGES, where=ADAM)
 
 
-def _swapped(s: StepProgram) -> tuple[Any, Any]:
-    return s.h["betas"][1], s.h["betas"][0]
+def _swapped(s: StepProgram, part: Part) -> tuple[Any, Any]:
+    beta1, beta2 = s.h(part)["betas"]
+    return beta2, beta1
 
 
-def _complemented(s: StepProgram) -> tuple[Any, Any]:
-    return ONE - s.h["betas"][0], ONE - s.h["betas"][1]
+def _complemented(s: StepProgram, part: Part) -> tuple[Any, Any]:
+    beta1, beta2 = s.h(part)["betas"]
+    return ONE - beta1, ONE - beta2
 
 
 @averages(
@@ -32,10 +34,10 @@ def _complemented(s: StepProgram) -> tuple[Any, Any]:
     why="The gradients are then averaged over as many steps as their squares should be, so the "
     "direction of the step is out of date and its scale jumps about.",
     keys=("exp_avg", "exp_avg_sq"),
-    also={"step": lambda s, part, right: updated(s, part, betas=_swapped(s))},
+    also={"step": lambda s, part, right: updated(s, part, betas=_swapped(s, part))},
 )
 def _(s: StepProgram, key: str, part: Part) -> Numbers:
-    return kept_on(s, key, part, betas=_swapped(s))
+    return kept_on(s, key, part, betas=_swapped(s, part))
 
 
 @averages(
@@ -45,10 +47,10 @@ def _(s: StepProgram, key: str, part: Part) -> Numbers:
     "kept, as in the first version of the paper.",
     why="With the usual values the averages then forget nearly everything in each step.",
     keys=("exp_avg", "exp_avg_sq"),
-    also={"step": lambda s, part, right: updated(s, part, betas=_complemented(s))},
+    also={"step": lambda s, part, right: updated(s, part, betas=_complemented(s, part))},
 )
 def _(s: StepProgram, key: str, part: Part) -> Numbers:
-    return kept_on(s, key, part, betas=_complemented(s))
+    return kept_on(s, key, part, betas=_complemented(s, part))
 
 
 @averages(
@@ -61,7 +63,7 @@ def _(s: StepProgram, key: str, part: Part) -> Numbers:
     keys=("exp_avg", "exp_avg_sq"),
 )
 def _(s: StepProgram, key: str, part: Part) -> Numbers:
-    return kept_on(s, key, part, betas=_complemented(s))
+    return kept_on(s, key, part, betas=_complemented(s, part))
 
 
 @averages(
@@ -112,7 +114,7 @@ def _(s: StepProgram, key: str, part: Part) -> Numbers:
     also={"step": lambda s, part, right: updated(s, part, lr=1.0)},
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return right() * s.lr
+    return right() * s.lr(part)
 
 
 @bug(
@@ -160,7 +162,10 @@ def _corrected_before(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     also={"step": _corrected_before},
 )
 def _(s: StepProgram, key: str, part: Part) -> Numbers:
-    old, new = s.old(key, part), s.state("exp_avg_sq", part) / formulas.corrections(s.h, s.t)[1]
+    old, new = (
+        s.old(key, part),
+        s.state("exp_avg_sq", part) / formulas.corrections(s.h(part), s.t)[1],
+    )
     return positive(new - old, new, old)
 
 

@@ -141,8 +141,8 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     "for the step alone.",
     where=ADAM,
     also={
-        "exp_avg": lambda s, part, right: right() / formulas.corrections(s.h, s.t)[0],
-        "exp_avg_sq": lambda s, part, right: right() / formulas.corrections(s.h, s.t)[1],
+        "exp_avg": lambda s, part, right: right() / formulas.corrections(s.h(part), s.t)[0],
+        "exp_avg_sq": lambda s, part, right: right() / formulas.corrections(s.h(part), s.t)[1],
     },
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
@@ -159,13 +159,15 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     "lets the rate run away.",
     where=ADAM,
     also={
-        "exp_avg": lambda s, part, right: right() / formulas.corrections(s.h, 1)[0],
-        "exp_avg_sq": lambda s, part, right: right() / formulas.corrections(s.h, 1)[1],
+        "exp_avg": lambda s, part, right: right() / formulas.corrections(s.h(part), 1)[0],
+        "exp_avg_sq": lambda s, part, right: right() / formulas.corrections(s.h(part), 1)[1],
     },
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    bc1, bc2 = formulas.corrections(s.h, 1)
-    return updated(s, part, lr=s.lr * (bc2**0.5 / bc1) ** s.t, correct=lambda h, t: (1.0, 1.0))
+    bc1, bc2 = formulas.corrections(s.h(part), 1)
+    return updated(
+        s, part, lr=s.lr(part) * (bc2**0.5 / bc1) ** s.t, correct=lambda h, t: (1.0, 1.0)
+    )
 
 
 # AMSGrad as it was published has no correction

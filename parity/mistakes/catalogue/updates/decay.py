@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from parity.mistakes.conditions import trained_with
 from parity.mistakes.mistake import CONVENTION, Catalogue
 from parity.mistakes.program import Numbers, Part, StepProgram, is_decoupled
 from parity.mistakes.rules import has_state, updated, uses
@@ -98,7 +99,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     why="It then pushes every bias the same way for ever, instead of pulling each one towards 0.",
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return right() if part.name == "W" else right() * 0.0 + s.h["weight_decay"]
+    return right() if part.name == "W" else right() * 0.0 + s.h(part)["weight_decay"]
 
 
 @decays(
@@ -119,7 +120,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     why="The decay then fades with the square of lr and has next to no effect when lr is small.",
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return right() * s.lr
+    return right() * s.lr(part)
 
 
 @bug(
@@ -139,9 +140,8 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
 
 
 def _coupling_matters(spec: Spec, l: int) -> bool:
-    return (
-        not is_decoupled(spec) and bool(spec.hyperparameters["weight_decay"]) and has_state(spec, l)
-    )
+    decays = trained_with(weight_decay=True)
+    return not is_decoupled(spec) and decays(spec, l) and has_state(spec, l)
 
 
 @bug(
@@ -155,7 +155,7 @@ def _coupling_matters(spec: Spec, l: int) -> bool:
     slots=("decayed",),
     where=_coupling_matters,
     hidden=("no weight decay",),
-    also={"step": lambda s, part, right: right() - s.decay(part) * s.lr},
+    also={"step": lambda s, part, right: right() - s.decay(part) * s.lr(part)},
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return s.gradient(part)
@@ -172,7 +172,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     hidden=("no weight decay",),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return formulas.kept("adamw", s.h, updated(s, part, weight_decay=0.0))
+    return formulas.kept("adamw", s.h(part), updated(s, part, weight_decay=0.0))
 
 
 @bug(

@@ -23,8 +23,10 @@ def _is_first(s: StepProgram, part: Part) -> bool:
 def _pushed(s: StepProgram, part: Part) -> Numbers:
     """What is added to the velocity."""
     if s.spec.optimizer == "rmsprop":
-        return formulas.quotient(s.h, s.decayed(part), new_averages(s, part))
-    return s.decayed(part) if _is_first(s, part) else s.decayed(part) * (ONE - s.h["dampening"])
+        return formulas.quotient(s.h(part), s.decayed(part), new_averages(s, part))
+    return (
+        s.decayed(part) if _is_first(s, part) else s.decayed(part) * (ONE - s.h(part)["dampening"])
+    )
 
 
 def _velocity(s: StepProgram, part: Part, mu: Any, pushed: Numbers) -> Numbers:
@@ -36,7 +38,7 @@ def _without_lr_on_v(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     """theta + v, for a v that contains -lr; with Nesterov theta + mu v - lr g."""
     v = s.state("momentum_buffer", part)
     return s.start(part) + (
-        v * s.h["momentum"] - s.decayed(part) * s.lr if s.h.get("nesterov") else v
+        v * s.h(part)["momentum"] - s.decayed(part) * s.lr(part) if s.h(part).get("nesterov") else v
     )
 
 
@@ -55,7 +57,7 @@ def _without_lr_on_v(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     also={"step": _without_lr_on_v},
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return _velocity(s, part, s.h["momentum"], _pushed(s, part) * -s.lr)
+    return _velocity(s, part, s.h(part)["momentum"], _pushed(s, part) * -s.lr(part))
 
 
 @bug(
@@ -87,7 +89,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
         s,
         part,
         new={
-            **{key: s.state(key, part) for key in s.keeps},
+            **{key: s.state(key, part) for key in s.keeps(part)},
             "momentum_buffer": _velocity_before(s, part),
         },
     )
@@ -109,12 +111,14 @@ def _velocity_before(s: StepProgram, part: Part) -> Numbers:
     where=HEAVY_BALL,
     also={
         "step": lambda s, part, right: (
-            s.start(part) - _velocity_before(s, part) * (s.lr * (ONE - s.h["momentum"]))
+            s.start(part) - _velocity_before(s, part) * (s.lr(part) * (ONE - s.h(part)["momentum"]))
         )
     },
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return _velocity(s, part, s.h["momentum"], s.decayed(part) * (ONE - s.h["momentum"]))
+    return _velocity(
+        s, part, s.h(part)["momentum"], s.decayed(part) * (ONE - s.h(part)["momentum"])
+    )
 
 
 @bug(
@@ -132,7 +136,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return (
         -s.decayed(part)
         if _is_first(s, part)
-        else _velocity(s, part, s.h["momentum"], _pushed(s, part) * -s.lr)
+        else _velocity(s, part, s.h(part)["momentum"], _pushed(s, part) * -s.lr(part))
     )
 
 
@@ -146,7 +150,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     where=HEAVY_BALL,
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return s.start(part) * s.h["momentum"] - s.decayed(part) * s.lr
+    return s.start(part) * s.h(part)["momentum"] - s.decayed(part) * s.lr(part)
 
 
 @bug(
@@ -163,7 +167,9 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     verdict=CONVENTION,
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return _velocity(s, part, s.h["momentum"], s.decayed(part) * (ONE - s.h["momentum"]))
+    return _velocity(
+        s, part, s.h(part)["momentum"], s.decayed(part) * (ONE - s.h(part)["momentum"])
+    )
 
 
 @bug(
@@ -193,7 +199,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     hidden=("the first step alone", "no momentum"),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return _velocity(s, part, -s.h["momentum"], _pushed(s, part))
+    return _velocity(s, part, -s.h(part)["momentum"], _pushed(s, part))
 
 
 @bug(
@@ -221,7 +227,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     hidden=("the first step alone",),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return _velocity(s, part, s.h["momentum"], s.decayed(part))
+    return _velocity(s, part, s.h(part)["momentum"], s.decayed(part))
 
 
 @bug(
@@ -235,7 +241,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     verdict=CONVENTION,
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return right() * (ONE - s.h["dampening"]) if _is_first(s, part) else right()
+    return right() * (ONE - s.h(part)["dampening"]) if _is_first(s, part) else right()
 
 
 @bug(
@@ -261,14 +267,13 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     hidden=("no momentum",),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return (
-        s.start(part)
-        - (s.decayed(part) - s.state("momentum_buffer", part) * s.h["momentum"]) * s.lr
-    )
+    return s.start(part) - (
+        s.decayed(part) - s.state("momentum_buffer", part) * s.h(part)["momentum"]
+    ) * s.lr(part)
 
 
 def _inside(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return _velocity(s, part, s.h["momentum"], s.decayed(part) * -s.lr)
+    return _velocity(s, part, s.h(part)["momentum"], s.decayed(part) * -s.lr(part))
 
 
 def _ahead(s: StepProgram, part: Part) -> Numbers:
@@ -276,7 +281,7 @@ def _ahead(s: StepProgram, part: Part) -> Numbers:
     return (
         s.start(part)
         if _is_first(s, part)
-        else s.start(part) + s.old("momentum_buffer", part) * s.h["momentum"]
+        else s.start(part) + s.old("momentum_buffer", part) * s.h(part)["momentum"]
     )
 
 

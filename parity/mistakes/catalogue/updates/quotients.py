@@ -45,7 +45,7 @@ def _(s: StepProgram, part: Part) -> dict[str, Any]:
     verdict=CONVENTION,
 )
 def _(s: StepProgram, part: Part) -> dict[str, Any]:
-    return {"eps": s.h["eps"] / formulas.corrections(s.h, s.t)[1] ** 0.5}
+    return {"eps": s.h(part)["eps"] / formulas.corrections(s.h(part), s.t)[1] ** 0.5}
 
 
 @quotient(
@@ -78,7 +78,9 @@ def _(s: StepProgram, part: Part) -> dict[str, Any]:
     "step back.",
 )
 def _(s: StepProgram, part: Part) -> dict[str, Any]:
-    before = {key: s.decayed(part).lift(s.old(key, part)) for key in s.keeps if key in SQUARES}
+    before = {
+        key: s.decayed(part).lift(s.old(key, part)) for key in s.keeps(part) if key in SQUARES
+    }
     return {"new": {**new_averages(s, part), **before}}
 
 

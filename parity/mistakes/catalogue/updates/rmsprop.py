@@ -37,7 +37,7 @@ def _(s: StepProgram, key: str, part: Part) -> Numbers:
     where=uses("rmsprop"),
 )
 def _(s: StepProgram, key: str, part: Part) -> Numbers:
-    return kept_on(s, key, part, alpha=ONE - s.h["alpha"])
+    return kept_on(s, key, part, alpha=ONE - s.h(part)["alpha"])
 
 
 @quotients(

@@ -25,7 +25,7 @@ def _(s: StepProgram, key: str, part: Part) -> Numbers:
         s,
         key,
         part,
-        old=None if s.spec.optimizer == "sgd" else s.start(part) * 0.0 + s.rule.start(s.h),
+        old=None if s.spec.optimizer == "sgd" else s.start(part) * 0.0 + s.rule.start(s.h(part)),
     )
 
 

@@ -21,7 +21,7 @@ bug = STEPS.add
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     # right() = kept - step, so this is kept + step
-    return formulas.kept(s.spec.optimizer, s.h, s.start(part)) * 2.0 - right()
+    return formulas.kept(s.spec.optimizer, s.h(part), s.start(part)) * 2.0 - right()
 
 
 @bug(
@@ -83,7 +83,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     why="The step then shrinks with the square of lr, so training is far slower than lr suggests.",
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return updated(s, part, lr=s.lr * s.lr)
+    return updated(s, part, lr=s.lr(part) * s.lr(part))
 
 
 @bug(
@@ -97,7 +97,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     hidden=("one sample",),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return updated(s, part, lr=s.lr / s.n)
+    return updated(s, part, lr=s.lr(part) / s.n)
 
 
 @bug(
@@ -110,7 +110,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     where=uses("sgd", momentum=False, weight_decay=False),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return updated(s, part, lr=2.0 * s.lr)
+    return updated(s, part, lr=2.0 * s.lr(part))
 
 
 @bug(
@@ -126,7 +126,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     first = s
     while first.previous is not None:
         first = first.previous
-    return updated(s, part, lr=first.lr)
+    return updated(s, part, lr=first.lr(part))
 
 
 @bug(
@@ -139,7 +139,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     hidden=("a constant learning rate", "the first step alone"),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return updated(s, part, lr=s.previous.lr if s.previous else s.lr)
+    return updated(s, part, lr=s.previous.lr(part) if s.previous else s.lr(part))
 
 
 @bug(
@@ -152,7 +152,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     declarable=True,
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return updated(s, part, lr=2.0 * s.lr) if part.name == "b" else right()
+    return updated(s, part, lr=2.0 * s.lr(part)) if part.name == "b" else right()
 
 
 @bug(

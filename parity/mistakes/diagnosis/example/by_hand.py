@@ -135,11 +135,11 @@ def _weight_gradient(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
 
 def _update(s: StepProgram, part: Part, index: Index) -> Iterator[Line]:
     """Gradient descent without a state; another rule has too many steps."""
-    if s.spec.optimizer == "sgd" and not s.h["momentum"] and not s.h["weight_decay"]:
+    if s.spec.optimizer == "sgd" and not s.h(part)["momentum"] and not s.h(part)["weight_decay"]:
         where = f"{part.layer}{at(index)}"
         old, g = s.start(part).value[index], RIGHT["gradient"](s, part).value[index]
-        numbers = f"{number(old)} - {product(number(s.lr), number(g))}"
-        new = old - s.lr * g
+        numbers = f"{number(old)} - {product(number(s.lr(part)), number(g))}"
+        new = old - s.lr(part) * g
         name = part.name
         yield Line(f"{name}^{where} - lr d{name}^{where} = {numbers} = {number(new)}", new)
 

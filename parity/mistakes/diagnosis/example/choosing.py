@@ -223,7 +223,7 @@ class Worked:
 
     def _state(self, part: Part) -> Iterator[Matrix]:
         """The vectors of the rule's state before the step."""
-        for key in self.step.keeps:
+        for key in self.step.keeps(part):
             old = self.step.old(key, part)
             if old is not None:
                 yield matrix_of(f"{key} of {_symbol(*part)}", old.value)
@@ -277,7 +277,7 @@ def _setting(case: Case) -> str:
     if case.label == "step":
         settings = (
             f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}"
-            for key, value in spec.hyperparameters.items()
+            for key, value in spec.settings_of(case.quantity[0][-1], case.quantity[1]).items()
             if value
         )
         words += [spec.optimizer, *settings]
