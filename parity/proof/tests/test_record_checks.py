@@ -134,6 +134,25 @@ def unusable():
             edited(activations=(("tanh", {"slope": 1.0}), *spec.activations[1:])),
             "certify: tanh has the settings slope, expected none",
         ),
+        "group of one": (
+            edited(groups=((("W1",),),)),
+            "certify: group has 1 entries, expected parts and their hyper-parameters",
+        ),
+        "no such part": (
+            edited(groups=((("W4",), {"lr": 0.1}),)),
+            "certify: group has 'W4', expected one of W1, b1, W2, b2, W3, b3",
+        ),
+        "two groups": (
+            edited(groups=((("W1", "b2"), {"lr": 0.1}), (("b2",), {"lr": 0.2}))),
+            "certify: groups has b2 twice, expected it in one of them",
+        ),
+        "setting unknown in a group": (
+            edited(groups=((("W1",), {"momentum": 0.1}),)),
+            (
+                "certify: adam has the settings lr, betas, eps, amsgrad, weight_decay, momentum, "
+                "expected lr, betas, eps, amsgrad, weight_decay"
+            ),
+        ),
         "slope missing": (
             edited(activations=(("leaky_relu", {}), *spec.activations[1:])),
             "certify: leaky_relu has the settings none, expected slope",
