@@ -10,8 +10,9 @@ import pytest
 from parity import certify, diagnose
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs
-from parity.mistakes.search.replay import records_of, run_of, run_of_case, showing, simulate
+from parity.mistakes.search.replay import records_of, run_of, run_of_case, showing, simulate, steps
 from parity.proof.equations.updates import RULE_ENTRIES
+from parity.rounding.plain import Plain
 from parity.steps.cases import Case
 
 # of every rule: what one W and one b have besides, which the others have not
@@ -112,3 +113,38 @@ def test_a_vector_is_read_where_it_is_kept():
         assert certify(changed).passed == (name not in GROUPED)
         if name not in GROUPED:
             assert diagnose_runs([run_of([changed])]) == []
+
+
+def test_what_is_kept_of_some_parts_is_shown_and_asked_for_of_these():
+    """A run shows the vector of no other part, and its program makes none."""
+    run = run_of(simulate(grouped("rmsprop")))
+    kept = {f"momentum_buffer of {name}{l}" for name, l in (("W", 1),)}
+    for step, program in zip(run.steps, steps(run, [], Plain), strict=True):
+        for quantities in (step.arrays, program.walk()):
+            vectors = {f"{name}{l}" for name, l in quantities if name.startswith("momentum")}
+            assert vectors == kept
+
+
+def test_a_start_is_judged_where_the_vector_is_kept():
+    """Before the first step, other values than the rule's count where a part keeps the
+    vector.
+    """
+    record = simulate(grouped("rmsprop"))[0]
+    for name, start in (("W1", 0), ("b1", 20)):
+        vector = np.zeros_like(record.before.state["momentum_buffer"])
+        vector[start] = 1.0
+        state = {**record.before.state, "momentum_buffer": vector}
+        changed = replace(record, before=replace(record.before, state=state))
+        wired = [each for each in certify(changed).broken if each.equation == "wiring"]
+        assert [each.quantity for each in wired] == ["momentum_buffer before"] * (name == "W1")
+
+
+def test_a_vector_reads_what_its_own_settings_say():
+    """W1's velocity is made of two other vectors, which must be shown; no other part
+    has one.
+    """
+    record = simulate(grouped("rmsprop"))[-1]
+    shown = {key: v for key, v in record.after.state.items() if key != "square_avg"}
+    hidden = replace(record, after=replace(record.after, state=shown))
+    (velocity,) = (r for r in certify(hidden).results if r.quantity == "momentum_buffer of W")
+    assert (velocity.layer, velocity.status) == (1, "not judged")
