@@ -153,7 +153,9 @@ def expected(label: str, run: Run) -> str:
     """The right formula; for the update, the optimizer's own with these settings."""
     if label != "step":
         return EQUATIONS[label].formula
-    name, settings = run.spec.optimizer, run.spec.hyperparameters
+    name, of_parts = run.spec.optimizer, [run.spec.settings_of(*part) for part in run.spec.parts]
+    # what is on for one part is said, where others have groups without it
+    settings = {key: any(h[key] for h in of_parts) for key in run.spec.hyperparameters}
     step = OPTIMIZERS[name].equation.partition(". ")[0]
     if name == "sgd" and not settings["momentum"]:
         step = "theta := theta - lr d"

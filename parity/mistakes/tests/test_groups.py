@@ -96,6 +96,10 @@ def test_a_mistake_is_named_in_a_run_with_groups(bug):
     records = simulate(run, [(BY_ID[bug], BY_ID[bug].layers(run.spec))])
     findings = diagnose(records)
     assert [finding.bug for finding in findings] == [bug]
+    (explained,) = diagnose_runs([run_of(records)], explain=True)
+    assert explained.bug == bug
+    assert explained.example is not None
+    assert ("weight_decay theta" in explained.expected) == (MISTAKES[bug] != "adamw")
 
 
 def test_a_vector_is_read_where_it_is_kept():

@@ -81,7 +81,10 @@ def shape(run: Run, step: int, quantity: Quantity) -> tuple[int, ...]:
 
 def states(run: Run) -> list[str]:
     """The names of the vectors that the rule keeps."""
-    keys = RULE_ENTRIES[run.spec.optimizer]().keeps(run.spec.hyperparameters)
+    rule = RULE_ENTRIES[run.spec.optimizer]()
+    keys = dict.fromkeys(
+        key for part in run.spec.parts for key in rule.keeps(run.spec.settings_of(*part))
+    )
     return [f"{key}{STATE}{part}" for key in keys for part in ("W", "b")]
 
 
