@@ -21,9 +21,12 @@ from parity.mistakes.search.replay import Run, run_of_case
 from parity.steps.cases import DTYPES, TRAINABLE, Case
 
 UNITS = 4  # of the layer in which the special numbers stand
+# by these the others are judged, too: a right formula may lose digits of a number that
+# is small beside the largest
+USUAL = (1.0, -1.0, 0.5, -0.5)
 # zeros of both signs, a float32 that has not all its digits, and numbers whose square
-# is lost beside 1 in float32 and in float64; and 1, for right formulas may lose as much
-NEAR_ZERO = (0.0, -0.0, 2.0**-130, 1.0, 2.0**-14, -(2.0**-14), 2.0**-30, -1.0)
+# is lost beside 1, in float32 and in float64
+NEAR_ZERO = (0.0, -0.0, 2.0**-130, -(2.0**-130), 2.0**-14, -(2.0**-14), 2.0**-30, -(2.0**-30))
 # where a sigmoid rounds to 1, in float32 and in float64; where exp overflows, and where
 # it is 0, in each; and far beyond
 LARGE = (20.0, 40.0, 90.0, 105.0, 715.0, 750.0, 1000.0, 1e4)
@@ -149,7 +152,7 @@ def _special(declared: Declaration, *, hard: bool) -> Iterator[Named]:
 
 def _of_numbers(like: str, numbers: Sequence[float], dtype: str) -> Run:
     """The weighted inputs of the first layer are these numbers."""
-    x = np.reshape(numbers, (-1, UNITS)).astype(dtype)
+    x = np.reshape((*USUAL, *numbers), (-1, UNITS)).astype(dtype)
     sizes = (UNITS, UNITS, 3)
     case = Case("probe", sizes, (like,), "identity", "mse", "values", batch=len(x), dtype=dtype)
     run = run_of_case(case, 1)

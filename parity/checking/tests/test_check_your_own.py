@@ -83,7 +83,7 @@ def python(*arguments):
 
 def test_the_table_has_every_example():
     """No file of the folder is left out."""
-    assert {example.partition(":")[0] for example in (*RIGHT, *WRONG)} | {"suite"} == {
+    assert {example.partition(":")[0] for example in (*RIGHT, *WRONG)} | {"suite", "parts"} == {
         file.stem for file in FOLDER.glob("*.py")
     }
 
@@ -164,3 +164,13 @@ def test_the_suite_runs():
         )
     )
     assert (status, f"{tasks + 1} passed" in out) == (0, True)
+
+
+def test_the_parts_are_right():
+    """Each alone, by its name."""
+    status, out = python("-B", FOLDER / "parts.py")
+    names = [line.partition(", like ")[0] for line in out.splitlines() if ", like " in line]
+    assert (status, names) == (
+        0,
+        [f"RIGHT. {name}" for name in ("Sigmoid", "SoftmaxCrossEntropy", "Dense", "Adam")],
+    )
