@@ -164,7 +164,7 @@ def _checked(
     its tasks do, on those that it has done.
     """
     known, problems = Known(declared, declared), [*notes]
-    tasks: list[Task] = []
+    asked: list[Task] = []
     outcomes: list[Outcome] = []
     try:
         known = learn(run, declared, cases, hard=hard, seed=seed)
@@ -172,16 +172,16 @@ def _checked(
         for number, task in enumerate(asked, start=1):
             on_task(task.name, number, len(asked))
             outcomes.append(calls.outcome(run, task, known.fits))
-            tasks.append(task)
     except Ended as end:
         problems.insert(0, end.problem)
     return report(
         name,
         known.declared,
         known.fits,
-        tasks,
+        asked[: len(outcomes)],
         outcomes,
         [*problems, *known.problems],
+        unanswered=asked[len(outcomes) :],
         chosen=cases is not None or not known.judged,
         explain=explain,
         by_lines=isinstance(run, Peer) and run.by_lines,

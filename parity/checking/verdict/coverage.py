@@ -91,7 +91,7 @@ def tried(tasks: Sequence[Task]) -> Tried:
         losses=_unique(task.loss for task in tasks),
         optimizers={
             name: _unique(
-                setting for task in tasks if task.optimizer == name for setting in _changed(task)
+                setting for task in tasks if task.optimizer == name for setting in changed(task)
             )
             for name in optimizers
         },
@@ -108,7 +108,7 @@ def _unique(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _changed(task: Task) -> Iterator[str]:
+def changed(task: Task) -> Iterator[str]:
     """The settings of a task that are others than by default."""
     usual = defaults(task.optimizer)
     yield from (name for name, value in task.settings.items() if value != usual[name])
@@ -134,7 +134,12 @@ def _in_words(name: str, value: Any) -> str:
     """One value of a field of Tried, as it is said alone."""
     if name in NOUNS:
         return _numbers((value,), NOUNS[name])
-    return f"{value} as output" if name == "outputs" else str(value)
+    return as_output(value) if name == "outputs" else str(value)
+
+
+def as_output(activation: str) -> str:
+    """An activation of the last layer, as it is said alone."""
+    return f"{activation} as output"
 
 
 def _settings_left(ran: Tried, asked: Tried, declared: Declaration | None) -> Iterator[str]:

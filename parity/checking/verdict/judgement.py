@@ -4,6 +4,7 @@ conventions it has, and how much of it can be said.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 from parity.checking.calling.answers import fitted, with_beside
 from parity.checking.program.outcome import REFUSAL, Outcome, Problem
@@ -12,6 +13,7 @@ from parity.checking.tasks.declaration import Declaration
 from parity.checking.tasks.task import Task
 from parity.checking.verdict.coverage import CHANGING, reason_not_to_judge, tried, tries, untried
 from parity.checking.verdict.report import CheckReport
+from parity.checking.verdict.results import results
 from parity.checking.verdict.wording import REFUSES, findings_in_lines
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs, vague
@@ -20,6 +22,8 @@ from parity.mistakes.mistake import CONVENTION, WRONG
 from parity.mistakes.search.replay import Run, simulate
 from parity.mistakes.search.suspects import Suspect
 from parity.mistakes.search.trials import Trials
+
+Placed: TypeAlias = tuple[Finding, Sequence[str]]  # with the names of its tasks
 
 
 def report(
@@ -30,12 +34,14 @@ def report(
     outcomes: Sequence[Outcome],
     problems: Sequence[Problem] = (),
     *,
+    unanswered: Sequence[Task] = (),
     chosen: bool = False,
     explain: bool = False,
     by_lines: bool = False,
 ) -> CheckReport:
     """What these outcomes of these tasks say of a program: read them as runs, find what
     is wrong with those, and put it together with the problems that are of no task.
+    The `unanswered` tasks come after these: the program ended in the first of them.
     Where somebody has `chosen` the tasks, they need not try all that was declared. To
     `explain` is to show what is wrong in numbers, too.
     """
@@ -52,8 +58,8 @@ def report(
         *_of_calls(both, diagnosed, shown),
         *((problem, "") for problem in (*misfits, *_other_dtype(ran))),
     ]
-    findings = [*_grouped(every), *diagnosed]
-    is_wrong = any(finding.verdict == WRONG for finding in findings)
+    placed = [*_grouped(every), *((finding, finding.tasks) for finding in diagnosed)]
+    is_wrong = any(finding.verdict == WRONG for finding, _ in placed)
     arrays = sum(len(outcome.arrays) for outcome in outcomes)
     unjudged = 0 if is_wrong else vague(runs, declared.followed)
     showing = [task for task, run in zip(answered, runs, strict=True) if is_wrong or tries(run)]
@@ -61,7 +67,9 @@ def report(
     silent = [task for task in answered if task not in showing] if showing else []
     refusal = REFUSES if by_lines else REFUSAL
     first = _undeclared(declared) if is_wrong and answered else ()
-    findings = [*first, *_in_order(findings)]
+    placed = [*((finding, ()) for finding in first), *_in_order(placed)]
+    findings = [finding for finding, _ in placed]
+    judged = [task.name for task, run in zip(answered, runs, strict=True) if tries(run)]
     return CheckReport(
         name,
         tuple(findings_in_lines(findings) if by_lines else findings),
@@ -75,6 +83,7 @@ def report(
         reason=reason_not_to_judge(answered, runs, len(refused), shown, refusal)
         or (_DOUBTFUL if arrays and arrays == unjudged else ""),
         refusal=refusal,
+        results=results(both, unanswered, judged, placed),
     )
 
 
@@ -148,7 +157,7 @@ def _would_raise(run: Run, diagnosed: Sequence[Finding]) -> bool:
     return False
 
 
-def _grouped(problems: Iterable[tuple[Problem, str]]) -> Iterator[Finding]:
+def _grouped(problems: Iterable[tuple[Problem, str]]) -> Iterator[Placed]:
     """A finding for each problem, with the tasks in which it came up. Problems that
     differ in numbers alone are one, for tasks differ in shapes and steps.
     """
@@ -164,7 +173,7 @@ def _grouped(problems: Iterable[tuple[Problem, str]]) -> Iterator[Finding]:
             evidence = [f"In the task{'s' if len(tasks) > 1 else ''} {some(tasks)}."]
         if problem.detail:
             evidence.append(f"The message: {problem.detail}")
-        yield Finding(
+        finding = Finding(
             "",
             problem.verdict,
             where=problem.where,
@@ -173,6 +182,7 @@ def _grouped(problems: Iterable[tuple[Problem, str]]) -> Iterator[Finding]:
             advice=problem.advice,
             evidence=tuple(evidence),
         )
+        yield finding, tasks
 
 
 # but not that of a line: two places in a program are two problems
@@ -234,7 +244,7 @@ def _undeclared(declared: Declaration) -> Iterator[Finding]:
         )
 
 
-def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def _in_order(placed: Iterable[Placed]) -> list[Placed]:
     """What is wrong first, notes last."""
     order = (WRONG, CONVENTION, IMPRECISE, NOTE)
-    return tuple(sorted(findings, key=lambda finding: order.index(finding.verdict)))
+    return sorted(placed, key=lambda each: order.index(each[0].verdict))

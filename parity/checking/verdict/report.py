@@ -8,6 +8,8 @@ from typing import Any
 from parity.checking.program.outcome import REFUSAL
 from parity.checking.program.reading import KEYS
 from parity.checking.verdict.coverage import Tried
+from parity.checking.verdict.points import Points, points
+from parity.checking.verdict.results import TaskResult
 from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, WIDTH, Finding, in_words, some
 from parity.mistakes.mistake import CONVENTION, WRONG
 from refnet.checks import flag
@@ -32,6 +34,8 @@ class CheckReport:
     reason         why nothing can be said of the program, "" where it is judged
     refusal        what it does with a task that it does not support
     showable       the quantities that it could show
+    results        what became of each task: right, the findings that stand in it, not
+                   judged, not supported, no answer
     """
 
     name: str
@@ -46,6 +50,7 @@ class CheckReport:
     reason: str = ""
     refusal: str = REFUSAL
     showable: tuple[str, ...] = KEYS[1:]
+    results: tuple[TaskResult, ...] = ()
 
     @property
     def judged(self) -> bool:
@@ -75,6 +80,11 @@ class CheckReport:
     def conventions(self) -> tuple[Finding, ...]:
         """The findings that are right by another convention than PyTorch's."""
         return tuple(finding for finding in self.findings if finding.verdict == CONVENTION)
+
+    @property
+    def points(self) -> Points:
+        """Which share of what was asked for holds."""
+        return points(self.results, self.findings, self.shown, self.reason)
 
     @property
     def verdict(self) -> str:
@@ -154,7 +164,8 @@ class CheckReport:
         """The report as plain data."""
         findings = [finding.as_json() for finding in self.findings]
         verdict = {"passed": self.passed, "judged": self.judged, "verdict": self.verdict}
-        return {**asdict(self), "findings": findings, **verdict}
+        points = {"points": self.points.percent, "lost": self.points.lost}
+        return {**asdict(self), "findings": findings, **verdict, **points}
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

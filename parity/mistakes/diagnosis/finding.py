@@ -42,6 +42,7 @@ class Finding:
     measured    the same in exact figures
     alike       the ids of what explains everything that was shown just as well
     equation    the label of the equation in refnet.EQUATIONS; "" for none
+    equations   the labels of all equations that it breaks, where it breaks any
     layers      the layers in which it stands, from 1 on
     tasks       the names of the tasks in which it stands
     sources     where others published the same mistake: addresses
@@ -64,6 +65,7 @@ class Finding:
     measured: tuple[str, ...] = ()
     alike: tuple[str, ...] = ()
     equation: str = ""
+    equations: tuple[str, ...] = ()
     layers: tuple[int, ...] = ()
     tasks: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()

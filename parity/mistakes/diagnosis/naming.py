@@ -67,6 +67,7 @@ def named(search: Search, suspect: Suspect, tasks: Sequence[str] = ()) -> Findin
         measured=tuple(map(measured, comparisons)),
         alike=search.alike[suspect],
         equation=labels[0],
+        equations=tuple(labels),
         layers=layers,
         tasks=names_of(off, tasks),
         sources=sources(mistake.id),
@@ -109,6 +110,7 @@ def _together(group: Sequence[Finding]) -> Finding:
     return replace(
         first,
         where="; and ".join(_in_short(places)),
+        equations=tuple(dict.fromkeys(label for finding in group for label in finding.equations)),
         layers=tuple(sorted({layer for finding in group for layer in finding.layers})),
         tasks=tuple(dict.fromkeys(task for finding in group for task in finding.tasks)),
         evidence=tuple(dict.fromkeys(each for finding in group for each in finding.evidence)),

@@ -75,6 +75,7 @@ def unexplained(search: Search, unknown: Unknown, tasks: Sequence[str] = ()) -> 
         if np.isfinite(station.used)
         else (),
         equation=label,
+        equations=(label,),
         layers=layers,
         tasks=names_of(unknown.numbers, tasks),
     )
@@ -104,8 +105,14 @@ def misshown(way: Presentation, numbers: Sequence[int], tasks: Sequence[str] = (
         where=f"what is shown as {in_words(way.quantities)}",
         got=way.got,
         expected=way.expected,
+        equations=tuple(label for label in EQUATIONS if _shows(label, way.quantities)),
         tasks=names_of(numbers, tasks),
     )
+
+
+def _shows(label: str, quantities: Sequence[str]) -> bool:
+    """Whether an equation writes one of these quantities that are shown."""
+    return any({"output": "a"}.get(each, each) in EQUATIONS[label].writes for each in quantities)
 
 
 # what is shown, and what should be
