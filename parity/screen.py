@@ -98,6 +98,17 @@ class Screen:
             yield lambda: bar.advance(task)
 
     @contextmanager
+    def submissions(self, total: int) -> Iterator[Callable[[str], None]]:
+        """Yields a function that is told of each submission in a line, when it is done:
+        it moves a bar, or prints the line.
+        """
+        if self._rich is None:
+            yield self.line
+            return
+        with self.progress("submissions", total) as advance:
+            yield lambda text: advance()
+
+    @contextmanager
     def tasks(self) -> Iterator[Callable[[str, int, int], None]]:
         """Yields a function that is told each task before it is done, its number, and
         how many there are: a bar, or a line from time to time where it takes long.

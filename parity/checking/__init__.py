@@ -9,5 +9,6 @@ parts       a part of a program alone: an activation, a loss, a layer, an optimi
 vectors     tasks as files, for those who start no process
 templates   what `parity check --init` writes
 plugin      each task as a test of pytest
+grading     a class: many programs, each checked
 checker     check: is it right, and if not, what is wrong
 """

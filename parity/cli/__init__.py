@@ -1,7 +1,9 @@
 """The command line.
 
+grading         what a class takes
 commands        what each command does
 endings         how it can be ended, and what it prints to can fail
+declarations    the options that say what a program can do
 arguments       what each command takes
 command_line    from arguments to an exit status
 """

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from parity.checking.program.text import printable
 from parity.cli import commands as do
 from parity.cli.commands import Performed
+from parity.cli.declarations import add_declarations
 from parity.screen import environment
 
 
@@ -176,7 +177,24 @@ The last line has the verdict:
 A convention is right in another way than PyTorch's, and passes. Where a finding ends with
 a line to declare, put that line into the file if you mean what it says.
 
-Exit status: 0 right, 1 wrong or not judged (by --strict, see there, too), 2 unusable.
+Points are the share, in per cent and rounded down, of these that hold:
+
+  equations   z, a, C, BP1 to BP4 and step, as far as the tasks have them. One holds where
+              it was judged, and no mistake stands in it; C where the loss is shown
+  settings    each activation, output, loss, dtype and optimizer, and each setting of an
+              optimizer. One holds where a task with it was judged, and no mistake stands
+              in its tasks alone, and in most of them
+  an answer   to every task: not where one raises, hangs or has another form than asked
+
+What was asked for and refused, not shown or not judged does not hold. A right program
+that shows its loss has 100; one of which fewer than three tasks are judged, or no
+equation holds, has 0. Conventions cost nothing.
+
+Of a class, a folder's files are all that end in .py but those that begin with _ or a dot.
+The time of --timeout is that of each submission, the seed is the same for all.
+
+Exit status: 0 right, 1 wrong or not judged (by --strict, see there, too), 2 unusable. Of a
+class: 0 where all are right, 2 where not one can be checked, else 1.
 """
 
 
@@ -190,10 +208,14 @@ def _check_options(commands: Any) -> None:
     parser.epilog, parser.formatter_class = VERDICTS, argparse.RawDescriptionHelpFormatter
     parser.set_defaults(torch=False)
     which = parser.add_mutually_exclusive_group(required=True)
-    target = (
-        "a Python file or a module, and the function in it (default run, else gradient or step)"
+    which.add_argument(
+        "programs",
+        nargs="*",
+        default=[],
+        metavar="FILE_OR_MODULE[:NAME]",
+        help="a Python file or a module, and the function in it (default run, else gradient or "
+        "step); several of them, or a folder of such files, are a class",
     )
-    which.add_argument("target", nargs="?", metavar="FILE_OR_MODULE[:NAME]", help=target)
     which.add_argument(
         "--exec",
         dest="command_line",
@@ -214,10 +236,6 @@ def _check_options(commands: Any) -> None:
         metavar="SECONDS",
         help="how long the program may take in all (default 60)",
     )
-    help_text = "what it does on purpose in another way than PyTorch, by names of the catalogue"
-    parser.add_argument(
-        "--conventions", type=lambda text: tuple(text.split(",")), metavar="ID[,ID]", help=help_text
-    )
     parser.add_argument(
         "--hard", action="store_true", help="add tasks at the edge of what floats can hold"
     )
@@ -236,7 +254,35 @@ def _check_options(commands: Any) -> None:
     parser.add_argument(
         "--verbose",
         action="store_true",
-        help="print the exact figures, where others published the same mistake, and the versions",
+        help="print the exact figures, where others published the same mistake, and the versions; "
+        "of a class, every report",
+    )
+    parser.add_argument(
+        "--points",
+        action="store_true",
+        help="print which share of what was asked for holds, in per cent (see Points)",
+    )
+    _class_options(parser)
+    add_declarations(parser)
+
+
+def _class_options(parser: argparse.ArgumentParser) -> None:
+    """What a class takes, and what it is written into."""
+    group = parser.add_argument_group("a class")
+    group.add_argument(
+        "--jobs",
+        type=_integer(1, 1000),
+        metavar="N",
+        help="how many submissions are judged at once (default: one for each core)",
+    )
+    group.add_argument(
+        "--csv", type=Path, metavar="FILE", help="write a table into FILE, a row per submission"
+    )
+    group.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="write a page into FILE: who has which mistake, how common each is, every report",
     )
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from parity.checking.program.outcome import Unusable
 from parity.checking.program.text import printable
 from parity.cli.arguments import parser
-from parity.cli.commands import begin
+from parity.cli.commands import Performed, begin
 from parity.cli.endings import (
     Terminated,
     drop_output,
@@ -31,6 +31,7 @@ from parity.screen import OUTPUT, Screen, environment, header, naming
 
 RIGHT, WRONG, UNUSABLE = 0, 1, 2
 LONGEST = 2000  # characters of a sentence
+WRITTEN = ("csv", "html")  # options that name a file, besides those of every command
 BUG = 70  # as sysexits.h has it, so that a mistake of parity is never a verdict
 # a check depends on no library but NumPy, and its reader asked about a program; vectors
 # are copies
@@ -111,7 +112,7 @@ def _perform(arguments: argparse.Namespace) -> int:
             return _unusable(
                 f"{plot}: format has {plot.suffix!r}, expected one of {', '.join(formats)}"
             )
-    for file in (arguments.json, plot):
+    for file in (arguments.json, plot, *(getattr(arguments, name, None) for name in WRITTEN)):
         if file:
             _check_writable(file)
     screen = Screen(quiet=arguments.quiet)
@@ -119,15 +120,26 @@ def _perform(arguments: argparse.Namespace) -> int:
         if arguments.command not in PLAIN or getattr(arguments, "verbose", False):
             for line in header(twins.threads() if twins else None):
                 screen.line(line)
-        text, passed, results = arguments.perform(screen, arguments)
-        screen.line()
-        screen.verdict(text, passed=passed)
-    if arguments.json:
-        whole = {"passed": passed, "verdict": text, "environment": environment(), **results}
-        text = json.dumps(_finite(whole), indent=1, allow_nan=False) + "\n"
-        with naming(arguments.json):
-            arguments.json.write_text(text, encoding="utf-8")
-    return RIGHT if passed else WRONG
+        done = arguments.perform(screen, arguments)
+        if done.text:
+            screen.line()
+            screen.verdict(done.text, passed=done.passed)
+    _write(done, arguments.json)
+    if done.error is not None:
+        raise done.error
+    return RIGHT if done.passed else WRONG
+
+
+def _write(done: Performed, file: Path | None) -> None:
+    """Write the results, each text at once. Errors: OSError."""
+    written = [*done.files]
+    if file:
+        whole = {"passed": done.passed, "verdict": done.text, "environment": environment()}
+        text = json.dumps(_finite({**whole, **done.results}), indent=1, allow_nan=False)
+        written.append((file, f"{text}\n"))
+    for place, text in written:
+        with naming(place):
+            place.write_text(text, encoding="utf-8", newline="")
 
 
 def _check_writable(file: Path) -> None:

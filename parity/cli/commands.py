@@ -7,16 +7,33 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from parity.checking import templates
+from parity.checking.grading.targets import is_class
 from parity.checking.program.outcome import Unusable
 from parity.checking.program.text import printable
+from parity.cli import grading
 from parity.mistakes.diagnosis.finding import WIDTH
 from parity.screen import Screen, width
 from parity.steps.cases import CASES
 
-Performed = tuple[str, bool, dict[str, Any]]
+
+class Performed(NamedTuple):
+    """What a command has done.
+
+    text      its last line; "" where it has none
+    passed    whether all is right
+    results   what it came to, as data
+    files     the texts that are to be written, by their files
+    error     what is raised once all of this is printed and written
+    """
+
+    text: str
+    passed: bool
+    results: dict[str, Any]
+    files: tuple[tuple[Path, str], ...] = ()
+    error: Exception | None = None
 
 
 def run(screen: Screen, arguments: argparse.Namespace) -> Performed:
@@ -26,10 +43,10 @@ def run(screen: Screen, arguments: argparse.Namespace) -> Performed:
             screen, arguments.seed, arguments.epochs, CASES, verbose=arguments.verbose
         )
     except FloatingPointError as refusal:  # a step that refnet refuses to take
-        return f"DISAGREE. refnet refuses a step: {refusal}", False, {}
+        return Performed(f"DISAGREE. refnet refuses a step: {refusal}", False, {})
     if arguments.plot is not None:
         import_module("parity.experiments.job.figure").draw(report, arguments.plot)
-    return report.verdict, report.problem is None, report.as_json()
+    return Performed(report.verdict, report.problem is None, report.as_json())
 
 
 def soundness(screen: Screen, arguments: argparse.Namespace) -> Performed:
@@ -53,26 +70,58 @@ def power(screen: Screen, arguments: argparse.Namespace) -> Performed:
 
 
 def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
-    """Somebody's backpropagation: is it right, and if not, which mistake is it."""
+    """Somebody's backpropagation: is it right, and if not, which mistake is it; or that
+    of a whole class.
+    """
     options = {
         "hard": arguments.hard,
         "explain": arguments.explain,
         "timeout": arguments.timeout,
         "seed": arguments.seed,
-        "conventions": arguments.conventions,
+        **grading.declared(arguments),
     }
-    with screen.tasks() as on_task:
-        report = import_module("parity.checking.checker").check_command(
-            arguments.target if arguments.command_line is None else arguments.command_line,
-            command=arguments.command_line is not None,
-            on_task=on_task,
-            **options,
-        )
-    verdict, *lines = report.lines(width(WIDTH), verbose=arguments.verbose)
+    if arguments.command_line is None and is_class(arguments.programs):
+        return _check_class(screen, arguments, options)
+    submission = _checked(screen, arguments, options)
+    files = grading.files([submission], arguments)
+    if submission.report is None:
+        results, error = submission.as_json(), Unusable(submission.unusable)
+        return Performed("", False, results, files, error)
+    *lines, verdict = submission.lines(
+        width(WIDTH), points=arguments.points, verbose=arguments.verbose
+    )
     _print(screen, lines)
-    if arguments.strict:
-        return report.strict_verdict(), report.strictly_passed, report.as_json()
-    return verdict, report.passed, report.as_json()
+    return Performed(verdict, submission.passed, submission.as_json(), files)
+
+
+def _checked(screen: Screen, arguments: argparse.Namespace, options: dict[str, Any]) -> Any:
+    """One program as a submission."""
+    is_command = arguments.command_line is not None
+    target = arguments.command_line if is_command else arguments.programs[0]
+    check_command = import_module("parity.checking.checker").check_command
+    kind = import_module("parity.checking.grading.submission").Submission
+    try:
+        with screen.tasks() as on_task:
+            report = check_command(target, command=is_command, on_task=on_task, **options)
+    except Unusable as error:
+        return kind(printable(target), unusable=str(error))
+    return kind(report.name, report, strict=arguments.strict)
+
+
+def _check_class(
+    screen: Screen, arguments: argparse.Namespace, options: dict[str, Any]
+) -> Performed:
+    """Every submission of a class."""
+    report = grading.graded(screen, arguments, options)
+    verdict, *lines = report.lines(width(WIDTH), points=arguments.points, verbose=arguments.verbose)
+    _print(screen, lines)
+    files = grading.files(report.submissions, arguments)
+    error: Exception | None = None
+    if report.bugs:
+        error = RuntimeError("\n".join(report.bugs))
+    elif not report.usable:
+        error = Unusable(f"check: not one of {len(report.submissions)} submissions can be checked")
+    return Performed(verdict, report.passed, report.as_json(), files, error)
 
 
 def vectors(screen: Screen, arguments: argparse.Namespace) -> Performed:
@@ -116,7 +165,7 @@ def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
         for mistake in listed:
             screen.line(mistake.summary)
         entries = {"entries": [mistake.summary for mistake in listed]}
-        return f"{len(listed)} entries; `parity bugs ID` explains one", True, entries
+        return Performed(f"{len(listed)} entries; `parity bugs ID` explains one", True, entries)
     if arguments.without_catalogue:
         return _without_catalogue(screen, arguments.ids or [*catalogue])
     for name in arguments.ids:
@@ -148,7 +197,7 @@ def _mutants(screen: Screen, arguments: argparse.Namespace) -> Performed:
         report = room.mutant_score(numbers, on_progress=advance)
     verdict, *lines = report.lines(verbose=arguments.verbose)
     _print(screen, lines)
-    return verdict, report.passed, report.as_json()
+    return Performed(verdict, report.passed, report.as_json())
 
 
 def bench(screen: Screen, arguments: argparse.Namespace) -> Performed:
@@ -159,17 +208,17 @@ def bench(screen: Screen, arguments: argparse.Namespace) -> Performed:
     try:
         report = room.run(screen, room.QUICK if arguments.quick else room.FULL, arguments.seed)
     except FloatingPointError as refusal:  # a step that refnet refuses to take
-        return f"WRONG. {refusal}", False, {}
+        return Performed(f"WRONG. {refusal}", False, {})
     if arguments.plot is not None:
         import_module("parity.bench.figure").draw(report, arguments.plot)
-    return report.verdict, report.passed, report.as_json()
+    return Performed(report.verdict, report.passed, report.as_json())
 
 
 def _printed(screen: Screen, report: Any) -> Performed:
     """A report's lines, the first of which is the verdict and comes last."""
     verdict, *lines = report.lines()
     _print(screen, lines)
-    return verdict, report.passed, report.as_json()
+    return Performed(verdict, report.passed, report.as_json())
 
 
 def _print(screen: Screen, lines: Sequence[str]) -> None:
