@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from queue import SimpleQueue
@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from parity.checking.grading.worker import HEARD, PATIENCE, begin, do
 
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+SILENCE = "ignore:resource_tracker:UserWarning"
 OLDEST = (1, 5)  # of joblib, in which a process can be told what to do first
 
 Work: TypeAlias = Callable[[Any], Any]
@@ -68,7 +69,7 @@ def _feed(
 ) -> None:
     error: BaseException | None = None
     try:
-        with _one_thread():
+        with _environment(ONE_THREAD):
             for answer in _pool()(work, _until(stop, given), jobs):
                 answers.put(answer)
     except BaseException as raised:  # noqa: BLE001 - it is raised where answers are read
@@ -97,14 +98,14 @@ def _end(thread: Thread, before: set[Any]) -> None:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Processes that start in this block call BLAS on one thread."""
-    kept = {name: os.environ[name] for name in ONE_THREAD if name in os.environ}
-    os.environ.update(ONE_THREAD)
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """What processes have that start in this block."""
+    kept = {name: os.environ[name] for name in variables if name in os.environ}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        for name in ONE_THREAD:
+        for name in variables:
             os.environ.pop(name, None)
         os.environ.update(kept)
 
@@ -147,9 +148,12 @@ def _of_the_standard_library(work: Work, given: Iterator[Any], jobs: int) -> Ite
 
 def _block(tracker: Any) -> None:
     """Let processes that this thread starts hear no signal until they are ready: on
-    their way there, one would be a traceback.
+    their way there, one would be a traceback. The process that tidies up behind a pool
+    comes first, for at its start it lets signals through again; and it does so in
+    silence.
     """
     if os.name == "posix":
-        with suppress(AttributeError):
-            tracker.ensure_running()  # at its own start it lets signals through again
+        before = [os.environ["PYTHONWARNINGS"]] if "PYTHONWARNINGS" in os.environ else []
+        with _environment({"PYTHONWARNINGS": ",".join([*before, SILENCE])}):
+            tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
