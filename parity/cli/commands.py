@@ -87,7 +87,7 @@ def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
     if submission.report is None:
         results, error = submission.as_json(), Unusable(submission.unusable)
         return Performed("", False, results, files, error)
-    *lines, verdict = submission.lines(
+    *lines, _, verdict = submission.lines(
         width(WIDTH), points=arguments.points, verbose=arguments.verbose
     )
     _print(screen, lines)

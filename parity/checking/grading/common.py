@@ -31,16 +31,17 @@ def common(submissions: Sequence[Submission]) -> list[Common]:
 
 
 def _all(submissions: Sequence[Submission]) -> Iterator[tuple[int, tuple[str, str], Finding]]:
-    """Every mistake of every submission, with what makes it the same as another one:
-    its id, for one entry may have other numbers in its formula.
-    """
+    """Every mistake of every submission, with what makes it the same as another one."""
     for number, submission in enumerate(submissions):
         for finding in submission.mistakes:
-            yield number, (label(finding), "" if finding.bug else _text(finding)), finding
+            # an entry of the catalogue may have other numbers in its formula
+            is_nameless = finding.equation and not finding.bug
+            key = (label(finding), _text(finding) if is_nameless else "")
+            yield number, key, finding
 
 
 def _text(finding: Finding) -> str:
-    """What it computes, or where it stands; outside of the equations, what it does."""
-    if finding.formula:
-        return finding.formula
-    return finding.where if finding.equation else f"{finding.where}: {finding.got}"
+    """What it computes, or where it stands; outside of the equations, what is expected
+    instead.
+    """
+    return finding.formula or (finding.where if finding.equation else finding.expected)

@@ -4,6 +4,7 @@ those of the standard library. They are ended in every case, and what they have 
 
 import multiprocessing
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,6 +19,7 @@ from typing import Any, TypeAlias
 from parity.checking.grading.worker import HEARD, PATIENCE, begin, do
 
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+TRACKER = "multiprocessing.resource_tracker"  # tidies up where nobody else can
 SILENCE = "ignore:resource_tracker:UserWarning"
 OLDEST = (1, 5)  # of joblib, in which a process can be told what to do first
 
@@ -116,13 +118,13 @@ def _pool() -> Pool:
         joblib = import_module("joblib")
     except ModuleNotFoundError:
         return _of_the_standard_library
-    version = tuple(int(each) for each in joblib.__version__.split(".")[:2])
+    version = tuple(map(int, re.findall(r"\d+", joblib.__version__)[:2]))
     return partial(_of_joblib, joblib) if version >= OLDEST else _of_the_standard_library
 
 
 def _of_joblib(joblib: Any, work: Work, given: Iterator[Any], jobs: int) -> Iterator[Any]:
     loky = import_module("joblib.externals.loky")
-    _block(import_module("joblib.externals.loky.backend.resource_tracker"))
+    _block(TRACKER, "joblib.externals.loky.backend.resource_tracker")
     parallel = joblib.Parallel(
         jobs,
         backend="loky",
@@ -139,21 +141,22 @@ def _of_joblib(joblib: Any, work: Work, given: Iterator[Any], jobs: int) -> Iter
 
 
 def _of_the_standard_library(work: Work, given: Iterator[Any], jobs: int) -> Iterator[Any]:
-    _block(import_module("multiprocessing.resource_tracker"))
+    _block(TRACKER)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, spawn, begin, (os.getpid(),)) as pool:
         for future in as_completed([pool.submit(do, work, each) for each in given]):
             yield future.result()
 
 
-def _block(tracker: Any) -> None:
+def _block(*trackers: str) -> None:
     """Let processes that this thread starts hear no signal until they are ready: on
-    their way there, one would be a traceback. The process that tidies up behind a pool
-    comes first, for at its start it lets signals through again; and it does so in
-    silence.
+    their way there, one would be a traceback. Those that tidy up behind a pool come
+    first, for when one starts, signals are let through again; and it tidies in silence.
     """
     if os.name == "posix":
         before = [os.environ["PYTHONWARNINGS"]] if "PYTHONWARNINGS" in os.environ else []
         with _environment({"PYTHONWARNINGS": ",".join([*before, SILENCE])}):
-            tracker.ensure_running()
+            for each in trackers:
+                signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+                import_module(each).ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)

@@ -1,5 +1,6 @@
 """One submission: a program that was checked, or why it could not be."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from parity.checking.verdict.report import CheckReport
 from parity.mistakes.diagnosis.finding import IMPRECISE, WIDTH, Finding
 from parity.mistakes.mistake import CONVENTION, WRONG
 
+PLACE = re.compile(r" in [^,]+, line \d+")  # in a file, which is another one for each
 # the words of a verdict, in the order in which they are counted
 WORDS = ("RIGHT", "WRONG", "NOT JUDGED", "UNUSABLE")
 
@@ -70,7 +72,8 @@ class Submission:
     def reason(self) -> str:
         """Why it has no verdict, or does not pass where no mistake stands in it."""
         if self.report is None:
-            return self.unusable
+            place, _, sentence = self.unusable.partition(": ")
+            return sentence if place.endswith(self.name) else self.unusable
         if self.report.judged and not self.passed and not self.mistakes:
             return self._strictly_missing(self.report)
         return "" if self.report.judged else self.report.reason
@@ -93,12 +96,12 @@ class Submission:
     def lines(
         self, width: int = WIDTH, *, points: bool = False, verbose: bool = False
     ) -> list[str]:
-        """The whole report on it, and its `points`; its verdict comes last."""
-        if self.report is None:
-            return [self.verdict]
-        _, *lines = self.report.lines(width, verbose=verbose)
-        said = [str(self.report.points)] if points else []
-        return [*lines, *([""] if lines else []), *said, self.verdict]
+        """The report on it, and its `points`; below an empty line, its verdict."""
+        lines: list[str] = []
+        if self.report is not None:
+            _, *lines = self.report.lines(width, verbose=verbose)
+            lines += ["", str(self.report.points)] if points else []
+        return [*lines, "", self.verdict]
 
     def as_json(self) -> dict[str, Any]:
         """All of it as plain data."""
@@ -115,5 +118,9 @@ def unusable_as_json(sentence: str) -> dict[str, Any]:
 
 
 def label(finding: Finding) -> str:
-    """A finding by its id in the catalogue, or by what kind of thing it is."""
-    return finding.bug or f"{finding.heading[:1].lower()}{finding.heading[1:]}"
+    """A finding by its id in the catalogue, or by what kind of thing it is; outside of
+    the equations, by what the program does.
+    """
+    if finding.bug or finding.equation:
+        return finding.bug or f"{finding.heading[:1].lower()}{finding.heading[1:]}"
+    return PLACE.sub("", f"{finding.where}: {finding.got}")
