@@ -183,7 +183,7 @@ Points are the share, in per cent and rounded down, of these that hold:
               it was judged, and no mistake stands in it; C where the loss is shown
   settings    each activation, output, loss, dtype and optimizer, and each setting of an
               optimizer. One holds where a task with it was judged, and no mistake stands
-              in its tasks alone, and in most of them
+              in all of its tasks and in no others; with an optimizer, its settings fall
   an answer   to every task: not where one raises, hangs or has another form than asked
 
 What was asked for and refused, not shown or not judged does not hold. A right program

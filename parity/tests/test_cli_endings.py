@@ -159,6 +159,6 @@ def test_what_a_stream_cannot_encode_is_escaped(net, how):
 
 def test_what_would_steer_a_terminal_is_escaped_in_arguments():
     """By the parser, too, which prints them again."""
-    for argv in (["check", "a", "\x1b[31mb"], ["\x1b[31mb"], ["check", "--timeout", "\x1b[31m"]):
+    for argv in (["run", "a", "\x1b[31mb"], ["\x1b[31mb"], ["check", "--timeout", "\x1b[31m"]):
         status, out, err = run(*argv)
         assert (status, out, "\x1b" in err, r"\x1b[31m" in err) == (2, "", False, True)

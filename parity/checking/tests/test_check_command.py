@@ -348,7 +348,6 @@ REFUSED = "--timeout 0, --timeout x, --timeout nan, --seed x, b, --exec b, --ini
         "a --timeout x",
         "a --timeout nan",
         "a --seed x",
-        "a b",
         "a --exec b",
         "a --init b",
     ],

@@ -16,6 +16,7 @@ from parity.mistakes.search.replay import Run
 CHANGING = ("delta", "dW", "db", "W", "b")  # the gradients and the weights
 # tasks: in two, a mistake of some sizes or of some numbers may happen to hide
 ENOUGH = 3
+WITH = " with "  # between an optimizer and one of its settings
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _settings_left(ran: Tried, asked: Tried, declared: Declaration | None) -> It
     for optimizer, settings in asked.optimizers.items():
         if optimizer in ran.optimizers:
             known = ran.optimizers[optimizer]
-            yield from (f"{optimizer} with {each}" for each in settings if each not in known)
+            yield from (f"{optimizer}{WITH}{each}" for each in settings if each not in known)
     anywhere = {
         name for each in (ran, asked) for names in each.optimizers.values() for name in names
     }

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from parity.checking.verdict.coverage import ENOUGH
+from parity.checking.verdict.coverage import ENOUGH, WITH
 from parity.checking.verdict.results import NO_ANSWER, TaskResult
 from parity.mistakes.diagnosis.finding import Finding, in_words
 from parity.mistakes.mistake import WRONG
@@ -26,10 +26,12 @@ class Points:
 
     An equation holds where a task was judged that has it, and no mistake stands in it;
     C only where the loss is shown. A setting holds where a task was judged that has it,
-    and no mistake stands in its tasks alone, and in most of them. A mistake outside the
-    equations, such as an exception, costs the answer, too. Where fewer than three tasks
-    are judged, or nothing can be said of the program, nothing holds; and no setting
-    does where no equation does. Conventions, lost digits and notes cost nothing.
+    and no mistake stands in all of its tasks and in no others, be it with one optimizer
+    or with all that have the setting; and none of an optimizer that does not hold. A
+    mistake outside the equations, such as an exception, costs the answer. Where fewer
+    than three tasks are judged, or nothing can be said of the program, nothing holds;
+    and no setting does where no equation does. Conventions, lost digits and notes cost
+    nothing.
 
     holds   the items that hold
     lost    those that do not, and why
@@ -104,17 +106,26 @@ def _lost_equations(
 def _lost_settings(
     settings: Iterable[str], judged: Sequence[TaskResult], mistakes: Sequence[Finding]
 ) -> Iterator[tuple[str, str]]:
+    every = {each.task for each in judged}
+    places = [every & {*mistake.tasks} for mistake in mistakes]
+    apart = [tasks for tasks in places if tasks != every]
+    wrong: set[str] = set()
     for item in settings:
-        having = {each.task for each in judged if item in each.settings}
-        others = {each.task for each in judged} - having
+        having = _tasks_with(item, judged)
         if not having:
             yield item, NOT_JUDGED
-        elif others and any(_is_of(having, others, mistake.tasks) for mistake in mistakes):
+        elif item.partition(WITH)[0] in wrong or any(
+            tasks in apart for tasks in (having, _tasks_with(_of_any(item), judged))
+        ):
+            wrong.add(item)
             yield item, IS_WRONG
 
 
-def _is_of(having: set[str], others: set[str], tasks: Sequence[str]) -> bool:
-    """Whether a mistake in these tasks stands in those that have a setting alone, and
-    in most of them.
-    """
-    return others.isdisjoint(tasks) and 2 * len(having & {*tasks}) > len(having)
+def _tasks_with(item: str, judged: Sequence[TaskResult]) -> set[str]:
+    """The tasks that have a setting, be it of one optimizer or of any."""
+    return {each.task for each in judged if item in (*each.settings, *map(_of_any, each.settings))}
+
+
+def _of_any(item: str) -> str:
+    """The setting of an optimizer without that, any other as it is."""
+    return item.rpartition(WITH)[2]

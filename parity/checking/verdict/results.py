@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from parity.checking.program.outcome import Outcome
 from parity.checking.tasks.task import Task
-from parity.checking.verdict.coverage import as_output, changed
+from parity.checking.verdict.coverage import WITH, as_output, changed
 from parity.mistakes.diagnosis.finding import Finding
 from parity.mistakes.mistake import WRONG
 from refnet.equations import EQUATIONS
@@ -88,5 +88,5 @@ def _settings(task: Task) -> Iterator[str]:
     yield as_output(task.activations[-1])
     yield task.loss
     yield task.optimizer
-    yield from (f"{task.optimizer} with {setting}" for setting in changed(task))
+    yield from (f"{task.optimizer}{WITH}{setting}" for setting in changed(task))
     yield task.dtype
