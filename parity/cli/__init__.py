@@ -4,6 +4,8 @@ grading         what a class takes
 commands        what each command does
 endings         how it can be ended, and what it prints to can fail
 declarations    the options that say what a program can do
+ranges          numbers, and what is refused of them
+check_options   what `parity check` takes
 arguments       what each command takes
 command_line    from arguments to an exit status
 """

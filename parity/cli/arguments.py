@@ -1,15 +1,15 @@
 """The commands of the command line and their options, with their help."""
 
 import argparse
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from parity.checking.program.text import printable
 from parity.cli import commands as do
+from parity.cli.check_options import add_check_options
 from parity.cli.commands import Performed
-from parity.cli.declarations import add_declarations
+from parity.cli.ranges import integer
 from parity.screen import environment
 
 
@@ -49,7 +49,7 @@ def _run_options(commands: Any) -> argparse.ArgumentParser:
     parser = _command(commands, "run", do.run, summary, "of the split, the weights and the batches")
     parser.add_argument(
         "--epochs",
-        type=_integer(1, 10**6),
+        type=integer(1, 10**6),
         default=30,
         metavar="N",
         help="epochs of training on the digits (default 30)",
@@ -72,7 +72,7 @@ def _soundness_options(commands: Any) -> None:
     parser = _command(commands, "soundness", do.soundness, summary, "of the random trainings")
     parser.add_argument(
         "--cases",
-        type=_integer(1, 10**9),
+        type=integer(1, 10**9),
         default=2000,
         metavar="N",
         help="how many trainings (default 2000)",
@@ -85,7 +85,7 @@ def _power_options(commands: Any) -> None:
     parser = _command(commands, "power", do.power, summary, "of the random networks")
     parser.add_argument(
         "--nets",
-        type=_integer(1, 10**6),
+        type=integer(1, 10**6),
         default=200,
         metavar="N",
         help="how many networks (default 200)",
@@ -165,39 +165,6 @@ def _bench_options(commands: Any) -> None:
     )
 
 
-VERDICTS = """
-The last line has the verdict:
-
-  RIGHT                    all that the file declares was tried, and every array that can
-                           be judged is what its formula gives, up to rounding
-  RIGHT, as far as tried   so is what was tried; the rest is listed as "Not tried"
-  WRONG                    something that is shown is not what it should be
-  NOT JUDGED               too little is shown or answered; the line says what is missing
-
-A convention is right in another way than PyTorch's, and passes. Where a finding ends with
-a line to declare, put that line into the file if you mean what it says.
-
-Points are the share, in per cent and rounded down, of these that hold:
-
-  equations   z, a, C, BP1 to BP4 and step, as far as the tasks have them. One holds where
-              it was judged, and no mistake stands in it; C where the loss is shown
-  settings    each activation, output, loss, dtype and optimizer, and each setting of an
-              optimizer. One holds where a task with it was judged, and no mistake stands
-              in all of its tasks and in no others; with an optimizer, its settings fall
-  an answer   to every task: not where one raises, hangs or has another form than asked
-
-What was asked for and refused, not shown or not judged does not hold. A right program
-that shows its loss has 100; one of which fewer than three tasks are judged, or no
-equation holds, has 0. Conventions cost nothing.
-
-Of a class, a folder's files are all that end in .py but those that begin with _ or a dot.
-The time of --timeout is that of each submission, the seed is the same for all.
-
-Exit status: 0 right, 1 wrong or not judged (by --strict, see there, too), 2 unusable. Of a
-class: 0 where all are right, 2 where not one can be checked, else 1.
-"""
-
-
 def _check_options(commands: Any) -> None:
     """The command that judges somebody else's program: it does not need PyTorch."""
     summary = (
@@ -205,85 +172,8 @@ def _check_options(commands: Any) -> None:
         "is not"
     )
     parser = _command(commands, "check", do.check, summary, "of the tasks' numbers")
-    parser.epilog, parser.formatter_class = VERDICTS, argparse.RawDescriptionHelpFormatter
     parser.set_defaults(torch=False)
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument(
-        "programs",
-        nargs="*",
-        default=[],
-        metavar="FILE_OR_MODULE[:NAME]",
-        help="a Python file or a module, and the function in it (default run, else gradient or "
-        "step); several of them, or a folder of such files, are a class",
-    )
-    which.add_argument(
-        "--exec",
-        dest="command_line",
-        metavar="COMMAND",
-        help='a program in any language, by the command that starts it, as in "node net.js": '
-        "parity/checking/PROTOCOL.md says what it reads and prints",
-    )
-    which.add_argument(
-        "--init",
-        type=Path,
-        metavar="FILE",
-        help="write a commented program into FILE, to start from: .py, .c or .js",
-    )
-    parser.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=60.0,
-        metavar="SECONDS",
-        help="how long the program may take in all (default 60)",
-    )
-    parser.add_argument(
-        "--hard", action="store_true", help="add tasks at the edge of what floats can hold"
-    )
-    parser.add_argument(
-        "--explain",
-        action="store_true",
-        help="show what is wrong in numbers: in the smallest task that has it, what the equation "
-        "reads, your result and the right one side by side, and one entry by hand",
-    )
-    parser.add_argument(
-        "--strict",
-        action="store_true",
-        help="fail for conventions that are not declared, for lost digits, and for what is "
-        "declared and not tried",
-    )
-    parser.add_argument(
-        "--verbose",
-        action="store_true",
-        help="print the exact figures, where others published the same mistake, and the versions; "
-        "of a class, every report",
-    )
-    parser.add_argument(
-        "--points",
-        action="store_true",
-        help="print which share of what was asked for holds, in per cent (see Points)",
-    )
-    _class_options(parser)
-    add_declarations(parser)
-
-
-def _class_options(parser: argparse.ArgumentParser) -> None:
-    """What a class takes, and what it is written into."""
-    group = parser.add_argument_group("a class")
-    group.add_argument(
-        "--jobs",
-        type=_integer(1, 1000),
-        metavar="N",
-        help="how many submissions are judged at once (default: one for each core)",
-    )
-    group.add_argument(
-        "--csv", type=Path, metavar="FILE", help="write a table into FILE, a row per submission"
-    )
-    group.add_argument(
-        "--html",
-        type=Path,
-        metavar="FILE",
-        help="write a page into FILE: who has which mistake, how common each is, every report",
-    )
+    add_check_options(parser)
 
 
 VECTORS = """
@@ -305,13 +195,6 @@ def _vectors_options(commands: Any) -> None:
         metavar="DIR",
         help="a folder, which is new, empty, or has these files already",
     )
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"has {text}, expected a number of seconds above 0")
-    return value
 
 
 _ROOMS = {  # of each command, imported before anything is printed
@@ -338,7 +221,7 @@ def _command(
     if seeds:
         parser.add_argument(
             "--seed",
-            type=_integer(0, 2**32 - 1),  # what scikit-learn takes
+            type=integer(0, 2**32 - 1),  # what scikit-learn takes
             default=0,
             metavar="N",
             help=f"seed {seeds} (default 0)",
@@ -346,18 +229,3 @@ def _command(
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE")
     parser.add_argument("--quiet", action="store_true", help="print the last line alone")
     return parser
-
-
-def _integer(low: int, high: int) -> Any:
-    """A parser of integers from low to high."""
-
-    def parse(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(
-                f"has {value}, expected an integer from {low} to {high}"
-            )
-        return value
-
-    parse.__name__ = "integer"
-    return parse
