@@ -1,21 +1,19 @@
 """All submissions of a class, each checked in a process of its own."""
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from parity.checking.checker import check_command
-from parity.checking.grading.pool import mapped
+from parity.checking.grading.pool import Work, mapped
 from parity.checking.grading.submission import Submission
 from parity.checking.grading.summary import ClassReport
 from parity.checking.grading.targets import short_names
 from parity.checking.program.outcome import Unusable
 
-DIED = "a process that judges has died, as where there is too little memory; check it alone"
-STOPPED = "the process that judged it was told to stop; check it alone"
 OURS = "this is a mistake of parity's own; please report it: "
 
 
@@ -25,6 +23,9 @@ class Given(NamedTuple):
     number: int
     target: str
     name: str
+
+
+Judged: TypeAlias = tuple[int, Submission]
 
 
 def grade(
@@ -44,22 +45,39 @@ def grade(
     given = [Given(number, *each) for number, each in enumerate(named)]
     done: dict[int, Submission] = {}
     work = partial(judge, strict=strict, **options)
-    try:
-        with closing(mapped(work, given, min(jobs, len(given)))) as answers:
-            for number, submission in filter(None, answers):
-                done[number] = submission
-                on_done(submission)
-        missing = STOPPED
-    except BrokenProcessPool:
-        missing = DIED
-    for each in given:
-        if each.number not in done:
-            done[each.number] = Submission(each.name, unusable=f"{each.name}: {missing}")
-            on_done(done[each.number])
+    with closing(_rounds(work, given, jobs)) as rounds:
+        for number, submission in rounds:
+            done[number] = submission
+            on_done(submission)
     return ClassReport(tuple(done[each.number] for each in given))
 
 
-def judge(given: Given, *, strict: bool, **options: Any) -> tuple[int, Submission]:
+def _rounds(work: Work, given: Sequence[Given], jobs: int) -> Generator[Judged, None, None]:
+    """Each submission with its number, as it is done. Where a process of the pool has
+    died, the others are given to a new one: those last that it was at work with, for
+    one of them may have killed it; and one by one, where that brings nothing more.
+    """
+    rest, processes = [*given], min(jobs, len(given)) if jobs > 1 else 0
+    while rest:
+        before = {each.number for each in rest}
+        with closing(mapped(work, rest, processes)) as answers, suppress(BrokenProcessPool):
+            for answer in filter(None, answers):
+                before.discard(answer[0])
+                yield answer
+        left = [each for each in rest if each.number in before]
+        helps = len(left) < len(rest)
+        if not helps and processes <= 1:
+            lost, *left = left
+            yield lost.number, Submission(lost.name, unusable=_died(lost))
+        rest = [*left[processes:], *left[:processes]] if helps else left
+        processes = processes if helps else 1
+
+
+def _died(given: Given) -> str:
+    return f"{given.name}: the process that judged it has died or was ended; check it alone"
+
+
+def judge(given: Given, *, strict: bool, **options: Any) -> Judged:
     """One submission, with its number."""
     try:
         report = check_command(given.target, **options)

@@ -34,20 +34,20 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def mapped(work: Work, given: Sequence[Any], jobs: int) -> Generator[Any, None, None]:
-    """What the work makes of each that is given, as it is done, by so many processes;
-    in this one, where that is one. None where a process was told to stop.
+def mapped(work: Work, given: Sequence[Any], processes: int) -> Generator[Any, None, None]:
+    """What the work makes of each that is given, as it is done, by so many processes
+    besides this one; by this one, where that is none. None where one was told to stop.
 
     Close it: that ends the processes. Errors: BrokenProcessPool where one has died.
     """
-    if jobs <= 1:
+    if not processes:
         yield from map(work, given)
         return
     before = {*multiprocessing.active_children()}
     answers: SimpleQueue[Any] = SimpleQueue()
     stop = Event()
     # in a thread, so that a signal to this process does not reach the inside of a pool
-    thread = Thread(target=_feed, args=(work, given, jobs, answers, stop), daemon=True)
+    thread = Thread(target=_feed, args=(work, given, processes, answers, stop), daemon=True)
     thread.start()
     try:
         while not isinstance(answer := answers.get(), _Over):
@@ -67,12 +67,12 @@ class _Over:
 
 
 def _feed(
-    work: Work, given: Sequence[Any], jobs: int, answers: "SimpleQueue[Any]", stop: Event
+    work: Work, given: Sequence[Any], processes: int, answers: "SimpleQueue[Any]", stop: Event
 ) -> None:
     error: BaseException | None = None
     try:
         with _environment(ONE_THREAD):
-            for answer in _pool()(work, _until(stop, given), jobs):
+            for answer in _pool(processes)(work, _until(stop, given), processes):
                 answers.put(answer)
     except BaseException as raised:  # noqa: BLE001 - it is raised where answers are read
         error = raised
@@ -112,8 +112,12 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
         os.environ.update(kept)
 
 
-def _pool() -> Pool:
-    """The processes of joblib, or else of the standard library."""
+def _pool(processes: int) -> Pool:
+    """The processes of joblib, or else of the standard library; one alone is its, for
+    joblib would not start it.
+    """
+    if processes == 1:
+        return _of_the_standard_library
     try:
         joblib = import_module("joblib")
     except ModuleNotFoundError:
@@ -122,11 +126,11 @@ def _pool() -> Pool:
     return partial(_of_joblib, joblib) if version >= OLDEST else _of_the_standard_library
 
 
-def _of_joblib(joblib: Any, work: Work, given: Iterator[Any], jobs: int) -> Iterator[Any]:
+def _of_joblib(joblib: Any, work: Work, given: Iterator[Any], processes: int) -> Iterator[Any]:
     loky = import_module("joblib.externals.loky")
     _block(TRACKER, "joblib.externals.loky.backend.resource_tracker")
     parallel = joblib.Parallel(
-        jobs,
+        processes,
         backend="loky",
         return_as="generator_unordered",
         batch_size=1,
@@ -140,10 +144,10 @@ def _of_joblib(joblib: Any, work: Work, given: Iterator[Any], jobs: int) -> Iter
         loky.get_reusable_executor().shutdown()
 
 
-def _of_the_standard_library(work: Work, given: Iterator[Any], jobs: int) -> Iterator[Any]:
+def _of_the_standard_library(work: Work, given: Iterator[Any], processes: int) -> Iterator[Any]:
     _block(TRACKER)
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, spawn, begin, (os.getpid(),)) as pool:
+    with ProcessPoolExecutor(processes, spawn, begin, (os.getpid(),)) as pool:
         for future in as_completed([pool.submit(do, work, each) for each in given]):
             yield future.result()
 

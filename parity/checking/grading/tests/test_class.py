@@ -7,7 +7,6 @@ import io
 import json
 import subprocess
 import sys
-from concurrent.futures.process import BrokenProcessPool
 from html.parser import HTMLParser
 
 import pytest
@@ -110,9 +109,9 @@ def test_a_joblib_that_is_too_old_is_left_alone(monkeypatch):
     """Its processes cannot be told what to do first."""
     import joblib
 
-    assert pool._pool().func is pool._of_joblib
+    assert pool._pool(2).func is pool._of_joblib
     monkeypatch.setattr(joblib, "__version__", "1.4.2")
-    assert pool._pool() is pool._of_the_standard_library
+    assert pool._pool(2) is pool._of_the_standard_library
 
 
 def test_strict_and_verbose_are_for_each(folder, monkeypatch):
@@ -289,25 +288,35 @@ def check_page(text, count):
 # processes
 
 
-def test_one_that_dies_leaves_the_others(folder, monkeypatch):
-    """Those that it did not judge are unusable, and it is said why."""
+KILLS = """
+import os, time
+with open(f"/proc/{os.getppid()}/stat") as stat:
+    worker = int(stat.read().rpartition(")")[2].split()[1])
+os.kill(worker, SIGNAL)
+time.sleep(60)
+"""
 
-    def died(work, given, jobs):
-        yield work(given[0])
-        raise BrokenProcessPool("here")
 
-    monkeypatch.setattr(room, "mapped", died)
-    report = grade([str(folder / "right.py"), str(folder / "by ones.py")], jobs=2)
-    assert [each.word for each in report.submissions] == ["RIGHT", "UNUSABLE"]
-    assert report.submissions[1].reason.startswith("a process that judges has died")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, the worker is its parent")
+@pytest.mark.parametrize(("signal", "standard"), [("9", False), ("9", True), ("15", False)])
+def test_one_that_kills_its_worker_leaves_the_others(folder, monkeypatch, signal, standard):
+    """It alone cannot be judged."""
+    if standard:
+        monkeypatch.setattr(pool, "_pool", lambda processes: pool._of_the_standard_library)
+    (folder / "kills.py").write_text(KILLS.replace("SIGNAL", signal), encoding="utf-8")
+    names = ["kills", "by ones", "right"]
+    report = grade([str(folder / f"{name}.py") for name in names], jobs=2)
+    words = [each.word for each in report.submissions]
+    assert words == ["UNUSABLE", *["RIGHT"] * 2]
+    assert "has died or was ended; check it alone" in report.submissions[0].reason
 
 
 def test_as_many_jobs_as_cores_or_submissions(folder, monkeypatch):
     """By default one for each core, but no more than there is work for."""
     seen = []
 
-    def mapped(work, given, jobs):
-        seen.append(jobs)
+    def mapped(work, given, processes):
+        seen.append(processes)
         yield from map(work, given)
 
     monkeypatch.setattr(room, "mapped", mapped)
@@ -316,4 +325,5 @@ def test_as_many_jobs_as_cores_or_submissions(folder, monkeypatch):
     for options in ((), ("--jobs", "2"), ("--jobs", "9")):
         parity("check", *given, *options)
     parity("check", *given[:2])
-    assert seen == [3, 2, 4, 2]
+    parity("check", *given[:2], "--jobs", "1")
+    assert seen == [3, 2, 4, 2, 0]
