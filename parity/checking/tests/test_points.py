@@ -186,6 +186,8 @@ def test_nothing_holds_of_what_is_not_judged():
 
     report = check(refuses, **SIGMOID)
     assert (report.judged, report.points.percent) == (False, 0)
+    report = check(train, **SIGMOID, sizes=(1, 1, 1))
+    assert (report.reason[:10], report.points.percent) == ("every laye", 0)
 
 
 def test_what_came_before_an_end_counts(tmp_path):

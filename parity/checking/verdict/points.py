@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from parity.checking.verdict.coverage import ENOUGH, WITH
-from parity.checking.verdict.results import NO_ANSWER, TaskResult
+from parity.checking.verdict.results import TaskResult
 from parity.mistakes.diagnosis.finding import Finding, in_words
 from parity.mistakes.mistake import WRONG
 
@@ -71,7 +71,7 @@ def points(
     if len(lost) == len(equations):
         return Points((), {**lost, **dict.fromkeys([*settings, ANSWERS], IS_WRONG)})
     lost |= _lost_settings(settings, judged, mistakes)
-    if not all(map(_breaks, mistakes)) or any(each.result == NO_ANSWER for each in results):
+    if not all(map(_breaks, mistakes)):
         lost[ANSWERS] = IS_WRONG
     return Points(tuple(item for item in items if item not in lost), lost)
 

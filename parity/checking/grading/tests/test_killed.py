@@ -24,6 +24,7 @@ from parity.tests.command import WITHOUT
 
 HERE = Path(parity.__file__).parent.parent
 JOBS = 2
+LATE = 120  # seconds, after which a test that would wait for ever fails
 # of each submission a file of its own, with the numbers of its processes
 PROGRAM = ADAPTER.replace(
     "    shown = []\n", "    shown = []\n" + WAITS.replace('"pids', '__file__ + "-pids'), 1
@@ -81,7 +82,7 @@ def test_a_signal_ends_all_of_it(tmp_path, pool, name):
     check, processes = started(tmp_path, pool)
     assert len(processes) >= JOBS * 5
     check.send_signal(signal.Signals[name])
-    out, err = check.communicate()
+    out, err = check.communicate(timeout=LATE)
     assert (check.returncode, out, err) == (
         SIGNALS[name][0],
         "4 submissions in .\n",
@@ -97,6 +98,6 @@ def test_ctrl_c_of_a_terminal_is_heard_by_all(tmp_path, pool):
     """Which sends it to the workers, too; they say nothing."""
     check, processes = started(tmp_path, pool)
     os.killpg(check.pid, signal.SIGINT)
-    out, err = check.communicate()
+    out, err = check.communicate(timeout=LATE)
     assert (check.returncode, out, err) == (130, "4 submissions in .\n", "parity: interrupted\n")
     assert are_gone(processes)
