@@ -73,6 +73,15 @@ def check(screen: Screen, arguments: argparse.Namespace) -> Performed:
     """Somebody's backpropagation: is it right, and if not, which mistake is it; or that
     of a whole class.
     """
+    try:
+        return _check(screen, arguments)
+    except Unusable as error:
+        room = import_module("parity.checking.grading.submission")
+        return Performed("", False, room.unusable_as_json(str(error)), error=error)
+
+
+def _check(screen: Screen, arguments: argparse.Namespace) -> Performed:
+    """The same. Errors: Unusable where there is nothing to check."""
     options = {
         "hard": arguments.hard,
         "explain": arguments.explain,

@@ -122,6 +122,24 @@ def test_what_cannot_be_used_is_written_too(tmp_path, net, text, sentence):
     assert "UNUSABLE. " in files[2].read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("{}",), "{}: has no Python file, expected submissions, as in {}/net.py"),
+        (("{}/net.py", "--batch", "0"), "declaration: batch has 0, expected an integer >= 1"),
+    ],
+)
+def test_what_is_refused_at_once_is_written_too(tmp_path, given, sentence):
+    """A folder without submissions, and an option."""
+    file = tmp_path / "all.json"
+    (tmp_path / "empty").mkdir()
+    folder = str(tmp_path / "empty")
+    status, out, err = run("check", *(each.format(folder) for each in given), "--json", str(file))
+    sentence = sentence.format(folder, folder)
+    assert (status, out, err) == (2, "", f"parity: {sentence}\n")
+    assert json.loads(file.read_text(encoding="utf-8"))["unusable"] == sentence
+
+
 def test_by_strict_the_json_says_so(net, tmp_path):
     """As the exit status does."""
     file = tmp_path / "all.json"
