@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any, TypeAlias
 
-from parity.checking.grading.worker import HEARD, PATIENCE, begin, do
+from parity.checking.grading.worker import HEARD, OURS, PATIENCE, SAFE, begin, do
 
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 TRACKER = "multiprocessing.resource_tracker"  # tidies up where nobody else can
@@ -71,7 +71,7 @@ def _feed(
 ) -> None:
     error: BaseException | None = None
     try:
-        with _environment(ONE_THREAD):
+        with _environment({SAFE: os.environ.get(SAFE) or OURS, **ONE_THREAD}):
             for answer in _pool(processes)(work, _until(stop, given), processes):
                 answers.put(answer)
     except BaseException as raised:  # noqa: BLE001 - it is raised where answers are read

@@ -21,6 +21,9 @@ INTERVAL = 0.1  # seconds between two looks for the parent
 # left to the parent, which then asks for the end; not all systems have all of them
 LEFT = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
 HEARD = {*LEFT, signal.SIGTERM}
+# while a process starts, no module comes from the working folder, where somebody's
+# program may be named like one
+SAFE, OURS = "PYTHONSAFEPATH", "while it starts"
 
 
 class Stopped(BaseException):
@@ -55,6 +58,8 @@ TURN = Turn()
 
 def begin(parent: int) -> None:
     """What a process of the pool does first."""
+    if os.environ.get(SAFE) == OURS:
+        os.environ.pop(SAFE)  # it is not for programs
     signal.signal(signal.SIGTERM, TURN.stop)
     for each in LEFT:
         signal.signal(each, signal.SIG_IGN)

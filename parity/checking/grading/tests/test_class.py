@@ -5,12 +5,15 @@ written of it is whole, by whatever names students give.
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
+import parity as package
 from parity.checking.grading import grade as room
 from parity.checking.grading import pool
 from parity.checking.grading.grade import grade
@@ -32,6 +35,7 @@ KINDS = {
     for name in ("right", "by ones", "no hidden slope", "mean of db", "outputs alone", "syntax")
 }
 FILES = [handed_in(f"{name}.py", kind) for name, kind in KINDS.items()]
+HERE = Path(package.__file__).parent.parent
 VERDICT = "2 of 6 are right; 2 wrong, 1 not judged, 1 unusable"
 
 
@@ -309,6 +313,36 @@ def test_one_that_kills_its_worker_leaves_the_others(folder, monkeypatch, signal
     words = [each.word for each in report.submissions]
     assert words == ["UNUSABLE", *["RIGHT"] * 2]
     assert "has died or was ended; check it alone" in report.submissions[0].reason
+
+
+NAMES = ("random", "signal", "socket", "threading", "refnet", "ctypes")
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_submissions_may_be_named_like_modules(tmp_path, installed):
+    """In the working folder, where Python looks first: no process of parity's runs one
+    of them.
+    """
+    (tmp_path / "class").mkdir()
+    for name in NAMES:
+        text = "raise SystemExit('mine')"
+        (tmp_path / "class" / f"{name}.py").write_text(text, encoding="utf-8")
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    if not installed:
+        text = "raise ModuleNotFoundError(name='joblib')"
+        (hidden / "joblib.py").write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "parity", "check", ".", "--jobs", "2"],
+        cwd=tmp_path / "class",
+        env=os.environ | {"PYTHONPATH": f"{HERE}{os.pathsep}{hidden}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "0 of 6 are right; 6 unusable" in done.stdout) == (2, True)
+    assert done.stdout.count("raised SystemExit") == 2 * len(NAMES)
+    assert done.stderr == "parity: check: not one of 6 submissions can be checked\n"
 
 
 def test_as_many_jobs_as_cores_or_submissions(folder, monkeypatch):
