@@ -142,7 +142,7 @@ def vectors(screen: Screen, arguments: argparse.Namespace) -> Performed:
         f"{printable(str(arguments.folder))} has version {files.VERSION} of the test vectors: "
         f"{count} trainings, their schema and a README"
     )
-    return verdict, True, {"version": files.VERSION, "files": names}
+    return Performed(verdict, True, {"version": files.VERSION, "files": names})
 
 
 def begin(file: Path) -> None:
