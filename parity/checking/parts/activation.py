@@ -117,7 +117,8 @@ def _part(
     slots = {"value": values, "derivative": derivatives}
     stands = both(has(*declared.activations or ()), is_hidden)
     name = f"{named(value, 'value')}, like {in_words(declared.activations or ())}"
-    return Part(name, declared, slots, ("a", "delta"), ("batches", "activations"), stands)
+    gives = ("a", "delta"), ("a", "BP2")
+    return Part(name, declared, slots, *gives, ("batches", "activations"), stands)
 
 
 def _through(derivative: Callable[..., Any], of: str) -> Callable[[Array, Array, Array], Array]:

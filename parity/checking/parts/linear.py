@@ -66,6 +66,7 @@ def check_linear(
         declared,
         {"": partial(_slots, layer)},
         ("z", "delta", "dW", "db") if bias else ("z", "delta", "dW"),
+        ("z", "BP2", "BP3", "BP4"),
         ("batches",),
     )
     return judged_part(part, **given)

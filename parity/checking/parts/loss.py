@@ -99,7 +99,8 @@ class _Loss:
         )
         name = f"{named(self.value, 'value')}, like {self.like}"
         covers = ("batches", "outputs", "losses")
-        part = Part(name, declared, {"": slots}, ("loss", "delta"), covers, is_last)
+        gives = ("loss", "delta"), ("C", "BP1")
+        part = Part(name, declared, {"": slots}, *gives, covers, is_last)
         return judged_part(part, **self.options)
 
     def otherwise(self, report: CheckReport) -> CheckReport:

@@ -85,6 +85,7 @@ def check_optimizer(
         declared,
         {"": partial(_slots, rule)},
         ("W", "b"),
+        ("step",),
         ("steps", "optimizers"),
     )
     rate = None if "lr" in takes else float(settings.get("lr", usual["lr"]))

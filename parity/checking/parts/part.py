@@ -15,9 +15,10 @@ from parity.checking.program.given import Array
 from parity.checking.program.outcome import Key, Outcome, Problem, Unreadable
 from parity.checking.tasks.declaration import Declaration
 from parity.checking.tasks.task import Task, task_of, tasks_for
-from parity.checking.verdict.coverage import Tried
+from parity.checking.verdict.coverage import WITH, Tried
 from parity.checking.verdict.judgement import report
 from parity.checking.verdict.report import CheckReport
+from parity.checking.verdict.results import TaskResult
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.conditions import Place, anywhere
 from parity.mistakes.mistake import Mistake, Wrong
@@ -48,6 +49,7 @@ class Part:
     slots      what stands in the slots of a step, by what is tried apart from all else,
                as a value and its derivative are; "" where all go together
     shows      the quantities that it gives
+    equations  the labels of its equations
     covers     the fields of Tried that it has to do with
     stands     the layers in which it stands
     """
@@ -56,6 +58,7 @@ class Part:
     declared: Declaration
     slots: Mapping[str, Slots]
     shows: tuple[str, ...]
+    equations: tuple[str, ...]
     covers: tuple[str, ...]
     stands: Place = anywhere
 
@@ -99,7 +102,18 @@ def judged_part(
         tried=tried,
         showable=part.shows,
         refusal=refusal,
+        results=tuple(_of(part, tried, each) for each in whole.results),
         reason=whole.reason.replace(whole.refusal, refusal),
+    )
+
+
+def _of(part: Part, tried: Tried, result: TaskResult) -> TaskResult:
+    """What became of a task, as far as the part has to do with it."""
+    names = {*tried.activations, *tried.losses, *tried.optimizers, *tried.dtype}
+    return replace(
+        result,
+        equations=tuple(label for label in result.equations if label in part.equations),
+        settings=tuple(each for each in result.settings if each.partition(WITH)[0] in names),
     )
 
 

@@ -560,6 +560,23 @@ def test_a_report_of_a_part_is_plain_data():
     assert data["findings"][0]["bug"] == "hidden-derivative-missing"
 
 
+def test_points_are_those_of_the_part():
+    """Its equations and its settings, and nothing of the training around it."""
+    right = parity.check_loss(lambda a, y: abs(a - y).mean(), like="mae", gradient=of_mae)
+    assert set(right.points.holds) >= {"C", "BP1", "mae", "float32"}
+    assert not {"z", "sgd", "tanh"} & set(right.points.holds)
+    assert right.points.percent == 100
+    wrong = parity.check_loss(
+        lambda a, y: abs(a - y).mean(), lambda a, y: -of_mae(a, y), like="mae"
+    )
+    assert wrong.points.lost == {"BP1": "wrong"}
+
+
+def of_mae(a, y):
+    """dC/da of the mean absolute error."""
+    return np.sign(a - y) / a.size
+
+
 def test_functions_of_jax_are_checked():
     """With the numbers of its own dtype."""
     jax = pytest.importorskip("jax")
