@@ -8,7 +8,16 @@ import numpy as np
 
 from parity.checking.parts.called import Called, named
 from parity.checking.parts.pairs import functions_of
-from parity.checking.parts.part import Named, Part, Show, judged_part, known, options
+from parity.checking.parts.part import (
+    Named,
+    Part,
+    Show,
+    holds,
+    judged_part,
+    known,
+    options,
+    tasks_of,
+)
 from parity.checking.program.given import Array
 from parity.checking.program.outcome import NOTE
 from parity.checking.tasks.declaration import Declaration, declaration
@@ -63,7 +72,7 @@ def check_activation(
     Torch: torch.autograd.gradcheck compares with differences, and names no mistake.
     Errors: ValueError for an unknown name, TypeError for what cannot be called.
     """
-    given = options("check_activation", hard=hard, explain=explain, seed=seed)
+    options("check_activation", hard=hard, explain=explain, seed=seed)
     known("check_activation", "like", like, TRAINABLE)
     known("check_activation", "derivative_of", derivative_of, ("z", "a"))
     declared = declaration(
@@ -77,12 +86,12 @@ def check_activation(
         conventions=conventions,
     )
     part = _part(value, derivative, derivative_of, declared)
-    special = [*_special(declared, hard=hard)]
-    report = judged_part(part, **given, more=special)
+    tasks = tasks_of(part, hard=hard, seed=seed, more=_special(declared, hard=hard))
+    report = judged_part(part, tasks, explain=explain)
     if derivative is None or report.passed or derivative_of == "a":
         return report
-    other = judged_part(_part(value, derivative, "a", declared), **given, more=special)
-    return replace(report, findings=(*report.findings, _OF_A)) if other.passed else report
+    is_of_a = holds(_part(value, derivative, "a", declared), tasks)
+    return replace(report, findings=(*report.findings, _OF_A)) if is_of_a else report
 
 
 _OF_A = Finding(

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from parity.checking.parts.called import named
 from parity.checking.parts.layers import Back, Layer, layer_of
-from parity.checking.parts.part import Part, Show, judged_part, known, options
+from parity.checking.parts.part import Part, Show, judged_part, known, options, tasks_of
 from parity.checking.program.given import Array
 from parity.checking.tasks.declaration import KNOWN, declaration
 from parity.checking.verdict.report import CheckReport
@@ -47,7 +47,7 @@ def check_linear(
     Torch: torch.nn.Linear.
     Errors: ValueError for an unknown name, TypeError for what cannot be called.
     """
-    given = options("check_linear", hard=False, explain=explain, seed=seed)
+    options("check_linear", explain=explain, seed=seed)
     known("check_linear", "layout", layout, KNOWN["layout"])
     bias = flag("check_linear", "bias", bias)
     layer = layer_of(forward, backward, is_turned=layout == "in_out", bias=bias)
@@ -69,7 +69,7 @@ def check_linear(
         ("z", "BP2", "BP3", "BP4"),
         ("batches",),
     )
-    return judged_part(part, **given)
+    return judged_part(part, tasks_of(part, hard=False, seed=seed), explain=explain)
 
 
 def _slots(layer: Layer, show: Show) -> dict[str, Wrong]:

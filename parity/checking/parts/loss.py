@@ -8,10 +8,20 @@ import numpy as np
 
 from parity.checking.parts.called import Called, named
 from parity.checking.parts.pairs import Function, functions_of, of_a_number
-from parity.checking.parts.part import Part, Show, judged_part, known, options
+from parity.checking.parts.part import (
+    Part,
+    Show,
+    holds,
+    is_read,
+    judged_part,
+    known,
+    options,
+    tasks_of,
+)
 from parity.checking.program.given import Array
 from parity.checking.program.outcome import NOTE
 from parity.checking.tasks.declaration import declaration
+from parity.checking.tasks.task import Task
 from parity.checking.verdict.report import CheckReport
 from parity.mistakes.conditions import is_last
 from parity.mistakes.diagnosis.finding import Finding
@@ -51,11 +61,25 @@ def check_loss(
     Torch: torch.autograd.gradcheck compares with differences, and names no mistake.
     Errors: ValueError for an unknown name, TypeError for what cannot be called.
     """
-    given = options("check_loss", hard=hard, explain=explain, seed=seed)
+    options("check_loss", hard=hard, explain=explain, seed=seed)
     known("check_loss", "like", like, [*LOSSES])
-    loss = _Loss(value, gradient, like, {"dtype": dtype, "conventions": conventions}, given)
-    report = loss.report(targets)
-    return report if report.passed or targets else loss.otherwise(report)
+    loss = _Loss(value, gradient, like, {"dtype": dtype, "conventions": conventions})
+
+    def tasks(part: Part) -> list[Task]:
+        return tasks_of(part, hard=hard, seed=seed)
+
+    kinds = [*KINDS] if targets is None and "labels" in targets_of(like) else [targets]
+    parts = [loss.part(kind) for kind in kinds]
+    best = next((i for i, part in enumerate(parts) if is_read(part, tasks(part))), 0)
+    report = judged_part(parts[best], tasks(parts[best]), explain=explain)
+    if best:
+        left = (*report.untried, *KINDS[kinds[best]])
+        return replace(report, findings=(*report.findings, _of_kind(kinds[best])), untried=left)
+    if any(finding.bug == "output-delta-negated" for finding in report.findings):
+        swapped = loss.part(targets, swapped=True)
+        notes = [_SWAPPED] if holds(swapped, tasks(swapped)) else []
+        return replace(report, findings=(*report.findings, *notes))
+    return report
 
 
 @dataclass(frozen=True)
@@ -66,10 +90,9 @@ class _Loss:
     gradient: Function | None
     like: str
     declared: dict[str, Any]
-    options: dict[str, Any]
 
-    def report(self, targets: str | None, *, swapped: bool = False) -> CheckReport:
-        """The report with these targets; `swapped` is to give it y before a."""
+    def part(self, targets: str | None, *, swapped: bool = False) -> Part:
+        """The loss of these targets; `swapped` is to give it y before a."""
         pair = functions_of("value", self.value, self.gradient)
         cost = Called("value", pair[0])
         slope = Called("gradient", of_a_number(pair[1], self.gradient))
@@ -100,32 +123,12 @@ class _Loss:
         name = f"{named(self.value, 'value')}, like {self.like}"
         covers = ("batches", "outputs", "losses")
         gives = ("loss", "delta"), ("C", "BP1")
-        part = Part(name, declared, {"": slots}, *gives, covers, is_last)
-        return judged_part(part, **self.options)
-
-    def otherwise(self, report: CheckReport) -> CheckReport:
-        """The report on a loss that is not right with all arguments: that with one kind
-        of targets, where only others cannot be read.
-        """
-        if any(finding.bug == "output-delta-negated" for finding in report.findings):
-            is_swapped = self.report(None, swapped=True).passed
-            return replace(report, findings=(*report.findings, *[_SWAPPED] * is_swapped))
-        several = "labels" in targets_of(self.like) and not _is_readable(report)
-        for kind in KINDS if several else ():
-            other = self.report(kind)
-            if _is_readable(other):
-                findings = (*other.findings, _with_targets(kind))
-                return replace(other, findings=findings, untried=(*other.untried, *KINDS[kind]))
-        return report
-
-
-def _is_readable(report: CheckReport) -> bool:
-    """Whether every call has returned what it should."""
-    return not any(finding.where.startswith(("value", "gradient")) for finding in report.findings)
+        return Part(name, declared, {"": slots}, *gives, covers, is_last)
 
 
 # the kinds of targets that stand for a class, and what a loss of each has not tried
-KINDS = {
+KINDS: dict[str | None, tuple[str, ...]] = {
+    None: (),
     "distributions": ("labels",),
     "one_hot": ("labels", "distributions"),
     "labels": ("distributions",),
@@ -139,6 +142,6 @@ _SWAPPED = Finding(
 )
 
 
-def _with_targets(kind: str) -> Finding:
+def _of_kind(kind: str | None) -> Finding:
     got, advice = f"they cannot read all targets, but {kind}", f"say targets={kind!r}"
     return Finding("", NOTE, where="value and gradient", got=got, advice=advice)

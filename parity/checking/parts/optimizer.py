@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from parity.checking.parts.called import named
-from parity.checking.parts.part import Named, Part, Show, judged_part, known, options
+from parity.checking.parts.part import Named, Part, Show, as_tasks, judged_part, known, options
 from parity.checking.parts.stepping import Rule, Step, rule_of
 from parity.checking.tasks.axes import defaults
 from parity.checking.tasks.declaration import Declaration, declaration
@@ -64,7 +64,7 @@ def check_optimizer(
     Torch: torch.optim.
     Errors: ValueError for an unknown name or setting, TypeError for what is no rule.
     """
-    given = options("check_optimizer", hard=False, explain=explain, seed=seed)
+    options("check_optimizer", explain=explain, seed=seed)
     known("check_optimizer", "like", like, [*OPTIMIZERS])
     usual = defaults(like)
     for name in settings:
@@ -90,7 +90,8 @@ def check_optimizer(
     )
     rate = None if "lr" in takes else float(settings.get("lr", usual["lr"]))
     fixed = {name: value for name, value in settings.items() if name != "lr"}
-    return judged_part(part, **given, runs=_runs(declared, given["seed"], fixed, rule, rate))
+    tasks = as_tasks(_runs(declared, seed, fixed, rule, rate), declared)
+    return judged_part(part, tasks, explain=explain)
 
 
 def _slots(rule: Rule, show: Show) -> Mapping[str, Wrong]:

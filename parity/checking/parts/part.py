@@ -5,11 +5,12 @@ The step goes on with what the part gives, so that the arrays are those of a pro
 that has no other mistake: bounds, formulas and names of mistakes are the same.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+from parity.checking.calling.answers import fitted, with_beside
 from parity.checking.calling.calls import twice
 from parity.checking.program.given import Array
 from parity.checking.program.outcome import Key, Outcome, Problem, Unreadable
@@ -21,8 +22,9 @@ from parity.checking.verdict.report import CheckReport
 from parity.checking.verdict.results import TaskResult
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.conditions import Place, anywhere
-from parity.mistakes.mistake import Mistake, Wrong
+from parity.mistakes.mistake import WRONG, Mistake, Wrong
 from parity.mistakes.program import Quantity, StepProgram
+from parity.mistakes.search.judging import judged
 from parity.mistakes.search.replay import LAYER, Run, run_of, simulate
 from parity.rounding.plain import Plain
 from refnet.checks import flag, integer
@@ -63,34 +65,11 @@ class Part:
     stands: Place = anywhere
 
 
-def judged_part(
-    part: Part,
-    *,
-    hard: bool,
-    explain: bool,
-    seed: int,
-    runs: Iterable[Named] | None = None,
-    more: Iterable[Named] = (),
-) -> CheckReport:
-    """The report on a part: on the tasks that its declaration asks for, or on `runs`,
-    and on some `more`.
-    """
-    declared = part.declared
-    tasks = tasks_for(declared, hard=hard, seed=seed) if runs is None else _tasks(runs, declared)
-    tasks += _tasks(more, declared)
-    both = [
-        (_named(task, each), twice(partial(_performed, slots, part.stands, task, apart=bool(each))))
-        for each, slots in part.slots.items()
-        for task in tasks
-    ]
-    whole = report(
-        part.name,
-        declared,
-        declared,
-        [task for task, _ in both],
-        [outcome for _, outcome in both],
-        explain=explain,
-    )
+def judged_part(part: Part, tasks: Sequence[Task], *, explain: bool) -> CheckReport:
+    """The report on a part by these tasks."""
+    both = [*_performances(part, tasks)]
+    given, outcomes = [task for task, _ in both], [outcome for _, outcome in both]
+    whole = report(part.name, part.declared, part.declared, given, outcomes, explain=explain)
     findings = [
         replace(each, where=part.name) if each.where == RUN else each for each in whole.findings
     ]
@@ -107,6 +86,41 @@ def judged_part(
     )
 
 
+def holds(part: Part, tasks: Sequence[Task]) -> bool:
+    """Whether the part is right in all of these tasks, by PyTorch's conventions; where
+    it is not, nothing is looked for.
+    """
+    for task, outcome in _performances(part, tasks):
+        (run,), misfits = fitted([task], [outcome.arrays], part.declared)
+        wrong = [each for each in (*outcome.problems, *misfits) if each.verdict == WRONG]
+        if wrong or any(station.off for station in judged(with_beside(run, outcome))):
+            return False
+    return True
+
+
+def is_read(part: Part, tasks: Sequence[Task]) -> bool:
+    """Whether all that the part returns can be read."""
+    return not any(outcome.problems for _, outcome in _performances(part, tasks))
+
+
+def tasks_of(part: Part, *, hard: bool, seed: int, more: Iterable[Named] = ()) -> list[Task]:
+    """The tasks that its declaration asks for, and some more."""
+    return [*tasks_for(part.declared, hard=hard, seed=seed), *as_tasks(more, part.declared)]
+
+
+def as_tasks(runs: Iterable[Named], declared: Declaration) -> list[Task]:
+    """Runs as tasks."""
+    return [task_of(name, run, declared, edge) for name, run, edge in runs]
+
+
+def _performances(part: Part, tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
+    """What becomes of each task, of each that is tried by itself."""
+    for each, slots in part.slots.items():
+        for task in tasks:
+            perform = partial(_performed, slots, part.stands, task, apart=bool(each))
+            yield (replace(task, name=f"{each}, {task.name}") if each else task), twice(perform)
+
+
 def _of(part: Part, tried: Tried, result: TaskResult) -> TaskResult:
     """What became of a task, as far as the part has to do with it."""
     names = {*tried.activations, *tried.losses, *tried.optimizers, *tried.dtype}
@@ -117,27 +131,17 @@ def _of(part: Part, tried: Tried, result: TaskResult) -> TaskResult:
     )
 
 
-def options(where: str, *, hard: bool, explain: bool, seed: int) -> dict[str, Any]:
+def options(where: str, *, explain: bool, seed: int, hard: bool = False) -> None:
     """What the check of any part is told. Errors: TypeError or ValueError."""
-    return {
-        "hard": flag(where, "hard", hard),
-        "explain": flag(where, "explain", explain),
-        "seed": integer(where, "seed", seed, 0),
-    }
+    flag(where, "hard", hard)
+    flag(where, "explain", explain)
+    integer(where, "seed", seed, 0)
 
 
 def known(where: str, name: str, given: object, names: Sequence[str]) -> None:
     """Errors: ValueError for what is none of these names."""
     if given not in names:
         raise ValueError(f"{where}: {name} has {given!r}, expected one of {', '.join(names)}")
-
-
-def _tasks(runs: Iterable[Named], declared: Declaration) -> list[Task]:
-    return [task_of(name, run, declared, edge) for name, run, edge in runs]
-
-
-def _named(task: Task, each: str) -> Task:
-    return replace(task, name=f"{each}, {task.name}") if each else task
 
 
 def _performed(slots: Slots, stands: Place, task: Task, *, apart: bool) -> Outcome:

@@ -228,7 +228,11 @@ AT_THE_EDGE = {
     "softmax-maximum-of-all",
     "softmax-overflow",
 }
-ASKED_FOR = {"constants-in-the-code", "probabilities-clipped"}
+ASKED_FOR = {
+    *("constants-in-the-code", "probabilities-clipped"),
+    # a weighted input of exactly 0 is tried of an activation alone
+    *("slope-one-at-zero", "slope-halfway-at-zero"),
+}
 
 
 @pytest.mark.parametrize("declared", TYPICAL)
