@@ -68,18 +68,19 @@ def check_loss(
     def tasks(part: Part) -> list[Task]:
         return tasks_of(part, hard=hard, seed=seed)
 
+    def reads(kind: str | None) -> bool:
+        part = loss.part(kind)
+        return is_read(part, tasks(part))
+
     kinds = [*KINDS] if targets is None and "labels" in targets_of(like) else [targets]
-    parts = [loss.part(kind) for kind in kinds]
-    best = next((i for i, part in enumerate(parts) if is_read(part, tasks(part))), 0)
-    report = judged_part(parts[best], tasks(parts[best]), explain=explain)
-    if best:
-        left = (*report.untried, *KINDS[kinds[best]])
-        return replace(report, findings=(*report.findings, _of_kind(kinds[best])), untried=left)
-    if any(finding.bug == "output-delta-negated" for finding in report.findings):
-        swapped = loss.part(targets, swapped=True)
-        notes = [_SWAPPED] if holds(swapped, tasks(swapped)) else []
-        return replace(report, findings=(*report.findings, *notes))
-    return report
+    kind = next(filter(reads, kinds), targets)
+    part, swapped = loss.part(kind), loss.part(kind, swapped=True)
+    report = judged_part(part, tasks(part), explain=explain)
+    notes = [] if kind == targets else [_of_kind(kind)]
+    is_negated = any(finding.bug == "output-delta-negated" for finding in report.findings)
+    notes += [_SWAPPED] if is_negated and holds(swapped, tasks(swapped)) else []
+    untried = () if kind == targets else KINDS[kind]
+    return replace(report, findings=(*report.findings, *notes), untried=(*report.untried, *untried))
 
 
 @dataclass(frozen=True)
