@@ -33,9 +33,9 @@ UNITS = 4  # of the layer in which the special numbers stand
 # by these the others are judged, too: a right formula may lose digits of a number that
 # is small beside the largest
 USUAL = (1.0, -1.0, 0.5, -0.5)
-# zeros of both signs, a float32 that has not all its digits, and numbers whose square
-# is lost beside 1, in float32 and in float64
-NEAR_ZERO = (0.0, -0.0, 2.0**-130, -(2.0**-130), 2.0**-14, -(2.0**-14), 2.0**-30, -(2.0**-30))
+# zeros of both signs, the smallest float32 that is no subnormal number, for those are 0
+# in XLA, and numbers whose square is lost beside 1, in float32 and in float64
+NEAR_ZERO = (0.0, -0.0, 2.0**-126, -(2.0**-126), 2.0**-14, -(2.0**-14), 2.0**-30, -(2.0**-30))
 # where a sigmoid rounds to 1, in float32 and in float64; where exp overflows, and where
 # it is 0, in each; and far beyond
 LARGE = (20.0, 40.0, 90.0, 105.0, 715.0, 750.0, 1000.0, 1e4)
