@@ -21,7 +21,8 @@ a line to declare, put that line into the file if you mean what it says.
 Points are the share, in per cent and rounded down, of these that hold:
 
   equations   z, a, C, BP1 to BP4 and step, as far as the tasks have them. One holds where
-              it was judged, and no mistake stands in it; C where the loss is shown
+              it was judged, and no mistake stands in it; C where the loss is shown. NaN
+              and inf that nothing explains judge nothing
   settings    each activation, output, loss, dtype and optimizer, and each setting of an
               optimizer. One holds where a task with it was judged, and no mistake stands
               in all of its tasks and in no others; with an optimizer, its settings fall

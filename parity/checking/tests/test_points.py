@@ -190,6 +190,21 @@ def test_nothing_holds_of_what_is_not_judged():
     assert (report.reason[:10], report.points.percent) == ("every laye", 0)
 
 
+def test_nothing_holds_behind_what_is_no_number(monkeypatch):
+    """All that is computed from NaN is NaN, and nobody can judge it; of a loss, nothing
+    is.
+    """
+    monkeypatch.setattr(plain, "sigmoid", lambda z: z * np.nan)
+    report = check(train, **SIGMOID)
+    assert (report.judged, report.passed, report.points.percent) == (True, False, 0)
+    monkeypatch.undo()
+
+    def no_loss(case):
+        return [step | {"loss": np.nan} for step in train(case)]
+
+    assert lost(no_loss) == {"C": "wrong"}
+
+
 def test_what_came_before_an_end_counts(tmp_path):
     """The tasks behind it have no answer; before the third nothing holds."""
     source = Path(plain.__file__).read_text(encoding="utf-8")

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import numpy as np
+
 from parity.checking.program.outcome import REFUSAL
 from parity.checking.tasks.axes import chooses, defaults
 from parity.checking.tasks.declaration import Declaration
@@ -208,6 +210,14 @@ def tries(run: Run) -> bool:
     layers = {layer for step in run.steps for name, layer in step.arrays if name == "W"}
     later = len(run.steps) == 1 or any(step.arrays for step in run.steps[1:])
     return _shows_changes(run) and (later or len(layers) == len(run.W))
+
+
+def is_finite(run: Run) -> bool:
+    """Whether every number that is shown is finite, but for the loss, of which nothing
+    else is made.
+    """
+    shown = (item for step in run.steps for item in step.arrays.items())
+    return all(name == "loss" or np.isfinite(array).all() for (name, _), array in shown)
 
 
 def _shows_changes(run: Run) -> bool:

@@ -11,13 +11,20 @@ from parity.checking.program.outcome import REFUSAL, Outcome, Problem
 from parity.checking.program.reading import KEYS
 from parity.checking.tasks.declaration import Declaration
 from parity.checking.tasks.task import Task
-from parity.checking.verdict.coverage import CHANGING, reason_not_to_judge, tried, tries, untried
+from parity.checking.verdict.coverage import (
+    CHANGING,
+    is_finite,
+    reason_not_to_judge,
+    tried,
+    tries,
+    untried,
+)
 from parity.checking.verdict.report import CheckReport
 from parity.checking.verdict.results import results
 from parity.checking.verdict.wording import REFUSES, findings_in_lines
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs, vague
-from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, Finding, in_words, some
+from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, UNEXPLAINED, Finding, in_words, some
 from parity.mistakes.mistake import CONVENTION, WRONG
 from parity.mistakes.search.replay import Run, simulate
 from parity.mistakes.search.suspects import Suspect
@@ -69,7 +76,12 @@ def report(
     first = _undeclared(declared) if is_wrong and answered else ()
     placed = [*((finding, ()) for finding in first), *_in_order(placed)]
     findings = [finding for finding, _ in placed]
-    judged = [task.name for task, run in zip(answered, runs, strict=True) if tries(run)]
+    lost = {name for each in findings if each.happens == UNEXPLAINED for name in each.tasks}
+    judged = [
+        task.name
+        for task, run in zip(answered, runs, strict=True)
+        if tries(run) and (is_finite(run) or task.name not in lost)
+    ]
     return CheckReport(
         name,
         tuple(findings_in_lines(findings) if by_lines else findings),

@@ -25,7 +25,8 @@ class Points:
     - an answer to every task, of the form that is asked for
 
     An equation holds where a task was judged that has it, and no mistake stands in it;
-    C only where the loss is shown. A setting holds where a task was judged that has it,
+    C only where the loss is shown. Where numbers are NaN or infinite and nobody knows
+    why, a task is not judged, for all that is computed from them is so, too. A setting holds where a task was judged that has it,
     and no mistake stands in all of its tasks and in no others, be it with one optimizer
     or with all that have the setting; and none of an optimizer that does not hold. A
     mistake outside the equations, such as an exception, costs the answer. Where fewer
