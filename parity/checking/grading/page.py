@@ -21,6 +21,8 @@ th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; }
 th, td { text-align: left; vertical-align: top; }
 td.number, th.number { text-align: right; }
 td.name, pre, code { overflow-wrap: anywhere; }
+td.name { min-width: 14rem; }
+span { white-space: nowrap; }
 .right { color: var(--right); font-weight: bold; }
 .wrong { color: var(--wrong); font-weight: bold; }
 .bar { background: var(--bar); height: .7rem; min-width: 1px; print-color-adjust: exact; }
@@ -90,7 +92,8 @@ def _submissions(submissions: Iterable[Submission], points: bool) -> Iterator[st
 def _row(number: int, each: Submission, points: bool) -> str:
     share = f'<td class="number">{each.points}</td>' if points else ""
     name = f'<td class="name">{_link(number, each)}</td>'
-    return f"{name}<td>{_word(each)}</td>{share}<td>{_text(each.notes)}</td>"
+    notes = _text(each.in_a_table(points=points))
+    return f"{name}<td>{_word(each)}</td>{share}<td>{notes}</td>"
 
 
 def _mistakes(mistakes: Iterable[Common], submissions: tuple[Submission, ...]) -> Iterator[str]:

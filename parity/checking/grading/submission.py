@@ -2,13 +2,16 @@
 
 import re
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any
 
 from parity.checking.verdict.report import CheckReport
 from parity.mistakes.diagnosis.finding import IMPRECISE, WIDTH, Finding
 from parity.mistakes.mistake import CONVENTION, WRONG
 
-PLACE = re.compile(r" in [^,]+, line \d+")  # in a file, which is another one for each
+# in a file or a task, which may be another one for each
+PLACE = re.compile(r" in [^,]+, line \d+| in the task '[^']*'")
+LONGEST = 160  # characters of a reason in a table; the report has all of it
 # the words of a verdict, in the order in which they are counted
 WORDS = ("RIGHT", "WRONG", "NOT JUDGED", "UNUSABLE")
 
@@ -59,6 +62,11 @@ class Submission:
         return 0 if self.report is None else self.report.points.percent
 
     @property
+    def lost(self) -> str:
+        """What has cost it points."""
+        return self.report.points.reasons if self.report else ""
+
+    @property
     def mistakes(self) -> tuple[Finding, ...]:
         """What is wrong with it."""
         return self._findings(WRONG)
@@ -91,7 +99,12 @@ class Submission:
     @property
     def notes(self) -> str:
         """What is wrong with it, or why it is not judged, on one line."""
-        return ", ".join(dict.fromkeys(map(label, self.mistakes))) or self.reason
+        mistakes = ", ".join(dict.fromkeys(map(label, self.mistakes)))
+        return mistakes or shorten(self.reason, LONGEST, placeholder=" ...", break_on_hyphens=False)
+
+    def in_a_table(self, *, points: bool) -> str:
+        """The same; with `points`, what has cost them, where nothing else says it."""
+        return self.notes or (self.lost if points else "")
 
     def lines(
         self, width: int = WIDTH, *, points: bool = False, verbose: bool = False

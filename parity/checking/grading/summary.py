@@ -78,7 +78,7 @@ class ClassReport:
     @staticmethod
     def _row(submission: Submission, points: bool) -> list[str]:
         number = [str(submission.points)] if points else []
-        return [submission.name, submission.word, *number, submission.notes]
+        return [submission.name, submission.word, *number, submission.in_a_table(points=points)]
 
     def as_json(self) -> dict[str, Any]:
         """All of it as plain data."""

@@ -9,7 +9,7 @@ from parity.checking.grading.summary import ClassReport
 from parity.checking.program.text import printable
 from parity.mistakes.diagnosis.finding import Finding
 
-COLUMNS = ("name", "verdict", "passed", "points", "mistakes", "conventions", "reason")
+COLUMNS = ("name", "verdict", "passed", "points", "lost", "mistakes", "conventions", "reason")
 # how a cell begins that a spreadsheet takes for a formula
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -29,6 +29,7 @@ def _row(each: Submission) -> list[str | int]:
         each.word,
         "yes" if each.passed else "no",
         each.points,
+        _cell(each.lost),
         _cell(_labels(each.mistakes)),
         _cell(_labels(each.conventions)),
         _cell(each.reason),

@@ -26,13 +26,14 @@ class Points:
 
     An equation holds where a task was judged that has it, and no mistake stands in it;
     C only where the loss is shown. Where numbers are NaN or infinite and nobody knows
-    why, a task is not judged, for all that is computed from them is so, too. A setting holds where a task was judged that has it,
-    and no mistake stands in all of its tasks and in no others, be it with one optimizer
-    or with all that have the setting; and none of an optimizer that does not hold. A
-    mistake outside the equations, such as an exception, costs the answer. Where fewer
-    than three tasks are judged, or nothing can be said of the program, nothing holds;
-    and no setting does where no equation does. Conventions, lost digits and notes cost
-    nothing.
+    why, a task is not judged, for all that is computed from them is so, too.
+
+    A setting holds where a task was judged that has it, and no mistake stands in all of
+    its tasks and in no others, be it with one optimizer or with all that have the
+    setting; and none of an optimizer that does not hold. A mistake outside the
+    equations, such as an exception, costs the answer. Where fewer than three tasks are
+    judged, or nothing can be said of the program, nothing holds; and no setting does
+    where no equation does. Conventions, lost digits and notes cost nothing.
 
     holds   the items that hold
     lost    those that do not, and why
@@ -49,11 +50,16 @@ class Points:
 
     def __str__(self) -> str:
         """Both in one sentence."""
-        reasons: dict[str, list[str]] = {}
-        for item, why in self.lost.items():
-            reasons.setdefault(why, []).append(item)
-        lost = "; ".join(f"{why}: {in_words(items)}" for why, items in reasons.items())
+        lost = self.reasons
         return f"Points: {self.percent} of 100{f'. {lost[0].upper()}{lost[1:]}' if lost else ''}"
+
+    @property
+    def reasons(self) -> str:
+        """What does not hold, and why, on one line; "" where all holds."""
+        items_by_reason: dict[str, list[str]] = {}
+        for item, why in self.lost.items():
+            items_by_reason.setdefault(why, []).append(item)
+        return "; ".join(f"{why}: {in_words(items)}" for why, items in items_by_reason.items())
 
 
 def points(

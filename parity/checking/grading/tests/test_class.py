@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,13 +19,14 @@ from parity.checking.grading import grade as room
 from parity.checking.grading import pool
 from parity.checking.grading.grade import grade
 from parity.checking.grading.page import html_of
-from parity.checking.grading.submission import Submission
+from parity.checking.grading.submission import LONGEST, Submission
 from parity.checking.grading.summary import ClassReport
 from parity.checking.grading.table import COLUMNS, csv_of
 from parity.checking.grading.targets import is_class, short_names, submissions
 from parity.checking.grading.tests.classroom import RIGHT, WRONG, Kind, handed_in, write
 from parity.checking.program.outcome import Unusable
 from parity.checking.verdict.report import CheckReport
+from parity.checking.verdict.results import TaskResult
 from parity.mistakes.diagnosis.finding import Finding
 from parity.tests.command import WITHOUT
 from parity.tests.command import run as parity
@@ -243,6 +245,48 @@ def test_a_page_holds_whatever_names_there_are():
 
 
 def test_no_cell_is_a_formula():
+def test_a_long_reason_is_whole_beside_the_table():
+    """A table cuts it; the report and the CSV do not."""
+    reason = f"declaration: activations has 'x', expected one of {'softmax-or-other, ' * 20}end"
+    submission = Submission("a.py", unusable=f"a.py: {reason}")
+    assert submission.notes.endswith("softmax-or-other, ...")
+    assert len(submission.notes) <= LONGEST
+    report = ClassReport((submission,))
+    assert reason in csv_of(report)
+    assert escape(reason) in html_of(report)
+
+
+def test_points_that_are_lost_without_a_mistake_are_explained():
+    """Where they are shown; the CSV has them in any case."""
+    tasks = [TaskResult(f"{i}", "right", True, (), ("z", "C"), ("mse",)) for i in range(3)]
+    report = CheckReport("net", (), ("0", "1", "2"), shown=("W",), results=(*tasks,))
+    every = ClassReport((Submission("net.py", report),))
+    *_, line = every.lines(points=True)
+    assert line.split() == ["net.py", "RIGHT", "75", "not", "shown:", "C"]
+    assert [*every.lines()][-1] == "net.py  RIGHT"
+    assert "<td>not shown: C</td>" in html_of(every, points=True)
+    assert "<td>not shown: C</td>" not in html_of(every)
+    (row,) = csv.DictReader(io.StringIO(csv_of(every)))
+    assert (row["points"], row["lost"]) == ("75", "not shown: C")
+
+
+def test_what_is_not_answered_is_one_mistake_in_every_task():
+    """Which task it is, the reports say."""
+    findings = [
+        Finding("", "wrong", where="run", got=f"died of SIGSEGV in the task {task!r}")
+        for task in ("one hidden layer, 5 samples", "two hidden layers, 11 samples")
+    ]
+    every = [Submission("a.py", CheckReport("a", (each,), ("t",))) for each in findings]
+    assert [(each.label, each.holders) for each in ClassReport((*every,)).common] == [
+        ("run: died of SIGSEGV", (0, 1))
+    ]
+
+
+def test_a_narrow_page_leaves_names_their_room():
+    """A name may break anywhere, so a long reason would take all of the room."""
+    assert "td.name { min-width: 14rem; }" in html_of(odd())
+
+
     """For a spreadsheet would compute it."""
     rows = [*csv.reader(io.StringIO(csv_of(odd())))]
     assert tuple(rows[0]) == COLUMNS
