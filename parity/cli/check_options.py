@@ -32,8 +32,8 @@ What was asked for and refused, not shown or not judged does not hold. A right p
 that shows its loss has 100; one of which fewer than three tasks are judged, or no
 equation holds, has 0. Conventions cost nothing.
 
-Of a class, a folder's files are all that end in .py but those that begin with _ or a dot.
-The time of --timeout is that of each submission, the seed is the same for all.
+Of a class, a folder's files are all that end in .py but those that begin with _ or a dot;
+what else lies there, such as notebooks and folders, is named and left out. The time of --timeout is that of each submission, the seed is the same for all.
 
 Exit status: 0 right, 1 wrong or not judged (by --strict, see there, too), 2 unusable. Of a
 class: 0 where all are right, 2 where not one can be checked, else 1.

@@ -6,10 +6,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from parity.checking.grading.targets import is_folder, submissions
+from parity.checking.grading.targets import is_folder, left_out, submissions
 from parity.checking.program.names import KINDS
 from parity.checking.program.outcome import Unusable
 from parity.checking.program.text import printable
+from parity.mistakes.diagnosis.finding import some
 from parity.screen import Screen
 
 
@@ -33,6 +34,8 @@ def graded(screen: Screen, arguments: argparse.Namespace, options: dict[str, Any
     folders = [printable(each) for each in arguments.programs if is_folder(each)]
     count = f"{len(targets)} submission{'' if len(targets) == 1 else 's'}"
     screen.line(f"{count}{f' in {folders[0]}' if len(folders) == 1 else ''}")
+    if others := left_out(arguments.programs):
+        screen.line(f"left out: {some(others)}")
     with screen.submissions(len(targets)) as tell:
         return import_module("parity.checking.grading.grade").grade(
             targets,

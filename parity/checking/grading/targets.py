@@ -26,6 +26,13 @@ def submissions(targets: Sequence[str]) -> list[str]:
     return [each for target in targets for each in (_files(target) or [target])]
 
 
+def left_out(targets: Sequence[str]) -> list[str]:
+    """What else lies in the folders and may have been handed in, too."""
+    entries = (each for target in targets if is_folder(target) for each in Path(target).iterdir())
+    names = (each.name for each in entries if not (_is_private(each) or _is_submission(each)))
+    return sorted(map(printable, names))
+
+
 def _files(target: str) -> list[str]:
     """The Python files of a folder; [] where it is none."""
     if not is_folder(target):
@@ -40,7 +47,11 @@ def _files(target: str) -> list[str]:
 
 
 def _is_submission(file: Path) -> bool:
-    return file.suffix == ".py" and not file.name.startswith(("_", ".")) and not file.is_dir()
+    return file.suffix == ".py" and not _is_private(file) and not file.is_dir()
+
+
+def _is_private(file: Path) -> bool:
+    return file.name.startswith(("_", "."))
 
 
 def short_names(targets: Sequence[str]) -> list[str]:

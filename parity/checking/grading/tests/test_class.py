@@ -67,6 +67,7 @@ def test_every_verdict_is_as_expected(folder, tmp_path, jobs):
     assert (status, err) == (1, "")
     first, *lines, last = out.splitlines()
     assert (first, last) == (f"6 submissions in {folder}", VERDICT)
+    assert lines[0] == "left out: 'notes.txt'"
     for each in FILES:
         line = next(line for line in lines if f" {each.name}" in line)
         assert line.startswith(f"{each.kind.word:<12}{each.name}")
@@ -244,7 +245,6 @@ def test_a_page_holds_whatever_names_there_are():
     assert not any(each in text for each in ("http:", "https:", "//", "url(", "@import"))
 
 
-def test_no_cell_is_a_formula():
 def test_a_long_reason_is_whole_beside_the_table():
     """A table cuts it; the report and the CSV do not."""
     reason = f"declaration: activations has 'x', expected one of {'softmax-or-other, ' * 20}end"
@@ -287,6 +287,7 @@ def test_a_narrow_page_leaves_names_their_room():
     assert "td.name { min-width: 14rem; }" in html_of(odd())
 
 
+def test_no_cell_is_a_formula():
     """For a spreadsheet would compute it."""
     rows = [*csv.reader(io.StringIO(csv_of(odd())))]
     assert tuple(rows[0]) == COLUMNS
