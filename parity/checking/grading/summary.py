@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
+from unicodedata import east_asian_width
 
 from parity.checking.grading.common import Common, common
 from parity.checking.grading.submission import WORDS, Submission
@@ -89,14 +90,22 @@ class ClassReport:
         }
 
 
+def _breadth(text: str) -> int:
+    """The columns of a terminal that it takes; letters of East Asia take two."""
+    return sum(2 if east_asian_width(each) in "WF" else 1 for each in text)
+
+
 def _table(rows: list[list[str]], width: int) -> Iterator[str]:
     """Rows with their columns below one another, the last of which is wrapped."""
     *columns, _ = zip(*rows, strict=True)
-    widths = [min(max(map(len, column)), LONGEST) for column in columns]
+    widths = [min(max(map(_breadth, column)), LONGEST) for column in columns]
     indent = " " * sum(size + len(GAP) for size in widths)
     for *cells, last in rows:
-        start = "".join(f"{cell:<{size}}{GAP}" for cell, size in zip(cells, widths, strict=True))
-        if len(start) > len(indent):
+        padded = (
+            cell + " " * (size - _breadth(cell)) for cell, size in zip(cells, widths, strict=True)
+        )
+        start = "".join(f"{cell}{GAP}" for cell in padded)
+        if _breadth(start) > len(indent):
             yield start.rstrip()
             start = indent
         room = max(width, len(indent) + NARROWEST)

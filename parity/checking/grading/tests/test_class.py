@@ -245,6 +245,14 @@ def test_a_page_holds_whatever_names_there_are():
     assert not any(each in text for each in ("http:", "https:", "//", "url(", "@import"))
 
 
+def test_columns_stand_below_one_another():
+    """Where a character takes two columns, too."""
+    every = [Submission(name, unusable="x") for name in ("\u5b66\u751f.py", "student.py")]
+    _, head, *rows = ClassReport((*every,)).lines()
+    assert head.index("verdict") == len("student.py  ")
+    assert rows == ["\u5b66\u751f.py     UNUSABLE  x", "student.py  UNUSABLE  x"]
+
+
 def test_a_long_reason_is_whole_beside_the_table():
     """A table cuts it; the report and the CSV do not."""
     reason = f"declaration: activations has 'x', expected one of {'softmax-or-other, ' * 20}end"
