@@ -44,4 +44,5 @@ def _text(finding: Finding) -> str:
     """What it computes, or where it stands; outside of the equations, what is expected
     instead.
     """
-    return finding.formula or (finding.where if finding.equation else finding.expected)
+    wanted = f"expected {finding.expected}" if finding.expected else ""
+    return finding.formula or (finding.where if finding.equation else wanted)
