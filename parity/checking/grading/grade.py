@@ -11,7 +11,7 @@ from parity.checking.checker import check_command
 from parity.checking.grading.pool import Work, mapped
 from parity.checking.grading.submission import Submission
 from parity.checking.grading.summary import ClassReport
-from parity.checking.grading.targets import short_names
+from parity.checking.grading.targets import short_names, submissions
 from parity.checking.program.outcome import Unusable
 
 OURS = "this is a mistake of parity's own; please report it: "
@@ -80,6 +80,7 @@ def _died(given: Given) -> str:
 def judge(given: Given, *, strict: bool, **options: Any) -> Judged:
     """One submission, with its number."""
     try:
+        submissions([given.target])  # refuses a folder without any
         report = check_command(given.target, **options)
     except Unusable as error:
         return given.number, Submission(given.name, unusable=str(error))

@@ -1,6 +1,7 @@
 """Which submissions there are: programs by name, and those of a folder."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
@@ -20,16 +21,28 @@ def is_folder(target: str) -> bool:
 
 
 def submissions(targets: Sequence[str]) -> list[str]:
-    """The targets, with the Python files of a folder in its place.
-    Errors: Unusable where a folder has none.
+    """The targets, with the Python files of a folder in its place; one that has none
+    stays among others, for it may be what somebody has handed in.
+    Errors: Unusable where a folder has none and is the only target.
     """
-    return [each for target in targets for each in (_files(target) or [target])]
+    every: list[str] = []
+    for target in targets:
+        try:
+            every += _files(target) or [target]
+        except Unusable:
+            if len(targets) == 1:
+                raise
+            every.append(target)
+    return every
 
 
 def left_out(targets: Sequence[str]) -> list[str]:
     """What else lies in the folders and may have been handed in, too."""
-    entries = (each for target in targets if is_folder(target) for each in Path(target).iterdir())
-    names = (each.name for each in entries if not (_is_private(each) or _is_submission(each)))
+    names: list[str] = []
+    for folder in map(Path, filter(is_folder, targets)):
+        with suppress(OSError):  # one that cannot be read is a submission without a verdict
+            others = (each for each in folder.iterdir() if not _is_submission(each))
+            names += (each.name for each in others if not _is_private(each))
     return sorted(map(printable, names))
 
 

@@ -187,6 +187,19 @@ def test_a_folder_without_any_is_unusable(tmp_path):
     assert err.startswith(f"parity: {tmp_path}: has no Python file, expected submissions")
 
 
+def test_a_folder_without_any_leaves_the_others(folder, tmp_path):
+    """Where each has handed in a folder: the one of a notebook alone is unusable."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "net.ipynb").write_text("{}", encoding="utf-8")
+    (tmp_path / "one").mkdir()
+    (folder / "right.py").rename(tmp_path / "one" / "right.py")
+    status, out, err = parity("check", str(tmp_path / "empty"), str(tmp_path / "one"))
+    assert (status, err) == (1, "")
+    assert "left out: 'net.ipynb'" in out.splitlines()
+    assert "has no Python file, expected submissions, as in " in out
+    assert out.endswith("1 of 2 is right; 1 unusable\n")
+
+
 def test_a_package_is_a_module(tmp_path, monkeypatch):
     """As it was before there were classes; any other folder is a class."""
     monkeypatch.chdir(tmp_path)
