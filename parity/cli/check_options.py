@@ -35,7 +35,7 @@ equation holds, has 0. Conventions cost nothing.
 Of a class, a folder's files are all that end in .py but those that begin with _ or a dot;
 what else lies there, such as notebooks and folders, is named and left out. The time of
 --timeout is that of each submission, the seed is the same for all. What no option says, a
-file may narrow: where it declares batch = 1, no other batch is tried.
+file may narrow: where it declares batch = 1, no other is tried but by --batch any.
 
 Exit status: 0 right, 1 wrong or not judged (by --strict, see there, too), 2 unusable. Of a
 class: 0 where all are right, 2 where not one can be checked, else 1.

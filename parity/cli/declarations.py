@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from parity.checking.program.names import EMPTY, KINDS
+from parity.checking.tasks.declaration import ANY
 
 # what is said of each name, and how its value is written
 HELP = {
@@ -37,7 +38,8 @@ NUMBERS: dict[str, Callable[[str], Any]] = {"integers": int, "integer": int, "nu
 def add_declarations(parser: argparse.ArgumentParser) -> None:
     """An option for each name that a file can declare."""
     group = parser.add_argument_group(
-        "what is declared for the program", "each counts before what its file declares"
+        "what is declared for the program",
+        "each counts before what its file declares; 'any' is all that there is, whatever that says",
     )
     for name, kind in KINDS.items():
         text, metavar = HELP[name]
@@ -52,6 +54,8 @@ def _value(name: str, text: str) -> Any:
     """The value as it would stand in a file; what is no number is left as it is, for
     what cannot be declared is refused by its name.
     """
+    if text == ANY:
+        return text
     kind, number = KINDS[name], NUMBERS.get(KINDS[name], str)
     try:
         if kind in ("name", "integer", "number"):

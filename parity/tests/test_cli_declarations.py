@@ -31,6 +31,8 @@ OPTIONS = {
     "--slope 0.2": {"slope": 0.2},
     "--targets one_hot": {"targets": "one_hot"},
     "--conventions loss-summed": {"conventions": ("loss-summed",)},
+    "--sizes any": {"sizes": "any"},
+    "--activations any": {"activations": "any"},
 }
 REFUSED = {
     "--activations rely": "activations has 'rely', expected one of identity, ",
@@ -96,6 +98,20 @@ def test_an_option_counts_before_the_file(net):
     status, out, _ = run("check", net, "--sizes", "2,3,2", "--batch", "4")
     assert (status, "Tried: 1 hidden layer; 4 samples;" in out) == (0, True)
     assert "hidden sigmoid" in out
+
+
+def test_no_file_escapes_by_what_it_declares(net):
+    """One that takes a mean for a sum, and single samples alone, is found out with any
+    batch.
+    """
+    with open(net, encoding="utf-8") as file:  # noqa: PTH123 - a str
+        text = file.read()
+    assert "d.sum(axis=0)" in text
+    with open(net, "w", encoding="utf-8") as file:  # noqa: PTH123 - a str
+        file.write(text.replace("d.sum(axis=0)", "d.mean(axis=0)") + "\nbatch = 1\n")
+    assert run("check", net)[0] == 0
+    status, out, _ = run("check", net, "--batch", "any")
+    assert (status, "1. db-averaged" in out) == (1, True)
 
 
 @pytest.mark.parametrize(

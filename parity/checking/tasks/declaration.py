@@ -46,6 +46,7 @@ KNOWN = {
 # numbers in the arrays of a task, 16 MB of float64: judging takes twenty times that;
 # layers: a search goes down into itself, layer by layer
 MOST, DEEPEST = 2 * 10**6, 50
+ANY = "any"  # for all that there is
 USUAL = (4, 6, 4)  # where no sizes are declared
 
 
@@ -109,7 +110,7 @@ class Declaration:
 
 def declaration(**given: Any) -> Declaration:
     """The declaration of what is given, with every name checked; None counts as not
-    given.
+    given, and so does "any", which takes the place of what a file says.
 
     Errors: ValueError for an unknown name.
     """
@@ -119,7 +120,11 @@ def declaration(**given: Any) -> Declaration:
                 f"declaration: has the name {name!r}, expected one of {', '.join(KINDS)}"
             )
     declared = Declaration(
-        **{name: _checked(name, value) for name, value in given.items() if value is not None}
+        **{
+            name: _checked(name, value)
+            for name, value in given.items()
+            if value is not None and not (isinstance(value, str) and value == ANY)
+        }
     )
     sizes, batch = declared.sizes or USUAL, declared.batch or 1
     if sum(into * out for into, out in pairwise(sizes)) + batch * sum(sizes) > MOST:
