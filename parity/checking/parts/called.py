@@ -3,7 +3,10 @@ an array of the shape that is wanted.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
+from pathlib import Path
+from types import TracebackType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,9 +15,12 @@ from parity.checking.program.given import Array
 from parity.checking.program.guarded import message_of, place_of
 from parity.checking.program.origin import attribute
 from parity.checking.program.outcome import Problem, Unreadable
-from parity.checking.program.reading import LARGEST, array_of
+from parity.checking.program.reading import LARGEST, array_of, kind_of
 
 Shape: TypeAlias = tuple[int, ...]
+# where functions are called for their owner, who does not look for a mistake there
+PARITY = Path(__file__).parents[2]
+OURS = (PARITY / "checking" / "parts", PARITY / "steps" / "pytorch")
 
 
 class Called:
@@ -44,7 +50,7 @@ class Called:
             return self._function(*given, **named)
         except NotImplementedError:
             raise
-        except Exception as error:  # noqa: BLE001 - somebody's code may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody's may raise anything
             got = f"raised {place_of(_beyond_here(error))}"
             raise Unreadable(self.where, got, want, detail=message_of(error)) from None
 
@@ -58,6 +64,8 @@ class Called:
         Errors: Unreadable where it is none.
         """
         verb, want = f"{name} is" if name else "returned", in_words(shapes)
+        if value is None:  # which NumPy would read as NaN
+            raise Unreadable(self.where, f"{verb} {kind_of(value)}", want)
         array = array_of("it", value, LARGEST)
         if isinstance(array, Problem):
             got = array.got.removeprefix("it has ")
@@ -78,6 +86,8 @@ def _is_as_large(array: Array, shape: Shape) -> bool:
 
 def named(function: Any, otherwise: str) -> str:
     """The name of a function or an object; that of a lambda is none."""
+    if isinstance(function, partial):
+        return named(function.func, otherwise)
     name = attribute(function, "__name__") or type(function).__name__
     return name if isinstance(name, str) and name.isidentifier() else otherwise
 
@@ -96,6 +106,12 @@ def _bytes(value: Any) -> bytes:
 
 
 def _beyond_here(error: BaseException) -> BaseException:
-    """The exception without the frame in which the function was called."""
+    """The exception without the frames through which the function was called."""
     trace = error.__traceback__
-    return error.with_traceback(trace.tb_next if trace else None)
+    while trace is not None and _is_ours(trace):
+        trace = trace.tb_next
+    return error.with_traceback(trace)
+
+
+def _is_ours(trace: TracebackType) -> bool:
+    return Path(trace.tb_frame.f_code.co_filename).parent in OURS

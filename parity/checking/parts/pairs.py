@@ -26,6 +26,7 @@ def by_methods(program: Any) -> tuple[Function, Function]:
         program.forward(*given)
         return program.backward(*_as_many(program.backward, (g,), given))
 
+    pullback.__name__ = BACKWARD
     return program.forward, pullback
 
 

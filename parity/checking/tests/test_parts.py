@@ -2,6 +2,9 @@
 whole program.
 """
 
+import sys
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -47,6 +50,13 @@ class Tanh:
     def backward(self, g):
         """dC/dz."""
         return g * (1 - self.a**2)
+
+
+class NeedsTwo(Tanh):
+    """One that goes backward with the cache that forward has given."""
+
+    def backward(self, g, *, cache):
+        """dC/dz."""
 
 
 RECTIFIED = {
@@ -412,6 +422,22 @@ def test_a_mistake_of_the_catalogue_is_named(kind, like, name):
         (
             lambda: parity.check_loss(lambda a, y: "much", np.subtract, like="mse"),
             "value: returned dtype <U4, expected one number",
+        ),
+        (
+            lambda: parity.check_loss(lambda a, y: None, np.subtract, like="mse"),
+            "value: returned None, expected one number",
+        ),
+        (
+            lambda: parity.check_activation(np.tanh, lambda z: sys.exit(3), like="tanh"),
+            "derivative: raised SystemExit in test_parts.py, line ",
+        ),
+        (
+            lambda: parity.check_activation(NeedsTwo(), like="tanh"),
+            "derivative (backward): raised TypeError, expected an array of shape (5, 6)",
+        ),
+        (
+            lambda: parity.check_activation(partial(np.power, x2=3.0), np.ones_like, like="tanh"),
+            "value (power): raised TypeError",
         ),
         (
             lambda: parity.check_linear(forward, lambda x, W, g: g @ W),
