@@ -68,7 +68,8 @@ def check_activation(
     hold. `slope` is that of leaky_relu.
 
     Shapes: z, a and derivative(z) (n, fan_out), or of a softmax the Jacobian
-        (n, fan_out, fan_out), whose entry [i, j, k] is da_ij/dz_ik.
+        (n, fan_out, fan_out), whose entry [i, j, k] is da_ij/dz_ik. One number stands
+        for a derivative that is the same everywhere, as 1 is that of the identity.
     Torch: torch.autograd.gradcheck compares with differences, and names no mistake.
     Errors: ValueError for an unknown name, TypeError for what cannot be called.
     """
@@ -136,8 +137,10 @@ def _through(derivative: Callable[..., Any], of: str) -> Callable[[Array, Array,
 
     def backward(g: Array, z: Array, a: Array) -> Array:
         jacobian = (*z.shape, z.shape[1])
-        slopes = called.array(z if of == "z" else a, shapes=[z.shape, jacobian])
-        return g * slopes if slopes.ndim == 2 else np.einsum("ij,ijk->ik", g, slopes)
+        slopes = called.array(z if of == "z" else a, shapes=[z.shape, jacobian, ()])
+        if slopes.ndim == 3:
+            return np.einsum("ij,ijk->ik", g, slopes)
+        return g * (slopes if slopes.ndim else slopes.item())  # Python's, which is of no dtype
 
     return backward
 

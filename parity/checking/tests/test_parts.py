@@ -70,6 +70,7 @@ ACTIVATIONS = {
     "an object": ("tanh", Tanh(), None),
     "a module": ("leaky_relu", torch.nn.LeakyReLU(0.2), None),
     "a function of tensors": ("sigmoid", torch.sigmoid, None),
+    "a derivative that is a number": ("identity", lambda z: z, lambda z: 1),
     "a module in place": ("relu", torch.nn.ReLU(inplace=True), None),
     **{name: (name, *pair) for name, pair in RECTIFIED.items()},
 }
@@ -86,6 +87,19 @@ def test_a_right_activation_passes(form):
     assert report.tried.dtype == ("float64", "float32")
     assert "numbers beyond exp" in report.tried.edges
     assert report.shown == report.showable == ("a", "delta")
+
+
+def test_a_rectifier_that_flushes_subnormals_to_zero_is_right():
+    """As the functions of JAX do; its slope at 0 is one of those between 0 and 1."""
+
+    def flushed(z):
+        return np.where(np.abs(z) < np.finfo(np.float32).tiny, 0, z).astype(z.dtype)
+
+    value, derivative = RECTIFIED["relu"]
+    report = parity.check_activation(
+        lambda z: value(flushed(z)), lambda z: derivative(flushed(z)), like="relu"
+    )
+    assert report.strictly_passed, report
 
 
 def test_a_derivative_in_terms_of_a_is_recognised():
