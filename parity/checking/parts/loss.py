@@ -78,7 +78,8 @@ def check_loss(
     report = judged_part(part, tasks(part), explain=explain)
     notes = [] if kind == targets else [_of_kind(kind)]
     is_negated = any(finding.bug == "output-delta-negated" for finding in report.findings)
-    notes += [_SWAPPED] if is_negated and holds(swapped, tasks(swapped)) else []
+    is_odd = is_negated or not reads(kind)
+    notes += [_SWAPPED] if is_odd and holds(swapped, tasks(swapped)) else []
     untried = () if kind == targets else KINDS[kind]
     return replace(report, findings=(*report.findings, *notes), untried=(*report.untried, *untried))
 

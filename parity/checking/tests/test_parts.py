@@ -194,6 +194,15 @@ def test_a_loss_of_one_kind_of_targets_is_right_as_far_as_tried():
     assert said.untried == ()
 
 
+def test_a_loss_of_labels_may_have_another_dtype():
+    """What is said of that is no call that has not returned what it should."""
+    value, gradient = LABELS_ALONE
+    report = parity.check_loss(
+        value, lambda z, y: gradient(z.astype(float), y), like="softmax_cross_entropy", hard=False
+    )
+    assert report.passed, report
+
+
 LABELS_ALONE = (
     lambda z, y: -np.log(softmax(z)[np.arange(len(z)), y]).mean(),
     lambda z, y: (softmax(z) - np.eye(z.shape[1], dtype=z.dtype)[y]) / len(z),
@@ -208,6 +217,20 @@ def test_a_loss_that_takes_the_target_first_is_told_so():
     wrong, note = report.findings
     assert wrong.bug == "output-delta-negated"
     assert note.got == "they are right where they are given y before a"
+
+
+def test_a_loss_that_cannot_read_the_target_last_is_told_so():
+    """Of labels, there is no sign that could be wrong."""
+    value, gradient = LABELS_ALONE
+    report = parity.check_loss(
+        lambda y, z: value(z, y),
+        lambda y, z: gradient(z, y),
+        like="softmax_cross_entropy",
+        targets="labels",
+        **QUICK,
+    )
+    assert not report.passed
+    assert report.findings[-1].got == "they are right where they are given y before a"
 
 
 def test_a_sum_with_the_gradient_of_the_sum_is_a_convention():
