@@ -10,10 +10,12 @@ import numpy as np
 from parity.checking.parts.called import named
 from parity.checking.parts.part import Named, Part, Show, as_tasks, judged_part, known, options
 from parity.checking.parts.stepping import Rule, Step, rule_of
+from parity.checking.program.outcome import NOTE
 from parity.checking.tasks.axes import defaults
 from parity.checking.tasks.declaration import Declaration, declaration
 from parity.checking.tasks.plan import planned
 from parity.checking.verdict.report import CheckReport
+from parity.mistakes.diagnosis.finding import Finding
 from parity.mistakes.mistake import Wrong
 from parity.mistakes.probes import Probe
 from parity.mistakes.program import Numbers, StepProgram
@@ -55,20 +57,23 @@ def check_optimizer(
         an optimizer   of torch.optim, as in torch.optim.Adam, or derived from those
 
     Settings given here are those that it always has, as in momentum=0.9. All that it
-    has no parameter for and that is not given here has PyTorch's default.
+    has no parameter for and that is not given here has PyTorch's default, but for lr:
+    that is 0.1 for "sgd". What takes any setting, by **settings, is given all of them.
 
     Networks that are right otherwise are trained by it: plain, with each setting, with
     all that go together, and on gradients that are 0 or tiny.
 
     Shapes: theta and gradient alike, (fan_out, fan_in) or (fan_out,).
     Torch: torch.optim.
-    Errors: ValueError for an unknown name or setting, TypeError for what is no rule.
+    Errors: ValueError for an unknown name, setting or value, TypeError for what is no
+        rule.
     """
     options("check_optimizer", explain=explain, seed=seed)
     known("check_optimizer", "like", like, [*OPTIMIZERS])
     usual = defaults(like)
     for name in settings:
         known("check_optimizer", f"a setting of {like}", name, [*usual])
+    OPTIMIZERS[like](**settings)  # refuses what is none of their values
     rule = rule_of(step)
     takes = [name for name in usual if name not in settings and rule.takes(name)]
     declared = declaration(
@@ -91,7 +96,16 @@ def check_optimizer(
     rate = None if "lr" in takes else float(settings.get("lr", usual["lr"]))
     fixed = {name: value for name, value in settings.items() if name != "lr"}
     tasks = as_tasks(_runs(declared, seed, fixed, rule, rate), declared)
-    return judged_part(part, tasks, explain=explain)
+    report = judged_part(part, tasks, explain=explain)
+    if report.passed or rate is None or rule.changes_lr or "lr" in settings:
+        return report
+    return replace(report, findings=(*report.findings, _of_rate(rate)))
+
+
+def _of_rate(lr: float) -> Finding:
+    got = "it has no parameter for lr, and its lr is not said"
+    advice = f"it is judged by lr={lr}; if it has another, say that"
+    return Finding("", NOTE, where="step", got=got, advice=advice)
 
 
 def _slots(rule: Rule, show: Show) -> Mapping[str, Wrong]:

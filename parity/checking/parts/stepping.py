@@ -39,12 +39,13 @@ class Rule(NamedTuple):
 
 def rule_of(given: Any) -> Rule:
     """The rule that was given. Errors: TypeError for what is none."""
-    if _is_torch_s(given if isclass(given) else type(given)):
-        if not isclass(given):
+    kind = given.func if isinstance(given, partial) else given
+    if _is_torch_s(kind if isclass(kind) else type(kind)):
+        if not isclass(kind):
             kind = type(given).__name__
             raise TypeError(f"check_optimizer: step has an object of {kind}, expected the class")
         return _of_torch(given)
-    if isclass(given):
+    if isclass(kind):
         return _of_class(given)
     if any(callable(getattr(given, name, None)) for name in METHODS):
         return Rule(lambda settings: _of_object(deepcopy(given)), lambda name: False)
@@ -114,7 +115,7 @@ def _of_holder(begin: Callable[[list[Array]], Any]) -> Step:
         if not methods:
             held[:] = [theta.copy() for theta in thetas]
             methods.append(_method(begin(held)))
-        methods[0].called([g.copy() for g in gradients], want="None")
+        methods[0].called([g.copy() for g in gradients], want="arrays changed in place")
         return [array.copy() for array in held]
 
     return step
@@ -140,7 +141,12 @@ def _of_object(optimizer: Any) -> Step:
 def _of_torch(given: Callable[..., Any]) -> Rule:
     room = import_module("parity.steps.pytorch.autograd")
     names = _Names(given)
-    return Rule(lambda settings: room.steps_of(given, names.of(settings)), names.takes, True)
+
+    def begin(settings: Settings) -> Step:
+        called = Called("step", room.steps_of(given, names.of(settings)))
+        return partial(called.called, want="theta")
+
+    return Rule(begin, names.takes, changes_lr=True)
 
 
 def _is_torch_s(given: type) -> bool:
@@ -157,7 +163,10 @@ class _Names:
     """The parameters of a function by their names."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        every = [*signature(function).parameters.values()]
+        try:
+            every = [*signature(function).parameters.values()]
+        except ValueError:  # of some functions that are written in C there is none
+            every = []
         self.first = every[0].name if every else ""
         self._names = {each.name for each in every}
         self._any = any(each.kind is Parameter.VAR_KEYWORD for each in every)

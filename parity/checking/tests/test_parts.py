@@ -353,6 +353,14 @@ class Momentum:
             array[...] = array - self.lr * v
 
 
+class Failing(torch.optim.SGD):
+    """One whose step raises an exception."""
+
+    def step(self, closure=None):
+        """None."""
+        return 1 / 0
+
+
 ALL_OF_SGD = ("momentum", "dampening", "nesterov", "weight_decay")
 
 
@@ -366,6 +374,9 @@ ALL_OF_SGD = ("momentum", "dampening", "nesterov", "weight_decay")
         (Adam, "adam", {}, ()),
         (Adam(), "adam", {"lr": 0.01}, ()),
         (Momentum, "sgd", {}, ("momentum",)),
+        (partial(Momentum, momentum=0.9), "sgd", {"momentum": 0.9}, ("momentum",)),
+        (partial(torch.optim.SGD, maximize=False), "sgd", {}, ALL_OF_SGD),
+        (np.subtract, "sgd", {"lr": 1.0}, ()),
         (torch.optim.SGD, "sgd", {}, ALL_OF_SGD),
         (torch.optim.AdamW, "adamw", {}, ("betas", "eps", "weight_decay", "amsgrad")),
     ],
@@ -377,6 +388,9 @@ ALL_OF_SGD = ("momentum", "dampening", "nesterov", "weight_decay")
         "class",
         "object",
         "holder",
+        "partial",
+        "partial of torch",
+        "without a signature",
         "torch SGD",
         "AdamW",
     ],
@@ -387,6 +401,20 @@ def test_a_right_rule_passes(step, like, settings, tried):
     assert report.strictly_passed, report
     assert set(report.tried.optimizers[like]) == set(tried)
     assert report.shown == report.showable == ("W", "b")
+
+
+def test_a_rate_that_is_not_said_is_asked_for():
+    """Where another one is what is wrong, and nowhere else."""
+
+    def slow(theta, g):
+        return theta - 0.03 * g
+
+    *_, note = parity.check_optimizer(slow, like="sgd").findings
+    assert note.verdict == "note"
+    assert note.advice == "it is judged by lr=0.1; if it has another, say that"
+    assert parity.check_optimizer(slow, like="sgd", lr=0.03).strictly_passed
+    said = parity.check_optimizer(slow, like="sgd", lr=0.05)
+    assert all(finding.verdict == "wrong" for finding in said.findings)
 
 
 ADAM = {"lr": 0.1, "betas": (0.7, 0.9), "eps": 0.01, "amsgrad": False, "weight_decay": 0.3}
@@ -496,6 +524,18 @@ def test_a_mistake_of_the_catalogue_is_named(kind, like, name):
             lambda: parity.check_optimizer(type("Empty", (), {}), like="sgd"),
             "step: made something of type Empty, expected an object with step or update",
         ),
+        (
+            lambda: parity.check_optimizer(Failing, like="sgd"),
+            "step: raised ZeroDivisionError in test_parts.py, line ",
+        ),
+        (
+            lambda: parity.check_optimizer(torch.optim.SparseAdam, like="adam"),
+            "step: raised RuntimeError in ",
+        ),
+        (
+            lambda: parity.check_optimizer(max, like="sgd", lr=1.0),
+            "step (max): raised ValueError, expected theta",
+        ),
     ],
     ids=lambda case: case if isinstance(case, str) else "",
 )
@@ -590,6 +630,11 @@ def test_what_a_part_does_not_support_is_not_tried():
             lambda: parity.check_optimizer(adam, like="adam", momentum=0.9),
             ValueError,
             "check_optimizer: a setting of adam has 'momentum', expected one of lr, betas",
+        ),
+        (
+            lambda: parity.check_optimizer(adam, like="adam", lr="fast"),
+            TypeError,
+            "Adam: lr has type str, expected a number",
         ),
         (
             lambda: parity.check_optimizer(torch.optim.SGD([torch.zeros(1)]), like="sgd"),
