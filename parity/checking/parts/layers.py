@@ -4,13 +4,13 @@ object that keeps its own W and b, or a module of PyTorch.
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from importlib import import_module
+from inspect import isclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from parity.checking.parts.called import Called, Shape, in_words
-from parity.checking.parts.pairs import BACKWARD, FORWARD
+from parity.checking.parts.pairs import BACKWARD, FORWARD, autograd
 from parity.checking.program.given import Array
 from parity.checking.program.outcome import Unreadable
 from parity.checking.program.reading import kind_of, per_layer
@@ -51,6 +51,9 @@ def layer_of(
                 kind = type(function).__name__
                 raise TypeError(f"check_linear: {role} has type {kind}, expected a function")
         return _of_functions(Called(FORWARD, forward), Called(BACKWARD, backward), is_turned, bias)
+    if isclass(forward):
+        has = f"layer has the class {forward.__name__}"
+        raise TypeError(f"check_linear: {has}, expected an object of it")
     names = next((each for each in PARAMETERS if getattr(forward, each[0], None) is not None), None)
     if names is None or not callable(getattr(forward, FORWARD, None)):
         has = f"layer has type {type(forward).__name__}"
@@ -78,19 +81,25 @@ def _of_functions(forward: Called, backward: Called, is_turned: bool, bias: bool
 
 def _of_object(given: Any, names: tuple[str, str], *, is_turned: bool, bias: bool) -> Layer:
     """The layer of an object, or of a module of PyTorch, which has no backward."""
-    layer, autograd = deepcopy(given), None
+    layer, differentiated = deepcopy(given), None
     if not callable(getattr(layer, BACKWARD, None)):
-        autograd = import_module("parity.steps.pytorch.autograd").AutogradLayer(layer)
-    shape = tuple(getattr(layer, names[0]).shape)
+        if not callable(layer):
+            has = f"layer has type {type(layer).__name__} and no backward"
+            raise TypeError(f"check_linear: {has}, expected one with it, or a module of PyTorch")
+        differentiated = autograd().AutogradLayer(layer)
+    try:
+        shape = np.shape(getattr(layer, names[0]))
+    except RuntimeError as error:  # of one of PyTorch's that waits for its first input
+        raise TypeError(f"check_linear: {names[0]} has no shape yet, expected a matrix") from error
     if len(shape) != 2:
         raise TypeError(f"check_linear: {names[0]} has shape {shape}, expected a matrix")
-    forward = Called(FORWARD, autograd.forward if autograd else layer.forward)
-    backward = Called(BACKWARD, autograd.backward if autograd else layer.backward)
+    forward = Called(FORWARD, differentiated.forward if differentiated else layer.forward)
+    backward = Called(BACKWARD, differentiated.backward if differentiated else layer.backward)
 
     def begin(W: Array, b: Array) -> None:
         given = _turned(W, is_turned), b if bias else None
-        if autograd:
-            autograd.begin(*given)
+        if differentiated:
+            differentiated.begin(*given)
         else:
             for name, array in zip(names, given, strict=True):
                 setattr(layer, name, None if array is None else array.copy())
@@ -102,7 +111,7 @@ def _of_object(given: Any, names: tuple[str, str], *, is_turned: bool, bias: boo
     def back(x: Array, W: Array, b: Array, delta: Array) -> Back:
         z(x, W, b)
         dx = backward(delta, want=in_words([x.shape]))
-        values = dx, *_gradients(autograd or layer, backward)
+        values = dx, *_gradients(differentiated or layer, backward)
         return _read(backward, values, x, W, is_turned=is_turned, bias=bias)
 
     return Layer(z, back, shape if is_turned else shape[::-1])

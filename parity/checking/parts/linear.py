@@ -1,21 +1,25 @@
 """check_linear: a layer of weighted sums alone, forward and backward."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
 from parity.checking.parts.called import named
 from parity.checking.parts.layers import Back, Layer, layer_of
-from parity.checking.parts.part import Part, Show, judged_part, known, options, tasks_of
+from parity.checking.parts.part import Part, Show, holds, judged_part, known, options, tasks_of
 from parity.checking.program.given import Array
+from parity.checking.program.outcome import NOTE
 from parity.checking.tasks.declaration import KNOWN, declaration
 from parity.checking.verdict.report import CheckReport
+from parity.mistakes.diagnosis.finding import Finding
 from parity.mistakes.mistake import Wrong
 from parity.mistakes.program import Numbers, Quantity, StepProgram
 from parity.steps.cases import DTYPES
 from refnet.checks import flag
 
 Right: TypeAlias = Callable[[], Numbers]
+SHAPES = {"out_in": "(fan_out, fan_in)", "in_out": "(fan_in, fan_out)"}
 BELOW = 5  # inputs of the right layer below one that keeps its shape
 
 
@@ -50,6 +54,26 @@ def check_linear(
     options("check_linear", explain=explain, seed=seed)
     known("check_linear", "layout", layout, KNOWN["layout"])
     bias = flag("check_linear", "bias", bias)
+    (other,) = (each for each in KNOWN["layout"] if each != layout)
+    part = _part(forward, backward, layout, bias, dtype)
+    report = judged_part(part, tasks_of(part, hard=False, seed=seed), explain=explain)
+    if report.passed:
+        return report
+    turned = _part(forward, backward, other, bias, dtype)
+    if not holds(turned, tasks_of(turned, hard=False, seed=seed)):
+        return report
+    return replace(report, findings=(*report.findings, _of_layout(other)))
+
+
+def _of_layout(other: str) -> Finding:
+    got = f"it is right where W is {SHAPES[other]}"
+    advice = f"if it is so in your program, say layout={other!r}"
+    return Finding("", NOTE, where="W", got=got, advice=advice)
+
+
+def _part(
+    forward: Any, backward: Callable[..., Any] | None, layout: str, bias: bool, dtype: Any
+) -> Part:
     layer = layer_of(forward, backward, is_turned=layout == "in_out", bias=bias)
     declared = declaration(
         activations=("identity",),
@@ -61,7 +85,7 @@ def check_linear(
         sizes=layer.sizes and (BELOW, *layer.sizes),
         dtype=dtype,
     )
-    part = Part(
+    return Part(
         f"{named(forward, 'forward')}, like a linear layer",
         declared,
         {"": partial(_slots, layer)},
@@ -69,7 +93,7 @@ def check_linear(
         ("z", "BP2", "BP3", "BP4"),
         ("batches",),
     )
-    return judged_part(part, tasks_of(part, hard=False, seed=seed), explain=explain)
+    return part
 
 
 def _slots(layer: Layer, show: Show) -> dict[str, Wrong]:

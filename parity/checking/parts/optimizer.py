@@ -103,7 +103,7 @@ def check_optimizer(
 
 
 def _of_rate(lr: float) -> Finding:
-    got = "it has no parameter for lr, and its lr is not said"
+    got = "it is given no lr, and its own is not said"
     advice = f"it is judged by lr={lr}; if it has another, say that"
     return Finding("", NOTE, where="step", got=got, advice=advice)
 

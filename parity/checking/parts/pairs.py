@@ -4,7 +4,7 @@ an object that goes forward and backward, or a function of PyTorch's tensors.
 
 from collections.abc import Callable
 from importlib import import_module
-from inspect import Parameter, isclass, signature
+from inspect import Parameter, getmro, isclass, signature
 from typing import Any
 
 Function = Callable[..., Any]
@@ -43,17 +43,22 @@ def by_autograd(program: Function) -> tuple[Function, Function]:
     """The same of a function of PyTorch's tensors, differentiated by autograd.
     Errors: ModuleNotFoundError where PyTorch is not installed.
     """
+    room = autograd()
+    return room.forward(program), room.pullback(program)
+
+
+def autograd() -> Any:
+    """What differentiates by PyTorch's autograd. Errors: ModuleNotFoundError."""
     try:
-        room = import_module("parity.steps.pytorch.autograd")
+        return import_module("parity.steps.pytorch.autograd")
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise ModuleNotFoundError(
-            "check: without a derivative, a function is differentiated by PyTorch: "
+            "check: what has no derivative of its own is differentiated by PyTorch: "
             'python -m pip install -e ".[parity]"',
             name="torch",
         ) from None
-    return room.forward(program), room.pullback(program)
 
 
 def functions_of(role: str, program: Any, derivative: Function | None) -> tuple[Function, Function]:
@@ -62,7 +67,7 @@ def functions_of(role: str, program: Any, derivative: Function | None) -> tuple[
 
     Errors: TypeError for what cannot be called.
     """
-    program = program() if isclass(program) else program
+    program = _made_of(role, program) if isclass(program) else program
     if derivative is None and goes_both_ways(program):
         return by_methods(program)
     for name, function in ((role, program), ("its derivative", derivative)):
@@ -70,6 +75,19 @@ def functions_of(role: str, program: Any, derivative: Function | None) -> tuple[
             kind = type(function).__name__
             raise TypeError(f"check: {name} has type {kind}, expected a function")
     return by_autograd(program) if derivative is None else (program, derivative)
+
+
+def _made_of(role: str, kind: Any) -> Any:
+    """What a class makes, or of torch.autograd.Function the function that it is for."""
+    if any(each.__module__ == "torch.autograd.function" for each in getmro(kind)):
+        return kind.apply
+    try:
+        return kind()
+    except TypeError as error:
+        raise TypeError(
+            f"check: {role} has the class {kind.__name__}, expected an object of it, or one that "
+            f"is made without arguments ({error})"
+        ) from error
 
 
 def of_a_number(pullback: Function, derivative: Function | None) -> Function:

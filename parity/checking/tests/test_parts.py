@@ -52,6 +52,23 @@ class Tanh:
         return g * (1 - self.a**2)
 
 
+class Sigmoid(torch.autograd.Function):
+    """With a backward of its own."""
+
+    @staticmethod
+    def forward(ctx, z):
+        """a."""
+        a = torch.sigmoid(z)
+        ctx.save_for_backward(a)
+        return a
+
+    @staticmethod
+    def backward(ctx, g):
+        """dC/dz."""
+        (a,) = ctx.saved_tensors
+        return g * a * (1 - a)
+
+
 class NeedsTwo(Tanh):
     """One that goes backward with the cache that forward has given."""
 
@@ -70,6 +87,7 @@ ACTIVATIONS = {
     "an object": ("tanh", Tanh(), None),
     "a module": ("leaky_relu", torch.nn.LeakyReLU(0.2), None),
     "a function of tensors": ("sigmoid", torch.sigmoid, None),
+    "a Function of autograd": ("sigmoid", Sigmoid, None),
     "a derivative that is a number": ("identity", lambda z: z, lambda z: 1),
     "a module in place": ("relu", torch.nn.ReLU(inplace=True), None),
     **{name: (name, *pair) for name, pair in RECTIFIED.items()},
@@ -270,6 +288,15 @@ class Layer:
         return delta @ self.W.T
 
 
+class ForwardAlone(Layer):
+    """A layer that does not go backward."""
+
+    backward = None
+
+    def __init__(self):
+        self.W, self.b = [0.0], [0.0]
+
+
 @pytest.mark.parametrize(
     ("layer", "options"),
     [
@@ -301,6 +328,16 @@ def test_the_layer_that_was_given_is_not_changed():
     parity.check_linear(layer, layout="in_out")
     assert not hasattr(layer, "dW")
     assert not layer.W.any()
+
+
+def test_a_layer_in_the_other_layout_is_told_so():
+    """As most people write it with NumPy."""
+    pair = (lambda x, W, b: x @ W + b, lambda x, W, g: (g @ W.T, x.T @ g, g.sum(0)))
+    for layer in (pair, (Layer(),)):
+        report = parity.check_linear(*layer)
+        assert not report.passed
+        assert report.findings[-1].got == "it is right where W is (fan_in, fan_out)"
+        assert report.findings[-1].advice.endswith("say layout='in_out'")
 
 
 def momentum_sgd(theta, g, state, lr, momentum, weight_decay=0.0):
@@ -615,6 +652,31 @@ def test_what_a_part_does_not_support_is_not_tried():
             lambda: parity.check_linear(object()),
             TypeError,
             "check_linear: layer has type object, expected one with forward, and weight or W",
+        ),
+        (
+            lambda: parity.check_linear(Layer),
+            TypeError,
+            "check_linear: layer has the class Layer, expected an object of it",
+        ),
+        (
+            lambda: parity.check_linear(ForwardAlone()),
+            TypeError,
+            "check_linear: layer has type ForwardAlone and no backward, expected one with it, or",
+        ),
+        (
+            lambda: parity.check_linear(torch.nn.LazyLinear(3)),
+            TypeError,
+            "check_linear: weight has no shape yet, expected a matrix",
+        ),
+        (
+            lambda: parity.check_linear(type("Flat", (ForwardAlone,), {"backward": len})()),
+            TypeError,
+            "check_linear: W has shape (1,), expected a matrix",
+        ),
+        (
+            lambda: parity.check_activation(partial, like="tanh"),
+            TypeError,
+            "check: value has the class partial, expected an object of it, or one that is",
         ),
         (
             lambda: parity.check_linear(forward, backward, layout="rows"),
