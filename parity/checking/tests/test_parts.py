@@ -137,6 +137,13 @@ def test_a_wrong_value_does_not_accuse_the_derivative():
     assert all(task.startswith("value, ") for task in report.findings[0].tasks)
 
 
+def test_a_nan_is_not_explained_by_a_setting_that_there_is_not():
+    """Beyond exp the naive sigmoid has no derivative by autograd; it has no slope."""
+    report = parity.check_activation(lambda z: 1 / (1 + torch.exp(-z)), like="sigmoid")
+    assert not report.passed
+    assert "slope" not in str(report)
+
+
 def test_the_slope_of_a_rectifier_at_0_is_a_convention():
     """Every slope between those on both sides passes, by its name."""
     relu = RECTIFIED["relu"][0]

@@ -64,8 +64,9 @@ SCALARS: dict[str, Callable[[StepProgram, int], Any]] = {
     "l": lambda s, l: l,
     "fan_in": lambda s, l: s.spec.sizes[l - 1],
     "fan_out": lambda s, l: s.spec.sizes[l],
-    "fan_out_above": lambda s, l: s.spec.sizes[l + 1] if l < s.L else np.nan,
-    "slope": lambda s, l: s.f(l)[1].get("slope", np.nan),
+    # what there is not is no number either: a NaN would explain any other NaN
+    "fan_out_above": lambda s, l: s.spec.sizes[l + 1],
+    "slope": lambda s, l: s.f(l)[1]["slope"],
     "lr of step 1": lambda s, l: float(first(s).h()["lr"]),
     "lr of the last step": lambda s, l: float((s.previous or s).h()["lr"]),
     "beta1": lambda s, l: s.h()["betas"][0],
@@ -194,7 +195,7 @@ def read(leaf: Expression, s: StepProgram, where: int | Part, given: Numbers | N
         try:
             return np.longdouble(SCALARS[kind](s, l) if kind in SCALARS else s.h()[kind])
         except KeyError:
-            raise ValueError(f"formula: {kind} is a setting of other rules") from None
+            raise ValueError(f"formula: {kind} is a setting of others") from None
     if kind in OF_NETWORK:
         return OF_NETWORK[kind](s)
     if whose:

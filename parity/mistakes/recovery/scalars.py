@@ -40,7 +40,7 @@ def atoms(s: StepProgram, l: int, *, of_update: bool) -> dict[Expression, float]
     for kind in OF_UPDATES if of_update else OF_LAYERS:
         try:
             values[scalar(kind)] = float(SCALARS[kind](s, l))
-        except KeyError:  # a setting of other rules
+        except (KeyError, IndexError):  # a setting of others, or of the layer above the last
             continue
     for kind in SETTINGS if of_update else IN_GRADIENTS:
         if s.h().get(kind):
