@@ -86,13 +86,15 @@ def _of_object(given: Any, names: tuple[str, str], *, is_turned: bool, bias: boo
         if not callable(layer):
             has = f"layer has type {type(layer).__name__} and no backward"
             raise TypeError(f"check_linear: {has}, expected one with it, or a module of PyTorch")
-        differentiated = autograd().AutogradLayer(layer)
+        differentiated = autograd().AutogradLayer(layer, names)
     try:
         shape = np.shape(getattr(layer, names[0]))
     except RuntimeError as error:  # of one of PyTorch's that waits for its first input
         raise TypeError(f"check_linear: {names[0]} has no shape yet, expected a matrix") from error
     if len(shape) != 2:
         raise TypeError(f"check_linear: {names[0]} has shape {shape}, expected a matrix")
+    if bias and getattr(layer, names[1], None) is None:
+        raise ValueError(f"check_linear: layer has no {names[1]}, expected one, or bias=False")
     forward = Called(FORWARD, differentiated.forward if differentiated else layer.forward)
     backward = Called(BACKWARD, differentiated.backward if differentiated else layer.backward)
 
@@ -103,6 +105,8 @@ def _of_object(given: Any, names: tuple[str, str], *, is_turned: bool, bias: boo
         else:
             for name, array in zip(names, given, strict=True):
                 setattr(layer, name, None if array is None else array.copy())
+            if callable(getattr(layer, "zero_grad", None)):
+                layer.zero_grad()
 
     def z(x: Array, W: Array, b: Array) -> Array:
         begin(W, b)

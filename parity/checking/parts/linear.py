@@ -40,7 +40,8 @@ def check_linear(
     Without `backward`, `forward` is a layer: an object with forward(x), which gives z,
     and backward(delta), which gives dx; W and b are its `weight` and `bias` or `W` and
     `b`, their gradients its `dW` and `db` or `weight_grad` and `bias_grad`; or it is a
-    module of PyTorch, which autograd differentiates. A layer keeps its own shape.
+    module of PyTorch, which autograd differentiates. A layer keeps its own shape; one
+    that adds up its gradients has a zero_grad(), which is called before.
 
     All layers of networks of the identity are made of it, of several shapes, square
     ones too. dx may be None where it is not computed. Without `bias`, forward is called

@@ -295,6 +295,33 @@ class Layer:
         return delta @ self.W.T
 
 
+class Adding(Layer):
+    """A layer that adds up its gradients."""
+
+    def zero_grad(self):
+        """Begin anew."""
+        self.dW, self.db = np.zeros_like(self.W), np.zeros_like(self.b)
+
+    def backward(self, delta):
+        """dx."""
+        self.dW += self.x.T @ delta
+        self.db += delta.sum(axis=0)
+        return delta @ self.W.T
+
+
+class Turned(torch.nn.Module):
+    """A module of W and b."""
+
+    def __init__(self):
+        super().__init__()
+        self.W = torch.nn.Parameter(torch.zeros(4, 3))
+        self.b = torch.nn.Parameter(torch.zeros(3))
+
+    def forward(self, x):
+        """z."""
+        return x @ self.W + self.b
+
+
 class ForwardAlone(Layer):
     """A layer that does not go backward."""
 
@@ -316,9 +343,14 @@ class ForwardAlone(Layer):
         ((forward, lambda x, W, g: (None, g.T @ x, g.sum(0, keepdims=True))), {}),
         ((Layer(),), {"layout": "in_out"}),
         ((torch.nn.Linear(4, 3),), {}),
+        ((Turned(),), {"layout": "in_out"}),
+        ((Adding(),), {"layout": "in_out"}),
         ((torch.nn.Linear(4, 3, bias=False),), {"bias": False}),
     ],
-    ids=["functions", "in_out", "no biases", "no dx", "object", "module", "module without bias"],
+    ids=[
+        *("functions", "in_out", "no biases", "no dx", "object", "module"),
+        *("module with W and b", "object that adds up", "module without bias"),
+    ],
 )
 def test_a_right_layer_passes(layer, options):
     """All that it computes is judged, in both dtypes, with one sample too."""
@@ -664,6 +696,11 @@ def test_what_a_part_does_not_support_is_not_tried():
             lambda: parity.check_linear(Layer),
             TypeError,
             "check_linear: layer has the class Layer, expected an object of it",
+        ),
+        (
+            lambda: parity.check_linear(torch.nn.Linear(4, 3, bias=False)),
+            ValueError,
+            "check_linear: layer has no bias, expected one, or bias=False",
         ),
         (
             lambda: parity.check_linear(ForwardAlone()),

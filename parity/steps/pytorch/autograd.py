@@ -49,14 +49,14 @@ def pullback(function: OfTensors) -> OfArrays:
 
 
 class AutogradLayer:
-    """A module with a weight and a bias, which autograd differentiates.
+    """A module with a weight and a bias by these names, which autograd differentiates.
 
     Shapes: x (n, fan_in), delta (n, fan_out), dW and db as weight and bias.
     Torch: module(x).backward(delta).
     """
 
-    def __init__(self, module: nn.Module) -> None:
-        self._module = module
+    def __init__(self, module: nn.Module, names: tuple[str, str]) -> None:
+        self._module, self._names = module, names
         self._x, self._z = torch.empty(0), torch.empty(0)
         self._parameters: list[nn.Parameter] = []
         self.dW: Array | None = None
@@ -66,7 +66,7 @@ class AutogradLayer:
         """Write its parameters."""
         W, b = nn.Parameter(to_tensor(weight)), None if bias is None else to_tensor(bias)
         self._parameters = [W, *([] if b is None else [nn.Parameter(b)])]
-        for name, parameter in zip(("weight", "bias"), self._parameters, strict=False):
+        for name, parameter in zip(self._names, self._parameters, strict=False):
             setattr(self._module, name, parameter)
 
     def forward(self, x: Array) -> Array:
