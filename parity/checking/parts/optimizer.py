@@ -51,8 +51,9 @@ def check_optimizer(
                        is empty at first, the number of the step t from 1 on, lr and
                        other settings under PyTorch's names
         a class        made with the settings that it has parameters for, with a method
-                       step(thetas, gradients) or update(thetas, gradients); or made
-                       with a list `params` first, with a method step(gradients)
+                       step(thetas, gradients) or update(thetas, gradients), or the
+                       other way round where the first is called gradients or grads; or
+                       made with a list `params` first, with a method step(gradients)
         an object      of such a class; each task begins with a copy of it
         an optimizer   of torch.optim, as in torch.optim.Adam, or derived from those
 

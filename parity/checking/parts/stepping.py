@@ -24,6 +24,8 @@ BETAS = (("beta1", "beta2"), ("beta_1", "beta_2"))
 METHODS = ("step", "update")
 # what the arrays are called that an optimizer is made with, and keeps
 HELD = ("params", "parameters", "thetas")
+# what the gradients are called where a method takes them first
+GRADIENTS = ("gradients", "grads", "gradient", "grad", "g", "gs")
 OPTIMIZER = "an optimizer"
 
 
@@ -94,12 +96,14 @@ def _of_class(given: Callable[..., Any]) -> Rule:
     return Rule(begin, names.takes)
 
 
-def _method(optimizer: Any) -> Called:
+def _method(optimizer: Any) -> tuple[Called, str]:
+    """Its method, and what the first parameter of that is called."""
     name = next((name for name in METHODS if callable(getattr(optimizer, name, None))), "")
     if not name:
         kind = type(optimizer).__name__
         raise Unreadable("step", f"made something of type {kind}", "an object with step or update")
-    return Called(name, getattr(optimizer, name))
+    method = getattr(optimizer, name)
+    return Called(name, method), _Names(method).first
 
 
 def _of_holder(begin: Callable[[list[Array]], Any]) -> Step:
@@ -114,7 +118,7 @@ def _of_holder(begin: Callable[[list[Array]], Any]) -> Step:
     ) -> list[Array]:
         if not methods:
             held[:] = [theta.copy() for theta in thetas]
-            methods.append(_method(begin(held)))
+            methods.append(_method(begin(held))[0])
         methods[0].called([g.copy() for g in gradients], want="arrays changed in place")
         return [array.copy() for array in held]
 
@@ -123,13 +127,15 @@ def _of_holder(begin: Callable[[list[Array]], Any]) -> Step:
 
 def _of_object(optimizer: Any) -> Step:
     """The steps of an object by its method, which is given both lists."""
-    called = _method(optimizer)
+    called, first = _method(optimizer)
+    turn = -1 if first in GRADIENTS else 1
 
     def step(
         thetas: Sequence[Array], gradients: Sequence[Array], h: Settings, t: int
     ) -> list[Array]:
         arrays = [theta.copy() for theta in thetas]
-        returned = called.called(arrays, [g.copy() for g in gradients], want="theta")
+        given = arrays, [g.copy() for g in gradients]
+        returned = called.called(*given[::turn], want="theta")
         every = arrays if returned is None else per_layer(returned)
         if every is None or len(every) != len(arrays):
             raise Unreadable(called.where, f"returned {kind_of(returned)}", "one array for each")

@@ -437,6 +437,18 @@ class Failing(torch.optim.SGD):
         return 1 / 0
 
 
+class GradientsFirst:
+    """One whose method takes the gradients before the arrays."""
+
+    def __init__(self, lr):
+        self.lr = lr
+
+    def update(self, grads, params):
+        """In place."""
+        for array, g in zip(params, grads, strict=True):
+            array[...] = array - self.lr * g
+
+
 ALL_OF_SGD = ("momentum", "dampening", "nesterov", "weight_decay")
 
 
@@ -453,6 +465,7 @@ ALL_OF_SGD = ("momentum", "dampening", "nesterov", "weight_decay")
         (partial(Momentum, momentum=0.9), "sgd", {"momentum": 0.9}, ("momentum",)),
         (partial(torch.optim.SGD, maximize=False), "sgd", {}, ALL_OF_SGD),
         (np.subtract, "sgd", {"lr": 1.0}, ()),
+        (GradientsFirst, "sgd", {}, ()),
         (torch.optim.SGD, "sgd", {}, ALL_OF_SGD),
         (torch.optim.AdamW, "adamw", {}, ("betas", "eps", "weight_decay", "amsgrad")),
     ],
@@ -467,6 +480,7 @@ ALL_OF_SGD = ("momentum", "dampening", "nesterov", "weight_decay")
         "partial",
         "partial of torch",
         "without a signature",
+        "gradients first",
         "torch SGD",
         "AdamW",
     ],
