@@ -144,7 +144,7 @@ def _check_chained(where: str, name: str, node: fx.Node, end: fx.Node | None) ->
     if node.op == "get_attr":
         raise TypeError(
             f"{where}: {name}.forward has self.{node.target}, expected no parameters and buffers "
-            f"but those of its nn.Linear"
+            f"but through its nn.Linear, called as modules"
         )
     if read != [end]:
         raise ValueError(
@@ -247,6 +247,9 @@ FUNCTIONS: dict[Any, Callable[..., nn.Module]] = {
     functional.dropout: _dropout,
     torch.flatten: _flatten,
     torch.reshape: _reshape,
+    **dict.fromkeys((torch.relu_, functional.relu_), _relu),
+    torch.sigmoid_: _sigmoid,
+    torch.tanh_: _tanh,
 }
 METHODS: dict[Any, Callable[..., nn.Module]] = {
     "relu": _relu,
@@ -256,4 +259,7 @@ METHODS: dict[Any, Callable[..., nn.Module]] = {
     "flatten": _flatten,
     "view": _reshape,
     "reshape": _reshape,
+    "relu_": _relu,
+    "sigmoid_": _sigmoid,
+    "tanh_": _tanh,
 }

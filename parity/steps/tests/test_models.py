@@ -85,11 +85,18 @@ def by_shape(self, x):
     return self.out(input=self.fc2(torch.relu(input=self.fc1(x))))
 
 
+def in_place(self, x):
+    """Functions and methods that write into what they are given."""
+    x = functional.relu_(self.fc1(x.flatten(1)))
+    return self.out(self.fc2(x).tanh_())
+
+
 TAKEN = {  # the forward, and the activations that it has
     reused: ("relu", "relu", "identity"),
     of_functions: ("relu", "leaky_relu", "identity"),
     of_methods: ("tanh", "sigmoid", "identity"),
     by_length: ("sigmoid", "tanh", "identity"),
+    in_place: ("relu", "tanh", "identity"),
     by_shape: ("relu", "identity", "identity"),
 }
 taken = pytest.mark.parametrize("forward", TAKEN, ids=lambda forward: forward.__name__)
@@ -310,8 +317,8 @@ REFUSED = {
     shared: "model has the same nn.Linear in two places, expected a layer of its own in each",
     unread: "model has fc2.weight, fc2.bias, expected no parameters that its forward does not read",
     logarithmic: f"model has log_softmax, {KNOWN}",
-    by_its_weight: "Own.forward has self.fc1.weight, expected no parameters and buffers but those "
-    "of its nn.Linear",
+    by_its_weight: "Own.forward has self.fc1.weight, expected no parameters and buffers but "
+    "through its nn.Linear, called as modules",
     turned: "nn.Softmax has dim=0, expected dim=1, along the classes",
     in_float64: f"model has softmax with arguments that are not known, {KNOWN}",
     in_three: f"model has view with arguments that are not known, {KNOWN}",
