@@ -108,7 +108,9 @@ def _part(
     value: Any, derivative: Callable[..., Any] | None, of: str, declared: Declaration
 ) -> Part:
     forward, pullback = functions_of("value", value, derivative)
-    backward = _through(derivative, of) if derivative else _by(Called("derivative", pullback))
+    backward = (
+        _through(derivative, of) if derivative else _by(Called("derivative", pullback, spends=0))
+    )
 
     def values(show: Show) -> dict[str, Wrong]:
         def a(s: StepProgram, l: int, right: Callable[[], Numbers]) -> Numbers:

@@ -24,23 +24,28 @@ OURS = (PARITY / "checking" / "parts", PARITY / "steps" / "pytorch")
 
 
 class Called:
-    """A function in its role, as in "derivative"."""
+    """A function in its role, as in "derivative".
 
-    def __init__(self, role: str, function: Callable[..., Any]) -> None:
+    Of its arguments it may change the one that it `spends`: dC/da is of no use any
+    more, once it has gone backward.
+    """
+
+    def __init__(self, role: str, function: Callable[..., Any], spends: int | None = None) -> None:
         name = named(function, role)
         self.where = role if name == role else f"{role} ({name})"
-        self._function = function
+        self._function, self._spends = function, spends
 
     def __call__(self, *given: Any, want: str, **named: Any) -> Any:
         """What it returns.
 
         Errors: Unreadable where it raises an exception, but for NotImplementedError,
-            and where it changes what it is given.
+            and where it changes what others still read.
         """
         copies = [_copy(each) for each in given]
-        before = [*map(_bytes, copies)]
+        kept = [each for i, each in enumerate(copies) if i != self._spends]
+        before = [*map(_bytes, kept)]
         returned = self.called(*copies, want=want, **named)
-        if before != [*map(_bytes, copies)]:
+        if before != [*map(_bytes, kept)]:
             raise Unreadable(self.where, "changes an array that it is given", "arrays to read")
         return returned
 

@@ -50,7 +50,8 @@ def layer_of(
             if not callable(function):
                 kind = type(function).__name__
                 raise TypeError(f"check_linear: {role} has type {kind}, expected a function")
-        return _of_functions(Called(FORWARD, forward), Called(BACKWARD, backward), is_turned, bias)
+        both = Called(FORWARD, forward), Called(BACKWARD, backward, spends=2)
+        return _of_functions(*both, is_turned, bias)
     if isclass(forward):
         has = f"layer has the class {forward.__name__}"
         raise TypeError(f"check_linear: {has}, expected an object of it")
@@ -96,7 +97,8 @@ def _of_object(given: Any, names: tuple[str, str], *, is_turned: bool, bias: boo
     if bias and getattr(layer, names[1], None) is None:
         raise ValueError(f"check_linear: layer has no {names[1]}, expected one, or bias=False")
     forward = Called(FORWARD, differentiated.forward if differentiated else layer.forward)
-    backward = Called(BACKWARD, differentiated.backward if differentiated else layer.backward)
+    way_back = differentiated.backward if differentiated else layer.backward
+    backward = Called(BACKWARD, way_back, spends=0)
 
     def begin(W: Array, b: Array) -> None:
         given = _turned(W, is_turned), b if bias else None

@@ -94,7 +94,6 @@ def _part(
         ("z", "BP2", "BP3", "BP4"),
         ("batches",),
     )
-    return part
 
 
 def _slots(layer: Layer, show: Show) -> dict[str, Wrong]:

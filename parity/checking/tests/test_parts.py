@@ -647,6 +647,27 @@ def test_a_function_that_changes_its_arguments_is_not_right():
     assert report.findings[0].got == "changes an array that it is given"
 
 
+def test_what_goes_backward_may_write_into_what_it_is_given():
+    """The gradient from above is of no use any more."""
+
+    class Relu:
+        def forward(self, z):
+            self.off = z <= 0
+            return np.where(self.off, 0, z)
+
+        def backward(self, g):
+            g[self.off] = 0
+            return g
+
+    assert parity.check_activation(Relu(), like="relu", **QUICK).strictly_passed
+
+    def halved(x, W, delta):
+        delta *= 2
+        return delta @ W / 2, delta.T @ x / 2, delta.sum(axis=0) / 2
+
+    assert parity.check_linear(forward, halved, dtype="float64").strictly_passed
+
+
 def test_a_function_that_remembers_is_not_right():
     """A second call with the same arrays must give the same."""
     calls = []
