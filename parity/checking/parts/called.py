@@ -4,6 +4,7 @@ an array of the shape that is wanted.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from inspect import ismethod
 from math import prod
 from pathlib import Path
 from types import TracebackType
@@ -93,6 +94,8 @@ def named(function: Any, otherwise: str) -> str:
     """The name of a function or an object; that of a lambda is none."""
     if isinstance(function, partial):
         return named(function.func, otherwise)
+    if ismethod(function):
+        return f"{type(function.__self__).__name__}.{function.__name__}"
     name = attribute(function, "__name__") or type(function).__name__
     return name if isinstance(name, str) and name.isidentifier() else otherwise
 
