@@ -14,6 +14,8 @@ network, copies the weights, and shows that both hold and agree. On the command 
     experiments    the figures of the READMEs
     bench          how long a training step takes
     cli            the command line
+
+To pytest, which rewrites what brings a plugin: PYTEST_DONT_REWRITE, as nothing asserts.
 """
 
 from importlib import import_module

@@ -22,6 +22,8 @@ Read `backprop.py` first. The modules, each importing only those above it:
     explanation     one training step explained in numbers
     forms           the same backprop as tutorials write it
 
+To pytest, which rewrites what brings a plugin: PYTEST_DONT_REWRITE, as nothing asserts.
+
 >>> import refnet
 >>> net = refnet.mlp([2, 3, 1], hidden="tanh", output="sigmoid", seed=1)
 >>> x, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import parity
+import refnet
 from parity.checking.checker import cases_for
 from parity.checking.tests.plain import PLAIN, train
 
@@ -119,6 +120,7 @@ def test_a_failure_shows_the_report_and_no_frame_of_ours(marked):
 
 DIRECT = """
 import parity
+import refnet
 import pytest
 from networks import FEW, wrong
 
@@ -256,3 +258,10 @@ def test_it():
 def test_nothing_is_imported_until_it_is_used(tmp_path):
     """Of parity the plugin and what it lies in; of NumPy and refnet nothing."""
     assert pytest_run(tmp_path, LIGHT)[0] == 0
+
+
+def test_what_is_imported_before_pytest_is_no_warning():
+    """A suite that starts itself has imported both, and pytest would rewrite what comes
+    with a plugin: it asks a package's docstring whether it may.
+    """
+    assert all("PYTEST_DONT_REWRITE" in package.__doc__ for package in (parity, refnet))
