@@ -80,14 +80,58 @@ def _of_functions(forward: Called, backward: Called, is_turned: bool, bias: bool
     return Layer(z, back, None)
 
 
+class _Keeper:
+    """An object that keeps W and b under these names, and goes backward by itself."""
+
+    def __init__(self, layer: Any, names: tuple[str, str]) -> None:
+        self._layer, self._names = layer, names
+        self.forward, self.backward = layer.forward, layer.backward
+
+    def begin(self, W: Array, b: Array | None) -> None:
+        """Write its parameters, and let it forget gradients that it adds up."""
+        for name, array in zip(self._names, (W, b), strict=True):
+            setattr(self._layer, name, None if array is None else array.copy())
+        if callable(getattr(self._layer, "zero_grad", None)):
+            self._layer.zero_grad()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._layer, name)
+
+
 def _of_object(given: Any, names: tuple[str, str], *, is_turned: bool, bias: bool) -> Layer:
     """The layer of an object, or of a module of PyTorch, which has no backward."""
-    layer, differentiated = deepcopy(given), None
-    if not callable(getattr(layer, BACKWARD, None)):
-        if not callable(layer):
-            has = f"layer has type {type(layer).__name__} and no backward"
-            raise TypeError(f"check_linear: {has}, expected one with it, or a module of PyTorch")
-        differentiated = autograd().AutogradLayer(layer, names)
+    layer = deepcopy(given)
+    keeper, shape = _keeper_of(layer, names), _shape_of(layer, names, bias=bias)
+    forward = Called(FORWARD, keeper.forward)
+    backward = Called(BACKWARD, keeper.backward, spends=0)
+
+    def z(x: Array, W: Array, b: Array) -> Array:
+        keeper.begin(_turned(W, is_turned), b if bias else None)
+        return forward.array(x, shapes=[(len(x), len(W))])
+
+    def back(x: Array, W: Array, b: Array, delta: Array) -> Back:
+        z(x, W, b)
+        dx = backward(delta, want=in_words([x.shape]))
+        values = dx, *_gradients(keeper, backward)
+        return _read(backward, values, x, W, is_turned=is_turned, bias=bias)
+
+    return Layer(z, back, shape if is_turned else shape[::-1])
+
+
+def _keeper_of(layer: Any, names: tuple[str, str]) -> Any:
+    """What begins a layer, and leads through it both ways. Errors: TypeError."""
+    if callable(getattr(layer, BACKWARD, None)):
+        return _Keeper(layer, names)
+    if not callable(layer):
+        has = f"layer has type {type(layer).__name__} and no backward"
+        raise TypeError(f"check_linear: {has}, expected one with it, or a module of PyTorch")
+    return autograd().AutogradLayer(layer, names)
+
+
+def _shape_of(layer: Any, names: tuple[str, str], *, bias: bool) -> Shape:
+    """The shape of its W. Errors: TypeError where that is no matrix, ValueError where
+    there is no b.
+    """
     try:
         shape = np.shape(getattr(layer, names[0]))
     except RuntimeError as error:  # of one of PyTorch's that waits for its first input
@@ -96,31 +140,7 @@ def _of_object(given: Any, names: tuple[str, str], *, is_turned: bool, bias: boo
         raise TypeError(f"check_linear: {names[0]} has shape {shape}, expected a matrix")
     if bias and getattr(layer, names[1], None) is None:
         raise ValueError(f"check_linear: layer has no {names[1]}, expected one, or bias=False")
-    forward = Called(FORWARD, differentiated.forward if differentiated else layer.forward)
-    way_back = differentiated.backward if differentiated else layer.backward
-    backward = Called(BACKWARD, way_back, spends=0)
-
-    def begin(W: Array, b: Array) -> None:
-        given = _turned(W, is_turned), b if bias else None
-        if differentiated:
-            differentiated.begin(*given)
-        else:
-            for name, array in zip(names, given, strict=True):
-                setattr(layer, name, None if array is None else array.copy())
-            if callable(getattr(layer, "zero_grad", None)):
-                layer.zero_grad()
-
-    def z(x: Array, W: Array, b: Array) -> Array:
-        begin(W, b)
-        return forward.array(x, shapes=[(len(x), len(W))])
-
-    def back(x: Array, W: Array, b: Array, delta: Array) -> Back:
-        z(x, W, b)
-        dx = backward(delta, want=in_words([x.shape]))
-        values = dx, *_gradients(differentiated or layer, backward)
-        return _read(backward, values, x, W, is_turned=is_turned, bias=bias)
-
-    return Layer(z, back, shape if is_turned else shape[::-1])
+    return shape
 
 
 def _gradients(layer: Any, backward: Called) -> tuple[Any, Any]:

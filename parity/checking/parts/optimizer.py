@@ -131,7 +131,7 @@ def _runs(
     declared: Declaration, seed: int, fixed: Mapping[str, Any], rule: Rule, rate: float | None
 ) -> Iterator[Named]:
     """The planned tasks with these settings, and some with tiny gradients; with another
-    rate at each step where the rule can be takes.
+    rate at each step where the rule can be given one.
     """
     for probe in planned(declared, seed):
         case = replace(probe.case, settings={**probe.case.settings, **fixed})
@@ -151,7 +151,7 @@ def _tiny(run: Run) -> Run:
 
 
 def _with_rates(run: Run, rule: Rule, rate: float | None) -> Run:
-    """The run at one rate where the rule cannot be takes another."""
+    """The run at one rate where the rule cannot be given another."""
     if rate is None and rule.changes_lr:
         return run
     lr = run.spec.hyperparameters["lr"] if rate is None else rate

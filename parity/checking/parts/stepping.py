@@ -59,7 +59,8 @@ def rule_of(given: Any) -> Rule:
 
 def _of_function(given: Callable[..., Any]) -> Rule:
     """step(theta, gradient, ...), called for each array by itself, with a dict that
-    keeps its state."""
+    keeps its state.
+    """
     called, names = Called("step", given), _Names(given)
 
     def begin(settings: Settings) -> Step:

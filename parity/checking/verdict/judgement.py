@@ -76,12 +76,6 @@ def report(
     first = _undeclared(declared) if is_wrong and answered else ()
     placed = [*((finding, ()) for finding in first), *_in_order(placed)]
     findings = [finding for finding, _ in placed]
-    lost = {name for each in findings if each.happens == UNEXPLAINED for name in each.tasks}
-    judged = [
-        task.name
-        for task, run in zip(answered, runs, strict=True)
-        if tries(run) and (is_finite(run) or task.name not in lost)
-    ]
     return CheckReport(
         name,
         tuple(findings_in_lines(findings) if by_lines else findings),
@@ -95,8 +89,20 @@ def report(
         reason=reason_not_to_judge(answered, runs, len(refused), shown, refusal)
         or (_DOUBTFUL if arrays and arrays == unjudged else ""),
         refusal=refusal,
-        results=results(both, unanswered, judged, placed),
+        results=results(both, unanswered, [*_judged(answered, runs, findings)], placed),
     )
+
+
+def _judged(
+    tasks: Sequence[Task], runs: Sequence[Run], findings: Sequence[Finding]
+) -> Iterator[str]:
+    """The names of the tasks that show enough to say what is right and what is wrong:
+    behind a NaN that nothing explains, nobody can.
+    """
+    lost = {name for each in findings if each.happens == UNEXPLAINED for name in each.tasks}
+    for task, run in zip(tasks, runs, strict=True):
+        if tries(run) and (is_finite(run) or task.name not in lost):
+            yield task.name
 
 
 _DOUBTFUL = "rounding may take half of the digits of every array that is shown"
