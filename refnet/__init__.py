@@ -17,7 +17,9 @@ Read `backprop.py` first. The modules, each importing only those above it:
     fast            what fit runs: the same four equations, in place
     optimizers      how a gradient becomes a step
     schedules       the learning rate of each epoch
-    training        mini-batches, fit, stopping
+    history         what fit did: steps, epochs, the history of all
+    stopping        when fit stops
+    training        fit
     differences     gradient_check
     explanation     one training step explained in numbers
     forms           the same backprop as tutorials write it
@@ -51,6 +53,7 @@ from refnet.batches import minibatches
 from refnet.differences import GradientCheck, gradient_check
 from refnet.equations import EQUATIONS, Equation
 from refnet.explanation import Explanation, explain
+from refnet.history import Epoch, History, Step
 from refnet.initializers import (
     Constant,
     GlorotNormal,
@@ -79,7 +82,8 @@ from refnet.network import Network, mlp
 from refnet.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from refnet.passes import Gradients, Trace
 from refnet.schedules import ConstantLR, CosineLR, ExponentialLR, InverseTimeLR, StepLR
-from refnet.training import EarlyStopping, Epoch, History, Precision, Step, Stop, fit
+from refnet.stopping import EarlyStopping, Precision, Stop
+from refnet.training import fit
 
 __version__ = "0.1.0"
 

@@ -1,174 +1,22 @@
-"""Training: `fit`, its history, and when to stop."""
+"""Training: `fit`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.backprop import LayerGradient
 from refnet.batches import Data, held_out_data
-from refnet.checks import Array, counted, flag, instance, integer, named, number, place
+from refnet.checks import Array, flag, instance, integer, named, place
 from refnet.fast.threads import one_thread_if_small
 from refnet.fast.workspace import Workspace
+from refnet.history import Epoch, History, Step
 from refnet.losses import Loss
 from refnet.network import Network
 from refnet.optimizers import OPTIMIZERS, Optimizer
-from refnet.passes import Gradients, Trace
-
-
-class Step(NamedTuple):
-    """One step of `fit`, as `on_step` gets it, after the update.
-
-    The arrays are valid during the call: copy what you keep. x and y cannot be written
-    into, as they may be the arrays that were given to `fit`. `before` is the flat
-    parameter vector before the update.
-    """
-
-    epoch: int  # from 1 on
-    batch: int  # from 1 on, within the epoch
-    x: Array
-    y: Array
-    trace: Trace
-    loss: float
-    gradients: Gradients
-    lr: float
-    before: Array
-
-
-class Epoch(NamedTuple):
-    """One epoch of `fit`, as `on_epoch` gets it.
-
-    `loss` is the mean over the rows, each batch taken before its own update.
-    """
-
-    number: int  # from 1 on
-    of: int
-    loss: float
-    lr: float
-    validation_loss: float | None = None
-    validation_accuracy: float | None = None  # where the targets are classes
-
-
-@dataclass
-class History:
-    """What `fit` did: one Epoch each, and why it ended."""
-
-    epochs: list[Epoch] = field(default_factory=list)
-    stopped: str = "all epochs done"
-
-    def __repr__(self) -> str:
-        return (
-            f"<History of {counted(len(self.epochs), 'epoch')}, last loss "
-            f"{self.loss[-1] if self.epochs else None}; {self.stopped}>"
-        )
-
-    @property
-    def loss(self) -> list[float]:
-        """The training loss of each epoch."""
-        return [epoch.loss for epoch in self.epochs]
-
-    @property
-    def validation_loss(self) -> list[float | None]:
-        """The validation loss of each epoch, None without validation."""
-        return [epoch.validation_loss for epoch in self.epochs]
-
-    @property
-    def validation_accuracy(self) -> list[float | None]:
-        """The validation accuracy of each epoch, None without validation or where
-        targets are no classes.
-        """
-        return [epoch.validation_accuracy for epoch in self.epochs]
-
-    @property
-    def lr(self) -> list[float]:
-        """The learning rate of each epoch."""
-        return [epoch.lr for epoch in self.epochs]
-
-
-@runtime_checkable
-class Stop(Protocol):
-    """A rule that stops `fit`: asked after each epoch, and called at the end."""
-
-    def start(self, validated: bool) -> None:
-        """Called before the first epoch."""
-
-    def reason(self, net: Network, epoch: Epoch) -> str | None:
-        """Why to stop now, or None to go on."""
-
-    def finish(self, net: Network) -> None:
-        """Called at the end: after the last epoch, or where an exception ends `fit`."""
-
-
-class EarlyStopping:
-    """Stop when the validation loss has not fallen below its best by more than
-    min_delta for `patience` epochs; restore the best weights, also where training
-    diverges.
-
-    Shapes: scalars; patience in epochs.
-    Torch: none.
-    Errors: ValueError for patience < 1, min_delta < 0, or `fit` without validation.
-    Source: Prechelt, Early stopping - but when? (1998).
-    """
-
-    def __init__(self, patience: int = 10, min_delta: float = 0.0) -> None:
-        self.patience = integer("EarlyStopping", "patience", patience, low=1)
-        self.min_delta = number("EarlyStopping", "min_delta", min_delta, low=0.0)
-
-    def start(self, validated: bool) -> None:
-        """Forget an earlier training."""
-        if not validated:
-            raise ValueError("EarlyStopping: fit has no validation, expected validation=(x, y)")
-        self.best, self.best_epoch = float("inf"), 0
-        self._weights: Array | None = None
-
-    def reason(self, net: Network, epoch: Epoch) -> str | None:
-        """Why to stop now, or None to go on."""
-        if epoch.validation_loss is not None and epoch.validation_loss < self.best - self.min_delta:
-            self.best, self.best_epoch = epoch.validation_loss, epoch.number
-            self._weights = net.parameters.copy()
-        if epoch.number - self.best_epoch >= self.patience:
-            if self._weights is None:
-                return f"validation loss never finite in {counted(epoch.number, 'epoch')}"
-            ago = counted(self.patience, "epoch")
-            return f"validation loss best at epoch {self.best_epoch}, {ago} ago"
-        return None
-
-    def finish(self, net: Network) -> None:
-        """Put the best weights back, in place."""
-        if self._weights is not None:
-            net.parameters[:] = self._weights
-
-
-class Precision:
-    """Stop when the training loss changed by less than `threshold` from one epoch to
-    the next.
-
-    Shapes: scalars, in units of the loss.
-    Torch: none.
-    Errors: ValueError for threshold < 0.
-    Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning
-        (adventuresinmachinelearning), section 4.1.
-    """
-
-    def __init__(self, threshold: float) -> None:
-        self.threshold = number("Precision", "threshold", threshold, low=0.0)
-
-    def start(self, validated: bool) -> None:
-        """Forget an earlier training."""
-        self._last: float | None = None
-
-    def reason(self, net: Network, epoch: Epoch) -> str | None:
-        """Why to stop now, or None to go on."""
-        last, self._last = self._last, epoch.loss
-        if last is not None and abs(epoch.loss - last) < self.threshold:
-            return f"loss changed by {abs(epoch.loss - last):.3g}, less than {self.threshold:g}"
-        return None
-
-    def finish(self, net: Network) -> None:
-        """Nothing to do."""
+from refnet.passes import Gradients
+from refnet.stopping import Stop
 
 
 def fit(

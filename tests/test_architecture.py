@@ -37,7 +37,9 @@ LEFT = {
     "fast": ["network"],
     "optimizers": ["fast"],  # its blocks alone
     "schedules": ["checks"],
-    "training": ["batches", "optimizers", "schedules"],
+    "history": ["passes"],
+    "stopping": ["network", "history"],
+    "training": ["batches", "optimizers", "schedules", "stopping"],
     "differences": ["network"],
     "explanation": ["network"],
     "forms": ["network"],

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.checks import Array, instance, named
+from refnet.history import Step
 from refnet.losses import Loss
 from refnet.network import Gradients, Network, Trace
 from refnet.optimizers import OPTIMIZERS, Optimizer
-from refnet.training import Step
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,11 @@ from parity.proof.certificate import certify
 from parity.steps.pytorch import predict, record_torch, restart, twin, twin_loss, twin_optimizer
 from parity.steps.record import FitRecorder, StepRecord
 from refnet.checks import Array
+from refnet.history import Epoch
 from refnet.losses import SoftmaxCrossEntropy
 from refnet.network import Network, mlp
 from refnet.optimizers import SGD, Optimizer
-from refnet.training import Epoch, fit
+from refnet.training import fit
 
 SIZES = (64, 30, 10)
 BATCH = 32
