@@ -13,6 +13,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     backprop        the forward pass and BP1 to BP4
     passes          what a forward and a backward pass compute
     network         layers over one flat vector
+    building        a network from its sizes
     batches         x and y, checked, and how they come in mini-batches
     fast            what fit runs: the same four equations, in place
     optimizers      how a gradient becomes a step
@@ -50,6 +51,7 @@ from refnet.activations import (
 )
 from refnet.backprop import LayerGradient, LayerTrace
 from refnet.batches import minibatches
+from refnet.building import mlp
 from refnet.differences import GradientCheck, gradient_check
 from refnet.equations import EQUATIONS, Equation
 from refnet.explanation import Explanation, explain
@@ -78,7 +80,7 @@ from refnet.losses import (
     SoftmaxCrossEntropy,
     one_hot,
 )
-from refnet.network import Network, mlp
+from refnet.network import Network
 from refnet.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from refnet.passes import Gradients, Trace
 from refnet.schedules import ConstantLR, CosineLR, ExponentialLR, InverseTimeLR, StepLR

@@ -29,10 +29,11 @@ LEFT = {
     "activations": ["checks", "flags", "equations"],
     "losses": ["activations"],
     "initializers": ["checks", "equations"],
-    "layer": ["activations", "losses", "initializers"],
+    "layer": ["activations", "losses"],
     "backprop": ["layer"],
     "passes": ["backprop"],
     "network": ["passes"],
+    "building": ["initializers", "network"],
     "batches": ["network"],
     "fast": ["network"],
     "optimizers": ["fast"],  # its blocks alone
@@ -172,7 +173,6 @@ def test_the_checks_above_find_what_they_look_for():
         "equations",
         "activations",
         "losses",
-        "initializers",
         "layer",
     }
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from refnet.activations import ACTIVATIONS, LeakyReLU
+from refnet.building import mlp
 from refnet.checks import Array
 from refnet.initializers import Normal
 from refnet.losses import LOSSES, Loss
-from refnet.network import Network, mlp
+from refnet.network import Network
 from refnet.optimizers import OPTIMIZERS, Optimizer
 
 # the learning rate of each step, as a multiple of the first: optimizers that agree at a

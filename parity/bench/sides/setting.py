@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from refnet.building import mlp
 from refnet.checks import Array
 from refnet.losses import Loss, SoftmaxCrossEntropy
-from refnet.network import Network, mlp
+from refnet.network import Network
 from refnet.optimizers import SGD, Adam, Optimizer
 
 TIMED_LR = 1e-6  # nothing diverges, and no number underflows, however often the step is taken

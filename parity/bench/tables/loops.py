@@ -21,11 +21,12 @@ from parity.bench.timing import Timing, interleaved
 from parity.experiments.job.digits import SIZES, load
 from parity.mistakes.search.replay import Run, Shown
 from parity.steps.record import Spec
+from refnet.building import mlp
 from refnet.checks import Array
 from refnet.forms import accumulated, loops
 from refnet.initializers import Uniform
 from refnet.losses import HalfSquaredError, one_hot
-from refnet.network import Network, mlp
+from refnet.network import Network
 from refnet.optimizers import SGD
 from refnet.training import fit
 

@@ -22,10 +22,11 @@ from parity.experiments.job.sweep import StepOutcome, outcome_of
 from parity.proof.certificate import certify
 from parity.steps.pytorch import predict, record_torch, restart, twin, twin_loss, twin_optimizer
 from parity.steps.record import FitRecorder, StepRecord
+from refnet.building import mlp
 from refnet.checks import Array
 from refnet.history import Epoch
 from refnet.losses import SoftmaxCrossEntropy
-from refnet.network import Network, mlp
+from refnet.network import Network
 from refnet.optimizers import SGD, Optimizer
 from refnet.training import fit
 

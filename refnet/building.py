@@ -1,0 +1,80 @@
+"""mlp: a multilayer perceptron from its sizes, with weights drawn from a seed."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from refnet.activations import ACTIVATIONS, Activation
+from refnet.checks import as_dtype, counted, float_dtype, integer, named
+from refnet.initializers import INITIALIZERS, Initializer
+from refnet.layer import Dense
+from refnet.network import Network
+
+
+def mlp(
+    sizes: Sequence[int],
+    hidden: str | Activation | Sequence[str | Activation] = "sigmoid",
+    output: str | Activation = "softmax",
+    init: str | Initializer = "torch_linear",
+    seed: int = 0,
+    dtype: Any = "float64",
+) -> Network:
+    """A multilayer perceptron: `sizes` [64, 30, 10] is 64 inputs, 30 hidden units, 10
+    outputs.
+
+    `hidden` is one activation for all hidden layers, or a list with one for each. The
+    same seed draws the same numbers in both dtypes, rounded in float32.
+
+    Shapes: x (n, sizes[0]) to (n, sizes[-1]).
+    Torch: torch.nn.Sequential; `parity.twin(net)` builds the identical one.
+    Errors: ValueError for sizes below 1, unknown names, or a list `hidden` of the wrong
+        length; TypeError for the wrong kind.
+    Source: Rumelhart, Hinton and Williams, Learning representations by back-propagating
+        errors (1986).
+    """
+    widths = _widths(sizes)
+    activations = _activations(hidden, output, len(widths) - 2)
+    kind = float_dtype("mlp: dtype", dtype)
+    initializer = named("initializer", Initializer, INITIALIZERS, init)
+    rng = np.random.default_rng(integer("mlp", "seed", seed, low=0))
+    layers = []
+    for (fan_in, fan_out), activation in zip(pairwise(widths), activations, strict=True):
+        W, b = initializer(rng, fan_out, fan_in)
+        layers.append(Dense(as_dtype("mlp: W", W, kind), as_dtype("mlp: b", b, kind), activation))
+    return Network(layers)
+
+
+def _widths(sizes: Sequence[int]) -> list[int]:
+    if isinstance(sizes, str) or not isinstance(sizes, Iterable):
+        raise TypeError(
+            f"mlp: sizes has type {type(sizes).__name__}, expected a sequence of integers"
+        )
+    widths = [integer("mlp", f"sizes[{i}]", size, low=1) for i, size in enumerate(sizes)]
+    if len(widths) < 2:
+        raise ValueError(
+            f"mlp: sizes has {counted(len(widths), 'entry', 'entries')}, expected at least 2 "
+            f"(inputs and outputs)"
+        )
+    return widths
+
+
+def _activations(
+    hidden: str | Activation | Sequence[str | Activation], output: str | Activation, layers: int
+) -> list[Activation]:
+    """The activation of each hidden layer, of which there are `layers`, and of the
+    output.
+    """
+    if not isinstance(hidden, str | Activation | Iterable):
+        raise TypeError(
+            f"mlp: hidden has type {type(hidden).__name__}, expected a name, an Activation, or a "
+            f"list of them"
+        )
+    each = [hidden] * layers if isinstance(hidden, str | Activation) else list(hidden)
+    if len(each) != layers:
+        raise ValueError(
+            f"mlp: hidden has {counted(len(each), 'activation')}, expected {layers}, one per "
+            f"hidden layer"
+        )
+    return [named("activation", Activation, ACTIVATIONS, given) for given in (*each, output)]
