@@ -12,6 +12,8 @@ Read `backprop.py` first. The modules, each importing only those above it:
     layer           Dense: W, b, activation
     backprop        the forward pass and BP1 to BP4
     passes          what a forward and a backward pass compute
+    regularisers    penalties on weights, the masks of dropout
+    clipping        gradients made shorter before a step
     network         layers over one flat vector
     building        a network from its sizes
     batches         x and y, checked, and how they come in mini-batches
@@ -83,6 +85,7 @@ from refnet.losses import (
 from refnet.network import Network
 from refnet.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from refnet.passes import Gradients, Trace
+from refnet.regularisers import L1, L2, ElasticNet, Penalty
 from refnet.schedules import ConstantLR, CosineLR, ExponentialLR, InverseTimeLR, StepLR
 from refnet.stopping import EarlyStopping, Precision, Stop
 from refnet.training import fit
@@ -91,6 +94,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "EQUATIONS",
+    "L1",
+    "L2",
     "MAE",
     "MSE",
     "SGD",
@@ -105,6 +110,7 @@ __all__ = [
     "CrossEntropy",
     "Dense",
     "EarlyStopping",
+    "ElasticNet",
     "Elementwise",
     "Epoch",
     "Equation",
@@ -129,6 +135,7 @@ __all__ = [
     "Network",
     "Normal",
     "Optimizer",
+    "Penalty",
     "Precision",
     "RMSprop",
     "ReLU",

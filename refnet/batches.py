@@ -1,7 +1,7 @@
 """x and y, checked, and how they are split into mini-batches."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -79,10 +79,20 @@ class Rows:
         return self._room[:rows]
 
 
+Batch: TypeAlias = tuple[Array, Array, Array | None]  # x, y, and the weights of the rows
+
+
 class Data:
     """x and y, checked, in batches of the network's dtype."""
 
-    def __init__(self, net: Network, loss: Loss, x: ArrayLike, y: ArrayLike) -> None:
+    def __init__(
+        self,
+        net: Network,
+        loss: Loss,
+        x: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> None:
         inputs = net.check_inputs(x)
         targets = net.check_targets(loss, y, len(inputs))
         self.rows = len(inputs)
@@ -90,6 +100,8 @@ class Data:
             Rows(inputs, net.dtype),
             Rows(targets, targets.dtype if targets.ndim == 1 else net.dtype),
         )
+        weights = net.check_weights(sample_weight, self.rows)
+        self._weights = None if weights is None else Rows(weights, net.dtype)
 
     def largest(self, batch_size: int | None) -> int:
         """The rows of the largest batch."""
@@ -97,10 +109,11 @@ class Data:
 
     def minibatches(
         self, batch_size: int | None, rng: "np.random.Generator | None"
-    ) -> Iterator[tuple[Array, Array]]:
-        """x and y of each mini-batch of an epoch, valid until the next one."""
+    ) -> Iterator[Batch]:
+        """x, y and weights of each mini-batch of an epoch, valid until the next one."""
         for rows in minibatches(self.rows, batch_size, rng):
-            yield self._x[rows], self._y[rows]
+            weights = None if self._weights is None else self._weights[rows]
+            yield self._x[rows], self._y[rows], weights
 
     def judge(self, net: Network, loss: Loss) -> tuple[float, float | None]:
         """The loss and, where the targets are classes, the accuracy of the network on

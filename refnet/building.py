@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from refnet.activations import ACTIVATIONS, Activation
-from refnet.checks import as_dtype, counted, float_dtype, integer, named
+from refnet.checks import as_dtype, counted, flag, float_dtype, integer, named, number
 from refnet.initializers import INITIALIZERS, Initializer
 from refnet.layer import Dense
 from refnet.network import Network
@@ -20,12 +20,18 @@ def mlp(
     init: str | Initializer = "torch_linear",
     seed: int = 0,
     dtype: Any = "float64",
+    bias: bool = True,
+    dropout: float | Sequence[float] = 0.0,
+    input_dropout: float = 0.0,
 ) -> Network:
     """A multilayer perceptron: `sizes` [64, 30, 10] is 64 inputs, 30 hidden units, 10
     outputs.
 
     `hidden` is one activation for all hidden layers, or a list with one for each. The
-    same seed draws the same numbers in both dtypes, rounded in float32.
+    same seed draws the same numbers in both dtypes, rounded in float32. `bias=False`
+    leaves out every b. `dropout` is the probability with which an output of a hidden
+    layer is dropped in training, one for all hidden layers or a list with one for each,
+    and `input_dropout` that of an input.
 
     Shapes: x (n, sizes[0]) to (n, sizes[-1]).
     Torch: torch.nn.Sequential; `parity.twin(net)` builds the identical one.
@@ -38,11 +44,14 @@ def mlp(
     activations = _activations(hidden, output, len(widths) - 2)
     kind = float_dtype("mlp: dtype", dtype)
     initializer = named("initializer", Initializer, INITIALIZERS, init)
+    drops = [input_dropout, *_drops(dropout, len(widths) - 2)]
+    has_bias = flag("mlp", "bias", bias)
     rng = np.random.default_rng(integer("mlp", "seed", seed, low=0))
     layers = []
-    for (fan_in, fan_out), activation in zip(pairwise(widths), activations, strict=True):
+    for (fan_in, fan_out), f, drop in zip(pairwise(widths), activations, drops, strict=True):
         W, b = initializer(rng, fan_out, fan_in)
-        layers.append(Dense(as_dtype("mlp: W", W, kind), as_dtype("mlp: b", b, kind), activation))
+        biases = as_dtype("mlp: b", b, kind) if has_bias else None
+        layers.append(Dense(as_dtype("mlp: W", W, kind), biases, f, drop))
     return Network(layers)
 
 
@@ -58,6 +67,17 @@ def _widths(sizes: Sequence[int]) -> list[int]:
             f"(inputs and outputs)"
         )
     return widths
+
+
+def _drops(dropout: float | Sequence[float], layers: int) -> list[float]:
+    """The probability of each hidden layer, of which there are `layers`."""
+    each = list(dropout) if isinstance(dropout, Sequence | np.ndarray) else [dropout] * layers
+    if len(each) != layers:
+        raise ValueError(
+            f"mlp: dropout has {counted(len(each), 'number')}, expected {layers}, one per hidden "
+            f"layer"
+        )
+    return [number("mlp", "dropout", each_one, low=0.0, below=1.0) for each_one in each]
 
 
 def _activations(

@@ -240,6 +240,22 @@ def matrix(
     return finite(where, np.ascontiguousarray(as_dtype(where, array, dtype)))
 
 
+def row_weights(where: str, values: ArrayLike, rows: int, dtype: np.dtype[Any]) -> Array:
+    """`values` as finite weights >= 0, one for each row and not all of them 0, in
+    `dtype`.
+    """
+    array = real_array(where, values)
+    if array.shape != (rows,):
+        raise ValueError(f"{where} has shape {array.shape}, expected ({rows},)")
+    weights = np.ascontiguousarray(finite(where, as_dtype(where, array, dtype)))
+    if (weights < 0).any():
+        row = int(np.flatnonzero(weights < 0)[0])
+        raise ValueError(f"{where} has {weights[row]:g} at row {row}, expected weights >= 0")
+    if not weights.any():
+        raise ValueError(f"{where} has the sum 0, expected at least one weight > 0")
+    return weights
+
+
 def within_unit_interval(where: str, array: Array) -> Array:
     """`array`, refused where an entry is outside [0, 1]."""
     for start, part in chunks(array):
@@ -275,11 +291,13 @@ def distributions(where: str, array: Array, eps: float) -> Array:
     return array
 
 
-def class_labels(where: str, array: Array, classes: int) -> Array:
-    """`array`, refused where an entry is no integer in 0..classes-1."""
+def class_labels(where: str, array: Array, classes: int, ignored: int | None = None) -> Array:
+    """`array`, refused where an entry is no integer in 0..classes-1, nor the one that
+    is ignored.
+    """
     if array.dtype.kind not in "biu":
         raise TypeError(f"{where} has labels of dtype {array.dtype}, expected integers")
-    bad = np.flatnonzero((array < 0) | (array >= classes))
+    bad = np.flatnonzero(((array < 0) | (array >= classes)) & (array != ignored))
     if bad.size:
         raise ValueError(
             f"{where} has label {array[bad[0]]} at row {bad[0]}, expected 0 to {classes - 1}"

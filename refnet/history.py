@@ -12,7 +12,8 @@ class Step(NamedTuple):
 
     The arrays are valid during the call: copy what you keep. x and y cannot be written
     into, as they may be the arrays that were given to `fit`. `before` is the flat
-    parameter vector before the update.
+    parameter vector before the update. The gradients are those of the loss with its
+    penalty, before they are clipped; the trace has the masks of dropout.
     """
 
     epoch: int  # from 1 on
@@ -24,6 +25,7 @@ class Step(NamedTuple):
     gradients: Gradients
     lr: float
     before: Array
+    sample_weight: Array | None = None
 
 
 class Epoch(NamedTuple):

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from refnet.activations import ACTIVATIONS, Activation, Identity
 from refnet.checks import (
@@ -11,6 +13,7 @@ from refnet.checks import (
     finite,
     float_dtype,
     named,
+    number,
     real_array,
 )
 
@@ -20,42 +23,42 @@ class Dense:
     """a = f(a_prev W^T + b).
 
     Lists of numbers are converted to float64; an activation may be given by name.
+    Without biases b is None. In training each input is dropped with probability
+    `dropout`, and the others are divided by 1 - dropout: a_prev * m, with m = 0 or
+    1 / (1 - dropout).
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
-    Torch: torch.nn.Linear(fan_in, fan_out), then the activation's module.
-    Errors: ValueError where the shapes do not fit or an entry is not finite; TypeError
-        for a dtype that is not real.
-    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equation 25.
+    Torch: torch.nn.Dropout(dropout), torch.nn.Linear(fan_in, fan_out, bias=b is not
+        None), then the activation's module.
+    Dialect: Srivastava et al. multiply W by 1 - dropout in evaluation, where PyTorch
+        and this divide in training ("inverted" dropout).
+    Errors: ValueError where the shapes do not fit, an entry is not finite or dropout is
+        outside [0, 1); TypeError for a dtype that is not real.
+    Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equation 25;
+        Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, Dropout: a simple
+        way to prevent neural networks from overfitting (2014), section 4.
     """
 
     W: Array
-    b: Array
+    b: Array | None
     activation: Activation = field(default_factory=Identity)
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        W, b = real_array("Dense: W", self.W), real_array("Dense: b", self.b)
+        W = real_array("Dense: W", self.W)
         dtype = float_dtype("Dense: dtype of W", W.dtype if W.dtype.kind == "f" else "float64")
         if W.ndim != 2 or 0 in W.shape:
             raise ValueError(
                 f"Dense: W has shape {W.shape}, expected (fan_out, fan_in) with both at least 1"
             )
-        if b.shape != W.shape[:1]:
-            raise ValueError(
-                f"Dense (W {W.shape[0]}x{W.shape[1]}): b has shape {b.shape}, expected "
-                f"({W.shape[0]},)"
-            )
-        if (
-            isinstance(self.b, np.ndarray)
-            and b.dtype.kind == "f"
-            and b.dtype.newbyteorder("=") != dtype
-        ):
-            raise TypeError(
-                f"Dense (W {W.shape[0]}x{W.shape[1]}): b has dtype {b.dtype}, expected {dtype} as W"
-            )
-        object.__setattr__(self, "W", finite("Dense: W", W.astype(dtype, copy=False)))
-        object.__setattr__(self, "b", finite("Dense: b", b.astype(dtype, copy=False)))
-        object.__setattr__(
-            self, "activation", named("activation", Activation, ACTIVATIONS, self.activation)
+        b = None if self.b is None else _biases(self.b, W, dtype)
+        f = named("activation", Activation, ACTIVATIONS, self.activation)
+        _set(
+            self,
+            W=finite("Dense: W", W.astype(dtype, copy=False)),
+            b=b,
+            activation=f,
+            dropout=number("Dense", "dropout", self.dropout, low=0.0, below=1.0),
         )
 
     @property
@@ -69,23 +72,60 @@ class Dense:
         return int(self.W.shape[1])
 
 
-def views(vector: Array, shapes: Iterable[tuple[int, int]]) -> Iterator[tuple[Array, Array]]:
+def title(number: int, layer: Dense) -> str:
+    """How an error names a layer, which counts from 1: Dense 2 (W 5x3)."""
+    return f"Dense {number} (W {layer.fan_out}x{layer.fan_in})"
+
+
+class Kind(NamedTuple):
+    """What a layer is, without its numbers."""
+
+    shape: tuple[int, int]  # of W
+    has_bias: bool
+    activation: Activation
+    dropout: float
+
+
+def kind_of(layer: Dense) -> Kind:
+    """What this layer is."""
+    return Kind(layer.W.shape, layer.b is not None, layer.activation, layer.dropout)
+
+
+def views(vector: Array, kinds: Iterable[Kind]) -> Iterator[tuple[Array, Array | None]]:
     """W (fan_out, fan_in) and b (fan_out,) of each layer, or dW and db, as views of a
-    flat vector.
+    flat vector; None for the b of a layer without biases.
     """
     start = 0
-    for fan_out, fan_in in shapes:
+    for (fan_out, fan_in), has_bias, *_ in kinds:
         middle = start + fan_out * fan_in
-        end = middle + fan_out
-        yield vector[start:middle].reshape(fan_out, fan_in), vector[middle:end]
+        end = middle + fan_out * has_bias
+        yield (
+            vector[start:middle].reshape(fan_out, fan_in),
+            vector[middle:end] if has_bias else None,
+        )
         start = end
 
 
-def unchecked(W: Array, b: Array, activation: Activation) -> Dense:
+def unchecked(W: Array, b: Array | None, kind: Kind) -> Dense:
     """A layer of these very arrays, finite or not: weights that have diverged can still
     be copied and looked at.
     """
     layer = object.__new__(Dense)
-    for name, value in (("W", W), ("b", b), ("activation", activation)):
-        object.__setattr__(layer, name, value)
+    _set(layer, W=W, b=b, activation=kind.activation, dropout=kind.dropout)
     return layer
+
+
+def _set(layer: Dense, **fields: object) -> None:
+    for name, value in fields.items():
+        object.__setattr__(layer, name, value)
+
+
+def _biases(given: ArrayLike, W: Array, dtype: np.dtype[Any]) -> Array:
+    """b of a layer with this W, in its dtype."""
+    b, where = real_array("Dense: b", given), f"Dense (W {W.shape[0]}x{W.shape[1]}): b has"
+    if b.shape != W.shape[:1]:
+        raise ValueError(f"{where} shape {b.shape}, expected ({W.shape[0]},)")
+    is_float_array = isinstance(given, np.ndarray) and b.dtype.kind == "f"
+    if is_float_array and b.dtype.newbyteorder("=") != dtype:
+        raise TypeError(f"{where} dtype {b.dtype}, expected {dtype} as W")
+    return finite("Dense: b", b.astype(dtype, copy=False))

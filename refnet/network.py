@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from refnet.activations import Activation
-from refnet.backprop import LayerTrace, backward, forward
+from refnet.backprop import LayerTrace, Masks, backward, forward
 from refnet.checks import (
     Array,
     as_dtype,
@@ -21,23 +20,23 @@ from refnet.checks import (
     named,
     place,
     real_array,
+    row_weights,
 )
 from refnet.flags import quiet_where_finite
-from refnet.layer import Dense, unchecked, views
+from refnet.layer import Dense, Kind, kind_of, title, unchecked, views
 from refnet.losses import LOSSES, Loss, checked
 from refnet.passes import Gradients, Trace
+from refnet.regularisers import Penalty, checked_masks, draw_masks, penalty_of
 
 __all__ = ["Gradients", "Network", "Trace"]
-
-_Shapes = Sequence[tuple[tuple[int, int], Activation]]  # W's shape and f of each layer
 
 
 class Network:
     """A feed-forward network: a^l = f^l(a^(l-1) (W^l)^T + b^l) for each of its layers.
 
     The arrays of the given layers are copied into one flat vector, `parameters`: W1 row
-    by row, b1, W2, b2, ... Each `layers[i].W` and `.b` is a view of it, also in a copy,
-    a deep copy and after pickling.
+    by row, b1, W2, b2, ...; a layer without biases has no b. Each `layers[i].W` and
+    `.b` is a view of it, also in a copy, a deep copy and after pickling.
 
     Shapes: x (n, fan_in of the first layer) to (n, fan_out of the last).
     Torch: torch.nn.Sequential of torch.nn.Linear and activation modules; `parameters`
@@ -59,19 +58,18 @@ class Network:
         if not given:
             raise ValueError("Network: has 0 layers, expected at least one")
         _check_layers(given)
-        vector = np.concatenate([part for layer in given for part in (layer.W.ravel(), layer.b)])
-        self._lay_over(vector, _shapes(given))
+        parts = (part for layer in given for part in (layer.W, layer.b) if part is not None)
+        self._lay_over(np.concatenate([part.ravel() for part in parts]), [*map(kind_of, given)])
 
-    def _lay_over(self, parameters: Array, shapes: _Shapes) -> None:
+    def _lay_over(self, parameters: Array, kinds: Sequence[Kind]) -> None:
         """Make `parameters` the vector of this network, and every W and b a view of
         it.
         """
         # the optimizer writes the vector, backprop reads W and b: they share its memory
-        pairs = views(parameters, (shape for shape, _ in shapes))
+        pairs = views(parameters, kinds)
         self._parameters = parameters
         self._layers = tuple(
-            unchecked(W, b, activation)
-            for (W, b), (_, activation) in zip(pairs, shapes, strict=True)
+            unchecked(W, b, kind) for (W, b), kind in zip(pairs, kinds, strict=True)
         )
 
     def _over(self, parameters: Array) -> "Network":
@@ -83,10 +81,10 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         # the vector alone: pickled views would come back as arrays of their own
-        return {"parameters": self.parameters, "shapes": _shapes(self.layers)}
+        return {"parameters": self.parameters, "kinds": [*map(kind_of, self.layers)]}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._lay_over(state["parameters"], state["shapes"])
+        self._lay_over(state["parameters"], state["kinds"])
 
     @property
     def layers(self) -> tuple[Dense, ...]:
@@ -111,25 +109,47 @@ class Network:
         return (self.layers[0].fan_in, *(layer.fan_out for layer in self.layers))
 
     @quiet_where_finite
-    def forward(self, x: ArrayLike) -> Trace:
-        """Every z and a.
+    def forward(self, x: ArrayLike, masks: Masks = ()) -> Trace:
+        """Every z and a; with the masks of `draw_masks` as in training with dropout,
+        without them as in evaluation.
 
-        Shapes: x (n, fan_in).
-        Torch: model(x).
-        Errors: ValueError or TypeError where x does not fit or is not finite.
+        Shapes: x (n, fan_in); a mask as the input of its layer.
+        Torch: model(x), after model.train() or model.eval().
+        Errors: ValueError or TypeError where x or masks do not fit or are not finite.
         """
-        trace = forward(self.layers, np.ascontiguousarray(self.check_inputs(x), self.dtype))
+        x = np.ascontiguousarray(self.check_inputs(x), self.dtype)
+        masks = checked_masks(self.layers, masks, len(x))
+        trace = forward(self.layers, x, masks)
         for layer, step in zip(self.layers, trace, strict=True):
             fitting(type(layer.activation).__name__, "value", step.a, step.z)
-        return Trace(trace)
+        return Trace.of(trace, masks)
+
+    def draw_masks(self, rows: int, rng: np.random.Generator) -> tuple[Array | None, ...]:
+        """The masks of dropout for a batch of n rows: each entry 0 with the probability
+        p of its layer, else 1 / (1 - p); None for a layer that drops nothing, and no
+        masks at all where none does.
+
+        Shapes: (n, fan_in) for each layer.
+        Torch: what torch.nn.Dropout draws in training.
+        """
+        return draw_masks(self.layers, rows, rng)
 
     @quiet_where_finite
-    def backward(self, trace: Sequence[LayerTrace], loss: str | Loss, y: ArrayLike) -> Gradients:
-        """delta, dW and db of every layer.
+    def backward(
+        self,
+        trace: Sequence[LayerTrace],
+        loss: str | Loss,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        penalty: str | Penalty | None = None,
+    ) -> Gradients:
+        """delta, dW and db of every layer, with the masks that the trace was made with;
+        a penalty adds its gradient to dW.
 
-        Shapes: y as the loss wants it.
+        Shapes: y as the loss wants it; sample_weight (n,).
         Torch: loss.backward().
-        Errors: ValueError or TypeError where loss or y does not fit.
+        Errors: ValueError or TypeError where loss, y, sample_weight or penalty does not
+            fit.
         """
         loss = self.trainable_with(loss)
         if len(trace) != len(self.layers):
@@ -142,25 +162,37 @@ class Network:
                 is_trace = isinstance(step, LayerTrace)
                 got = f"z {step.z.shape}" if is_trace else f"type {type(step).__name__}"
                 raise ValueError(
-                    f"{_title(i, layer)}: trace has {got}, expected z (n, {layer.fan_out}), of "
+                    f"{title(i, layer)}: trace has {got}, expected z (n, {layer.fan_out}), of "
                     f"this network's own forward"
                 )
-        return self._gradients(trace, loss, self._targets(loss, y, len(trace[-1].a)))
+        targets = self._targets(loss, y, len(trace[-1].a))
+        weights = self.check_weights(sample_weight, len(trace[-1].a))
+        return self._gradients(trace, checked(loss, weights), targets, penalty_of(penalty))
 
     @quiet_where_finite
     def loss_and_gradients(
-        self, x: ArrayLike, y: ArrayLike, loss: str | Loss
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        loss: str | Loss,
+        sample_weight: ArrayLike | None = None,
+        penalty: str | Penalty | None = None,
+        masks: Masks = (),
     ) -> tuple[float, Gradients]:
-        """C and its gradients.
+        """C and its gradients: the loss, each row counted as often as its weight says,
+        and the penalty on the weights, in training with these masks of dropout.
 
-        Shapes: x (n, fan_in), y as the loss wants it.
+        Shapes: x (n, fan_in), y as the loss wants it, sample_weight (n,), a mask as the
+            input of its layer.
         Errors: as forward and backward.
         """
-        loss = self.trainable_with(loss)
-        trace = self.forward(x)
+        loss, penalty = self.trainable_with(loss), penalty_of(penalty)
+        trace = self.forward(x, masks)
         targets = self._targets(loss, y, len(trace.output))
-        value = checked(loss).value(trace.output, targets)
-        return value, self._gradients(trace, loss, targets)
+        weighted = checked(loss, self.check_weights(sample_weight, len(trace.output)))
+        value = weighted.value(trace.output, targets)
+        value = value if penalty is None else value + penalty.cost(self.layers)
+        return value, self._gradients(trace, weighted, targets, penalty)
 
     @quiet_where_finite
     def predict(self, x: ArrayLike) -> Array:
@@ -201,7 +233,15 @@ class Network:
         """`x`, finite and (n, fan_in), in the network's dtype unless it lies on disk;
         ValueError or TypeError otherwise.
         """
-        return matrix(f"{_title(1, self.layers[0])}: input", x, self.dtype, ("n", self.sizes[0]))
+        return matrix(f"{title(1, self.layers[0])}: input", x, self.dtype, ("n", self.sizes[0]))
+
+    def check_weights(self, sample_weight: ArrayLike | None, rows: int) -> Array | None:
+        """`sample_weight` as (n,) finite numbers >= 0, in the network's dtype; None
+        where there is none. ValueError or TypeError otherwise.
+        """
+        if sample_weight is None:
+            return None
+        return row_weights("sample_weight", sample_weight, rows, self.dtype)
 
     def check_targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
         """`y` as the loss wants it for this network's outputs, likewise."""
@@ -216,7 +256,7 @@ class Network:
             if not layer.activation.trainable:
                 name = type(layer.activation).__name__
                 raise ValueError(
-                    f"{_title(i, layer)}: activation has {name}, expected a trainable one: its "
+                    f"{title(i, layer)}: activation has {name}, expected a trainable one: its "
                     f"derivative is zero everywhere"
                 )
         loss.check_output(self.layers[-1].activation)
@@ -232,6 +272,8 @@ class Network:
             )
         for i, layer in enumerate(self.layers, start=1):
             for name, array in (("W", layer.W), ("b", layer.b)):
+                if array is None:
+                    continue
                 if index < array.size:
                     return i, name, tuple(int(k) for k in np.unravel_index(index, array.shape))
                 index -= array.size
@@ -251,7 +293,7 @@ class Network:
                     f"{i}",
                     f"{layer.fan_out}",
                     type(layer.activation).__name__,
-                    f"{layer.W.size + layer.b.size}",
+                    f"{layer.W.size + (0 if layer.b is None else layer.b.size)}",
                 )
             )
         rows.append(("total", "", "", f"{self.parameters.size}"))
@@ -278,12 +320,22 @@ class Network:
             )
         return self._over(parameters)
 
-    def _gradients(self, trace: Sequence[LayerTrace], loss: Loss, targets: Array) -> Gradients:
-        gradients = backward(self.layers, trace, checked(loss), targets)
+    def _gradients(
+        self,
+        trace: Sequence[LayerTrace],
+        loss: Loss,
+        targets: Array,
+        penalty: Penalty | None,
+    ) -> Gradients:
+        masks: Masks = getattr(trace, "masks", ())
+        gradients = backward(self.layers, trace, loss, targets, masks)
+        gradients = gradients if penalty is None else penalty.added(self.layers, gradients)
         # last to first, as they were computed: one that does not fit spoils those below
         for layer, step, gradient in reversed([*zip(self.layers, trace, gradients, strict=True)]):
             fitting(type(layer.activation).__name__, "pullback", gradient.delta, step.z)
-        return Gradients(gradients)
+        result = Gradients(gradients)
+        result.input_mask = masks[0] if masks else None
+        return result
 
     def _targets(self, loss: Loss, y: ArrayLike, rows: int) -> Array:
         targets = self.check_targets(loss, y, rows)
@@ -308,20 +360,12 @@ def _check_layers(layers: Sequence[Dense]) -> None:
             raise TypeError(f"Network: layer {i} has type {type(layer).__name__}, expected Dense")
         if layer.W.dtype != layers[0].W.dtype:
             raise TypeError(
-                f"{_title(i, layer)}: has dtype {layer.W.dtype}, expected {layers[0].W.dtype} "
+                f"{title(i, layer)}: has dtype {layer.W.dtype}, expected {layers[0].W.dtype} "
                 f"as layer 1"
             )
     for i, (below, layer) in enumerate(pairwise(layers), start=2):
         if layer.fan_in != below.fan_out:
             raise ValueError(
-                f"{_title(i, layer)}: W has fan_in {layer.fan_in}, expected {below.fan_out}, "
+                f"{title(i, layer)}: W has fan_in {layer.fan_in}, expected {below.fan_out}, "
                 f"the units of layer {i - 1}"
             )
-
-
-def _shapes(layers: Sequence[Dense]) -> _Shapes:
-    return [(layer.W.shape, layer.activation) for layer in layers]
-
-
-def _title(number: int, layer: Dense) -> str:
-    return f"Dense {number} (W {layer.fan_out}x{layer.fan_in})"

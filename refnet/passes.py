@@ -1,13 +1,15 @@
 """What a forward and a backward pass over a network compute: Trace and Gradients."""
 
+from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from refnet.backprop import LayerGradient, LayerTrace
+from refnet.activations import Identity
+from refnet.backprop import LayerGradient, LayerTrace, Masks, masked
 from refnet.checks import Array, instance
 from refnet.flags import quiet_where_finite
-from refnet.layer import Dense
+from refnet.layer import Dense, Kind, views
 
 
 @runtime_checkable
@@ -16,7 +18,7 @@ class _Network(Protocol):
     def layers(self) -> tuple[Dense, ...]: ...
 
 
-class Trace(tuple[LayerTrace, ...]):
+class Trace(tuple[LayerTrace, ...]):  # noqa: SLOT001 - it keeps its masks
     """What the forward pass computed: one LayerTrace(a_prev, z, a) per layer.
 
     Shapes: as in LayerTrace; `output` is (n, fan_out of the last layer).
@@ -24,7 +26,14 @@ class Trace(tuple[LayerTrace, ...]):
     Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equation 25.
     """
 
-    __slots__ = ()
+    masks: tuple[Array | None, ...] = ()  # of dropout; empty without
+
+    @classmethod
+    def of(cls, layers: Iterable[LayerTrace], masks: Masks) -> "Trace":
+        """The trace of these layers, with the masks by which they dropped inputs."""
+        trace = cls(layers)
+        trace.masks = tuple(masks)
+        return trace
 
     @property
     def output(self) -> Array:
@@ -32,7 +41,7 @@ class Trace(tuple[LayerTrace, ...]):
         return self[-1].a
 
 
-class Gradients(tuple[LayerGradient, ...]):
+class Gradients(tuple[LayerGradient, ...]):  # noqa: SLOT001 - it keeps a mask
     """What the backward pass computed: one LayerGradient(delta, dW, db) per layer.
 
     Shapes: as in LayerGradient; `vector` is (number of parameters,).
@@ -41,18 +50,27 @@ class Gradients(tuple[LayerGradient, ...]):
     Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equations BP1 to BP4.
     """
 
-    __slots__ = ()
+    input_mask: Array | None = None  # of dropout on x
 
     @property
     def vector(self) -> Array:
         """dC/dtheta, flat, in the order of Network.parameters: a new vector of dW and
         db as they are now.
         """
-        return np.concatenate([part for layer in self for part in (layer.dW.ravel(), layer.db)])
+        parts = (part for layer in self for part in (layer.dW, layer.db) if part is not None)
+        return np.concatenate([part.ravel() for part in parts])
+
+    def over(self, vector: Array) -> "Gradients":
+        """The same deltas, with dW and db as views of another flat vector."""
+        kinds = (Kind(layer.dW.shape, layer.db is not None, Identity(), 0.0) for layer in self)
+        pairs = zip(self, views(vector, kinds), strict=True)
+        new = Gradients(LayerGradient(layer.delta, *pair) for layer, pair in pairs)
+        new.input_mask = self.input_mask
+        return new
 
     @quiet_where_finite
     def wrt_input(self, net: _Network) -> Array:
-        """dC/dx = delta^1 W^1.
+        """dC/dx = delta^1 W^1, with dropout on x times its mask.
 
         Ask before the optimizer steps: it uses the network's W as it stands.
 
@@ -61,4 +79,4 @@ class Gradients(tuple[LayerGradient, ...]):
         Errors: TypeError if net is no Network.
         """
         instance("Gradients.wrt_input", "net", net, _Network)
-        return np.dot(self[0].delta, net.layers[0].W)
+        return masked(np.dot(self[0].delta, net.layers[0].W), self.input_mask)

@@ -2,20 +2,21 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from refnet.backprop import LayerGradient
-from refnet.batches import Data, held_out_data
+from refnet.batches import Batch, Data, held_out_data
 from refnet.checks import Array, flag, instance, integer, named, place
+from refnet.clipping import Clipping, clipped, clipping_of
 from refnet.fast.threads import one_thread_if_small
 from refnet.fast.workspace import Workspace
 from refnet.history import Epoch, History, Step
 from refnet.losses import Loss
 from refnet.network import Network
 from refnet.optimizers import OPTIMIZERS, Optimizer
-from refnet.passes import Gradients
+from refnet.regularisers import Penalty, penalty_of
 from refnet.stopping import Stop
 
 
@@ -35,6 +36,10 @@ def fit(
     stop: Stop | Sequence[Stop] | None = None,
     on_step: Callable[[Step], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
+    sample_weight: ArrayLike | None = None,
+    penalty: str | Penalty | None = None,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
 ) -> History:
     """Gradient descent: for each epoch and mini-batch, forward, BP1 to BP4, one step of
     the optimizer.
@@ -43,6 +48,12 @@ def fit(
     descent; the last batch of an epoch may be smaller and is averaged over its own
     rows. Everything is checked before the first step. `schedule` sets the learning rate
     of each epoch; afterwards the optimizer has the one it started with.
+
+    A row counts as often as its `sample_weight` says, and the mean divides by their
+    sum. A `penalty` is added to the cost, and its gradient to dW. `clip_norm` shortens
+    the gradient of a step to that length, `clip_value` cuts each of its entries to
+    [-clip_value, clip_value]. The masks of dropout are drawn from `seed`, after the
+    permutation of their epoch.
 
     Besides x and y in the network's dtype, memory holds the gradient, the optimizer's
     state, one batch with its z, a and delta, an index per row, a chunk of x while it is
@@ -53,7 +64,8 @@ def fit(
     threadpoolctl is installed and no environment variable such as OPENBLAS_NUM_THREADS
     sets a number. With another number of threads the last bits may differ.
 
-    Shapes: x (n, fan_in); y as the loss wants it; validation (x, y) alike.
+    Shapes: x (n, fan_in); y as the loss wants it; validation (x, y) alike;
+        sample_weight (n,).
     Torch: the usual loop: zero_grad, forward, loss, backward, step.
     Errors: ValueError or TypeError for unusable input, with nothing changed;
         FloatingPointError or ValueError at a step that would not be finite, naming
@@ -67,13 +79,14 @@ def fit(
     epochs = integer("fit", "epochs", epochs, low=1)
     batch_size = None if batch_size is None else integer("fit", "batch_size", batch_size, low=1)
     shuffle = flag("fit", "shuffle", shuffle)
-    rng = np.random.default_rng(integer("fit", "seed", seed, low=0)) if shuffle else None
-    data = Data(net, loss, x, y)
+    rng = np.random.default_rng(integer("fit", "seed", seed, low=0))
+    penalty, clipping = penalty_of(penalty), clipping_of(clip_norm, clip_value)
+    data = Data(net, loss, x, y, sample_weight)
     held_out = None if validation is None else held_out_data(net, loss, validation)
     _check_calls(schedule=schedule, on_step=on_step, on_epoch=on_epoch)
     rules = _started(stop, validated=held_out is not None)
     optimizer.bind(net)
-    workspace = Workspace(net, loss, data.largest(batch_size))
+    workspace = Workspace(net, loss, data.largest(batch_size), penalty)
     history = History()
     with (
         one_thread_if_small(net, data.largest(batch_size)),
@@ -83,11 +96,12 @@ def fit(
         for e in range(epochs):
             optimizer.lr = lr if schedule is None else schedule(lr, e)
             if on_epoch is not None and not workspace.is_current():
-                workspace = Workspace(net, loss, data.largest(batch_size))
-            batches = data.minibatches(batch_size, rng)
-            total = _steps(net, optimizer, workspace, batches, e + 1, on_step)
+                workspace = Workspace(net, loss, data.largest(batch_size), penalty)
+            batches = data.minibatches(batch_size, rng if shuffle else None)
+            loop = Loop(net, loss, optimizer, workspace, clipping, rng)
+            mean = _steps(loop, batches, e + 1, on_step)
             judged = held_out.judge(net, loss) if held_out else ()
-            epoch = Epoch(e + 1, epochs, total / data.rows, optimizer.lr, *judged)
+            epoch = Epoch(e + 1, epochs, mean, optimizer.lr, *judged)
             history.epochs.append(epoch)
             if on_epoch is not None:
                 on_epoch(epoch)
@@ -165,75 +179,102 @@ def _reasons(rules: Sequence[Stop], net: Network, epoch: Epoch) -> list[str]:
     return [reason for reason in reasons if reason is not None]
 
 
+class Loop(NamedTuple):
+    """What the steps of an epoch work with."""
+
+    net: Network
+    loss: Loss
+    optimizer: Optimizer
+    workspace: Workspace
+    clipping: Clipping | None
+    rng: np.random.Generator
+
+
+class _Mean:
+    """The loss of an epoch: the mean over its rows, each counted as the loss counts it,
+    or their sum.
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        self._loss, self._is_sum = loss, loss.reduction == "sum"
+        self._total = self._weight = 0.0
+
+    def add(self, value: float, y: Array, sample_weight: Array | None) -> None:
+        """Add the loss of a batch."""
+        weight = 1.0 if self._is_sum else self._loss.total_weight(y, sample_weight)
+        self._total += value * weight
+        self._weight += weight
+
+    def value(self) -> float:
+        """The mean, or the sum."""
+        return self._total if self._is_sum else self._total / self._weight
+
+
 _STEP = Optimizer.step  # before anybody can replace it
 
 
 def _steps(
-    net: Network,
-    optimizer: Optimizer,
-    workspace: Workspace,
-    batches: Iterator[tuple[Array, Array]],
+    loop: Loop,
+    batches: Iterator[Batch],
     epoch: int,
     on_step: Callable[[Step], object] | None,
 ) -> float:
-    """Take a step on each batch, and return the sum over rows of the losses before
-    them.
-    """
-    own_step = getattr(optimizer.step, "__func__", None) is not _STEP
+    """Take a step on each batch, and return the mean of the losses before them."""
+    own_step = getattr(loop.optimizer.step, "__func__", None) is not _STEP
     if on_step is None and not own_step:
-        return _steps_in_place(net, optimizer, workspace, batches, epoch)
-    return _steps_on_copies(net, optimizer, workspace, batches, epoch, on_step)
+        return _steps_in_place(loop, batches, epoch)
+    return _steps_on_copies(loop, batches, epoch, on_step)
 
 
-def _steps_in_place(
-    net: Network,
-    optimizer: Optimizer,
-    workspace: Workspace,
-    batches: Iterator[tuple[Array, Array]],
-    epoch: int,
-) -> float:
+def _steps_in_place(loop: Loop, batches: Iterator[Batch], epoch: int) -> float:
     """The steps where nobody looks on: the update overwrites the gradient."""
-    total = 0.0
+    net, loss, optimizer, workspace, clipping, rng = loop
+    mean = _Mean(loss)
     # once for all steps; the optimizer refuses by name what is not finite
     with np.errstate(all="ignore"):
-        for batch, (x, y) in enumerate(batches, start=1):
+        for batch, (x, y, sample_weight) in enumerate(batches, start=1):
+            masks = net.draw_masks(len(x), rng)
             try:
-                loss, gradients = workspace.loss_and_gradients(x, y)
+                value, gradients = workspace.loss_and_gradients(x, y, sample_weight, masks)
+                if clipping is not None:
+                    clipping.clip_into(gradients.vector)
                 optimizer.step_into(net, gradients.vector)
             except (FloatingPointError, ValueError) as error:
                 raise _at(epoch, batch, error) from error
-            total += loss * len(x)
-    return total
+            mean.add(value, y, sample_weight)
+    return mean.value()
 
 
 def _steps_on_copies(
-    net: Network,
-    optimizer: Optimizer,
-    workspace: Workspace,
-    batches: Iterator[tuple[Array, Array]],
+    loop: Loop,
+    batches: Iterator[Batch],
     epoch: int,
     on_step: Callable[[Step], object] | None,
 ) -> float:
     """The steps where `on_step` or an optimizer's own `step` looks on: they get
     gradients that the next step does not overwrite.
     """
-    total = 0.0
-    for batch, (x, y) in enumerate(batches, start=1):
+    net, loss, optimizer, workspace, clipping, rng = loop
+    mean = _Mean(loss)
+    for batch, (x, y, sample_weight) in enumerate(batches, start=1):
+        masks = net.draw_masks(len(x), rng)
         try:
             # not around the optimizer: its own step may want NumPy's warnings
             with np.errstate(all="ignore"):
-                loss, gradients = workspace.loss_and_gradients(x, y)
-            copies = Gradients(LayerGradient(*map(np.copy, layer)) for layer in gradients)
+                value, gradients = workspace.loss_and_gradients(x, y, sample_weight, masks)
+                copies = gradients.copied()
+                shortened = copies if clipping is None else clipped(copies, clipping)
             before = net.parameters.copy()
-            optimizer.step(net, copies)
+            optimizer.step(net, shortened)
         except (FloatingPointError, ValueError) as error:
             raise _at(epoch, batch, error) from error
         if on_step is not None:
             seen_x, seen_y = _read_only(x), _read_only(y)
-            trace = workspace.trace(seen_x)
-            on_step(Step(epoch, batch, seen_x, seen_y, trace, loss, copies, optimizer.lr, before))
-        total += loss * len(x)
-    return total
+            trace, lr = workspace.trace(seen_x), optimizer.lr
+            weights = None if sample_weight is None else _read_only(sample_weight)
+            on_step(Step(epoch, batch, seen_x, seen_y, trace, value, copies, lr, before, weights))
+        mean.add(value, y, sample_weight)
+    return mean.value()
 
 
 def _read_only(array: Array) -> Array:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import refnet
-from refnet import activations, backprop, checks, initializers, losses, optimizers
+from refnet import activations, backprop, checks, initializers, losses, optimizers, regularisers
 
 HOUSE = Path(refnet.__file__).parent
 FILES = sorted(HOUSE.rglob("*.py"))
@@ -32,7 +32,9 @@ LEFT = {
     "layer": ["activations", "losses"],
     "backprop": ["layer"],
     "passes": ["backprop"],
-    "network": ["passes"],
+    "regularisers": ["backprop"],
+    "clipping": ["passes"],
+    "network": ["passes", "regularisers"],
     "building": ["initializers", "network"],
     "batches": ["network"],
     "fast": ["network"],
@@ -40,7 +42,7 @@ LEFT = {
     "schedules": ["checks"],
     "history": ["passes"],
     "stopping": ["network", "history"],
-    "training": ["batches", "optimizers", "schedules", "stopping"],
+    "training": ["batches", "optimizers", "schedules", "stopping", "clipping"],
     "differences": ["network"],
     "explanation": ["network"],
     "forms": ["network"],
@@ -319,6 +321,7 @@ BASES = {
     "refnet/losses/__init__.py: LOSSES": (losses.LOSSES, refnet.Loss),
     "refnet/initializers.py: INITIALIZERS": (initializers.INITIALIZERS, refnet.Initializer),
     "refnet/optimizers/__init__.py: OPTIMIZERS": (optimizers.OPTIMIZERS, refnet.Optimizer),
+    "refnet/regularisers.py: PENALTIES": (regularisers.PENALTIES, refnet.Penalty),
 }
 
 
@@ -349,6 +352,7 @@ TABLES = {
         "Zeros Constant Uniform Normal TorchLinear GlorotUniform GlorotNormal HeUniform HeNormal",
     ),
     "optimizers": (optimizers.OPTIMIZERS, "SGD Adagrad RMSprop Adam AdamW"),
+    "regularisers": (regularisers.PENALTIES, "L1 L2 ElasticNet"),
 }
 
 
@@ -396,8 +400,9 @@ PARTS = {
     "initializers": (public(refnet.Initializer), "Shapes Torch Source"),
     # libraries part ways over update rules, so each says how
     "optimizers": (public(refnet.Optimizer), "Shapes Torch Dialect Errors Source"),
+    "penalties": (public(refnet.Penalty), "Shapes Torch Errors Source"),
     "bases": (
-        ["Activation", "Elementwise", "Initializer", "Loss", "Optimizer"],
+        ["Activation", "Elementwise", "Initializer", "Loss", "Optimizer", "Penalty"],
         "Shapes Torch Source",
     ),
     "schedules": (

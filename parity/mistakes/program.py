@@ -77,11 +77,15 @@ class StepProgram:
         exchanged: Mapping[str, tuple[Slot, ...]] | None = None,
         observe: Callable[[Quantity, Numbers], Numbers] = lambda quantity, predicted: predicted,
         known: Callable[[Quantity], Numbers | None] = lambda quantity: None,
+        sample_weight: Array | None = None,
+        masks: tuple[Array | None, ...] = (),
     ) -> None:
         """A step from these weights and this state or, where there is a previous step,
-        from its weights and its state.
+        from its weights and its state; with these weights of the rows, and masks of
+        dropout.
         """
         self.spec, self.x, self.y, self.previous = spec, x, y, previous
+        self.sample_weight, self.masks = sample_weight, masks
         self.t, self.n, self.k = spec.step, float(x.shape[0]), float(spec.sizes[-1])
         self.L = len(spec.sizes) - 1
         self._start, self._state, self._exchanged = start, state, exchanged or {}
@@ -136,7 +140,7 @@ class StepProgram:
     @property
     def parts(self) -> Iterator[Part]:
         """Every W and b."""
-        return (Part(name, l) for l in range(1, self.L + 1) for name in ("W", "b"))
+        return (Part(*part) for part in self.spec.parts)
 
     @property
     def targets(self) -> Array:
@@ -247,7 +251,11 @@ class StepProgram:
         """
         given = self.x, self.y, self._start, self._state, self.previous, self._exchanged
         branch = StepProgram(
-            self.spec, *given, known=lambda each: self.make(each) if stays(each) else None
+            self.spec,
+            *given,
+            known=lambda each: self.make(each) if stays(each) else None,
+            sample_weight=self.sample_weight,
+            masks=self.masks,
         )
         branch._arrays[slot, where] = result
         return branch

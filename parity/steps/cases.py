@@ -14,13 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from parity.steps.record import Given, Objective
 from refnet.activations import ACTIVATIONS, LeakyReLU
 from refnet.building import mlp
 from refnet.checks import Array
+from refnet.clipping import clipping_of
 from refnet.initializers import Normal
 from refnet.losses import LOSSES, Loss
 from refnet.network import Network
 from refnet.optimizers import OPTIMIZERS, Optimizer
+from refnet.regularisers import Penalty
 
 # the learning rate of each step, as a multiple of the first: optimizers that agree at a
 # constant rate differ where it changes
@@ -51,6 +54,12 @@ class Case:
     slope: float = 0.01  # of leaky ReLU
     # standard deviation of the weights and biases
     deviation: float = 0.6
+    loss_settings: dict[str, Any] = field(default_factory=dict)
+    weighted: bool = False  # whether the rows have weights
+    penalty: Penalty | None = None
+    clip: tuple[str, float] | None = None  # ("norm", limit) or ("value", limit)
+    dropout: tuple[float, ...] = ()  # on the input of each layer
+    bias: bool = True
     count: int | None = None  # of steps, where it is not the group's
     last: int | None = None  # samples in the last batch, where it is smaller
 
@@ -63,9 +72,24 @@ class Case:
         last = f" and {self.last}" if self.last else ""
         steps = f", {self.count} steps" if self.count else ""
         return (
-            f"{self._net}, {self.loss} on {self.targets}, {self._rule}, n {self.batch}{last}"
-            f"{steps}, {self.dtype}{seed}"
+            f"{self._net}, {self._loss} on {self.targets}, {self._rule}{self._extras}, n "
+            f"{self.batch}{last}{steps}, {self.dtype}{seed}"
         )
+
+    @property
+    def _loss(self) -> str:
+        settings = ", ".join(f"{name}={value}" for name, value in self.loss_settings.items())
+        weighted = "weighted " if self.weighted else ""
+        return f"{weighted}{self.loss}{f'({settings})' if settings else ''}"
+
+    @property
+    def _extras(self) -> str:
+        """What the case has beside a network, a loss and a rule."""
+        clip = None if self.clip is None else f"clip_{self.clip[0]}={self.clip[1]}"
+        drop = f"dropout {self.dropout}" if self.dropout else None
+        bias = None if self.bias else "no biases"
+        extras = (self.penalty, clip, drop, bias)
+        return "".join(f", {extra}" for extra in extras if extra is not None)
 
     @property
     def row(self) -> str:
@@ -94,6 +118,7 @@ class Case:
             LeakyReLU(self.slope) if name == "leaky_relu" else name
             for name in (*self.hidden, self.output)
         )
+        drop_input, *drops = self.dropout or (0.0,) * (len(self.sizes) - 1)
         return mlp(
             self.sizes,
             hidden,
@@ -101,11 +126,25 @@ class Case:
             init=Normal(std=self.deviation),
             seed=self.seed + sum(self.sizes),
             dtype=self.dtype,
+            bias=self.bias,
+            dropout=drops,
+            input_dropout=drop_input,
         )
 
     def make_loss(self) -> Loss:
         """The loss."""
-        return LOSSES[self.loss]()
+        return LOSSES[self.loss](**self.loss_settings)
+
+    @property
+    def objective(self) -> Objective:
+        """The loss, the penalty and the clipping."""
+        return Objective(self.make_loss(), self.penalty, clipping_of(**self.clipping))
+
+    @property
+    def clipping(self) -> dict[str, float | None]:
+        """clip_norm and clip_value, as fit and record_refnet take them."""
+        given = {} if self.clip is None else {f"clip_{self.clip[0]}": self.clip[1]}
+        return {"clip_norm": None, "clip_value": None, **given}
 
     def make_optimizer(self) -> Optimizer:
         """The optimizer, fresh."""
@@ -131,6 +170,16 @@ class Case:
                 self._targets(rng, batch).astype(_target_dtype(self)),
                 lr * rate,
             )
+
+    def given(self) -> Iterator[Given]:
+        """x, y, the weights of the rows and the masks of dropout of each step."""
+        net, rng = self.network(), np.random.default_rng([self.seed, self.batch, 7])
+        for x, y, _ in self.steps():
+            # between 1/2 and 2, and one row that does not count where there are several
+            weights = (2.0 ** rng.uniform(-1.0, 1.0, len(x))).astype(self.dtype)
+            weights[1:2] = 0.0
+            masks = net.draw_masks(len(x), rng)
+            yield Given(x, y, weights if self.weighted else None, masks)
 
     def _targets(self, rng: np.random.Generator, batch: int) -> Array:
         shape = (batch, self.sizes[-1])

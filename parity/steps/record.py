@@ -3,17 +3,21 @@ whichever program.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from refnet.backprop import Masks
 from refnet.checks import Array, instance, named
+from refnet.clipping import Clipping, clipped, clipping_of
 from refnet.history import Step
+from refnet.layer import Dense
 from refnet.losses import Loss
 from refnet.network import Gradients, Network, Trace
 from refnet.optimizers import OPTIMIZERS, Optimizer
+from refnet.regularisers import Penalty, penalty_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,10 @@ class Spec:
 
     `groups` says which W and b have other hyper-parameters than the rest, and which:
     ((("b1", "b2"), {"weight_decay": 0.0}), ...); each is in one of them at most.
+    `loss_settings` are those of the loss that are not by default. `penalty` is a name
+    and its settings, `clip` ("norm", limit) or ("value", limit). `dropout` has the
+    probability of each layer's input, and `biases` whether a layer has any; both are
+    empty where nothing is dropped, and where every layer has biases.
 
     Shapes: sizes (fan_in of the first layer, then fan_out of every layer).
     Torch: torch.optim.Optimizer.param_groups.
@@ -36,13 +44,25 @@ class Spec:
     step: int  # from 1 on
     dtype: str
     groups: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = ()
+    loss_settings: dict[str, Any] = field(default_factory=dict)
+    penalty: tuple[str, dict[str, Any]] | None = None
+    clip: tuple[str, float] | None = None
+    dropout: tuple[float, ...] = ()
+    biases: tuple[bool, ...] = ()
 
     @property
     def parts(self) -> Iterator[tuple[str, int]]:
         """Every W and b in the order of the flat vectors: ("W", 1), ("b", 1), ("W", 2),
-        ...
+        ...; a layer without biases has no b.
         """
-        return ((name, layer) for layer in range(1, len(self.sizes)) for name in ("W", "b"))
+        for layer in range(1, len(self.sizes)):
+            yield "W", layer
+            if self.has_bias(layer):
+                yield "b", layer
+
+    def has_bias(self, layer: int) -> bool:
+        """Whether a layer, which counts from 1, has biases."""
+        return self.biases[layer - 1] if self.biases else True
 
     def settings_of(self, name: str, layer: int) -> dict[str, Any]:
         """The hyper-parameters of the W or the b of a layer, which counts from 1."""
@@ -52,7 +72,8 @@ class Spec:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Every W and b, and the vectors of the optimizer's state, at one moment.
+    """Every W and b, and the vectors of the optimizer's state, at one moment. The b of
+    a layer without biases is 0, and no vector has entries for it.
 
     Shapes: W (fan_out, fan_in), b (fan_out,); each vector is flat: W1, b1, W2, ...
     Torch: a vector is torch.nn.utils.parameters_to_vector of the optimizer's buffers.
@@ -65,7 +86,9 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class LayerRecord:
-    """What one layer computed; None means *not shown*.
+    """What one layer computed; None means *not shown*, as db does without biases.
+
+    dW and db are the gradients of the cost with its penalty, before they are clipped.
 
     Shapes: z, a and delta (n, fan_out), dW (fan_out, fan_in), db (fan_out,).
     Torch: delta is z.grad, dW is linear.weight.grad, db is linear.bias.grad.
@@ -84,9 +107,11 @@ class StepRecord:
     before and after, and what every layer computed.
 
     Everything but spec, x, y and before may be None, which means *not shown* and never
-    counts as *passed*.
+    counts as *passed*. `masks` are those of dropout, on the input of each layer, as
+    floats 0 or 1 / (1 - p): None where a layer drops nothing, empty where none does.
 
-    Shapes: x (n, fan_in), y as the loss wants it.
+    Shapes: x (n, fan_in), y as the loss wants it, sample_weight (n,), a mask (n, fan_in
+        of its layer).
     """
 
     spec: Spec
@@ -96,40 +121,85 @@ class StepRecord:
     layers: tuple[LayerRecord, ...]
     loss: float | None
     after: Snapshot | None
+    sample_weight: Array | None = None
+    masks: tuple[Array | None, ...] = ()
 
 
 def record_refnet(
-    net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, optimizer: str | Optimizer
+    net: Network,
+    x: ArrayLike,
+    y: ArrayLike,
+    loss: str | Loss,
+    optimizer: str | Optimizer,
+    *,
+    sample_weight: ArrayLike | None = None,
+    penalty: str | Penalty | None = None,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    masks: Masks = (),
 ) -> StepRecord:
     """The record of one training step that refnet takes here by its teaching form;
-    network and optimizer advance.
+    network and optimizer advance. The masks are those of `net.draw_masks`.
 
-    Shapes: x (n, fan_in), y as the loss wants it.
+    Shapes: x (n, fan_in), y as the loss wants it, sample_weight (n,), a mask as the
+        input of its layer.
     Torch: record_torch.
     Errors: ValueError or TypeError for unusable input, FloatingPointError for a step
         that would not be finite.
     """
     instance("record_refnet", "net", net, Network)
     loss, optimizer = net.trainable_with(loss), named("optimizer", Optimizer, OPTIMIZERS, optimizer)
+    penalty, clipping = penalty_of(penalty), clipping_of(clip_norm, clip_value)
     # without warnings: the step itself refuses a number that is not finite
     with np.errstate(all="ignore"):
-        trace = net.forward(x)
-        targets = net.check_targets(loss, y, len(trace.output))
+        inputs = net.check_inputs(x)
+        targets = net.check_targets(loss, y, len(inputs))
+        weights = net.check_weights(sample_weight, len(inputs))
         # copied before backward and step, as a mistaken one might write into them
-        x_given, y_given = trace[0].a_prev.copy(), targets.copy()
-        gradients = net.backward(trace, loss, targets)
-        value = loss.value(trace.output, targets)
+        given = Given(*map(_copy, (inputs, targets, weights)), tuple(map(_copy, masks)))
+        value, gradients = net.loss_and_gradients(inputs, targets, loss, weights, penalty, masks)
+        trace = net.forward(inputs, masks)
     optimizer.bind(net)
     before = snapshot(net, optimizer)
-    optimizer.step(net, gradients)
-    return _record(net, loss, optimizer, before, x_given, y_given, trace, gradients, value)
+    optimizer.step(net, gradients if clipping is None else clipped(gradients, clipping))
+    step = Taken(given, trace, gradients, value)
+    return _record(net, Objective(loss, penalty, clipping), optimizer, before, step)
+
+
+class Given(NamedTuple):
+    """What a step is given: x, y, the weights of the rows, and the masks of dropout."""
+
+    x: Array
+    y: Array
+    sample_weight: Array | None = None
+    masks: tuple[Array | None, ...] = ()
+
+
+class Objective(NamedTuple):
+    """What a step makes smaller: the loss and its penalty; and how its gradient is
+    clipped.
+    """
+
+    loss: Loss
+    penalty: Penalty | None = None
+    clipping: Clipping | None = None
+
+
+class Taken(NamedTuple):
+    """A step that was taken: its inputs, and what it computed."""
+
+    given: Given
+    trace: Trace
+    gradients: Gradients
+    value: float
 
 
 class FitRecorder:
     """Records the steps that `fit` takes by its fast form: pass it as `on_step`; it
     calls `keep` with the StepRecord of each step.
 
-    Loss and optimizer are those given to `fit`; the optimizer must be the same object.
+    Loss, optimizer, penalty and clipping are those given to `fit`; the optimizer must
+    be the same object.
 
     Errors: TypeError if net is no Network, and for an optimizer given by its name.
     """
@@ -140,6 +210,10 @@ class FitRecorder:
         loss: str | Loss,
         optimizer: Optimizer,
         keep: Callable[[StepRecord], object],
+        *,
+        penalty: str | Penalty | None = None,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
     ) -> None:
         instance("FitRecorder", "net", net, Network)
         if not isinstance(optimizer, Optimizer):
@@ -147,11 +221,9 @@ class FitRecorder:
                 f"FitRecorder: optimizer has type {type(optimizer).__name__}, expected the "
                 f"object given to fit"
             )
-        self._net, self._loss, self._optimizer, self._keep = (
-            net,
-            net.trainable_with(loss),
-            optimizer,
-            keep,
+        self._net, self._optimizer, self._keep = net, optimizer, keep
+        self._objective = Objective(
+            net.trainable_with(loss), penalty_of(penalty), clipping_of(clip_norm, clip_value)
         )
         optimizer.bind(net)
         self._state, self._steps = snapshot(net, optimizer).state, optimizer.state["steps"]
@@ -171,17 +243,9 @@ class FitRecorder:
         # the old state is the one that was kept at the last call
         start = snapshot(_over(self._net, step.before), self._optimizer)
         before = replace(start, state=self._state)
-        record = _record(
-            self._net,
-            self._loss,
-            self._optimizer,
-            before,
-            step.x,
-            step.y,
-            step.trace,
-            step.gradients,
-            step.loss,
-        )
+        given = Given(step.x, step.y, step.sample_weight, step.trace.masks)
+        taken = Taken(given, step.trace, step.gradients, step.loss)
+        record = _record(self._net, self._objective, self._optimizer, before, taken)
         self._state = snapshot(self._net, self._optimizer).state
         self._keep(record)
 
@@ -197,24 +261,21 @@ def snapshot(net: Network, optimizer: Optimizer) -> Snapshot:
     """A copy of every W, b and vector of the optimizer's state."""
     return Snapshot(
         tuple(layer.W.copy() for layer in net.layers),
-        tuple(layer.b.copy() for layer in net.layers),
+        tuple(_copied_biases(layer) for layer in net.layers),
         {name: vector.copy() for name, vector in optimizer.state.items() if name != "steps"},
     )
 
 
-def _record(
-    net: Network,
-    loss: Loss,
-    optimizer: Optimizer,
-    before: Snapshot,
-    x: Array,
-    y: Array,
-    trace: Trace,
-    gradients: Gradients,
-    value: float,
-) -> StepRecord:
-    """The record of a step just taken."""
-    spec = Spec(
+def _copied_biases(layer: Dense) -> Array:
+    return np.zeros_like(layer.W[:, 0]) if layer.b is None else layer.b.copy()
+
+
+def spec_of(net: Network, objective: Objective, optimizer: Optimizer) -> Spec:
+    """What the last step of the optimizer was asked to do."""
+    loss, penalty, clipping = objective
+    drops = tuple(layer.dropout for layer in net.layers)
+    biases = tuple(layer.b is not None for layer in net.layers)
+    return Spec(
         net.sizes,
         tuple((layer.activation.name, layer.activation.parameters) for layer in net.layers),
         loss.name,
@@ -222,9 +283,27 @@ def _record(
         optimizer.hyperparameters,
         optimizer.state["steps"],
         str(net.dtype),
+        loss_settings=loss.settings,
+        penalty=None if penalty is None else (penalty.name, penalty.settings),
+        clip=None if clipping is None else (clipping.name, clipping.limit),
+        dropout=drops if any(drops) else (),
+        biases=() if all(biases) else biases,
     )
+
+
+def _record(
+    net: Network, objective: Objective, optimizer: Optimizer, before: Snapshot, step: Taken
+) -> StepRecord:
+    """The record of a step just taken."""
     layers = tuple(
-        LayerRecord(t.z.copy(), t.a.copy(), g.delta.copy(), g.dW.copy(), g.db.copy())
-        for t, g in zip(trace, gradients, strict=True)
+        LayerRecord(*map(_copy, (t.z, t.a, g.delta, g.dW, g.db)))
+        for t, g in zip(step.trace, step.gradients, strict=True)
     )
-    return StepRecord(spec, x.copy(), y.copy(), before, layers, value, snapshot(net, optimizer))
+    spec, after = spec_of(net, objective, optimizer), snapshot(net, optimizer)
+    x, y, weights = map(_copy, step.given[:3])
+    masks = tuple(map(_copy, step.given.masks))
+    return StepRecord(spec, x, y, before, layers, step.value, after, weights, masks)
+
+
+def _copy(array: Any) -> Any:
+    return None if array is None else array.copy()

@@ -202,7 +202,7 @@ def loss_into(loss: Loss, output: Activation) -> LossInto:
     # logits the gradient is theirs
     within = {SoftmaxCrossEntropy: _SOFTMAX, SigmoidCrossEntropy: _SIGMOID}.get(type(loss))
     within = output if loss.reads == "probabilities" else within
-    ours = as_written(loss) and (within is None or as_written(within))
+    ours = as_written(loss) and not loss.settings and (within is None or as_written(within))
     return _LOSSES.get(type(loss), _any_loss) if ours else _any_loss
 
 

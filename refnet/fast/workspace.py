@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refnet.activations import Activation, Identity
-from refnet.backprop import LayerGradient, LayerTrace
+from refnet.backprop import LayerGradient, LayerTrace, Masks, masked
 from refnet.checks import Array, counted
 from refnet.fast.blocks import broadcast_into
 from refnet.fast.inplace import (
@@ -26,10 +26,11 @@ from refnet.fast.inplace import (
     value_into,
 )
 from refnet.fast.written import as_written
-from refnet.layer import Dense, views
+from refnet.layer import Dense, kind_of, views
 from refnet.losses import Loss
 from refnet.network import Network
 from refnet.passes import Gradients, Trace
+from refnet.regularisers import Penalty
 
 
 class LayerBuffers(NamedTuple):
@@ -38,7 +39,7 @@ class LayerBuffers(NamedTuple):
     """
 
     W: Array
-    b: Array
+    b: Array | None
     activation: Activation
     value_into: ValueInto
     pullback_into: PullbackInto
@@ -46,7 +47,7 @@ class LayerBuffers(NamedTuple):
     a: Array
     delta: Array
     dW: Array
-    db: Array
+    db: Array | None
 
 
 def forward_into(layers: Sequence[LayerBuffers], x: Array, per_row: PerRow) -> None:
@@ -55,7 +56,8 @@ def forward_into(layers: Sequence[LayerBuffers], x: Array, per_row: PerRow) -> N
     for layer in layers:
         a_prev, z, a = a, layer.z, layer.a  # a on the right is still that of the layer below
         np.dot(a_prev, layer.W.T, out=z)
-        broadcast_into(np.add, z, layer.b, z)
+        if layer.b is not None:
+            broadcast_into(np.add, z, layer.b, z)
         layer.value_into(layer.activation, z, a, per_row)
 
 
@@ -73,7 +75,8 @@ def backward_into(layers: Sequence[LayerBuffers], x: Array, per_row: PerRow) -> 
         else:
             np.dot(layers[i + 1].delta, layers[i + 1].W, out=delta)
             layer.pullback_into(layer.activation, delta, z, a, per_row, layer.dW)  # BP2
-        np.add.reduce(delta, axis=0, out=layer.db)  # BP3
+        if layer.db is not None:
+            np.add.reduce(delta, axis=0, out=layer.db)  # BP3
         np.dot(delta.T, a_prev, out=layer.dW)  # BP4
 
 
@@ -83,7 +86,7 @@ class FlatGradients(Gradients):
     _vector: Array
 
     @classmethod
-    def over(cls, vector: Array, layers: Iterable[LayerGradient]) -> "FlatGradients":
+    def around(cls, vector: Array, layers: Iterable[LayerGradient]) -> "FlatGradients":
         """The gradients of the layers, whose dW and db are views of `vector`."""
         gradients = cls(layers)
         gradients._vector = vector
@@ -93,6 +96,14 @@ class FlatGradients(Gradients):
     def vector(self) -> Array:
         """dC/dtheta, flat, in the order of Network.parameters: not a copy."""
         return self._vector
+
+    def copied(self) -> Gradients:
+        """The same numbers, which the next step does not overwrite."""
+        new = Gradients(
+            layer._replace(delta=layer.delta.copy()) for layer in self.over(self._vector.copy())
+        )
+        new.input_mask = self.input_mask
+        return new
 
 
 class Batch(NamedTuple):
@@ -113,22 +124,28 @@ class Workspace:
     np.errstate tells it not to.
     """
 
-    def __init__(self, net: Network, loss: Loss, rows: int) -> None:
-        self._rows, self._loss = rows, loss
+    def __init__(self, net: Network, loss: Loss, rows: int, penalty: Penalty | None = None) -> None:
+        self._rows, self._loss, self._penalty, self._net = rows, loss, penalty, net
+        self._masks: Masks = ()
         self._loss_into = loss_into(loss, net.layers[-1].activation)
         self._gradient = np.empty_like(net.parameters)
-        each = views(self._gradient, (layer.W.shape for layer in net.layers))
+        each = views(self._gradient, map(kind_of, net.layers))
         self._layers = [
             _buffers(layer, dW, db, rows) for layer, (dW, db) in zip(net.layers, each, strict=True)
         ]
         self._per_row = _per_row(rows, net.sizes[-1], net.dtype)
         self._batches: dict[int, Batch] = {}  # by number of rows, sliced once
 
-    def loss_and_gradients(self, x: Array, y: Array) -> tuple[float, FlatGradients]:
+    def loss_and_gradients(
+        self, x: Array, y: Array, sample_weight: Array | None = None, masks: Masks = ()
+    ) -> tuple[float, FlatGradients]:
         """C and its gradients, as Network.loss_and_gradients gives them.
 
-        Shapes: x (n, fan_in), y as the loss wants it.
+        Shapes: x (n, fan_in), y as the loss wants it, sample_weight (n,), a mask as the
+            input of its layer.
         """
+        if sample_weight is not None or masks or self._penalty is not None:
+            return self._by_the_teaching_form(x, y, sample_weight, masks)
         layers, per_row, gradients = self._batches.get(len(x)) or self._batch(len(x))
         forward_into(layers, x, per_row)
         # writes dC/da into delta, where backward_into expects it
@@ -136,13 +153,32 @@ class Workspace:
         backward_into(layers, x, per_row)
         return value, gradients
 
+    def _by_the_teaching_form(
+        self, x: Array, y: Array, sample_weight: Array | None, masks: Masks
+    ) -> tuple[float, FlatGradients]:
+        layers, _, gradients = self._batches.get(len(x)) or self._batch(len(x))
+        given = x, y, self._loss, sample_weight, self._penalty, masks
+        value, computed = self._net.loss_and_gradients(*given)
+        trace, self._masks = self._net.forward(x, masks), masks
+        for layer, step, gradient in zip(layers, trace, computed, strict=True):
+            layer.z[...], layer.a[...] = step.z, step.a
+            layer.delta[...], layer.dW[...] = gradient.delta, gradient.dW
+            if layer.db is not None:
+                layer.db[...] = gradient.db
+        gradients.input_mask = computed.input_mask
+        return value, gradients
+
     def trace(self, x: Array) -> Trace:
         """What the last step computed on its way forward from x."""
         layers = self._batches[len(x)].layers
         below = [x, *(layer.a for layer in layers[:-1])]
-        return Trace(
-            LayerTrace(a_prev, layer.z, layer.a)
-            for a_prev, layer in zip(below, layers, strict=True)
+        masks = self._masks or [None] * len(layers)
+        return Trace.of(
+            (
+                LayerTrace(masked(a_prev, mask), layer.z, layer.a)
+                for a_prev, mask, layer in zip(below, masks, layers, strict=True)
+            ),
+            self._masks,
         )
 
     def is_current(self) -> bool:
@@ -164,7 +200,7 @@ class Workspace:
             layer._replace(z=layer.z[:rows], a=layer.a[:rows], delta=layer.delta[:rows])
             for layer in self._layers
         ]
-        gradients = FlatGradients.over(
+        gradients = FlatGradients.around(
             self._gradient, (LayerGradient(layer.delta, layer.dW, layer.db) for layer in layers)
         )
         self._batches[rows] = Batch(
@@ -173,7 +209,7 @@ class Workspace:
         return self._batches[rows]
 
 
-def _buffers(layer: Dense, dW: Array, db: Array, rows: int) -> LayerBuffers:
+def _buffers(layer: Dense, dW: Array, db: Array | None, rows: int) -> LayerBuffers:
     f = layer.activation
     z, delta = (np.empty((rows, layer.fan_out), layer.W.dtype) for _ in range(2))
     # f(z) = z needs no memory of its own

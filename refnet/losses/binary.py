@@ -12,16 +12,47 @@ from refnet.checks import (
     within_unit_interval,
 )
 from refnet.flags import quiet_where_finite
-from refnet.losses.loss import LOG_FLOOR, Loss, ratio, scalar
+from refnet.losses.loss import (
+    LOG_FLOOR,
+    Loss,
+    as_row,
+    ratio,
+    reduction_of,
+    scalar,
+    weights_of,
+)
 
 
 class _BinaryLoss(Loss):
     """A loss whose targets are probabilities (n, k); each output answers its own
     yes-or-no question.
+
+    With weights a "yes" counts T1_ij = s_i w_j p_j y_ij and a "no" T0_ij = s_i w_j (1 -
+    y_ij), for the weight s_i of a row, w_j of an output and p_j (`pos_weight`) of its
+    "yes". D is k times the sum of the s_i, whatever w and p are.
     """
+
+    weight: tuple[float, ...] | None = None
+    pos_weight: tuple[float, ...] | None = None
+
+    def _is_plain(self, sample_weight: Array | None) -> bool:
+        """Whether T1 is y, and T0 is 1 - y."""
+        return sample_weight is None and self.weight is None and self.pos_weight is None
+
+    def _weighted(self, y: Array, sample_weight: Array | None) -> tuple[Array, Array]:
+        """T1 and T0."""
+        yes, no = y, 1.0 - y
+        pos_weight = as_row(self, "pos_weight", self.pos_weight, y)
+        yes = yes if pos_weight is None else yes * pos_weight
+        weight = as_row(self, "weight", self.weight, y)
+        for each in (weight, None if sample_weight is None else sample_weight[:, np.newaxis]):
+            yes, no = (yes, no) if each is None else (yes * each, no * each)
+        return yes, no
 
     def targets(self, y: ArrayLike, rows: int, width: int, dtype: np.dtype[Any]) -> Array:
         """Probabilities (n, k) in `dtype`."""
+        for name in ("weight", "pos_weight"):
+            as_row(self, name, getattr(self, name), np.empty((0, width)))
         return within_unit_interval(f"{self}: y", super().targets(y, rows, width, dtype))
 
 
@@ -49,23 +80,32 @@ class BinaryCrossEntropy(_BinaryLoss):
     reads: ClassVar[str] = "probabilities"
     outputs: ClassVar[tuple[type[Activation], ...]] = (Sigmoid,)
     meant: ClassVar[dict[str, str]] = {"identity": "SigmoidCrossEntropy", "softmax": "CrossEntropy"}
+    defaults: ClassVar[Mapping[str, Any]] = {"weight": None, "reduction": "mean"}
+
+    def __init__(self, weight: ArrayLike | None = None, reduction: str = "mean") -> None:
+        self.weight = weights_of(str(self), "weight", weight)
+        self.reduction = reduction_of(str(self), reduction)
 
     @quiet_where_finite
-    def value(self, a: Array, y: Array) -> float:
-        """C = -sum (y max(log a, -100) + (1 - y) max(log(1 - a), -100)) / (n k)."""
+    def value(self, a: Array, y: Array, sample_weight: Array | None = None) -> float:
+        """C = -sum (T1 max(log a, -100) + T0 max(log(1 - a), -100)) / D."""
         self._refuse_broadcast(a, y)
         within_unit_interval(f"{self}: prediction", a)
         # log 0 = -inf, which the floor raises to -100
         log_a = np.maximum(np.log(a), LOG_FLOOR)
         log_rest = np.maximum(np.log(1.0 - a), LOG_FLOOR)
-        return scalar(-(y * log_a + (1.0 - y) * log_rest).sum() / a.size)
+        yes, no = self._weighted(y, sample_weight)
+        D = self._divisor(y, sample_weight, a.shape[1])
+        return scalar(-(yes * log_a + no * log_rest).sum() / D)
 
     @quiet_where_finite
-    def gradient(self, a: Array, y: Array) -> Array:
-        """dC/da = ((1 - y) / (1 - a) - y / a) / (n k)."""
+    def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
+        """dC/da = (T0 / (1 - a) - T1 / a) / D."""
         self._refuse_broadcast(a, y)
         within_unit_interval(f"{self}: prediction", a)
-        return (ratio(self, 1.0 - y, 1.0 - a) - ratio(self, y, a)) / a.size
+        yes, no = self._weighted(y, sample_weight)
+        D = self._divisor(y, sample_weight, a.shape[1])
+        return (ratio(self, no, 1.0 - a) - ratio(self, yes, a)) / D
 
 
 class SigmoidCrossEntropy(_BinaryLoss):
@@ -89,17 +129,43 @@ class SigmoidCrossEntropy(_BinaryLoss):
     reads: ClassVar[str] = "logits"
     outputs: ClassVar[tuple[type[Activation], ...]] = (Identity,)
     meant: ClassVar[dict[str, str]] = {"sigmoid": "BinaryCrossEntropy", "softmax": "CrossEntropy"}
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "weight": None,
+        "reduction": "mean",
+        "pos_weight": None,
+    }
     # C is analytic in z, but the stable form of it below, with |z|, is not
     analytic: ClassVar[bool] = False
 
-    @quiet_where_finite
-    def value(self, z: Array, y: Array) -> float:
-        """C = sum (max(z, 0) - z y + log(1 + exp(-|z|))) / (n k)."""
-        self._refuse_broadcast(z, y)
-        return scalar((np.maximum(z, 0.0) - z * y + np.log1p(np.exp(-np.abs(z)))).sum() / z.size)
+    def __init__(
+        self,
+        weight: ArrayLike | None = None,
+        reduction: str = "mean",
+        pos_weight: ArrayLike | None = None,
+    ) -> None:
+        self.weight = weights_of(str(self), "weight", weight)
+        self.reduction = reduction_of(str(self), reduction)
+        self.pos_weight = weights_of(str(self), "pos_weight", pos_weight)
 
     @quiet_where_finite
-    def gradient(self, z: Array, y: Array) -> Array:
-        """dC/dz = (sigmoid(z) - y) / (n k)."""
+    def value(self, z: Array, y: Array, sample_weight: Array | None = None) -> float:
+        """C = sum (max(z, 0) - z y + log(1 + exp(-|z|))) / (n k); with weights the sum
+        of T0 max(z, 0) + T1 max(-z, 0) + (T0 + T1) log(1 + exp(-|z|)), over D.
+        """
         self._refuse_broadcast(z, y)
-        return (Sigmoid().value(z) - y) / z.size
+        D, soft = self._divisor(y, sample_weight, z.shape[1]), np.log1p(np.exp(-np.abs(z)))
+        if self._is_plain(sample_weight):
+            return scalar((np.maximum(z, 0.0) - z * y + soft).sum() / D)
+        yes, no = self._weighted(y, sample_weight)
+        each = no * np.maximum(z, 0.0) + yes * np.maximum(-z, 0.0) + (yes + no) * soft
+        return scalar(each.sum() / D)
+
+    @quiet_where_finite
+    def gradient(self, z: Array, y: Array, sample_weight: Array | None = None) -> Array:
+        """dC/dz = ((T0 + T1) sigmoid(z) - T1) / D."""
+        self._refuse_broadcast(z, y)
+        D, p = self._divisor(y, sample_weight, z.shape[1]), Sigmoid().value(z)
+        if self._is_plain(sample_weight):
+            return (p - y) / D
+        yes, no = self._weighted(y, sample_weight)
+        return ((yes + no) * p - yes) / D

@@ -1,6 +1,7 @@
 """Losses for class targets: cross-entropy on probabilities and on logits; one_hot."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,24 +15,108 @@ from refnet.checks import (
     float_dtype,
     integer,
     matrix,
+    number,
     real_array,
     within_unit_interval,
 )
 from refnet.flags import quiet_where_finite
-from refnet.losses.loss import LOG_FLOOR, Loss, ratio, scalar
+from refnet.losses.loss import (
+    LOG_FLOOR,
+    Loss,
+    as_row,
+    positive,
+    ratio,
+    reduction_of,
+    scalar,
+    weights_of,
+)
 
 
 class _ClassLoss(Loss):
     """A loss whose targets are integer labels (n,) or distributions (n, k) over the k
     classes.
+
+    With weights the targets are T_ij = s_i w_j ((1 - eps) y_ij + eps/k), for the weight
+    s_i of a row, w_j of a class, and the label smoothing eps; T is 0 in a row whose
+    label is `ignore_index`. D is the sum of the s_i, with labels that of s_i w_(y_i).
     """
+
+    weight: tuple[float, ...] | None = None
+    ignore_index: int | None = None
+    label_smoothing: float = 0.0
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "weight": None,
+        "ignore_index": None,
+        "reduction": "mean",
+        "label_smoothing": 0.0,
+    }
+
+    def __init__(
+        self,
+        weight: ArrayLike | None = None,
+        ignore_index: int | None = None,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        self.weight = weights_of(str(self), "weight", weight)
+        self.ignore_index = ignore_index
+        if ignore_index is not None:
+            # any integer: -100 is what PyTorch takes by default
+            self.ignore_index = integer(str(self), "ignore_index", ignore_index, low=-(2**31))
+        self.reduction = reduction_of(str(self), reduction)
+        self.label_smoothing = _share(str(self), "label_smoothing", label_smoothing)
+
+    def total_weight(self, y: Array, sample_weight: Array | None = None) -> float:
+        """What the mean divides by: the sum of the weights of the rows, with labels
+        each times the weight of its class.
+        """
+        if y.ndim == 2 or (self.weight is None and self.ignore_index is None):
+            return super().total_weight(y, sample_weight)
+        return positive(self, self._of_labels(y, sample_weight).sum())
+
+    def _of_labels(self, y: Array, sample_weight: Array | None) -> Array:
+        """s_i w_(y_i) of each row, 0 where the label is ignored."""
+        ignored = self._ignored(y)
+        weights = 1.0 if self.weight is None else np.asarray(self.weight)[np.where(ignored, 0, y)]
+        given = np.ones(len(y)) if sample_weight is None else sample_weight
+        return np.where(ignored, 0.0, given * weights).astype(given.dtype, copy=False)
+
+    def _ignored(self, y: Array) -> Array:
+        return np.zeros(len(y), bool) if self.ignore_index is None else y == self.ignore_index
+
+    def _is_plain(self, sample_weight: Array | None) -> bool:
+        """Whether T is y, and D is n but for the reduction."""
+        return sample_weight is None and self._plain
+
+    @cached_property
+    def _plain(self) -> bool:
+        return not self.settings.keys() - {"reduction"}
+
+    def _weighted(self, y: Array, a: Array, sample_weight: Array | None) -> Array:
+        """T."""
+        T, dtype, rows = self._distribution(y, a), a.real.dtype, sample_weight
+        if self.label_smoothing:
+            T = (1.0 - self.label_smoothing) * T + self.label_smoothing / a.shape[1]
+        weight = as_row(self, "weight", self.weight, a)
+        T = T if weight is None else T * weight
+        if y.ndim == 1 and self.ignore_index is not None:
+            counted = ~self._ignored(y)
+            rows = counted.astype(dtype) if rows is None else rows * counted
+        return T if rows is None else T * rows[:, np.newaxis]
+
+    def _distribution(self, y: Array, a: Array) -> Array:
+        """Labels as one-hot rows, an ignored one as any; distributions as they are."""
+        if y.ndim == 1 and self.ignore_index is not None:
+            y = np.where(self._ignored(y), 0, y)
+        return as_distribution(y, a)
 
     def targets(self, y: ArrayLike, rows: int, width: int, dtype: np.dtype[Any]) -> Array:
         """Labels as integers, distributions in `dtype`."""
         where = f"{self}: y"
         given = real_array(where, y)
+        as_row(self, "weight", self.weight, np.empty((0, width)))
         if given.shape == (rows,):
-            return class_labels(where, given, width)
+            return class_labels(where, given, width, self.ignore_index)
         if given.shape != (rows, width):
             raise ValueError(
                 f"{where} has shape {given.shape}, expected labels ({rows},) or distributions "
@@ -71,19 +156,21 @@ class CrossEntropy(_ClassLoss):
     meant: ClassVar[dict[str, str]] = {"identity": "SoftmaxCrossEntropy"}
 
     @quiet_where_finite
-    def value(self, a: Array, y: Array) -> float:
-        """C = -sum y max(log a, -100) / n."""
+    def value(self, a: Array, y: Array, sample_weight: Array | None = None) -> float:
+        """C = -sum T max(log a, -100) / D."""
         self._refuse_broadcast(a, y)
         within_unit_interval(f"{self}: prediction", a)
         log_a = np.maximum(np.log(a), LOG_FLOOR)  # log 0 = -inf becomes -100
-        return scalar(-expected(log_a, y) / len(a))
+        T = y if self._is_plain(sample_weight) else self._weighted(y, a, sample_weight)
+        return scalar(-expected(log_a, T) / self._divisor(y, sample_weight))
 
     @quiet_where_finite
-    def gradient(self, a: Array, y: Array) -> Array:
-        """dC/da = -y / (a n), 0 where y = 0."""
+    def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
+        """dC/da = -T / (a D), 0 where T = 0."""
         self._refuse_broadcast(a, y)
         within_unit_interval(f"{self}: prediction", a)
-        return -ratio(self, as_distribution(y, a), a) / len(a)
+        T = self._weighted(y, a, sample_weight)
+        return -ratio(self, T, a) / self._divisor(y, sample_weight)
 
 
 class SoftmaxCrossEntropy(_ClassLoss):
@@ -108,17 +195,30 @@ class SoftmaxCrossEntropy(_ClassLoss):
     meant: ClassVar[dict[str, str]] = {"softmax": "CrossEntropy", "sigmoid": "BinaryCrossEntropy"}
 
     @quiet_where_finite
-    def value(self, z: Array, y: Array) -> float:
-        """C = sum y (log sum exp s - s) / n, with s = z - max z."""
+    def value(self, z: Array, y: Array, sample_weight: Array | None = None) -> float:
+        """C = sum T (log sum exp s - s) / D, with s = z - max z."""
         self._refuse_broadcast(z, y)
         s = z - z.max(axis=1, keepdims=True)
-        return scalar(expected(np.log(np.exp(s).sum(axis=1, keepdims=True)) - s, y) / len(z))
+        T = y if self._is_plain(sample_weight) else self._weighted(y, z, sample_weight)
+        log_total = np.log(np.exp(s).sum(axis=1, keepdims=True))
+        return scalar(expected(log_total - s, T) / self._divisor(y, sample_weight))
 
     @quiet_where_finite
-    def gradient(self, z: Array, y: Array) -> Array:
-        """dC/dz = (softmax(z) - y) / n."""
+    def gradient(self, z: Array, y: Array, sample_weight: Array | None = None) -> Array:
+        """dC/dz = (softmax(z) sum_j T_ij - T) / D."""
         self._refuse_broadcast(z, y)
-        return (Softmax().value(z) - as_distribution(y, z)) / len(z)
+        p, T = Softmax().value(z), self._weighted(y, z, sample_weight)
+        if not self._is_plain(sample_weight):
+            p = p * T.sum(axis=1, keepdims=True)
+        return (p - T) / self._divisor(y, sample_weight)
+
+
+def _share(where: str, name: str, given: float) -> float:
+    """A number in [0, 1]."""
+    share = number(where, name, given, low=0.0)
+    if share > 1.0:
+        raise ValueError(f"{where}: {name} has {given}, expected a number in [0, 1]")
+    return share
 
 
 def one_hot(labels: ArrayLike, classes: int, dtype: Any = "float64") -> Array:

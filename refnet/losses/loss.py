@@ -8,17 +8,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.activations import Activation
-from refnet.checks import Array, fitting, matrix, only_number
+from refnet.checks import Array, finite, fitting, matrix, only_number, real_array
 
 LOG_FLOOR = -100.0  # a loss on probabilities counts log 0 as this, as torch.nn.BCELoss does
 
 
 class Loss(ABC):
-    """C = loss(a, y), a scalar, and dC/da.
+    """C = loss(a, y), a scalar, and dC/da: a mean over the rows, or with
+    reduction="sum" their sum.
 
-    Shapes: a is (n, k); y is (n, k), or (n,) where the loss takes labels; the gradient
-        is (n, k).
-    Torch: the loss modules of torch.nn with reduction="mean".
+    With a weight s_i for each row, C = sum s_i C_i / D for the costs C_i of the rows: D
+    is the sum of the s_i, so that a weight of 2 equals the row given twice, and 1 for a
+    sum.
+
+    Shapes: a is (n, k); y is (n, k), or (n,) where the loss takes labels; sample_weight
+        is (n,); the gradient is (n, k).
+    Torch: the loss modules of torch.nn; (module(reduction="none") * s).sum() / s.sum()
+        where there are weights.
     Errors: ValueError where a and y differ in shape, or the output layer does not fit.
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.
     """
@@ -33,15 +39,36 @@ class Loss(ABC):
     outputs: ClassVar[tuple[type[Activation], ...]]
     meant: ClassVar[dict[str, str]] = {}  # output activation -> the loss that was probably meant
     analytic: ClassVar[bool] = True  # C continues to complex a, so the complex step applies
+    # every setting, and what it is where it is not given
+    defaults: ClassVar[Mapping[str, Any]] = {"reduction": "mean"}
     kinks: ClassVar[tuple[float, ...]] = ()  # where dC/da, or its slope, jumps: values of a - y
 
+    reduction: str = "mean"
+
     @abstractmethod
-    def value(self, a: Array, y: Array) -> float:
+    def value(self, a: Array, y: Array, sample_weight: Array | None = None) -> float:
         """C."""
 
     @abstractmethod
-    def gradient(self, a: Array, y: Array) -> Array:
+    def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
         """dC/da."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that are not those by default, by torch's names, as plain
+        data.
+        """
+        return {
+            name: getattr(self, name)
+            for name, default in self.defaults.items()
+            if getattr(self, name) != default
+        }
+
+    def total_weight(self, y: Array, sample_weight: Array | None = None) -> float:
+        """What the mean divides by for each output: the number of rows, or the sum of
+        their weights.
+        """
+        return len(y) if sample_weight is None else positive(self, sample_weight.sum())
 
     def check_output(self, output: Activation) -> None:
         """Raise a ValueError where this loss does not fit the output activation."""
@@ -61,13 +88,23 @@ class Loss(ABC):
         return matrix(f"{self}: y", y, dtype, (rows, width))
 
     def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+        return f"{type(self).__name__}({settings})" if settings else str(self)
+
+    def __str__(self) -> str:
         return type(self).__name__
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
+        return type(self) is type(other) and self.settings == getattr(other, "settings", None)
 
     def __hash__(self) -> int:
-        return hash(type(self))
+        return hash((type(self), *self.settings.items()))
+
+    def _divisor(self, y: Array, sample_weight: Array | None, outputs: int = 1) -> float:
+        """D: what the sum over the rows is divided by, where each row has a mean over
+        so many outputs.
+        """
+        return self.total_weight(y, sample_weight) * outputs if self.reduction == "mean" else 1
 
     def _refuse_broadcast(self, a: Array, y: Array) -> None:
         if a.shape != y.shape:
@@ -80,23 +117,66 @@ class Loss(ABC):
 class _Checked(Loss):
     """What `checked` gives."""
 
-    def __init__(self, loss: Loss) -> None:
+    def __init__(self, loss: Loss, sample_weight: Array | None) -> None:
         self._loss = loss
+        # a loss of one's own need not know of weights
+        self._weights = () if sample_weight is None else (sample_weight,)
 
-    def value(self, a: Array, y: Array) -> float:
+    def value(self, a: Array, y: Array, sample_weight: Array | None = None) -> float:
         """C."""
-        return only_number(f"{self._loss}: value", self._loss.value(a, y))
+        return only_number(f"{self._loss}: value", self._loss.value(a, y, *self._weights))
 
-    def gradient(self, a: Array, y: Array) -> Array:
+    def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
         """dC/da."""
-        return fitting(self._loss, "gradient", self._loss.gradient(a, y), a)
+        return fitting(self._loss, "gradient", self._loss.gradient(a, y, *self._weights), a)
 
 
-def checked(loss: Loss) -> Loss:
-    """The loss, of one's own too, whose C is refused where it is no number, and whose
-    dC/da where it does not fit on a: nothing is broadcast or promoted in silence.
+def checked(loss: Loss, sample_weight: Array | None = None) -> Loss:
+    """The loss of rows with these weights, of one's own too, whose C is refused where
+    it is no number, and whose dC/da where it does not fit on a: nothing is broadcast or
+    promoted in silence.
     """
-    return _Checked(loss)
+    return _Checked(loss, sample_weight)
+
+
+def reduction_of(where: str, given: object) -> str:
+    """ "mean" or "sum"."""
+    if given not in ("mean", "sum"):
+        raise ValueError(f"{where}: reduction has {given!r}, expected 'mean' or 'sum'")
+    return str(given)
+
+
+def weights_of(where: str, name: str, given: ArrayLike | None) -> tuple[float, ...] | None:
+    """Weights >= 0 of the classes or outputs as plain numbers; None where there are
+    none.
+    """
+    if given is None:
+        return None
+    array = np.asarray(real_array(f"{where}: {name}", given), np.float64)
+    if array.ndim != 1 or not array.size:
+        raise ValueError(f"{where}: {name} has shape {array.shape}, expected (k,)")
+    if (finite(f"{where}: {name}", array) < 0).any():
+        raise ValueError(f"{where}: {name} has {array.min():g}, expected weights >= 0")
+    return tuple(array.tolist())
+
+
+def as_row(where: Loss, name: str, weights: tuple[float, ...] | None, like: Array) -> Array | None:
+    """The weights of the k columns of an array, in its dtype."""
+    if weights is None:
+        return None
+    if len(weights) != like.shape[1]:
+        raise ValueError(
+            f"{where}: {name} has shape ({len(weights)},), expected ({like.shape[1]},), one for "
+            f"each output"
+        )
+    return np.asarray(weights, like.real.dtype)
+
+
+def positive(where: Loss, total: Any) -> float:
+    """The sum of weights as a Python float, where the mean can be divided by it."""
+    if not total > 0:
+        raise ValueError(f"{where}: weights have the sum {total:g}, expected a sum > 0")
+    return float(total)
 
 
 def scalar(value: Any) -> Any:

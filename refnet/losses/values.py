@@ -1,7 +1,7 @@
 """Losses on values: mean and half squared error, and absolute error."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from refnet.checks import (
     Array,
 )
 from refnet.flags import quiet_where_finite
-from refnet.losses.loss import Loss, scalar
+from refnet.losses.loss import Loss, reduction_of, scalar
 
 
 class _ValueLoss(Loss):
@@ -18,6 +18,9 @@ class _ValueLoss(Loss):
 
     reads: ClassVar[str] = "values"
     outputs: ClassVar[tuple[type[Activation], ...]] = ()
+
+    def __init__(self, reduction: str = "mean") -> None:
+        self.reduction = reduction_of(str(self), reduction)
 
 
 class MSE(_ValueLoss):
@@ -37,17 +40,17 @@ class MSE(_ValueLoss):
     source: ClassVar[str] = "Goodfellow, Bengio and Courville, Deep Learning, section 5.1.4"
 
     @quiet_where_finite
-    def value(self, a: Array, y: Array) -> float:
-        """C = sum (a - y)^2 / (n k)."""
+    def value(self, a: Array, y: Array, sample_weight: Array | None = None) -> float:
+        """C = sum s (a - y)^2 / D."""
         self._refuse_broadcast(a, y)
-        e = (a - y).ravel()
-        return scalar(np.dot(e, e) / e.size)
+        return scalar(_squares(a - y, sample_weight) / self._divisor(y, sample_weight, a.shape[1]))
 
     @quiet_where_finite
-    def gradient(self, a: Array, y: Array) -> Array:
-        """dC/da = 2 (a - y) / (n k)."""
+    def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
+        """dC/da = 2 s (a - y) / D."""
         self._refuse_broadcast(a, y)
-        return (a - y) * (2.0 / a.size)
+        D = self._divisor(y, sample_weight, a.shape[1])
+        return _weighed(a - y, 2.0 / D if sample_weight is None else sample_weight * (2.0 / D))
 
 
 class HalfSquaredError(_ValueLoss):
@@ -68,17 +71,16 @@ class HalfSquaredError(_ValueLoss):
     source: ClassVar[str] = "Nielsen, Neural Networks and Deep Learning, chapter 2, equation 26"
 
     @quiet_where_finite
-    def value(self, a: Array, y: Array) -> float:
-        """C = sum (a - y)^2 / (2 n)."""
+    def value(self, a: Array, y: Array, sample_weight: Array | None = None) -> float:
+        """C = sum s (a - y)^2 / (2 D)."""
         self._refuse_broadcast(a, y)
-        e = (a - y).ravel()
-        return scalar(np.dot(e, e) / (2 * len(a)))
+        return scalar(_squares(a - y, sample_weight) / (2 * self._divisor(y, sample_weight)))
 
     @quiet_where_finite
-    def gradient(self, a: Array, y: Array) -> Array:
-        """dC/da = (a - y) / n."""
+    def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
+        """dC/da = s (a - y) / D."""
         self._refuse_broadcast(a, y)
-        return (a - y) / len(a)
+        return _weighed(a - y, sample_weight) / self._divisor(y, sample_weight)
 
 
 class MAE(_ValueLoss):
@@ -100,13 +102,27 @@ class MAE(_ValueLoss):
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
 
     @quiet_where_finite
-    def value(self, a: Array, y: Array) -> float:
-        """C = sum |a - y| / (n k)."""
+    def value(self, a: Array, y: Array, sample_weight: Array | None = None) -> float:
+        """C = sum s |a - y| / D."""
         self._refuse_broadcast(a, y)
-        return scalar(np.abs(a - y).sum() / a.size)
+        D = self._divisor(y, sample_weight, a.shape[1])
+        return scalar(_weighed(np.abs(a - y), sample_weight).sum() / D)
 
     @quiet_where_finite
-    def gradient(self, a: Array, y: Array) -> Array:
-        """dC/da = sign(a - y) / (n k)."""
+    def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
+        """dC/da = s sign(a - y) / D."""
         self._refuse_broadcast(a, y)
-        return np.sign(a - y) / a.size
+        return _weighed(np.sign(a - y), sample_weight) / self._divisor(y, sample_weight, a.shape[1])
+
+
+def _squares(e: Array, sample_weight: Array | None) -> Any:
+    """sum s e^2."""
+    flat = e.ravel()
+    return np.dot(_weighed(e, sample_weight).ravel(), flat)
+
+
+def _weighed(e: Array, weight: Any) -> Array:
+    """Each row of e times its weight; e itself where there is none."""
+    if weight is None:
+        return e
+    return e * (weight[:, np.newaxis] if np.ndim(weight) else weight)

@@ -13,7 +13,7 @@ import numpy as np
 
 from parity.bench.sides.setting import Setting, Side
 from refnet.checks import Array
-from refnet.layer import views
+from refnet.layer import kind_of, views
 
 # whether the step may write over what it is given, and with all parameters as one
 # vector
@@ -123,9 +123,9 @@ class Program(NamedTuple):
 
 def _program(setting: Setting, form: str) -> Program:
     module, net = jax(), setting.network()
-    jnp, shapes = module.numpy, [layer.W.shape for layer in net.layers]
+    jnp, kinds = module.numpy, [kind_of(layer) for layer in net.layers]
     if form == "one vector":
-        parameters, layers = jnp.asarray(net.parameters), lambda vector: list(views(vector, shapes))
+        parameters, layers = jnp.asarray(net.parameters), lambda vector: list(views(vector, kinds))
     else:
         parameters, layers = (
             [(jnp.asarray(layer.W), jnp.asarray(layer.b)) for layer in net.layers],

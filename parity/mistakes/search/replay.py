@@ -5,7 +5,6 @@ inputs.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import pairwise
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
@@ -17,7 +16,7 @@ from parity.mistakes.search.scopes import Circumstances, Scope
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.rounding.plain import Plain
 from parity.steps.cases import Case
-from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
+from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord, snapshot, spec_of
 from refnet.checks import Array
 
 LAYER = ("z", "a", "delta", "dW", "db")
@@ -48,6 +47,8 @@ class Shown:
     y: Array
     arrays: dict[Quantity, Array]
     taken: frozenset[Quantity] = frozenset()
+    sample_weight: Array | None = None
+    masks: tuple[Array | None, ...] = ()
 
     @property
     def circumstances(self) -> Circumstances:
@@ -120,7 +121,10 @@ def run_of(records: Sequence[StepRecord]) -> Run:
         first.W,
         first.b,
         dict(first.state),
-        tuple(Shown(r.spec, r.x, r.y, dict(_arrays(r))) for r in records),
+        tuple(
+            Shown(r.spec, r.x, r.y, dict(_arrays(r)), sample_weight=r.sample_weight, masks=r.masks)
+            for r in records
+        ),
     )
 
 
@@ -154,29 +158,14 @@ def run_of_case(case: Case, count: int | None = None) -> Run:
     """
     net, optimizer = case.network(), case.make_optimizer()
     optimizer.bind(net)
-    activations = tuple(
-        (layer.activation.name, layer.activation.parameters) for layer in net.layers
-    )
+    whole, start = spec_of(net, case.objective, optimizer), snapshot(net, optimizer)
     steps_shown = []
-    for t, (x, y, lr) in enumerate(case.steps(), start=1):
-        spec = Spec(
-            case.sizes,
-            activations,
-            case.loss,
-            case.optimizer,
-            {**optimizer.hyperparameters, "lr": lr},
-            t,
-            case.dtype,
-        )
-        steps_shown.append(Shown(spec, x, y, {}))
-    state = {name: vector.copy() for name, vector in optimizer.state.items() if name != "steps"}
-    layers = net.layers
-    return Run(
-        tuple(v.W.copy() for v in layers),
-        tuple(v.b.copy() for v in layers),
-        state,
-        tuple(steps_shown[:count]),
-    )
+    pairs = zip(case.steps(), case.given(), strict=True)
+    for t, ((x, y, lr), given) in enumerate(pairs, start=1):
+        spec = replace(whole, hyperparameters={**whole.hyperparameters, "lr": lr}, step=t)
+        extra = {"sample_weight": given.sample_weight, "masks": given.masks}
+        steps_shown.append(Shown(spec, x, y, {}, **extra))
+    return Run(start.W, start.b, start.state, tuple(steps_shown[:count]))
 
 
 def showing(run: Run, *quantities: str) -> Run:
@@ -237,10 +226,11 @@ def _arrays(record: StepRecord) -> Iterator[tuple[Quantity, Array]]:
 def pieces(spec: Spec, vector: Array) -> dict[Part, Array]:
     """A flat vector, W1, b1, W2, ..., cut into its parts."""
     parts, start = {}, 0
-    for l, (into, out) in enumerate(pairwise(spec.sizes), start=1):
-        for name, shape in (("W", (out, into)), ("b", (out,))):
-            end = start + prod(shape)
-            parts[Part(name, l)], start = vector[start:end].reshape(shape), end
+    for name, l in spec.parts:
+        into, out = spec.sizes[l - 1 : l + 1]
+        shape = (out, into) if name == "W" else (out,)
+        end = start + prod(shape)
+        parts[Part(name, l)], start = vector[start:end].reshape(shape), end
     return parts
 
 
@@ -279,6 +269,8 @@ def steps(
             ),
             observe=partial(observe, number),
             known=partial(known, number),
+            sample_weight=shown.sample_weight,
+            masks=shown.masks,
         )
         yield step
 
@@ -323,5 +315,13 @@ def _record(step: StepProgram) -> StepRecord:
     before = Snapshot(weights(step.start, "W"), weights(step.start, "b"), state(step.old))
     after = Snapshot(weights(step.new, "W"), weights(step.new, "b"), state(step.state))
     return StepRecord(
-        step.spec, step.x.value, step.y, before, arrays, float(step.cost().value), after
+        step.spec,
+        step.x.value,
+        step.y,
+        before,
+        arrays,
+        float(step.cost().value),
+        after,
+        step.sample_weight,
+        step.masks,
     )

@@ -1,0 +1,99 @@
+"""Clipping: a gradient made shorter before the step."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from refnet.checks import Array, number
+from refnet.passes import Gradients
+
+TINY = 1e-6  # what torch.nn.utils.clip_grad_norm_ adds to the norm
+
+
+class Clipping(ABC):
+    """g := clip(g), for the flat gradient g of all layers.
+
+    Shapes: g is (number of parameters,).
+    Torch: torch.nn.utils.
+    Source: Goodfellow, Bengio and Courville, Deep Learning, section 10.11.1.
+    """
+
+    name: ClassVar[str]
+    limit: float
+
+    @abstractmethod
+    def clip_into(self, g: Array) -> None:
+        """Overwrite g with the clipped g."""
+
+    def __repr__(self) -> str:
+        return f"clip_{self.name}={self.limit}"
+
+
+class ClipNorm(Clipping):
+    """g := g min(1, limit / (|g| + 1e-6)), with |g| the Euclidean norm over all layers.
+
+    Shapes: g is (number of parameters,).
+    Torch: torch.nn.utils.clip_grad_norm_(parameters, limit).
+    Dialect: Keras's clipnorm takes the norm of each array by itself, its
+        global_clipnorm that of all; neither adds 1e-6.
+    Errors: ValueError for a limit < 0.
+    Source: Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural
+        networks (2013), algorithm 1.
+    """
+
+    name: ClassVar[str] = "norm"
+
+    def __init__(self, limit: float) -> None:
+        self.limit = number("clip_norm", "limit", limit, low=0.0)
+
+    def clip_into(self, g: Array) -> None:
+        """Overwrite g with the clipped g."""
+        norm = float(np.sqrt(np.dot(g, g)))
+        share = self.limit / (norm + TINY)
+        if share < 1.0:
+            g *= share
+
+
+class ClipValue(Clipping):
+    """g := min(max(g, -limit), limit), entry by entry.
+
+    Shapes: g is (number of parameters,).
+    Torch: torch.nn.utils.clip_grad_value_(parameters, limit).
+    Errors: ValueError for a limit < 0.
+    Source: Mikolov, Statistical language models based on neural networks (2012),
+        section 3.2.2.
+    """
+
+    name: ClassVar[str] = "value"
+
+    def __init__(self, limit: float) -> None:
+        self.limit = number("clip_value", "limit", limit, low=0.0)
+
+    def clip_into(self, g: Array) -> None:
+        """Overwrite g with the clipped g."""
+        np.clip(g, -self.limit, self.limit, out=g)
+
+
+def clipped(gradients: Gradients, clipping: Clipping) -> Gradients:
+    """The gradients with dW and db clipped, in new arrays; the deltas are those of
+    before.
+    """
+    vector = np.array(gradients.vector)  # a workspace's is not a copy
+    clipping.clip_into(vector)
+    return gradients.over(vector)
+
+
+CLIPPINGS: dict[str, type[Clipping]] = {kind.name: kind for kind in (ClipNorm, ClipValue)}
+
+
+def clipping_of(clip_norm: float | None, clip_value: float | None) -> Clipping | None:
+    """What fit's clip_norm or clip_value asks for; one of them at most."""
+    if clip_norm is not None and clip_value is not None:
+        raise ValueError(
+            "fit: clip_norm and clip_value are both given, expected one of them: which comes "
+            "first would matter"
+        )
+    if clip_norm is not None:
+        return ClipNorm(clip_norm)
+    return None if clip_value is None else ClipValue(clip_value)
