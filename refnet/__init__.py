@@ -54,6 +54,7 @@ from refnet.activations import (
 from refnet.backprop import LayerGradient, LayerTrace
 from refnet.batches import minibatches
 from refnet.building import mlp
+from refnet.clipping import ClipNorm, Clipping, ClipValue
 from refnet.differences import GradientCheck, gradient_check
 from refnet.equations import EQUATIONS, Equation
 from refnet.explanation import Explanation, explain
@@ -104,6 +105,9 @@ __all__ = [
     "Adam",
     "AdamW",
     "BinaryCrossEntropy",
+    "ClipNorm",
+    "ClipValue",
+    "Clipping",
     "Constant",
     "ConstantLR",
     "CosineLR",

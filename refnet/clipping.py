@@ -16,15 +16,36 @@ class Clipping(ABC):
 
     Shapes: g is (number of parameters,).
     Torch: torch.nn.utils.
+    Errors: ValueError where two ways of clipping are asked for.
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 10.11.1.
     """
 
     name: ClassVar[str]
     limit: float
 
+    @staticmethod
+    def of(clip_norm: float | None = None, clip_value: float | None = None) -> "Clipping | None":
+        """What fit's clip_norm or clip_value asks for; one of them at most."""
+        if clip_norm is not None and clip_value is not None:
+            raise ValueError(
+                "fit: clip_norm and clip_value are both given, expected one of them: which comes "
+                "first would matter"
+            )
+        if clip_norm is not None:
+            return ClipNorm(clip_norm)
+        return None if clip_value is None else ClipValue(clip_value)
+
     @abstractmethod
     def clip_into(self, g: Array) -> None:
         """Overwrite g with the clipped g."""
+
+    def clipped(self, gradients: Gradients) -> Gradients:
+        """The gradients with dW and db clipped, in new arrays; the deltas are those of
+        before.
+        """
+        vector = np.array(gradients.vector)  # a workspace's is not a copy
+        self.clip_into(vector)
+        return gradients.over(vector)
 
     def __repr__(self) -> str:
         return f"clip_{self.name}={self.limit}"
@@ -75,25 +96,4 @@ class ClipValue(Clipping):
         np.clip(g, -self.limit, self.limit, out=g)
 
 
-def clipped(gradients: Gradients, clipping: Clipping) -> Gradients:
-    """The gradients with dW and db clipped, in new arrays; the deltas are those of
-    before.
-    """
-    vector = np.array(gradients.vector)  # a workspace's is not a copy
-    clipping.clip_into(vector)
-    return gradients.over(vector)
-
-
 CLIPPINGS: dict[str, type[Clipping]] = {kind.name: kind for kind in (ClipNorm, ClipValue)}
-
-
-def clipping_of(clip_norm: float | None, clip_value: float | None) -> Clipping | None:
-    """What fit's clip_norm or clip_value asks for; one of them at most."""
-    if clip_norm is not None and clip_value is not None:
-        raise ValueError(
-            "fit: clip_norm and clip_value are both given, expected one of them: which comes "
-            "first would matter"
-        )
-    if clip_norm is not None:
-        return ClipNorm(clip_norm)
-    return None if clip_value is None else ClipValue(clip_value)

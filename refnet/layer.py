@@ -62,6 +62,11 @@ class Dense:
         )
 
     @property
+    def kind(self) -> "Kind":
+        """What this layer is, without its numbers."""
+        return Kind(self.W.shape, self.b is not None, self.activation, self.dropout)
+
+    @property
     def fan_out(self) -> int:
         """Number of units."""
         return int(self.W.shape[0])
@@ -84,11 +89,6 @@ class Kind(NamedTuple):
     has_bias: bool
     activation: Activation
     dropout: float
-
-
-def kind_of(layer: Dense) -> Kind:
-    """What this layer is."""
-    return Kind(layer.W.shape, layer.b is not None, layer.activation, layer.dropout)
 
 
 def views(vector: Array, kinds: Iterable[Kind]) -> Iterator[tuple[Array, Array | None]]:

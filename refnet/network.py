@@ -23,10 +23,10 @@ from refnet.checks import (
     row_weights,
 )
 from refnet.flags import quiet_where_finite
-from refnet.layer import Dense, Kind, kind_of, title, unchecked, views
+from refnet.layer import Dense, Kind, title, unchecked, views
 from refnet.losses import LOSSES, Loss, checked
 from refnet.passes import Gradients, Trace
-from refnet.regularisers import Penalty, checked_masks, draw_masks, penalty_of
+from refnet.regularisers import Penalty, checked_masks, draw_masks
 
 __all__ = ["Gradients", "Network", "Trace"]
 
@@ -59,7 +59,9 @@ class Network:
             raise ValueError("Network: has 0 layers, expected at least one")
         _check_layers(given)
         parts = (part for layer in given for part in (layer.W, layer.b) if part is not None)
-        self._lay_over(np.concatenate([part.ravel() for part in parts]), [*map(kind_of, given)])
+        self._lay_over(
+            np.concatenate([part.ravel() for part in parts]), [layer.kind for layer in given]
+        )
 
     def _lay_over(self, parameters: Array, kinds: Sequence[Kind]) -> None:
         """Make `parameters` the vector of this network, and every W and b a view of
@@ -81,7 +83,7 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         # the vector alone: pickled views would come back as arrays of their own
-        return {"parameters": self.parameters, "kinds": [*map(kind_of, self.layers)]}
+        return {"parameters": self.parameters, "kinds": [layer.kind for layer in self.layers]}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._lay_over(state["parameters"], state["kinds"])
@@ -167,7 +169,7 @@ class Network:
                 )
         targets = self._targets(loss, y, len(trace[-1].a))
         weights = self.check_weights(sample_weight, len(trace[-1].a))
-        return self._gradients(trace, checked(loss, weights), targets, penalty_of(penalty))
+        return self._gradients(trace, checked(loss, weights), targets, Penalty.of(penalty))
 
     @quiet_where_finite
     def loss_and_gradients(
@@ -186,7 +188,7 @@ class Network:
             input of its layer.
         Errors: as forward and backward.
         """
-        loss, penalty = self.trainable_with(loss), penalty_of(penalty)
+        loss, penalty = self.trainable_with(loss), Penalty.of(penalty)
         trace = self.forward(x, masks)
         targets = self._targets(loss, y, len(trace.output))
         weighted = checked(loss, self.check_weights(sample_weight, len(trace.output)))

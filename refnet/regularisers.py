@@ -33,6 +33,11 @@ class Penalty(ABC):
     source: ClassVar[str] = ""
     biases: bool
 
+    @staticmethod
+    def of(given: "str | Penalty | None") -> "Penalty | None":
+        """The penalty of that name, or the one that was given."""
+        return None if given is None else named("penalty", Penalty, PENALTIES, given)
+
     @abstractmethod
     def value(self, theta: Array) -> float:
         """P(theta)."""
@@ -183,11 +188,6 @@ class ElasticNet(Penalty):
 
 
 PENALTIES: dict[str, type[Penalty]] = {kind.name: kind for kind in (L1, L2, ElasticNet)}
-
-
-def penalty_of(given: str | Penalty | None) -> Penalty | None:
-    """The penalty of that name, or the one that was given."""
-    return None if given is None else named("penalty", Penalty, PENALTIES, given)
 
 
 def draw_masks(

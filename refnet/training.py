@@ -9,14 +9,14 @@ from numpy.typing import ArrayLike
 
 from refnet.batches import Batch, Data, held_out_data
 from refnet.checks import Array, flag, instance, integer, named, place
-from refnet.clipping import Clipping, clipped, clipping_of
+from refnet.clipping import Clipping
 from refnet.fast.threads import one_thread_if_small
 from refnet.fast.workspace import Workspace
 from refnet.history import Epoch, History, Step
 from refnet.losses import Loss
 from refnet.network import Network
 from refnet.optimizers import OPTIMIZERS, Optimizer
-from refnet.regularisers import Penalty, penalty_of
+from refnet.regularisers import Penalty
 from refnet.stopping import Stop
 
 
@@ -80,7 +80,7 @@ def fit(
     batch_size = None if batch_size is None else integer("fit", "batch_size", batch_size, low=1)
     shuffle = flag("fit", "shuffle", shuffle)
     rng = np.random.default_rng(integer("fit", "seed", seed, low=0))
-    penalty, clipping = penalty_of(penalty), clipping_of(clip_norm, clip_value)
+    penalty, clipping = Penalty.of(penalty), Clipping.of(clip_norm, clip_value)
     data = Data(net, loss, x, y, sample_weight)
     held_out = None if validation is None else held_out_data(net, loss, validation)
     _check_calls(schedule=schedule, on_step=on_step, on_epoch=on_epoch)
@@ -263,7 +263,7 @@ def _steps_on_copies(
             with np.errstate(all="ignore"):
                 value, gradients = workspace.loss_and_gradients(x, y, sample_weight, masks)
                 copies = gradients.copied()
-                shortened = copies if clipping is None else clipped(copies, clipping)
+                shortened = copies if clipping is None else clipping.clipped(copies)
             before = net.parameters.copy()
             optimizer.step(net, shortened)
         except (FloatingPointError, ValueError) as error:

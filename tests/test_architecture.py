@@ -401,8 +401,9 @@ PARTS = {
     # libraries part ways over update rules, so each says how
     "optimizers": (public(refnet.Optimizer), "Shapes Torch Dialect Errors Source"),
     "penalties": (public(refnet.Penalty), "Shapes Torch Errors Source"),
+    "clippings": (["ClipNorm", "ClipValue"], "Shapes Torch Errors Source"),
     "bases": (
-        ["Activation", "Elementwise", "Initializer", "Loss", "Optimizer", "Penalty"],
+        ["Activation", "Clipping", "Elementwise", "Initializer", "Loss", "Optimizer", "Penalty"],
         "Shapes Torch Source",
     ),
     "schedules": (

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import refnet
 from refnet import Dense, Identity, Network, Sigmoid, Softmax, mlp
-from refnet.layer import kind_of, views
+from refnet.layer import views
 
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
@@ -578,7 +578,7 @@ def test_views_of_a_flat_vector():
     copied.
     """
     net = refnet.mlp([3, 5, 2], hidden="tanh")
-    pairs = list(views(net.parameters, [kind_of(layer) for layer in net.layers]))
+    pairs = list(views(net.parameters, [layer.kind for layer in net.layers]))
     for (W, b), layer in zip(pairs, net.layers, strict=True):
         assert [W.shape, b.shape] == [layer.W.shape, layer.b.shape]
         assert np.shares_memory(W, layer.W)

@@ -18,7 +18,7 @@ from parity.steps.record import Given, Objective
 from refnet.activations import ACTIVATIONS, LeakyReLU
 from refnet.building import mlp
 from refnet.checks import Array
-from refnet.clipping import clipping_of
+from refnet.clipping import Clipping
 from refnet.initializers import Normal
 from refnet.losses import LOSSES, Loss
 from refnet.network import Network
@@ -138,7 +138,7 @@ class Case:
     @property
     def objective(self) -> Objective:
         """The loss, the penalty and the clipping."""
-        return Objective(self.make_loss(), self.penalty, clipping_of(**self.clipping))
+        return Objective(self.make_loss(), self.penalty, Clipping.of(**self.clipping))
 
     @property
     def clipping(self) -> dict[str, float | None]:

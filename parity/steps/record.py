@@ -2,22 +2,21 @@
 whichever program.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from refnet.backprop import Masks
 from refnet.checks import Array, instance, named
-from refnet.clipping import Clipping, clipped, clipping_of
+from refnet.clipping import Clipping
 from refnet.history import Step
 from refnet.layer import Dense
 from refnet.losses import Loss
 from refnet.network import Gradients, Network, Trace
 from refnet.optimizers import OPTIMIZERS, Optimizer
-from refnet.regularisers import Penalty, penalty_of
+from refnet.regularisers import Penalty
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def record_refnet(
     penalty: str | Penalty | None = None,
     clip_norm: float | None = None,
     clip_value: float | None = None,
-    masks: Masks = (),
+    masks: Sequence[Array | None] = (),
 ) -> StepRecord:
     """The record of one training step that refnet takes here by its teaching form;
     network and optimizer advance. The masks are those of `net.draw_masks`.
@@ -149,19 +148,20 @@ def record_refnet(
     """
     instance("record_refnet", "net", net, Network)
     loss, optimizer = net.trainable_with(loss), named("optimizer", Optimizer, OPTIMIZERS, optimizer)
-    penalty, clipping = penalty_of(penalty), clipping_of(clip_norm, clip_value)
+    penalty, clipping = Penalty.of(penalty), Clipping.of(clip_norm, clip_value)
     # without warnings: the step itself refuses a number that is not finite
     with np.errstate(all="ignore"):
         inputs = net.check_inputs(x)
         targets = net.check_targets(loss, y, len(inputs))
         weights = net.check_weights(sample_weight, len(inputs))
         # copied before backward and step, as a mistaken one might write into them
-        given = Given(*map(_copy, (inputs, targets, weights)), tuple(map(_copy, masks)))
+        x_given, y_given, weights_given = map(_copy, (inputs, targets, weights))
+        given = Given(x_given, y_given, weights_given, tuple(map(_copy, masks)))
         value, gradients = net.loss_and_gradients(inputs, targets, loss, weights, penalty, masks)
         trace = net.forward(inputs, masks)
     optimizer.bind(net)
     before = snapshot(net, optimizer)
-    optimizer.step(net, gradients if clipping is None else clipped(gradients, clipping))
+    optimizer.step(net, gradients if clipping is None else clipping.clipped(gradients))
     step = Taken(given, trace, gradients, value)
     return _record(net, Objective(loss, penalty, clipping), optimizer, before, step)
 
@@ -223,7 +223,7 @@ class FitRecorder:
             )
         self._net, self._optimizer, self._keep = net, optimizer, keep
         self._objective = Objective(
-            net.trainable_with(loss), penalty_of(penalty), clipping_of(clip_norm, clip_value)
+            net.trainable_with(loss), Penalty.of(penalty), Clipping.of(clip_norm, clip_value)
         )
         optimizer.bind(net)
         self._state, self._steps = snapshot(net, optimizer).state, optimizer.state["steps"]

@@ -26,7 +26,7 @@ from refnet.fast.inplace import (
     value_into,
 )
 from refnet.fast.written import as_written
-from refnet.layer import Dense, kind_of, views
+from refnet.layer import Dense, views
 from refnet.losses import Loss
 from refnet.network import Network
 from refnet.passes import Gradients, Trace
@@ -129,7 +129,7 @@ class Workspace:
         self._masks: Masks = ()
         self._loss_into = loss_into(loss, net.layers[-1].activation)
         self._gradient = np.empty_like(net.parameters)
-        each = views(self._gradient, map(kind_of, net.layers))
+        each = views(self._gradient, (layer.kind for layer in net.layers))
         self._layers = [
             _buffers(layer, dW, db, rows) for layer, (dW, db) in zip(net.layers, each, strict=True)
         ]

@@ -13,7 +13,7 @@ import numpy as np
 
 from parity.bench.sides.setting import Setting, Side
 from refnet.checks import Array
-from refnet.layer import kind_of, views
+from refnet.layer import views
 
 # whether the step may write over what it is given, and with all parameters as one
 # vector
@@ -123,7 +123,7 @@ class Program(NamedTuple):
 
 def _program(setting: Setting, form: str) -> Program:
     module, net = jax(), setting.network()
-    jnp, kinds = module.numpy, [kind_of(layer) for layer in net.layers]
+    jnp, kinds = module.numpy, [layer.kind for layer in net.layers]
     if form == "one vector":
         parameters, layers = jnp.asarray(net.parameters), lambda vector: list(views(vector, kinds))
     else:
