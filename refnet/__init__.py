@@ -8,6 +8,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     equations       the equations as words
     activations     f(z) and how a gradient comes back
     losses          C, dC/da and the 1/n
+    generators      PyTorch's random numbers
     initializers    where W and b start
     layer           Dense: W, b, activation
     backprop        the forward pass and BP1 to BP4

@@ -28,7 +28,8 @@ def mlp(
     outputs.
 
     `hidden` is one activation for all hidden layers, or a list with one for each. The
-    same seed draws the same numbers in both dtypes, rounded in float32. `bias=False`
+    same seed draws the same numbers in both dtypes, rounded in float32; PyTorch's own
+    numbers, init=TorchLinear(generator="torch"), are others in each dtype. `bias=False`
     leaves out every b. `dropout` is the probability with which an output of a hidden
     layer is dropped in training, one for all hidden layers or a list with one for each,
     and `input_dropout` that of an input.
@@ -46,11 +47,15 @@ def mlp(
     initializer = named("initializer", Initializer, INITIALIZERS, init)
     drops = [input_dropout, *_drops(dropout, len(widths) - 2)]
     has_bias = flag("mlp", "bias", bias)
-    rng = np.random.default_rng(integer("mlp", "seed", seed, low=0))
+    rng = initializer.seeded(integer("mlp", "seed", seed, low=0), kind)
     layers = []
     for (fan_in, fan_out), f, drop in zip(pairwise(widths), activations, drops, strict=True):
-        W, b = initializer(rng, fan_out, fan_in)
-        biases = as_dtype("mlp: b", b, kind) if has_bias else None
+        W, b = (
+            initializer(rng, fan_out, fan_in)
+            if has_bias
+            else (initializer.weights_alone(rng, fan_out, fan_in), None)
+        )
+        biases = None if b is None else as_dtype("mlp: b", b, kind)
         layers.append(Dense(as_dtype("mlp: W", W, kind), biases, f, drop))
     return Network(layers)
 

@@ -1,15 +1,18 @@
 """Initializers: where W and b start.
 
-Called with (rng, fan_out, fan_in), they return (W, b) in float64, W drawn before b.
+Called with (rng, fan_out, fan_in), they return (W, b), W drawn before b: in float64, or
+in the network's dtype where PyTorch's own numbers are drawn.
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from math import sqrt
+from typing import Any, ClassVar
 
 import numpy as np
 
-from refnet.checks import Array, number
+from refnet.checks import Array, flag, number
+from refnet.generators import TorchGenerator
 
 
 class Initializer(ABC):
@@ -27,6 +30,16 @@ class Initializer(ABC):
         self, rng: "np.random.Generator", fan_out: int, fan_in: int
     ) -> tuple[Array, Array]:
         """(W, b)."""
+
+    def weights_alone(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> Array:
+        """W alone, of a layer without biases. An initializer that draws b overrides
+        this, so that no number is drawn for a b that is not there.
+        """
+        return self(rng, fan_out, fan_in)[0]
+
+    def seeded(self, seed: int, dtype: "np.dtype[Any]") -> Any:
+        """The generator that `mlp` makes of its seed and passes on, layer by layer."""
+        return np.random.default_rng(seed)
 
 
 @dataclass(frozen=True)
@@ -97,9 +110,12 @@ class Uniform(Initializer):
         self, rng: "np.random.Generator", fan_out: int, fan_in: int
     ) -> tuple[Array, Array]:
         """(W, b)."""
-        return rng.uniform(self.low, self.high, (fan_out, fan_in)), rng.uniform(
-            self.low, self.high, fan_out
-        )
+        W = self.weights_alone(rng, fan_out, fan_in)
+        return W, rng.uniform(self.low, self.high, fan_out)
+
+    def weights_alone(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> Array:
+        """W, and no b."""
+        return rng.uniform(self.low, self.high, (fan_out, fan_in))
 
 
 @dataclass(frozen=True)
@@ -125,31 +141,81 @@ class Normal(Initializer):
         self, rng: "np.random.Generator", fan_out: int, fan_in: int
     ) -> tuple[Array, Array]:
         """(W, b)."""
-        return rng.normal(self.mean, self.std, (fan_out, fan_in)), rng.normal(
-            self.mean, self.std, fan_out
-        )
+        W = self.weights_alone(rng, fan_out, fan_in)
+        return W, rng.normal(self.mean, self.std, fan_out)
+
+    def weights_alone(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> Array:
+        """W, and no b."""
+        return rng.normal(self.mean, self.std, (fan_out, fan_in))
 
 
 @dataclass(frozen=True)
 class TorchLinear(Initializer):
     """W and b uniform in +-1/sqrt(fan_in): how a new torch.nn.Linear starts.
 
-    The distribution is torch's, the numbers are NumPy's.
+    The distribution is torch's. So are the numbers with generator="torch": to the bit
+    those of torch.manual_seed(seed) and then torch.nn.Linear, layer by layer from the
+    inputs on, in either dtype. Else they are NumPy's.
 
     Shapes: W (fan_out, fan_in), b (fan_out,).
     Torch: torch.nn.Linear.reset_parameters (kaiming_uniform_ with a = sqrt(5), which
         comes to the same range).
-    Source: PyTorch issue 57109.
+    Dialect: PyTorch's numbers differ by rounding from machine to machine. On Linux and
+        x86-64, where it uses AVX2 or AVX512, product and sum of x (high - low) + low
+        are one fused multiply-add, fused=True; where it uses neither, as under
+        ATEN_CPU_CAPABILITY=default, they are rounded one by one, fused=False (measured
+        with PyTorch 2.13.0; torch.backends.cpu.get_cpu_capability() says which; no
+        other system was tried). On a GPU it draws from another generator. Its float64
+        numbers are other numbers, not the float32 ones unrounded, and of a seed it
+        takes the low 32 bits.
+    Errors: ValueError for another generator, and in mlp for PyTorch's from a seed of
+        2^64 on; TypeError where generator is no text or fused no boolean.
+    Source: PyTorch issue 57109; PyTorch 2.13, torch/nn/init.py (kaiming_uniform_).
     """
 
     name: ClassVar[str] = "torch_linear"
+    generator: str = "numpy"
+    fused: bool = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.generator, str):
+            kind = type(self.generator).__name__
+            raise TypeError(f"TorchLinear: generator has type {kind}, expected 'numpy' or 'torch'")
+        if self.generator not in ("numpy", "torch"):
+            raise ValueError(
+                f"TorchLinear: generator has {self.generator!r}, expected 'numpy' or 'torch'"
+            )
+        flag("TorchLinear", "fused", self.fused)
 
     def __call__(
         self, rng: "np.random.Generator", fan_out: int, fan_in: int
     ) -> tuple[Array, Array]:
         """(W, b)."""
-        bound = 1.0 / fan_in**0.5
-        return rng.uniform(-bound, bound, (fan_out, fan_in)), rng.uniform(-bound, bound, fan_out)
+        W = self.weights_alone(rng, fan_out, fan_in)
+        bound = self._bounds(fan_in)[1]
+        return W, rng.uniform(-bound, bound, fan_out)
+
+    def weights_alone(self, rng: "np.random.Generator", fan_out: int, fan_in: int) -> Array:
+        """W, and no b."""
+        bound = self._bounds(fan_in)[0]
+        return rng.uniform(-bound, bound, (fan_out, fan_in))
+
+    def seeded(self, seed: int, dtype: "np.dtype[Any]") -> Any:
+        """PyTorch's generator, or NumPy's."""
+        if self.generator == "numpy":
+            return super().seeded(seed, dtype)
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"TorchLinear: seed has {seed}, expected an integer in [0, 2^64)")
+        return TorchGenerator(seed, dtype, fused=self.fused)
+
+    def _bounds(self, fan_in: int) -> tuple[float, float]:
+        """1/sqrt(fan_in) for W and for b, with PyTorch's numbers as it computes each:
+        the last bits differ.
+        """
+        if self.generator == "numpy":
+            return 1.0 / fan_in**0.5, 1.0 / fan_in**0.5
+        gain = sqrt(2.0 / (1 + sqrt(5) ** 2))
+        return sqrt(3.0) * (gain / sqrt(fan_in)), 1 / sqrt(fan_in)
 
 
 @dataclass(frozen=True)

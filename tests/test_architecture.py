@@ -28,7 +28,8 @@ LEFT = {
     "equations": [],
     "activations": ["checks", "flags", "equations"],
     "losses": ["activations"],
-    "initializers": ["checks", "equations"],
+    "generators": ["checks"],
+    "initializers": ["checks", "equations", "generators"],
     "layer": ["activations", "losses"],
     "backprop": ["layer"],
     "passes": ["backprop"],
@@ -47,6 +48,9 @@ LEFT = {
     "explanation": ["network"],
     "forms": ["network"],
 }
+
+
+KINDS_OF_RNG = (".default_rng", ".Generator", ".RandomState")
 
 
 def all_left(room):
@@ -98,7 +102,7 @@ def global_randomness(source):
     }
     used = {name for name in names if re.match(r"(np|numpy)\.random\.", name)}
     used |= {name for name in imported(source) if "random" in name.split(".")}
-    return {name for name in used if not name.endswith((".default_rng", ".Generator"))}
+    return {name for name in used if not name.endswith(KINDS_OF_RNG)}
 
 
 @every_file

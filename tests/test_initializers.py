@@ -184,6 +184,92 @@ def test_a_seed_gives_the_same_numbers_again(init):
     assert not np.array_equal(draw(init, seed=3)[0], draw(init, seed=4)[0])
 
 
+@pytest.mark.parametrize(
+    ("init", "law", "parameters"),
+    [
+        (Uniform(-3.0, 0.5), "uniform", (-3.0, 0.5)),
+        (Normal(2.0, 0.1), "normal", (2.0, 0.1)),
+        (TorchLinear(), "uniform", (-1 / 2, 1 / 2)),
+        (TorchLinear(generator="torch"), "uniform", (-1 / 2, 1 / 2)),
+        (HeNormal(), "normal", (0.0, math.sqrt(2 / 4))),
+    ],
+    ids=repr,
+)
+def test_weights_alone_draw_no_number_for_a_bias(init, law, parameters):
+    """W of a layer without biases is W of one with them, and the next number drawn is
+    the one that b would have had.
+    """
+    both, alone, plain = (init.seeded(5, np.dtype("float64")) for _ in range(3))
+    W = init.weights_alone(alone, 3, 4)
+    assert np.array_equal(W, init(both, 3, 4)[0])
+    draw_next = getattr(plain, law)
+    draw_next(*parameters, (3, 4))
+    assert np.array_equal(getattr(alone, law)(*parameters, 2), draw_next(*parameters, 2))
+
+
+def test_weights_alone_of_an_own_initializer():
+    """One's own initializer needs no more than a call: W is what it returns first."""
+
+    class Own(refnet.Initializer):
+        def __call__(self, rng, fan_out, fan_in):
+            return rng.random((fan_out, fan_in)), rng.random(fan_out)
+
+    W = Own().weights_alone(Own().seeded(4, np.dtype("float64")), 3, 2)
+    assert np.array_equal(W, np.random.default_rng(4).random((3, 2)))
+    own, rng = refnet.mlp([2, 3], init=Own(), seed=4), np.random.default_rng(4)
+    assert np.array_equal(own.parameters, rng.random(9))
+
+
+# torch.manual_seed(42), then Sequential(Linear(3, 2), Linear(2, 1)), as PyTorch 2.13.0
+# gives it on x86-64 with AVX512 or AVX2, and under ATEN_CPU_CAPABILITY=default
+PINNED = {
+    ("float32", True): (
+        "0x1.c40012p-2 0x1.eab4cap-2 -0x1.1501c4p-3 0x1.0f8b68p-1 -0x1.03122cp-3 0x1.dd3334p-4 "
+        "-0x1.1fd4fap-2 0x1.5b3496p-2 0x1.3f2712p-1 -0x1.099a0cp-1 0x1.3aaec0p-1"
+    ),
+    ("float32", False): (
+        "0x1.c40010p-2 0x1.eab4c8p-2 -0x1.1501c4p-3 0x1.0f8b68p-1 -0x1.03122cp-3 0x1.dd3330p-4 "
+        "-0x1.1fd4fap-2 0x1.5b3498p-2 0x1.3f2712p-1 -0x1.099a0cp-1 0x1.3aaec2p-1"
+    ),
+    ("float64", True): (
+        "-0x1.0538d623a6105p-1 -0x1.026911bc5fddbp-1 -0x1.bd13aca62e983p-2 -0x1.088481046eeebp-1 "
+        "0x1.ef22d12dd5705p-6 -0x1.b733451ad85fbp-6 0x1.0d236d32ba1fcp-1 0x1.faf67888fcb51p-2 "
+        "-0x1.2d8bfbd543767p-1 -0x1.09ff1ef95c3eap-1 -0x1.f0a3bbdc333c2p-2"
+    ),
+    ("float64", False): (
+        "-0x1.0538d623a6105p-1 -0x1.026911bc5fddbp-1 -0x1.bd13aca62e983p-2 -0x1.088481046eeebp-1 "
+        "0x1.ef22d12dd5700p-6 -0x1.b733451ad8600p-6 0x1.0d236d32ba1fbp-1 0x1.faf67888fcb52p-2 "
+        "-0x1.2d8bfbd543767p-1 -0x1.09ff1ef95c3eap-1 -0x1.f0a3bbdc333c2p-2"
+    ),
+}
+
+
+@pytest.mark.parametrize(("dtype", "fused"), PINNED)
+@pytest.mark.parametrize("seed", [42, 2**32 + 42, 2**64 - 2**32 + 42])
+def test_the_weights_of_a_torch_seed(seed, dtype, fused):
+    """The weights are PyTorch's to the bit, in either dtype and form; of a seed it
+    takes the low 32 bits.
+    """
+    init = TorchLinear(generator="torch", fused=fused)
+    net = refnet.mlp([3, 2, 1], init=init, seed=seed, dtype=dtype)
+    assert net.dtype == dtype
+    assert net.parameters.tolist() == [float.fromhex(v) for v in PINNED[dtype, fused].split()]
+
+
+def test_the_bounds_of_a_torch_seed_are_torchs_own():
+    """W's bound, by way of gain and standard deviation, ends in another last bit than
+    1/sqrt(fan_in) in many layers, and each is within its derived distance of it.
+    """
+    init = TorchLinear(generator="torch")
+    weight, bias = zip(*(init._bounds(fan_in) for fan_in in range(1, 1000)), strict=True)
+    assert bias == tuple(1 / math.sqrt(fan_in) for fan_in in range(1, 1000))
+    differ = [(w, b) for w, b in zip(weight, bias, strict=True) if w != b]
+    assert len(differ) > 100
+    # to first order the relative errors add up to 7.25 u in W's and 2 u in b's, and u
+    # times b is at most its ulp
+    assert all(abs(w - b) <= 10 * math.ulp(b) for w, b in differ)
+
+
 @pytest.mark.parametrize("init", list(INITIALIZERS))
 def test_float32_is_the_same_draw_rounded(init):
     """A float32 network has the numbers of the float64 one with the same seed, rounded
@@ -235,6 +321,26 @@ def test_the_table_of_initializers_knows_every_name():
         ),
         (lambda: Normal(math.nan), ValueError, "Normal: mean has nan, expected a finite number"),
         (lambda: Constant("half"), TypeError, "Constant: weight has type str, expected a number"),
+        (
+            lambda: TorchLinear("jax"),
+            ValueError,
+            "TorchLinear: generator has 'jax', expected 'numpy' or 'torch'",
+        ),
+        (
+            lambda: TorchLinear(np.random.default_rng(0)),
+            TypeError,
+            "TorchLinear: generator has type Generator, expected 'numpy' or 'torch'",
+        ),
+        (
+            lambda: TorchLinear("torch", fused=1),
+            TypeError,
+            "TorchLinear: fused has 1, expected True or False",
+        ),
+        (
+            lambda: refnet.mlp([2, 1], init=TorchLinear("torch"), seed=2**64),
+            ValueError,
+            "TorchLinear: seed has 18446744073709551616, expected an integer in [0, 2^64)",
+        ),
         (
             lambda: Constant(0.5, math.inf),
             ValueError,
