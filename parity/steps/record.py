@@ -261,12 +261,13 @@ def snapshot(net: Network, optimizer: Optimizer) -> Snapshot:
     """A copy of every W, b and vector of the optimizer's state."""
     return Snapshot(
         tuple(layer.W.copy() for layer in net.layers),
-        tuple(_copied_biases(layer) for layer in net.layers),
+        tuple(copied_biases(layer) for layer in net.layers),
         {name: vector.copy() for name, vector in optimizer.state.items() if name != "steps"},
     )
 
 
-def _copied_biases(layer: Dense) -> Array:
+def copied_biases(layer: Dense) -> Array:
+    """A copy of b; zeros where a layer has none."""
     return np.zeros_like(layer.W[:, 0]) if layer.b is None else layer.b.copy()
 
 

@@ -153,6 +153,8 @@ def _arrays(net: Network, analytic: Array, numeric: Array, error: Array) -> Iter
     start = 0
     for layer, dense in enumerate(net.layers, start=1):
         for name, array in ((f"dW{layer}", dense.W), (f"db{layer}", dense.b)):
+            if array is None:
+                continue
             part = slice(start, start + array.size)
             worst, judged = _worst(analytic[part], numeric[part], error[part])
             yield ArrayCheck(

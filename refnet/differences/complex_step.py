@@ -11,6 +11,7 @@ import numpy as np
 from refnet.activations import Activation
 from refnet.backprop import forward
 from refnet.checks import Array
+from refnet.layer import views
 from refnet.losses import Loss
 from refnet.network import Network
 
@@ -33,7 +34,9 @@ def by_complex_step(net: Network, x: Array, y: Array, loss: Loss) -> Array:
             f"method='central'"
         )
     theta = net.parameters.astype(np.complex128)
-    layers = _layers(net, theta)
+    kinds = [layer.kind for layer in net.layers]
+    pairs = zip(views(theta, kinds), kinds, strict=True)
+    layers = [_Layer(W, b, kind.activation) for (W, b), kind in pairs]
     numeric = np.empty_like(net.parameters)
     for i in range(theta.size):
         theta[i] += 1j * STEP
@@ -46,14 +49,5 @@ def by_complex_step(net: Network, x: Array, y: Array, loss: Loss) -> Array:
 
 class _Layer(NamedTuple):
     W: Array
-    b: Array
+    b: Array | None
     activation: Activation
-
-
-def _layers(net: Network, theta: Array) -> list[_Layer]:
-    layers, start = [], 0
-    for layer in net.layers:
-        W = theta[start : start + layer.W.size].reshape(layer.W.shape)
-        start += layer.W.size + layer.b.size
-        layers.append(_Layer(W, theta[start - layer.b.size : start], layer.activation))
-    return layers

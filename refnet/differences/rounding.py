@@ -30,7 +30,8 @@ def of_cost(net: Network, trace: Trace, y: Array, loss: Loss, gradients: Gradien
     grad_a = np.zeros_like(output) if loss.reads == "logits" else np.abs(loss.gradient(output, y))
     for i in reversed(range(len(trace))):
         layer, step = net.layers[i], trace[i]
-        size = np.dot(np.abs(step.a_prev), np.abs(layer.W).T) + np.abs(layer.b)
+        size = np.dot(np.abs(step.a_prev), np.abs(layer.W).T)
+        size = size if layer.b is None else size + np.abs(layer.b)
         total += (layer.fan_in + 8) * float(
             (np.abs(gradients[i].delta) * size).sum()
         ) + 8.0 * float((grad_a * np.abs(step.a)).sum())
@@ -61,7 +62,8 @@ def of_gradient(net: Network, trace: Trace, y: Array, loss: Loss, gradients: Gra
             delta = _size_of_pullback(
                 net.layers[i], np.dot(delta, np.abs(net.layers[i + 1].W)), trace[i]
             )
-        sizes += [delta.sum(axis=0), np.dot(delta.T, np.abs(trace[i].a_prev)).ravel()]
+        sizes += [] if net.layers[i].b is None else [delta.sum(axis=0)]
+        sizes += [np.dot(delta.T, np.abs(trace[i].a_prev)).ravel()]
     return roundings * np.concatenate(sizes[::-1])
 
 

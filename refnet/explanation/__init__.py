@@ -156,6 +156,11 @@ def _weight(net: Network, given: Any) -> Weight:
     _within(place, "row", row, 0, net.sizes[layer] - 1)
     if column:
         _within(place, "column", column[0], 0, net.sizes[layer - 1] - 1)
+    elif net.layers[layer - 1].b is None:
+        raise ValueError(
+            f"explain: weight has {place}, expected (layer, row, column): layer {layer} has no "
+            f"biases"
+        )
     return Weight(layer, row, column[0] if column else None)
 
 

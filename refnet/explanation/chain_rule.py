@@ -29,18 +29,14 @@ def weight_section(story: Story, weight: Weight) -> Section:
     label, symbol = (
         ("BP3", f"db^{weight.layer}") if weight.column is None else ("BP4", f"dW^{weight.layer}")
     )
-    gradient = story.step.gradients[weight.layer - 1]
-    entry = (
-        gradient.db[weight.row] if weight.column is None else gradient.dW[weight.row, weight.column]
-    )
+    entry = weight.entry_of(story.step.gradients[weight.layer - 1])
     parts: tuple[Part, ...] = (
         Words(_who(weight)),
         Words(_how_many(story.step, weight, paths)),
         *_path_lines(story, weight, paths),
         *_sums(story, weight, paths),
         Words(
-            f"{label} finds this number without walking a "
-            f"path{_apart(story, paths.sum, float(entry))}:"
+            f"{label} finds this number without walking a path{_apart(story, paths.sum, entry)}:"
         ),
         story.line(f"{symbol}_{weight.index}", "", entry),
         Words(_moral(paths)),

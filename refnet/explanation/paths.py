@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from refnet.activations import Elementwise
+from refnet.backprop import LayerGradient
 from refnet.checks import Array
 from refnet.explanation.lines import ComputedStep
 
@@ -40,6 +41,12 @@ class Weight:
     def symbol(self) -> str:
         """W^1_2,3 or b^1_2."""
         return f"{'b' if self.column is None else 'W'}^{self.layer}_{self.index}"
+
+    def entry_of(self, gradient: LayerGradient) -> float:
+        """dC/dweight, as BP4 or BP3 finds it."""
+        if self.column is None and gradient.db is not None:
+            return float(gradient.db[self.row])
+        return float(gradient.dW[self.row, self.column])
 
 
 class Path(NamedTuple):

@@ -43,6 +43,7 @@ BEYOND = (
 SATURATED = (
     "Where an output has been rounded to 0 or 1, the formula may read 0/0, which counts as 0."
 )
+UNBIASED = "The layer has no biases, so there is no $b^l$ to add."
 THROUGH = Formula(
     "dC/da^l = delta^(l+1) W^(l+1)", "the first half of BP2: the chain rule through $z^(l+1)$"
 )
@@ -73,7 +74,7 @@ class Story(Lines):
         for l in range(self.depth - 1, 0, -1):
             yield self.hidden_delta(l)
         for l in range(self.depth, 0, -1):
-            yield self.bias_gradient(l)
+            yield from self.bias_gradient(l)
             yield self.weight_gradient(l)
         for l in range(1, self.depth + 1):
             yield self.update(l)
@@ -99,11 +100,13 @@ class Story(Lines):
         parts: list[Part] = [self.array("x", step.x), *self.given_targets()]
         for l, layer in enumerate(step.net.layers, start=1):
             units = f"{counted(layer.fan_in, 'input')}, {counted(layer.fan_out, 'unit')}"
+            without = ", without biases" if layer.b is None else ""
             parts += [
-                Words(f"Layer {l}: {units}, {named(layer.activation)}"),
+                Words(f"Layer {l}: {units}, {named(layer.activation)}{without}"),
                 self.array(f"W^{l}", layer.W),
-                self.array(f"b^{l}", layer.b),
             ]
+            if layer.b is not None:
+                parts.append(self.array(f"b^{l}", layer.b))
         shown = [*parts, *others]
         large, far = any(isinstance(part, Summary) for part in shown), any(map(beyond, shown))
         words = [first, rounded, *[LARGE] * large, *[BEYOND] * far]
@@ -120,21 +123,21 @@ class Story(Lines):
             yield Words(f"{many}. Labels count from 0: label {label} means output {label + 1}.")
 
     def weighted_input(self, l: int) -> Section:
-        """z: a sum of products and the bias."""
+        """z: a sum of products and the bias, where there is one."""
         layer, trace = self.step.net.layers[l - 1], self.step.trace[l - 1]
+        biases = [] if layer.b is None else [[self.show(b)] for b in layer.b]
         lines = (
             self.line(
                 f"z^{l}_{j + 1}",
-                total([*self.products(trace.a_prev[0], layer.W[j]), self.show(layer.b[j])]),
+                total([*self.products(trace.a_prev[0], layer.W[j]), *bias]),
                 trace.z[0, j],
             )
-            for j in range(layer.fan_out)
+            for j, bias in enumerate(biases or [[]] * layer.fan_out)
         )
-        shapes = f"{trace.a_prev.shape} {layer.W.shape}^T + {layer.b.shape}"
-        numbers = 2 * layer.W.size + layer.b.size
-        return self.section(
-            "z", l, self.in_numbers(l, lines, numbers, [self.array(f"z^{l}", trace.z, shapes)])
-        )
+        added = "" if layer.b is None else f" + {layer.b.shape}"
+        array = self.array(f"z^{l}", trace.z, f"{trace.a_prev.shape} {layer.W.shape}^T{added}")
+        parts = self.in_numbers(l, lines, 2 * layer.W.size + len(biases), [array])
+        return self.section("z", l, [*[Words(UNBIASED)] * (layer.b is None), *parts])
 
     def activation(self, l: int) -> Section:
         """a: f of each z."""
@@ -310,14 +313,16 @@ class Story(Lines):
             )
             yield self.line(f"delta^{l}_{j + 1}", substituted(right, letters), d)
 
-    def bias_gradient(self, l: int) -> Section:
-        """BP3: a sum over rows."""
+    def bias_gradient(self, l: int) -> Iterator[Section]:
+        """BP3, where there are biases: a sum over rows."""
         delta, _, db = self.step.gradients[l - 1]
+        if db is None:
+            return
         lines = (
             self.line(f"db^{l}_{j + 1}", total(map(self.show, delta[:, j])), db[j])
             for j in range(len(db))
         )
-        return self.section(
+        yield self.section(
             "BP3",
             l,
             lines
@@ -338,14 +343,16 @@ class Story(Lines):
         return self.section("BP4", l, lines if self.few(2 * dW.size * self.rows, l) else arrays)
 
     def update(self, l: int) -> Section:
-        """The step of W and b."""
+        """The step of W and, where there is one, b."""
         old, new, gradient = (
             self.step.net.layers[l - 1],
             self.step.after.layers[l - 1],
             self.step.gradients[l - 1],
         )
-        arrays = ((f"W^{l}", old.W, gradient.dW, new.W), (f"b^{l}", old.b, gradient.db, new.b))
-        if self.few(3 * (old.W.size + old.b.size), l):
+        arrays = [(f"W^{l}", old.W, gradient.dW, new.W)]
+        if old.b is not None and gradient.db is not None and new.b is not None:
+            arrays.append((f"b^{l}", old.b, gradient.db, new.b))
+        if self.few(3 * sum(was.size for _, was, *_ in arrays), l):
             parts = [line for array in arrays for line in self.stepped(*array)]
         else:
             parts = [

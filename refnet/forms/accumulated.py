@@ -59,7 +59,8 @@ def propagate(layers: Sequence[Dense], x: Array) -> tuple[Numbered, Numbered]:
     """
     h, z = {1: x}, {}
     for l, layer in enumerate(layers, start=1):
-        z[l + 1] = np.dot(layer.W, h[l]) + layer.b  # z
+        z[l + 1] = np.dot(layer.W, h[l])
+        z[l + 1] = z[l + 1] if layer.b is None else z[l + 1] + layer.b  # z
         h[l + 1] = layer.activation.value(z[l + 1])  # a
     return h, z
 
@@ -100,9 +101,10 @@ def samples(layers: Sequence[Dense], x: Array, y: Array, c: float) -> Iterator[S
 
 def accumulate(
     layers: Sequence[Dense], worked: Iterable[Sample]
-) -> tuple[float, list[Array], list[Array]]:
+) -> tuple[float, list[Array], list[Array | None]]:
     """Delta W^(l) := Delta W^(l) + delta^(l+1) (h^(l))^T, Delta b^(l) := Delta
-    b^(l) + delta^(l+1): the sum of J, and these sums.
+    b^(l) + delta^(l+1): the sum of J, and these sums. A layer without biases has no
+    Delta b.
 
     Shapes: Delta W as W (fan_out, fan_in), Delta b as b (fan_out,).
     Torch: what .grad adds up over several backward() without zero_grad().
@@ -112,14 +114,15 @@ def accumulate(
     J = 0.0
     tri_W, tri_b = (
         [np.zeros_like(layer.W) for layer in layers],
-        [np.zeros_like(layer.b) for layer in layers],
+        [None if layer.b is None else np.zeros_like(layer.b) for layer in layers],
     )
     for sample in worked:
         J += sample.J
         for l in range(len(layers), 0, -1):
             # BP4
             tri_W[l - 1] += np.dot(sample.delta[l + 1][:, np.newaxis], sample.h[l][np.newaxis, :])
-            tri_b[l - 1] += sample.delta[l + 1]  # BP3
+            if (total := tri_b[l - 1]) is not None:
+                total += sample.delta[l + 1]  # BP3
     return J, tri_W, tri_b
 
 
@@ -137,8 +140,14 @@ def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Work
     m, worked = len(x), list(samples(net.layers, x, y, c))
     J, tri_W, tri_b = accumulate(net.layers, worked)
     _, h, z, delta = zip(*worked, strict=True)
-    means = (tuple(total / m for total in totals) for totals in (stacked(delta), tri_W, tri_b))
-    return Worked(float(J / m), stacked(z), stacked(h), *means)
+    return Worked(
+        float(J / m),
+        stacked(z),
+        stacked(h),
+        tuple(rows / m for rows in stacked(delta)),
+        tuple(total / m for total in tri_W),
+        tuple(None if total is None else total / m for total in tri_b),
+    )
 
 
 def step(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: float) -> float:
@@ -170,17 +179,15 @@ def step_into(net: Network, x: Array, y: Array, c: float, lr: float) -> float:
     Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning, section 4.9.
     """
     m = len(x)
-    J, *totals = accumulate(net.layers, samples(net.layers, x, y, c))
+    J, tri_W, tri_b = accumulate(net.layers, samples(net.layers, x, y, c))
     stepped = [
-        (layer.W - lr * (tri_W / m), layer.b - lr * (tri_b / m))
-        for layer, tri_W, tri_b in zip(net.layers, *totals, strict=True)
+        (theta, theta - lr * (total / m))
+        for layer, total_W, total_b in zip(net.layers, tri_W, tri_b, strict=True)
+        for theta, total in ((layer.W, total_W), (layer.b, total_b))
+        if theta is not None and total is not None
     ]  # step
     # before anything is written, so that the network stays as it was
-    refuse_nonfinite(
-        "new value",
-        np.concatenate([array.ravel() for pair in stepped for array in pair]),
-        net.entry,
-    )
-    for layer, (W, b) in zip(net.layers, stepped, strict=True):
-        layer.W[...], layer.b[...] = W, b
+    refuse_nonfinite("new value", np.concatenate([new.ravel() for _, new in stepped]), net.entry)
+    for theta, new in stepped:
+        theta[...] = new
     return float(J / m)

@@ -18,7 +18,7 @@ Numbered = dict[int, Array]
 
 class Worked(NamedTuple):
     """The numbers of one pass: C, then z, a, delta = dC/dz, dW = dC/dW and db = dC/db
-    of each layer, first to last.
+    of each layer, first to last; None for the db of a layer without biases.
 
     The 1/m of the mean over m rows is in delta, dW and db, as in refnet: delta equals
     torch's gradient of z. In refnet and graph it enters with the output delta. The
@@ -38,7 +38,7 @@ class Worked(NamedTuple):
     a: tuple[Array, ...]
     delta: tuple[Array, ...]
     dW: tuple[Array, ...]
-    db: tuple[Array, ...]
+    db: tuple[Array | None, ...]
 
 
 def curvature(loss: str | Loss, width: int) -> float:

@@ -101,7 +101,7 @@ class Linear(Gate):
     """Z = W X + b; dX = W^T U, dW = U X^T, db = sum of U over columns.
 
     W and b are kept, not copied, where they are arrays of floats. `dW` and `db` are
-    there after backward.
+    there after backward. Where b is None, Z = W X, and db is None.
 
     Shapes: W and dW (fan_out, fan_in), b and db (fan_out,), X (fan_in, m), Z and U
         (fan_out, m).
@@ -111,7 +111,7 @@ class Linear(Gate):
     """
 
     dW: Array
-    db: Array
+    db: Array | None
 
     def __init__(self, W: Any, b: Any) -> None:
         dense = Dense(W, b)
@@ -119,12 +119,13 @@ class Linear(Gate):
 
     def output(self, value: Array) -> Array:
         """Z = W X + b."""
-        return np.dot(self.W, value) + self.b[:, np.newaxis]  # z
+        Z = np.dot(self.W, value)
+        return Z if self.b is None else Z + self.b[:, np.newaxis]  # z
 
     def downstream(self, upstream: Array, value: Array, output: Array) -> Array:
         """dX = W^T U; dW and db beside it."""
         self.dW = np.dot(upstream, value.T)  # BP4
-        self.db = upstream.sum(axis=1)  # BP3
+        self.db = None if self.b is None else upstream.sum(axis=1)  # BP3
         return np.dot(self.W.T, upstream)  # BP2, its sum
 
     def admit(self, value: ArrayLike) -> Array:

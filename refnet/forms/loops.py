@@ -8,7 +8,8 @@
     delta[l][j]      delta_j^(l) = dJ/dz_j^(l) of one sample,    m delta
                      without the 1/m
 
-Nothing is vectorised: all samples, all i, all j, one after the other.
+Nothing is vectorised: all samples, all i, all j, one after the other. Thomas's nodes
+all have biases; a layer without them has no b_i^(l) here.
 
 Source: Thomas, Neural Networks Tutorial - A Pathway to Deep Learning
     (adventuresinmachinelearning), sections 3.2 and 4.
@@ -53,12 +54,12 @@ def propagate(layers: Sequence[Dense], x: Array) -> tuple[Numbered, Numbered]:
     h, z = {1: x}, {}
     for l, layer in enumerate(layers, start=1):
         W, b, node_in = layer.W, layer.b, h[l]
-        h[l + 1], z[l + 1] = np.zeros_like(b), np.zeros_like(b)
+        h[l + 1], z[l + 1] = (np.zeros(layer.fan_out, W.dtype) for _ in range(2))
         for i in range(layer.fan_out):
             f_sum = 0.0
             for j in range(layer.fan_in):
                 f_sum += W[i][j] * node_in[j]
-            z[l + 1][i] = f_sum + b[i]  # z
+            z[l + 1][i] = f_sum if b is None else f_sum + b[i]  # z
             h[l + 1][i] = layer.activation.value(_one_node(z[l + 1], i))[0, 0]  # a
     return h, z
 
@@ -139,7 +140,9 @@ def gradient(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss) -> Work
         a,
         tuple(rows / m for rows in stacked(delta)),
         tuple(mean([sample[l] for sample in dW]) for l in each),
-        tuple(mean([sample[l] for sample in db]) for l in each),
+        tuple(
+            None if net.layers[l].b is None else mean([sample[l] for sample in db]) for l in each
+        ),
     )
 
 

@@ -99,4 +99,4 @@ def multiply(given: list[Product]) -> None:
 
 def layers_of(net: Network) -> list[tuple[Array, Array]]:
     """Copies of W and b."""
-    return [(layer.W.copy(), layer.b.copy()) for layer in net.layers]
+    return [(layer.W.copy(), copied_biases(layer)) for layer in net.layers]

@@ -166,8 +166,7 @@ def _jax(
 ) -> End:
     losses, layers = train(epochs)
     net = setting.network()
-    for layer, (W, b) in zip(net.layers, layers, strict=True):
-        layer.W[:], layer.b[:] = W, b
+    net.parameters[:] = np.concatenate([array.ravel() for layer in layers for array in layer])
     return End(
         losses[-1],
         net.accuracy(split.x_test, split.labels_test),
