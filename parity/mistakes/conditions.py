@@ -48,8 +48,18 @@ def trained_with(**settings: bool) -> Place:
     """Layers of which W or b has these settings of the optimizer on or off."""
     return lambda spec, l: any(
         all(bool(h.get(name)) == on for name, on in settings.items())
-        for h in (spec.settings_of(name, l) for name in ("W", "b"))
+        for h in (spec.settings_of(name, each) for name, each in spec.parts if each == l)
     )
+
+
+def has_biases(spec: Spec, l: int) -> bool:
+    """A layer with biases."""
+    return spec.has_bias(l)
+
+
+def some_biases(spec: Spec, l: int) -> bool:
+    """Networks in which a layer has biases."""
+    return any(name == "b" for name, _ in spec.parts)
 
 
 def is_last(spec: Spec, l: int) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from parity.mistakes.conditions import Place, anywhere, both, is_hidden, is_last
+from parity.mistakes.conditions import Place, anywhere, both, has_biases, is_hidden, is_last
 from parity.mistakes.program import Numbers, Slot
 from parity.steps.record import Spec
 
@@ -138,8 +138,10 @@ class Catalogue:
 
 def layers_with(slots: Collection[str]) -> Place:
     """The layers in which a step runs one of these slots: the last alone, the hidden
-    ones alone, or any.
+    ones alone, those with biases, or any.
     """
+    if set(slots) == {"BP3"}:
+        return has_biases
     if set(slots) <= {"C", "BP1"}:
         return is_last
     return is_hidden if set(slots) == {"BP2"} else anywhere

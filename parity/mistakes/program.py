@@ -98,8 +98,9 @@ class StepProgram:
     # what the step starts from
 
     def start(self, part: Part) -> Numbers:
-        """W or b before the step."""
-        return self._start[part] if self.previous is None else self.previous.new(part)
+        """W or b before the step; the zeros of a layer without biases stay."""
+        steps = part.name == "W" or self.has_bias(part.layer)
+        return self.previous.new(part) if self.previous and steps else self._start[part]
 
     def old(self, key: str, part: Part) -> Numbers | None:
         """A vector of the state before the step, or None where there is none yet."""
@@ -133,6 +134,10 @@ class StepProgram:
         of_parts = (self.rule.keeps(self.h(each)) for each in ([part] if part else self.parts))
         return tuple(dict.fromkeys(key for each in of_parts for key in each))
 
+    def has_bias(self, l: int) -> bool:
+        """Whether a layer has biases."""
+        return self.spec.has_bias(l)
+
     def f(self, l: int) -> tuple[str, Mapping[str, float]]:
         """Name and parameters of a layer's activation."""
         return self.spec.activations[l - 1]
@@ -154,7 +159,7 @@ class StepProgram:
         return self._make("read", Part("W", l))
 
     def b(self, l: int) -> Numbers:
-        """The b that the step works with."""
+        """The b that the step works with; zeros in a layer without biases."""
         return self._make("read", Part("b", l))
 
     def z(self, l: int) -> Numbers:
@@ -217,7 +222,7 @@ class StepProgram:
             yield from (("z", l), ("a", l))
         yield ("loss", self.L)
         for l in range(self.L, 0, -1):
-            yield from (("delta", l), ("db", l), ("dW", l))
+            yield from (("delta", l), *[("db", l)] * self.has_bias(l), ("dW", l))
         yield from (
             (f"{key} of {part.name}", part.layer) for part in self.parts for key in self.keeps(part)
         )
@@ -303,7 +308,8 @@ def _layer(where: int | Part) -> int:
 
 
 def _weighted_input(s: StepProgram, l: int) -> Numbers:
-    return s.a(l - 1) @ s.W(l).T + s.b(l)
+    products = s.a(l - 1) @ s.W(l).T
+    return products + s.b(l) if s.has_bias(l) else products
 
 
 def _cotangent(s: StepProgram, l: int) -> Numbers:

@@ -11,6 +11,7 @@ The certificate is the proof; agreement is what the eye wants beside it. Shape, 
 and finiteness are compared first; NaN equals nothing.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from parity.proof.certificate import Certificate, certify, judge
 from parity.proof.record_checks import check_usable
 from parity.proof.running import RunningBound
 from parity.proof.statements import Statement, statements
-from parity.steps.record import StepRecord
+from parity.steps.record import LayerRecord, StepRecord
 from refnet.checks import Array, place
 from refnet.equations import EQUATIONS
 
@@ -172,11 +173,18 @@ def _check_comparable(got: StepRecord, expected: StepRecord) -> None:
     if (
         expected.loss is None
         or expected.after is None
-        or any(v is None for layer in expected.layers for v in vars(layer).values())
+        or any(getattr(layer, name) is None for layer, name in _shown_by(expected))
     ):
         raise ValueError(
             "compare: the second record has quantities that are not shown, expected a whole one"
         )
+
+
+def _shown_by(record: StepRecord) -> Iterator[tuple[LayerRecord, str]]:
+    """The arrays of its layers that a whole record shows."""
+    for l, layer in enumerate(record.layers, start=1):
+        has_bias = record.spec.has_bias(l)
+        yield from ((layer, name) for name in vars(layer) if name != "db" or has_bias)
 
 
 def _check_start(got: StepRecord, expected: StepRecord) -> None:

@@ -314,6 +314,8 @@ def _wiring(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
     for name in ("W", "b"):
         pairs = zip_longest(getattr(record.before, name), getattr(previous.after, name))
         for i, (now, then) in enumerate(pairs, start=1):
+            if name == "b" and not record.spec.has_bias(i):
+                continue
             yield _same(i, f"{name} before", now, then)
     now_state, then_state = record.before.state, previous.after.state
     for name in now_state | then_state:
@@ -322,7 +324,7 @@ def _wiring(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
 
 def _same_run(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
     """A broken result for every setting that has changed; lr may."""
-    for name in ("sizes", "activations", "loss", "optimizer", "dtype"):
+    for name in ("sizes", "activations", "biases", "loss", "optimizer", "dtype"):
         mine, other = getattr(record.spec, name), getattr(previous.spec, name)
         if mine != other:
             yield _wired(None, name, f"{mine}, expected {other} as in the step before")

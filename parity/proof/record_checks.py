@@ -26,6 +26,7 @@ def check_usable(record: StepRecord) -> None:
     _check_counts(record)
     loss = _check_names(record.spec)
     _check_shapes(record, loss)
+    _check_unbiased(record)
     _check_state(record)
 
 
@@ -43,6 +44,9 @@ def _check_kinds(record: StepRecord) -> None:
         _is("layer", layer, LayerRecord)
     for number in (*spec.sizes, spec.step):
         _is("sizes and step", number, int)
+    _is("biases", spec.biases, tuple | list)
+    for has_bias in spec.biases:
+        _is("biases", has_bias, bool)
     for state in (before.state, spec.hyperparameters, *([] if after is None else [after.state])):
         _is("state and hyperparameters", state, Mapping)
     _is("groups", spec.groups, tuple | list)
@@ -84,6 +88,8 @@ def _check_counts(record: StepRecord) -> None:
     }
     if after is not None:
         parts |= {"W after the step": after.W, "b after the step": after.b}
+    if spec.biases:
+        parts["biases"] = spec.biases
     for what, given in parts.items():
         if len(given) != depth:
             raise ValueError(
@@ -131,10 +137,24 @@ def _check_shapes(record: StepRecord, loss: Loss) -> None:
         _fits(f"b of layer {i + 1} before the step", record.before.b[i], (out,), spec.dtype)
 
 
+def _check_unbiased(record: StepRecord) -> None:
+    """Nothing about the b of a layer without biases: it stays 0 and has no gradient."""
+    spec, before, after = record.spec, record.before, record.after
+    for l in (l for l in range(1, len(spec.sizes)) if not spec.has_bias(l)):
+        if record.layers[l - 1].db is not None:
+            raise ValueError(f"certify: db of layer {l} is shown, expected None: it has no biases")
+        for when, b in (("before", before.b), ("after", None if after is None else after.b)):
+            if b is not None and np.any(b[l - 1]):
+                raise ValueError(
+                    f"certify: b of layer {l} {when} the step has {np.asarray(b[l - 1])}, expected "
+                    f"zeros: it has no biases"
+                )
+
+
 def _check_state(record: StepRecord) -> None:
     """Every vector that the rule keeps, of the right length, and no other."""
     spec, before, after = record.spec, record.before, record.after
-    total = sum(W.size + b.size for W, b in zip(before.W, before.b, strict=True))
+    total = sum(getattr(before, name)[layer - 1].size for name, layer in spec.parts)
     for name, vector in before.state.items():
         _fits(f"{name} before the step", vector, (total,), spec.dtype)
     rule = RULE_ENTRIES[spec.optimizer]()

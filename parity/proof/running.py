@@ -6,7 +6,6 @@ and the rest by `Bounded`. Over many steps the bound would grow without limit, s
 two start from equal weights at each step.
 """
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -84,7 +83,8 @@ class RunningBound:
 
     def _z(self, layer: int) -> Bounded:
         before = self._record.before
-        return self._below(layer) @ before.W[layer - 1].T + before.b[layer - 1]
+        products = self._below(layer) @ before.W[layer - 1].T
+        return products + before.b[layer - 1] if self._record.spec.has_bias(layer) else products
 
     def _a(self, layer: int) -> Bounded:
         return formulas.activate(*self._record.spec.activations[layer - 1], self._known("z", layer))
@@ -146,12 +146,11 @@ class RunningBound:
 
     def _part(self, layer: int, name: str) -> slice:
         """Where W or b of a layer stands in the flat vectors."""
-        sizes = [(into * out, out) for into, out in pairwise(self._record.spec.sizes)]
-        W_size, b_size = sizes[layer - 1]
-        start = sum(sum(pair) for pair in sizes[: layer - 1])
-        if name == "W":
-            return slice(start, start + W_size)
-        return slice(start + W_size, start + W_size + b_size)
+        parts = list(self._record.spec.parts)
+        sizes = [getattr(self._record.before, each)[l - 1].size for each, l in parts]
+        here = parts.index((name, layer))
+        start = sum(sizes[:here])
+        return slice(start, start + sizes[here])
 
 
 def _local(statement: Statement) -> Any:

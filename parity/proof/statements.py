@@ -71,7 +71,9 @@ class _Reading:
         self.activations = [
             ACTIVATION_ENTRIES[name](**parameters) for name, parameters in spec.activations
         ]
-        self.parameters = sum(into * out + out for into, out in pairwise(spec.sizes))
+        self.parameters = sum(
+            getattr(record.before, name)[layer - 1].size for name, layer in spec.parts
+        )
         self.faults: dict[tuple[str, int], str] = {}
         self.layers = tuple(
             self._well_formed(i, n, into, out) for i, (into, out) in enumerate(pairwise(spec.sizes))
@@ -96,12 +98,14 @@ class _Reading:
         yield self._cost()
         for i in reversed(range(self.depth)):
             yield self._output_delta(i) if i == self.depth - 1 else self._hidden_delta(i)
-            yield self._bias_gradient(i)
+            if self.record.spec.has_bias(i + 1):
+                yield self._bias_gradient(i)
             yield self._weight_gradient(i)
         yield from self._step()
 
     def _weighted_input(self, i: int) -> Statement:
-        W, b = self.record.before.W[i], self.record.before.b[i]
+        before, has_bias = self.record.before, self.record.spec.has_bias(i + 1)
+        W, b = before.W[i], before.b[i] if has_bias else None
 
         def claimed(a_prev: Array) -> Claim:
             return weighted_input(self.fmt, a_prev, W, b)

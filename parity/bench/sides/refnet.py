@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.bench.sides.setting import Setting, Side
+from parity.steps.record import copied_biases
 from refnet.checks import Array
 from refnet.fast.workspace import Workspace
 from refnet.network import Network

@@ -13,6 +13,7 @@ from parity.mistakes.conditions import (
     Place,
     anywhere,
     both,
+    some_biases,
 )
 from parity.mistakes.mistake import WRONG, Mistake, Wrong, layers_with
 from parity.mistakes.program import Numbers, Part, StepProgram
@@ -104,6 +105,7 @@ def _step_times(names: tuple[str, ...], theta: str) -> Family:
         why="All is right but for this: look for a factor in the update; a negative one is a wrong "
         "sign, which goes uphill.",
         slots=slots,
+        where=some_biases if "b" in names else anywhere,
     )
 
 
@@ -199,6 +201,7 @@ FAMILIES = (
         why="It is the gradient of a penalty of {c}/2 sum of theta^2, which the declared loss does "
         "not have.",
         slots=added(("W", "b")),
+        where=some_biases,
     ),
     Family(
         id="decay of {c} W in the update",
@@ -218,6 +221,6 @@ FAMILIES = (
         why="The settings of a task say which weight decay it has, and it is 0 where they say "
         "nothing.",
         slots=decay(("W", "b")),
-        where=uses(weight_decay=False),
+        where=both(uses(weight_decay=False), some_biases),
     ),
 )

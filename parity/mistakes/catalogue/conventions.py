@@ -4,7 +4,7 @@ have no biases, or another slope at a kink: conventions.
 
 from collections.abc import Callable
 
-from parity.mistakes.conditions import pulled
+from parity.mistakes.conditions import has_biases, pulled
 from parity.mistakes.mistake import CONVENTION, NO_BIASES, Catalogue
 from parity.mistakes.program import Numbers, Part, StepProgram
 from parity.mistakes.rules import uses
@@ -69,6 +69,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     "updated.",
     why="A network may do without them, as long as it does so everywhere; PyTorch calls it "
     "bias=False.",
+    where=has_biases,
     verdict=CONVENTION,
     declare=NO_BIASES,
     also={

@@ -15,6 +15,7 @@ from parity.mistakes.conditions import (
     both,
     is_fused,
     is_last,
+    some_biases,
     trained_by,
 )
 from parity.mistakes.mistake import CONVENTION, Catalogue, Mistake, Wrong
@@ -110,7 +111,9 @@ def _own_penalty(names: tuple[str, ...], in_gradients: bool, by_n: bool) -> Fami
         why="It is right backpropagation of another cost, whose penalty has the strength "
         f"{strength}.",
         slots=_penalised(names, steps, by_n=by_n),
-        where=uses(weight_decay=False),
+        where=both(uses(weight_decay=False), some_biases)
+        if "b" in names
+        else uses(weight_decay=False),
         verdict=CONVENTION,
         acts_last=True,
     )

@@ -221,6 +221,8 @@ def _of_layer(
     layer = LAYERS[whose](s, l)
     if not (kind == "a" and layer == 0 and when == NOW) and not 1 <= layer <= s.L:
         raise IndexError(f"formula: there is no layer {layer}")
+    if kind in ("b", "db") and not s.has_bias(layer):
+        raise ValueError(f"formula: layer {layer} has no biases")
     if when == NOW:
         return OF_LAYER[kind](s, layer)
     if when == INITIAL:
@@ -241,7 +243,10 @@ def _column(s: StepProgram) -> Array:
 
 
 def _squares(s: StepProgram, name: str) -> Numbers:
-    first, *others = ((s.start(p) * s.start(p)).sum() for p in s.parts if p.name == name)
+    squares = [(s.start(p) * s.start(p)).sum() for p in s.parts if p.name == name]
+    if not squares:
+        raise ValueError(f"formula: the network has no {name}")
+    first, *others = squares
     return sum(others, start=first)
 
 

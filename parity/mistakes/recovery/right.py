@@ -39,6 +39,7 @@ OF_EVERY = {"C": WHOLE, "BP1": WHOLE, "BP2": WHOLE, "gradient": WHOLE, "step": T
 ENTRIES = scalar("N")
 # how a weight decay comes into the gradient that a rule works with
 COUPLED, PLAIN = "coupled", "plain"
+UNBIASED = "without biases"
 # the hidden layer of a network with three, for formulas that count layers
 _LAYER, _LAST = 2, 3
 
@@ -49,6 +50,12 @@ class _Symbols:
     """
 
     L = _LAST
+
+    def __init__(self, *, biased: bool) -> None:
+        self._biased = biased
+
+    def has_bias(self, l: int) -> bool:
+        return self._biased
 
     def h(self, part: object) -> dict[str, Expression]:
         return {"weight_decay": scalar("weight_decay")}
@@ -75,6 +82,8 @@ def key_of(slot: str, spec: Spec, l: int) -> Key:
         return (f,)
     if slot == "C":
         return (spec.loss,)
+    if slot == "z":
+        return () if spec.has_bias(l) else (UNBIASED,)
     if slot == "BP1":
         return (spec.loss, f)
     if slot == "cotangent":
@@ -176,7 +185,7 @@ def trees(slot: str, key: Key) -> tuple[Expression, ...]:
 
 
 def _trees(slot: str, key: Key) -> Iterator[Expression]:
-    s: Any = _Symbols()
+    s: Any = _Symbols(biased=key != (UNBIASED,))
     if slot in ("z", "BP3", "BP4", "decay"):
         yield RIGHT[slot](s, _LAYER)
     elif slot == "a":

@@ -137,9 +137,10 @@ def records_of(run: Run) -> Iterator[StepRecord]:
         layers, arrays = range(1, len(step.spec.sizes)), _in_dtype(step)
         shown = (LayerRecord(*(arrays.get((name, l)) for name in LAYER)) for l in layers)
         yield StepRecord(step.spec, step.x, step.y, Snapshot(W, b, {}), tuple(shown), None, None)
-        if not all((name, l) in arrays for name in ("W", "b") for l in layers):
+        if not all(part in arrays for part in step.spec.parts):
             return
-        W, b = (tuple(arrays[name, l] for l in layers) for name in ("W", "b"))
+        W = tuple(arrays["W", l] for l in layers)
+        b = tuple(arrays["b", l] if step.spec.has_bias(l) else b[l - 1] for l in layers)
 
 
 def _in_dtype(step: Shown) -> dict[Quantity, Array]:
@@ -163,8 +164,9 @@ def run_of_case(case: Case, count: int | None = None) -> Run:
     pairs = zip(case.steps(), case.given(), strict=True)
     for t, ((x, y, lr), given) in enumerate(pairs, start=1):
         spec = replace(whole, hyperparameters={**whole.hyperparameters, "lr": lr}, step=t)
-        extra = {"sample_weight": given.sample_weight, "masks": given.masks}
-        steps_shown.append(Shown(spec, x, y, {}, **extra))
+        steps_shown.append(
+            Shown(spec, x, y, {}, sample_weight=given.sample_weight, masks=given.masks)
+        )
     return Run(start.W, start.b, start.state, tuple(steps_shown[:count]))
 
 
@@ -207,12 +209,10 @@ def _arrays(record: StepRecord) -> Iterator[tuple[Quantity, Array]]:
     if record.loss is not None:
         yield ("loss", len(record.layers)), np.asarray(record.loss)
     if record.after is not None:
-        for name in ("W", "b"):
-            yield from (
-                ((name, l), array)
-                for l, array in enumerate(getattr(record.after, name), start=1)
-                if array is not None
-            )
+        for name, l in record.spec.parts:
+            array = getattr(record.after, name)[l - 1]
+            if array is not None:
+                yield (name, l), array
         rule = RULE_ENTRIES[record.spec.optimizer]()
         for key, vector in record.after.state.items():
             # what stands there for a part that does not keep it, nobody reads
@@ -308,12 +308,19 @@ def _record(step: StepProgram) -> StepRecord:
             if key in kept
         }
 
-    def weights(of: Callable[[Part], Numbers], name: str) -> tuple[Array, ...]:
-        return tuple(of(Part(name, l)).value for l in layers)
+    def weights(of: Callable[[Part], Numbers]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        b = (of if step.has_bias(l) else step.start for l in layers)
+        return tuple(of(Part("W", l)).value for l in layers), tuple(
+            each(Part("b", l)).value for each, l in zip(b, layers, strict=True)
+        )
 
-    arrays = tuple(LayerRecord(*(getattr(step, name)(l).value for name in LAYER)) for l in layers)
-    before = Snapshot(weights(step.start, "W"), weights(step.start, "b"), state(step.old))
-    after = Snapshot(weights(step.new, "W"), weights(step.new, "b"), state(step.state))
+    def layer(l: int) -> LayerRecord:
+        shown = (name for name in LAYER if name != "db" or step.has_bias(l))
+        return LayerRecord(**{name: getattr(step, name)(l).value for name in shown})
+
+    arrays = tuple(map(layer, layers))
+    before = Snapshot(*weights(step.start), state(step.old))
+    after = Snapshot(*weights(step.new), state(step.state))
     return StepRecord(
         step.spec,
         step.x.value,

@@ -24,12 +24,13 @@ from parity.rounding.independent import FEW, ORDERS, root_mean_square, roundings
 from refnet.checks import Array
 
 WEIGHTED_INPUT = (
-    "z = a_prev W^T + b within (k + 1) (u (|a_prev| |W|^T + |b|) + lam): k products and the bias."
+    "z = a_prev W^T + b within (k + 1) (u (|a_prev| |W|^T + |b|) + lam): k products and the bias. "
+    "Without biases it is k (u |a_prev| |W|^T + lam)."
 )
 
 
-def weighted_input(fmt: Format, a_prev: Array, W: Array, b: Array) -> Claim:
-    """z = a_prev W^T + b."""
+def weighted_input(fmt: Format, a_prev: Array, W: Array, b: Array | None) -> Claim:
+    """z = a_prev W^T + b, or without b where a layer has no biases."""
 
     def claimed(z: Summed, _: Any) -> Claim:
         return _sum_claim(fmt, z)

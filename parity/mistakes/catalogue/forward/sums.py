@@ -1,6 +1,6 @@
 """Mistakes in the weighted input z."""
 
-from parity.mistakes.conditions import is_square
+from parity.mistakes.conditions import has_biases, is_square
 from parity.mistakes.mistake import NO_BIASES, Catalogue
 from parity.mistakes.program import Numbers, StepProgram
 
@@ -15,6 +15,7 @@ bug = SUMS.add
     happens="The weighted input leaves the bias out.",
     why="Every unit's threshold then stays at 0, so the layer can only draw boundaries through "
     "the origin, however well b is trained.",
+    where=has_biases,
     hidden=("zero biases",),
     declare=NO_BIASES,
 )
@@ -43,6 +44,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The bias is added twice, as when the matrix product already contains it.",
     why="The unit then works with twice its bias, while db is the gradient for a bias that is "
     "added once.",
+    where=has_biases,
     hidden=("zero biases",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -56,6 +58,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The bias is subtracted like a threshold.",
     why="With that sign its gradient is minus the sum of delta, so with the usual db each step "
     "moves it the wrong way.",
+    where=has_biases,
     hidden=("zero biases",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from parity.mistakes.conditions import trained_with
+from parity.mistakes.conditions import both, has_biases, some_biases, trained_with
 from parity.mistakes.mistake import CONVENTION, Catalogue
 from parity.mistakes.program import Numbers, Part, StepProgram, is_decoupled
 from parity.mistakes.rules import has_state, updated, uses
@@ -13,11 +13,12 @@ DECAY = Catalogue()
 bug = DECAY.add
 
 
+DECAYING = uses(weight_decay=True)
 decays = partial(
     bug,
     equation="step",
     slots=("decay",),
-    where=uses(weight_decay=True),
+    where=DECAYING,
     hidden=("no weight decay",),
 )
 
@@ -49,6 +50,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     happens="Only W decays, and b is left out.",
     why="Most textbooks do it like this, because a bias cannot make a unit overly sensitive to "
     "its inputs; PyTorch decays every parameter that it is given.",
+    where=both(DECAYING, has_biases),
     verdict=CONVENTION,
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
@@ -97,6 +99,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     happens="The weight decay is added to every bias gradient as a constant, as by a column of "
     "ones in place of the biases.",
     why="It then pushes every bias the same way for ever, instead of pulling each one towards 0.",
+    where=both(DECAYING, has_biases),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return right() if part.name == "W" else right() * 0.0 + s.h(part)["weight_decay"]
@@ -107,6 +110,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     formula="g = g + weight_decay theta for b only",
     happens="Only b decays, and W is left out.",
     why="The decay is there to keep the weights small, so W and b are mixed up.",
+    where=both(DECAYING, some_biases),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     return right() * (1.0 if part.name == "b" else 0.0)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from parity.mistakes.conditions import both, has_biases
 from parity.mistakes.mistake import CONVENTION, Catalogue
 from parity.mistakes.program import Numbers, Part, StepProgram
 from parity.mistakes.rules import MOMENTUM_RULES, new_averages, updated, uses
@@ -208,7 +209,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     formula="b = b - lr g, v for W only",
     happens="The biases are updated without momentum, and only W has a velocity.",
     why="The rule is the same for every parameter, and b has to learn like W.",
-    where=WITH_MOMENTUM,
+    where=both(WITH_MOMENTUM, has_biases),
     hidden=("no momentum",),
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from parity.mistakes.conditions import has_biases
 from parity.mistakes.mistake import NO_BIASES, Catalogue
 from parity.mistakes.program import Numbers, Part, StepProgram
 from parity.mistakes.rules import updated, uses
@@ -43,6 +44,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     happens="Only W is updated, and b keeps its first value.",
     why="The bias is a parameter like the weights and has a gradient of its own: without it no "
     "unit can move its threshold.",
+    where=has_biases,
     declare=NO_BIASES,
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
@@ -149,6 +151,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     happens="The biases are updated with twice the learning rate of the weights.",
     why="The gradients give every parameter the same rate; the custom of Caffe, twice the rate "
     "for biases, has to be meant.",
+    where=has_biases,
     declarable=True,
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:

@@ -58,7 +58,8 @@ def _products(one: Array, other: Array) -> list[str]:
 def _weighted_input(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
     i, j = index
     a, W, b = s.a(l - 1).value[i], s.start(Part("W", l)).value[j], s.start(Part("b", l)).value[j]
-    return _sum(f"z^{l}{at(index)}", [*_products(a, W), number(b)], a @ W + b)
+    added = [number(b)] if s.has_bias(l) else []
+    return _sum(f"z^{l}{at(index)}", [*_products(a, W), *added], a @ W + b)
 
 
 def _activation(s: StepProgram, l: int, index: Index) -> Iterator[Line]:

@@ -33,11 +33,10 @@ class Case(NamedTuple):
     @property
     def reads(self) -> list[Quantity]:
         """What the equation reads, without the state: ("W", l) is W before the step."""
-        name, layer = self.quantity
-        part = name.rpartition(STATE)[2]
-        return [
-            *_reads(self.label, layer, part, self.run.spec.activations[layer - 1][0] == "identity")
-        ]
+        (name, layer), spec = self.quantity, self.run.spec
+        part, is_identity = name.rpartition(STATE)[2], spec.activations[layer - 1][0] == "identity"
+        reads = _reads(self.label, layer, part, is_identity)
+        return [each for each in reads if each[0] != "b" or spec.has_bias(each[1])]
 
     @property
     def size(self) -> tuple[bool, bool, int, int]:
@@ -89,9 +88,11 @@ def states(run: Run) -> list[str]:
 
 
 def cases_of(run: Run, task: str, names: Sequence[str], layers: Sequence[int]) -> Iterator[Case]:
-    """These arrays of all steps of a run."""
+    """These arrays of all steps of a run, as far as its layers have them."""
     depth = len(run.spec.sizes) - 1
     for step in range(len(run.steps)):
         for name in names:
+            of_biases = name.rpartition(STATE)[2] in ("b", "db")
             for layer in {depth} if name == "loss" else layers:
-                yield Case(run, task, step, (name, layer))
+                if not of_biases or run.spec.has_bias(layer):
+                    yield Case(run, task, step, (name, layer))
