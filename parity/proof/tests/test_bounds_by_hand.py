@@ -29,6 +29,7 @@ def sums(known):
     fmt, dtype, of, u, lam = known.fmt, known.dtype, known.of, known.u, known.lam
     yield "z", weighted_input(fmt, of([3, -5]), of([2, 7]), of(11)), 3 * (u * 52 + lam)
     yield "z of zeros", weighted_input(fmt, of([0, 0]), of([0, 0]), of(0)), 3 * lam
+    yield "z without biases", weighted_input(fmt, of([3, -5]), of([2, 7]), None), 2 * (u * 41 + lam)
     yield "BP3", bias_gradient(fmt, column(3, -5, 2, dtype=dtype)), 2 * u * 10
     yield (
         "BP4",
