@@ -13,6 +13,7 @@ from parity.mistakes.catalogue.constants import FAMILIES
 from parity.mistakes.catalogue.index import BY_ID, CATALOGUE
 from parity.mistakes.conditions import anywhere
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs
+from parity.mistakes.diagnosis.example.cases import cases_of
 from parity.mistakes.mistake import CONVENTION, Mistake
 from parity.mistakes.program import Part
 from parity.mistakes.recovery.expression import name
@@ -174,7 +175,17 @@ def test_a_formula_is_found_without_b(wrong):
     run = unbiased(deep(), PATTERNS["none"])
     (finding,) = diagnose_runs([run_of(simulate(run, [(mistake, {1, 2, 3})]))])
     assert says in finding.formula
-    assert "b^" not in finding.formula
+    assert "b^" not in finding.formula + finding.expected
+
+
+def test_an_example_has_no_array_that_is_not_there():
+    """It is chosen among the db that there are, and z of layer 1 reads no b."""
+    run = unbiased(deep(), PATTERNS["second"], count=1)
+    chosen = cases_of(run, "", ("z", "db", "b", "dW"), (1, 2))
+    reads = {case.quantity: case.reads for case in chosen}
+    assert [*reads] == [("z", 1), ("z", 2), ("db", 2), ("b", 2), ("dW", 1), ("dW", 2)]
+    assert reads["z", 1] == [("a", 0), ("W", 1)]
+    assert reads["z", 2] == [("a", 1), ("W", 2), ("b", 2)]
 
 
 def test_no_formula_reads_what_is_not_there():

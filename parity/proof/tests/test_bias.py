@@ -13,6 +13,9 @@ import pytest
 import refnet
 from parity import FitRecorder, certify, compare, record_refnet
 from parity.proof.agreement import compare_restated
+from parity.proof.equations.sums import weighted_input
+from parity.proof.statements import statements
+from parity.rounding.formats import FORMATS
 from parity.steps.cases import DTYPES
 from refnet import Dense, Network
 
@@ -136,6 +139,15 @@ def test_a_bias_that_is_added_all_the_same_is_wrong():
     assert (certificate.broken[0].equation, certificate.broken[0].layer) == ("z", 1)
 
 
+def test_the_bound_of_z_allows_for_the_products_alone():
+    """As `weighted_input` has it without b, in the layer that has none."""
+    record, _ = recorded((False, True, True))
+    first, *_ = statements(record)
+    fmt, W = FORMATS["float64"], record.before.W[0]
+    assert np.array_equal(first.claim.bound, weighted_input(fmt, record.x, W, None).bound)
+    assert (first.claim.bound < weighted_input(fmt, record.x, W, np.zeros(3)).bound).all()
+
+
 def test_another_network_in_the_next_step_is_wrong():
     """One that has lost a bias is not the same run."""
     (first, second), (other, _) = recorded((True, True, False)), recorded((True, False, False))
@@ -161,8 +173,10 @@ def unusable():
         "b before": (
             replace(record, before=replace(before, b=(ones, *before.b[1:]))),
             ValueError,
-            "certify: b of layer 1 before the step has [1. 1. 1.], expected zeros: it has no "
-            "biases",
+            (
+                "certify: b of layer 1 before the step has [1. 1. 1.], expected zeros: it has no "
+                "biases"
+            ),
         ),
         "b after": (
             replace(record, after=replace(after, b=(ones, *after.b[1:]))),
@@ -172,8 +186,10 @@ def unusable():
         "a vector with entries for b": (
             replace(record, before=replace(before, state=longer)),
             ValueError,
-            f"certify: exp_avg before the step has float64 ({size + 3},), expected float64 "
-            f"({size},)",
+            (
+                f"certify: exp_avg before the step has float64 ({size + 3},), expected float64 "
+                f"({size},)"
+            ),
         ),
         "count": (
             replace(record, spec=replace(spec, biases=(False, True))),
