@@ -184,6 +184,21 @@ class Objective(NamedTuple):
     penalty: Penalty | None = None
     clipping: Clipping | None = None
 
+    def settings(self, dtype: str) -> dict[str, Any]:
+        """What a Spec has of it beside the name of the loss; the weights of a loss as
+        its dtype holds them, which are those that a step works with.
+        """
+        loss, penalty, clipping = self
+        return {
+            "loss_settings": {name: _held(value, dtype) for name, value in loss.settings.items()},
+            "penalty": None if penalty is None else (penalty.name, penalty.settings),
+            "clip": None if clipping is None else (clipping.name, clipping.limit),
+        }
+
+
+def _held(value: Any, dtype: str) -> Any:
+    return tuple(np.asarray(value, dtype).tolist()) if isinstance(value, tuple) else value
+
 
 class Taken(NamedTuple):
     """A step that was taken: its inputs, and what it computed."""
@@ -273,20 +288,17 @@ def copied_biases(layer: Dense) -> Array:
 
 def spec_of(net: Network, objective: Objective, optimizer: Optimizer) -> Spec:
     """What the last step of the optimizer was asked to do."""
-    loss, penalty, clipping = objective
     drops = tuple(layer.dropout for layer in net.layers)
     biases = tuple(layer.b is not None for layer in net.layers)
     return Spec(
         net.sizes,
         tuple((layer.activation.name, layer.activation.parameters) for layer in net.layers),
-        loss.name,
+        objective.loss.name,
         optimizer.name,
         optimizer.hyperparameters,
         optimizer.state["steps"],
         str(net.dtype),
-        loss_settings=loss.settings,
-        penalty=None if penalty is None else (penalty.name, penalty.settings),
-        clip=None if clipping is None else (clipping.name, clipping.limit),
+        **objective.settings(str(net.dtype)),
         dropout=drops if any(drops) else (),
         biases=() if all(biases) else biases,
     )

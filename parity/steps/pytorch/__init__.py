@@ -1,9 +1,10 @@
 """The identical PyTorch model, weights both ways, and records of what PyTorch does.
 
-counterparts    what PyTorch has for each activation, loss and optimizer
+counterparts    what PyTorch has for each activation, loss, penalty and optimizer
 tensors         arrays to tensors and back; PyTorch's threads
 forwards        what a model's forward calls, as a list of modules
-chains          a model as nn.Linear and activation, one after another
+chains          a model as nn.Dropout, nn.Linear and activation, one after another
+objectives      a loss with its settings, weights of rows, a penalty; clipping
 optimizers      the hyper-parameters of each W and b, and an optimizer's state
 twins           the identical model, loss and optimizer; weights copied both ways
 records         record_torch: one training step taken by PyTorch

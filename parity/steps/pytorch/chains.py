@@ -1,9 +1,9 @@
 """A model as a chain: each nn.Linear in the order of the forward, with the activation
-behind it.
+behind it, and the dropout in front of it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,25 +15,66 @@ from parity.steps.pytorch.tensors import to_array, to_tensor
 from refnet.activations import ACTIVATIONS, Activation
 from refnet.checks import Array, matrix
 
+FRONT = (nn.Linear, nn.Dropout)  # what a layer begins with
 
-class Chain(NamedTuple):
-    """What x passes: nn.Linear and activation, one after another; whether it is laid
-    out in rows (n, fan_in) first, whatever its shape.
+
+class Link(NamedTuple):
+    """A layer: its nn.Linear, the activation behind it, and what drops its inputs, if
+    something does.
     """
 
-    pairs: Sequence[tuple[nn.Linear, nn.Module]]
-    flattens: bool
+    linear: nn.Linear
+    activation: nn.Module
+    drop: Any = None
+
+    def forward(self, a: Tensor) -> Tensor:
+        """The layer's output."""
+        given = a if self.drop is None else self.drop(a)
+        output: Tensor = self.activation(self.linear(given))
+        return output
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """W and, where it has biases, b."""
+        pairs = {"W": self.linear.weight, "b": self.linear.bias}
+        return {name: p for name, p in pairs.items() if p is not None}
+
+
+class Chain(NamedTuple):
+    """What x passes, layer after layer; whether it is laid out in rows (n, fan_in)
+    first, whatever its shape.
+    """
+
+    links: Sequence[Link]
+    flattens: bool = False
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """fan_in of the first layer, then fan_out of every layer."""
-        linears = [linear for linear, _ in self.pairs]
+        linears = [link.linear for link in self.links]
         return (linears[0].in_features, *(linear.out_features for linear in linears))
 
     @property
     def parameters(self) -> list[Tensor]:
-        """W1, b1, W2, ..."""
-        return [p for linear, _ in self.pairs for p in (linear.weight, linear.bias)]
+        """W1, b1, W2, ...; a layer without biases has no b."""
+        return [p for link in self.links for p in link.parameters.values()]
+
+    @property
+    def names(self) -> list[str]:
+        """Their names: "W1", "b1", "W2", ..."""
+        return [f"{name}{i}" for i, link in enumerate(self.links, 1) for name in link.parameters]
+
+    @property
+    def biases(self) -> tuple[bool, ...]:
+        """Whether each layer has any; empty where every one has."""
+        each = tuple("b" in link.parameters for link in self.links)
+        return () if all(each) else each
+
+    @property
+    def dropout(self) -> tuple[float, ...]:
+        """The probability of each layer's input; empty where nothing is dropped."""
+        each = tuple(0.0 if link.drop is None else float(link.drop.p) for link in self.links)
+        return each if any(each) else ()
 
     @property
     def activations(self) -> tuple[tuple[str, dict[str, float]], ...]:
@@ -44,7 +85,7 @@ class Chain(NamedTuple):
                 kinds[type(module)],
                 {"slope": module.negative_slope} if isinstance(module, nn.LeakyReLU) else {},
             )
-            for _, module in self.pairs
+            for _, module, _ in self.links
         )
 
     def of_refnet(self) -> list[Activation]:
@@ -70,22 +111,27 @@ def chain_of(where: str, model: nn.Module, rows: int = 2) -> Chain:
             f"and activations"
         )
     modules = modules_of(where, model, rows)
-    pairs: list[tuple[nn.Linear, nn.Module]] = []
-    linear: nn.Linear | None = None  # waits for its activation
-    passed = [module for module in modules if not _is_passed_over(where, module)]
-    for module in passed:
-        _check_module(where, module, after_linear=linear is not None)
-        if linear is not None:
-            follows = not isinstance(module, nn.Linear)
-            pairs.append((linear, module if follows else nn.Identity()))
-            linear = None
-        if isinstance(module, nn.Linear):
-            linear = module
-    if linear is not None:
-        pairs.append((linear, nn.Identity()))
-    _check_layers(where, model, pairs)
-    first = modules.index(pairs[0][0])
-    return Chain(pairs, any(isinstance(module, nn.Flatten) for module in modules[:first]))
+    links = _links(where, [each for each in modules if not _is_passed_over(where, each)])
+    _check_layers(where, model, links)
+    first = modules.index(links[0].linear)
+    return Chain(links, any(isinstance(module, nn.Flatten) for module in modules[:first]))
+
+
+def _links(where: str, modules: Sequence[nn.Module]) -> list[Link]:
+    """The layers, each of the modules around its nn.Linear."""
+    around = [None, *modules, None]
+    triples = list(zip(around, modules, around[2:], strict=False))
+    for before, module, after in triples:
+        _check_module(where, module, before, after)
+    return [
+        Link(
+            module,
+            nn.Identity() if after is None or isinstance(after, FRONT) else after,
+            before if isinstance(before, nn.Dropout) else None,
+        )
+        for before, module, after in triples
+        if isinstance(module, nn.Linear)
+    ]
 
 
 def check_chain(where: str, model: nn.Module, chain: Chain, x: Array, shape: Sequence[int]) -> None:
@@ -97,8 +143,8 @@ def check_chain(where: str, model: nn.Module, chain: Chain, x: Array, shape: Seq
         return
 
     def through(a: Tensor) -> Tensor:
-        for linear, activation in chain.pairs:
-            a = activation(linear(a))
+        for link in chain.links:
+            a = link.forward(a)
         return a
 
     parameters = [p for p in chain.parameters if p.requires_grad]
@@ -126,9 +172,10 @@ def _passed(
     forward: Callable[[Tensor], Tensor], x: Array, parameters: Sequence[Tensor]
 ) -> list[object]:
     """The output for x, and the gradients of a sum of it with unequal factors, all to
-    the bit; None where there is no gradient.
+    the bit; None where there is no gradient. torch's random generator is not moved.
     """
-    output = forward(to_tensor(x))
+    with torch.random.fork_rng(devices=[]):  # dropout draws the same mask each time
+        output = forward(to_tensor(x))
     gradients: Sequence[Tensor | None] = [None] * len(parameters)
     if output.requires_grad:
         factors = torch.linspace(1.0, 2.0, output.numel(), dtype=output.dtype)
@@ -154,12 +201,7 @@ def dtype_of(where: str, parameters: Sequence[Tensor]) -> str:
 def _is_passed_over(where: str, module: nn.Module) -> bool:
     """Whether a module changes no number; refuses a setting by which it does."""
     if type(module) is nn.Dropout:
-        if module.training and module.p:
-            raise ValueError(
-                f"{where}: Dropout has p={module.p} in training mode, expected model.eval(), and "
-                f"F.dropout with training=self.training"
-            )
-        return True
+        return not (module.training and module.p)
     if type(module) is nn.Flatten:
         if (module.start_dim, module.end_dim) != (1, -1):
             raise ValueError(
@@ -170,12 +212,15 @@ def _is_passed_over(where: str, module: nn.Module) -> bool:
     return False
 
 
-def _check_module(where: str, module: nn.Module, *, after_linear: bool) -> None:
+def _check_module(
+    where: str, module: nn.Module, before: nn.Module | None, after: nn.Module | None
+) -> None:
     """Refuse a module that refnet has no counterpart of in this place."""
     if type(module) is nn.Linear:
-        if module.bias is None:
-            raise ValueError(f"{where}: nn.Linear has bias=False, expected a bias")
-    elif not after_linear or type(module) not in MODULES.values():
+        return
+    if type(module) is nn.Dropout:
+        _check_dropout(where, module, after)
+    elif not isinstance(before, nn.Linear) or type(module) not in MODULES.values():
         known = ", ".join(kind.__name__ for kind in MODULES.values())
         raise TypeError(
             f"{where}: model has {type(module).__name__}, expected nn.Linear, each followed "
@@ -187,16 +232,26 @@ def _check_module(where: str, module: nn.Module, *, after_linear: bool) -> None:
         )
 
 
-def _check_layers(
-    where: str, model: nn.Module, pairs: Sequence[tuple[nn.Linear, nn.Module]]
-) -> None:
+def _check_dropout(where: str, module: nn.Dropout, after: nn.Module | None) -> None:
+    """In training mode it drops what an nn.Linear reads, and not all of it."""
+    if not isinstance(after, nn.Linear):
+        place = "behind the last layer" if after is None else f"in front of {type(after).__name__}"
+        raise ValueError(  # noqa: TRY004 - it stands in a wrong place
+            f"{where}: Dropout stands {place} in training mode, expected it in front of an "
+            f"nn.Linear, or model.eval() and F.dropout with training=self.training"
+        )
+    if module.p >= 1.0:
+        raise ValueError(f"{where}: Dropout has p={module.p}, expected p < 1")
+
+
+def _check_layers(where: str, model: nn.Module, links: Sequence[Link]) -> None:
     """At least one layer, each its own, each of the width of the one below, and no
     parameters but theirs.
     """
-    linears = [linear for linear, _ in pairs]
+    linears = [link.linear for link in links]
     if not linears:
         raise ValueError(f"{where}: model has no nn.Linear, expected at least one")
-    parameters = [p for linear in linears for p in (linear.weight, linear.bias)]
+    parameters = [p for link in links for p in link.parameters.values()]
     read = {id(p) for p in parameters}
     if len(read) < len(parameters):
         raise ValueError(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,10 +25,11 @@ _DIVIDES_LR = ("adam", "adamw")
 
 
 def rule_of(
-    optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]
+    optimizer: torch.optim.Optimizer, by_name: Mapping[str, Tensor]
 ) -> tuple[str, Settings, Groups]:
     """refnet's name of the optimizer, the hyper-parameters of its first group, and the
-    groups of W and b that have others; parameters are W1, b1, W2, ...
+    groups of W and b that have others; the parameters go by their names, W1, b1, W2,
+    ...
     """
     names = {kind: name for name, kind in TORCH_OPTIMIZERS.items()}
     if type(optimizer) not in names:
@@ -37,7 +39,7 @@ def rule_of(
         )
     groups = optimizer.param_groups
     # torch refuses a parameter in two groups itself
-    if {id(p) for group in groups for p in group["params"]} != {id(p) for p in parameters}:
+    if {id(p) for group in groups for p in group["params"]} != {id(p) for p in by_name.values()}:
         raise ValueError(
             "record_torch: optimizer has other parameters than the model's, expected all of them"
         )
@@ -46,9 +48,7 @@ def rule_of(
     apart = []
     for group, settings in zip(groups[1:], others, strict=True):
         members = {id(p) for p in group["params"]}
-        parts = tuple(
-            f"{'Wb'[i % 2]}{i // 2 + 1}" for i, p in enumerate(parameters) if id(p) in members
-        )
+        parts = tuple(part for part, p in by_name.items() if id(p) in members)
         differing = {key: value for key, value in settings.items() if value != first[key]}
         if parts and differing:
             apart.append((parts, differing))
@@ -164,10 +164,28 @@ def optimizer_of(
     return optimizer
 
 
-def snapshot_of(parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer) -> Snapshot:
+def snapshot_of(
+    spec: Spec, parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer
+) -> Snapshot:
     """A copy of every W, b and vector of the state; parameters are W1, b1, W2, ... A
-    vector that is not kept of all of them has zeros for the others.
+    vector that is not kept of all of them has zeros for the others, and the b of a
+    layer without biases is 0.
     """
+    by_part = dict(zip(spec.parts, map(to_array, parameters), strict=True))
+    layers = range(1, len(spec.sizes))
+    return Snapshot(
+        tuple(by_part["W", layer] for layer in layers),
+        tuple(by_part.get(("b", layer), _zeros(spec, layer)) for layer in layers),
+        _vectors(parameters, optimizer),
+    )
+
+
+def _zeros(spec: Spec, layer: int) -> Array:
+    return np.zeros(spec.sizes[layer], spec.dtype)
+
+
+def _vectors(parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Array]:
+    """Every vector of the state, flat."""
     states = [optimizer.state.get(p, {}) for p in parameters]
     names = dict.fromkeys(
         key
@@ -175,16 +193,12 @@ def snapshot_of(parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer) 
         for key, value in state.items()
         if key != "step" and value is not None
     )
-    return Snapshot(
-        tuple(to_array(p) for p in parameters[::2]),
-        tuple(to_array(p) for p in parameters[1::2]),
-        {
-            name: to_vector(
-                [
-                    torch.zeros_like(p) if (vector := state.get(name)) is None else vector
-                    for p, state in zip(parameters, states, strict=True)
-                ]
-            )
-            for name in names
-        },
-    )
+    return {
+        name: to_vector(
+            [
+                torch.zeros_like(p) if (vector := state.get(name)) is None else vector
+                for p, state in zip(parameters, states, strict=True)
+            ]
+        )
+        for name in names
+    }

@@ -1,6 +1,8 @@
 """The identical PyTorch model, loss and optimizer, and weights copied both ways."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,10 +11,11 @@ from torch import nn
 from parity.steps.pytorch.chains import chain_of, check_chain, dtype_of
 from parity.steps.pytorch.counterparts import TORCH_LOSSES, TORCH_OPTIMIZERS, module_of
 from parity.steps.pytorch.forwards import parameters_of
+from parity.steps.pytorch.objectives import loss_module
 from parity.steps.pytorch.optimizers import optimizer_of
 from parity.steps.pytorch.tensors import to_array, to_tensor, to_vector
 from refnet.activations import Activation
-from refnet.checks import Array, instance, named
+from refnet.checks import Array, float_dtype, instance, named
 from refnet.layer import Dense
 from refnet.losses import LOSSES, Loss
 from refnet.network import Network
@@ -21,16 +24,19 @@ from refnet.optimizers import OPTIMIZERS, Optimizer
 
 def twin(net: Network) -> nn.Sequential:
     """The identical PyTorch model: for each layer an nn.Linear and its activation's
-    module, with copies of the network's W and b.
+    module, with copies of the network's W and b; in front of a layer that drops an
+    nn.Dropout, which draws masks of its own.
 
     torch's global random generator is not moved.
 
-    Shapes: nn.Linear.weight is W (fan_out, fan_in), nn.Linear.bias is b (fan_out,).
-    Torch: torch.nn.Sequential of torch.nn.Linear and activation modules.
+    Shapes: nn.Linear.weight is W (fan_out, fan_in), nn.Linear.bias is b (fan_out,), or
+        None.
+    Torch: torch.nn.Sequential of torch.nn.Dropout, torch.nn.Linear and activation
+        modules.
     Errors: TypeError if net is no Network, and for an activation of your own.
     """
     instance("twin", "net", net, Network)
-    return sequential([(layer.activation, layer.W, layer.b) for layer in net.layers])
+    return nn.Sequential(*_modules(net.layers))
 
 
 def copy_to_torch(net: Network, model: nn.Module) -> None:
@@ -63,7 +69,8 @@ def copy_from_torch(model: nn.Module, net: Network) -> None:
 
 def network_of(model: nn.Module) -> Network:
     """The identical refnet network: a layer for each nn.Linear, in the order of the
-    forward, with its activation and copies of its W and b.
+    forward, with its activation and copies of its W and b. nn.Dropout in training mode
+    is the dropout of the layer behind it; after model.eval() nothing is dropped.
 
     Shapes: W (fan_out, fan_in) is nn.Linear.weight, b (fan_out,) is nn.Linear.bias.
     Torch: the model may be what `record_torch` takes; `twin` is the way back.
@@ -74,17 +81,21 @@ def network_of(model: nn.Module) -> Network:
     # any x shows a forward that does more than was read of it
     x = np.linspace(-1.0, 1.0, 2 * chain.sizes[0], dtype=dtype).reshape(2, -1)
     check_chain("network_of", model, chain, x, x.shape)
-    layers = zip(chain.pairs, chain.of_refnet(), strict=True)
-    return Network(
-        [
-            Dense(to_array(linear.weight), to_array(linear.bias), activation)
-            for (linear, _), activation in layers
-        ]
-    )
+    drops = chain.dropout or (0.0,) * len(chain.links)
+    layers = zip(chain.links, chain.of_refnet(), drops, strict=True)
+    return Network([_dense(link.linear, f, p) for link, f, p in layers])
 
 
-def twin_loss(loss: str | Loss) -> nn.Module:
-    """The PyTorch loss of the same value and gradient.
+def _dense(linear: nn.Linear, activation: Activation, p: float) -> Dense:
+    b = None if linear.bias is None else to_array(linear.bias)
+    return Dense(to_array(linear.weight), b, activation, p)
+
+
+def twin_loss(loss: str | Loss, dtype: Any = "float64") -> nn.Module:
+    """The PyTorch loss of the same value and gradient, with the same settings.
+
+    The weights of a loss are tensors in `dtype`, which must be the model's, as PyTorch
+    wants it; `module.to(torch.float32)` converts them later.
 
     Torch: MSELoss, L1Loss, CrossEntropyLoss, BCELoss, BCEWithLogitsLoss; the two losses
         that torch.nn lacks are modules written with its operations.
@@ -96,7 +107,8 @@ def twin_loss(loss: str | Loss) -> nn.Module:
             f"twin_loss: loss has {loss!r}, expected one of "
             f"{', '.join(kind.__name__ for kind in LOSSES.values())}"
         )
-    return TORCH_LOSSES[loss.name]()
+    kind = float_dtype("twin_loss: dtype", dtype)
+    return loss_module(loss.name, loss.settings, kind.name)
 
 
 def twin_optimizer(optimizer: str | Optimizer, model: nn.Module) -> torch.optim.Optimizer:
@@ -121,22 +133,45 @@ def twin_optimizer(optimizer: str | Optimizer, model: nn.Module) -> torch.optim.
 
 
 def predict(model: nn.Module, x: Array) -> Array:
-    """The model's output activations, (n, fan_out), for x in any floating dtype."""
-    with torch.no_grad():
+    """The model's output activations in evaluation, (n, fan_out), for x in any floating
+    dtype.
+    """
+    with torch.no_grad(), _evaluating(model):
         return to_array(model(to_tensor(x).to(next(model.parameters()).dtype)))
 
 
-def sequential(layers: Sequence[tuple[Activation, Array, Array]]) -> nn.Sequential:
-    """An nn.Linear with its activation's module for each (activation, W, b); torch's
-    global random generator is not moved.
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Every module in evaluation mode while the block runs, so that nothing is
+    dropped.
     """
-    modules: list[nn.Module] = []
-    for activation, W, b in layers:
-        # without memory, so that no weights are drawn from torch's global generator
-        linear = nn.Linear(W.shape[1], W.shape[0], device="meta")
-        linear.weight, linear.bias = nn.Parameter(to_tensor(W)), nn.Parameter(to_tensor(b))
-        modules += [linear, module_of(activation)]
-    return nn.Sequential(*modules)
+    before = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
+
+
+def linear_of(W: Array, b: Array | None) -> nn.Linear:
+    """An nn.Linear with copies of these; torch's global random generator is not
+    moved.
+    """
+    # without memory, so that no weights are drawn from torch's global generator
+    linear = nn.Linear(W.shape[1], W.shape[0], bias=b is not None, device="meta")
+    linear.weight = nn.Parameter(to_tensor(W))
+    if b is not None:
+        linear.bias = nn.Parameter(to_tensor(b))
+    return linear
+
+
+def _modules(layers: Iterable[Dense]) -> Iterator[nn.Module]:
+    for layer in layers:
+        if layer.dropout:
+            yield nn.Dropout(layer.dropout)
+        yield linear_of(layer.W, layer.b)
+        yield module_of(layer.activation)
 
 
 def _parameters(model: nn.Module, net: Network) -> list[nn.Parameter]:
@@ -151,4 +186,5 @@ def _parameters(model: nn.Module, net: Network) -> list[nn.Parameter]:
 
 
 def _arrays(net: Network) -> list[Array]:
-    return [array for layer in net.layers for array in (layer.W, layer.b)]
+    pairs = ((layer.W, layer.b) for layer in net.layers)
+    return [array for pair in pairs for array in pair if array is not None]
