@@ -109,8 +109,8 @@ REFUSED = [  # what is exchanged, and the sentence
     (
         {"loss": nn.BCELoss(torch.ones(2))},
         (
-            "BCELoss has weight in float32, expected float64 as the model: twin_loss(loss, dtype), or "
-            "loss.to(torch.float64)"
+            "BCELoss has weight in float32, expected float64 as the model: twin_loss(loss, "
+            "dtype), or loss.to(torch.float64)"
         ),
     ),
     ({"loss": nn.HuberLoss()}, f"loss has HuberLoss, expected one of {KINDS}"),
