@@ -1,4 +1,5 @@
-"""The case table: architecture x activation x loss x optimizer x dtype x batch.
+"""The case table: architecture x activation x loss x optimizer x dtype x batch; and the
+parts that a step may have besides: weights, penalties, clipping, dropout, no biases.
 
 A case draws its own network and data from its seed.
 
@@ -23,7 +24,7 @@ from refnet.initializers import Normal
 from refnet.losses import LOSSES, Loss
 from refnet.network import Network
 from refnet.optimizers import OPTIMIZERS, Optimizer
-from refnet.regularisers import Penalty
+from refnet.regularisers import L1, L2, ElasticNet, Penalty
 
 # the learning rate of each step, as a multiple of the first: optimizers that agree at a
 # constant rate differ where it changes
@@ -40,7 +41,7 @@ class Case:
     Shapes: x (batch, sizes[0]); y (batch,) for labels, otherwise (batch, sizes[-1]).
     """
 
-    group: str  # "pair", "optimizer", "architecture" or "probe"
+    group: str  # "pair", "optimizer", "architecture", "part" or "probe"
     sizes: tuple[int, ...] = (7, 5, 3)
     hidden: tuple[str, ...] = ("tanh",)
     output: str = "identity"
@@ -94,9 +95,11 @@ class Case:
     @property
     def row(self) -> str:
         """The row of the printed table that the case counts in."""
-        return {"pair": f"{self.output} x {self.loss}", "optimizer": self._rule}.get(
-            self.group, self._net
-        )
+        return {
+            "pair": f"{self.output} x {self.loss}",
+            "optimizer": self._rule,
+            "part": f"{self._loss}{self._extras}",
+        }.get(self.group, self._net)
 
     @property
     def _net(self) -> str:
@@ -181,10 +184,19 @@ class Case:
             masks = net.draw_masks(len(x), rng)
             yield Given(x, y, weights if self.weighted else None, masks)
 
+    def asked(self, given: Given) -> dict[str, Any]:
+        """What a step is asked for beside x, y, the loss and the optimizer, as
+        record_refnet takes it.
+        """
+        asked = {"sample_weight": given.sample_weight, "penalty": self.penalty, **self.clipping}
+        return {**asked, "masks": given.masks}
+
     def _targets(self, rng: np.random.Generator, batch: int) -> Array:
         shape = (batch, self.sizes[-1])
         if self.targets == "labels":
-            return rng.integers(0, shape[1], shape[0])
+            labels = rng.integers(0, shape[1], shape[0])
+            labels[2::4] = self.loss_settings.get("ignore_index", labels[2::4])
+            return labels
         if self.targets == "distributions":
             return rng.dirichlet(np.ones(shape[1]), shape[0])
         if self.targets == "probabilities":
@@ -274,6 +286,84 @@ ARCHITECTURES = [
     for batch in (1, 2, 32)
 ]
 
+_WEIGHT = (0.3, 1.7, 1.1)
+_OF_LOSSES = {  # a loss, its targets and the output that reads it
+    "mse": ("values", "identity"),
+    "half_squared_error": ("values", "tanh"),
+    "mae": ("values", "identity"),
+    "cross_entropy": ("labels", "softmax"),
+    "softmax_cross_entropy": ("labels", "identity"),
+    "binary_cross_entropy": ("probabilities", "sigmoid"),
+    "sigmoid_cross_entropy": ("probabilities", "identity"),
+}
+
+
+def _of_loss(loss: str, targets: str = "", **given: Any) -> Case:
+    usual, output = _OF_LOSSES[loss]
+    return Case("part", loss=loss, targets=targets or usual, output=output, **given)
+
+
+_SETTINGS: list[tuple[str, str, dict[str, Any]]] = [
+    ("softmax_cross_entropy", "", {"weight": _WEIGHT}),
+    ("softmax_cross_entropy", "", {"label_smoothing": 0.1}),
+    ("softmax_cross_entropy", "", {"ignore_index": -100}),
+    ("softmax_cross_entropy", "distributions", {"weight": _WEIGHT, "label_smoothing": 0.1}),
+    ("cross_entropy", "", {"weight": _WEIGHT, "label_smoothing": 0.1, "ignore_index": 1}),
+    ("cross_entropy", "distributions", {"weight": _WEIGHT}),
+    ("binary_cross_entropy", "", {"weight": _WEIGHT}),
+    ("sigmoid_cross_entropy", "", {"pos_weight": _WEIGHT}),
+    ("sigmoid_cross_entropy", "", {"weight": _WEIGHT, "pos_weight": (2.3, 0.7, 0.0)}),
+]
+_PART = Case("part")
+_DEEP = Case("part", (5, 7, 2, 3), hidden=("relu", "tanh"))
+PARTS = [
+    *(_of_loss(loss, targets, loss_settings=given) for loss, targets, given in _SETTINGS),
+    *(_of_loss(loss, loss_settings={"reduction": "sum"}) for loss in LOSSES),
+    *(_of_loss(loss, weighted=True) for loss in LOSSES),
+    *(
+        replace(_PART, penalty=penalty)
+        for penalty in (
+            L1(0.1),
+            L2(0.3),
+            ElasticNet(0.1, 0.3),
+            L1(0.1, biases=True),
+            L2(0.3, biases=True),
+        )
+    ),
+    *(replace(_PART, clip=clip) for clip in (("norm", 0.1), ("norm", 10.0), ("value", 0.03))),
+    replace(_PART, dropout=(0.0, 0.5)),
+    replace(_PART, dropout=(0.2, 0.0)),
+    replace(_DEEP, dropout=(0.2, 0.5, 0.3)),
+    replace(_DEEP, bias=False, optimizer="sgd", settings={"momentum": 0.9}),
+    # all at once
+    replace(
+        _DEEP,
+        loss_settings={"weight": _WEIGHT, "ignore_index": 0, "label_smoothing": 0.2},
+        weighted=True,
+        penalty=ElasticNet(0.1, 0.3, biases=True),
+        clip=("norm", 0.1),
+        dropout=(0.2, 0.5, 0.3),
+        optimizer="adam",
+        settings={"lr": 0.01},
+    ),
+    replace(
+        _of_loss("sigmoid_cross_entropy", weighted=True, bias=False, penalty=L2(0.3)),
+        loss_settings={"weight": _WEIGHT, "pos_weight": _WEIGHT, "reduction": "sum"},
+        clip=("value", 0.3),
+        dropout=(0.2, 0.5),
+        optimizer="adamw",
+        settings={"lr": 0.01, "weight_decay": 0.1},
+    ),
+    replace(
+        _of_loss("mse", weighted=True, bias=False, penalty=L1(0.1), clip=("norm", 1.0)),
+        dropout=(0.2, 0.5),
+        optimizer="rmsprop",
+        settings={"centered": True, "momentum": 0.9},
+    ),
+]
+
 CASES = tuple(
-    replace(case, dtype=dtype) for case in (*PAIRS, *RULES, *ARCHITECTURES) for dtype in DTYPES
+    replace(case, dtype=dtype)
+    for case in (*PAIRS, *RULES, *ARCHITECTURES, *PARTS)
+    for dtype in DTYPES
 )

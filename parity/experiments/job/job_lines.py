@@ -26,6 +26,7 @@ GROUPS = {  # the groups of the case table, in words
     "pair": "activations and losses",
     "optimizer": "optimizers",
     "architecture": "architectures",
+    "part": "weights, penalties, dropout",
 }
 # 5 for the count, 46 for the shares and 10 for "  DISAGREE" leave this of 100 columns
 NAME = 37

@@ -115,6 +115,6 @@ def side_by_side(case: Case) -> Iterator[tuple[StepRecord, StepRecord]]:
     that step from refnet's weights and state.
     """
     net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
-    for x, y, optimizer.lr in case.steps():
-        ours = record_refnet(net, x, y, loss, optimizer)
+    for (x, y, optimizer.lr), given in zip(case.steps(), case.given(), strict=True):
+        ours = record_refnet(net, x, y, loss, optimizer, **case.asked(given))
         yield ours, restart(ours)
