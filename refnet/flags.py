@@ -48,7 +48,9 @@ def _note(name: str, flag: int) -> None:
 
 
 def _is_finite(result: Any) -> bool:
-    """Whether an array, a number, or every one of a tuple of them is finite."""
+    """Whether an array, a number, or every one of a tuple of them is finite; a layer
+    without biases has None for a gradient of them.
+    """
     if isinstance(result, tuple):
         return all(map(_is_finite, result))
-    return bool(np.isfinite(result).all())
+    return result is None or bool(np.isfinite(result).all())

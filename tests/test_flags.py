@@ -30,13 +30,19 @@ def through(x, *, then=np.array):
 
 @pytest.mark.parametrize(
     "then",
-    [np.array, lambda x: float(x[0]), lambda x: (1.0, (x, x)), lambda x: x[:0]],
-    ids=["array", "number", "tuple", "nothing"],
+    [
+        np.array,
+        lambda x: float(x[0]),
+        lambda x: (1.0, (x, x)),
+        lambda x: x[:0],
+        lambda x: (1.0, ((x, None), (x, x))),
+    ],
+    ids=["array", "number", "tuple", "nothing", "no gradient of a bias"],
 )
 @pytest.mark.parametrize("state", ["warn", "raise", "log"])
 def test_flags_on_the_way_to_finite_results_are_silent(then, state):
-    """An array, a number, tuples of tuples, nothing at all: not warned of, raised or
-    logged (where there is no log, an error), and the caller finds NumPy as it was.
+    """An array, a number, tuples of tuples, nothing at all, gradients of layers without
+    biases: not warned of, raised or logged (where there is no log, an error), and the caller finds NumPy as it was.
     """
     with np.errstate(all=state):
         before = np.geterr()
