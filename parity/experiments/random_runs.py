@@ -3,40 +3,29 @@
 Most are of ordinary numbers, some of saturated, tiny, huge and subnormal ones. In a
 share of the runs the hyper-parameters stand in corners of their ranges, where a
 variance cancels, a divisor vanishes or a mean never moves; and a few have sums so long
-that their worst case is not a likely one.
+that their worst case is not a likely one. A share has parts besides: weights, a
+penalty, clipping, dropout, no biases.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import pairwise, product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from parity.experiments.random_numbers import KINDS, Numbers, pick
+from parity.experiments.random_parts import IGNORED, Parts, random_clip, random_parts
 from parity.steps.cases import DTYPES, TRAINABLE, outputs_of, targets_of
 from refnet import Activation, Dense, LeakyReLU, Network, Optimizer
 from refnet.activations import ACTIVATIONS
 from refnet.checks import Array
-from refnet.losses import LOSSES
+from refnet.losses import LOSSES, Loss
 from refnet.optimizers import OPTIMIZERS, SECOND_MOMENTS
 
 PAIRS = tuple((loss, output) for loss in LOSSES for output in outputs_of(loss))
 SLOPES = (0.01, 0.2, 0.3, 1 / 3, 1.0, 1.5, 0.0, -0.25, 1e-6)
-# kinds of numbers, drawn in a shape at a power of ten
-KINDS: dict[str, Callable[[np.random.Generator, tuple[int, int], float], Array]] = {
-    "ordinary": lambda rng, shape, power: rng.normal(size=shape) * 10.0**power,
-    # column by column
-    "mixed": lambda rng, shape, power: (
-        rng.normal(size=shape) * 10.0 ** (power * rng.uniform(-1, 1, shape[1]))
-    ),
-    # whole numbers and halves meet the kinks exactly: z = 0, a = y
-    "whole": lambda rng, shape, _: rng.integers(-2, 3, shape).astype(float),
-    "halves": lambda rng, shape, _: rng.integers(-4, 5, shape) / 2,
-    "bits": lambda rng, shape, _: rng.integers(0, 2, shape).astype(float),
-    "zeros": lambda _, shape, __: np.zeros(shape),
-    # nearly the same everywhere, so that gradients hardly vary
-    "level": lambda rng, shape, power: 3.0 * 10.0**power * (1.0 + 0.01 * rng.normal(size=shape)),
-}
 NEAR_ONE = (0.999, 1.0 - 2.0**-12, 1.0 - 2.0**-24, 1.0 - 2.0**-53)
 # what a hyper-parameter is exchanged for in a corner, more often where more may break
 CORNERS: dict[str, tuple[Any, ...]] = {
@@ -54,41 +43,15 @@ CORNERS: dict[str, tuple[Any, ...]] = {
     "weight_decay": (0.3, 1.0),
 }
 CORNERED = 0.4  # of the runs; the majority is ordinary
+PARTED = 0.35  # of the runs
 LONG = 0.02  # of the runs
 # terms of their sums, by the power of ten
 TERMS = {"float32": (2.0, 3.6), "float64": (2.0, 2.7)}  # those of float64 take their time
 # the variance of RMSprop has the most corners
 CORNERED_RULES = (*OPTIMIZERS, "rmsprop", "rmsprop")
-SPECIAL = (
-    *(0.0, -0.0, 1.0, -1.0, 0.5),
-    *(37.5, -37.5),  # 1 + exp(-z) rounds to 1 in float64
-    *(90.0, -90.0),  # exp(z) overflows in float32
-    *(750.0, -750.0),  # and in float64
-    *(1e4, -1e4, 1e-8, -1e-30),
-    1e-40,  # subnormal in float32
-    -1e-310,  # and in float64
-    5e-324,  # the smallest
-)
 # powers of ten of x and of y - a; a gradient is their product, 10^150 or 10^30, which
 # is finite; in float64 its square is finite too
 EXTREME = {"float64": 75.0, "float32": 15.0}
-
-
-class Numbers(NamedTuple):
-    """What an array is drawn from: numbers of a kind at a power of ten, where `special`
-    some of them exchanged for special ones.
-    """
-
-    kind: str
-    power: float
-    special: bool
-
-    def draw(self, rng: np.random.Generator, shape: tuple[int, int], dtype: str) -> Array:
-        """An array (rows, columns)."""
-        array = KINDS[self.kind](rng, shape, self.power).astype(dtype)
-        for _ in range(int(rng.integers(1, 4)) * self.special):
-            array.flat[rng.integers(array.size)] = pick(rng, SPECIAL)
-        return array
 
 
 @dataclass(frozen=True)
@@ -111,6 +74,7 @@ class RandomRun:
     past: int  # steps that the optimizer has behind it
     spread: float  # of its gradients in those steps, in units of their mean
     repeats: bool  # the same batch at every step
+    parts: Parts = field(default_factory=Parts)
 
     @property
     def id(self) -> str:
@@ -121,22 +85,34 @@ class RandomRun:
             f"{self.loss} on {self.targets}, n {self.batch}, x {self.inputs.kind} "
             f"1e{self.inputs.power:.0f}"
         )
+        parts = f", {self.parts}" if self.has_parts else ""
         return (
             f"random_run({self.seed}): {self.network()!r}, {data}, {self.optimizer()!r} after "
-            f"{self.past} steps"
+            f"{self.past} steps{parts}"
         )
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether the run has anything beside a network, a loss and a rule."""
+        return self.parts != Parts()
+
+    def make_loss(self) -> Loss:
+        """The loss with its settings."""
+        return LOSSES[self.loss](**self.parts.loss_settings)
 
     def network(self) -> Network:
         """The network, fresh."""
         rng, layers = np.random.default_rng([self.seed, 1]), []
-        for (fan_in, fan_out), activation in zip(
-            pairwise(self.sizes), self.activations, strict=True
+        biases = self.parts.biases or [True for _ in self.activations]
+        drops = self.parts.dropout or [0.0 for _ in self.activations]
+        for (fan_in, fan_out), activation, has_bias, p in zip(
+            pairwise(self.sizes), self.activations, biases, drops, strict=True
         ):
             W, b = (
                 self.weights.draw(rng, shape, self.dtype)
                 for shape in ((fan_out, fan_in), (1, fan_out))
             )
-            layers.append(Dense(W, b[0], activation))
+            layers.append(Dense(W, b[0] if has_bias else None, activation, p))
         return Network(layers)
 
     def optimizer(self) -> Optimizer:
@@ -172,9 +148,24 @@ class RandomRun:
                 rate,
             )
 
+    def asked(self) -> Iterator[dict[str, Any]]:
+        """What each step has besides, as record_refnet takes it: also the masks."""
+        net = self.network()
+        for number in range(len(self.rates)):
+            rng = np.random.default_rng([self.seed, 7, number])
+            yield {
+                "sample_weight": self.parts.row_weights(rng, self.batch, self.dtype),
+                "penalty": self.parts.penalty,
+                **self.parts.clipping,
+                "masks": net.draw_masks(self.batch, rng),
+            }
+
     def _targets(self, rng: np.random.Generator, shape: tuple[int, int]) -> Array:
         if self.targets == "labels":
-            return rng.integers(0, shape[1], shape[0])
+            labels = rng.integers(0, shape[1], shape[0])
+            if self.parts.loss_settings.get("ignore_index") == IGNORED:
+                labels[rng.random(shape[0]) < 0.3] = IGNORED
+            return labels
         if self.targets == "values":
             return self.values.draw(rng, shape, self.dtype)
         if self.targets == "probabilities":
@@ -196,7 +187,9 @@ def random_run(seed: int) -> RandomRun:
     if rng.random() < CORNERED:
         run = _cornered(rng, run)
     rng = np.random.default_rng([seed, 5])
-    return _lengthened(rng, run) if rng.random() < LONG else run
+    run = _lengthened(rng, run) if rng.random() < LONG else run
+    rng = np.random.default_rng([seed, 6])
+    return _parted(rng, run) if rng.random() < PARTED else run
 
 
 def ordinary_run(seed: int) -> RandomRun:
@@ -277,9 +270,22 @@ def _lengthened(rng: np.random.Generator, run: RandomRun) -> RandomRun:
     return replace(run, sizes=(*first, *run.sizes[len(first) :]), batch=min(run.batch, 16))
 
 
-def pick(rng: np.random.Generator, options: Any) -> Any:
-    """One of the options, each as likely as the others."""
-    return options[rng.integers(len(options))]
+def _parted(rng: np.random.Generator, run: RandomRun) -> RandomRun:
+    """The run with parts besides."""
+    run = replace(run, parts=random_parts(rng, run.loss, run.targets, run.sizes))
+    if rng.random() < 0.5:
+        clip = random_clip(rng, _first_gradient(run))
+        run = replace(run, parts=replace(run.parts, clip=clip))
+    return run
+
+
+def _first_gradient(run: RandomRun) -> Array:
+    """The gradient of the first step, NaN where it is refused."""
+    net, (x, y, _), asked = run.network(), next(run.steps()), next(run.asked())
+    s, penalty, masks = (asked[name] for name in ("sample_weight", "penalty", "masks"))
+    with np.errstate(all="ignore"), suppress(ValueError, FloatingPointError):
+        return net.loss_and_gradients(x, y, run.make_loss(), s, penalty, masks)[1].vector
+    return np.full(1, np.nan)
 
 
 def _power(rng: np.random.Generator, low: float, high: float) -> float:

@@ -3,13 +3,16 @@ much of each bound is used?
 
 Random training runs, from ordinary numbers to saturated, tiny, huge and subnormal ones.
 Each step is taken by refnet, running on freely, and by PyTorch from the same weights,
-state and learning rate; both records are certified.
+state and learning rate; both records are certified. A step with weights, a penalty,
+clipping, dropout or without biases is taken by `fit` too, by its fast form; PyTorch and
+`fit` draw masks of their own.
 """
 
 import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -25,17 +28,24 @@ from parity.steps.pytorch import (
     copy_to_torch,
     one_thread,
     record_torch,
+    seeded,
     twin,
     twin_loss,
     twin_optimizer,
 )
-from parity.steps.record import StepRecord, record_refnet
+from parity.steps.record import FitRecorder, StepRecord, record_refnet
+from refnet.checks import Array
+from refnet.losses import Loss
+from refnet.network import Network
+from refnet.optimizers import Optimizer
+from refnet.training import fit
 
 COLUMNS = tuple(f"{side} {dtype}" for side in ("refnet", "torch") for dtype in DTYPES)
 CHUNK = 10  # runs handed to a process together, about a second of work
 KEPT = 100  # sentences of broken bounds; the rest is counted
 # how refnet words the refusal of a step, and PyTorch that of a loss which NaN reaches
-REFUSED, UNFIT = "expected finite|finite reciprocal", "between 0 and 1"
+REFUSED = "expected finite|finite reciprocal|expected a sum > 0"
+UNFIT = "between 0 and 1|expected a sum > 0"
 
 
 @dataclass
@@ -94,20 +104,26 @@ def examine(run: RandomRun) -> Examined:
     A step that refnet refuses ends it; PyTorch takes that step alone.
     """
     examined = Examined(Counter(runs=1))
-    net, optimizer, previous = run.network(), run.optimizer(), None
+    net, loss, optimizer, previous = run.network(), run.make_loss(), run.optimizer(), None
     optimizer.bind(net)
-    model, torch_loss = twin(net), twin_loss(run.loss)
-    for x, y, lr in run.steps():
+    model, torch_loss = twin(net), twin_loss(loss, run.dtype)
+    for (x, y, lr), asked in zip(run.steps(), run.asked(), strict=True):
         optimizer.lr = lr
         copy_to_torch(net, model)
         torch_optimizer = twin_optimizer(optimizer, model)
-        ours = _unless(REFUSED, record_refnet, net, x, y, run.loss, optimizer)
-        theirs = _unless(
-            UNFIT if ours is None else None, record_torch, model, x, y, torch_loss, torch_optimizer
-        )
+        given, masks = (x, y, loss), asked.pop("masks")
+        fast = _unless(REFUSED, _by_fit, net, optimizer, given, asked) if run.has_parts else None
+        ours = _unless(REFUSED, record_refnet, net, *given, optimizer, **asked, masks=masks)
+        with seeded(run.seed):
+            refusal = UNFIT if ours is None else None
+            theirs = _unless(
+                refusal, record_torch, model, x, y, torch_loss, torch_optimizer, **asked
+            )
         examined.counts.update(steps=1, refused=ours is None, unrecorded=theirs is None)
         if theirs is not None:
             examined.judge(run, "torch", theirs, None)
+        if fast is not None:
+            examined.judge(run, "refnet", fast, None)
         if ours is None:
             break
         examined.judge(run, "refnet", ours, previous)
@@ -115,10 +131,25 @@ def examine(run: RandomRun) -> Examined:
     return examined
 
 
-def _unless(words: str | None, record: Callable[..., StepRecord], *given: Any) -> StepRecord | None:
+def _by_fit(
+    net: Network, optimizer: Optimizer, given: tuple[Array, Array, Loss], asked: dict[str, Any]
+) -> StepRecord:
+    """The step that `fit` takes with copies of the network and the optimizer."""
+    net, optimizer = deepcopy((net, optimizer))
+    x, y, loss = given
+    records: list[StepRecord] = []
+    objective = {name: value for name, value in asked.items() if name != "sample_weight"}
+    recorder = FitRecorder(net, loss, optimizer, records.append, **objective)
+    fit(net, x, y, loss=loss, optimizer=optimizer, epochs=1, on_step=recorder, **asked)
+    return records[0]
+
+
+def _unless(
+    words: str | None, record: Callable[..., StepRecord], *given: Any, **asked: Any
+) -> StepRecord | None:
     """The record, or None where it is refused in these words."""
     try:
-        return record(*given)
+        return record(*given, **asked)
     except (FloatingPointError, RuntimeError, ValueError) as refusal:
         if words is None or not re.search(words, str(refusal)):
             raise

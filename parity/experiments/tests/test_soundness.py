@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from parity.experiments.processes import ONE_THREAD
+from parity.experiments.random_numbers import KINDS
 from parity.experiments.random_runs import (
     CORNERS,
-    KINDS,
     PAIRS,
     SLOPES,
     ordinary_run,

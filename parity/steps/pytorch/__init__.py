@@ -1,7 +1,7 @@
 """The identical PyTorch model, weights both ways, and records of what PyTorch does.
 
 counterparts    what PyTorch has for each activation, loss, penalty and optimizer
-tensors         arrays to tensors and back; PyTorch's threads
+tensors         arrays to tensors and back; PyTorch's threads and random numbers
 forwards        what a model's forward calls, as a list of modules
 chains          a model as nn.Dropout, nn.Linear and activation, one after another
 objectives      a loss with its settings, weights of rows, a penalty; clipping
@@ -15,7 +15,7 @@ restated        a record's equations computed once more by PyTorch
 from parity.steps.pytorch.counterparts import CrossEntropy
 from parity.steps.pytorch.records import record_torch, restart
 from parity.steps.pytorch.restated import restate
-from parity.steps.pytorch.tensors import one_thread, threads
+from parity.steps.pytorch.tensors import one_thread, seeded, threads
 from parity.steps.pytorch.twins import (
     copy_from_torch,
     copy_to_torch,
@@ -36,6 +36,7 @@ __all__ = [
     "record_torch",
     "restart",
     "restate",
+    "seeded",
     "threads",
     "twin",
     "twin_loss",

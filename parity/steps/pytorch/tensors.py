@@ -1,4 +1,4 @@
-"""Arrays to tensors and back, always copied, and PyTorch's threads."""
+"""Arrays to tensors and back, always copied; PyTorch's threads and random numbers."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +40,16 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """PyTorch's random generator from a seed while the block runs, and afterwards as it
+    was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def threads() -> int:
