@@ -42,7 +42,8 @@ def through(x, *, then=np.array):
 @pytest.mark.parametrize("state", ["warn", "raise", "log"])
 def test_flags_on_the_way_to_finite_results_are_silent(then, state):
     """An array, a number, tuples of tuples, nothing at all, gradients of layers without
-    biases: not warned of, raised or logged (where there is no log, an error), and the caller finds NumPy as it was.
+    biases: not warned of, raised or logged (where there is no log, an error), and the
+    caller finds NumPy as it was.
     """
     with np.errstate(all=state):
         before = np.geterr()
