@@ -196,12 +196,11 @@ class _Mean:
     """
 
     def __init__(self, loss: Loss) -> None:
-        self._loss, self._is_sum = loss, loss.reduction == "sum"
+        self._is_sum = loss.reduction == "sum"
         self._total = self._weight = 0.0
 
-    def add(self, value: float, y: Array, sample_weight: Array | None) -> None:
-        """Add the loss of a batch."""
-        weight = 1.0 if self._is_sum else self._loss.total_weight(y, sample_weight)
+    def add(self, value: float, weight: float) -> None:
+        """Add the loss of a batch whose rows have this weight in all, 1 for a sum."""
         self._total += value * weight
         self._weight += weight
 
@@ -241,7 +240,7 @@ def _steps_in_place(loop: Loop, batches: Iterator[Batch], epoch: int) -> float:
                 optimizer.step_into(net, gradients.vector)
             except (FloatingPointError, ValueError) as error:
                 raise _at(epoch, batch, error) from error
-            mean.add(value, y, sample_weight)
+            mean.add(value, workspace.total_weight)
     return mean.value()
 
 
@@ -273,7 +272,7 @@ def _steps_on_copies(
             trace, lr = workspace.trace(seen_x), optimizer.lr
             weights = None if sample_weight is None else _read_only(sample_weight)
             on_step(Step(epoch, batch, seen_x, seen_y, trace, value, copies, lr, before, weights))
-        mean.add(value, y, sample_weight)
+        mean.add(value, workspace.total_weight)
     return mean.value()
 
 

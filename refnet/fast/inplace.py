@@ -41,10 +41,11 @@ from refnet.losses import (
 
 
 class PerRow(NamedTuple):
-    """A few numbers for each row of a batch of n rows with k outputs.
+    """A few numbers for each row of a batch of n rows with k outputs, and what the
+    settings of a loss give each output.
 
     Shapes: (n,); the two columns are (n, 1) views of top and total, which broadcast
-        along rows.
+        along rows; an array of `columns` is (k,).
     """
 
     top: Array  # the largest z
@@ -55,6 +56,12 @@ class PerRow(NamedTuple):
     picked: Array  # the entry at the label
     start: Array  # k times the row: where it starts in the flat array
     at: Array  # where one entry of the row stands in the flat array
+    columns: tuple[Array, ...] = ()
+
+    def of(self, rows: int) -> "PerRow":
+        """Those of the first rows."""
+        *each, columns = self
+        return PerRow(*(array[:rows] for array in each), columns)
 
 
 ValueInto = Callable[[Any, Array, Array, PerRow], None]
@@ -75,7 +82,7 @@ def _identity_value(f: Identity, z: Array, a: Array, per_row: PerRow) -> None:
     pass
 
 
-def _sigmoid_value(f: Sigmoid, z: Array, a: Array, per_row: PerRow) -> None:
+def sigmoid_value(f: Sigmoid, z: Array, a: Array, per_row: PerRow) -> None:
     # a holds -z, exp(-z), 1 + exp(-z) and the quotient in turn
     np.negative(z, out=a)
     np.exp(a, out=a)
@@ -96,7 +103,7 @@ def _leaky_relu_value(f: LeakyReLU, z: Array, a: Array, per_row: PerRow) -> None
         a_block[...] = np.where(z_block > 0.0, z_block, f.slope * z_block)
 
 
-def _softmax_value(f: Softmax, z: Array, a: Array, per_row: PerRow) -> None:
+def softmax_value(f: Softmax, z: Array, a: Array, per_row: PerRow) -> None:
     np.maximum.reduce(z, axis=1, out=per_row.top)
     broadcast_into(np.subtract, z, per_row.top_column, a)
     np.exp(a, out=a)
@@ -106,11 +113,11 @@ def _softmax_value(f: Softmax, z: Array, a: Array, per_row: PerRow) -> None:
 
 _VALUES: dict[type[Activation], ValueInto] = {
     Identity: _identity_value,
-    Sigmoid: _sigmoid_value,
+    Sigmoid: sigmoid_value,
     Tanh: _tanh_value,
     ReLU: _relu_value,
     LeakyReLU: _leaky_relu_value,
-    Softmax: _softmax_value,
+    Softmax: softmax_value,
 }
 
 PullbackInto = Callable[[Any, Array, Array, Array, PerRow, Array], None]
@@ -198,15 +205,20 @@ def loss_into(loss: Loss, output: Activation) -> LossInto:
     """The function (loss, a, y, delta, per_row) that writes dC/da into delta and
     returns C, for targets that were checked at the door.
     """
+    ours = in_place(loss, output) and not loss.settings
+    return _LOSSES.get(type(loss), any_loss) if ours else any_loss
+
+
+def in_place(loss: Loss, output: Activation) -> bool:
+    """Whether the formulas of a loss behind this output are still those of refnet."""
     # refnet's own sigmoid and softmax give values in [0, 1], which need no check; on
     # logits the gradient is theirs
-    within = {SoftmaxCrossEntropy: _SOFTMAX, SigmoidCrossEntropy: _SIGMOID}.get(type(loss))
+    within = {SoftmaxCrossEntropy: SOFTMAX, SigmoidCrossEntropy: SIGMOID}.get(type(loss))
     within = output if loss.reads == "probabilities" else within
-    ours = as_written(loss) and not loss.settings and (within is None or as_written(within))
-    return _LOSSES.get(type(loss), _any_loss) if ours else _any_loss
+    return as_written(loss) and (within is None or as_written(within))
 
 
-def _any_loss(loss: Loss, a: Array, y: Array, delta: Array, per_row: PerRow) -> float:
+def any_loss(loss: Loss, a: Array, y: Array, delta: Array, per_row: PerRow) -> float:
     given = checked(loss)
     value = given.value(a, y)
     delta[...] = given.gradient(a, y)
@@ -241,36 +253,46 @@ def _mae(loss: MAE, a: Array, y: Array, delta: Array, per_row: PerRow) -> float:
 def _softmax_cross_entropy(
     loss: SoftmaxCrossEntropy, z: Array, y: Array, delta: Array, per_row: PerRow
 ) -> float:
-    value = (_cost_at_labels if y.ndim == 1 else _cost_of_distributions)(z, y, delta, per_row)
+    if y.ndim == 1:
+        shift_into(z, delta, per_row)
+        costs_at_labels(np.add(per_row.start, y, out=per_row.at), delta, per_row)
+        value = np.add.reduce(per_row.costs) / len(z)
+    else:
+        value = _cost_of_distributions(z, y, delta, per_row)
     np.divide(delta, len(z), out=delta)
     return value.item()
 
 
-def _cost_at_labels(z: Array, y: Array, delta: Array, per_row: PerRow) -> Any:
-    """C, with softmax(z) - y in delta."""
+def shift_into(z: Array, delta: Array, per_row: PerRow) -> None:
+    """delta = s = z - top, the largest z of the row."""
     # argmax and take cost half of maximum.reduce along short rows, which saves 3 % of a
     # step at 64-30-10 with 32 rows
     at_tops = np.add(per_row.start, z.argmax(axis=1, out=per_row.at), out=per_row.at)
     # mode "clip" writes into out, "raise" into a copy first; nothing is out of range
     z.reshape(-1).take(at_tops, out=per_row.top, mode="clip")
     broadcast_into(np.subtract, z, per_row.top_column, delta)
-    # delta is s = z - top, then exp s, then softmax(z); picked is s, then softmax(z) at
-    # the labels: each is read before the next overwrites it
-    flat, at_labels = delta.reshape(-1), np.add(per_row.start, y, out=per_row.at)
+
+
+def costs_at_labels(at_labels: Array, delta: Array, per_row: PerRow) -> None:
+    """From s in delta to softmax(z) - y, and -log softmax(z) of the labels in
+    per_row.costs; `at_labels` are the places of the labels in the flat array.
+    """
+    # delta is s, then exp s, then softmax(z); picked is s, then softmax(z) at the
+    # labels: each is read before the next overwrites it
+    flat = delta.reshape(-1)
     s_picked = flat.take(at_labels, out=per_row.picked, mode="clip")
     np.exp(delta, out=delta)
     np.add.reduce(delta, axis=1, out=per_row.total)
     log_total = np.log(per_row.total, out=per_row.costs)
-    costs = np.subtract(log_total, s_picked, out=per_row.costs)
+    np.subtract(log_total, s_picked, out=per_row.costs)
     broadcast_into(np.divide, delta, per_row.total_column, delta)
     p_picked = flat.take(at_labels, out=per_row.picked, mode="clip")
     flat[at_labels] = np.subtract(p_picked, 1.0, out=per_row.picked)
-    return np.add.reduce(costs) / len(z)
 
 
 def _cost_of_distributions(z: Array, y: Array, delta: Array, per_row: PerRow) -> Any:
     """C, with softmax(z) - y in delta."""
-    _softmax_value(_SOFTMAX, z, delta, per_row)  # for top and total
+    softmax_value(SOFTMAX, z, delta, per_row)  # for top and total
     broadcast_into(np.subtract, z, per_row.top_column, delta)
     np.negative(delta, out=delta)
     np.log(per_row.total, out=per_row.total)
@@ -278,7 +300,7 @@ def _cost_of_distributions(z: Array, y: Array, delta: Array, per_row: PerRow) ->
     np.multiply(delta, y, out=delta)
     value = np.add.reduce(delta, axis=None) / len(z)
     # once more, as there is no second array of this size to keep it in
-    _softmax_value(_SOFTMAX, z, delta, per_row)
+    softmax_value(SOFTMAX, z, delta, per_row)
     np.subtract(delta, y, out=delta)
     return value
 
@@ -287,7 +309,7 @@ def _cross_entropy(loss: CrossEntropy, a: Array, y: Array, delta: Array, per_row
     value = (_log_at_labels if y.ndim == 1 else _log_of_distributions)(a, y, delta, per_row) / len(
         a
     )
-    _refuse_nonfinite(loss, a, y, delta)
+    refuse_nonfinite(loss, a, y, delta)
     np.divide(delta, len(a), out=delta)
     return value.item()
 
@@ -308,7 +330,7 @@ def _log_of_distributions(a: Array, y: Array, delta: Array, per_row: PerRow) -> 
     np.multiply(y, np.maximum(delta, LOG_FLOOR, out=delta), out=delta)
     value = -np.add.reduce(delta, axis=None)
     for delta_block, a_block, y_block in blocks(delta, a, y):
-        _ratio_into(y_block, a_block, delta_block)
+        ratio_into(y_block, a_block, delta_block)
     np.negative(delta, out=delta)
     return value
 
@@ -324,11 +346,11 @@ def _binary_cross_entropy(
         np.add(delta_block, log_rest, out=delta_block)
     value = -np.add.reduce(delta, axis=None) / a.size
     for delta_block, a_block, y_block in blocks(delta, a, y):
-        _ratio_into(1.0 - y_block, 1.0 - a_block, delta_block)
+        ratio_into(1.0 - y_block, 1.0 - a_block, delta_block)
         np.subtract(
-            delta_block, _ratio_into(y_block, a_block, np.empty_like(a_block)), out=delta_block
+            delta_block, ratio_into(y_block, a_block, np.empty_like(a_block)), out=delta_block
         )
-    _refuse_nonfinite(loss, a, y, delta)
+    refuse_nonfinite(loss, a, y, delta)
     np.divide(delta, a.size, out=delta)
     return value.item()
 
@@ -342,7 +364,7 @@ def _sigmoid_cross_entropy(
         np.log1p(np.exp(np.negative(tail, out=tail), out=tail), out=tail)
         np.add(delta_block, tail, out=delta_block)
     value = np.add.reduce(delta, axis=None) / z.size
-    _sigmoid_value(_SIGMOID, z, delta, per_row)
+    sigmoid_value(SIGMOID, z, delta, per_row)
     np.subtract(delta, y, out=delta)
     np.divide(delta, z.size, out=delta)
     return value.item()
@@ -357,15 +379,18 @@ _LOSSES: dict[type[Loss], LossInto] = {
     BinaryCrossEntropy: _binary_cross_entropy,
     SigmoidCrossEntropy: _sigmoid_cross_entropy,
 }
-_SIGMOID, _SOFTMAX = Sigmoid(), Softmax()
+SIGMOID, SOFTMAX = Sigmoid(), Softmax()
 
 
-def _ratio_into(y: Array, a: Array, ratio: Array) -> Array:
+def ratio_into(y: Array, a: Array, ratio: Array) -> Array:
     """y / a, and 0 where y = 0 whatever a is."""
     ratio[...] = 0.0
     return np.divide(y, a, out=ratio, where=y > 0.0)
 
 
-def _refuse_nonfinite(loss: Loss, a: Array, y: Array, delta: Array) -> None:
+def refuse_nonfinite(
+    loss: Loss, a: Array, y: Array, delta: Array, sample_weight: Array | None = None
+) -> None:
+    """Refuse a dC/da in delta that is not finite, in the words of the teaching form."""
     if not all(np.isfinite(block).all() for (block,) in blocks(delta)):
-        loss.gradient(a, y)  # which names the row and the class
+        loss.gradient(a, y, sample_weight)  # which names the row and the class

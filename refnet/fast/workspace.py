@@ -21,10 +21,12 @@ from refnet.fast.inplace import (
     PerRow,
     PullbackInto,
     ValueInto,
+    any_loss,
     loss_into,
     pullback_into,
     value_into,
 )
+from refnet.fast.weighted import weighted_into
 from refnet.fast.written import as_written
 from refnet.layer import Dense, views
 from refnet.losses import Loss
@@ -128,12 +130,16 @@ class Workspace:
         self._rows, self._loss, self._penalty, self._net = rows, loss, penalty, net
         self._masks: Masks = ()
         self._loss_into = loss_into(loss, net.layers[-1].activation)
+        self._weighted_into = weighted_into(loss, net.layers[-1].activation)
+        self._is_plain = self._loss_into is not any_loss
+        self.total_weight = 0.0  # of the rows of the last batch, by which a mean divides
         self._gradient = np.empty_like(net.parameters)
         each = views(self._gradient, (layer.kind for layer in net.layers))
         self._layers = [
             _buffers(layer, dW, db, rows) for layer, (dW, db) in zip(net.layers, each, strict=True)
         ]
-        self._per_row = _per_row(rows, net.sizes[-1], net.dtype)
+        columns = loss.columns(net.sizes[-1], net.dtype)
+        self._per_row = _per_row(rows, net.sizes[-1], net.dtype)._replace(columns=columns)
         self._batches: dict[int, Batch] = {}  # by number of rows, sliced once
 
     def loss_and_gradients(
@@ -144,12 +150,16 @@ class Workspace:
         Shapes: x (n, fan_in), y as the loss wants it, sample_weight (n,), a mask as the
             input of its layer.
         """
-        if sample_weight is not None or masks or self._penalty is not None:
+        if masks or self._penalty is not None:
             return self._by_the_teaching_form(x, y, sample_weight, masks)
         layers, per_row, gradients = self._batches.get(len(x)) or self._batch(len(x))
         forward_into(layers, x, per_row)
         # writes dC/da into delta, where backward_into expects it
-        value = self._loss_into(self._loss, layers[-1].a, y, layers[-1].delta, per_row)
+        given = self._loss, layers[-1].a, y, layers[-1].delta, per_row
+        if self._is_plain and sample_weight is None:
+            value, self.total_weight = self._loss_into(*given), len(x)
+        else:
+            value, self.total_weight = self._weighted_into(*given, sample_weight)
         backward_into(layers, x, per_row)
         return value, gradients
 
@@ -159,6 +169,8 @@ class Workspace:
         layers, _, gradients = self._batches.get(len(x)) or self._batch(len(x))
         given = x, y, self._loss, sample_weight, self._penalty, masks
         value, computed = self._net.loss_and_gradients(*given)
+        is_sum = self._loss.reduction == "sum"
+        self.total_weight = 1.0 if is_sum else self._loss.total_weight(y, sample_weight)
         trace, self._masks = self._net.forward(x, masks), masks
         for layer, step, gradient in zip(layers, trace, computed, strict=True):
             layer.z[...], layer.a[...] = step.z, step.a
@@ -185,7 +197,9 @@ class Workspace:
         """Whether what it computes in place is still what the classes compute: nobody
         has replaced a method of theirs since it was made.
         """
-        return self._loss_into is loss_into(self._loss, self._layers[-1].activation) and all(
+        last = self._layers[-1].activation
+        kept = (self._loss_into, self._weighted_into)
+        return kept == (loss_into(self._loss, last), weighted_into(self._loss, last)) and all(
             layer.value_into is value_into(layer.activation)
             and layer.pullback_into is pullback_into(layer.activation)
             for layer in self._layers
@@ -203,9 +217,7 @@ class Workspace:
         gradients = FlatGradients.around(
             self._gradient, (LayerGradient(layer.delta, layer.dW, layer.db) for layer in layers)
         )
-        self._batches[rows] = Batch(
-            layers, PerRow(*(array[:rows] for array in self._per_row)), gradients
-        )
+        self._batches[rows] = Batch(layers, self._per_row.of(rows), gradients)
         return self._batches[rows]
 
 

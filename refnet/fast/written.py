@@ -8,7 +8,7 @@ or that of one object. The teaching form calls what is there now, and so must `f
 from refnet.activations import ACTIVATIONS, Activation
 from refnet.losses import LOSSES, Loss
 
-METHODS = ("value", "derivative", "pullback", "gradient")
+METHODS = ("value", "derivative", "pullback", "gradient", "shares", "total_weight")
 # taken down when refnet is imported, before anybody can replace one
 _WRITTEN = {
     kind: {name: getattr(kind, name) for name in METHODS if hasattr(kind, name)}

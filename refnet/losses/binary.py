@@ -35,24 +35,34 @@ class _BinaryLoss(Loss):
     weight: tuple[float, ...] | None = None
     pos_weight: tuple[float, ...] | None = None
 
-    def _is_plain(self, sample_weight: Array | None) -> bool:
-        """Whether T1 is y, and T0 is 1 - y."""
-        return sample_weight is None and self.weight is None and self.pos_weight is None
+    def is_plain(self, sample_weight: Array | None = None) -> bool:
+        """Whether T1 is y, T0 is 1 - y, and D is n k."""
+        return super().is_plain(sample_weight) and self.weighs_alike
 
-    def _weighted(self, y: Array, sample_weight: Array | None) -> tuple[Array, Array]:
-        """T1 and T0."""
-        yes, no = y, 1.0 - y
-        pos_weight = as_row(self, "pos_weight", self.pos_weight, y)
-        yes = yes if pos_weight is None else yes * pos_weight
-        weight = as_row(self, "weight", self.weight, y)
-        for each in (weight, None if sample_weight is None else sample_weight[:, np.newaxis]):
-            yes, no = (yes, no) if each is None else (yes * each, no * each)
-        return yes, no
+    @property
+    def weighs_alike(self) -> bool:
+        """Whether every output, and its yes and its no, counts alike."""
+        return self.weight is None and self.pos_weight is None
+
+    def columns(self, width: int, dtype: np.dtype[Any]) -> tuple[Array, ...]:
+        """w_j p_j and w_j of each output; nothing where all are 1."""
+        if self.weighs_alike:
+            return ()
+        weight, pos_weight = (as_row(self, name, width, dtype) for name in ("weight", "pos_weight"))
+        weight = np.ones(width, dtype) if weight is None else weight
+        return weight if pos_weight is None else weight * pos_weight, weight
+
+    def _weighted(self, y: Array) -> tuple[Array, Array]:
+        """T1 and T0 without the weights of the rows."""
+        columns = self.columns(y.shape[1], y.dtype)
+        if not columns:
+            return y, 1.0 - y
+        yes, no = columns
+        return y * yes, (1.0 - y) * no
 
     def targets(self, y: ArrayLike, rows: int, width: int, dtype: np.dtype[Any]) -> Array:
         """Probabilities (n, k) in `dtype`."""
-        for name in ("weight", "pos_weight"):
-            as_row(self, name, getattr(self, name), np.empty((0, width)))
+        self.columns(width, dtype)  # refuses those that do not fit
         return within_unit_interval(f"{self}: y", super().targets(y, rows, width, dtype))
 
 
@@ -94,18 +104,22 @@ class BinaryCrossEntropy(_BinaryLoss):
         # log 0 = -inf, which the floor raises to -100
         log_a = np.maximum(np.log(a), LOG_FLOOR)
         log_rest = np.maximum(np.log(1.0 - a), LOG_FLOOR)
-        yes, no = self._weighted(y, sample_weight)
-        D = self._divisor(y, sample_weight, a.shape[1])
-        return scalar(-(yes * log_a + no * log_rest).sum() / D)
+        yes, no = self._weighted(y)
+        each = yes * log_a + no * log_rest
+        if self.is_plain(sample_weight):
+            return scalar(-each.sum() / a.size)
+        return scalar(-np.dot(each.sum(axis=1), self.shares(a, y, sample_weight, a.shape[1])))
 
     @quiet_where_finite
     def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
         """dC/da = (T0 / (1 - a) - T1 / a) / D."""
         self._refuse_broadcast(a, y)
         within_unit_interval(f"{self}: prediction", a)
-        yes, no = self._weighted(y, sample_weight)
-        D = self._divisor(y, sample_weight, a.shape[1])
-        return (ratio(self, no, 1.0 - a) - ratio(self, yes, a)) / D
+        yes, no = self._weighted(y)
+        if self.is_plain(sample_weight):
+            return (ratio(self, no, 1.0 - a) - ratio(self, yes, a)) / a.size
+        share = self.shares(a, y, sample_weight, a.shape[1])[:, np.newaxis]
+        return ratio(self, no * share, 1.0 - a) - ratio(self, yes * share, a)
 
 
 class SigmoidCrossEntropy(_BinaryLoss):
@@ -149,23 +163,30 @@ class SigmoidCrossEntropy(_BinaryLoss):
 
     @quiet_where_finite
     def value(self, z: Array, y: Array, sample_weight: Array | None = None) -> float:
-        """C = sum (max(z, 0) - z y + log(1 + exp(-|z|))) / (n k); with weights the sum
-        of T0 max(z, 0) + T1 max(-z, 0) + (T0 + T1) log(1 + exp(-|z|)), over D.
+        """C = sum (max(z, 0) - z y + log(1 + exp(-|z|))) / (n k); with weights of
+        outputs the sum of T0 max(z, 0) + T1 max(-z, 0)
+        + (T0 + T1) log(1 + exp(-|z|)), over D.
         """
         self._refuse_broadcast(z, y)
-        D, soft = self._divisor(y, sample_weight, z.shape[1]), np.log1p(np.exp(-np.abs(z)))
-        if self._is_plain(sample_weight):
-            return scalar((np.maximum(z, 0.0) - z * y + soft).sum() / D)
-        yes, no = self._weighted(y, sample_weight)
-        each = no * np.maximum(z, 0.0) + yes * np.maximum(-z, 0.0) + (yes + no) * soft
-        return scalar(each.sum() / D)
+        each = self._costs(z, y)
+        if self.is_plain(sample_weight):
+            return scalar(each.sum() / z.size)
+        return scalar(np.dot(each.sum(axis=1), self.shares(z, y, sample_weight, z.shape[1])))
+
+    def _costs(self, z: Array, y: Array) -> Array:
+        """Of each output of each row, before its share."""
+        soft = np.log1p(np.exp(-np.abs(z)))
+        if self.weighs_alike:
+            return np.maximum(z, 0.0) - z * y + soft
+        yes, no = self._weighted(y)
+        return no * np.maximum(z, 0.0) + yes * np.maximum(-z, 0.0) + (no + yes) * soft
 
     @quiet_where_finite
     def gradient(self, z: Array, y: Array, sample_weight: Array | None = None) -> Array:
         """dC/dz = ((T0 + T1) sigmoid(z) - T1) / D."""
         self._refuse_broadcast(z, y)
-        D, p = self._divisor(y, sample_weight, z.shape[1]), Sigmoid().value(z)
-        if self._is_plain(sample_weight):
-            return (p - y) / D
-        yes, no = self._weighted(y, sample_weight)
-        return ((yes + no) * p - yes) / D
+        p, (yes, no) = Sigmoid().value(z), self._weighted(y)
+        if self.is_plain(sample_weight):
+            return (p - y) / z.size
+        share = self.shares(z, y, sample_weight, z.shape[1])[:, np.newaxis]
+        return (p - y if self.weighs_alike else (no + yes) * p - yes) * share

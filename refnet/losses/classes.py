@@ -1,7 +1,6 @@
 """Losses for class targets: cross-entropy on probabilities and on logits; one_hot."""
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +26,7 @@ from refnet.losses.loss import (
     positive,
     ratio,
     reduction_of,
+    row_counts,
     scalar,
     weights_of,
 )
@@ -72,58 +72,122 @@ class _ClassLoss(Loss):
         """
         if y.ndim == 2 or (self.weight is None and self.ignore_index is None):
             return super().total_weight(y, sample_weight)
-        return positive(self, self._of_labels(y, sample_weight).sum())
+        rows = np.ones(len(y)) if sample_weight is None else sample_weight
+        return positive(self, self._of_labels(rows, y).sum())
 
-    def _of_labels(self, y: Array, sample_weight: Array | None) -> Array:
+    def is_plain(self, sample_weight: Array | None = None) -> bool:
+        """Whether T is y and D is n."""
+        return (
+            super().is_plain(sample_weight)
+            and self.weight is None
+            and self.ignore_index is None
+            and not self.label_smoothing
+        )
+
+    def picks(self, y: Array) -> bool:
+        """Whether each row has a target for its label alone, which its share carries:
+        labels without smoothing.
+        """
+        return y.ndim == 1 and not self.label_smoothing
+
+    def columns(self, width: int, dtype: np.dtype[Any]) -> tuple[Array, ...]:
+        """w_j, w_j (1 - eps) and w_j eps/k of each class; nothing where T is y."""
+        if self.weight is None and not self.label_smoothing:
+            return ()
+        weight = as_row(self, "weight", width, dtype)
+        weight = np.ones(width, dtype) if weight is None else weight
+        eps = self.label_smoothing
+        return weight, weight * (1.0 - eps), weight * (eps / width)
+
+    def shares(self, a: Array, y: Array, sample_weight: Array | None, outputs: int = 1) -> Array:
+        """s_i / D of each row; s_i w_(y_i) / D where it has one target alone."""
+        if y.ndim == 2:
+            return super().shares(a, y, sample_weight, outputs)
+        rows = row_counts(a, sample_weight)
+        weighted = self._of_labels(rows, y)
+        rows = weighted if self.picks(y) else self._of_counted(rows, y)
+        return rows if self.reduction == "sum" else rows / positive(self, weighted.sum())
+
+    def _of_labels(self, rows: Array, y: Array) -> Array:
         """s_i w_(y_i) of each row, 0 where the label is ignored."""
-        ignored = self._ignored(y)
-        weights = 1.0 if self.weight is None else np.asarray(self.weight)[np.where(ignored, 0, y)]
-        given = np.ones(len(y)) if sample_weight is None else sample_weight
-        return np.where(ignored, 0.0, given * weights).astype(given.dtype, copy=False)
+        if self.weight is not None:
+            # also of an ignored label, whose product is 0 below
+            rows = np.asarray(self.weight, rows.dtype).take(y, mode="clip") * rows
+        return self._of_counted(rows, y)
 
-    def _ignored(self, y: Array) -> Array:
-        return np.zeros(len(y), bool) if self.ignore_index is None else y == self.ignore_index
+    def _of_counted(self, rows: Array, y: Array) -> Array:
+        """The weights of the rows, 0 where the label is ignored."""
+        return rows if self.ignore_index is None else rows * (y != self.ignore_index)
 
-    def _is_plain(self, sample_weight: Array | None) -> bool:
-        """Whether T is y, and D is n but for the reduction."""
-        return sample_weight is None and self._plain
-
-    @cached_property
-    def _plain(self) -> bool:
-        return not self.settings.keys() - {"reduction"}
-
-    def _weighted(self, y: Array, a: Array, sample_weight: Array | None) -> Array:
-        """T."""
-        T, dtype, rows = self._distribution(y, a), a.real.dtype, sample_weight
-        if self.label_smoothing:
-            T = (1.0 - self.label_smoothing) * T + self.label_smoothing / a.shape[1]
-        weight = as_row(self, "weight", self.weight, a)
-        T = T if weight is None else T * weight
-        if y.ndim == 1 and self.ignore_index is not None:
-            counted = ~self._ignored(y)
-            rows = counted.astype(dtype) if rows is None else rows * counted
-        return T if rows is None else T * rows[:, np.newaxis]
+    def _labels(self, y: Array, width: int) -> Array:
+        """The labels, and any class in the place of one that is ignored."""
+        return y if self.ignore_index is None else np.clip(y, 0, width - 1)
 
     def _distribution(self, y: Array, a: Array) -> Array:
-        """Labels as one-hot rows, an ignored one as any; distributions as they are."""
-        if y.ndim == 1 and self.ignore_index is not None:
-            y = np.where(self._ignored(y), 0, y)
-        return as_distribution(y, a)
+        """w_j ((1 - eps) y_ij + eps/k): T without the weights of the rows; y itself, or
+        one-hot labels, where it has none.
+        """
+        distribution = as_distribution(self._labels(y, a.shape[1]) if y.ndim == 1 else y, a)
+        columns = self.columns(a.shape[1], a.real.dtype)
+        if self.picks(y) or not columns:
+            return distribution
+        _, hit, off = columns
+        return distribution * hit + off
+
+    def _expected(self, t: Array, y: Array) -> Array:
+        """The sum over classes of w_j ((1 - eps) y_ij + eps/k) t_ij of each row."""
+        if y.ndim == 2:
+            return (t * self._distribution(y, t)).sum(axis=1)
+        labels = self._labels(y, t.shape[1])
+        picked = t[np.arange(len(t)), labels]
+        if self.picks(y):
+            return picked
+        _, hit, off = self.columns(t.shape[1], t.real.dtype)
+        return np.dot(t, off) + hit[labels] * picked
+
+    def _sums(self, y: Array, a: Array) -> Array | None:
+        """The sum over classes of w_j ((1 - eps) y_ij + eps/k) of each row; None where
+        it is 1.
+        """
+        if y.ndim == 1 and (self.picks(y) or self.weight is None):
+            return None
+        columns = self.columns(a.shape[1], a.real.dtype)
+        if not columns:
+            return y.sum(axis=1)
+        _, hit, off = columns
+        each = hit[self._labels(y, len(hit))] if y.ndim == 1 else np.dot(y, hit)
+        return each + off.sum()
 
     def targets(self, y: ArrayLike, rows: int, width: int, dtype: np.dtype[Any]) -> Array:
         """Labels as integers, distributions in `dtype`."""
         where = f"{self}: y"
         given = real_array(where, y)
-        as_row(self, "weight", self.weight, np.empty((0, width)))
+        as_row(self, "weight", width, dtype)
         if given.shape == (rows,):
-            return class_labels(where, given, width, self.ignore_index)
+            return self._checked_labels(where, given, width)
         if given.shape != (rows, width):
             raise ValueError(
                 f"{where} has shape {given.shape}, expected labels ({rows},) or distributions "
                 f"({rows}, {width})"
             )
+        # a negative one, such as the -100 of PyTorch's default, is no class
+        if self.ignore_index is not None and self.ignore_index >= 0:
+            raise ValueError(
+                f"{where} has distributions, expected labels ({rows},), as ignore_index is "
+                f"{self.ignore_index}"
+            )
         coarsest = max(np.finfo(kind).eps for kind in (dtype, given.dtype) if kind.kind == "f")
         return distributions(where, matrix(where, y, dtype, (rows, width)), float(coarsest))
+
+    def _checked_labels(self, where: str, given: Array, width: int) -> Array:
+        labels = class_labels(where, given, width, self.ignore_index)
+        ignored = False if self.ignore_index is None else (labels == self.ignore_index).all()
+        if ignored and self.reduction == "mean":
+            raise ValueError(
+                f"{where} has the label {self.ignore_index} in every row, which is ignored, "
+                f"expected at least one other"
+            )
+        return labels
 
     def _refuse_broadcast(self, a: Array, y: Array) -> None:
         if y.shape != a.shape[:1]:
@@ -161,16 +225,19 @@ class CrossEntropy(_ClassLoss):
         self._refuse_broadcast(a, y)
         within_unit_interval(f"{self}: prediction", a)
         log_a = np.maximum(np.log(a), LOG_FLOOR)  # log 0 = -inf becomes -100
-        T = y if self._is_plain(sample_weight) else self._weighted(y, a, sample_weight)
-        return scalar(-expected(log_a, T) / self._divisor(y, sample_weight))
+        if self.is_plain(sample_weight):
+            return scalar(-expected(log_a, y) / len(a))
+        return scalar(-np.dot(self._expected(log_a, y), self.shares(a, y, sample_weight)))
 
     @quiet_where_finite
     def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
         """dC/da = -T / (a D), 0 where T = 0."""
         self._refuse_broadcast(a, y)
         within_unit_interval(f"{self}: prediction", a)
-        T = self._weighted(y, a, sample_weight)
-        return -ratio(self, T, a) / self._divisor(y, sample_weight)
+        if self.is_plain(sample_weight):
+            return -ratio(self, as_distribution(y, a), a) / len(a)
+        share = self.shares(a, y, sample_weight)[:, np.newaxis]
+        return -ratio(self, self._distribution(y, a) * share, a)
 
 
 class SoftmaxCrossEntropy(_ClassLoss):
@@ -199,18 +266,28 @@ class SoftmaxCrossEntropy(_ClassLoss):
         """C = sum T (log sum exp s - s) / D, with s = z - max z."""
         self._refuse_broadcast(z, y)
         s = z - z.max(axis=1, keepdims=True)
-        T = y if self._is_plain(sample_weight) else self._weighted(y, z, sample_weight)
         log_total = np.log(np.exp(s).sum(axis=1, keepdims=True))
-        return scalar(expected(log_total - s, T) / self._divisor(y, sample_weight))
+        if self.is_plain(sample_weight):
+            return scalar(expected(log_total - s, y) / len(z))
+        return scalar(np.dot(self._costs(log_total, s, y), self.shares(z, y, sample_weight)))
+
+    def _costs(self, log_total: Array, s: Array, y: Array) -> Array:
+        """Of each row, before its share."""
+        if y.ndim == 2:
+            return self._expected(log_total - s, y)
+        sums, log_totals = self._sums(y, s), log_total[:, 0]
+        return (log_totals if sums is None else log_totals * sums) - self._expected(s, y)
 
     @quiet_where_finite
     def gradient(self, z: Array, y: Array, sample_weight: Array | None = None) -> Array:
-        """dC/dz = (softmax(z) sum_j T_ij - T) / D."""
+        """dC/dz_j = (softmax(z)_j sum over i of T_i - T_j) / D."""
         self._refuse_broadcast(z, y)
-        p, T = Softmax().value(z), self._weighted(y, z, sample_weight)
-        if not self._is_plain(sample_weight):
-            p = p * T.sum(axis=1, keepdims=True)
-        return (p - T) / self._divisor(y, sample_weight)
+        p = Softmax().value(z)
+        if self.is_plain(sample_weight):
+            return (p - as_distribution(y, z)) / len(z)
+        sums, share = self._sums(y, z), self.shares(z, y, sample_weight)[:, np.newaxis]
+        p = p if sums is None else p * sums[:, np.newaxis]
+        return (p - self._distribution(y, z)) * share
 
 
 def _share(where: str, name: str, given: float) -> float:

@@ -1,5 +1,6 @@
 """What every loss shares: what it reads, and which output layers it fits."""
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -25,7 +26,10 @@ class Loss(ABC):
         is (n,); the gradient is (n, k).
     Torch: the loss modules of torch.nn; (module(reduction="none") * s).sum() / s.sum()
         where there are weights.
-    Errors: ValueError where a and y differ in shape, or the output layer does not fit.
+    Dialect: scikit-learn's sample_weight divides by the sum of the weights too; Keras
+        divides by the number of rows, as does (module(reduction="none") * s).mean().
+    Errors: ValueError where a and y differ in shape, the output layer does not fit, or
+        the weights of a batch have the sum 0.
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.
     """
 
@@ -33,6 +37,8 @@ class Loss(ABC):
     # for refnet.explain: formulas by their left side (C, dC/da or dC/dz) and their
     # source; explain reads those of the class itself: a subclass may compute another
     formulas: ClassVar[Mapping[str, str]] = {}
+    # the same where rows or columns have weights, with what T and D are
+    weighted: ClassVar[Mapping[str, str]] = {}
     source: ClassVar[str] = ""
     reads: ClassVar[str]
     # the output activations it fits; empty: every trainable one
@@ -100,11 +106,22 @@ class Loss(ABC):
     def __hash__(self) -> int:
         return hash((type(self), *self.settings.items()))
 
-    def _divisor(self, y: Array, sample_weight: Array | None, outputs: int = 1) -> float:
-        """D: what the sum over the rows is divided by, where each row has a mean over
-        so many outputs.
+    def columns(self, width: int, dtype: np.dtype[Any]) -> tuple[Array, ...]:
+        """What the settings give each of the k outputs, in `dtype`; nothing where they
+        give none anything.
         """
-        return self.total_weight(y, sample_weight) * outputs if self.reduction == "mean" else 1
+        return ()
+
+    def is_plain(self, sample_weight: Array | None = None) -> bool:
+        """Whether every row and every output counts alike, and C is a mean."""
+        return sample_weight is None and self.reduction == "mean"
+
+    def shares(self, a: Array, y: Array, sample_weight: Array | None, outputs: int = 1) -> Array:
+        """s_i / D of each row, where its cost is a mean over so many outputs: (n,)."""
+        rows = row_counts(a, sample_weight)
+        if self.reduction == "sum":
+            return rows
+        return rows / divisor(self, self.total_weight(y, sample_weight), outputs, rows.dtype)
 
     def _refuse_broadcast(self, a: Array, y: Array) -> None:
         if a.shape != y.shape:
@@ -136,7 +153,21 @@ def checked(loss: Loss, sample_weight: Array | None = None) -> Loss:
     it is no number, and whose dC/da where it does not fit on a: nothing is broadcast or
     promoted in silence.
     """
+    if sample_weight is not None:
+        takes_weights(loss)
     return _Checked(loss, sample_weight)
+
+
+def takes_weights(loss: Loss) -> None:
+    """Refuse a loss of one's own whose methods know nothing of weights."""
+    for name in ("value", "gradient"):
+        parameters = inspect.signature(getattr(loss, name)).parameters
+        kinds = {each.kind for each in parameters.values()}
+        if "sample_weight" not in parameters and inspect.Parameter.VAR_POSITIONAL not in kinds:
+            raise TypeError(
+                f"{loss}: {name} takes ({', '.join(parameters)}), expected (a, y, "
+                f"sample_weight=None), as sample_weight is given"
+            )
 
 
 def reduction_of(where: str, given: object) -> str:
@@ -160,23 +191,49 @@ def weights_of(where: str, name: str, given: ArrayLike | None) -> tuple[float, .
     return tuple(array.tolist())
 
 
-def as_row(where: Loss, name: str, weights: tuple[float, ...] | None, like: Array) -> Array | None:
-    """The weights of the k columns of an array, in its dtype."""
+def as_row(where: Loss, name: str, width: int, dtype: np.dtype[Any]) -> Array | None:
+    """The setting of that name as the weights of the k columns; None where there are
+    none.
+    """
+    weights: tuple[float, ...] | None = getattr(where, name)
     if weights is None:
         return None
-    if len(weights) != like.shape[1]:
+    if len(weights) != width:
         raise ValueError(
-            f"{where}: {name} has shape ({len(weights)},), expected ({like.shape[1]},), one for "
-            f"each output"
+            f"{where}: {name} has shape ({len(weights)},), expected ({width},), one for each output"
         )
-    return np.asarray(weights, like.real.dtype)
+    if max(weights) > np.finfo(dtype).max:
+        raise ValueError(
+            f"{where}: {name} has {max(weights):g}, expected weights that {dtype} can hold"
+        )
+    return np.asarray(weights, dtype)
+
+
+def row_counts(a: Array, sample_weight: Array | None) -> Array:
+    """The weight of each row, 1 where none is given, in the dtype of a."""
+    # a may be complex, in gradient_check's complex step
+    dtype = a.real.dtype
+    return np.ones(len(a), dtype) if sample_weight is None else np.asarray(sample_weight, dtype)
 
 
 def positive(where: Loss, total: Any) -> float:
-    """The sum of weights as a Python float, where the mean can be divided by it."""
-    if not total > 0:
-        raise ValueError(f"{where}: weights have the sum {total:g}, expected a sum > 0")
+    """The sum of weights as a Python float, where a mean can be divided by it."""
+    if not 0.0 < total < np.inf:
+        hint = (
+            "scale the weights down"
+            if total > 0.0
+            else "leave such rows out, take larger batches, or reduction='sum'"
+        )
+        raise ValueError(
+            f"{where}: weights of the rows have the sum {total:g}, expected a finite sum > 0; "
+            f"{hint}"
+        )
     return float(total)
+
+
+def divisor(where: Loss, total: float, outputs: int, dtype: np.dtype[Any]) -> float:
+    """D: the sum of the weights times the outputs over which each row has a mean."""
+    return total if outputs == 1 else positive(where, dtype.type(total) * outputs)
 
 
 def scalar(value: Any) -> Any:

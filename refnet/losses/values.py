@@ -6,9 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from refnet.activations import Activation
-from refnet.checks import (
-    Array,
-)
+from refnet.checks import Array
 from refnet.flags import quiet_where_finite
 from refnet.losses.loss import Loss, reduction_of, scalar
 
@@ -43,14 +41,19 @@ class MSE(_ValueLoss):
     def value(self, a: Array, y: Array, sample_weight: Array | None = None) -> float:
         """C = sum s (a - y)^2 / D."""
         self._refuse_broadcast(a, y)
-        return scalar(_squares(a - y, sample_weight) / self._divisor(y, sample_weight, a.shape[1]))
+        e = a - y
+        if self.is_plain(sample_weight):
+            return scalar(_sum_of_squares(e) / a.size)
+        return scalar(np.dot((e * e).sum(axis=1), self.shares(a, y, sample_weight, a.shape[1])))
 
     @quiet_where_finite
     def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
         """dC/da = 2 s (a - y) / D."""
         self._refuse_broadcast(a, y)
-        D = self._divisor(y, sample_weight, a.shape[1])
-        return _weighed(a - y, 2.0 / D if sample_weight is None else sample_weight * (2.0 / D))
+        if self.is_plain(sample_weight):
+            return (a - y) * (2.0 / a.size)
+        share = self.shares(a, y, sample_weight, a.shape[1])
+        return (a - y) * (2.0 * share)[:, np.newaxis]
 
 
 class HalfSquaredError(_ValueLoss):
@@ -74,13 +77,18 @@ class HalfSquaredError(_ValueLoss):
     def value(self, a: Array, y: Array, sample_weight: Array | None = None) -> float:
         """C = sum s (a - y)^2 / (2 D)."""
         self._refuse_broadcast(a, y)
-        return scalar(_squares(a - y, sample_weight) / (2 * self._divisor(y, sample_weight)))
+        e = a - y
+        if self.is_plain(sample_weight):
+            return scalar(_sum_of_squares(e) / (2 * len(a)))
+        return scalar(np.dot((e * e).sum(axis=1), 0.5 * self.shares(a, y, sample_weight)))
 
     @quiet_where_finite
     def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
         """dC/da = s (a - y) / D."""
         self._refuse_broadcast(a, y)
-        return _weighed(a - y, sample_weight) / self._divisor(y, sample_weight)
+        if self.is_plain(sample_weight):
+            return (a - y) / len(a)
+        return (a - y) * self.shares(a, y, sample_weight)[:, np.newaxis]
 
 
 class MAE(_ValueLoss):
@@ -105,24 +113,21 @@ class MAE(_ValueLoss):
     def value(self, a: Array, y: Array, sample_weight: Array | None = None) -> float:
         """C = sum s |a - y| / D."""
         self._refuse_broadcast(a, y)
-        D = self._divisor(y, sample_weight, a.shape[1])
-        return scalar(_weighed(np.abs(a - y), sample_weight).sum() / D)
+        size = np.abs(a - y)
+        if self.is_plain(sample_weight):
+            return scalar(size.sum() / a.size)
+        return scalar(np.dot(size.sum(axis=1), self.shares(a, y, sample_weight, a.shape[1])))
 
     @quiet_where_finite
     def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
         """dC/da = s sign(a - y) / D."""
         self._refuse_broadcast(a, y)
-        return _weighed(np.sign(a - y), sample_weight) / self._divisor(y, sample_weight, a.shape[1])
+        if self.is_plain(sample_weight):
+            return np.sign(a - y) / a.size
+        share = self.shares(a, y, sample_weight, a.shape[1])
+        return np.sign(a - y) * share[:, np.newaxis]
 
 
-def _squares(e: Array, sample_weight: Array | None) -> Any:
-    """sum s e^2."""
+def _sum_of_squares(e: Array) -> Any:
     flat = e.ravel()
-    return np.dot(_weighed(e, sample_weight).ravel(), flat)
-
-
-def _weighed(e: Array, weight: Any) -> Array:
-    """Each row of e times its weight; e itself where there is none."""
-    if weight is None:
-        return e
-    return e * (weight[:, np.newaxis] if np.ndim(weight) else weight)
+    return np.dot(flat, flat)
