@@ -6,7 +6,7 @@ A row counts as share = s / D of its own cost and gradient, which stands in
 loss' own `columns`. The formulas and their order are those of refnet/losses.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -43,7 +43,6 @@ from refnet.losses.loss import divisor, positive
 Weighted = tuple[float, float]  # C, and what its mean divides by for each output
 Weights: TypeAlias = Array | None  # of the rows
 WeightedInto = Callable[[Any, Array, Array, Array, PerRow, Weights], Weighted]
-_WHOLE = ((slice(None), slice(None)),)
 
 
 def weighted_into(loss: Loss, output: Activation) -> WeightedInto:
@@ -69,11 +68,16 @@ def _any_weighted(
 def _shares_into(loss: Loss, s: Weights, per_row: PerRow, outputs: int = 1) -> float:
     """top = s / D, and the sum of the s; top = s for a sum, whose D is 1."""
     top = per_row.top
-    top[...] = 1.0 if s is None else s
+    if s is None:
+        top[...] = 1.0
+        s = top
+        total = float(len(top))
+    else:
+        total = 1.0 if loss.reduction == "sum" else positive(loss, np.add.reduce(s))
     if loss.reduction == "sum":
+        top[...] = s
         return 1.0
-    total = len(top) if s is None else positive(loss, np.add.reduce(top))
-    np.divide(top, divisor(loss, total, outputs, top.dtype), out=top)
+    np.divide(s, divisor(loss, total, outputs, top.dtype), out=top)
     return total
 
 
@@ -108,18 +112,25 @@ def _at_labels(loss: Any, y: Array, width: int, per_row: PerRow) -> Array:
     return np.add(per_row.start, at, out=at)
 
 
-def _tiles(array: Array) -> Iterable[tuple[slice, slice]]:
-    """Parts of at most BLOCK bytes of a matrix: rows and columns of each."""
-    if array.nbytes <= BLOCK:
-        return _WHOLE
-    entries = BLOCK // array.itemsize
-    columns = min(array.shape[1], entries)
-    rows = entries // columns
-    return (
-        (slice(row, row + rows), slice(column, column + columns))
-        for row in range(0, len(array), rows)
-        for column in range(0, array.shape[1], columns)
-    )
+def _tiles(columns: tuple[Array, ...], *arrays: Array) -> Iterable[tuple[Any, ...]]:
+    """Parts of at most BLOCK bytes of some matrices, and of the columns, which come
+    first; an array of numbers for each row is cut by its rows alone.
+    """
+    first = arrays[0]
+    return ((columns, *arrays),) if first.nbytes <= BLOCK else _cut(columns, arrays)
+
+
+def _cut(columns: tuple[Array, ...], arrays: tuple[Array, ...]) -> Iterator[tuple[Any, ...]]:
+    height, width = arrays[0].shape
+    across = min(width, BLOCK // arrays[0].itemsize)
+    down = BLOCK // arrays[0].itemsize // across
+    for row in range(0, height, down):
+        for column in range(0, width, across):
+            rows, here = slice(row, row + down), slice(column, column + across)
+            yield (
+                tuple(each[here] for each in columns),
+                *(a[rows, here] if a.shape[1:] == (width,) else a[rows] for a in arrays),
+            )
 
 
 # losses on values
@@ -223,15 +234,15 @@ def _of_distributions(
     np.negative(delta, out=delta)
     np.log(per_row.total, out=per_row.total)
     broadcast_into(np.add, delta, per_row.total_column, delta)
-    for tile in _tiles(delta):
-        delta[tile] *= _targets(loss, y, per_row.columns, *tile)
+    for columns, part, y_part in _tiles(per_row.columns, delta, y):
+        np.multiply(part, _targets(y_part, columns), out=part)
     np.add.reduce(delta, axis=1, out=per_row.costs)
     # once more, as there is no second array of this size to keep it in
     softmax_value(SOFTMAX, z, delta, per_row)
     _sums_into(y, per_row)
     broadcast_into(np.multiply, delta, per_row.total_column, delta)
-    for tile in _tiles(delta):
-        delta[tile] -= _targets(loss, y, per_row.columns, *tile)
+    for columns, part, y_part in _tiles(per_row.columns, delta, y):
+        np.subtract(part, _targets(y_part, columns), out=part)
     total = _shares_into(loss, s, per_row)
     broadcast_into(np.multiply, delta, per_row.top_column, delta)
     return np.dot(per_row.costs, per_row.top).item(), total
@@ -246,23 +257,12 @@ def _sums_into(y: Array, per_row: PerRow) -> None:
         np.add.reduce(y, axis=1, out=per_row.total)
 
 
-def _targets(loss: Any, y: Array, columns: tuple[Array, ...], rows: slice, here: slice) -> Array:
-    """w_j ((1 - eps) y_ij + eps/k) of some rows and columns; of an ignored label those
-    of any class.
-    """
+def _targets(y: Array, columns: tuple[Array, ...]) -> Array:
+    """w_j ((1 - eps) y_ij + eps/k) of some rows and columns."""
     if not columns:
-        return y[rows, here]
-    _, hit, off = (column[here] for column in columns)
-    if y.ndim == 2:
-        part = y[rows, here] * hit
-        return np.add(part, off, out=part)
-    width = len(columns[0])
-    labels = (
-        y[rows, np.newaxis]
-        if loss.ignore_index is None
-        else (np.clip(y[rows, np.newaxis], 0, width - 1))
-    )
-    part = np.equal(labels, np.arange(width)[here]) * hit
+        return y
+    _, hit, off = columns
+    part = y * hit
     return np.add(part, off, out=part)
 
 
@@ -298,12 +298,37 @@ def _at_all_classes(
     else:
         total = _shares_of_classes_into(loss, y, s, per_row, per_row.picked)
     np.maximum(np.log(a, out=delta), LOG_FLOOR, out=delta)
-    costs = _expected_into(loss, y, delta, per_row)
-    for tile in _tiles(delta):
-        targets = _targets(loss, y, per_row.columns, *tile) * per_row.top_column[tile[0]]
-        ratio_into(targets, a[tile], delta[tile])
+    value = -np.dot(_expected_into(loss, y, delta, per_row), per_row.top)
+    if y.ndim == 2:
+        for columns, part, *given in _tiles(per_row.columns, delta, a, y, per_row.top_column):
+            _ratios_into(part, columns, *given)
+    else:
+        _ratios_at_labels_into(loss, a, y, delta, per_row)
     np.negative(delta, out=delta)
-    return -np.dot(costs, per_row.top), total
+    return value, total
+
+
+def _ratios_into(out: Array, columns: tuple[Array, ...], a: Array, y: Array, share: Array) -> None:
+    """T / a."""
+    ratio_into(_targets(y, columns) * share, a, out)
+
+
+def _ratios_at_labels_into(
+    loss: CrossEntropy, a: Array, y: Array, delta: Array, per_row: PerRow
+) -> None:
+    """T / a of smoothed labels: w_j eps/k s / a, and at the labels their own."""
+    _, hit, off = per_row.columns
+    top, picked, targets, more = per_row.top, per_row.picked, per_row.costs, per_row.total
+    for columns, part, a_part, share in _tiles(per_row.columns, delta, a, per_row.top_column):
+        ratio_into(columns[2] * share, a_part, part)
+    at_labels = _at_labels(loss, y, a.shape[1], per_row)
+    a.reshape(-1).take(at_labels, out=picked, mode="clip")
+    hit.take(y, out=targets, mode="clip")
+    np.add(targets, off.take(y, out=more, mode="clip"), out=targets)
+    np.multiply(targets, top, out=targets)
+    for each, target, a_picked in blocks(more, targets, picked):
+        ratio_into(target, a_picked, each)
+    delta.reshape(-1)[at_labels] = more
 
 
 def _expected_into(loss: CrossEntropy, y: Array, log_a: Array, per_row: PerRow) -> Array:
@@ -312,8 +337,8 @@ def _expected_into(loss: CrossEntropy, y: Array, log_a: Array, per_row: PerRow) 
     """
     costs, picked = per_row.costs, per_row.picked
     if y.ndim == 2:
-        for tile in _tiles(log_a):
-            log_a[tile] *= _targets(loss, y, per_row.columns, *tile)
+        for columns, part, y_part in _tiles(per_row.columns, log_a, y):
+            np.multiply(part, _targets(y_part, columns), out=part)
         return np.add.reduce(log_a, axis=1, out=costs)
     _, hit, off = per_row.columns
     at_labels = _at_labels(loss, y, log_a.shape[1], per_row)
@@ -325,30 +350,34 @@ def _expected_into(loss: CrossEntropy, y: Array, log_a: Array, per_row: PerRow) 
 # losses on yes or no
 
 
-def _yes_no(y: Array, columns: tuple[Array, ...], tile: tuple[slice, slice]) -> tuple[Array, Array]:
+def _yes_no(y: Array, columns: tuple[Array, ...]) -> tuple[Array, Array]:
     """T1 and T0 without the weights of the rows, of some rows and columns."""
-    part = y[tile]
-    no = 1.0 - part
+    no = 1.0 - y
     if not columns:
-        return part, no
+        return y, no
     yes_column, no_column = columns
-    return part * yes_column[tile[1]], np.multiply(no, no_column[tile[1]], out=no)
+    return y * yes_column, np.multiply(no, no_column, out=no)
 
 
 def _binary_cross_entropy(
     loss: BinaryCrossEntropy, a: Array, y: Array, delta: Array, per_row: PerRow, s: Weights
 ) -> Weighted:
     total = _shares_into(loss, s, per_row, a.shape[1])
-    for tile in _tiles(delta):
-        _log_costs_into(delta[tile], a[tile], *_yes_no(y, per_row.columns, tile))
+    for columns, part, a_part, y_part in _tiles(per_row.columns, delta, a, y):
+        _log_costs_into(part, a_part, *_yes_no(y_part, columns))
     np.add.reduce(delta, axis=1, out=per_row.costs)
-    for tile in _tiles(delta):
-        yes, no = _yes_no(y, per_row.columns, tile)
-        share = per_row.top_column[tile[0]]
-        ratio_into(np.multiply(no, share, out=no), 1.0 - a[tile], delta[tile])
-        delta[tile] -= ratio_into(yes * share, a[tile], no)
+    for columns, part, a_part, y_part, share in _tiles(
+        per_row.columns, delta, a, y, per_row.top_column
+    ):
+        _odds_into(part, a_part, *_yes_no(y_part, columns), share)
     refuse_nonfinite(loss, a, y, delta, s)
     return -np.dot(per_row.costs, per_row.top).item(), total
+
+
+def _odds_into(out: Array, a: Array, yes: Array, no: Array, share: Array) -> None:
+    """out = T0 / (1 - a) - T1 / a."""
+    ratio_into(np.multiply(no, share, out=no), 1.0 - a, out)
+    np.subtract(out, ratio_into(yes * share, a, no), out=out)
 
 
 def _log_costs_into(out: Array, a: Array, yes: Array, no: Array) -> None:
@@ -363,22 +392,36 @@ def _log_costs_into(out: Array, a: Array, yes: Array, no: Array) -> None:
 def _sigmoid_cross_entropy(
     loss: SigmoidCrossEntropy, z: Array, y: Array, delta: Array, per_row: PerRow, s: Weights
 ) -> Weighted:
-    columns = per_row.columns
-    costs_into = _weighted_logit_costs_into if columns else _logit_costs_into
-    for tile in _tiles(delta):
-        costs_into(delta[tile], z[tile], y, columns, tile)
-    np.add.reduce(delta, axis=1, out=per_row.costs)
-    sigmoid_value(SIGMOID, z, delta, per_row)
-    if columns:
-        for tile in _tiles(delta):
-            yes, no = _yes_no(y, per_row.columns, tile)
-            delta[tile] *= np.add(no, yes, out=no)
-            delta[tile] -= yes
-    else:
-        np.subtract(delta, y, out=delta)
+    (_weighted_logits_into if per_row.columns else _logits_into)(z, y, delta, per_row)
     total = _shares_into(loss, s, per_row, z.shape[1])
     broadcast_into(np.multiply, delta, per_row.top_column, delta)
     return np.dot(per_row.costs, per_row.top).item(), total
+
+
+def _logits_into(z: Array, y: Array, delta: Array, per_row: PerRow) -> None:
+    """The costs of the rows, and sigmoid(z) - y in delta."""
+    for part, z_part, y_part in blocks(delta, z, y):
+        np.subtract(np.maximum(z_part, 0.0, out=part), z_part * y_part, out=part)
+        np.add(part, _softplus_of_minus_size(z_part), out=part)
+    np.add.reduce(delta, axis=1, out=per_row.costs)
+    sigmoid_value(SIGMOID, z, delta, per_row)
+    np.subtract(delta, y, out=delta)
+
+
+def _weighted_logits_into(z: Array, y: Array, delta: Array, per_row: PerRow) -> None:
+    """The costs of the rows, and (T0 + T1) sigmoid(z) - T1 in delta."""
+    for columns, part, z_part, y_part in _tiles(per_row.columns, delta, z, y):
+        yes, no = _yes_no(y_part, columns)
+        _logit_costs_into(part, z_part, yes, no)
+    np.add.reduce(delta, axis=1, out=per_row.costs)
+    sigmoid_value(SIGMOID, z, delta, per_row)
+    whole = delta.nbytes <= BLOCK
+    for columns, part, y_part in _tiles(per_row.columns, delta, y):
+        if not whole:  # else they are there
+            yes, no = _yes_no(y_part, columns)
+            np.add(no, yes, out=no)
+        np.multiply(no, part, out=part)
+        np.subtract(part, yes, out=part)
 
 
 def _softplus_of_minus_size(z: Array) -> Array:
@@ -387,22 +430,14 @@ def _softplus_of_minus_size(z: Array) -> Array:
     return np.log1p(np.exp(np.negative(tail, out=tail), out=tail), out=tail)
 
 
-def _logit_costs_into(
-    out: Array, z: Array, y: Array, columns: tuple[Array, ...], tile: tuple[slice, slice]
-) -> None:
-    np.subtract(np.maximum(z, 0.0, out=out), z * y[tile], out=out)
-    np.add(out, _softplus_of_minus_size(z), out=out)
-
-
-def _weighted_logit_costs_into(
-    out: Array, z: Array, y: Array, columns: tuple[Array, ...], tile: tuple[slice, slice]
-) -> None:
-    """out = no max(z, 0) + yes max(-z, 0) + (no + yes) log(1 + exp(-|z|))."""
-    yes, no = _yes_no(y, columns, tile)
-    part = np.negative(z)
-    np.multiply(yes, np.maximum(part, 0.0, out=part), out=part)
-    np.multiply(no, np.maximum(z, 0.0, out=out), out=out)
-    np.add(out, part, out=out)
+def _logit_costs_into(out: Array, z: Array, yes: Array, no: Array) -> None:
+    """out = no max(z, 0) + yes max(-z, 0) + (no + yes) log(1 + exp(-|z|)); no becomes
+    no + yes.
+    """
+    above = np.maximum(z, 0.0)
+    np.multiply(yes, np.subtract(above, z, out=out), out=out)
+    np.multiply(no, above, out=above)
+    np.add(above, out, out=out)
     soft = _softplus_of_minus_size(z)
     np.multiply(np.add(no, yes, out=no), soft, out=soft)
     np.add(out, soft, out=out)

@@ -179,7 +179,9 @@ class SigmoidCrossEntropy(_BinaryLoss):
         if self.weighs_alike:
             return np.maximum(z, 0.0) - z * y + soft
         yes, no = self._weighted(y)
-        return no * np.maximum(z, 0.0) + yes * np.maximum(-z, 0.0) + (no + yes) * soft
+        above = np.maximum(z, 0.0)
+        below = above - z  # max(-z, 0)
+        return no * above + yes * below + (no + yes) * soft
 
     @quiet_where_finite
     def gradient(self, z: Array, y: Array, sample_weight: Array | None = None) -> Array:
