@@ -99,8 +99,9 @@ def named(kind: str, base: type[T], known: Mapping[str, type[T]], given: object)
 
 def real_array(where: str, values: ArrayLike) -> Array:
     """`values` as an array of real numbers: booleans, integers or floats of any width.
-    Objects, text and complex numbers are refused.
+    Objects, text, complex numbers and sparse matrices are refused.
     """
+    _refuse_sparse(where, values)
     if np.ma.is_masked(values):
         raise ValueError(f"{where} has masked entries, expected every entry given")
     try:
@@ -112,6 +113,23 @@ def real_array(where: str, values: ArrayLike) -> Array:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{where} has dtype {array.dtype}, expected real numbers")
     return array
+
+
+def _refuse_sparse(where: str, values: object) -> None:
+    # by what all of SciPy's have, as SciPy is not imported
+    if hasattr(values, "toarray") and (hasattr(values, "tocsr") or hasattr(values, "nnz")):
+        raise TypeError(
+            f"{where} is sparse ({type(values).__name__}), expected a dense array: "
+            f"{_argument(where)}.toarray()"
+        )
+
+
+def _argument(where: str) -> str:
+    """What the caller's argument is called, which `where` ends with: x is the input of
+    a layer.
+    """
+    name = where.rsplit(maxsplit=1)[-1]
+    return "x" if name == "input" else name
 
 
 def as_dtype(where: str, array: Array, dtype: np.dtype[Any], first_row: int = 0) -> Array:
@@ -291,12 +309,42 @@ def distributions(where: str, array: Array, eps: float) -> Array:
     return array
 
 
+def numbers_of_classes(where: str, values: ArrayLike, classes: int) -> Array:
+    """`values` as an array of real numbers; where they are text, the sentence says how
+    to number the classes.
+    """
+    try:
+        return real_array(where, values)
+    except TypeError:
+        array = np.asarray(values)
+        if not _has_text(array):
+            raise
+    name = _argument(where)
+    raise TypeError(
+        f"{where} has labels of dtype {array.dtype}, expected integers 0 to {classes - 1}: "
+        f"classes, {name} = numpy.unique({name}, return_inverse=True)"
+    )
+
+
+def _has_text(array: Array) -> bool:
+    """Whether it is of text, or of objects with text among them, as pandas has it."""
+    if array.dtype.kind == "O":
+        return any(isinstance(entry, str) for entry in array.flat)
+    return array.dtype.kind in "UST"
+
+
+def _whole(array: Array) -> bool:
+    """Whether every entry is an integer, in a dtype of floats."""
+    return bool((np.isfinite(array) & (array == np.floor(array))).all())
+
+
 def class_labels(where: str, array: Array, classes: int, ignored: int | None = None) -> Array:
     """`array`, refused where an entry is no integer in 0..classes-1, nor the one that
     is ignored.
     """
     if array.dtype.kind not in "biu":
-        raise TypeError(f"{where} has labels of dtype {array.dtype}, expected integers")
+        remedy = f": {_argument(where)}.astype(int)" if _whole(array) else ""
+        raise TypeError(f"{where} has labels of dtype {array.dtype}, expected integers{remedy}")
     bad = np.flatnonzero(((array < 0) | (array >= classes)) & (array != ignored))
     if bad.size:
         raise ValueError(

@@ -18,8 +18,8 @@ from refnet.checks import (
     float_dtype,
     matrix,
     named,
+    numbers_of_classes,
     place,
-    real_array,
     row_weights,
 )
 from refnet.flags import quiet_where_finite
@@ -223,12 +223,13 @@ class Network:
         Shapes: x (n, fan_in), labels (n,) integers.
         Errors: as forward; ValueError or TypeError for other labels.
         """
-        predicted, given = self.classify(x), real_array("accuracy: labels", labels)
+        classes = max(2, self.sizes[-1])  # a single output tells 0 from 1
+        predicted = self.classify(x)
+        given = numbers_of_classes("accuracy: labels", labels, classes)
         if given.shape != predicted.shape:
             raise ValueError(
                 f"accuracy: labels has shape {given.shape}, expected {predicted.shape}"
             )
-        classes = max(2, self.sizes[-1])  # a single output tells 0 from 1
         return float(np.mean(predicted == class_labels("accuracy: labels", given, classes)))
 
     def check_inputs(self, x: ArrayLike) -> Array:

@@ -163,13 +163,16 @@ BAD_Y = {
         "cross_entropy",
         LABELS * 1.0,
         TypeError,
-        "CrossEntropy: y has labels of dtype float64, expected integers",
+        "CrossEntropy: y has labels of dtype float64, expected integers: y.astype(int)",
     ),
     "text labels": (
         "cross_entropy",
         LABELS.astype("U1"),
         TypeError,
-        "CrossEntropy: y has dtype <U1, expected real numbers",
+        (
+            "CrossEntropy: y has labels of dtype <U1, expected integers 0 to 1: "
+            "classes, y = numpy.unique(y, return_inverse=True)"
+        ),
     ),
     "label column": (
         "cross_entropy",

@@ -405,7 +405,7 @@ def test_class_labels_out_of_range():
     for label in (-1, 3, 100):
         with refuses(ValueError, f"y has label {label} at row 2, expected 0 to 2"):
             checks.class_labels("y", np.array([0, 2, label, -5]), 3)
-    with refuses(TypeError, "y has labels of dtype float64, expected integers"):
+    with refuses(TypeError, "y has labels of dtype float64, expected integers: y.astype(int)"):
         checks.class_labels("y", np.array([0.0, 1.0]), 2)
 
 

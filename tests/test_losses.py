@@ -519,7 +519,7 @@ MISFITS = {
     ON_CLASSES: [
         ([0, 3], ValueError, "y has label 3 at row 1, expected 0 to 2"),
         ([-1, 0], ValueError, "y has label -1 at row 0, expected 0 to 2"),
-        ([0.0, 1.0], TypeError, "y has labels of dtype float64, expected integers"),
+        ([0.0, 1.0], TypeError, "y has labels of dtype float64, expected integers: y.astype(int)"),
         ([0], ValueError, "y has shape (1,), expected labels (2,) or distributions (2, 3)"),
         (
             [[1], [0]],
@@ -603,7 +603,11 @@ def test_one_hot_marks_the_label():
     [
         ([[1]], ValueError, "one_hot: labels has shape (1, 1), expected (n,)"),
         ([0, 2], ValueError, "one_hot: labels has label 2 at row 1, expected 0 to 1"),
-        ([0.0], TypeError, "one_hot: labels has labels of dtype float64, expected integers"),
+        (
+            [0.0],
+            TypeError,
+            "one_hot: labels has labels of dtype float64, expected integers: labels.astype(int)",
+        ),
     ],
 )
 def test_one_hot_refuses_what_is_no_label(labels, error, text):

@@ -227,7 +227,11 @@ def test_accuracy_is_the_share_of_labels_found(width):
     [
         ([0], ValueError, "accuracy: labels has shape (1,), expected (2,)"),
         ([[0], [1]], ValueError, "accuracy: labels has shape (2, 1), expected (2,)"),
-        ([0.0, 1.0], TypeError, "accuracy: labels has labels of dtype float64, expected integers"),
+        (
+            [0.0, 1.0],
+            TypeError,
+            "accuracy: labels has labels of dtype float64, expected integers: labels.astype(int)",
+        ),
         ([0, 3], ValueError, "accuracy: labels has label 3 at row 1, expected 0 to 2"),
     ],
 )

@@ -336,7 +336,7 @@ def test_the_perceptron_refuses_by_name():
             lambda: perceptron.learn(SQUARE, [0, 1, 1, 2]),
         ),
         (
-            "perceptron: labels has labels of dtype float64, expected integers",
+            "perceptron: labels has labels of dtype float64, expected integers: labels.astype(int)",
             TypeError,
             lambda: perceptron.learn(SQUARE, [0.0, 1, 1, 1]),
         ),

@@ -34,6 +34,7 @@ from refnet.checks import (
     integer,
     matrix,
     number,
+    numbers_of_classes,
     real_array,
 )
 from refnet.flags import quiet_where_finite
@@ -189,7 +190,8 @@ def one_epoch(w: Array, b: float, x: Array, y: Array, lr: float) -> tuple[Array,
 
 
 def _checked(x: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
-    given, y = real_array("perceptron: x", x), real_array("perceptron: labels", labels)
+    given = real_array("perceptron: x", x)
+    y = numbers_of_classes("perceptron: labels", labels, 2)
     if given.ndim != 2 or 0 in given.shape:
         raise ValueError(
             f"perceptron: x has shape {given.shape}, expected (n, features) with both at least 1"

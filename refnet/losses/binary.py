@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from refnet.activations import Activation, Identity, Sigmoid
 from refnet.checks import (
     Array,
+    numbers_of_classes,
     within_unit_interval,
 )
 from refnet.flags import quiet_where_finite
@@ -63,6 +64,8 @@ class _BinaryLoss(Loss):
     def targets(self, y: ArrayLike, rows: int, width: int, dtype: np.dtype[Any]) -> Array:
         """Probabilities (n, k) in `dtype`."""
         self.columns(width, dtype)  # refuses those that do not fit
+        if width == 1:  # text may stand for the two classes
+            y = numbers_of_classes(f"{self}: y", y, 2)
         return within_unit_interval(f"{self}: y", super().targets(y, rows, width, dtype))
 
 

@@ -15,7 +15,7 @@ from refnet.checks import (
     integer,
     matrix,
     number,
-    real_array,
+    numbers_of_classes,
     within_unit_interval,
 )
 from refnet.flags import quiet_where_finite
@@ -161,7 +161,7 @@ class _ClassLoss(Loss):
     def targets(self, y: ArrayLike, rows: int, width: int, dtype: np.dtype[Any]) -> Array:
         """Labels as integers, distributions in `dtype`."""
         where = f"{self}: y"
-        given = real_array(where, y)
+        given = numbers_of_classes(where, y, width)
         as_row(self, "weight", width, dtype)
         if given.shape == (rows,):
             return self._checked_labels(where, given, width)
@@ -309,10 +309,10 @@ def one_hot(labels: ArrayLike, classes: int, dtype: Any = "float64") -> Array:
     Source: Bishop, Pattern Recognition and Machine Learning, section 4.1.3 (1-of-K
         coding).
     """
-    given = real_array("one_hot: labels", labels)
+    classes = integer("one_hot", "classes", classes, low=1)
+    given = numbers_of_classes("one_hot: labels", labels, classes)
     if given.ndim != 1:
         raise ValueError(f"one_hot: labels has shape {given.shape}, expected (n,)")
-    classes = integer("one_hot", "classes", classes, low=1)
     result = np.zeros((len(given), classes), float_dtype("one_hot: dtype", dtype))
     result[np.arange(len(given)), class_labels("one_hot: labels", given, classes)] = 1.0
     return result
