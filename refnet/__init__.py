@@ -5,6 +5,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
 
     checks          input checks and their error sentences
     flags           NumPy's warnings, where a result is not finite alone
+    frames          arrays with named columns
     equations       the equations as words
     activations     f(z) and how a gradient comes back
     losses          C, dC/da and the 1/n
@@ -19,10 +20,13 @@ Read `backprop.py` first. The modules, each importing only those above it:
     building        a network from its sizes
     batches         x and y, checked, and how they come in mini-batches
     fast            what fit runs: the same four equations, in place
+    counting        the training accuracy, from what the steps compute
     optimizers      how a gradient becomes a step
     schedules       the learning rate of each epoch
     history         what fit did: steps, epochs, the history of all
+    progress        what fit shows while it runs
     stopping        when fit stops
+    resuming        how fit goes on with an earlier training
     training        fit
     differences     gradient_check
     explanation     one training step explained in numbers

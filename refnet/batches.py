@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.activations import Sigmoid
-from refnet.checks import Array, integer
+from refnet.checks import Array, chunks, integer
+from refnet.frames import Columns, columns_of
 from refnet.losses import Loss, checked
 from refnet.network import Network
 
@@ -83,7 +84,9 @@ Batch: TypeAlias = tuple[Array, Array, Array | None]  # x, y, and the weights of
 
 
 class Data:
-    """x and y, checked, in batches of the network's dtype."""
+    """x and y, checked, in batches of the network's dtype. The columns of a frame x are
+    compared with `columns`, by default the network's own.
+    """
 
     def __init__(
         self,
@@ -92,61 +95,100 @@ class Data:
         x: ArrayLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
+        columns: Columns | None = None,
     ) -> None:
-        inputs = net.check_inputs(x)
-        targets = net.check_targets(loss, y, len(inputs))
-        self.rows = len(inputs)
-        self._x, self._y = (
-            Rows(inputs, net.dtype),
-            Rows(targets, targets.dtype if targets.ndim == 1 else net.dtype),
-        )
+        inputs = net.check_inputs(x, columns)
+        self.rows, self.columns = len(inputs), columns_of(x)
+        targets = net.check_targets(loss, _column(net, loss, y, self.rows), self.rows)
+        dtype = targets.dtype if targets.ndim == 1 else net.dtype
+        self._x, self._y = Rows(inputs, net.dtype), Rows(targets, dtype)
         weights = net.check_weights(sample_weight, self.rows)
         self._weights = None if weights is None else Rows(weights, net.dtype)
+        # a single output says yes or no, unless it is a value
+        yes_no = loss.reads != "values" or isinstance(net.layers[-1].activation, Sigmoid)
+        ignored = getattr(loss, "ignore_index", None)
+        self.labels = _labels(targets, dtype, yes_no, ignored)
+        self._labelled = self.rows if ignored is None else int(np.sum(self.labels != -1))
 
     def largest(self, batch_size: int | None) -> int:
         """The rows of the largest batch."""
         return min(batch_size or self.rows, self.rows)
 
-    def minibatches(
-        self, batch_size: int | None, rng: "np.random.Generator | None"
-    ) -> Iterator[Batch]:
-        """x, y and weights of each mini-batch of an epoch, valid until the next one."""
-        for rows in minibatches(self.rows, batch_size, rng):
-            weights = None if self._weights is None else self._weights[rows]
-            yield self._x[rows], self._y[rows], weights
+    def batch(self, rows: slice | Array) -> Batch:
+        """x, y and weights of some rows, valid until the next ones."""
+        weights = None if self._weights is None else self._weights[rows]
+        return self._x[rows], self._y[rows], weights
 
     def judge(self, net: Network, loss: Loss) -> tuple[float, float | None]:
         """The loss and, where the targets are classes, the accuracy of the network on
         all rows.
         """
         x, y = self._x[:], self._y[:]
-        labels = _labels(
-            y, yes_no=loss.reads != "values" or isinstance(net.layers[-1].activation, Sigmoid)
-        )
         # the loss shows an overflow by itself, as inf or nan
         with np.errstate(all="ignore"):
             value = checked(loss).value(net.predict(x), y)
-            return value, None if labels is None else net.accuracy(x, labels)
+            if self.labels is None:
+                return value, None
+            return value, self.share(int(np.count_nonzero(net.classify(x) == self.labels)))
+
+    def share(self, right: int) -> float:
+        """The accuracy, where the label of so many rows was found: their share of the
+        rows whose label is not ignored.
+        """
+        return right / self._labelled
 
 
-def held_out_data(net: Network, loss: Loss, pair: tuple[ArrayLike, ArrayLike]) -> Data:
-    """The validation pair (x, y), checked; its errors start with "validation"."""
+def held_out_data(
+    net: Network, loss: Loss, pair: tuple[ArrayLike, ArrayLike], columns: Columns | None
+) -> Data:
+    """The validation pair (x, y), checked; its errors start with "validation". A frame
+    x must have the columns of the training's.
+    """
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise TypeError(f"fit: validation has type {type(pair).__name__}, expected a pair (x, y)")
     try:
-        return Data(net, loss, *pair)
+        return Data(net, loss, *pair, columns=columns)
     except (ValueError, TypeError) as error:
         raise type(error)(f"validation: {error}") from error
 
 
-def _labels(y: Array, yes_no: bool) -> Array | None:
-    """The classes that targets mean: labels, one-hot rows, or the 0 and 1 of a single
-    output that says yes or no; None where they mean none.
+def _column(net: Network, loss: Loss, y: ArrayLike, rows: int) -> ArrayLike:
+    """y (n,) as (n, 1), where the one output has a target for each row."""
+    if net.sizes[-1] != 1 or not loss.targets_like_outputs:
+        return y
+    try:
+        array = np.asanyarray(y)  # a masked or memory-mapped array stays one
+    except ValueError:  # rows of different lengths, which the loss refuses
+        return y
+    return array[:, np.newaxis] if array.shape == (rows,) else y
+
+
+def _labels(y: Array, dtype: np.dtype[Any], yes_no: bool, ignored: int | None) -> Array | None:
+    """The classes that targets, read in `dtype`, mean: labels, one-hot rows, or the 0
+    and 1 of a single output that says yes or no, with -1 for the label that is ignored;
+    None where they mean none.
     """
     if y.ndim == 1:
-        return y
-    if not ((y == 0.0) | (y == 1.0)).all():
+        labels = y if ignored is None else np.where(y == ignored, -1, y)
+        return labels if labels.dtype.kind in "iu" else None
+    if y.shape[1] == 1 and not yes_no:
+        return None
+    labels = np.empty(len(y), np.intp)
+    for start, part in chunks(y):
+        of_part = _labels_of_rows(part.astype(dtype, copy=False))
+        if of_part is None:
+            return None
+        labels[start : start + len(part)] = of_part
+    return labels
+
+
+def _labels_of_rows(y: Array) -> Array | None:
+    """The column of the one 1 of each row of 0 and 1; of a single column, the 0 or
+    1.
+    """
+    ones = y == 1.0
+    if not (ones | (y == 0.0)).all():
         return None
     if y.shape[1] == 1:
-        return y[:, 0].astype(np.intp) if yes_no else None
-    return y.argmax(axis=1) if (y.sum(axis=1) == 1.0).all() else None
+        return ones[:, 0]
+    return ones.argmax(axis=1) if (np.count_nonzero(ones, axis=1) == 1).all() else None

@@ -1,7 +1,8 @@
 """What `fit` did: its steps and epochs, as callbacks get them, and their history."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from refnet.checks import Array, counted
 from refnet.passes import Gradients, Trace
@@ -31,7 +32,9 @@ class Step(NamedTuple):
 class Epoch(NamedTuple):
     """One epoch of `fit`, as `on_epoch` gets it.
 
-    `loss` is the mean over the rows, each batch taken before its own update.
+    `loss` is the mean over the rows, and `accuracy` the share of those that
+    Network.classify gives their label, where the targets are classes; each batch is
+    taken before its own update.
     """
 
     number: int  # from 1 on
@@ -40,14 +43,31 @@ class Epoch(NamedTuple):
     lr: float
     validation_loss: float | None = None
     validation_accuracy: float | None = None  # where the targets are classes
+    accuracy: float | None = None
+
+
+class Reached(NamedTuple):
+    """How far a training came: what `fit` goes on from, given its history."""
+
+    seed: int
+    shuffle: bool
+    generator: Mapping[str, Any]  # the state of its bit generator after the last epoch
+    optimizer: Any
+    steps: int  # the optimizer's
 
 
 @dataclass
 class History:
-    """What `fit` did: one Epoch each, and why it ended."""
+    """What `fit` did: one Epoch each, and why it ended.
+
+    Given to `fit` as `resume`, it is where a training goes on. For that, `reached`
+    keeps the state of the generator and the optimizer itself; a network and its history
+    that are pickled together go on in another process.
+    """
 
     epochs: list[Epoch] = field(default_factory=list)
     stopped: str = "all epochs done"
+    reached: Reached | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return (
@@ -59,6 +79,11 @@ class History:
     def loss(self) -> list[float]:
         """The training loss of each epoch."""
         return [epoch.loss for epoch in self.epochs]
+
+    @property
+    def accuracy(self) -> list[float | None]:
+        """The training accuracy of each epoch, None where targets are no classes."""
+        return [epoch.accuracy for epoch in self.epochs]
 
     @property
     def validation_loss(self) -> list[float | None]:
@@ -76,3 +101,30 @@ class History:
     def lr(self) -> list[float]:
         """The learning rate of each epoch."""
         return [epoch.lr for epoch in self.epochs]
+
+    def going_on(self, epochs: int) -> "History":
+        """A history that starts with these epochs, of which there will be `epochs`
+        more.
+        """
+        of = len(self.epochs) + epochs
+        return History([epoch._replace(of=of) for epoch in self.epochs])
+
+    def table(self) -> list[dict[str, float | None]]:
+        """A dict for each epoch, for `pandas.DataFrame(history.table())`: epoch, loss,
+        accuracy, lr, validation_loss and validation_accuracy, without those that are
+        None in every epoch.
+        """
+        rows = [{name: getattr(epoch, shown) for name, shown in _TABLE} for epoch in self.epochs]
+        given = {name for row in rows for name, value in row.items() if value is not None}
+        return [{name: row[name] for name in row if name in given} for row in rows]
+
+
+# the columns of a table, and the fields of Epoch that they show
+_TABLE = (
+    ("epoch", "number"),
+    ("loss", "loss"),
+    ("accuracy", "accuracy"),
+    ("lr", "lr"),
+    ("validation_loss", "validation_loss"),
+    ("validation_accuracy", "validation_accuracy"),
+)

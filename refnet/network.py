@@ -23,6 +23,7 @@ from refnet.checks import (
     row_weights,
 )
 from refnet.flags import quiet_where_finite
+from refnet.frames import Columns, array_of, named_columns
 from refnet.layer import Dense, Kind, title, unchecked, views
 from refnet.losses import LOSSES, Loss, checked
 from refnet.passes import Gradients, Trace
@@ -48,6 +49,7 @@ class Network:
 
     _parameters: Array
     _layers: tuple[Dense, ...]
+    _columns: Columns | None = None
 
     def __init__(self, layers: Iterable[Dense]) -> None:
         if isinstance(layers, Dense) or not isinstance(layers, Iterable):
@@ -83,10 +85,12 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         # the vector alone: pickled views would come back as arrays of their own
-        return {"parameters": self.parameters, "kinds": [layer.kind for layer in self.layers]}
+        state = {"parameters": self.parameters, "kinds": [layer.kind for layer in self.layers]}
+        return state if self._columns is None else {**state, "columns": self._columns}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._lay_over(state["parameters"], state["kinds"])
+        self._columns = state.get("columns")
 
     @property
     def layers(self) -> tuple[Dense, ...]:
@@ -109,6 +113,18 @@ class Network:
     def sizes(self) -> tuple[int, ...]:
         """Units per layer, the input first: (64, 30, 10)."""
         return (self.layers[0].fan_in, *(layer.fan_out for layer in self.layers))
+
+    @property
+    def columns(self) -> Columns | None:
+        """The column names of the frame that `fit` was given as x, None where it was
+        given an array. A frame with other columns, or in another order, is refused from
+        then on; plain arrays are taken. Set it to None to forget them.
+        """
+        return self._columns
+
+    @columns.setter
+    def columns(self, names: Iterable[Any] | None) -> None:
+        self._columns = named_columns("Network: columns", names, self.sizes[0])
 
     @quiet_where_finite
     def forward(self, x: ArrayLike, masks: Masks = ()) -> Trace:
@@ -232,11 +248,14 @@ class Network:
             )
         return float(np.mean(predicted == class_labels("accuracy: labels", given, classes)))
 
-    def check_inputs(self, x: ArrayLike) -> Array:
+    def check_inputs(self, x: ArrayLike, columns: Columns | None = None) -> Array:
         """`x`, finite and (n, fan_in), in the network's dtype unless it lies on disk;
-        ValueError or TypeError otherwise.
+        ValueError or TypeError otherwise, also for a frame of other columns than these,
+        by default the network's own.
         """
-        return matrix(f"{title(1, self.layers[0])}: input", x, self.dtype, ("n", self.sizes[0]))
+        where = f"{title(1, self.layers[0])}: input"
+        array = array_of(where, x, columns or self.columns)
+        return matrix(where, array, self.dtype, ("n", self.sizes[0]))
 
     def check_weights(self, sample_weight: ArrayLike | None, rows: int) -> Array | None:
         """`sample_weight` as (n,) finite numbers >= 0, in the network's dtype; None

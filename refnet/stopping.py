@@ -24,7 +24,8 @@ class Stop(Protocol):
 class EarlyStopping:
     """Stop when the validation loss has not fallen below its best by more than
     min_delta for `patience` epochs; restore the best weights, also where training
-    diverges.
+    diverges. A training that is resumed is watched anew: the best of earlier epochs is
+    forgotten.
 
     Shapes: scalars; patience in epochs.
     Torch: none.
@@ -40,17 +41,20 @@ class EarlyStopping:
         """Forget an earlier training."""
         if not validated:
             raise ValueError("EarlyStopping: fit has no validation, expected validation=(x, y)")
-        self.best, self.best_epoch = float("inf"), 0
+        self.best, self.best_epoch, self._epochs = float("inf"), 0, 0
         self._weights: Array | None = None
 
     def reason(self, net: Network, epoch: Epoch) -> str | None:
         """Why to stop now, or None to go on."""
+        if self._epochs == 0:  # a resumed training is numbered on
+            self.best_epoch = epoch.number - 1
+        self._epochs += 1
         if epoch.validation_loss is not None and epoch.validation_loss < self.best - self.min_delta:
             self.best, self.best_epoch = epoch.validation_loss, epoch.number
             self._weights = net.parameters.copy()
         if epoch.number - self.best_epoch >= self.patience:
             if self._weights is None:
-                return f"validation loss never finite in {counted(epoch.number, 'epoch')}"
+                return f"validation loss never finite in {counted(self._epochs, 'epoch')}"
             ago = counted(self.patience, "epoch")
             return f"validation loss best at epoch {self.best_epoch}, {ago} ago"
         return None
@@ -63,7 +67,7 @@ class EarlyStopping:
 
 class Precision:
     """Stop when the training loss changed by less than `threshold` from one epoch to
-    the next.
+    the next. A training that is resumed is watched anew, from its second epoch on.
 
     Shapes: scalars, in units of the loss.
     Torch: none.

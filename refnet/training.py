@@ -8,16 +8,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.batches import Batch, Data, held_out_data
-from refnet.checks import Array, flag, instance, integer, named, place
+from refnet.checks import Array, flag, instance, integer, place
 from refnet.clipping import Clipping
+from refnet.counting import Counted
 from refnet.fast.threads import one_thread_if_small
 from refnet.fast.workspace import Workspace
-from refnet.history import Epoch, History, Step
+from refnet.history import Epoch, History, Reached, Step
 from refnet.losses import Loss
 from refnet.network import Network
-from refnet.optimizers import OPTIMIZERS, Optimizer
+from refnet.optimizers import Optimizer
+from refnet.progress import shown
 from refnet.regularisers import Penalty
+from refnet.resuming import optimizer_of, reached_by
 from refnet.stopping import Stop
+
+_Judged = tuple[float | None, float | None]  # loss and accuracy
 
 
 def fit(
@@ -40,6 +45,9 @@ def fit(
     penalty: str | Penalty | None = None,
     clip_norm: float | None = None,
     clip_value: float | None = None,
+    lr: float | None = None,
+    resume: History | None = None,
+    progress: bool = False,
 ) -> History:
     """Gradient descent: for each epoch and mini-batch, forward, BP1 to BP4, one step of
     the optimizer.
@@ -47,7 +55,23 @@ def fit(
     batch_size None is batch gradient descent, never shuffled; 1 is stochastic gradient
     descent; the last batch of an epoch may be smaller and is averaged over its own
     rows. Everything is checked before the first step. `schedule` sets the learning rate
-    of each epoch; afterwards the optimizer has the one it started with.
+    of each epoch; afterwards the optimizer has the one it started with. `lr` is that of
+    an optimizer given by name; an optimizer object has its own.
+
+    With `resume`, the history of an earlier fit, training goes on where that ended:
+    with its optimizer, the next permutation, the next epoch of the schedule and the
+    next number. fit(epochs=3) and then fit(epochs=2, resume=history), all else alike,
+    is fit(epochs=5), bit for bit, and so is the history, a new one of all epochs. The
+    optimizer is the object of that fit or, given by name, the one that history keeps.
+    batch_size may be another one. Rules that stop are started anew.
+
+    `progress` shows the epochs on standard error: rich's bar on a terminal if rich is
+    installed, otherwise at most 20 lines.
+
+    A y of shape (n,) is read as (n, 1) by a loss on values or yes-or-no targets where
+    the network has one output. x may be a frame of pandas or Polars: the network
+    remembers its columns, and refuses a frame that has others, or another order, then
+    and later (`net.columns`).
 
     A row counts as often as its `sample_weight` says, and the mean divides by their
     sum. A `penalty` is added to the cost, and its gradient to dW. `clip_norm` shortens
@@ -75,40 +99,52 @@ def fit(
         algorithm.
     """
     loss = _trainable(net, loss)
-    optimizer = named("optimizer", Optimizer, OPTIMIZERS, optimizer)
     epochs = integer("fit", "epochs", epochs, low=1)
     batch_size = None if batch_size is None else integer("fit", "batch_size", batch_size, low=1)
     shuffle = flag("fit", "shuffle", shuffle)
-    rng = np.random.default_rng(integer("fit", "seed", seed, low=0))
+    seed = integer("fit", "seed", seed, low=0)
+    rng = np.random.default_rng(seed)
+    reached = None if resume is None else reached_by(resume, seed, shuffle)
+    optimizer = optimizer_of(optimizer, lr, reached)
+    progress = flag("fit", "progress", progress)
     penalty, clipping = Penalty.of(penalty), Clipping.of(clip_norm, clip_value)
     data = Data(net, loss, x, y, sample_weight)
-    held_out = None if validation is None else held_out_data(net, loss, validation)
+    held_out = None if validation is None else held_out_data(net, loss, validation, data.columns)
     _check_calls(schedule=schedule, on_step=on_step, on_epoch=on_epoch)
     rules = _started(stop, validated=held_out is not None)
     optimizer.bind(net)
-    workspace = Workspace(net, loss, data.largest(batch_size), penalty)
-    history = History()
+    net.columns = data.columns or net.columns
+    history = History() if resume is None else resume.going_on(epochs)
+    done = len(history.epochs)
+    if reached is not None:
+        rng.bit_generator.state = reached.generator
+    keeps = data.labels is not None
+    workspace = Workspace(net, loss, data.largest(batch_size), penalty, keeps)
     with (
         one_thread_if_small(net, data.largest(batch_size)),
         _finished(rules, net),
-        _lr_put_back(optimizer) as lr,
+        _lr_put_back(optimizer) as own_lr,
+        shown(progress, done + 1, done + epochs) as show,
     ):
-        for e in range(epochs):
-            optimizer.lr = lr if schedule is None else schedule(lr, e)
+        for e in range(done, done + epochs):
+            optimizer.lr = own_lr if schedule is None else schedule(own_lr, e)
             if on_epoch is not None and not workspace.is_current():
-                workspace = Workspace(net, loss, data.largest(batch_size), penalty)
-            batches = data.minibatches(batch_size, rng if shuffle else None)
+                workspace = Workspace(net, loss, data.largest(batch_size), penalty, keeps)
+            batches = Counted(data, batch_size, rng if shuffle else None, workspace)
             loop = Loop(net, loss, optimizer, workspace, clipping, rng)
-            mean = _steps(loop, batches, e + 1, on_step)
-            judged = held_out.judge(net, loss) if held_out else ()
-            epoch = Epoch(e + 1, epochs, mean, optimizer.lr, *judged)
+            mean = _steps(loop, iter(batches), e + 1, on_step)
+            judged: _Judged = held_out.judge(net, loss) if held_out else (None, None)
+            epoch = Epoch(e + 1, done + epochs, mean, optimizer.lr, *judged, batches.accuracy)
             history.epochs.append(epoch)
+            show(epoch)
             if on_epoch is not None:
                 on_epoch(epoch)
             reasons = _reasons(rules, net, epoch)
             if reasons:
                 history.stopped = "; ".join(reasons)
                 break
+    steps = optimizer.state["steps"]
+    history.reached = Reached(seed, shuffle, rng.bit_generator.state, optimizer, steps)
     return history
 
 

@@ -33,6 +33,8 @@ class _BinaryLoss(Loss):
     "yes". D is k times the sum of the s_i, whatever w and p are.
     """
 
+    targets_like_outputs: ClassVar[bool] = True
+
     weight: tuple[float, ...] | None = None
     pos_weight: tuple[float, ...] | None = None
 

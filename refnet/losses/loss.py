@@ -47,6 +47,8 @@ class Loss(ABC):
     analytic: ClassVar[bool] = True  # C continues to complex a, so the complex step applies
     # every setting, and what it is where it is not given
     defaults: ClassVar[Mapping[str, Any]] = {"reduction": "mean"}
+    # targets are (n, k) and nothing else, so that fit takes (n,) for one output
+    targets_like_outputs: ClassVar[bool] = False
     kinks: ClassVar[tuple[float, ...]] = ()  # where dC/da, or its slope, jumps: values of a - y
 
     reduction: str = "mean"

@@ -16,6 +16,7 @@ class _ValueLoss(Loss):
 
     reads: ClassVar[str] = "values"
     outputs: ClassVar[tuple[type[Activation], ...]] = ()
+    targets_like_outputs: ClassVar[bool] = True
 
     def __init__(self, reduction: str = "mean") -> None:
         self.reduction = reduction_of(str(self), reduction)

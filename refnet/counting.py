@@ -1,0 +1,73 @@
+"""The training accuracy, counted from what the steps compute anyway."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from refnet.batches import Batch, Data, minibatches
+from refnet.checks import Array
+from refnet.fast.blocks import BLOCK
+from refnet.fast.workspace import Workspace
+
+ROWS = BLOCK // np.dtype(np.intp).itemsize  # counted at a time: a block of labels
+
+
+class Counted:
+    """The batches of an epoch, and the share of their rows whose label `classify` finds
+    before the update of their own batch; None where the targets are no classes.
+
+    Many batches are counted together: after each step, argmax, a comparison and a count
+    take 7 % of a step at 64-30-10 with 32 rows.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        batch_size: int | None,
+        rng: np.random.Generator | None,
+        workspace: Workspace,
+    ) -> None:
+        self._data, self._workspace, self._right = data, workspace, 0
+        self._rows = minibatches(data.rows, batch_size, rng)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self._batches() if self._data.labels is None else self._counted(self._data.labels)
+
+    def _batches(self) -> Iterator[Batch]:
+        for rows in self._rows:
+            yield self._data.batch(rows)
+
+    def _counted(self, labels: Array) -> Iterator[Batch]:
+        waiting: list[slice | Array] = []
+        for rows in self._rows:
+            yield self._data.batch(rows)
+            waiting.append(rows)  # the step on them has been taken meanwhile
+            if not self._workspace.keep():
+                self._count(labels, waiting)
+                waiting = []
+        if waiting:
+            self._count(labels, waiting)
+
+    def _count(self, labels: Array, waiting: list[slice | Array]) -> None:
+        outputs = self._workspace.kept()
+        for given in _at(labels, waiting):
+            part, outputs = outputs[: len(given)], outputs[len(given) :]
+            found = part.argmax(axis=1) if part.shape[1] > 1 else part[:, 0] > 0.0
+            self._right += int(np.count_nonzero(found == given))
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share, after the last batch."""
+        return None if self._data.labels is None else self._data.share(self._right)
+
+
+def _at(labels: Array, batches: list[slice | Array]) -> Iterator[Array]:
+    """The labels of the rows of some batches, a block at a time."""
+    first, last = batches[0], batches[-1]
+    if isinstance(first, slice) and isinstance(last, slice):  # in their own order
+        of_batches = labels[first.start : last.stop]
+        yield from (of_batches[start : start + ROWS] for start in range(0, len(of_batches), ROWS))
+        return
+    each = [rows for rows in batches if isinstance(rows, np.ndarray)]
+    order = each[0] if len(each) == 1 else np.concatenate(each)
+    yield from (labels[order[start : start + ROWS]] for start in range(0, len(order), ROWS))
