@@ -2,6 +2,7 @@
 what they have, as neither is imported.
 """
 
+from collections.abc import Iterable
 from itertools import zip_longest
 from typing import Any
 
@@ -45,8 +46,10 @@ def named_columns(where: str, names: Any, width: int) -> Columns | None:
     """`names` as the names of `width` columns, or None."""
     if names is None:
         return None
-    columns = None if isinstance(names, str) else tuple(names)
-    if columns is None or len(columns) != width:
-        shown = repr(names) if columns is None else counted(len(columns), "name")
-        raise ValueError(f"{where} has {shown}, expected {width}, one for each input, or None")
-    return columns
+    listed = tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else None
+    if listed is None or len(listed) != width:
+        shown = repr(names) if listed is None else counted(len(listed), "name")
+        raise ValueError(
+            f"{where} has {shown}, expected a name for each of {width} inputs, or None"
+        )
+    return listed
