@@ -23,10 +23,10 @@ def shown(progress: bool, first: int, last: int) -> Iterator[Show]:
     """Yields the function that is told of each epoch of a training, number `first` to
     `last`, when it is done. What it shows at the end is the last epoch there was.
     """
-    if not progress:
+    if not progress or sys.stderr is None:  # as in a program without a console
         yield lambda epoch: None
         return
-    console = _console() if sys.stderr is not None and sys.stderr.isatty() else None
+    console = _console() if sys.stderr.isatty() else None
     if console is None:
         yield from _ended(_Lines(first, last))
         return
