@@ -31,11 +31,7 @@ def shown(progress: bool, first: int, last: int) -> Iterator[Show]:
         yield from _ended(_Lines(first, last))
         return
     bars = import_module("rich.progress")
-    columns = (
-        bars.BarColumn(bar_width=20),
-        bars.TimeElapsedColumn(),
-        bars.TextColumn("{task.description}", markup=False),
-    )
+    columns = bars.BarColumn(bar_width=16), bars.TextColumn("{task.description}", markup=False)
     # drawn between epochs: no thread of its own takes time from them
     with bars.Progress(*columns, console=console, auto_refresh=False) as bar:
         yield from _ended(_Bar(bar, first, last))
@@ -58,7 +54,9 @@ class _Lines:
     def end(self) -> None:
         """Print the last epoch, unless it was."""
         if self._waiting is not None:
-            print(_line(self._waiting), file=sys.stderr, flush=True)
+            epoch = self._waiting
+            line = f"epoch {epoch.number} of {epoch.of}: {_numbers(epoch)}"
+            print(line, file=sys.stderr, flush=True)
         self._waiting = None
 
 
@@ -79,8 +77,9 @@ class _Bar:
     def end(self) -> None:
         """Draw the last epoch, unless it was."""
         if self._waiting is not None:
-            done, line = self._waiting.number, _line(self._waiting)
-            self._bar.update(self._task, completed=done, description=line, refresh=True)
+            epoch = self._waiting
+            said = f"{epoch.number}/{epoch.of} {_numbers(epoch)}"
+            self._bar.update(self._task, completed=epoch.number, description=said, refresh=True)
         self._waiting = None
 
 
@@ -91,15 +90,15 @@ def _ended(show: _Lines | _Bar) -> Iterator[Show]:
         show.end()
 
 
-def _line(epoch: Epoch) -> str:
-    numbers = {
-        "loss": epoch.loss,
-        "accuracy": epoch.accuracy,
-        "validation loss": epoch.validation_loss,
-        "validation accuracy": epoch.validation_accuracy,
-    }
-    said = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items() if value is not None)
-    return f"epoch {epoch.number} of {epoch.of}: {said}"
+def _numbers(epoch: Epoch) -> str:
+    """Loss and accuracy, and those of the validation, where they are: short enough for
+    a terminal of 80 columns.
+    """
+    trained = {"loss": epoch.loss, "accuracy": epoch.accuracy}
+    said = ", ".join(f"{name} {x:.4g}" for name, x in trained.items() if x is not None)
+    validated = [x for x in (epoch.validation_loss, epoch.validation_accuracy) if x is not None]
+    numbers = ", ".join(f"{x:.4g}" for x in validated)
+    return f"{said} (validation {numbers})" if validated else said
 
 
 def _console() -> Any:

@@ -73,8 +73,7 @@ def rich(monkeypatch):
     """A terminal, and a stand-in for rich; gives the list of bars."""
     console, bars = ModuleType("rich.console"), ModuleType("rich.progress")
     console.Console, bars.Progress = Console, Progress
-    for column in ("BarColumn", "TimeElapsedColumn", "TextColumn"):
-        setattr(bars, column, SimpleNamespace)
+    bars.BarColumn = SimpleNamespace
     bars.TextColumn = lambda text, markup: SimpleNamespace(text=text, markup=markup)
     monkeypatch.setitem(sys.modules, "rich.console", console)
     monkeypatch.setitem(sys.modules, "rich.progress", bars)
@@ -83,17 +82,17 @@ def rich(monkeypatch):
     return lambda: Progress.seen
 
 
+def numbers(epoch):
+    """What is said of an epoch."""
+    said = f"loss {epoch.loss:.4g}, accuracy {epoch.accuracy:.4g}"
+    if epoch.validation_loss is None:
+        return said
+    return f"{said} (validation {epoch.validation_loss:.4g}, {epoch.validation_accuracy:.4g})"
+
+
 def line(epoch):
     """The line of an epoch."""
-    validated = epoch.validation_loss is not None
-    return (
-        f"epoch {epoch.number} of {epoch.of}: loss {epoch.loss:.4g}, accuracy {epoch.accuracy:.4g}"
-    ) + (
-        f", validation loss {epoch.validation_loss:.4g}, "
-        f"validation accuracy {epoch.validation_accuracy:.4g}"
-        if validated
-        else ""
-    )
+    return f"epoch {epoch.number} of {epoch.of}: {numbers(epoch)}"
 
 
 @pytest.mark.parametrize("validation", [None, (X, LABELS)])
@@ -111,6 +110,9 @@ def test_values_have_no_accuracy_to_show(capsys):
     settings = {"loss": "mse", "optimizer": "sgd", "epochs": 1}
     history = refnet.fit(net, X, X[:, :2], **settings, progress=True)
     assert capsys.readouterr().err == f"epoch 1 of 1: loss {history.loss[0]:.4g}\n"
+    history = refnet.fit(net, X, X[:, :2], **settings, progress=True, validation=(X, X[:, :2]))
+    validated = f"(validation {history.validation_loss[0]:.4g})"
+    assert capsys.readouterr().err.endswith(f"loss {history.loss[0]:.4g} {validated}\n")
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 18, 19, 20, 36, 37, 100, 357, 1000])
@@ -119,12 +121,12 @@ def test_a_long_training_has_few_lines(capsys, epochs):
     among them.
     """
     train(epochs)
-    numbers = [int(text.split()[1]) for text in capsys.readouterr().err.splitlines()]
-    assert (numbers[0], numbers[-1]) == (1, epochs)
-    assert min(epochs, progress.LINES // 2) <= len(numbers) <= progress.LINES
-    gaps = np.diff(numbers[1:-1])
+    shown = [int(text.split()[1]) for text in capsys.readouterr().err.splitlines()]
+    assert (shown[0], shown[-1]) == (1, epochs)
+    assert min(epochs, progress.LINES // 2) <= len(shown) <= progress.LINES
+    gaps = np.diff(shown[1:-1])
     assert len(gaps) == 0 or gaps.min() == gaps.max()
-    assert numbers == sorted({*numbers})
+    assert shown == sorted({*shown})
 
 
 def test_a_resumed_training_counts_its_own_epochs(capsys):
@@ -174,8 +176,8 @@ def test_a_terminal_has_a_bar(rich):
     history = train(3, net)
     (bar,) = rich()
     assert (bar.total, bar.completed) == (3, 0)
-    assert bar.updates[0] == (1, line(history.epochs[0]))
-    assert bar.updates[-1] == (3, line(history.epochs[-1]))
+    assert bar.updates[0] == (1, f"1/3 {numbers(history.epochs[0])}")
+    assert bar.updates[-1] == (3, f"3/3 {numbers(history.epochs[-1])}")
     assert bar.console.stderr is True
     assert (bar.auto_refresh, bar.open) == (False, False)
     assert not bar.columns[-1].markup  # no number is taken for a colour
