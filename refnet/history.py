@@ -33,8 +33,8 @@ class Epoch(NamedTuple):
     """One epoch of `fit`, as `on_epoch` gets it.
 
     `loss` is the mean over the rows, and `accuracy` the share of those that
-    Network.classify gives their label, where the targets are classes; each batch is
-    taken before its own update.
+    Network.classify gives their label, where the targets are classes, whatever their
+    weights; each batch is taken before its own update.
     """
 
     number: int  # from 1 on

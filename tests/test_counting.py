@@ -122,6 +122,20 @@ def test_dropout_counts_the_outputs_that_the_step_had():
     assert history.accuracy == [sum(right) / ROWS]
 
 
+def test_weights_and_penalties_count_as_without_them():
+    """Each row counts once, whatever its weight."""
+    weights = RNG.random(ROWS)
+    for extra in ({"sample_weight": weights}, {"penalty": refnet.L2(0.5)}):
+        net, right = network("identity", LABELS), []
+
+        def look(step, right=right):
+            right.append(int((step.trace.output.argmax(axis=1) == step.y).sum()))
+
+        settings = {"loss": "softmax_cross_entropy", "optimizer": "sgd", "epochs": 1}
+        history = refnet.fit(net, X, LABELS, batch_size=4, on_step=look, **settings, **extra)
+        assert history.accuracy == [sum(right) / ROWS]
+
+
 def test_values_of_a_loss_of_ones_own_are_no_labels():
     """Floats (n,) that such a loss takes have no accuracy, in validation either."""
 
