@@ -108,32 +108,29 @@ def test_ignored_rows_are_no_part_of_the_share():
         assert history.accuracy == history.validation_accuracy == [expected]
 
 
-def test_dropout_counts_the_outputs_that_the_step_had():
-    """The accuracy in training is that of the network with its masks, as the loss
-    is.
+OTHERWISE = {
+    "dropout": (0.5, {}),
+    "weights": (0.0, {"sample_weight": RNG.random(ROWS)}),
+    "penalty": (0.0, {"penalty": "l2"}),
+}
+
+
+@pytest.mark.parametrize(("dropout", "settings"), OTHERWISE.values(), ids=OTHERWISE)
+def test_the_outputs_that_the_step_had_are_counted(dropout, settings):
+    """With dropout those of the network with its masks, as the loss is; each row counts
+    once, whatever its weight, and a penalty counts nothing.
     """
-    net, right = refnet.mlp([3, 8, 3], output="identity", dropout=0.5), []
+    net, before = (refnet.mlp([3, 8, 3], output="identity", dropout=dropout) for _ in range(2))
+    right = []
 
     def look(step):
-        right.append(int((step.trace.output.argmax(axis=1) == step.y).sum()))
+        before.parameters[:] = step.before
+        outputs = before.forward(step.x, step.trace.masks).output
+        right.append(int((outputs.argmax(axis=1) == step.y).sum()))
 
-    settings = {"loss": "softmax_cross_entropy", "optimizer": "adam", "epochs": 1}
-    history = refnet.fit(net, X, LABELS, batch_size=4, on_step=look, **settings)
+    given = {"loss": "softmax_cross_entropy", "optimizer": "adam", "epochs": 1, **settings}
+    history = refnet.fit(net, X, LABELS, batch_size=4, on_step=look, **given)
     assert history.accuracy == [sum(right) / ROWS]
-
-
-def test_weights_and_penalties_count_as_without_them():
-    """Each row counts once, whatever its weight."""
-    weights = RNG.random(ROWS)
-    for extra in ({"sample_weight": weights}, {"penalty": refnet.L2(0.5)}):
-        net, right = network("identity", LABELS), []
-
-        def look(step, right=right):
-            right.append(int((step.trace.output.argmax(axis=1) == step.y).sum()))
-
-        settings = {"loss": "softmax_cross_entropy", "optimizer": "sgd", "epochs": 1}
-        history = refnet.fit(net, X, LABELS, batch_size=4, on_step=look, **settings, **extra)
-        assert history.accuracy == [sum(right) / ROWS]
 
 
 def test_values_of_a_loss_of_ones_own_are_no_labels():
