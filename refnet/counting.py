@@ -16,7 +16,7 @@ class Counted:
     """The batches of an epoch, and the share of their rows whose label `classify` finds
     before the update of their own batch; None where the targets are no classes.
 
-    Many batches are counted together, at 4 % of a step at 64-30-10 with 32 rows:
+    Many batches are counted together, at 4 to 5 % of a step at 64-30-10 with 32 rows:
     argmax, a comparison and a count after each of them take 7 %.
     """
 
