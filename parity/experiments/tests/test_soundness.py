@@ -13,9 +13,11 @@ from itertools import count
 
 import numpy as np
 import pytest
+import torch
 
 from parity.experiments.processes import ONE_THREAD
 from parity.experiments.random_numbers import KINDS
+from parity.experiments.random_parts import DROPS, IGNORED, WEIGHTS, Parts
 from parity.experiments.random_runs import (
     CORNERS,
     PAIRS,
@@ -37,7 +39,9 @@ from parity.steps.cases import DTYPES, TRAINABLE, targets_of
 from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
 from parity.steps.record import record_refnet
 from refnet import LeakyReLU, Sigmoid
+from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS
+from refnet.regularisers import PENALTIES
 
 RUNS = [random_run(seed) for seed in range(500)]
 
@@ -198,8 +202,31 @@ def test_the_generator_reaches_every_corner():
     assert sum(run.settings["weight_decay"] > 0.0 for run in cancelling) > len(RUNS) / 60
     assert sum(not any(run.rates) for run in RUNS) > len(RUNS) / 40
     assert {run.spread for run in RUNS} == {1.0, 1e-6, 0.0}
-    ordinary = [run for run in RUNS if run == ordinary_run(run.seed)]
+    ordinary = [run for run in RUNS if replace(run, parts=Parts()) == ordinary_run(run.seed)]
     assert len(ordinary) > len(RUNS) / 2
+
+
+def test_the_generator_reaches_every_part():
+    """Every setting of each loss, kind of weights, penalty, way of clipping and limit,
+    dropout and missing biases; and most runs have none of them.
+    """
+    parted = [run.parts for run in RUNS if run.has_parts]
+    assert len(RUNS) / 4 < len(parted) < len(RUNS) / 2
+    for loss, kind in LOSSES.items():
+        of_loss = [run.parts.loss_settings for run in RUNS if run.loss == loss]
+        assert {name for settings in of_loss for name in settings} == set(kind.defaults), loss
+    assert {parts.weights for parts in parted} == {"", *WEIGHTS}
+    penalties = [parts.penalty for parts in parted if parts.penalty is not None]
+    assert {penalty.name for penalty in penalties} == set(PENALTIES)
+    assert {penalty.biases for penalty in penalties} == {True, False}
+    clips = [parts.clip for parts in parted if parts.clip is not None]
+    assert {kind for kind, _ in clips} == {"norm", "value"}
+    assert {limit > 0.0 for _, limit in clips} == {True, False}
+    assert {p for parts in parted for p in parts.dropout} == set(DROPS)
+    assert any(len(set(parts.biases)) == 2 for parts in parted)
+    assert any(parts.biases and not any(parts.biases) for parts in parted)
+    ignoring = [run for run in RUNS if run.parts.loss_settings.get("ignore_index") == IGNORED]
+    assert any((next(run.steps())[1] == IGNORED).any() for run in ignoring)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -298,7 +325,10 @@ def test_both_sides_take_each_step_from_the_same_place(monkeypatch):
     run = next(
         run
         for run in RUNS
-        if run.rule == "adam" and len(run.rates) == 4 and examine(run).counts["refused"] == 0
+        if run.rule == "adam"
+        and len(run.rates) == 4
+        and not run.has_parts
+        and examine(run).counts["refused"] == 0
     )
     seen.clear()
     assert examine(run).counts["steps"] == 4
@@ -315,6 +345,37 @@ def test_both_sides_take_each_step_from_the_same_place(monkeypatch):
             name: bits([vector]) for name, vector in other.before.state.items()
         }
     assert bits(ours[0][0].after.W) != bits(ours[0][0].before.W)
+
+
+def test_a_step_with_parts_is_taken_by_fit_too(monkeypatch):
+    """By its fast form, from the same weights and state, with the same weights of the
+    rows and masks of its own; whatever PyTorch drops, the examination is the same.
+    """
+    seen = []
+    monkeypatch.setattr(
+        "parity.experiments.soundness.certify",
+        lambda record, previous: seen.append(record) or certify(record, previous),
+    )
+    run = next(
+        run
+        for run in RUNS
+        if run.parts.weights and any(run.parts.dropout) and examine(run).counts["refused"] == 0
+    )
+    seen.clear()
+    shares = examine(run).shares
+    assert len(seen) == 3 * len(run.rates)
+    for theirs, fast, ours in zip(seen[::3], seen[1::3], seen[2::3], strict=True):
+        assert theirs.spec == fast.spec == ours.spec
+        for other in (theirs, fast):
+            assert bits([other.x, other.y, other.sample_weight]) == bits(
+                [ours.x, ours.y, ours.sample_weight]
+            )
+            assert bits(other.before.W + other.before.b) == bits(ours.before.W + ours.before.b)
+    masks = [[mask for mask in record.masks if mask is not None] for record in seen[:3]]
+    assert bits(masks[0]) != bits(masks[1])
+    assert bits(masks[1]) != bits(masks[2])
+    torch.manual_seed(9)
+    assert examine(run).shares == shares
 
 
 def test_a_broken_refnet_is_counted_and_named(monkeypatch):
@@ -353,7 +414,7 @@ def deviating():
     name.
     """
     for run in RUNS:
-        if run.loss == "binary_cross_entropy":
+        if run.loss == "binary_cross_entropy" and not run.has_parts:
             net, optimizer, (x, y, _) = run.network(), run.optimizer(), next(run.steps())
             optimizer.bind(net)
             model = twin(net)
