@@ -95,7 +95,7 @@ def _loss_settings(
         "label_smoothing": float(rng.choice(SMOOTHINGS)),
         "reduction": "sum",
     }
-    settings = {name: drawn[name] for name in LOSSES[loss].defaults if _tossed(rng)}
+    settings = {name: drawn[name] for name in LOSSES[loss].defaults if rng.random() < 0.6}
     if targets == "distributions":
         settings.pop("ignore_index", None)  # of labels alone, and refused by PyTorch
     return settings

@@ -17,7 +17,7 @@ import torch
 
 from parity.experiments.processes import ONE_THREAD
 from parity.experiments.random_numbers import KINDS
-from parity.experiments.random_parts import DROPS, IGNORED, WEIGHTS, Parts
+from parity.experiments.random_parts import DROPS, IGNORED, WEIGHTS, Parts, random_parts
 from parity.experiments.random_runs import (
     CORNERS,
     PAIRS,
@@ -213,8 +213,9 @@ def test_the_generator_reaches_every_part():
     parted = [run.parts for run in RUNS if run.has_parts]
     assert len(RUNS) / 4 < len(parted) < len(RUNS) / 2
     for loss, kind in LOSSES.items():
-        of_loss = [run.parts.loss_settings for run in RUNS if run.loss == loss]
-        assert {name for settings in of_loss for name in settings} == set(kind.defaults), loss
+        rngs = map(np.random.default_rng, range(50))
+        drawn = [random_parts(rng, loss, targets_of(loss)[0], (3, 2)).loss_settings for rng in rngs]
+        assert {name for settings in drawn for name in settings} == set(kind.defaults), loss
     assert {parts.weights for parts in parted} == {"", *WEIGHTS}
     penalties = [parts.penalty for parts in parted if parts.penalty is not None]
     assert {penalty.name for penalty in penalties} == set(PENALTIES)
