@@ -165,8 +165,9 @@ def _check_comparable(got: StepRecord, expected: StepRecord) -> None:
         given, due = got.spec.settings_of(name, layer), expected.spec.settings_of(name, layer)
         if given != due:
             raise ValueError(f"compare: {name} of layer {layer} has {given}, expected {due}")
-    for name, mine, other in (("x", got.x, expected.x), ("y", got.y, expected.y)):
-        if not np.array_equal(mine, other):
+    for name in ("x", "y", "sample_weight"):
+        # an array and None are not equal
+        if not np.array_equal(getattr(got, name), getattr(expected, name)):
             raise ValueError(
                 f"compare: {name} differs between the two records, expected the same data"
             )

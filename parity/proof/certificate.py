@@ -324,7 +324,8 @@ def _wiring(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
 
 def _same_run(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
     """A broken result for every setting that has changed; lr may."""
-    for name in ("sizes", "activations", "biases", "loss", "optimizer", "dtype"):
+    names = ("sizes", "activations", "biases", "loss", "loss_settings", "optimizer", "dtype")
+    for name in names:
         mine, other = getattr(record.spec, name), getattr(previous.spec, name)
         if mine != other:
             yield _wired(None, name, f"{mine}, expected {other} as in the step before")

@@ -11,6 +11,7 @@ import numpy as np
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.activations import ACTIVATIONS
+from refnet.checks import Array
 from refnet.losses import LOSSES, Loss
 from refnet.optimizers import OPTIMIZERS
 
@@ -49,6 +50,8 @@ def _check_kinds(record: StepRecord) -> None:
         _is("biases", has_bias, bool)
     for state in (before.state, spec.hyperparameters, *([] if after is None else [after.state])):
         _is("state and hyperparameters", state, Mapping)
+    _is("loss_settings", spec.loss_settings, Mapping)
+    _is("sample_weight", record.sample_weight, np.ndarray | None)
     _is("groups", spec.groups, tuple | list)
     for group in spec.groups:
         _is("group", group, tuple | list)
@@ -106,8 +109,17 @@ def _check_names(spec: Spec) -> Loss:
     ]
     _configured("optimizer", spec.optimizer, OPTIMIZERS, spec.hyperparameters)
     _check_groups(spec)
-    loss: Loss = _configured("loss", spec.loss, LOSSES, {})
+    loss = _loss(spec)
     loss.check_output(activations[-1])
+    return loss
+
+
+def _loss(spec: Spec) -> Loss:
+    """The loss with its settings, those that are not by default alone."""
+    _known("loss", spec.loss, LOSSES)
+    for name in spec.loss_settings:
+        _known(f"setting of {spec.loss}", name, LOSSES[spec.loss].defaults)
+    loss: Loss = LOSSES[spec.loss](**spec.loss_settings)
     return loss
 
 
@@ -132,6 +144,7 @@ def _check_shapes(record: StepRecord, loss: Loss) -> None:
     # labels may be integers of any width
     y_dtype = record.y.dtype if targets.ndim == 1 and integers else targets.dtype
     _fits("y", record.y, targets.shape, y_dtype)
+    _check_weights(record, loss, targets)
     for i, (into, out) in enumerate(pairwise(spec.sizes)):
         _fits(f"W of layer {i + 1} before the step", record.before.W[i], (out, into), spec.dtype)
         _fits(f"b of layer {i + 1} before the step", record.before.b[i], (out,), spec.dtype)
@@ -149,6 +162,18 @@ def _check_unbiased(record: StepRecord) -> None:
                     f"certify: b of layer {l} {when} the step has {np.asarray(b[l - 1])}, expected "
                     f"zeros: it has no biases"
                 )
+
+
+def _check_weights(record: StepRecord, loss: Loss, targets: Array) -> None:
+    """The weights of the rows, and a sum that a mean can be divided by."""
+    weights = record.sample_weight
+    if weights is not None:
+        _fits("sample_weight", weights, (len(record.x),), record.spec.dtype)
+        if not np.isfinite(weights).all() or (weights < 0).any():
+            worst = weights[~(np.isfinite(weights) & (weights >= 0))][0]
+            raise ValueError(f"certify: sample_weight has {worst:g}, expected finite weights >= 0")
+    if loss.reduction == "mean":
+        loss.total_weight(targets, weights)
 
 
 def _check_state(record: StepRecord) -> None:
@@ -180,8 +205,8 @@ def _check_state(record: StepRecord) -> None:
 def _configured(
     kind: str, name: str, known: Mapping[str, type[Any]], settings: Mapping[str, Any]
 ) -> Any:
-    """The activation, loss or optimizer of that name with these settings; ValueError
-    where a setting is missing, unknown or unusable.
+    """The activation or optimizer of that name with these settings; ValueError where a
+    setting is missing, unknown or unusable.
     """
     _known(kind, name, known)
     needed = _settings_of(known[name]())
@@ -197,9 +222,7 @@ def _configured(
 
 
 def _settings_of(thing: Any) -> dict[str, Any]:
-    """The hyper-parameters of an optimizer, the parameters of an activation; a loss has
-    none.
-    """
+    """The hyper-parameters of an optimizer, the parameters of an activation."""
     if hasattr(thing, "hyperparameters"):
         return thing.hyperparameters
     return getattr(thing, "parameters", {})

@@ -67,7 +67,8 @@ class _Reading:
     def __init__(self, record: StepRecord) -> None:
         self.record, spec = record, record.spec
         self.fmt, self.depth, n = FORMATS[spec.dtype], len(spec.sizes) - 1, len(record.x)
-        self.loss, self.rule = LOSS_ENTRIES[spec.loss](), RULE_ENTRIES[spec.optimizer]()
+        self.loss = LOSS_ENTRIES[spec.loss](**spec.loss_settings)
+        self.rule = RULE_ENTRIES[spec.optimizer]()
         self.activations = [
             ACTIVATION_ENTRIES[name](**parameters) for name, parameters in spec.activations
         ]
@@ -127,22 +128,23 @@ class _Reading:
         return self._about_layer("a", i, "a", f.name, claimed, Input("z", self.layers[i].z))
 
     def _cost(self) -> Statement:
-        y, value = self.record.y, self.record.loss
+        y, s, value = self.record.y, self.record.sample_weight, self.record.loss
         got = None if value is None else np.asarray(value)
         if got is not None and (got.shape or got.dtype.kind not in "fiu"):
             self.faults["loss", COST] = f"{got.dtype} of shape {got.shape}, expected a real number"
 
         def claimed(a: Array) -> Claim:
-            return self.loss.value(self.fmt, a, y)
+            return self.loss.value(self.fmt, a, y, s)
 
         output = Input("a", self.layers[-1].a)
         return self._about("C", None, "loss", self.loss.name, got, claimed, output)
 
     def _output_delta(self, i: int) -> Statement:
-        top, f, y = self.layers[i], self.activations[i], self.record.y
+        top, f = self.layers[i], self.activations[i]
+        y, s = self.record.y, self.record.sample_weight
 
         def claimed(z: Array, a: Array) -> Claim:
-            return self.loss.output_delta(self.fmt, f, z, a, y)
+            return self.loss.output_delta(self.fmt, f, z, a, y, s)
 
         inputs, entry = (Input("z", top.z), Input("a", top.a)), f"{self.loss.name} + {f.name}"
         return self._about_layer("BP1", i, "delta", entry, claimed, *inputs)

@@ -73,7 +73,8 @@ def _activation_values() -> Iterator[Entry]:
 def _loss_values() -> Iterator[Entry]:
     for loss in _losses():
         reads, writes = loss.reads, (loss.writes,)
-        yield Entry("C", loss.name, reads, writes, loss.value_derivation, loss.source)
+        derivation = f"{loss.value_derivation} {loss.weights_derivation}"
+        yield Entry("C", loss.name, reads, writes, derivation, loss.source)
 
 
 def _output_deltas() -> Iterator[Entry]:
@@ -82,7 +83,7 @@ def _output_deltas() -> Iterator[Entry]:
         for f in _activations():
             if _fits(loss.name, f.name):
                 name, reads = f"{loss.name} + {f.name}", ("a", "y", "z")
-                derivation = loss.output_delta_derivation(f)
+                derivation = f"{loss.output_delta_derivation(f)} {loss.weights_derivation}"
                 yield Entry("BP1", name, reads, ("delta",), derivation, loss.source)
 
 

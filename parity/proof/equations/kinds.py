@@ -69,7 +69,7 @@ class ActivationEntry(ABC):
 
 class LossEntry(ABC):
     """One loss: C = loss(a, y), and the output delta behind each of its output
-    activations.
+    activations; with weights s of the rows where there are any.
     """
 
     label: ClassVar[str] = "C"
@@ -78,13 +78,25 @@ class LossEntry(ABC):
     writes: ClassVar[str] = "loss"
     source: ClassVar[str] = JEANNEROD_RUMP
     value_derivation: ClassVar[str]
+    weights_derivation: ClassVar[str]  # what settings and weights add to the bounds
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
 
     @abstractmethod
-    def value(self, fmt: Format, a: Array, y: Array) -> Claim:
+    def value(self, fmt: Format, a: Array, y: Array, s: Array | None = None) -> Claim:
         """C, a claim of shape ()."""
 
     @abstractmethod
-    def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
+    def output_delta(
+        self,
+        fmt: Format,
+        f: ActivationEntry,
+        z: Array,
+        a: Array,
+        y: Array,
+        s: Array | None = None,
+    ) -> Claim:
         """BP1: delta^L = dC/da pulled back through f, from the recorded z^L and a^L."""
 
     @abstractmethod

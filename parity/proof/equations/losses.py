@@ -13,13 +13,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from parity.proof.equations.cross_entropies import (
-    BinaryCrossEntropy,
-    CrossEntropy,
-    SigmoidCrossEntropy,
-    SoftmaxCrossEntropy,
-)
+from parity.proof.equations.binary import BinaryCrossEntropy, SigmoidCrossEntropy
+from parity.proof.equations.cross_entropies import CrossEntropy, SoftmaxCrossEntropy
 from parity.proof.equations.kinds import ActivationEntry, LossEntry, Summed
+from parity.proof.equations.weights import ROW_WEIGHTS, Rows, of_rows
 from parity.rounding.claim import CONVENTION, Claim, Other, claim, near, size
 from parity.rounding.formats import Format
 from refnet.checks import Array
@@ -29,35 +26,52 @@ class _ValueLoss(LossEntry):
     """A loss on values: g = dC/da, pulled back through any activation."""
 
     roundings: ClassVar[float]  # of g
+    over_outputs: ClassVar[bool] = True  # a mean over the outputs too
     gradient_derivation: ClassVar[str]
+    weights_derivation = ROW_WEIGHTS
 
     @abstractmethod
-    def gradient(self, fmt: Format, e: Array) -> Array:
+    def gradient(self, e: Array, w: Rows) -> Array:
         """dC/da in the wider format, from e = a - y."""
 
-    def kinks(self, fmt: Format, e: Array) -> Sequence[tuple[str, Array]]:
+    def kinks(self, fmt: Format, e: Array, w: Rows) -> Sequence[tuple[str, Array]]:
         """Other gradients that are conventions."""
         return ()
+
+    def weighed(self, fmt: Format, a: Array, s: Array | None) -> Rows:
+        """The weights of the rows, and D."""
+        n = len(a)
+        return of_rows(fmt, self.settings, s, a.size if self.over_outputs else n, n)
 
     def output_delta_derivation(self, f: ActivationEntry) -> str:
         """The gradient of the loss, and the pullback of f."""
         return f"{self.gradient_derivation} {f.pullback_derivation}"
 
-    def output_delta(self, fmt: Format, f: ActivationEntry, z: Array, a: Array, y: Array) -> Claim:
-        e = fmt.widen(a) - fmt.widen(y)
-        judged = 4.0 * size(e) < fmt.largest  # 2 (a - y), and a factor 2 to spare
+    def output_delta(
+        self,
+        fmt: Format,
+        f: ActivationEntry,
+        z: Array,
+        a: Array,
+        y: Array,
+        s: Array | None = None,
+    ) -> Claim:
+        e, w = fmt.widen(a) - fmt.widen(y), self.weighed(fmt, a, s)
+        # 2 s (a - y), and a factor 2 to spare
+        judged = (4.0 * size(e) < fmt.largest) & (4.0 * size(w.s * e) < fmt.largest)
+        roundings, underflows = self.roundings + w.roundings, 1.0 + w.underflow / fmt.tiny
 
         def pulled(g: Array) -> Claim:
-            return f.pullback(fmt, Summed(g, size(g), self.roundings, 1.0, judged), z, a)
+            return f.pullback(fmt, Summed(g, size(g), roundings, underflows, judged), z, a)
 
-        main = pulled(self.gradient(fmt, e))
+        main = pulled(self.gradient(e, w))
 
         def convention(note: str, g: Array) -> Other:
             at_kink = pulled(g)
             return Other(CONVENTION, note, near(fmt, at_kink.exact, at_kink.bound))
 
         def others() -> list[Other]:
-            return [*main.others(), *(convention(*kink) for kink in self.kinks(fmt, e))]
+            return [*main.others(), *(convention(*kink) for kink in self.kinks(fmt, e, w))]
 
         return Claim(main.exact, main.bound, main.judged, main.slack, main.reason, others)
 
@@ -72,9 +86,10 @@ class MSE(_ValueLoss):
         "square doubles, the square, N - 1 additions and the division; one is spare."
     )
 
-    def value(self, fmt: Format, a: Array, y: Array) -> Claim:
-        total = ((fmt.widen(a) - fmt.widen(y)) ** 2).sum()
-        return _positive(fmt, total / a.size, a.size + 4.0, total)
+    def value(self, fmt: Format, a: Array, y: Array, s: Array | None = None) -> Claim:
+        w = self.weighed(fmt, a, s)
+        total = (w.s * (fmt.widen(a) - fmt.widen(y)) ** 2).sum()
+        return _positive(fmt, total / w.D, a.size + 4.0, total, w)
 
     gradient_derivation = (
         "g = dC/da = 2 (a - y) / N within 5 u |g| + lam: the difference, and 2 / N computed first "
@@ -82,22 +97,24 @@ class MSE(_ValueLoss):
     )
     roundings = 5.0
 
-    def gradient(self, fmt: Format, e: Array) -> Array:
-        return 2.0 * e / e.size
+    def gradient(self, e: Array, w: Rows) -> Array:
+        return 2.0 * (w.s * e) / w.D
 
 
 class HalfSquaredError(_ValueLoss):
     """C = sum (a - y)^2 / (2 n)."""
 
     name = "half_squared_error"
+    over_outputs = False
 
     value_derivation = (
         "C = sum (a - y)^2 / (2 n) within (N + 4) u C + 2 lam: the roundings of the MSE."
     )
 
-    def value(self, fmt: Format, a: Array, y: Array) -> Claim:
-        total = ((fmt.widen(a) - fmt.widen(y)) ** 2).sum()
-        return _positive(fmt, total / (2 * len(a)), a.size + 4.0, total)
+    def value(self, fmt: Format, a: Array, y: Array, s: Array | None = None) -> Claim:
+        w = self.weighed(fmt, a, s)
+        total = (w.s * (fmt.widen(a) - fmt.widen(y)) ** 2).sum()
+        return _positive(fmt, total / (2 * w.D), a.size + 4.0, total, w)
 
     gradient_derivation = (
         "g = dC/da = (a - y) / n within 4 u |g| + lam: the difference, and 1 / n computed first "
@@ -105,8 +122,8 @@ class HalfSquaredError(_ValueLoss):
     )
     roundings = 4.0
 
-    def gradient(self, fmt: Format, e: Array) -> Array:
-        return e / len(e)
+    def gradient(self, e: Array, w: Rows) -> Array:
+        return w.s * e / w.D
 
 
 class MAE(_ValueLoss):
@@ -119,9 +136,10 @@ class MAE(_ValueLoss):
         "division; one is spare."
     )
 
-    def value(self, fmt: Format, a: Array, y: Array) -> Claim:
-        total = np.abs(fmt.widen(a) - fmt.widen(y)).sum()
-        return _positive(fmt, total / a.size, a.size + 2.0, total)
+    def value(self, fmt: Format, a: Array, y: Array, s: Array | None = None) -> Claim:
+        w = self.weighed(fmt, a, s)
+        total = (w.s * np.abs(fmt.widen(a) - fmt.widen(y))).sum()
+        return _positive(fmt, total / w.D, a.size + 2.0, total, w)
 
     gradient_derivation = (
         "g = dC/da = sign(a - y) / N, sign(0) = 0, within 3 u |g| + lam: 1 / N computed first and "
@@ -130,27 +148,27 @@ class MAE(_ValueLoss):
     )
     roundings = 3.0
 
-    def gradient(self, fmt: Format, e: Array) -> Array:
-        return np.sign(e) / e.size
+    def gradient(self, e: Array, w: Rows) -> Array:
+        return w.s * np.sign(e) / w.D
 
-    def kinks(self, fmt: Format, e: Array) -> Sequence[tuple[str, Array]]:
+    def kinks(self, fmt: Format, e: Array, w: Rows) -> Sequence[tuple[str, Array]]:
         """sign(0) = 1 or -1."""
         if not (e == 0.0).any():
             return ()
         return [
             (
                 f"sign(0) = {s:+g} instead of 0",
-                np.where(e == 0.0, fmt.wide.type(s), np.sign(e)) / e.size,
+                w.s * np.where(e == 0.0, fmt.wide.type(s), np.sign(e)) / w.D,
             )
             for s in (1.0, -1.0)
         ]
 
 
-def _positive(fmt: Format, exact: Any, roundings: float, total: Any) -> Claim:
+def _positive(fmt: Format, exact: Any, roundings: float, total: Any, w: Rows) -> Claim:
     """A sum of terms >= 0 over a count: every rounding is relative to the result."""
-    return claim(
-        fmt, exact, roundings * fmt.unit * size(exact) + 2.0 * fmt.tiny, size(total) < fmt.largest
-    )
+    bound = (roundings + w.roundings) * fmt.unit * size(exact) + 2.0 * fmt.tiny
+    lost = roundings * w.underflow  # in each of at most so many terms
+    return claim(fmt, exact, bound + lost, size(total) < fmt.largest)
 
 
 LOSS_ENTRIES: dict[str, type[LossEntry]] = {

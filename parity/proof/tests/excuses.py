@@ -13,7 +13,7 @@ from typing import NamedTuple
 import mpmath
 import numpy as np
 
-from parity.proof.equations.cross_entropies import BCE_FLOOR
+from parity.proof.equations.binary import BCE_FLOOR
 from parity.proof.equations.sums import hidden_delta, weighted_input
 from parity.proof.tests.known import Known, column, entry_of
 from parity.rounding.claim import CONVENTION, INACCURATE, PASSED, WRONG, Claim
@@ -131,7 +131,7 @@ def floors_and_clamps(known):
         yield Excuse(here, f"ce without a floor, {terms}", claim, exact, bound, CONVENTION)
     claim = loss["binary_cross_entropy"].value(fmt, of([p, 0.5]), of([1, 0.75]))
     bound = u * ((2 + 5 + Elog) * 147 * bit + mpf("0.25")) / 2 + lam
-    here = "cross_entropies.BinaryCrossEntropy.value"
+    here = "binary.BinaryCrossEntropy.value"
     yield Excuse(here, "bce without a floor", claim, 147 * bit / 2, bound, CONVENTION)
     for a, y in ((mpf(2) ** -45, 1), (mpf(1), 0)):
         claim = loss["binary_cross_entropy"].output_delta(
@@ -139,7 +139,7 @@ def floors_and_clamps(known):
         )
         exact = (a - y) * a * (1 - a) / mpf(BCE_FLOOR)
         here, bound = (
-            "cross_entropies.BinaryCrossEntropy.output_delta",
+            "binary.BinaryCrossEntropy.output_delta",
             14 * u * abs(exact) + 2 * lam,
         )
         name = f"bce, clamped at {y}"

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from parity.proof.certificate import certify
-from parity.proof.equations.cross_entropies import BCE_FLOOR
+from parity.proof.equations.binary import BCE_FLOOR
 from parity.proof.tests.certified import in_both_dtypes, result_of, with_entry
 from parity.rounding.formats import FORMATS
 from parity.steps.pytorch import CrossEntropy, record_torch

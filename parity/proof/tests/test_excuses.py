@@ -14,6 +14,7 @@ import pytest
 import parity
 from parity.proof.equations.activations import ACTIVATION_ENTRIES
 from parity.proof.equations.losses import LOSS_ENTRIES
+from parity.proof.equations.weights import Rows
 from parity.proof.tests.excuses import excuses, no_excuses
 from parity.proof.tests.known import ARITHMETICS, Known, judged_first
 
@@ -165,7 +166,7 @@ def test_every_kink_has_a_row():
     } | {
         note.partition(" instead")[0]
         for loss in (known.loss[name] for name in LOSS_ENTRIES)
-        for note, _ in getattr(loss, "kinks", lambda fmt, e: ())(known.fmt, zeros)
+        for note, _ in getattr(loss, "kinks", lambda *_: ())(known.fmt, zeros, Rows(1, 0.0))
     }
     assert len(kinks) >= 6
     for arithmetic in ARITHMETICS:
