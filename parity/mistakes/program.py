@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 from parity.proof import formulas
 from parity.proof.equations.shared import distribution
 from parity.proof.equations.updates import RULE_ENTRIES
+from parity.proof.weighing import Weighing, weighed
 from parity.steps.record import Spec
 from refnet.checks import Array
 
@@ -49,6 +50,8 @@ class StepProgram:
 
         read(s, part)              the W or b that the step works with     (as the part)
         z(s, l), a(s, l)           weighted input and activation           (n, fan_out)
+        weighing(s, l)             the targets with their weights, and what the loss
+                                   divides by; l is the last layer         Weighing
         C(s, l)                    the cost; l is the last layer           ()
         cotangent(s, l)            dC/da of a layer                        (n, fan_out)
         pullback(s, l, g)          dC/dz from g = dC/da                    (n, fan_out)
@@ -149,8 +152,17 @@ class StepProgram:
 
     @property
     def targets(self) -> Array:
-        """The targets as values or distributions (n, k); labels become one-hot rows."""
+        """The targets as values or distributions (n, k), without weights; labels become
+        one-hot rows.
+        """
         return self.y if self.y.ndim > 1 else distribution(self.y, self.a(self.L).value)
+
+    def weighed(self, y: Array, *, rows: bool = True, **other: Any) -> Weighing:
+        """These targets with the weights of the step; or without those of the rows, or
+        with other settings of the loss.
+        """
+        settings, weights = {**self.spec.loss_settings, **other}, self.sample_weight
+        return weighed(self.spec.loss, self.a(self.L), y, settings, weights if rows else None)
 
     # what the step makes
 
@@ -169,6 +181,11 @@ class StepProgram:
     def a(self, l: int) -> Numbers:
         """Activation; x for layer 0."""
         return self._make("a", l, quantity=("a", l)) if l else self.x
+
+    def weighing(self) -> Weighing:
+        """The targets with their weights, and what the loss divides by."""
+        weighing: Weighing = self._make("weighing", self.L)
+        return weighing
 
     def cost(self) -> Numbers:
         """The value of the loss."""
@@ -314,7 +331,7 @@ def _weighted_input(s: StepProgram, l: int) -> Numbers:
 
 def _cotangent(s: StepProgram, l: int) -> Numbers:
     return (
-        formulas.loss_gradient(s.spec.loss, s.a(l), s.y)
+        formulas.loss_gradient(s.spec.loss, s.a(l), s.weighing())
         if l == s.L
         else s.delta(l + 1) @ s.W(l + 1)
     )
@@ -322,7 +339,7 @@ def _cotangent(s: StepProgram, l: int) -> Numbers:
 
 def _output_delta(s: StepProgram, l: int) -> Numbers:
     if formulas.is_fused(s.spec.loss, s.f(l)[0]):
-        return formulas.fused_delta(s.spec.loss, s.f(l)[0], s.z(l), s.a(l), s.y)
+        return formulas.fused_delta(s.spec.loss, s.f(l)[0], s.z(l), s.a(l), s.weighing())
     return s.pullback(l, s.cotangent(l))
 
 
@@ -381,7 +398,8 @@ RIGHT: dict[str, Callable[..., Numbers]] = {
     "read": StepProgram.start,
     "z": _weighted_input,
     "a": lambda s, l: formulas.activate(s.f(l)[0], s.f(l)[1], s.z(l)),
-    "C": lambda s, l: formulas.cost(s.spec.loss, s.a(l), s.y),
+    "weighing": lambda s, l: s.weighed(s.y),
+    "C": lambda s, l: formulas.cost(s.spec.loss, s.a(l), s.weighing()),
     "cotangent": _cotangent,
     "pullback": lambda s, l, g: formulas.pull_back(s.f(l)[0], s.f(l)[1], g, s.z(l), s.a(l)),
     "BP1": _output_delta,

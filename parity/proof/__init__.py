@@ -1,6 +1,7 @@
 """Is this step right?
 
 equations        the eight equations restated, with their bounds
+weighing         T and D of a loss with weights, in numbers of any kind
 formulas         the formulas over bounded arrays
 record_checks    is this a record that can be judged
 statements       from a record to what each equation claims of it

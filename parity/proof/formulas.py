@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from parity.proof.equations.shared import bias_correction, distribution
+from parity.proof.weighing import Weighing, weighed
 from parity.rounding.bounded import Bounded, positive
 from refnet.checks import Array
 from refnet.losses import LOG_FLOOR
@@ -56,32 +57,30 @@ PULLBACKS: dict[str, Callable[[Parameters, Bounded, Bounded, Bounded], Bounded]]
 }
 
 
-def cost(loss: str, a: Bounded, y: Array) -> Bounded:
-    """C of the output a. Shapes: a (n, k), y as the loss wants it, C ()."""
-    n, N = float(a.shape[0]), float(a.value.size)
-    y = y if y.ndim == 1 else a.format.widen(y)
-    return COSTS[loss](a, y, n, N)
+def cost(loss: str, a: Bounded, y: Array | Weighing) -> Bounded:
+    """C of the output a. Shapes: a (n, k), y as the loss wants it, or weighed, C ()."""
+    return COSTS[loss](a, _weighed(loss, a, y))
 
 
-# from a, y, and the numbers of rows and of entries
-COSTS: dict[str, Callable[[Bounded, Array, float, float], Bounded]] = {
-    "mse": lambda a, y, n, N: squares(a, y) / N,
-    "half_squared_error": lambda a, y, n, N: squares(a, y) / (2.0 * n),
-    "mae": lambda a, y, n, N: abs(a - y).sum() / N,
-    "cross_entropy": lambda a, y, n, N: expected_log(a, distribution(y, a.value)) / n,
-    "softmax_cross_entropy": lambda a, y, n, N: (
-        (log_softmax(a) * -distribution(y, a.value)).sum() / n
+# from a, and the targets with their weights
+COSTS: dict[str, Callable[[Bounded, Weighing], Bounded]] = {
+    "mse": lambda a, t: squares(a, t) / t.D,
+    "half_squared_error": lambda a, t: squares(a, t) / (2.0 * t.D),
+    "mae": lambda a, t: times(abs(a - t.yes), t.rows).sum() / t.D,
+    "cross_entropy": lambda a, t: expected_log(a, t.yes) / t.D,
+    "softmax_cross_entropy": lambda a, t: (log_softmax(a) * -t.yes).sum() / t.D,
+    "binary_cross_entropy": lambda a, t: (
+        (expected_log(a, t.yes) + expected_log(1.0 - a, t.no)) / t.D
     ),
-    "binary_cross_entropy": lambda a, y, n, N: (
-        (expected_log(a, y) + expected_log(1.0 - a, 1.0 - y)) / N
-    ),
-    "sigmoid_cross_entropy": lambda a, y, n, N: (
-        (positive(a, a * (1.0 - y), a * -y) + (-abs(a)).exp().log1p()).sum() / N
+    "sigmoid_cross_entropy": lambda a, t: (
+        (positive(a, a * t.no, a * -t.yes) + times((-abs(a)).exp().log1p(), t.both)).sum() / t.D
     ),
 }
 
 
-def output_delta(loss: str, f: tuple[str, Parameters], z: Bounded, a: Bounded, y: Array) -> Bounded:
+def output_delta(
+    loss: str, f: tuple[str, Parameters], z: Bounded, a: Bounded, y: Array | Weighing
+) -> Bounded:
     """BP1. Shapes: z, a and delta (n, k)."""
     if is_fused(loss, f[0]):
         return fused_delta(loss, f[0], z, a, y)
@@ -95,35 +94,42 @@ def is_fused(loss: str, activation: str) -> bool:
     return (loss, activation) in FUSED
 
 
-def fused_delta(loss: str, activation: str, z: Bounded, a: Bounded, y: Array) -> Bounded:
+def fused_delta(loss: str, activation: str, z: Bounded, a: Bounded, y: Array | Weighing) -> Bounded:
     """BP1 where the pole has cancelled. Shapes: z, a and delta (n, k)."""
-    n, N = float(a.shape[0]), float(np.prod(a.shape))
-    return FUSED[loss, activation](z, a, y, n, N)
+    return FUSED[loss, activation](z, a, _weighed(loss, a, y))
 
 
-# from z, a, y, and the numbers of rows and of entries
-FUSED: dict[tuple[str, str], Callable[[Bounded, Bounded, Array, float, float], Bounded]] = {
-    ("cross_entropy", "softmax"): lambda z, a, y, n, N: excess(a, y) / n,
-    ("cross_entropy", "sigmoid"): lambda z, a, y, n, N: (1.0 - a) * -distribution(y, a.value) / n,
-    ("softmax_cross_entropy", "identity"): lambda z, a, y, n, N: excess(softmax(z), y) / n,
-    ("binary_cross_entropy", "sigmoid"): lambda z, a, y, n, N: (a - y) / N,
-    ("sigmoid_cross_entropy", "identity"): lambda z, a, y, n, N: (z.sigmoid() - y) / N,
+# from z, a, and the targets with their weights
+FUSED: dict[tuple[str, str], Callable[[Bounded, Bounded, Weighing], Bounded]] = {
+    ("cross_entropy", "softmax"): lambda z, a, t: excess(a, t.yes) / t.D,
+    ("cross_entropy", "sigmoid"): lambda z, a, t: (1.0 - a) * -t.yes / t.D,
+    ("softmax_cross_entropy", "identity"): lambda z, a, t: excess(softmax(z), t.yes) / t.D,
+    ("binary_cross_entropy", "sigmoid"): lambda z, a, t: (times(a, t.both) - t.yes) / t.D,
+    ("sigmoid_cross_entropy", "identity"): lambda z, a, t: (
+        (times(z.sigmoid(), t.both) - t.yes) / t.D
+    ),
 }
 
 
-def loss_gradient(loss: str, a: Bounded, y: Array) -> Bounded:
+def loss_gradient(loss: str, a: Bounded, y: Array | Weighing) -> Bounded:
     """dC/da of a loss on values. Shapes: a and dC/da (n, k)."""
-    if y.ndim == 1:
+    t = _weighed(loss, a, y)
+    if t.yes.ndim == 1:
         raise ValueError(f"output_delta: {loss} has labels, expected values (n, k)")
-    return GRADIENTS[loss](a - y, float(a.shape[0]), float(np.prod(a.shape)))
+    return GRADIENTS[loss](a - t.yes, t)
 
 
-# from e = a - y, and the numbers of rows and of entries
-GRADIENTS: dict[str, Callable[[Bounded, float, float], Bounded]] = {
-    "mse": lambda e, n, N: e * 2.0 / N,
-    "half_squared_error": lambda e, n, N: e / n,
-    "mae": lambda e, n, N: positive(e, 1.0, positive(-e, -1.0, 0.0)) / N,
+# from e = a - y, and the targets with their weights
+GRADIENTS: dict[str, Callable[[Bounded, Weighing], Bounded]] = {
+    "mse": lambda e, t: times(e * 2.0, t.rows) / t.D,
+    "half_squared_error": lambda e, t: times(e, t.rows) / t.D,
+    "mae": lambda e, t: times(positive(e, 1.0, positive(-e, -1.0, 0.0)), t.rows) / t.D,
 }
+
+
+def _weighed(loss: str, a: Bounded, y: Array | Weighing) -> Weighing:
+    """Targets with their weights; as they are where none are given."""
+    return y if isinstance(y, Weighing) else weighed(loss, a, y)
 
 
 def divisor(v: Bounded, eps: float) -> Bounded:
@@ -287,18 +293,24 @@ def log_softmax(z: Bounded) -> Bounded:
     return s - s.exp().sum(axis=1, keepdims=True).log()
 
 
-def excess(p: Bounded, y: Array) -> Bounded:
-    """p Y - y, with Y = sum y, which is 1 up to rounding."""
-    Y = distribution(y, p.value)
-    return p * p.format.widen(Y).sum(axis=1, keepdims=True) - Y
+def excess(p: Bounded, T: Any) -> Bounded:
+    """p S - T, with S = sum T, which is 1 up to rounding where nothing has weights."""
+    T = T if hasattr(T, "format") else p.format.widen(distribution(T, p.value))
+    return p * T.sum(axis=1, keepdims=True) - T
 
 
-def squares(a: Bounded, y: Array) -> Bounded:
-    e = a - y
-    return (e * e).sum()
+def squares(a: Bounded, t: Weighing) -> Bounded:
+    """sum s (a - y)^2."""
+    e = a - t.yes
+    return times(e * e, t.rows).sum()
 
 
-def expected_log(a: Bounded, y: Array) -> Bounded:
-    """-sum y log a, where 0 log 0 = 0."""
-    counts = y > 0.0
-    return (a[counts].log().maximum(LOG_FLOOR) * -y[counts]).sum()
+def times(of: Bounded, factor: Any) -> Bounded:
+    """The numbers times a factor; as they are where there is none."""
+    return of if factor is None else of * factor
+
+
+def expected_log(a: Bounded, T: Any) -> Bounded:
+    """-sum T log a, where 0 log 0 = 0."""
+    counts = getattr(T, "value", T) > 0.0
+    return (a[counts].log().maximum(LOG_FLOOR) * -T[counts]).sum()

@@ -12,6 +12,7 @@ import numpy as np
 
 from parity.proof import formulas
 from parity.proof.statements import Statement
+from parity.proof.weighing import Weighing, weighed
 from parity.rounding.bounded import Bounded
 from parity.rounding.claim import size
 from parity.rounding.formats import FORMATS
@@ -48,9 +49,8 @@ class RunningBound:
     def _carry(self, statement: Statement) -> Bounded:
         label, layer = statement.equation, statement.layer
         if layer is None:
-            return formulas.cost(
-                self._record.spec.loss, self._known("a", len(self._record.layers)), self._record.y
-            )
+            a = self._known("a", len(self._record.layers))
+            return formulas.cost(self._record.spec.loss, a, self._weighed(a))
         if label == "step":
             return self._update(layer, statement.quantity)
         carriers = {
@@ -90,14 +90,14 @@ class RunningBound:
         return formulas.activate(*self._record.spec.activations[layer - 1], self._known("z", layer))
 
     def _output_delta(self, layer: int) -> Bounded:
-        spec = self._record.spec
-        return formulas.output_delta(
-            spec.loss,
-            spec.activations[-1],
-            self._known("z", layer),
-            self._known("a", layer),
-            self._record.y,
-        )
+        spec, z, a = self._record.spec, self._known("z", layer), self._known("a", layer)
+        return formulas.output_delta(spec.loss, spec.activations[-1], z, a, self._weighed(a))
+
+    def _weighed(self, a: Bounded) -> Weighing:
+        """The targets with their weights."""
+        record = self._record
+        settings = record.spec.loss_settings
+        return weighed(record.spec.loss, a, record.y, settings, record.sample_weight)
 
     def _hidden_delta(self, layer: int) -> Bounded:
         g = self._known("delta", layer + 1) @ self._record.before.W[layer]

@@ -22,6 +22,7 @@ from parity.mistakes.recovery.parts import scalar
 from parity.mistakes.rules import STATE
 from parity.proof import formulas
 from parity.proof.equations.updates import RULE_ENTRIES
+from parity.proof.weighing import OVER_OUTPUTS, Weighing
 from parity.steps.record import Spec
 from refnet.optimizers import OPTIMIZERS
 
@@ -198,15 +199,15 @@ def _trees(slot: str, key: Key) -> Iterator[Expression]:
         yield _OF_TREES.PULLBACKS[f](_Parameters(), G, Z, A)
     elif slot == "C":
         (loss,) = key
-        yield _simple(_OF_TREES.COSTS[loss](A, Y, scalar("n"), ENTRIES))
+        yield _simple(_OF_TREES.COSTS[loss](A, _weighing(loss)))
         yield from _of_logits(loss)
     elif slot == "BP1" and key in formulas.FUSED:
-        yield _simple(_OF_TREES.FUSED[key](Z, A, Y, scalar("n"), ENTRIES))
+        yield _simple(_OF_TREES.FUSED[key](Z, A, _weighing(key[0])))
         yield from _chained(*key)
     elif slot == "cotangent" and key == ("hidden",):
         yield name("delta", "l+1", "") @ name("W", "l+1", "")
     elif slot == "cotangent" and key[0] in formulas.GRADIENTS:
-        yield _OF_TREES.GRADIENTS[key[0]](A - Y, scalar("n"), ENTRIES)
+        yield _OF_TREES.GRADIENTS[key[0]](A - Y, _weighing(key[0]))
     elif slot == "BP2":
         yield pulled(name("delta", "l+1", "") @ name("W", "l+1", ""), Z)
     elif slot == "decayed":
@@ -230,10 +231,15 @@ def _of_logits(loss: str) -> Iterator[Expression]:
     """The cost of logits as that of their probabilities, and as many write it."""
     if loss in _OF_PROBABILITIES:
         f, other = _OF_PROBABILITIES[loss]
-        yield _simple(_OF_TREES.COSTS[other](_ACTIVATED[f](A), Y, scalar("n"), ENTRIES))
+        yield _simple(_OF_TREES.COSTS[other](_ACTIVATED[f](A), _weighing(other)))
     if loss == "sigmoid_cross_entropy":
         above, rest = node("maximum", A, as_expression(0.0)), (-abs(A)).exp().log1p()
         yield (above - A * Y + rest).sum() / ENTRIES
+
+
+def _weighing(loss: str) -> Weighing:
+    """The targets without weights, and the number of terms of the mean."""
+    return Weighing(Y, ENTRIES if loss in OVER_OUTPUTS else scalar("n"), 1.0 - Y)
 
 
 def _activated(z: Expression, whose: str = "l") -> Expression:

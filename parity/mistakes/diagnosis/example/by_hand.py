@@ -71,7 +71,7 @@ def _activation(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
 
 
 def _cost(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
-    cost = _one(formulas.cost(s.spec.loss, s.a(l), s.y))
+    cost = _one(formulas.cost(s.spec.loss, s.a(l), s.weighing()))
     yield Line(f"C = {number(cost)}{_rule(s, 'C')}", cost)
 
 
@@ -83,11 +83,11 @@ def _output_delta(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
     """Where delta is a product of two derivatives, or the loss states its formula."""
     name, loss = s.f(l)[0], s.spec.loss
     if formulas.is_fused(loss, name):
-        delta = formulas.fused_delta(loss, name, s.z(l), s.a(l), s.y).value[index]
+        delta = formulas.fused_delta(loss, name, s.z(l), s.a(l), s.weighing()).value[index]
         if "dC/dz" in LOSSES[loss].formulas:
             yield Line(f"delta^{l}{at(index)} = {number(delta)}{_rule(s, 'dC/dz')}", delta)
     elif _is_elementwise(name):
-        g = formulas.loss_gradient(loss, s.a(l), s.y).value[index]
+        g = formulas.loss_gradient(loss, s.a(l), s.weighing()).value[index]
         yield Line(f"dC/da^{l}{at(index)} = {number(g)}{_rule(s, 'dC/da')}", g)
         yield from _through(s, l, index, g)
 
