@@ -3,7 +3,7 @@ how they combine.
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from parity.mistakes.program import StepProgram
 from parity.proof import formulas
@@ -29,9 +29,14 @@ ELEMENTWISE = tuple(
 ZERO_OR_ONE = ("identity", "relu")
 
 
-def terms(s: StepProgram) -> float:
-    """How many terms the loss is the mean of."""
-    return s.n if s.spec.loss in BY_SAMPLES else s.n * s.k
+def terms(s: StepProgram) -> Any:
+    """How many terms the loss is the mean of, or the sum of their weights."""
+    return s.weighing().D
+
+
+def samples(s: StepProgram) -> Any:
+    """How many samples the loss is the mean of, or the sum of their weights."""
+    return terms(s) if s.spec.loss in BY_SAMPLES else terms(s) / s.k
 
 
 def both(*places: Place) -> Place:
@@ -117,6 +122,31 @@ def has(*activations: str) -> Place:
 def pulled(*activations: str) -> Place:
     """Layers with one of these activations, whose delta has the factor f'."""
     return both(has(*activations), is_pulled)
+
+
+def averages(spec: Spec, l: int) -> bool:
+    """Networks whose loss is a mean."""
+    return spec.loss_settings.get("reduction") != "sum"
+
+
+def sums(spec: Spec, l: int) -> bool:
+    """Networks whose loss is a sum."""
+    return not averages(spec, l)
+
+
+def with_settings(*names: str) -> Place:
+    """Networks whose loss has one of these settings, other than by default."""
+    return lambda spec, l: any(name in spec.loss_settings for name in names)
+
+
+def without_settings(*names: str) -> Place:
+    """Networks whose loss has none of these settings."""
+    return lambda spec, l: not any(name in spec.loss_settings for name in names)
+
+
+def plain_targets(spec: Spec, l: int) -> bool:
+    """Networks whose loss has no weights, no smoothing, and ignores nothing."""
+    return not set(spec.loss_settings) - {"reduction"}
 
 
 def trained_by(*losses: str) -> Place:

@@ -33,7 +33,8 @@ class Mistake:
     A program may say that it means it. `declarable` is whether its id may then stand
     among the conventions that a file declares: every convention may, and what is wrong
     unless it is meant. `declare` is what a file declares where that is not the id.
-    `acts_last` marks what is made of the results of all other mistakes.
+    `acts_last` marks what is made of the results of all other mistakes, `of_weights`
+    what nobody sees without weights of rows or settings of the loss.
     `edits` is how far a formula that no catalogue has is from the right one.
     `constant` is the number in it that was read off a program, None where it has none.
     """
@@ -50,6 +51,7 @@ class Mistake:
     declarable: bool = False
     declare: str = ""
     acts_last: bool = False
+    of_weights: bool = False
     constant: float | None = None
     edits: int = 0
 
@@ -123,7 +125,8 @@ class Catalogue:
         The decorated function replaces the right one in each of `slots`, by default in
         the slot of the equation's label; `also` has functions for further slots. Of the
         layers that have these slots, the mistake can occur `where` that holds. Of the
-        further fields, `declared` are `declarable`, `declare` and `acts_last`.
+        further fields, `declared` are `declarable`, `declare`, `acts_last` and
+        `of_weights`.
         """
 
         def entered(wrong: Wrong) -> Wrong:
@@ -142,7 +145,7 @@ def layers_with(slots: Collection[str]) -> Place:
     """
     if set(slots) == {"BP3"}:
         return has_biases
-    if set(slots) <= {"C", "BP1"}:
+    if set(slots) <= {"C", "BP1", "weighing"}:
         return is_last
     return is_hidden if set(slots) == {"BP2"} else anywhere
 

@@ -88,6 +88,8 @@ _BINARY: dict[str, Any] = {
     "targets": "probabilities",
 }
 
+_WEIGHTED: dict[str, Any] = {"weight": (0.5, 1.5, 3.0), "label_smoothing": 0.2}
+
 PROBES = (
     _probe("mixed activations"),
     _probe(
@@ -184,6 +186,21 @@ PROBES = (
         "more samples than inputs, more inputs than classes",
         **{**_CLASSES, "sizes": (4, 5, 3), "batch": 7},
     ),
+    _probe("class weights and smoothing", **_CLASSES, loss_settings=_WEIGHTED),
+    _probe("ignored labels", **_CLASSES, loss_settings={"ignore_index": 1}, weighted=True, batch=7),
+    _probe(
+        "weighted distributions",
+        **{**_CLASSES, "output": "softmax", "loss": "cross_entropy", "targets": "distributions"},
+        loss_settings=_WEIGHTED,
+        weighted=True,
+    ),
+    _probe(
+        "weighted positive targets",
+        **_BINARY,
+        loss_settings={"weight": (0.5, 2.0), "pos_weight": (3.0, 0.25)},
+    ),
+    _probe("weighted rows", weighted=True),
+    _probe("summed", loss_settings={"reduction": "sum"}, weighted=True),
     _probe(
         "three hidden layers",
         sizes=(3, 4, 2, 4, 2),

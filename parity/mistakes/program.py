@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+
 from parity.proof import formulas
 from parity.proof.equations.shared import distribution
 from parity.proof.equations.updates import RULE_ENTRIES
@@ -163,6 +165,19 @@ class StepProgram:
         """
         settings, weights = {**self.spec.loss_settings, **other}, self.sample_weight
         return weighed(self.spec.loss, self.a(self.L), y, settings, weights if rows else None)
+
+    def each_counted(self) -> Weighing:
+        """The targets with all rows equal and none ignored: a share of a delta of 0 is
+        none.
+        """
+        return self.weighed(self.labels, rows=False, ignore_index=None)
+
+    @property
+    def labels(self) -> Array:
+        """The targets as they are given, but any label for one that is ignored."""
+        ignored = self.spec.loss_settings.get("ignore_index")
+        is_given = self.y.ndim == 2 or ignored is None
+        return self.y if is_given else np.where(self.y == ignored, 0, self.y)
 
     # what the step makes
 

@@ -7,11 +7,14 @@ from parity.mistakes.catalogue.deltas.derivatives import DERIVATIVE
 from parity.mistakes.catalogue.deltas.hidden import HIDDEN_DELTA
 from parity.mistakes.catalogue.deltas.output import OUTPUT_DELTA
 from parity.mistakes.catalogue.deltas.softmax import SOFTMAX
+from parity.mistakes.catalogue.deltas.weights import WEIGHTED_DELTA
 from parity.mistakes.catalogue.forward.activations import ACTIVATIONS
 from parity.mistakes.catalogue.forward.costs import COSTS
 from parity.mistakes.catalogue.forward.logarithms import LOGARITHMS
 from parity.mistakes.catalogue.forward.losses import LOSSES
+from parity.mistakes.catalogue.forward.means import MEANS
 from parity.mistakes.catalogue.forward.sums import SUMS
+from parity.mistakes.catalogue.forward.weights import WEIGHTS
 from parity.mistakes.catalogue.gradients import GRADIENT
 from parity.mistakes.catalogue.own_constants import TYPICAL
 from parity.mistakes.catalogue.precision import PRECISION
@@ -35,7 +38,10 @@ BY_ID = Catalogue(
     ACTIVATIONS,
     LOGARITHMS,
     LOSSES,
+    WEIGHTS,
+    MEANS,
     OUTPUT_DELTA,
+    WEIGHTED_DELTA,
     DERIVATIVE,
     SOFTMAX,
     HIDDEN_DELTA,

@@ -73,11 +73,10 @@ def _with_divisor(s: StepProgram, of_1: float, of_0: float) -> Numbers:
     """delta^L by the chain rule, with constants added where dC/da divides by p and, for
     two classes, by 1 - p.
     """
-    a = s.a(s.L)
+    a, t = s.a(s.L), s.each_counted()
     if s.spec.loss == "cross_entropy":
-        return s.pullback(s.L, -s.targets / (a + of_1))
-    y = a.format.widen(s.y)
-    return s.pullback(s.L, (1.0 - y) / (1.0 - a + of_0) - y / (a + of_1))
+        return s.pullback(s.L, -t.yes / (a + of_1))
+    return s.pullback(s.L, t.no / (1.0 - a + of_0) - t.yes / (a + of_1))
 
 
 def _eps_in_the_denominator(c: float) -> Mapping[str, Wrong]:

@@ -24,8 +24,10 @@ KEEPS_DERIVATIVE = "mse"
 
 # dC/da of the losses on probabilities, with the pole that p - y has cancelled
 CROSS_ENTROPIES: dict[str, Callable[[StepProgram, Numbers], Numbers]] = {
-    "cross_entropy": lambda s, a: -s.targets / a / s.n,
-    "binary_cross_entropy": lambda s, a: (a - s.y) / (a * (1.0 - a)) / (s.n * s.k),
+    "cross_entropy": lambda s, a: -s.weighing().yes / a / s.weighing().D,
+    "binary_cross_entropy": lambda s, a: (
+        (formulas.times(a, s.weighing().both) - s.weighing().yes) / (a * (1.0 - a)) / s.weighing().D
+    ),
 }
 
 

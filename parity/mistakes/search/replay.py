@@ -96,7 +96,8 @@ class Run:
         them often.
         """
         if mistake not in self._layers:
-            self._layers[mistake] = mistake.layers(self.spec)
+            hidden = mistake.of_weights and not self._has_weights
+            self._layers[mistake] = frozenset() if hidden else mistake.layers(self.spec)
         return self._layers[mistake]
 
     @cached_property
@@ -108,6 +109,11 @@ class Run:
     def judged(self) -> dict[object, list[Any]]:
         """What programs were found to say of it: several ask for the same."""
         return {}
+
+    @cached_property
+    def _has_weights(self) -> bool:
+        rows = any(step.sample_weight is not None for step in self.steps)
+        return rows or bool(self.spec.loss_settings)
 
     @cached_property
     def _layers(self) -> dict[Mistake, frozenset[int]]:
@@ -136,7 +142,8 @@ def records_of(run: Run) -> Iterator[StepRecord]:
     for step in run.steps:
         layers, arrays = range(1, len(step.spec.sizes)), _in_dtype(step)
         shown = (LayerRecord(*(arrays.get((name, l)) for name in LAYER)) for l in layers)
-        yield StepRecord(step.spec, step.x, step.y, Snapshot(W, b, {}), tuple(shown), None, None)
+        start, given = Snapshot(W, b, {}), (step.sample_weight, step.masks)
+        yield StepRecord(step.spec, step.x, step.y, start, tuple(shown), None, None, *given)
         if not all(part in arrays for part in step.spec.parts):
             return
         W = tuple(arrays["W", l] for l in layers)

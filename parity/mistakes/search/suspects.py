@@ -128,13 +128,16 @@ def _cannot_be_meant(run: Run, mistake: Mistake) -> bool:
     judged = ({*step.arrays} - step.taken for step in run.steps)
     shown = {name for quantities in judged for name, _ in quantities}
     unseen_update = "gradient" in mistake.slots and not shown & {"W", "b"}
-    return unseen_update or ("C" in mistake.slots and "loss" not in shown)
+    has_cost = bool({"C", "weighing"} & set(mistake.slots))
+    return unseen_update or (has_cost and "loss" not in shown)
 
 
 def reaches(run: Run, slot: str, off: Station) -> bool:
     """Whether what the slot makes is the array that is off, or came before it and is
     not shown: what is shown takes the place of what is made.
     """
+    if slot == "weighing":
+        return reaches(run, "C", off) or reaches(run, "BP1", off)
     if slot == "decay" and off.quantity in ("loss", "dW", "db"):  # by a penalty
         return True
     quantity = MAKES.get(slot)

@@ -4,12 +4,15 @@ from parity.mistakes.conditions import (
     BY_ENTRIES,
     BY_SAMPLES,
     LOGITS,
+    averages,
     both,
     differs_when_squared,
     is_curved,
     is_fused,
     is_last,
     is_pulled,
+    plain_targets,
+    samples,
     terms,
     trained_by,
 )
@@ -95,7 +98,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     where=trained_by("cross_entropy"),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return -s.targets / s.a(l) / s.n
+    return -s.weighing().yes / s.a(l) / terms(s)
 
 
 @bug(
@@ -104,10 +107,12 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     formula="delta^L = (p - label) / n",
     happens="The number of the class is subtracted from all outputs, as if it were a target value.",
     why="A label says which output should be 1, so 1 is subtracted from that output alone.",
-    where=trained_by("cross_entropy", LOGITS),
+    where=both(trained_by("cross_entropy", LOGITS), plain_targets),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return (_probability(s, l) - s.y.reshape(-1, 1)) / s.n if s.y.ndim == 1 else right()
+    if s.y.ndim != 1 or s.sample_weight is not None:
+        return right()
+    return (_probability(s, l) - s.y.reshape(-1, 1)) / terms(s)
 
 
 @bug(
@@ -135,7 +140,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     where=both(trained_by("mae"), is_last),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return (s.a(l) - s.y) / terms(s)
+    return formulas.times(s.a(l) - s.y, s.weighing().rows) / terms(s)
 
 
 # output delta: its divisor
@@ -148,10 +153,11 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The output's delta is not divided by the number of samples, though the loss is a "
     "mean.",
     why="All gradients are n times too large, and the step grows with the batch size.",
+    where=averages,
     hidden=("one sample",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return right() * s.n
+    return right() * samples(s)
 
 
 @bug(
@@ -161,7 +167,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The output's delta is divided neither by the number of samples nor by the number of "
     "outputs.",
     why="The loss is the mean over both, so every gradient is n k times too large.",
-    where=trained_by(*BY_ENTRIES),
+    where=both(trained_by(*BY_ENTRIES), averages),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return right() * terms(s)
@@ -174,7 +180,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The output's delta is divided by the number of samples, but not by that of the "
     "outputs.",
     why="The loss is a mean over both, so this is the gradient of k times the loss.",
-    where=trained_by(*BY_ENTRIES),
+    where=both(trained_by(*BY_ENTRIES), averages),
     hidden=("one output",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -188,7 +194,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The output's delta is divided by the number of outputs as well as of samples.",
     why="This loss is a sum over the outputs, averaged over the samples alone, so every gradient "
     "is k times too small.",
-    where=trained_by(*BY_SAMPLES),
+    where=both(trained_by(*BY_SAMPLES), averages),
     hidden=("one output",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -202,6 +208,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The output's delta is divided by the number of samples twice.",
     why="One division comes from the mean in the loss; with the second, steps shrink as the batch "
     "grows.",
+    where=averages,
     hidden=("one sample",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -216,10 +223,10 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     "samples.",
     why="The loss is the mean over samples, so n belongs there; the wrong axis of the array was "
     "counted.",
-    where=trained_by(*BY_SAMPLES),
+    where=both(trained_by(*BY_SAMPLES), averages),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return right() * (s.n / s.k)
+    return right() * (samples(s) / s.k)
 
 
 @bug(
@@ -229,9 +236,10 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The output's delta is divided by the number of inputs in place of the number of "
     "samples.",
     why="Both are lengths of x, but the loss averages over the samples alone.",
+    where=averages,
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return right() * (s.n / float(s.spec.sizes[0]))
+    return right() * (samples(s) / float(s.spec.sizes[0]))
 
 
 @bug(

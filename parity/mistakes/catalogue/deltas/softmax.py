@@ -13,7 +13,7 @@ bug = SOFTMAX.add
 
 def _diagonal_delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
     fused = (s.spec.loss, s.f(l)[0]) == ("cross_entropy", "softmax")
-    return (s.a(l) - 1.0) * s.targets / s.n if fused else right()
+    return (s.a(l) - 1.0) * s.weighing().yes / s.weighing().D if fused else right()
 
 
 @bug(

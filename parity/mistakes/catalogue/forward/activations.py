@@ -158,14 +158,14 @@ def _in_the_loss(softmax: Callable[[Numbers], Numbers]) -> dict[str, Callable[..
     """The slots of the loss on logits, with this softmax."""
 
     def loss(s: StepProgram, l: int, right: Numbers) -> Numbers:
-        return (
-            formulas.expected_log(softmax(s.a(l)), s.targets) / s.n
-            if s.spec.loss == LOGITS
-            else right()
-        )
+        if s.spec.loss != LOGITS:
+            return right()
+        return formulas.expected_log(softmax(s.a(l)), s.weighing().yes) / s.weighing().D
 
     def delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
-        return formulas.excess(softmax(s.z(l)), s.y) / s.n if s.spec.loss == LOGITS else right()
+        if s.spec.loss != LOGITS:
+            return right()
+        return formulas.excess(softmax(s.z(l)), s.weighing().yes) / s.weighing().D
 
     return {"C": loss, "BP1": delta}
 

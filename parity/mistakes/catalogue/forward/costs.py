@@ -5,7 +5,16 @@ gradient that belongs to it. None of them is wrong.
 from collections.abc import Callable
 from typing import Any
 
-from parity.mistakes.conditions import BY_ENTRIES, BY_SAMPLES, Place, anywhere, terms, trained_by
+from parity.mistakes.conditions import (
+    BY_ENTRIES,
+    BY_SAMPLES,
+    Place,
+    averages,
+    both,
+    samples,
+    terms,
+    trained_by,
+)
 from parity.mistakes.mistake import CONVENTION, Catalogue
 from parity.mistakes.program import Numbers, StepProgram
 
@@ -19,8 +28,8 @@ def own_cost(
     name: str,
     formula: str,
     happens: str,
-    factor: tuple[str, Callable[[StepProgram], float]],
-    where: Place = anywhere,
+    factor: tuple[str, Callable[[StepProgram], Any]],
+    where: Place = averages,
     **fields: Any,
 ) -> None:
     """Enter a cost that is the declared loss times a factor, in words and as a number;
@@ -39,7 +48,7 @@ def own_cost(
         why=f"The gradient belongs to this cost, so nothing is wrong. With n samples and k "
         f"outputs both are {times}, and with the same lr so is a step of plain gradient descent.",
         slots=("C", "BP1"),
-        where=where,
+        where=both(where, averages),
         verdict=CONVENTION,
         **fields,
     )(scaled)
@@ -92,7 +101,7 @@ own_cost(
     "loss-half-sum",
     "1/2 sum of (a - y)^2",
     "The cost is half of the sum of the squares over all samples and outputs.",
-    ("n k/2 times PyTorch's", lambda s: 0.5 * s.n * s.k),
+    ("n k/2 times PyTorch's", lambda s: terms(s) * 0.5),
     SQUARES,
 )
 own_cost(
@@ -107,7 +116,7 @@ own_cost(
     "loss-half-per-output",
     "1/2 sum of (a - y)^2 / k",
     "The cost is half of the sum of the squares over the samples, averaged over the outputs.",
-    ("n/2 times PyTorch's", lambda s: 0.5 * s.n),
+    ("n/2 times PyTorch's", lambda s: samples(s) * 0.5),
     SQUARES,
 )
 
@@ -124,7 +133,7 @@ own_cost(
     "loss-summed-without-half",
     "sum of (a - y)^2",
     "The cost is the sum of the squares over all samples and outputs, without a 1/2.",
-    ("2 n times PyTorch's", lambda s: 2.0 * s.n),
+    ("2 n times PyTorch's", lambda s: samples(s) * 2.0),
     HALF_SQUARES,
 )
 own_cost(
@@ -140,6 +149,6 @@ own_cost(
     "sum of (a - y)^2 / k",
     "The cost is the sum of the squares over the samples, averaged over the outputs, without a "
     "1/2.",
-    ("2 n/k times PyTorch's", lambda s: 2.0 * s.n / s.k),
+    ("2 n/k times PyTorch's", lambda s: samples(s) * 2.0 / s.k),
     HALF_SQUARES,
 )

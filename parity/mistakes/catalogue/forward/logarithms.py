@@ -35,12 +35,11 @@ def minus_log(
     """A cross-entropy by the textbook's formula, with log(p) as given, and rest(p) for
     log(1 - p) where that is given. Shapes: ().
     """
-    p = probabilities(s)
+    p, t = probabilities(s), s.weighing()
     if s.spec.loss in BY_SAMPLES:
-        return (log(p) * -s.targets).sum() / s.n
-    y = p.format.widen(s.y)
+        return (log(p) * -t.yes).sum() / t.D
     log_rest = rest(p) if rest else log(1.0 - p)
-    return (log(p) * -y - log_rest * (1.0 - y)).sum() / (s.n * s.k)
+    return (log(p) * -t.yes - log_rest * t.no).sum() / t.D
 
 
 @bug(
@@ -64,7 +63,7 @@ def _divided(s: StepProgram, l: int, right: Numbers) -> Numbers:
     if s.spec.loss not in BY_SAMPLES:
         variance = p * (1.0 - p)
         return right() + variance / variance * 0.0
-    each = p.format.widen(s.targets) / p * 0.0
+    each = p.lift(s.each_counted().yes) / p * 0.0
     elementwise = s.f(l)[0] == "sigmoid"
     return right() + (each if elementwise else each.sum(axis=1, keepdims=True))
 

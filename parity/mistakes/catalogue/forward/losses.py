@@ -7,16 +7,18 @@ from parity.mistakes.conditions import (
     BY_SAMPLES,
     LOGARITHMIC,
     LOGITS,
+    averages,
     both,
     is_last,
+    samples,
     terms,
     trained_by,
 )
 from parity.mistakes.mistake import Catalogue
 from parity.mistakes.program import Numbers, StepProgram
 from parity.proof import formulas
+from parity.proof.weighing import Weighing
 from parity.rounding.bounded import positive
-from refnet.checks import Array
 
 LOSSES = Catalogue()
 bug = LOSSES.add
@@ -30,6 +32,7 @@ bug = LOSSES.add
     "already averaged over them.",
     why="A mean divides once; with the second division, loss and steps shrink as the batch grows.",
     slots=("C", "BP1"),
+    where=averages,
     hidden=("one sample",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -43,10 +46,11 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="The reported loss is not divided by the number of samples.",
     why="It grows with the batch size and no longer belongs to the gradient, which is that of the "
     "mean.",
+    where=averages,
     hidden=("one sample",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return right() * s.n
+    return right() * samples(s)
 
 
 @bug(
@@ -57,7 +61,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     "alone.",
     why="Some books define it so, but the gradient must then be k times as large too, and "
     "PyTorch's mean is over samples and outputs.",
-    where=trained_by(*BY_ENTRIES),
+    where=both(trained_by(*BY_ENTRIES), averages),
     hidden=("one output",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -72,10 +76,10 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     "of samples.",
     why="The mean over a batch has as many terms as there are samples; len() of a transposed "
     "array counts the outputs.",
-    where=trained_by(*BY_SAMPLES),
+    where=both(trained_by(*BY_SAMPLES), averages),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return right() * (s.n / s.k)
+    return right() * (samples(s) / s.k)
 
 
 @bug(
@@ -155,14 +159,13 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     # for logits, log sigmoid(z) = -log(1 + e^-z)
     log_a = s.a(l).log() if s.f(l)[0] == "sigmoid" else -((-s.a(l)).exp().log1p())
-    return (log_a * -s.y).sum() / terms(s)
+    return (log_a * -s.weighing().yes).sum() / terms(s)
 
 
 def _twice_delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    p = formulas.softmax(s.z(l))
-    return formulas.pull_back(
-        "softmax", {}, formulas.excess(formulas.softmax(p), s.y) / s.n, s.z(l), p
-    )
+    p, t = formulas.softmax(s.z(l)), s.weighing()
+    g = formulas.excess(formulas.softmax(p), t.yes) / t.D
+    return formulas.pull_back("softmax", {}, g, s.z(l), p)
 
 
 @bug(
@@ -177,11 +180,14 @@ def _twice_delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
     also={"BP1": _twice_delta},
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return formulas.cost(LOGITS, formulas.softmax(s.a(l)), s.y)
+    return formulas.cost(LOGITS, formulas.softmax(s.a(l)), s.weighing())
 
 
-def _shifted(s: StepProgram) -> Array:
-    return (s.y - 1) % int(s.k) if s.y.ndim == 1 else np.roll(s.y, -1, axis=1)
+def _shifted(s: StepProgram) -> Weighing:
+    if s.y.ndim == 2:
+        return s.weighed(np.roll(s.y, -1, axis=1))
+    ignored = s.y == s.spec.loss_settings.get("ignore_index")
+    return s.weighed(np.where(ignored, s.y, (s.y - 1) % int(s.k)))
 
 
 def _shifted_delta(s: StepProgram, l: int, right: Numbers) -> Numbers:
@@ -219,6 +225,8 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
 
 
 def _broadcast_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    if s.sample_weight is not None:
+        return right()
     return (s.a(l) - s.y.T).sum(axis=1, keepdims=True) * 2.0 / (s.n * s.n)
 
 
@@ -229,11 +237,15 @@ def _broadcast_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
     happens="Predictions of shape (n, 1) meet targets of shape (n,), which NumPy broadcasts to "
     "all n x n differences.",
     why="So each prediction is compared with every target, and the network learns their mean.",
-    where=lambda spec, l: is_last(spec, l) and spec.loss == "mse" and spec.sizes[-1] == 1,
+    where=both(
+        trained_by("mse"), averages, lambda spec, l: is_last(spec, l) and spec.sizes[-1] == 1
+    ),
     hidden=("one sample",),
     also={"cotangent": _broadcast_gradient},
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
+    if s.sample_weight is not None:
+        return right()
     e = s.a(l) - s.y.T
     return (e * e).sum() / (s.n * s.n)
 
@@ -256,4 +268,4 @@ def _clipped_gradient(s: StepProgram, l: int, right: Numbers) -> Numbers:
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     # bounded arrays have no minimum: min(x, 1) = -max(-x, -1)
     e = -(-(s.a(l) - s.y).maximum(-1.0)).maximum(-1.0)
-    return (e * e).sum() / terms(s)
+    return formulas.times(e * e, s.weighing().rows).sum() / terms(s)

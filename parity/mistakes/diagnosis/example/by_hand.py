@@ -93,9 +93,11 @@ def _output_delta(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
 
 
 def _rule(s: StepProgram, left: str) -> str:
-    """What the loss states, with its counts; "" where it states nothing."""
+    """What the loss states, with its counts; "" where it states nothing, as of its
+    weights.
+    """
     rule = LOSSES[s.spec.loss].formulas.get(left)
-    if not rule:
+    if not rule or s.spec.loss_settings or s.sample_weight is not None:
         return ""
     counts = {"n": s.n, "k": s.k}
     values = (f"{letter} = {counts[letter]:.0f}" for letter in re.findall(r"\b[nk]\b", rule))
