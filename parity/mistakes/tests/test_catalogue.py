@@ -15,7 +15,7 @@ import pytest
 
 from parity.mistakes import catalogue
 from parity.mistakes.catalogue.factors import FACTORS
-from parity.mistakes.catalogue.index import BY_ID, CATALOGUE, OWN_COSTS, sources
+from parity.mistakes.catalogue.index import BY_ID, CATALOGUE, sources
 from parity.mistakes.catalogue.published import OUT, PUBLISHED
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs
 from parity.mistakes.mistake import CONVENTION, WRONG, Catalogue

@@ -179,7 +179,10 @@ class SigmoidCrossEntropy(_OutputLoss):
 
 def _excess(p: Array, y: Array, yes: Any) -> Array:
     """p - y, with "yes" counted so often (1 - y) p - yes y (1 - p)."""
-    return p - y if np.ndim(yes) == 0 else (1.0 - y) * p - yes * y * (1.0 - p)
+    if np.ndim(yes) == 0:
+        return p - y
+    wide = np.asarray(y, p.dtype)
+    return (1.0 - wide) * p - yes * wide * (1.0 - p)
 
 
 def _spelled_roundings(w: Outputs) -> float:

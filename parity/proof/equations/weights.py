@@ -180,7 +180,10 @@ class Outputs(Weighed):
 
     def both(self, y: Array) -> Any:
         """T0 + T1, which is 1 without weights."""
-        return self.each if np.ndim(self.yes) == 0 else self.each * (1.0 - y + self.yes * y)
+        if np.ndim(self.yes) == 0:
+            return self.each
+        wide = np.asarray(y, self.yes.dtype)
+        return self.each * (1.0 - wide + self.yes * wide)
 
     def spelled(self, y: Array) -> Any:
         """The sizes of the numbers of which T0 + T1 may be made, as 1 + (p - 1) y or as

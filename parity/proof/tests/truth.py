@@ -93,10 +93,21 @@ VALUES: dict[str, Callable[[mpf], mpf]] = {
 
 def _cost(record: StepRecord, l: int) -> mpf:
     """C = sum of the costs of all rows / n, or / (n outputs) where the loss is a mean
-    over outputs too.
+    over outputs too; with weights sum s_i C_i / D.
     """
     a, cost = _shown(record, l, "a"), _known("loss", COSTS, record.spec.loss)
-    return fsum(cost(_row(a, i), _targets(record, i)) for i in range(len(a))) / _count(record)
+
+    def of_row(i: int) -> mpf:
+        row = _row(a, i)
+        if record.spec.loss in ON_CLASSES:
+            return cost(row, _class_targets(record, i))
+        each = (
+            _of_output(record, i, j, lambda y, a_j=a_j: cost([a_j], [y]))
+            for j, a_j in enumerate(row)
+        )
+        return fsum(each)
+
+    return fsum(_row_weight(record, i) * of_row(i) for i in range(len(a))) / divisor(record)
 
 
 def _log(p: mpf) -> mpf:
@@ -121,6 +132,7 @@ COSTS: dict[str, Callable[[Row, Row], mpf]] = {
     # -log sigmoid(z) = log(1 + e^-z)
     "sigmoid_cross_entropy": _sum(lambda z, y: y * log1p(exp(-z)) + (1 - y) * log1p(exp(z))),
 }
+ON_CLASSES = ("cross_entropy", "softmax_cross_entropy")
 OVER_OUTPUTS = ("mse", "mae", "binary_cross_entropy", "sigmoid_cross_entropy")
 
 
@@ -129,9 +141,12 @@ def _output_delta(record: StepRecord, l: int, i: int, j: int) -> mpf:
     cancelled on paper.
     """
     y, pair = _targets(record, i), (record.spec.loss, record.spec.activations[l - 1][0])
+    share = _row_weight(record, i) / divisor(record)
     if pair in CANCELLED:
-        reads = "z" if pair[1] == "identity" else "a"
-        return CANCELLED[pair](_row(_shown(record, l, reads), i), y, j) / _count(record)
+        row = _row(_shown(record, l, "z" if pair[1] == "identity" else "a"), i)
+        if pair[0] in ON_CLASSES:
+            return share * CANCELLED[pair](row, _class_targets(record, i), j)
+        return share * _of_output(record, i, j, lambda y: CANCELLED[pair]([row[j]], [y], 0))
     gradient, a = (
         _known(f"loss behind {pair[1]}", GRADIENTS, pair[0]),
         _row(_shown(record, l, "a"), i),
@@ -141,7 +156,7 @@ def _output_delta(record: StepRecord, l: int, i: int, j: int) -> mpf:
         l,
         i,
         j,
-        [gradient(a_j - y_j) / _count(record) for a_j, y_j in zip(a, y, strict=True)],
+        [share * gradient(a_j - y_j) for a_j, y_j in zip(a, y, strict=True)],
     )
 
 
@@ -380,5 +395,58 @@ def _slope(record: StepRecord, l: int) -> mpf:
     return _number(record.spec.activations[l - 1][1].get("slope", 0.0))
 
 
-def _count(record: StepRecord) -> int:
-    return len(record.y) * (record.spec.sizes[-1] if record.spec.loss in OVER_OUTPUTS else 1)
+def _class_targets(record: StepRecord, i: int) -> Row:
+    """w_j ((1 - eps) y_j + eps / k) of a row."""
+    y, k = _targets(record, i), record.spec.sizes[-1]
+    eps = _number(record.spec.loss_settings.get("label_smoothing", 0.0))
+    return [
+        w_j * ((1 - eps) * y_j + eps / k)
+        for w_j, y_j in zip(_setting(record, "weight"), y, strict=True)
+    ]
+
+
+def _of_output(record: StepRecord, i: int, j: int, of: Callable[[mpf], mpf]) -> mpf:
+    """What a cost or a delta of one output is of its target: with w and p, that of
+    "yes" counts w p y times, and that of "no" w (1 - y) times.
+    """
+    y, spec = _targets(record, i)[j], record.spec
+    if not spec.loss_settings.keys() & {"weight", "pos_weight"}:
+        return of(y)
+    w, p = _setting(record, "weight")[j], _setting(record, "pos_weight")[j]
+    return w * (p * y * of(mpf(1)) + (1 - y) * of(mpf(0)))
+
+
+def _setting(record: StepRecord, name: str) -> Row:
+    """The weight of each output or class, by default 1."""
+    given = record.spec.loss_settings.get(name)
+    return [mpf(1)] * record.spec.sizes[-1] if given is None else [*map(_number, given)]
+
+
+def _row_weight(record: StepRecord, i: int) -> mpf:
+    """s_i; 0 where the label is ignored."""
+    if _is_ignored(record, i):
+        return mpf(0)
+    return mpf(1) if record.sample_weight is None else _number(record.sample_weight[i])
+
+
+def _is_ignored(record: StepRecord, i: int) -> bool:
+    ignored = record.spec.loss_settings.get("ignore_index")
+    return record.y.ndim == 1 and ignored is not None and int(record.y[i]) == ignored
+
+
+def divisor(record: StepRecord) -> mpf:
+    """D: the sum of s_i, times the outputs where the loss is a mean over them too, and
+    with labels of s_i w_(y_i); 1 for a sum.
+    """
+    spec = record.spec
+    if spec.loss_settings.get("reduction") == "sum":
+        return mpf(1)
+    if record.y.ndim == 2:
+        rows = fsum(_row_weight(record, i) for i in range(len(record.y)))
+        return rows * (spec.sizes[-1] if spec.loss in OVER_OUTPUTS else 1)
+    w = _setting(record, "weight")
+    return fsum(
+        _row_weight(record, i) * w[int(label)]
+        for i, label in enumerate(record.y)
+        if not _is_ignored(record, i)
+    )

@@ -138,5 +138,4 @@ bug(
     slots=("weighing",),
     where=sums,
     verdict=CONVENTION,
-    hidden=("one sample",),
 )(_divided(lambda s: s.weighed(s.y, reduction="mean").D))
