@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from refnet.batches import Batch, Data, minibatches
+from refnet.blockwise import BLOCK
 from refnet.checks import Array
-from refnet.fast.blocks import BLOCK
 from refnet.fast.workspace import Workspace
 
 ROWS = BLOCK // np.dtype(np.intp).itemsize  # counted at a time: a block of labels

@@ -24,6 +24,7 @@ every_file = pytest.mark.parametrize(
 # The front door, __init__, may import all.
 LEFT = {
     "checks": [],
+    "blockwise": ["checks"],
     "flags": [],
     "frames": ["checks"],
     "equations": [],
@@ -34,13 +35,13 @@ LEFT = {
     "layer": ["activations", "losses"],
     "backprop": ["layer"],
     "passes": ["backprop"],
-    "regularisers": ["backprop"],
-    "clipping": ["passes"],
+    "regularisers": ["backprop", "blockwise"],
+    "clipping": ["passes", "blockwise"],
     "network": ["passes", "regularisers", "frames"],
     "building": ["initializers", "network"],
     "batches": ["network"],
-    "fast": ["network"],
-    "optimizers": ["fast"],  # its blocks alone
+    "fast": ["network", "blockwise"],
+    "optimizers": ["blockwise"],
     "schedules": ["checks"],
     "history": ["passes"],
     "progress": ["history"],

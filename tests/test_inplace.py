@@ -11,7 +11,7 @@ import pytest
 
 import refnet
 from refnet.activations import ACTIVATIONS, Activation, Elementwise
-from refnet.fast.blocks import BLOCK
+from refnet.blockwise import BLOCK
 from refnet.fast.inplace import _PULLBACKS, _VALUES, loss_into, pullback_into, value_into
 from refnet.fast.workspace import Workspace
 from refnet.losses import LOSSES

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import refnet
 from refnet.activations import ACTIVATIONS
-from refnet.fast.blocks import BLOCK, blocks, broadcast_into
+from refnet.blockwise import BLOCK, blocks, broadcast_into
 from refnet.fast.workspace import Workspace
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS

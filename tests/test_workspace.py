@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import refnet
 from refnet.activations import ACTIVATIONS
-from refnet.fast.blocks import BLOCK
+from refnet.blockwise import BLOCK
 from refnet.fast.workspace import Workspace
 from refnet.losses import LOSSES
 

@@ -2,7 +2,6 @@
 
 It gives the bits of backprop.py, which is the reference.
 
-    blocks       blocks for temporaries
     written      which of them are still refnet's own
     inplace      activations and losses in place
     weighted     losses with settings, and with weights of the rows

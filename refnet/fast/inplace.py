@@ -23,8 +23,8 @@ from refnet.activations import (
     Softmax,
     Tanh,
 )
+from refnet.blockwise import BLOCK, blocks, broadcast_into
 from refnet.checks import Array, fitting
-from refnet.fast.blocks import BLOCK, blocks, broadcast_into
 from refnet.fast.written import as_written
 from refnet.losses import (
     LOG_FLOOR,

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from refnet.activations import Activation
+from refnet.blockwise import BLOCK, blocks, broadcast_into
 from refnet.checks import Array
-from refnet.fast.blocks import BLOCK, blocks, broadcast_into
 from refnet.fast.inplace import (
     SIGMOID,
     SOFTMAX,

@@ -15,8 +15,8 @@ import numpy as np
 
 from refnet.activations import Activation, Identity
 from refnet.backprop import LayerGradient, LayerTrace, Masks, masked
+from refnet.blockwise import BLOCK, broadcast_into
 from refnet.checks import Array, counted
-from refnet.fast.blocks import BLOCK, broadcast_into
 from refnet.fast.inplace import (
     PerRow,
     PullbackInto,

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
+from refnet.blockwise import blocks
 from refnet.checks import (
     Array,
     as_dtype,
@@ -25,7 +26,6 @@ from refnet.checks import (
     refuse_nonfinite,
     squares_are_finite,
 )
-from refnet.fast.blocks import blocks
 
 SECOND_MOMENTS = ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq")
 

@@ -4,11 +4,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from refnet.blockwise import blocks
 from refnet.checks import (
     Array,
     number,
 )
-from refnet.fast.blocks import blocks
 from refnet.optimizers.optimizer import Optimizer
 
 
