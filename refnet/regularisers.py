@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from refnet.backprop import LayerGradient, Masks
-from refnet.checks import Array, counted, flag, matrix, named, number
+from refnet.blockwise import blocks
+from refnet.checks import Array, counted, fitting, flag, matrix, named, number, only_number
 from refnet.layer import Dense, title
 
 
@@ -24,14 +25,16 @@ class Penalty(ABC):
 
     Shapes: theta is a W or a b; its gradient has the same shape; P is a scalar.
     Torch: added to the loss by hand, before backward().
-    Errors: ValueError where a strength is negative or not finite.
+    Errors: ValueError where a strength is negative or not finite, or where a penalty of
+        one's own gives a gradient of another shape or dtype; TypeError where its value
+        is no number.
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 7.1.
     """
 
     name: ClassVar[str]
     formulas: ClassVar[dict[str, str]] = {}
     source: ClassVar[str] = ""
-    biases: bool
+    biases: bool = False
 
     @staticmethod
     def of(given: "str | Penalty | None") -> "Penalty | None":
@@ -56,7 +59,7 @@ class Penalty(ABC):
         total = 0.0
         for layer in layers:
             for theta in self.penalised(layer):
-                total += self.value(theta)
+                total += only_number(f"{type(self).__name__}: value", self.value(theta))
         return total
 
     def added(
@@ -67,13 +70,16 @@ class Penalty(ABC):
         """
         return [
             gradient._replace(
-                dW=gradient.dW + self.gradient(layer.W),
-                db=gradient.db + self.gradient(layer.b)
-                if self.biases and layer.b is not None and gradient.db is not None
-                else gradient.db,
+                dW=self._with_gradient(gradient.dW, layer.W),
+                db=gradient.db
+                if not self.biases or layer.b is None or gradient.db is None
+                else self._with_gradient(gradient.db, layer.b),
             )
             for layer, gradient in zip(layers, gradients, strict=True)
         ]
+
+    def _with_gradient(self, g: Array, theta: Array) -> Array:
+        return g + fitting(type(self).__name__, "gradient", self.gradient(theta), g)
 
     def penalised(self, layer: Dense) -> Iterator[Array]:
         """The arrays of a layer that it penalises."""
@@ -147,7 +153,9 @@ class L1(Penalty):
 
     def value(self, theta: Array) -> float:
         """P = strength sum |theta|."""
-        return self.strength * np.abs(theta).sum().item()
+        # |theta| = sign(theta) theta; in blocks, which take no more memory than one
+        flat = blocks(theta.ravel())
+        return self.strength * sum(np.dot(np.sign(block), block).item() for (block,) in flat)
 
     def gradient(self, theta: Array) -> Array:
         """P' = strength sign(theta)."""

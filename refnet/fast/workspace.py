@@ -26,6 +26,7 @@ from refnet.fast.inplace import (
     pullback_into,
     value_into,
 )
+from refnet.fast.penalties import penalised, penalty_into
 from refnet.fast.weighted import weighted_into
 from refnet.fast.written import as_written
 from refnet.layer import Dense, views
@@ -151,6 +152,8 @@ class Workspace:
         self._layers = [
             _buffers(layer, dW, db, rows) for layer, (dW, db) in zip(net.layers, each, strict=True)
         ]
+        self._penalty_into = penalty_into(penalty)
+        self._penalised = [] if penalty is None else penalised(penalty, self._layers)
         columns = loss.columns(net.sizes[-1], net.dtype)
         self._per_row = _per_row(rows, net.sizes[-1], net.dtype)._replace(columns=columns)
         self._kept, self._judged = _kept(self._layers[-1], keeps)
@@ -167,7 +170,7 @@ class Workspace:
         Shapes: x (n, fan_in), y as the loss wants it, sample_weight (n,), a mask as the
             input of its layer.
         """
-        if masks or self._penalty is not None:
+        if masks:
             return self._by_the_teaching_form(x, y, sample_weight, masks)
         layers, per_row, gradients = self._batches.get(len(x)) or self._batch(len(x))
         forward_into(layers, x, per_row)
@@ -178,7 +181,20 @@ class Workspace:
         else:
             value, self.total_weight = self._weighted_into(*given, sample_weight)
         backward_into(layers, x, per_row)
+        if self._penalty is not None:
+            value += self._penalise(self._penalty, gradients)
         return value, gradients
+
+    def _penalise(self, penalty: Penalty, gradients: FlatGradients) -> float:
+        """P, with its gradient added to dW, and to db where it has biases too."""
+        if self._penalty_into is not None:
+            return self._penalty_into(penalty, self._penalised)
+        layers = self._net.layers
+        for written, added in zip(gradients, penalty.added(layers, gradients), strict=True):
+            written.dW[...] = added.dW
+            if written.db is not None:
+                written.db[...] = added.db
+        return penalty.cost(layers)
 
     def _by_the_teaching_form(
         self, x: Array, y: Array, sample_weight: Array | None, masks: Masks
@@ -230,8 +246,9 @@ class Workspace:
         has replaced a method of theirs since it was made.
         """
         last = self._layers[-1].activation
-        kept = (self._loss_into, self._weighted_into)
-        return kept == (loss_into(self._loss, last), weighted_into(self._loss, last)) and all(
+        kept = (self._loss_into, self._weighted_into, self._penalty_into)
+        now = loss_into(self._loss, last), weighted_into(self._loss, last)
+        return kept == (*now, penalty_into(self._penalty)) and all(
             layer.value_into is value_into(layer.activation)
             and layer.pullback_into is pullback_into(layer.activation)
             for layer in self._layers

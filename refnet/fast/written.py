@@ -1,5 +1,5 @@
-"""Which activations and losses are still as refnet wrote them, so that the fast form
-may compute their formulas in place.
+"""Which activations, losses and penalties are still as refnet wrote them, so that the
+fast form may compute their formulas in place.
 
 A lecturer may replace a method while a class is watched (`Sigmoid.value = my_value`),
 or that of one object. The teaching form calls what is there now, and so must `fit`.
@@ -7,16 +7,20 @@ or that of one object. The teaching form calls what is there now, and so must `f
 
 from refnet.activations import ACTIVATIONS, Activation
 from refnet.losses import LOSSES, Loss
+from refnet.regularisers import PENALTIES, Penalty
 
-METHODS = ("value", "derivative", "pullback", "gradient", "shares", "total_weight")
+METHODS = (
+    *("value", "derivative", "pullback", "gradient", "shares", "total_weight"),
+    *("cost", "added", "penalised"),
+)
 # taken down when refnet is imported, before anybody can replace one
 _WRITTEN = {
     kind: {name: getattr(kind, name) for name in METHODS if hasattr(kind, name)}
-    for kind in (*ACTIVATIONS.values(), *LOSSES.values())
+    for kind in (*ACTIVATIONS.values(), *LOSSES.values(), *PENALTIES.values())
 }
 
 
-def as_written(part: Activation | Loss) -> bool:
+def as_written(part: Activation | Loss | Penalty) -> bool:
     """Whether it is of a class of refnet, not of one derived from it, and no method of
     the class or the object has been replaced.
     """
