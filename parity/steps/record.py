@@ -301,7 +301,17 @@ def spec_of(net: Network, objective: Objective, optimizer: Optimizer) -> Spec:
         **objective.settings(str(net.dtype)),
         dropout=drops if any(drops) else (),
         biases=() if all(biases) else biases,
+        groups=_groups(net, optimizer),
     )
+
+
+def _groups(net: Network, optimizer: Optimizer) -> tuple[tuple[tuple[str, ...], Any], ...]:
+    """That of the biases, where the weight decay leaves them out."""
+    if optimizer.decay_biases or not optimizer.weight_decay:
+        return ()
+    layers = enumerate(net.layers, start=1)
+    names = tuple(f"b{l}" for l, layer in layers if layer.b is not None)
+    return ((names, {"weight_decay": 0.0}),) if names else ()
 
 
 def _record(

@@ -34,8 +34,9 @@ class Adagrad(Optimizer):
         weight_decay: float = 0.0,
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
+        decay_biases: bool = True,
     ) -> None:
-        super().__init__(lr, weight_decay)
+        super().__init__(lr, weight_decay, decay_biases)
         self.lr_decay = self._number("lr_decay", lr_decay)
         self.initial_accumulator_value = self._number(
             "initial_accumulator_value", initial_accumulator_value
@@ -84,8 +85,9 @@ class RMSprop(Optimizer):
         weight_decay: float = 0.0,
         momentum: float = 0.0,
         centered: bool = False,
+        decay_biases: bool = True,
     ) -> None:
-        super().__init__(lr, weight_decay)
+        super().__init__(lr, weight_decay, decay_biases)
         self.alpha = self._number("alpha", alpha)
         self.eps = self._number("eps", eps)
         self.momentum = self._number("momentum", momentum)
@@ -152,8 +154,9 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         amsgrad: bool = False,
+        decay_biases: bool = True,
     ) -> None:
-        super().__init__(lr, weight_decay)
+        super().__init__(lr, weight_decay, decay_biases)
         if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise ValueError(
                 f"{type(self).__name__}: betas has {betas!r}, expected a pair of numbers"
@@ -189,7 +192,7 @@ class AdamW(Adam):
     Torch: torch.optim.AdamW.
     Dialect: the decay comes before the step and is scaled by lr (the paper scales it by
         the schedule's multiplier alone). Its default is 0.01 (Keras: 0.004). It reaches
-        biases too.
+        biases too, unless decay_biases is False.
     Errors: ValueError for lr, eps or weight_decay < 0, or betas outside [0, 1).
     Source: Loshchilov and Hutter, Decoupled weight decay regularization (2019),
         algorithm 2.
@@ -206,5 +209,6 @@ class AdamW(Adam):
         eps: float = 1e-8,
         weight_decay: float = 0.01,
         amsgrad: bool = False,
+        decay_biases: bool = True,
     ) -> None:
-        super().__init__(lr, betas, eps, weight_decay, amsgrad)
+        super().__init__(lr, betas, eps, weight_decay, amsgrad, decay_biases)

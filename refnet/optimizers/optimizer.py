@@ -8,7 +8,7 @@ parameter as it was.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -45,21 +45,25 @@ class _Gradients(Protocol):
 class Optimizer(ABC):
     """theta := theta - u, where u depends on the gradient and the optimizer's state.
 
-    An optimizer belongs to the first network it steps and refuses any other.
+    An optimizer belongs to the first network it steps and refuses any other. With
+    `decay_biases` False, the weight decay leaves biases out.
 
     Shapes: theta, g and every vector of the state are (number of parameters,).
-    Torch: the optimizers of torch.optim.
-    Errors: ValueError for a hyper-parameter out of range or another network;
-        FloatingPointError where a step would leave a parameter that is not finite.
+    Torch: the optimizers of torch.optim; two parameter groups, that of the biases with
+        weight_decay 0, where biases do not decay.
+    Errors: ValueError for a hyper-parameter out of range or another network; TypeError
+        where decay_biases is no flag; FloatingPointError where a step would leave a
+        parameter that is not finite.
     Source: Goodfellow, Bengio and Courville, Deep Learning, chapter 8.
     """
 
     name: ClassVar[str]
     equation: ClassVar[str] = ""  # the update, as the class's docstring states it
 
-    def __init__(self, lr: float, weight_decay: float) -> None:
+    def __init__(self, lr: float, weight_decay: float, decay_biases: bool = True) -> None:
         self.lr = lr
         self.weight_decay = self._number("weight_decay", weight_decay)
+        self.decay_biases = self._flag("decay_biases", decay_biases)
         self._steps = 0
         self._state: dict[str, Array] = {}
         self._theta: Array | None = None
@@ -69,7 +73,8 @@ class Optimizer(ABC):
         cls._own = not cls.__module__.startswith("refnet.")
 
     def __setattr__(self, name: str, value: object) -> None:
-        if (name == "weight_decay" or name in self._settings) and name in vars(self):
+        fixed = name in ("weight_decay", "decay_biases") or name in self._settings
+        if fixed and name in vars(self):
             raise AttributeError(
                 f"{self}: {name} is fixed, expected a new optimizer for another one; only lr "
                 f"changes between steps"
@@ -143,8 +148,9 @@ class Optimizer(ABC):
                 f"as the parameters"
             )
         if self.weight_decay and not self._decoupled:
-            for d, theta_block in blocks(g, theta):
-                np.add(d, self.weight_decay * theta_block, out=d)
+            for part in self._decaying:
+                for d, theta_block in blocks(g[part], theta[part]):
+                    np.add(d, self.weight_decay * theta_block, out=d)
         if not squares_are_finite(g):
             refuse_nonfinite("gradient", g, net.entry)
         self._advance(g)
@@ -152,10 +158,17 @@ class Optimizer(ABC):
         # a finite sum of squares means |u| below the root of the largest float, far
         # less than half an ulp of the largest float: theta - u cannot overflow
         if not (squares_are_finite(g) and abs(shrink) <= 1.0):
-            refuse_nonfinite("new value", shrink * theta - g, net.entry)
+            refuse_nonfinite("new value", self._shrunk(theta.copy(), shrink) - g, net.entry)
         if shrink != 1.0:
-            theta *= shrink
+            self._shrunk(theta, shrink)
         theta -= g
+
+    def _shrunk(self, theta: Array, shrink: float) -> Array:
+        """theta, of which all that decays has been multiplied in place."""
+        for part in self._decaying:
+            decaying = theta[part]
+            decaying *= shrink
+        return theta
 
     def _advance(self, d: Array) -> None:
         """Count the step, and overwrite d with u; a rule of one's own that is refused
@@ -197,8 +210,22 @@ class Optimizer(ABC):
         self._state = {
             name: self._as(theta.dtype, name, vector) for name, vector in self._state.items()
         }
+        if not self.decay_biases:
+            self._decaying = tuple(self._weights(net))
         self._theta = theta
         self._complete()
+
+    def _weights(self, net: object) -> Iterator[slice]:
+        """Where every W stands in the flat vectors."""
+        start, layers = 0, getattr(net, "layers", None)
+        if layers is None:
+            raise TypeError(
+                f"{self}: net has type {type(net).__name__} without layers, expected Network: "
+                f"decay_biases is False"
+            )
+        for layer in layers:
+            yield slice(start, start + layer.W.size)
+            start += layer.W.size + (0 if layer.b is None else layer.b.size)
 
     def _complete(self) -> None:
         """Start the vectors of the state that were not set."""
@@ -210,6 +237,9 @@ class Optimizer(ABC):
     _settings: ClassVar[tuple[str, ...]]
     # weight decay acts on theta itself, not through the gradient
     _decoupled: ClassVar[bool] = False
+    decay_biases: bool = True
+    # the parts of the flat vectors that the weight decay acts on
+    _decaying: tuple[slice, ...] = (slice(None),)
     # a rule of one's own, whose update may be refused; those here need no copy of their
     # state, which would cost 3 % of Adam's step at 64-30-10 with 32 rows
     _own: ClassVar[bool]
@@ -259,7 +289,8 @@ class Optimizer(ABC):
         return finite(where, as_dtype(where, vector, dtype).copy())
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={value}" for name, value in self.hyperparameters.items())
+        given = self.hyperparameters | ({} if self.decay_biases else {"decay_biases": False})
+        settings = ", ".join(f"{name}={value}" for name, value in given.items())
         return f"{type(self).__name__}({settings})"
 
     def __str__(self) -> str:

@@ -22,7 +22,8 @@ class SGD(Optimizer):
     Torch: torch.optim.SGD.
     Dialect: v holds gradients, not steps (Sutskever, Keras and scikit-learn keep
         v := momentum v - lr d; the two part where lr changes). The first v is not
-        dampened. Weight decay reaches biases too.
+        dampened. Weight decay reaches biases too, unless decay_biases is
+        False.
     Errors: ValueError for lr, momentum or weight_decay < 0, or nesterov without
         momentum or with dampening.
     Source: Polyak, Some methods of speeding up the convergence of iteration methods
@@ -45,8 +46,9 @@ class SGD(Optimizer):
         dampening: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
+        decay_biases: bool = True,
     ) -> None:
-        super().__init__(lr, weight_decay)
+        super().__init__(lr, weight_decay, decay_biases)
         self.momentum = self._number("momentum", momentum)
         self.dampening = number("SGD", "dampening", dampening)
         self.nesterov = self._flag("nesterov", nesterov)

@@ -1,6 +1,6 @@
 """The identical PyTorch model, loss and optimizer, and weights copied both ways."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -113,7 +113,8 @@ def twin_loss(loss: str | Loss, dtype: Any = "float64") -> nn.Module:
 
 def twin_optimizer(optimizer: str | Optimizer, model: nn.Module) -> torch.optim.Optimizer:
     """The PyTorch optimizer of the same rule for the model's parameters, with the same
-    hyper-parameters and a copy of the state.
+    hyper-parameters and a copy of the state; without decay of the biases, these are a
+    group of their own.
 
     Shapes: each flat vector of the state is cut into the shapes of the parameters.
     Torch: torch.optim.SGD, Adagrad, RMSprop, Adam, AdamW.
@@ -128,8 +129,21 @@ def twin_optimizer(optimizer: str | Optimizer, model: nn.Module) -> torch.optim.
             f"{', '.join(TORCH_OPTIMIZERS)}"
         )
     state, parameters = optimizer.state, parameters_of("twin_optimizer", model)
-    groups = [(parameters, optimizer.hyperparameters)]
+    groups = [*_groups(optimizer, parameters)]
     return optimizer_of(optimizer.name, parameters, groups, state.pop("steps"), state)
+
+
+def _groups(
+    optimizer: Optimizer, parameters: Sequence[nn.Parameter]
+) -> Iterator[tuple[Sequence[nn.Parameter], dict[str, Any]]]:
+    """All parameters, or those that decay and the biases, with their settings."""
+    settings = optimizer.hyperparameters
+    if optimizer.decay_biases or not optimizer.weight_decay:
+        yield parameters, settings
+        return
+    weights, biases = ([p for p in parameters if p.ndim == n] for n in (2, 1))
+    yield weights, settings
+    yield biases, {**settings, "weight_decay": 0.0}
 
 
 def predict(model: nn.Module, x: Array) -> Array:
