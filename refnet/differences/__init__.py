@@ -1,6 +1,7 @@
 """gradient_check: backpropagation compared with differences of the cost, whose own
 error is estimated.
 
+    objective       C of a step: loss, weights of rows, penalty, masks
     rounding        how far rounding can move C and its gradient
     quotients       central and one-sided differences, extrapolated
     complex_step    Im C(theta + ih) / h, where C is analytic

@@ -7,12 +7,15 @@ from math import isfinite
 import numpy as np
 from numpy.typing import ArrayLike
 
+from refnet.backprop import Masks
 from refnet.checks import Array, counted, instance
 from refnet.differences import rounding
 from refnet.differences.complex_step import by_complex_step
+from refnet.differences.objective import Objective
 from refnet.differences.quotients import by_differences
-from refnet.losses import LOG_FLOOR, Loss, one_hot
+from refnet.losses import LOG_FLOOR, Loss
 from refnet.network import Network
+from refnet.regularisers import Penalty
 
 HEAD = f"{'array':<6}{'entry':>12}{'analytic':>24}{'numeric':>24}{'error':>10}{'judged':>14}"
 
@@ -108,7 +111,15 @@ def _row(array: ArrayCheck) -> str:
 
 @np.errstate(all="ignore")  # what is not finite stands in the report
 def gradient_check(
-    net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, method: str = "central"
+    net: Network,
+    x: ArrayLike,
+    y: ArrayLike,
+    loss: str | Loss,
+    method: str = "central",
+    *,
+    sample_weight: ArrayLike | None = None,
+    penalty: str | Penalty | None = None,
+    masks: Masks = (),
 ) -> GradientCheck:
     """dC/dtheta = lim (C(theta + h) - C(theta - h)) / 2h for h to 0: compare what BP1
     to BP4 give with differences of C, entry by entry, in a float64 copy of the network.
@@ -121,11 +132,15 @@ def gradient_check(
     there, and the gradient is not. `passed` is about the entries that were judged, and
     False where none was; a gradient that is not finite never passes.
 
-    Shapes: x (n, fan_in); y as the loss wants it.
+    C is that of a training step: with the weights of the rows, the penalty and the
+    masks of dropout that are given.
+
+    Shapes: x (n, fan_in); y as the loss wants it; sample_weight (n,); a mask as the
+        input of its layer.
     Torch: torch.autograd.gradcheck, which compares with a fixed tolerance and fails a
         right gradient at a kink.
     Errors: ValueError or TypeError for unusable input, an unknown method, or "complex"
-        where an activation or the loss is not analytic.
+        where an activation, the loss or the penalty is not analytic.
     Source: Ridders, Accurate computation of F'(x) and F'(x)F''(x) (1982); Squire and
         Trapp, Using complex variables to estimate derivatives of real functions (1998).
     """
@@ -135,16 +150,18 @@ def gradient_check(
     y = net.check_targets(loss, y, len(x))
     if method not in ("central", "complex"):
         raise ValueError(f"gradient_check: method has {method!r}, expected 'central' or 'complex'")
-    trace = net.forward(x)
-    gradients = net.backward(trace, loss, y)
-    own = rounding.of_gradient(net, trace, y, loss, gradients)
+    weights = net.check_weights(sample_weight, len(x))
+    trace = net.forward(x, masks)
+    objective = Objective(loss, y, weights, Penalty.of(penalty), trace.masks).checked()
+    gradients = net.backward(trace, loss, y, weights, objective.penalty)
+    own = rounding.of_gradient(net, trace, objective, gradients)
     # the complex step computes the same sums another way, so it is off by as much
     if method == "complex":
-        numeric, error = by_complex_step(net, x, y, loss), own
+        numeric, error = by_complex_step(net, x, objective), own
     else:
-        of_cost = rounding.of_cost(net, trace, y, loss, gradients)
-        numeric, error = by_differences(net, x, y, loss, of_cost)
-    error = error + (np.inf if _on_the_floor(trace.output, y, loss) else own)
+        of_cost = rounding.of_cost(net, trace, objective, gradients)
+        numeric, error = by_differences(net, x, objective, of_cost)
+    error = error + (np.inf if _on_the_floor(trace.output, objective) else own)
     return GradientCheck(tuple(_arrays(net, gradients.vector, numeric, error)), method)
 
 
@@ -181,9 +198,8 @@ def _worst(analytic: Array, numeric: Array, error: Array) -> tuple[int, int]:
     return int(np.argmax(share)), int(judged.sum())
 
 
-def _on_the_floor(a: Array, y: Array, loss: Loss) -> bool:
+def _on_the_floor(a: Array, objective: Objective) -> bool:
     """Whether C counts the logarithm of a probability as LOG_FLOOR."""
-    if loss.reads != "probabilities":
+    if objective.loss.reads != "probabilities":
         return False
-    counts = one_hot(y, a.shape[1]) > 0 if y.ndim == 1 else y > 0
-    return bool((a[counts] <= np.exp(LOG_FLOOR)).any())
+    return bool((a[rounding.wanted(a, objective) > 0.0] <= np.exp(LOG_FLOOR)).any())

@@ -4,22 +4,21 @@ It subtracts nothing, so h can be as small as 1e-100. It needs activations and a
 that are analytic.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from refnet.activations import Activation
-from refnet.backprop import forward
 from refnet.checks import Array
+from refnet.differences.objective import Objective
 from refnet.layer import views
-from refnet.losses import Loss
 from refnet.network import Network
 
 # about 1e-100: its square vanishes beside any number, and it is far from underflow
 STEP = 2.0**-333
 
 
-def by_complex_step(net: Network, x: Array, y: Array, loss: Loss) -> Array:
+def by_complex_step(net: Network, x: Array, objective: Objective) -> Array:
     """Im C(theta + ih) / h for every parameter; only rounding makes it inexact."""
     for i, layer in enumerate(net.layers, start=1):
         if not layer.activation.analytic:
@@ -28,10 +27,11 @@ def by_complex_step(net: Network, x: Array, y: Array, loss: Loss) -> Array:
                 f"gradient_check: complex step has {kind} in layer {i}, expected analytic "
                 f"activations; use method='central'"
             )
-    if not loss.analytic:
+    if not objective.loss.analytic or objective.has_corners:
+        what = "penalty" if objective.loss.analytic else "loss"
         raise ValueError(
-            f"gradient_check: complex step has the loss {loss}, expected an analytic one; use "
-            f"method='central'"
+            f"gradient_check: complex step has the {what} {getattr(objective, what)}, expected an "
+            f"analytic one; use method='central'"
         )
     theta = net.parameters.astype(np.complex128)
     kinds = [layer.kind for layer in net.layers]
@@ -40,9 +40,8 @@ def by_complex_step(net: Network, x: Array, y: Array, loss: Loss) -> Array:
     numeric = np.empty_like(net.parameters)
     for i in range(theta.size):
         theta[i] += 1j * STEP
-        output = forward(layers, x.astype(np.complex128))[-1].a  # type: ignore[arg-type]
-        value: Any = loss.value(output, y)
-        numeric[i] = value.imag / STEP
+        output = objective.forward(layers, x.astype(np.complex128))[-1].a
+        numeric[i] = np.imag(objective.cost(layers, output)) / STEP
         theta[i] = theta[i].real
     return numeric
 

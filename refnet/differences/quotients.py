@@ -26,8 +26,9 @@ from typing import NamedTuple
 import numpy as np
 
 from refnet.activations import Identity
-from refnet.backprop import LayerTrace, forward
+from refnet.backprop import LayerTrace
 from refnet.checks import Array
+from refnet.differences.objective import Objective
 from refnet.differences.rounding import of_value
 from refnet.losses import Loss
 from refnet.network import Network
@@ -60,24 +61,24 @@ class Difference(NamedTuple):
 
 
 def by_differences(
-    net: Network, x: Array, y: Array, loss: Loss, rounding: float
+    net: Network, x: Array, objective: Objective, rounding: float
 ) -> tuple[Array, Array]:
     """Numeric derivative and its estimated error for every parameter; `rounding` is
     that of C.
     """
     theta = net.parameters
-    here = loss.value(forward(net.layers, x)[-1].a, y)
+    here = objective.cost(net.layers, objective.forward(net.layers, x)[-1].a)
 
     def point(i: int, value: float) -> Point:
         old, theta[i] = theta[i], value
-        trace = forward(net.layers, x)
+        trace = objective.forward(net.layers, x)
+        cost = objective.cost(net.layers, trace[-1].a)
+        corners = objective.corners(net.layers)
         theta[i] = old
-        cost = loss.value(trace[-1].a, y)
         # a larger C rounds more
         more = of_value(trace[-1].a, max(0.0, abs(cost) - abs(here)))
-        return Point(
-            cost, rounding + more, _branches(net, trace, loss, y), _curved(net, trace, loss)
-        )
+        branches = [*_branches(net, trace, objective), *corners]
+        return Point(cost, rounding + more, branches, _curved(net, trace, objective.loss))
 
     numeric, error = np.empty_like(theta), np.empty_like(theta)
     for i in range(theta.size):
@@ -150,7 +151,7 @@ def _extrapolated(home: _Probe, pairs: Iterable[tuple[_Probe, _Probe]], factor: 
     return best
 
 
-def _branches(net: Network, trace: list[LayerTrace], loss: Loss, y: Array) -> list[Array]:
+def _branches(net: Network, trace: list[LayerTrace], objective: Objective) -> list[Array]:
     """On which branch of its kinked function each number lies; the kink itself belongs
     to the branch whose slope the gradient takes there, else to none.
     """
@@ -159,7 +160,8 @@ def _branches(net: Network, trace: list[LayerTrace], loss: Loss, y: Array) -> li
         for layer, step in zip(net.layers, trace, strict=True)
         if layer.activation.kink
     ]
-    return [*branches, *(np.sign(trace[-1].a - y - kink) for kink in loss.kinks)]
+    kinks = objective.loss.kinks
+    return [*branches, *(np.sign(trace[-1].a - objective.y - kink) for kink in kinks)]
 
 
 def _curved(net: Network, trace: list[LayerTrace], loss: Loss) -> list[Array]:

@@ -7,27 +7,31 @@ too; where its terms cancel (p - y of a saturated output), that is a large share
 import numpy as np
 
 from refnet.activations import Elementwise, Identity
-from refnet.backprop import LayerTrace
+from refnet.backprop import LayerGradient, LayerTrace, masked
 from refnet.checks import Array
+from refnet.differences.objective import Objective
 from refnet.layer import Dense
-from refnet.losses import BinaryCrossEntropy, Loss
+from refnet.losses import BinaryCrossEntropy
+from refnet.losses.classes import as_distribution
+from refnet.losses.loss import row_counts
 from refnet.network import Network
 from refnet.passes import Gradients, Trace
+from refnet.regularisers import Penalty
 
 UNIT = 2.0**-53  # half the distance from 1.0 to the next float64
 
 
-def of_cost(net: Network, trace: Trace, y: Array, loss: Loss, gradients: Gradients) -> float:
+def of_cost(net: Network, trace: Trace, objective: Objective, gradients: Gradients) -> float:
     """How far rounding can move C, to first order: by delta dz over all z, by dC/da da
-    over all a, and by the loss' own sum.
+    over all a, and by the sums of the loss and of the penalty.
     """
-    output = trace.output
-    own = abs(loss.value(output, y)) + (
-        2.0 * float(np.abs(output).sum()) / len(output) if loss.reads == "logits" else 0.0
+    output, on_logits = trace.output, objective.loss.reads == "logits"
+    own = abs(objective.cost(net.layers, output)) + (
+        2.0 * float((_shares(output, objective) * np.abs(output)).sum()) if on_logits else 0.0
     )
     # a sum of k terms takes k roundings; 8 more allow for those within f
     total = 0.0
-    grad_a = np.zeros_like(output) if loss.reads == "logits" else np.abs(loss.gradient(output, y))
+    grad_a = np.zeros_like(output) if on_logits else np.abs(objective.gradient(output))
     for i in reversed(range(len(trace))):
         layer, step = net.layers[i], trace[i]
         size = np.dot(np.abs(step.a_prev), np.abs(layer.W).T)
@@ -36,7 +40,12 @@ def of_cost(net: Network, trace: Trace, y: Array, loss: Loss, gradients: Gradien
             (np.abs(gradients[i].delta) * size).sum()
         ) + 8.0 * float((grad_a * np.abs(step.a)).sum())
         grad_a = np.abs(np.dot(gradients[i].delta, layer.W))
-    return of_value(output, own) + float(UNIT * total)
+    return of_value(output, own) + float(UNIT * total) + _of_penalty(net, objective)
+
+
+def _of_penalty(net: Network, objective: Objective) -> float:
+    """How far the sum over the parameters can move the penalty."""
+    return UNIT * (net.parameters.size + 8) * abs(objective.penalty_of(net.layers))
 
 
 def of_value(output: Array, size: float) -> float:
@@ -46,7 +55,7 @@ def of_value(output: Array, size: float) -> float:
     return UNIT * (output.size + 16) * size
 
 
-def of_gradient(net: Network, trace: Trace, y: Array, loss: Loss, gradients: Gradients) -> Array:
+def of_gradient(net: Network, trace: Trace, objective: Objective, gradients: Gradients) -> Array:
     """How far rounding can move each entry of dW and db: the sum of its |terms|, times
     the roundings along a path.
     """
@@ -56,33 +65,61 @@ def of_gradient(net: Network, trace: Trace, y: Array, loss: Loss, gradients: Gra
         * (sum(layer.fan_in + layer.fan_out + 20 for layer in net.layers) + len(trace.output))
     )
     sizes = []
-    delta = _size_of_output_delta(net.layers[-1], trace[-1], y, loss, gradients[-1].delta)
+    delta = _size_of_output_delta(net.layers[-1], trace[-1], objective, gradients[-1].delta)
+    masks = objective.masks or [None] * len(trace)
     for i in reversed(range(len(trace))):
         if i < len(trace) - 1:
-            delta = _size_of_pullback(
-                net.layers[i], np.dot(delta, np.abs(net.layers[i + 1].W)), trace[i]
-            )
+            grad_a = masked(np.dot(delta, np.abs(net.layers[i + 1].W)), masks[i + 1])
+            delta = _size_of_pullback(net.layers[i], grad_a, trace[i])
         sizes += [] if net.layers[i].b is None else [delta.sum(axis=0)]
         sizes += [np.dot(delta.T, np.abs(trace[i].a_prev)).ravel()]
-    return roundings * np.concatenate(sizes[::-1])
+    return roundings * (np.concatenate(sizes[::-1]) + _sizes_of_penalty(net, objective.penalty))
+
+
+def _sizes_of_penalty(net: Network, penalty: Penalty | None) -> Array | float:
+    """What a penalty adds to each entry of dW and db; 0 without one."""
+    if penalty is None:
+        return 0.0
+    none = [
+        LayerGradient(step.W, 0.0 * step.W, None if step.b is None else 0.0 * step.b)
+        for step in net.layers
+    ]
+    return np.abs(Gradients(penalty.added(net.layers, none)).vector)
 
 
 def _size_of_output_delta(
-    layer: Dense, step: LayerTrace, y: Array, loss: Loss, delta: Array
+    layer: Dense, step: LayerTrace, objective: Objective, delta: Array
 ) -> Array:
     """The sums of |terms| of delta^L: a + y for a - y; for a probability p + y for
-    p - y, which is at most 2, over the rows.
+    p - y, which is at most 2, times what a row counts for.
     """
-    rows, a = len(step.a), step.a
-    if loss.reads == "values":
-        return _size_of_pullback(
-            layer, np.abs(loss.gradient(np.abs(a) + np.abs(y), np.zeros_like(a))), step
-        )
-    size = np.abs(delta) + 2.0 / rows
+    a, y = step.a, objective.y
+    if objective.loss.reads == "values":
+        sizes = objective._replace(y=np.zeros_like(a)).gradient(np.abs(a) + np.abs(y))
+        return _size_of_pullback(layer, np.abs(sizes), step)
+    shares = _shares(a, objective)
+    size = np.abs(delta) + 2.0 * shares
     # log(1 - a) magnifies the rounding of an a near 1, where y < 1
-    if isinstance(loss, BinaryCrossEntropy):
-        size += (1.0 - y) / np.maximum(1.0 - a, UNIT) / rows
+    if isinstance(objective.loss, BinaryCrossEntropy):
+        size += (1.0 - y) / np.maximum(1.0 - a, UNIT) * shares
     return size
+
+
+def _shares(a: Array, objective: Objective) -> Array:
+    """What each row counts for in C where its outputs are no values: all that its
+    outputs are compared with, over D.
+    """
+    loss, y, s = objective.loss, objective.y, objective.sample_weight
+    terms = loss.terms(a, y, s)
+    known = sum(each.sum(axis=1, keepdims=True) for each in terms.values())
+    return np.asarray(np.maximum(known, row_counts(a, s)[:, np.newaxis]) / loss.D(a, y, s))
+
+
+def wanted(a: Array, objective: Objective) -> Array:
+    """What the probability of each output is compared with."""
+    terms = objective.loss.terms(a, objective.y, objective.sample_weight)
+    known = terms.get("T", terms.get("T1"))
+    return as_distribution(objective.y, a) if known is None else known
 
 
 def _size_of_pullback(layer: Dense, grad_a: Array, step: LayerTrace) -> Array:

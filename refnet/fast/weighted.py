@@ -355,8 +355,10 @@ def _yes_no(y: Array, columns: tuple[Array, ...]) -> tuple[Array, Array]:
     no = 1.0 - y
     if not columns:
         return y, no
-    yes_column, no_column = columns
-    return y * yes_column, np.multiply(no, no_column, out=no)
+    yes_column, *no_column = columns
+    if no_column:
+        np.multiply(no, no_column[0], out=no)
+    return y * yes_column, no
 
 
 def _binary_cross_entropy(

@@ -19,6 +19,7 @@ from refnet.losses.loss import (
     as_row,
     ratio,
     reduction_of,
+    row_counts,
     scalar,
     weights_of,
 )
@@ -34,7 +35,7 @@ class _BinaryLoss(Loss):
     """
 
     targets_like_outputs: ClassVar[bool] = True
-
+    averages_outputs: ClassVar[bool] = True
     weight: tuple[float, ...] | None = None
     pos_weight: tuple[float, ...] | None = None
 
@@ -48,11 +49,12 @@ class _BinaryLoss(Loss):
         return self.weight is None and self.pos_weight is None
 
     def columns(self, width: int, dtype: np.dtype[Any]) -> tuple[Array, ...]:
-        """w_j p_j and w_j of each output; nothing where all are 1."""
-        if self.weighs_alike:
-            return ()
+        """w_j p_j and w_j of each output; no w_j where all are 1, and nothing where all
+        p_j are 1 too.
+        """
         weight, pos_weight = (as_row(self, name, width, dtype) for name in ("weight", "pos_weight"))
-        weight = np.ones(width, dtype) if weight is None else weight
+        if weight is None:
+            return () if pos_weight is None else (pos_weight,)
         return weight if pos_weight is None else weight * pos_weight, weight
 
     def _weighted(self, y: Array) -> tuple[Array, Array]:
@@ -60,8 +62,14 @@ class _BinaryLoss(Loss):
         columns = self.columns(y.shape[1], y.dtype)
         if not columns:
             return y, 1.0 - y
-        yes, no = columns
-        return y * yes, (1.0 - y) * no
+        yes, *no = columns
+        return y * yes, (1.0 - y) * no[0] if no else 1.0 - y
+
+    def terms(self, a: Array, y: Array, sample_weight: Array | None = None) -> dict[str, Array]:
+        """T1 and T0."""
+        yes, no = self._weighted(y)
+        rows = row_counts(a, sample_weight)[:, np.newaxis]
+        return {"T1": yes * rows, "T0": no * rows}
 
     def targets(self, y: ArrayLike, rows: int, width: int, dtype: np.dtype[Any]) -> Array:
         """Probabilities (n, k) in `dtype`."""
@@ -113,7 +121,7 @@ class BinaryCrossEntropy(_BinaryLoss):
         each = yes * log_a + no * log_rest
         if self.is_plain(sample_weight):
             return scalar(-each.sum() / a.size)
-        return scalar(-np.dot(each.sum(axis=1), self.shares(a, y, sample_weight, a.shape[1])))
+        return scalar(-np.dot(each.sum(axis=1), self.shares(a, y, sample_weight)))
 
     @quiet_where_finite
     def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
@@ -123,7 +131,7 @@ class BinaryCrossEntropy(_BinaryLoss):
         yes, no = self._weighted(y)
         if self.is_plain(sample_weight):
             return (ratio(self, no, 1.0 - a) - ratio(self, yes, a)) / a.size
-        share = self.shares(a, y, sample_weight, a.shape[1])[:, np.newaxis]
+        share = self.shares(a, y, sample_weight)[:, np.newaxis]
         return ratio(self, no * share, 1.0 - a) - ratio(self, yes * share, a)
 
 
@@ -176,7 +184,7 @@ class SigmoidCrossEntropy(_BinaryLoss):
         each = self._costs(z, y)
         if self.is_plain(sample_weight):
             return scalar(each.sum() / z.size)
-        return scalar(np.dot(each.sum(axis=1), self.shares(z, y, sample_weight, z.shape[1])))
+        return scalar(np.dot(each.sum(axis=1), self.shares(z, y, sample_weight)))
 
     def _costs(self, z: Array, y: Array) -> Array:
         """Of each output of each row, before its share."""
@@ -195,5 +203,5 @@ class SigmoidCrossEntropy(_BinaryLoss):
         p, (yes, no) = Sigmoid().value(z), self._weighted(y)
         if self.is_plain(sample_weight):
             return (p - y) / z.size
-        share = self.shares(z, y, sample_weight, z.shape[1])[:, np.newaxis]
+        share = self.shares(z, y, sample_weight)[:, np.newaxis]
         return (p - y if self.weighs_alike else (no + yes) * p - yes) * share

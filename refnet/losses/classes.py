@@ -99,14 +99,21 @@ class _ClassLoss(Loss):
         eps = self.label_smoothing
         return weight, weight * (1.0 - eps), weight * (eps / width)
 
-    def shares(self, a: Array, y: Array, sample_weight: Array | None, outputs: int = 1) -> Array:
+    def shares(self, a: Array, y: Array, sample_weight: Array | None) -> Array:
         """s_i / D of each row; s_i w_(y_i) / D where it has one target alone."""
         if y.ndim == 2:
-            return super().shares(a, y, sample_weight, outputs)
+            return super().shares(a, y, sample_weight)
         rows = row_counts(a, sample_weight)
         weighted = self._of_labels(rows, y)
         rows = weighted if self.picks(y) else self._of_counted(rows, y)
         return rows if self.reduction == "sum" else rows / positive(self, weighted.sum())
+
+    def terms(self, a: Array, y: Array, sample_weight: Array | None = None) -> dict[str, Array]:
+        """T."""
+        rows = row_counts(a, sample_weight)
+        if y.ndim == 1:
+            rows = self._of_labels(rows, y) if self.picks(y) else self._of_counted(rows, y)
+        return {"T": self._distribution(y, a) * rows[:, np.newaxis]}
 
     def _of_labels(self, rows: Array, y: Array) -> Array:
         """s_i w_(y_i) of each row, 0 where the label is ignored."""

@@ -44,6 +44,7 @@ class Loss(ABC):
     # the output activations it fits; empty: every trainable one
     outputs: ClassVar[tuple[type[Activation], ...]]
     meant: ClassVar[dict[str, str]] = {}  # output activation -> the loss that was probably meant
+    averages_outputs: ClassVar[bool] = False  # each row has a mean over its outputs
     analytic: ClassVar[bool] = True  # C continues to complex a, so the complex step applies
     # every setting, and what it is where it is not given
     defaults: ClassVar[Mapping[str, Any]] = {"reduction": "mean"}
@@ -118,12 +119,25 @@ class Loss(ABC):
         """Whether every row and every output counts alike, and C is a mean."""
         return sample_weight is None and self.reduction == "mean"
 
-    def shares(self, a: Array, y: Array, sample_weight: Array | None, outputs: int = 1) -> Array:
-        """s_i / D of each row, where its cost is a mean over so many outputs: (n,)."""
+    def shares(self, a: Array, y: Array, sample_weight: Array | None) -> Array:
+        """s_i / D of each row: (n,)."""
         rows = row_counts(a, sample_weight)
         if self.reduction == "sum":
             return rows
+        outputs = a.shape[1] if self.averages_outputs else 1
         return rows / divisor(self, self.total_weight(y, sample_weight), outputs, rows.dtype)
+
+    def terms(self, a: Array, y: Array, sample_weight: Array | None = None) -> dict[str, Array]:
+        """What the weights and settings make of y, by the letters of `weighted`: the s
+        of each row here.
+        """
+        return {"s": row_counts(a, sample_weight)[:, np.newaxis]}
+
+    def D(self, a: Array, y: Array, sample_weight: Array | None = None) -> float:
+        """What the sum over the rows is divided by; 1 where C is a sum."""
+        total = 1.0 if self.reduction == "sum" else self.total_weight(y, sample_weight)
+        averaged = self.averages_outputs and self.reduction == "mean"
+        return total * a.shape[1] if averaged else total
 
     def _refuse_broadcast(self, a: Array, y: Array) -> None:
         if a.shape != y.shape:

@@ -32,6 +32,7 @@ class MSE(_ValueLoss):
     """
 
     name: ClassVar[str] = "mse"
+    averages_outputs: ClassVar[bool] = True
     formulas: ClassVar[Mapping[str, str]] = {
         "C": "C = sum (a - y)^2 / (n k)",
         "dC/da": "dC/da = 2 (a - y) / (n k)",
@@ -45,7 +46,7 @@ class MSE(_ValueLoss):
         e = a - y
         if self.is_plain(sample_weight):
             return scalar(_sum_of_squares(e) / a.size)
-        return scalar(np.dot((e * e).sum(axis=1), self.shares(a, y, sample_weight, a.shape[1])))
+        return scalar(np.dot((e * e).sum(axis=1), self.shares(a, y, sample_weight)))
 
     @quiet_where_finite
     def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
@@ -53,7 +54,7 @@ class MSE(_ValueLoss):
         self._refuse_broadcast(a, y)
         if self.is_plain(sample_weight):
             return (a - y) * (2.0 / a.size)
-        share = self.shares(a, y, sample_weight, a.shape[1])
+        share = self.shares(a, y, sample_weight)
         return (a - y) * (2.0 * share)[:, np.newaxis]
 
 
@@ -102,6 +103,7 @@ class MAE(_ValueLoss):
     """
 
     name: ClassVar[str] = "mae"
+    averages_outputs: ClassVar[bool] = True
     formulas: ClassVar[Mapping[str, str]] = {
         "C": "C = sum |a - y| / (n k)",
         "dC/da": "dC/da = sign(a - y) / (n k)",
@@ -117,7 +119,7 @@ class MAE(_ValueLoss):
         size = np.abs(a - y)
         if self.is_plain(sample_weight):
             return scalar(size.sum() / a.size)
-        return scalar(np.dot(size.sum(axis=1), self.shares(a, y, sample_weight, a.shape[1])))
+        return scalar(np.dot(size.sum(axis=1), self.shares(a, y, sample_weight)))
 
     @quiet_where_finite
     def gradient(self, a: Array, y: Array, sample_weight: Array | None = None) -> Array:
@@ -125,7 +127,7 @@ class MAE(_ValueLoss):
         self._refuse_broadcast(a, y)
         if self.is_plain(sample_weight):
             return np.sign(a - y) / a.size
-        share = self.shares(a, y, sample_weight, a.shape[1])
+        share = self.shares(a, y, sample_weight)
         return np.sign(a - y) * share[:, np.newaxis]
 
 
