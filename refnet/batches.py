@@ -10,6 +10,7 @@ from refnet.activations import Sigmoid
 from refnet.checks import Array, chunks, integer
 from refnet.frames import Columns, columns_of
 from refnet.losses import Loss, checked
+from refnet.losses.loss import takes_weights
 from refnet.network import Network
 
 
@@ -103,6 +104,8 @@ class Data:
         dtype = targets.dtype if targets.ndim == 1 else net.dtype
         self._x, self._y = Rows(inputs, net.dtype), Rows(targets, dtype)
         weights = net.check_weights(sample_weight, self.rows)
+        if weights is not None:
+            takes_weights(loss)
         self._weights = None if weights is None else Rows(weights, net.dtype)
         # a single output says yes or no, unless it is a value
         yes_no = loss.reads != "values" or isinstance(net.layers[-1].activation, Sigmoid)

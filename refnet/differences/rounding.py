@@ -118,7 +118,7 @@ def _shares(a: Array, objective: Objective) -> Array:
 def wanted(a: Array, objective: Objective) -> Array:
     """What the probability of each output is compared with."""
     terms = objective.loss.terms(a, objective.y, objective.sample_weight)
-    known = terms.get("T", terms.get("T1"))
+    known = terms.get("T", terms.get("T_1"))
     return as_distribution(objective.y, a) if known is None else known
 
 

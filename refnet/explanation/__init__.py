@@ -5,6 +5,7 @@ and LaTeX.
     figures        how a number is shown
     formulas       numbers in the place of letters
     lines          one step's numbers, line by line
+    weights        the lines about weights of rows and classes
     telling        the story of a step
     paths          one weight, summed over all paths
     chain_rule     the section about that weight
@@ -33,7 +34,7 @@ from refnet.explanation.parts import Section
 from refnet.explanation.paths import Weight
 from refnet.explanation.telling import Story
 from refnet.explanation.typesetting import LATEX, MARKDOWN, formatted, plain
-from refnet.losses import Loss
+from refnet.losses import Loss, checked
 from refnet.network import Network
 
 
@@ -70,6 +71,7 @@ def explain(
     lr: float,
     weight: Sequence[int] | NDArray[np.integer] | None = None,
     digits: int = 4,
+    sample_weight: ArrayLike | None = None,
 ) -> Explanation:
     """One step of gradient descent, theta := theta - lr dC/dtheta, explained equation
     by equation with its numbers; `net` is not changed.
@@ -87,7 +89,7 @@ def explain(
     derivative is then written as the sum over all paths from C down to it: every path
     where there are at most 12, else the 5 largest and the sum of the others.
 
-    Shapes: x (n, fan_in); y as the loss wants it.
+    Shapes: x (n, fan_in); y as the loss wants it; sample_weight (n,).
     Torch: none; torch.optim.SGD(lr=lr) takes the same step.
     Errors: ValueError or TypeError for unusable input, lr < 0, digits < 1, or a weight
         that the network does not have; FloatingPointError where the step would make a
@@ -97,28 +99,38 @@ def explain(
     instance("explain", "net", net, Network)
     digits = integer("explain", "digits", digits, low=1)
     followed = None if weight is None else _weight(net, weight)
-    story = Story(computed(net, x, y, loss, number("explain", "lr", lr, low=0.0)), digits)
+    lr = number("explain", "lr", lr, low=0.0)
+    story = Story(computed(net, x, y, loss, lr, sample_weight), digits)
     # a norm or a product that overflows is shown as inf
     with np.errstate(all="ignore"):
         sections = tuple(story.sections([weight_section(story, followed)] if followed else []))
     return Explanation(f"One training step of a {'-'.join(map(str, net.sizes))} network", sections)
 
 
-def computed(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: float) -> ComputedStep:
+def computed(
+    net: Network,
+    x: ArrayLike,
+    y: ArrayLike,
+    loss: str | Loss,
+    lr: float,
+    sample_weight: ArrayLike | None = None,
+) -> ComputedStep:
     """The step, taken on a copy."""
     loss = net.trainable_with(loss)
     # a parameter that overflows is refused below, a cost is shown as inf
     with np.errstate(all="ignore"):
         trace = net.forward(x)
         rows = trace[0].a_prev
-        gradients = net.backward(trace, loss, y)
+        weights = net.check_weights(sample_weight, len(rows))
+        weighted = checked(loss, weights)
+        gradients = net.backward(trace, loss, y, weights)
         targets = net.check_targets(loss, y, len(rows))
         targets = targets if targets.ndim == 1 else targets.astype(net.dtype)
         after = net.copy()
         after.parameters[:] -= gradients.vector * lr
         refuse_nonfinite("new value", after.parameters, net.entry)
         cost, cost_after = (
-            loss.value(output, targets) for output in (trace.output, after.forward(rows).output)
+            weighted.value(output, targets) for output in (trace.output, after.forward(rows).output)
         )
         return ComputedStep(
             net,
@@ -128,10 +140,11 @@ def computed(net: Network, x: ArrayLike, y: ArrayLike, loss: str | Loss, lr: flo
             lr,
             trace,
             gradients,
-            loss.gradient(trace.output, targets),
+            weighted.gradient(trace.output, targets),
             cost,
             after,
             cost_after,
+            weights,
         )
 
 

@@ -18,11 +18,11 @@ FUNCTIONS = ("exp", "log", "tanh", "max", "sign")
 _TOKEN = re.compile(r"dC/da_\w+|[A-Za-z]+(?:_\w+)?|\d+(?:\.\d+)?|\S")
 
 
-def formula_of(thing: Activation | Loss, left: str) -> str:
+def formula_of(thing: Activation | Loss, left: str, field: str = "formulas") -> str:
     """The formula that its class states for this left side, such as "f' = 1 - a^2" for
-    "f'"; else "".
+    "f'"; else "". A loss states another in its field "weighted".
     """
-    return _own_formulas(type(thing)).get(left, "")
+    return _own_formulas(type(thing), field).get(left, "")
 
 
 def pullback_of(f: Activation) -> str:
@@ -33,9 +33,9 @@ def pullback_of(f: Activation) -> str:
     return formula_of(f, "dC/dz") or _own_formulas(owner).get("dC/dz", "")
 
 
-def _own_formulas(kind: type) -> Mapping[str, str]:
+def _own_formulas(kind: type, field: str = "formulas") -> Mapping[str, str]:
     """Those of the class itself: what it inherits is about another function."""
-    return vars(kind).get("formulas", {})
+    return vars(kind).get(field, {})
 
 
 def right_side(formula: str, z: float = 0.0, terms: int = 0) -> str:
@@ -164,9 +164,9 @@ def readable(formula: str) -> str:
     return re.sub(r"(softmax|sigmoid)\((-?)z\)", lambda call: "q" if call[2] else "p", formula)
 
 
-def stated(thing: Activation | Loss, left: str) -> Formula:
+def stated(thing: Activation | Loss, left: str, field: str = "formulas") -> Formula:
     """The formula that an activation or a loss states for this left side, with its
     source.
     """
     name, source = type(thing).__name__, vars(type(thing)).get("source", "")
-    return Formula(formula_of(thing, left), f"{name}; {source}" if source else name)
+    return Formula(formula_of(thing, left, field), f"{name}; {source}" if source else name)

@@ -19,7 +19,7 @@ from refnet.explanation.formulas import (
     substituted,
 )
 from refnet.explanation.parts import Formula, Grid, Line, Part, Section, Summary, Words
-from refnet.losses import LOG_FLOOR, Loss, one_hot
+from refnet.losses import LOG_FLOOR, Loss
 from refnet.network import Network
 from refnet.passes import Gradients, Trace
 
@@ -47,6 +47,7 @@ class ComputedStep(NamedTuple):
     cost: float
     after: Network
     cost_after: float
+    sample_weight: Array | None = None
 
 
 class Lines:
@@ -156,9 +157,9 @@ class Lines:
 
     @property
     def targets(self) -> Array:
-        """y as one row of numbers for each sample."""
-        y = self.step.y
-        return one_hot(y, self.step.net.sizes[-1]) if y.ndim == 1 else y
+        """y as one row of numbers for each sample; zeros where a label is ignored."""
+        y, width = self.step.y, self.step.net.sizes[-1]
+        return (y[:, None] == np.arange(width)).astype(float) if y.ndim == 1 else y
 
     def letters_of_loss(self, row: int, j: int) -> dict[str, str]:
         """What the letters of the loss' formulas stand for at unit j of a row; p and q

@@ -2,7 +2,6 @@
 order of computation.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from math import isfinite
@@ -23,8 +22,9 @@ from refnet.explanation.formulas import (
     stated,
     substituted,
 )
-from refnet.explanation.lines import COLUMNS, NUMBERS, Lines
+from refnet.explanation.lines import COLUMNS, NUMBERS
 from refnet.explanation.parts import Formula, Line, Part, Section, Summary, Words, beyond
+from refnet.explanation.weights import WeightedLines
 
 SUBSCRIPTS = (
     "Subscripts count from 1: $W^1_2,3$ is the weight to unit 2 of layer 1 from input 3, which "
@@ -55,7 +55,7 @@ DESCENT = Formula(
 )
 
 
-class Story(Lines):
+class Story(WeightedLines):
     """The sections about one step."""
 
     def sections(self, last: Iterable[Section]) -> Iterator[Section]:
@@ -98,6 +98,8 @@ class Story(Lines):
             f"digits where its terms cancel. {SUBSCRIPTS}"
         )
         parts: list[Part] = [self.array("x", step.x), *self.given_targets()]
+        if step.sample_weight is not None:
+            parts.append(self.array("s", step.sample_weight))
         for l, layer in enumerate(step.net.layers, start=1):
             units = f"{counted(layer.fan_in, 'input')}, {counted(layer.fan_out, 'unit')}"
             without = ", without biases" if layer.b is None else ""
@@ -118,7 +120,7 @@ class Story(Lines):
         if y.ndim == 2 or y.size <= COLUMNS:
             yield self.array("y", y)
         if y.ndim == 1:
-            label = int(y[0])
+            label = int(y[self.counted][0]) if self.counted.any() else 0
             many = f"y holds {y.size} labels" if y.size > 1 else "y is a label"
             yield Words(f"{many}. Labels count from 0: label {label} means output {label + 1}.")
 
@@ -150,7 +152,7 @@ class Story(Lines):
         """C, and the probabilities that a loss on logits makes for itself."""
         z, inner = self.step.trace.output, applied_by(self.step.loss)
         parts: list[Part] = []
-        formulas = [stated(self.step.loss, "C")]
+        formulas = [stated(self.step.loss, "C", self.stated_in), *self.stated_weights()]
         if inner:
             name, p = f"{inner.name}(z^{self.depth})", inner.value(z)
             parts += self.in_numbers(
@@ -167,41 +169,24 @@ class Story(Lines):
                     f"a of the identity."
                 ),
             )
+        parts += self.weights_in_numbers()
         return self.section(
             "C", 0, [*parts, self.line("C", self.cost_in_numbers(), self.step.cost)], *formulas
         )
 
-    def cost_in_numbers(self) -> str:
-        """C as the sum over all rows; "" where that is long, or a logarithm counts as
-        LOG_FLOOR.
-        """
-        match = re.fullmatch(
-            r"C = (-?)sum (.+) / (\([^()]+\)|\w)", stated(self.step.loss, "C").plain
-        )
-        y = self.step.y
-        entries = [*np.ndindex(y.shape)] if y.ndim == 2 else [(r, int(j)) for r, j in enumerate(y)]
-        if (
-            not match
-            or not self.few(2 * self.step.trace.output.size, self.depth)
-            or self.on_the_floor()
-        ):
-            return ""
-        terms = [substituted(readable(match[2]), self.letters_of_loss(r, j)) for r, j in entries]
-        summed = terms[0] if len(terms) == 1 else f"({total(terms)})"
-        return f"{match[1]}{summed}/{substituted(match[3], self.counts)}" if all(terms) else ""
-
     def output_delta(self) -> Section:
         """BP1: dC/da from the loss, then through f."""
         loss, g = self.step.loss, self.step.grad_output
-        formula = stated(loss, "dC/da") if formula_of(loss, "dC/da") else stated(loss, "dC/dz")
-        lines = self.loss_gradient(readable(right_side(formula.plain)))
+        left = "dC/da" if formula_of(loss, "dC/da", self.stated_in) else "dC/dz"
+        formula, width = stated(loss, left, self.stated_in), g.shape[1]
+        lines = self.loss_gradient(readable(right_side(formula.plain, terms=width)))
         return self.delta(
             "BP1",
             self.depth,
             self.array(f"dC/da^{self.depth}", g),
             g,
             lines,
-            2 * g.shape[1],
+            width * (width + 3 if "sum over" in formula.plain else 2),
             formula,
         )
 

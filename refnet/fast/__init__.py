@@ -4,7 +4,9 @@ It gives the bits of backprop.py, which is the reference.
 
     written      which of them are still refnet's own
     inplace      activations and losses in place
-    weighted     losses with settings, and with weights of the rows
+    shares       what each row counts for, where rows or classes have weights
+    classes      cross-entropies of classes with settings and weights
+    weighted     the other losses with settings and weights
     penalties    penalties in place
     workspace    the forward pass and BP1 to BP4 in preallocated arrays
     threads      how many of them BLAS gets

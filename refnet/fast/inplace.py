@@ -60,8 +60,8 @@ class PerRow(NamedTuple):
 
     def of(self, rows: int) -> "PerRow":
         """Those of the first rows."""
-        *each, columns = self
-        return PerRow(*(array[:rows] for array in each), columns)
+        each: dict[str, Any] = {name: array[:rows] for name, array in self._asdict().items()}
+        return PerRow(**(each | {"columns": self.columns}))
 
 
 ValueInto = Callable[[Any, Array, Array, PerRow], None]

@@ -69,7 +69,7 @@ class _BinaryLoss(Loss):
         """T1 and T0."""
         yes, no = self._weighted(y)
         rows = row_counts(a, sample_weight)[:, np.newaxis]
-        return {"T1": yes * rows, "T0": no * rows}
+        return {"T_1": yes * rows, "T_0": no * rows}
 
     def targets(self, y: ArrayLike, rows: int, width: int, dtype: np.dtype[Any]) -> Array:
         """Probabilities (n, k) in `dtype`."""
@@ -83,14 +83,22 @@ class BinaryCrossEntropy(_BinaryLoss):
     """C = -sum (y log a + (1 - y) log(1 - a)) / (n k),
     dC/da = ((1 - y) / (1 - a) - y / a) / (n k).
 
+    With weights s of the rows and w of the outputs C = -sum (T_1 log a + T_0 log(1 -
+    a)) / D; dC/da = (T_0 / (1 - a) - T_1 / a) / D; T_1 = s w y; T_0 = s w (1 - y); D =
+    k sum s, whatever w is. With reduction="sum" D = 1.
+
     The value counts log 0 as -100. The gradient is the mathematical one, unbounded as a
     goes to 0 where y > 0, and to 1 where y < 1.
 
-    Shapes: a (n, k) probabilities, y (n, k) in [0, 1]; the gradient is (n, k).
-    Torch: torch.nn.BCELoss, whose gradient divides by max(a (1 - a), 1e-12) and so
-        fades from a (1 - a) < 1e-12 on.
-    Errors: ValueError where shapes differ, a or y is outside [0, 1], or the gradient
-        needs 1 / 0.
+    Shapes: a (n, k) probabilities, y (n, k) in [0, 1]; sample_weight (n,), weight (k,);
+        the gradient is (n, k).
+    Torch: torch.nn.BCELoss(weight, reduction), whose gradient divides by max(a (1 - a),
+        1e-12) and so fades from a (1 - a) < 1e-12 on, and whose mean divides by n k,
+        also where its weight is (n, 1) and counts rows.
+    Dialect: Keras and PyTorch divide by the number of rows, not by the sum of their
+        weights; scikit-learn as here.
+    Errors: ValueError where shapes differ, a or y is outside [0, 1], the gradient needs
+        1 / 0, or the weights of a batch have the sum 0.
     Source: Bishop, Pattern Recognition and Machine Learning, equation 4.90.
     """
 
@@ -98,6 +106,13 @@ class BinaryCrossEntropy(_BinaryLoss):
     formulas: ClassVar[Mapping[str, str]] = {
         "C": "C = -sum (y log a + (1 - y) log(1 - a)) / (n k)",
         "dC/da": "dC/da = ((1 - y) / (1 - a) - y / a) / (n k)",
+    }
+    weighted: ClassVar[Mapping[str, str]] = {
+        "C": "C = -sum (T_1 log a + T_0 log(1 - a)) / D",
+        "dC/da": "dC/da = (T_0 / (1 - a) - T_1 / a) / D",
+        "T_1": "T_1 = s w y",
+        "T_0": "T_0 = s w (1 - y)",
+        "D": "D = k sum s",
     }
     source: ClassVar[str] = "Bishop, Pattern Recognition and Machine Learning, equation 4.90"
     reads: ClassVar[str] = "probabilities"
@@ -139,9 +154,20 @@ class SigmoidCrossEntropy(_BinaryLoss):
     """C = -sum (y log sigmoid(z) + (1 - y) log sigmoid(-z)) / (n k),
     dC/dz = (sigmoid(z) - y) / (n k): binary cross-entropy on logits.
 
-    Shapes: z (n, k) logits, y (n, k) in [0, 1]; the gradient is (n, k).
-    Torch: torch.nn.BCEWithLogitsLoss.
-    Errors: ValueError where shapes differ or y is outside [0, 1].
+    With weights s of the rows, w of the outputs and pos_weight of their yes C = -sum
+    (T_1 log sigmoid(z) + T_0 log sigmoid(-z)) / D; dC/dz = ((T_1 + T_0) sigmoid(z) -
+    T_1) / D; T_1 = s w pos_weight y; T_0 = s w (1 - y); D = k sum s, whatever w and
+    pos_weight are. With reduction="sum" D = 1.
+
+    Shapes: z (n, k) logits, y (n, k) in [0, 1]; sample_weight (n,), weight and
+        pos_weight (k,); the gradient is (n, k).
+    Torch: torch.nn.BCEWithLogitsLoss(weight, reduction, pos_weight), whose mean divides
+        by n k, also where its weight is (n, 1) and counts rows.
+    Dialect: TensorFlow's weighted_cross_entropy_with_logits has the same pos_weight;
+        Keras and PyTorch divide by the number of rows, not by the sum of their weights;
+        scikit-learn as here.
+    Errors: ValueError where shapes differ, y is outside [0, 1], or the weights of a
+        batch have the sum 0.
     Source: Nielsen, Neural Networks and Deep Learning, chapter 3, equations 57 to 61.
     """
 
@@ -149,6 +175,13 @@ class SigmoidCrossEntropy(_BinaryLoss):
     formulas: ClassVar[Mapping[str, str]] = {
         "C": "C = -sum (y log sigmoid(z) + (1 - y) log sigmoid(-z)) / (n k)",
         "dC/dz": "dC/dz = (sigmoid(z) - y) / (n k)",
+    }
+    weighted: ClassVar[Mapping[str, str]] = {
+        "C": "C = -sum (T_1 log sigmoid(z) + T_0 log sigmoid(-z)) / D",
+        "dC/dz": "dC/dz = ((T_1 + T_0) sigmoid(z) - T_1) / D",
+        "T_1": "T_1 = s w pos_weight y",
+        "T_0": "T_0 = s w (1 - y)",
+        "D": "D = k sum s",
     }
     source: ClassVar[str] = (
         "Nielsen, Neural Networks and Deep Learning, chapter 3, equations 57 to 61"

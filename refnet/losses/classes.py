@@ -205,14 +205,24 @@ class CrossEntropy(_ClassLoss):
     """C = -sum y log a / n, dC/da = -y / (a n); with labels, -log of the probability of
     the label.
 
+    With weights s of the rows, w of the classes and eps = label_smoothing C = -sum T
+    log a / D; dC/da = -T / (a D); T = s w ((1 - eps) y + eps/k), 0 where the label is
+    ignore_index; D = sum s, with labels the sum of s w at the labels that count. With
+    reduction="sum" D = 1.
+
     The value counts log 0 as -100. The gradient is the mathematical one, unbounded as a
     goes to 0.
 
-    Shapes: a (n, k) probabilities; y (n,) labels or (n, k) distributions; the gradient
-        is (n, k).
-    Torch: torch.nn.NLLLoss of torch.log(a), which has no floor under the value.
-    Errors: ValueError where shapes differ, a is outside [0, 1], or the gradient needs
-        1 / 0.
+    Shapes: a (n, k) probabilities; y (n,) labels or (n, k) distributions; sample_weight
+        (n,), weight (k,); the gradient is (n, k).
+    Torch: torch.nn.NLLLoss(weight, ignore_index, reduction) of torch.log(a), which has
+        no floor under the value and no label smoothing.
+    Dialect: PyTorch's ignore_index is -100 unless another is given; here none is
+        ignored. scikit-learn's class_weight and sample_weight divide by the sum of the
+        weights too; Keras divides by the number of rows.
+    Errors: ValueError where shapes differ, a is outside [0, 1], the gradient needs 1 /
+        0, the weights of a batch have the sum 0, or ignore_index is a class and y are
+        distributions.
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.1.1.
     """
 
@@ -220,6 +230,12 @@ class CrossEntropy(_ClassLoss):
     formulas: ClassVar[Mapping[str, str]] = {
         "C": "C = -sum y log a / n",
         "dC/da": "dC/da = -y / (a n)",
+    }
+    weighted: ClassVar[Mapping[str, str]] = {
+        "C": "C = -sum T log a / D",
+        "dC/da": "dC/da = -T / (a D)",
+        "T": "T = s w ((1 - eps) y + eps/k)",
+        "D": "D = sum s",
     }
     source: ClassVar[str] = "Goodfellow, Bengio and Courville, Deep Learning, section 6.2.1.1"
     reads: ClassVar[str] = "probabilities"
@@ -251,10 +267,22 @@ class SoftmaxCrossEntropy(_ClassLoss):
     """C = -sum y log softmax(z) / n, dC/dz = (softmax(z) - y) / n: cross-entropy on
     logits.
 
-    Shapes: z (n, k) logits; y (n,) labels or (n, k) distributions; the gradient is (n,
-        k).
-    Torch: torch.nn.CrossEntropyLoss.
-    Errors: ValueError where shapes differ.
+    With weights s of the rows, w of the classes and eps = label_smoothing C = -sum T
+    log softmax(z) / D; dC/dz = (softmax(z) sum over i of T_i - T) / D; T = s w ((1 -
+    eps) y + eps/k), 0 where the label is ignore_index; D = sum s, with labels the sum
+    of s w at the labels that count. With reduction="sum" D = 1.
+
+    Shapes: z (n, k) logits; y (n,) labels or (n, k) distributions; sample_weight (n,),
+        weight (k,); the gradient is (n, k).
+    Torch: torch.nn.CrossEntropyLoss(weight, ignore_index, reduction, label_smoothing),
+        whose mean divides by the sum of the weights of the labels, and by n where y are
+        distributions.
+    Dialect: PyTorch's ignore_index is -100 unless another is given; here none is
+        ignored. Where every label of a batch is ignored, PyTorch's mean is NaN.
+        scikit-learn's class_weight and sample_weight divide by the sum of the weights
+        too; Keras divides by the number of rows, and smooths labels likewise.
+    Errors: ValueError where shapes differ, the weights of a batch have the sum 0, or
+        ignore_index is a class and y are distributions.
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.3.
     """
 
@@ -262,6 +290,12 @@ class SoftmaxCrossEntropy(_ClassLoss):
     formulas: ClassVar[Mapping[str, str]] = {
         "C": "C = -sum y log softmax(z) / n",
         "dC/dz": "dC/dz = (softmax(z) - y) / n",
+    }
+    weighted: ClassVar[Mapping[str, str]] = {
+        "C": "C = -sum T log softmax(z) / D",
+        "dC/dz": "dC/dz = (softmax(z) sum over i of T_i - T) / D",
+        "T": "T = s w ((1 - eps) y + eps/k)",
+        "D": "D = sum s",
     }
     source: ClassVar[str] = "Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.3"
     reads: ClassVar[str] = "logits"

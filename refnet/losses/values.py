@@ -25,9 +25,16 @@ class _ValueLoss(Loss):
 class MSE(_ValueLoss):
     """C = sum (a - y)^2 / (n k), dC/da = 2 (a - y) / (n k).
 
-    Shapes: a, y and the gradient are (n, k).
-    Torch: torch.nn.MSELoss, which averages over samples and outputs.
-    Errors: ValueError where a and y differ in shape.
+    With weights s of the rows C = sum s (a - y)^2 / D; dC/da = 2 s (a - y) / D; D = k
+    sum s. With reduction="sum" D = 1.
+
+    Shapes: a, y and the gradient are (n, k); sample_weight (n,).
+    Torch: torch.nn.MSELoss(reduction), which averages over samples and outputs; weights
+        by hand.
+    Dialect: with reduction="sum_over_batch_size" Keras divides by the number of rows,
+        not by the sum of their weights.
+    Errors: ValueError where a and y differ in shape, or the weights of a batch have the
+        sum 0.
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 5.1.4.
     """
 
@@ -36,6 +43,11 @@ class MSE(_ValueLoss):
     formulas: ClassVar[Mapping[str, str]] = {
         "C": "C = sum (a - y)^2 / (n k)",
         "dC/da": "dC/da = 2 (a - y) / (n k)",
+    }
+    weighted: ClassVar[Mapping[str, str]] = {
+        "C": "C = sum s (a - y)^2 / D",
+        "dC/da": "dC/da = 2 s (a - y) / D",
+        "D": "D = k sum s",
     }
     source: ClassVar[str] = "Goodfellow, Bengio and Courville, Deep Learning, section 5.1.4"
 
@@ -62,9 +74,14 @@ class HalfSquaredError(_ValueLoss):
     """C = sum (a - y)^2 / (2 n), dC/da = (a - y) / n: half the squared distance, summed
     over outputs, averaged over samples.
 
-    Shapes: a, y and the gradient are (n, k).
-    Torch: none; 0.5 * ((a - y) ** 2).sum() / n. Equal to k / 2 times torch.nn.MSELoss.
-    Errors: ValueError where a and y differ in shape.
+    With weights s of the rows C = sum s (a - y)^2 / (2 D); dC/da = s (a - y) / D; D =
+    sum s. With reduction="sum" D = 1.
+
+    Shapes: a, y and the gradient are (n, k); sample_weight (n,).
+    Torch: none; 0.5 * ((a - y) ** 2).sum() / n. Equal to k / 2 times torch.nn.MSELoss,
+        and with reduction="sum" to half of it.
+    Errors: ValueError where a and y differ in shape, or the weights of a batch have the
+        sum 0.
     Source: Nielsen, Neural Networks and Deep Learning, chapter 2, equation 26.
     """
 
@@ -72,6 +89,11 @@ class HalfSquaredError(_ValueLoss):
     formulas: ClassVar[Mapping[str, str]] = {
         "C": "C = sum (a - y)^2 / (2 n)",
         "dC/da": "dC/da = (a - y) / n",
+    }
+    weighted: ClassVar[Mapping[str, str]] = {
+        "C": "C = sum s (a - y)^2 / (2 D)",
+        "dC/da": "dC/da = s (a - y) / D",
+        "D": "D = sum s",
     }
     source: ClassVar[str] = "Nielsen, Neural Networks and Deep Learning, chapter 2, equation 26"
 
@@ -96,9 +118,13 @@ class HalfSquaredError(_ValueLoss):
 class MAE(_ValueLoss):
     """C = sum |a - y| / (n k), dC/da = sign(a - y) / (n k), with sign(0) = 0.
 
-    Shapes: a, y and the gradient are (n, k).
-    Torch: torch.nn.L1Loss, the same subgradient at 0.
-    Errors: ValueError where a and y differ in shape.
+    With weights s of the rows C = sum s |a - y| / D; dC/da = s sign(a - y) / D; D = k
+    sum s. With reduction="sum" D = 1.
+
+    Shapes: a, y and the gradient are (n, k); sample_weight (n,).
+    Torch: torch.nn.L1Loss(reduction), the same subgradient at 0; weights by hand.
+    Errors: ValueError where a and y differ in shape, or the weights of a batch have the
+        sum 0.
     Source: Goodfellow, Bengio and Courville, Deep Learning, section 6.2.1.2.
     """
 
@@ -107,6 +133,11 @@ class MAE(_ValueLoss):
     formulas: ClassVar[Mapping[str, str]] = {
         "C": "C = sum |a - y| / (n k)",
         "dC/da": "dC/da = sign(a - y) / (n k)",
+    }
+    weighted: ClassVar[Mapping[str, str]] = {
+        "C": "C = sum s |a - y| / D",
+        "dC/da": "dC/da = s sign(a - y) / D",
+        "D": "D = k sum s",
     }
     source: ClassVar[str] = "Goodfellow, Bengio and Courville, Deep Learning, section 6.2.1.2"
     analytic: ClassVar[bool] = False
