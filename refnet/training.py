@@ -269,7 +269,7 @@ def _steps_in_place(loop: Loop, batches: Iterator[Batch], epoch: int) -> float:
     # once for all steps; the optimizer refuses by name what is not finite
     with np.errstate(all="ignore"):
         for batch, (x, y, sample_weight) in enumerate(batches, start=1):
-            masks = net.draw_masks(len(x), rng)
+            masks = workspace.draw_masks(len(x), rng)
             try:
                 value, gradients = workspace.loss_and_gradients(x, y, sample_weight, masks)
                 if clipping is not None:
@@ -293,7 +293,7 @@ def _steps_on_copies(
     net, loss, optimizer, workspace, clipping, rng = loop
     mean = _Mean(loss)
     for batch, (x, y, sample_weight) in enumerate(batches, start=1):
-        masks = net.draw_masks(len(x), rng)
+        masks = workspace.draw_masks(len(x), rng)
         try:
             # not around the optimizer: its own step may want NumPy's warnings
             with np.errstate(all="ignore"):

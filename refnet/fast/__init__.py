@@ -8,6 +8,7 @@ It gives the bits of backprop.py, which is the reference.
     classes      cross-entropies of classes with settings and weights
     weighted     the other losses with settings and weights
     penalties    penalties in place
+    dropout      the masks of dropout
     workspace    the forward pass and BP1 to BP4 in preallocated arrays
     threads      how many of them BLAS gets
 """

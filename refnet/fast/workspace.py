@@ -17,6 +17,7 @@ from refnet.activations import Activation, Identity
 from refnet.backprop import LayerGradient, LayerTrace, Masks, masked
 from refnet.blockwise import BLOCK, broadcast_into
 from refnet.checks import Array, counted
+from refnet.fast.dropout import KeptMasks
 from refnet.fast.inplace import (
     PerRow,
     PullbackInto,
@@ -41,7 +42,7 @@ PLACES = 16
 
 class LayerBuffers(NamedTuple):
     """One layer and the arrays it writes for a batch of n rows: z, a and delta (n,
-    fan_out), dW (fan_out, fan_in), db (fan_out,).
+    fan_out), dW (fan_out, fan_in), db (fan_out,); with dropout a_prev (n, fan_in).
     """
 
     W: Array
@@ -54,25 +55,35 @@ class LayerBuffers(NamedTuple):
     delta: Array
     dW: Array
     db: Array | None
+    a_prev: Array | None  # the masked input
 
 
-def forward_into(layers: Sequence[LayerBuffers], x: Array, per_row: PerRow) -> None:
+def forward_into(
+    layers: Sequence[LayerBuffers], x: Array, per_row: PerRow, masks: Masks = ()
+) -> None:
     """z and a of every layer, first to last."""
     a = x
-    for layer in layers:
+    for i, layer in enumerate(layers):
         a_prev, z, a = a, layer.z, layer.a  # a on the right is still that of the layer below
+        if masks and masks[i] is not None:
+            a_prev = np.multiply(a_prev, masks[i], out=layer.a_prev)
         np.dot(a_prev, layer.W.T, out=z)
         if layer.b is not None:
             broadcast_into(np.add, z, layer.b, z)
         layer.value_into(layer.activation, z, a, per_row)
 
 
-def backward_into(layers: Sequence[LayerBuffers], x: Array, per_row: PerRow) -> None:
+def backward_into(
+    layers: Sequence[LayerBuffers], x: Array, per_row: PerRow, masks: Masks = ()
+) -> None:
     """delta, dW and db of every layer, last to first. The delta of the last layer
     comes with dC/da in it.
     """
     # dW is spare memory for the pullback, as BP4 overwrites it afterwards
     below = [x, *(layer.a for layer in layers)]
+    for i, mask in enumerate(masks):
+        if mask is not None:
+            below[i] = layers[i].a_prev
     for i in reversed(range(len(layers))):
         layer, a_prev = layers[i], below[i]
         z, a, delta = layer.z, layer.a, layer.delta
@@ -80,6 +91,8 @@ def backward_into(layers: Sequence[LayerBuffers], x: Array, per_row: PerRow) -> 
             layer.pullback_into(layer.activation, delta, z, a, per_row, layer.dW)  # BP1
         else:
             np.dot(layers[i + 1].delta, layers[i + 1].W, out=delta)
+            if masks and masks[i + 1] is not None:
+                np.multiply(delta, masks[i + 1], out=delta)
             layer.pullback_into(layer.activation, delta, z, a, per_row, layer.dW)  # BP2
         if layer.db is not None:
             np.add.reduce(delta, axis=0, out=layer.db)  # BP3
@@ -108,7 +121,7 @@ class FlatGradients(Gradients):
         new = Gradients(
             layer._replace(delta=layer.delta.copy()) for layer in self.over(self._vector.copy())
         )
-        new.input_mask = self.input_mask
+        new.input_mask = None if self.input_mask is None else self.input_mask.copy()
         return new
 
 
@@ -143,6 +156,8 @@ class Workspace:
     ) -> None:
         self._rows, self._loss, self._penalty, self._net = rows, loss, penalty, net
         self._masks: Masks = ()
+        has_dropout = any(layer.dropout for layer in net.layers)
+        self._kept_masks = KeptMasks(net.layers, rows) if has_dropout else None
         self._loss_into = loss_into(loss, net.layers[-1].activation)
         self._weighted_into = weighted_into(loss, net.layers[-1].activation)
         self._is_plain = self._loss_into is not any_loss
@@ -162,6 +177,10 @@ class Workspace:
         self._places: list[dict[int, Batch]] = [{} for _ in range(len(self._kept) // rows)]
         self._place, self._batches = 0, self._places[0]
 
+    def draw_masks(self, rows: int, rng: np.random.Generator) -> Masks:
+        """The masks that Network.draw_masks draws, valid until the next are drawn."""
+        return () if self._kept_masks is None else self._kept_masks.draw(rows, rng)
+
     def loss_and_gradients(
         self, x: Array, y: Array, sample_weight: Array | None = None, masks: Masks = ()
     ) -> tuple[float, FlatGradients]:
@@ -170,17 +189,16 @@ class Workspace:
         Shapes: x (n, fan_in), y as the loss wants it, sample_weight (n,), a mask as the
             input of its layer.
         """
-        if masks:
-            return self._by_the_teaching_form(x, y, sample_weight, masks)
         layers, per_row, gradients = self._batches.get(len(x)) or self._batch(len(x))
-        forward_into(layers, x, per_row)
+        self._masks, gradients.input_mask = masks, masks[0] if masks else None
+        forward_into(layers, x, per_row, masks)
         # writes dC/da into delta, where backward_into expects it
         given = self._loss, layers[-1].a, y, layers[-1].delta, per_row
         if self._is_plain and sample_weight is None:
             value, self.total_weight = self._loss_into(*given), len(x)
         else:
             value, self.total_weight = self._weighted_into(*given, sample_weight)
-        backward_into(layers, x, per_row)
+        backward_into(layers, x, per_row, masks)
         if self._penalty is not None:
             value += self._penalise(self._penalty, gradients)
         return value, gradients
@@ -195,38 +213,6 @@ class Workspace:
             if written.db is not None:
                 written.db[...] = added.db
         return penalty.cost(layers)
-
-    def _by_the_teaching_form(
-        self, x: Array, y: Array, sample_weight: Array | None, masks: Masks
-    ) -> tuple[float, FlatGradients]:
-        layers, _, gradients = self._batches.get(len(x)) or self._batch(len(x))
-        given = x, y, self._loss, sample_weight, self._penalty, masks
-        value, computed = self._net.loss_and_gradients(*given)
-        is_sum = self._loss.reduction == "sum"
-        self.total_weight = 1.0 if is_sum else self._loss.total_weight(y, sample_weight)
-        trace, self._masks = self._net.forward(x, masks), masks
-        for layer, step, gradient in zip(layers, trace, computed, strict=True):
-            layer.z[...], layer.a[...] = step.z, step.a
-            layer.delta[...], layer.dW[...] = gradient.delta, gradient.dW
-            if layer.db is not None:
-                layer.db[...] = gradient.db
-        gradients.input_mask = computed.input_mask
-        return value, gradients
-
-    def keep(self) -> bool:
-        """Keep the outputs of the last batch, which had all its rows or was the last of
-        its epoch; False where there is no room for more: take those `kept` first.
-        """
-        self._place = (self._place + 1) % len(self._places)
-        self._batches = self._places[self._place]
-        return self._place > 0
-
-    def kept(self) -> Array:
-        """The outputs kept, or z of a single one: row by row, from the first batch on
-        that was kept after they were last taken. The next batch overwrites them.
-        """
-        self._place, self._batches = 0, self._places[0]
-        return self._kept
 
     def trace(self, x: Array) -> Trace:
         """What the last step computed on its way forward from x."""
@@ -268,7 +254,12 @@ class Workspace:
 
     def _first_batch(self, rows: int) -> Batch:
         layers = [
-            layer._replace(z=layer.z[:rows], a=layer.a[:rows], delta=layer.delta[:rows])
+            layer._replace(
+                z=layer.z[:rows],
+                a=layer.a[:rows],
+                delta=layer.delta[:rows],
+                a_prev=None if layer.a_prev is None else layer.a_prev[:rows],
+            )
             for layer in self._layers
         ]
         gradients = FlatGradients.around(
@@ -282,7 +273,9 @@ def _buffers(layer: Dense, dW: Array, db: Array | None, rows: int) -> LayerBuffe
     z, delta = (np.empty((rows, layer.fan_out), layer.W.dtype) for _ in range(2))
     # f(z) = z needs no memory of its own
     a = z if type(f) is Identity and as_written(f) else np.empty_like(z)
-    return LayerBuffers(layer.W, layer.b, f, value_into(f), pullback_into(f), z, a, delta, dW, db)
+    a_prev = np.empty((rows, layer.fan_in), z.dtype) if layer.dropout else None
+    forms = value_into(f), pullback_into(f)
+    return LayerBuffers(layer.W, layer.b, f, *forms, z, a, delta, dW, db, a_prev)
 
 
 def _kept(last: LayerBuffers, several: bool) -> tuple[Array, tuple[str, ...]]:
