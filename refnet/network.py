@@ -16,6 +16,8 @@ from refnet.checks import (
     counted,
     fitting,
     float_dtype,
+    instance,
+    integer,
     matrix,
     named,
     numbers_of_classes,
@@ -133,7 +135,8 @@ class Network:
 
         Shapes: x (n, fan_in); a mask as the input of its layer.
         Torch: model(x), after model.train() or model.eval().
-        Errors: ValueError or TypeError where x or masks do not fit or are not finite.
+        Errors: ValueError or TypeError where x or masks do not fit or are not finite,
+            or a mask has other entries than 0 and 1 / (1 - p).
         """
         x = np.ascontiguousarray(self.check_inputs(x), self.dtype)
         masks = checked_masks(self.layers, masks, len(x))
@@ -147,10 +150,17 @@ class Network:
         p of its layer, else 1 / (1 - p); None for a layer that drops nothing, and no
         masks at all where none does.
 
+        For each entry, layer by layer and row by row, one number of `rng.random` is
+        drawn, a multiple of 2^-53 in [0, 1); where it is less than p the entry is 0. So
+        networks in float32 and float64 drop the same entries.
+
         Shapes: (n, fan_in) for each layer.
-        Torch: what torch.nn.Dropout draws in training.
+        Torch: what torch.nn.Dropout draws in training, from other random numbers.
+        Errors: ValueError for rows < 1, TypeError where rng is no
+            numpy.random.Generator.
         """
-        return draw_masks(self.layers, rows, rng)
+        instance("Network.draw_masks", "rng", rng, np.random.Generator)
+        return draw_masks(self.layers, integer("Network.draw_masks", "rows", rows, low=1), rng)
 
     @quiet_where_finite
     def backward(
@@ -303,11 +313,11 @@ class Network:
 
     def summary(self) -> str:
         """A table of the layers: units, activation, number of parameters, and their
-        total.
+        total; with dropout, how many of its inputs a layer drops.
         """
         rows = [
-            ("layer", "units", "activation", "parameters"),
-            ("input", f"{self.sizes[0]}", "", ""),
+            ("layer", "units", "activation", "parameters", "drops inputs"),
+            ("input", f"{self.sizes[0]}", "", "", ""),
         ]
         for i, layer in enumerate(self.layers, start=1):
             rows.append(
@@ -316,12 +326,14 @@ class Network:
                     f"{layer.fan_out}",
                     type(layer.activation).__name__,
                     f"{layer.W.size + (0 if layer.b is None else layer.b.size)}",
+                    f"{layer.dropout:g}" if layer.dropout else "",
                 )
             )
-        rows.append(("total", "", "", f"{self.parameters.size}"))
+        rows.append(("total", "", "", f"{self.parameters.size}", ""))
+        width = 14 if any(layer.dropout for layer in self.layers) else 0
         return "\n".join(
-            f"{name:<6}{units:>7}  {kind:<12}{count:>10}".rstrip()
-            for name, units, kind, count in rows
+            f"{name:<6}{units:>7}  {kind:<12}{count:>10}{drops[:width]:>{width}}".rstrip()
+            for name, units, kind, count, drops in rows
         )
 
     def copy(self) -> "Network":
@@ -372,7 +384,9 @@ class Network:
 
     def __repr__(self) -> str:
         kinds = ", ".join(layer.activation.name for layer in self.layers)
-        return f"<Network {'-'.join(map(str, self.sizes))} ({kinds}), {self.dtype}>"
+        drops = [f"{layer.dropout:g}" for layer in self.layers]
+        dropout = f"; dropout {', '.join(drops)}" if any(x.dropout for x in self.layers) else ""
+        return f"<Network {'-'.join(map(str, self.sizes))} ({kinds}{dropout}), {self.dtype}>"
 
 
 def _check_layers(layers: Sequence[Dense]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from refnet.backprop import LayerGradient, Masks
 from refnet.blockwise import blocks
-from refnet.checks import Array, counted, fitting, flag, matrix, named, number, only_number
+from refnet.checks import Array, counted, fitting, flag, matrix, named, number, only_number, place
 from refnet.layer import Dense, title
 
 
@@ -204,8 +204,10 @@ def draw_masks(
     """The masks of dropout on what each layer reads: 0 with its probability p, else
     1 / (1 - p), first layer first, row by row.
 
-    None for a layer that drops nothing, and no masks at all where none does. The same
-    numbers are drawn in both dtypes.
+    A number of rng.random is drawn for each entry, a multiple of 2^-53 in [0, 1), and
+    the entry is 0 where it is less than p: so p is right to 2^-53, and both dtypes drop
+    the same entries. None for a layer that drops nothing, and no masks at all where
+    none does.
     """
     if not any(layer.dropout for layer in layers):
         return ()
@@ -223,17 +225,46 @@ def mask_of(drawn: Array, p: float, dtype: np.dtype[Any]) -> Array:
 
 
 def checked_masks(layers: Sequence[Dense], masks: Masks, rows: int) -> Masks:
-    """One mask, or None, for each layer, in the network's dtype; refused otherwise."""
-    if not masks:
-        return masks
-    if len(masks) != len(layers):
+    """A mask for each layer that drops inputs, in the network's dtype, and None for
+    each other; refused otherwise. No masks at all mean that nothing is dropped.
+    """
+    if not isinstance(masks, Sequence):
+        raise TypeError(
+            f"Network: masks has type {type(masks).__name__}, expected a sequence with one per "
+            f"layer"
+        )
+    if masks and len(masks) != len(layers):
         raise ValueError(
             f"Network: masks has {counted(len(masks), 'entry', 'entries')}, expected "
             f"{len(layers)}, one per layer"
         )
-    return [
-        None
-        if mask is None
-        else matrix(f"{title(i, layer)}: mask", mask, layer.W.dtype, (rows, layer.fan_in))
-        for i, (layer, mask) in enumerate(zip(layers, masks, strict=True), start=1)
-    ]
+    named = [(title(i, layer), layer) for i, layer in enumerate(layers, start=1)]
+    pairs = zip(named, masks, strict=False)
+    return tuple(_checked_mask(where, layer, mask, rows) for (where, layer), mask in pairs)
+
+
+def _checked_mask(where: str, layer: Dense, mask: Any, rows: int) -> Array | None:
+    """The mask of one layer."""
+    if (mask is None) == (layer.dropout == 0.0):
+        if mask is None:
+            return None
+        checked = matrix(f"{where}: mask", mask, layer.W.dtype, (rows, layer.fan_in))
+        _refuse_unscaled(f"{where}: mask", np.asarray(mask), layer.dropout)
+        return checked
+    got = "None" if mask is None else f"type {type(mask).__name__}"
+    want = f"shape ({rows}, {layer.fan_in})" if mask is None else "None"
+    raise ValueError(f"{where}: mask has {got}, expected {want} with dropout {layer.dropout:g}")
+
+
+def _refuse_unscaled(where: str, mask: Array, p: float) -> None:
+    """Refuse an entry that is neither 0 nor 1 / (1 - p), up to rounding in the dtype
+    that it comes in.
+    """
+    scale, eps = 1.0 / (1.0 - p), np.finfo(mask.dtype if mask.dtype.kind == "f" else float).eps
+    bad = np.argwhere((mask != 0) & ~(np.abs(mask - scale) <= eps * scale))
+    if len(bad):
+        index = tuple(int(i) for i in bad[0])
+        raise ValueError(
+            f"{where} has {mask[index]:g} at {place(index)}, expected 0 or 1 / (1 - {p:g}) = "
+            f"{scale:g}"
+        )

@@ -214,6 +214,21 @@ class Workspace:
                 written.db[...] = added.db
         return penalty.cost(layers)
 
+    def keep(self) -> bool:
+        """Keep the outputs of the last batch, which had all its rows or was the last of
+        its epoch; False where there is no room for more: take those `kept` first.
+        """
+        self._place = (self._place + 1) % len(self._places)
+        self._batches = self._places[self._place]
+        return self._place > 0
+
+    def kept(self) -> Array:
+        """The outputs kept, or z of a single one: row by row, from the first batch on
+        that was kept after they were last taken. The next batch overwrites them.
+        """
+        self._place, self._batches = 0, self._places[0]
+        return self._kept
+
     def trace(self, x: Array) -> Trace:
         """What the last step computed on its way forward from x."""
         layers = self._batches[len(x)].layers
