@@ -65,8 +65,9 @@ def forward_into(
     a = x
     for i, layer in enumerate(layers):
         a_prev, z, a = a, layer.z, layer.a  # a on the right is still that of the layer below
-        if masks and masks[i] is not None:
-            a_prev = np.multiply(a_prev, masks[i], out=layer.a_prev)
+        mask = masks[i] if masks else None
+        if mask is not None:
+            a_prev = np.multiply(a_prev, mask, out=layer.a_prev)
         np.dot(a_prev, layer.W.T, out=z)
         if layer.b is not None:
             broadcast_into(np.add, z, layer.b, z)
@@ -80,7 +81,7 @@ def backward_into(
     comes with dC/da in it.
     """
     # dW is spare memory for the pullback, as BP4 overwrites it afterwards
-    below = [x, *(layer.a for layer in layers)]
+    below: list[Any] = [x, *(layer.a for layer in layers)]
     for i, mask in enumerate(masks):
         if mask is not None:
             below[i] = layers[i].a_prev
@@ -91,8 +92,9 @@ def backward_into(
             layer.pullback_into(layer.activation, delta, z, a, per_row, layer.dW)  # BP1
         else:
             np.dot(layers[i + 1].delta, layers[i + 1].W, out=delta)
-            if masks and masks[i + 1] is not None:
-                np.multiply(delta, masks[i + 1], out=delta)
+            mask = masks[i + 1] if masks else None
+            if mask is not None:
+                np.multiply(delta, mask, out=delta)
             layer.pullback_into(layer.activation, delta, z, a, per_row, layer.dW)  # BP2
         if layer.db is not None:
             np.add.reduce(delta, axis=0, out=layer.db)  # BP3
