@@ -2,7 +2,8 @@
 writes, and where it is derived. Data only.
 
 They are in the order of computation, so the first equation that fails shows where the
-mistake is.
+mistake is. "dropout" stands for itself: the others are written without it, and where a
+layer drops inputs its a_prev is masked, and BP2 reads (delta^(l+1) W^(l+1)) * m^(l+1).
 """
 
 from dataclasses import dataclass
@@ -25,9 +26,23 @@ class Equation:
 
 _NIELSEN = "Nielsen, Neural Networks and Deep Learning, chapter 2"
 
+_SRIVASTAVA = (
+    "Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, Dropout: a simple way to "
+    "prevent neural networks from overfitting (2014), section 4"
+)
+
 EQUATIONS = {
     equation.label: equation
     for equation in (
+        Equation(
+            "dropout",
+            "masked input",
+            "a_prev^l = a^(l-1) * m^l",
+            r"\tilde{a}^{l} = a^{l-1} \odot m^{l}",
+            ("a", "mask"),
+            ("a_prev",),
+            _SRIVASTAVA,
+        ),
         Equation(
             "z",
             "weighted input",
@@ -102,3 +117,6 @@ EQUATIONS = {
         ),
     )
 }
+
+# the labels of a step without dropout, whose a_prev is the a of the layer below
+PLAIN = tuple(label for label in EQUATIONS if label != "dropout")

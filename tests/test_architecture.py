@@ -13,6 +13,7 @@ import pytest
 
 import refnet
 from refnet import activations, backprop, checks, initializers, losses, optimizers, regularisers
+from refnet.equations import PLAIN
 
 HOUSE = Path(refnet.__file__).parent
 FILES = sorted(HOUSE.rglob("*.py"))
@@ -384,10 +385,11 @@ def test_every_class_has_its_name(table, classes):
 
 
 def test_equations_in_the_order_of_computation():
-    """The eight equations stand under their labels, in the order in which a step
-    computes them.
+    """The eight equations of every step stand under their labels, in the order in
+    which it computes them, after that of dropout.
     """
-    assert [*refnet.EQUATIONS] == ["z", "a", "C", "BP1", "BP2", "BP3", "BP4", "step"]
+    assert [*PLAIN] == ["z", "a", "C", "BP1", "BP2", "BP3", "BP4", "step"]
+    assert [*refnet.EQUATIONS] == ["dropout", *PLAIN]
     assert all(equation.label == label for label, equation in refnet.EQUATIONS.items())
     assert all(
         equation.formula and equation.reads and equation.writes and equation.source

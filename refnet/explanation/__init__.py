@@ -5,6 +5,7 @@ and LaTeX.
     figures        how a number is shown
     formulas       numbers in the place of letters
     lines          one step's numbers, line by line
+    dropout        the section about a layer that drops inputs
     weights        the lines about weights of rows and classes
     telling        the story of a step
     paths          one weight, summed over all paths
@@ -27,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from refnet.backprop import Masks
 from refnet.checks import counted, instance, integer, number, refuse_nonfinite
 from refnet.explanation.chain_rule import weight_section
 from refnet.explanation.lines import ComputedStep
@@ -72,6 +74,7 @@ def explain(
     weight: Sequence[int] | NDArray[np.integer] | None = None,
     digits: int = 4,
     sample_weight: ArrayLike | None = None,
+    masks: Masks = (),
 ) -> Explanation:
     """One step of gradient descent, theta := theta - lr dC/dtheta, explained equation
     by equation with its numbers; `net` is not changed.
@@ -89,7 +92,11 @@ def explain(
     derivative is then written as the sum over all paths from C down to it: every path
     where there are at most 12, else the 5 largest and the sum of the others.
 
-    Shapes: x (n, fan_in); y as the loss wants it; sample_weight (n,).
+    With the masks of `net.draw_masks` it is a step in training with dropout, and the
+    cost after it is that with the same masks.
+
+    Shapes: x (n, fan_in); y as the loss wants it; sample_weight (n,); a mask as the
+        input of its layer.
     Torch: none; torch.optim.SGD(lr=lr) takes the same step.
     Errors: ValueError or TypeError for unusable input, lr < 0, digits < 1, or a weight
         that the network does not have; FloatingPointError where the step would make a
@@ -100,7 +107,8 @@ def explain(
     digits = integer("explain", "digits", digits, low=1)
     followed = None if weight is None else _weight(net, weight)
     lr = number("explain", "lr", lr, low=0.0)
-    story = Story(computed(net, x, y, loss, lr, sample_weight), digits)
+    step = computed(net, x, y, loss, lr, sample_weight, masks)
+    story = Story(step, digits)
     # a norm or a product that overflows is shown as inf
     with np.errstate(all="ignore"):
         sections = tuple(story.sections([weight_section(story, followed)] if followed else []))
@@ -114,13 +122,14 @@ def computed(
     loss: str | Loss,
     lr: float,
     sample_weight: ArrayLike | None = None,
+    masks: Masks = (),
 ) -> ComputedStep:
     """The step, taken on a copy."""
     loss = net.trainable_with(loss)
     # a parameter that overflows is refused below, a cost is shown as inf
     with np.errstate(all="ignore"):
-        trace = net.forward(x)
-        rows = trace[0].a_prev
+        trace = net.forward(x, masks)
+        rows = np.ascontiguousarray(net.check_inputs(x), net.dtype)
         weights = net.check_weights(sample_weight, len(rows))
         weighted = checked(loss, weights)
         gradients = net.backward(trace, loss, y, weights)
@@ -130,7 +139,7 @@ def computed(
         after.parameters[:] -= gradients.vector * lr
         refuse_nonfinite("new value", after.parameters, net.entry)
         cost, cost_after = (
-            weighted.value(output, targets) for output in (trace.output, after.forward(rows).output)
+            weighted.value(passed.output, targets) for passed in (trace, after.forward(rows, masks))
         )
         return ComputedStep(
             net,

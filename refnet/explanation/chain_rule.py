@@ -17,6 +17,7 @@ from refnet.explanation.paths import (
     last_factor,
     local_derivatives,
     mixes,
+    steps_down,
 )
 from refnet.explanation.telling import Story
 
@@ -81,7 +82,7 @@ def _numbers(step: ComputedStep, weight: Weight, path: Path) -> list[float]:
         local = local_derivatives(step, l, row)
         numbers.append(float(local[i] if local.ndim == 1 else local[i, j]))
         if l > weight.layer:
-            numbers.append(float(step.net.layers[l - 1].W[j, path.units[2 * (depth - l) + 2]]))
+            numbers.append(float(steps_down(step, l, row)[path.units[2 * (depth - l) + 2], j]))
     return [*numbers, last_factor(step, weight, row)]
 
 

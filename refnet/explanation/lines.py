@@ -61,6 +61,11 @@ class Lines:
         self.depth = len(step.net.layers)
         self.rows = len(step.x)
 
+    def mask(self, l: int) -> Array | None:
+        """The mask of dropout on what layer l reads; None where nothing is dropped."""
+        masks = self.step.trace.masks
+        return masks[l - 1] if masks else None
+
     # The parts
 
     def show(self, value: Any) -> str:

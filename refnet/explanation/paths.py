@@ -186,7 +186,7 @@ def _down(step: ComputedStep, weight: Weight, row: int, keep: int, number: int) 
         )
         if l > weight.layer:
             at_a, _ = _wanted(step, weight, l - 1)
-            arrivals = arrivals.through(step.net.layers[l - 1].W.T.astype(np.float64), at_a, keep)
+            arrivals = arrivals.through(steps_down(step, l, row), at_a, keep)
     return arrivals
 
 
@@ -213,6 +213,15 @@ def local_derivatives(step: ComputedStep, l: int, row: int) -> Array:
         np.repeat(z[row : row + 1], width, axis=0),
         np.repeat(a[row : row + 1], width, axis=0),
     ).astype(np.float64)
+
+
+def steps_down(step: ComputedStep, l: int, row: int) -> Array:
+    """dz^l_j/da^(l-1)_k in one row of the batch, as (k, j): W transposed, with dropout
+    times the mask.
+    """
+    W, masks = step.net.layers[l - 1].W.astype(np.float64), step.trace.masks
+    mask = masks[l - 1] if masks else None
+    return W.T if mask is None else W.T * mask[row][:, np.newaxis].astype(np.float64)
 
 
 def last_factor(step: ComputedStep, weight: Weight, row: int) -> float:

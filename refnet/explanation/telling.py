@@ -9,7 +9,9 @@ from math import isfinite
 import numpy as np
 
 from refnet.activations import Elementwise
+from refnet.backprop import masked
 from refnet.checks import Array, counted
+from refnet.explanation.dropout import THROUGH_DROPOUT, masked_input
 from refnet.explanation.figures import product, total
 from refnet.explanation.formulas import (
     applied_by,
@@ -67,6 +69,9 @@ class Story(WeightedLines):
     def computed(self) -> Iterator[Section]:
         """The sections about what the step computes."""
         for l in range(1, self.depth + 1):
+            mask = self.mask(l)
+            if mask is not None:
+                yield masked_input(self, l, mask)
             yield self.weighted_input(l)
             yield self.activation(l)
         yield self.cost()
@@ -211,11 +216,12 @@ class Story(WeightedLines):
     def hidden_delta(self, l: int) -> Section:
         """BP2: dC/da from the deltas above, then through f."""
         above, W = self.step.gradients[l].delta, self.step.net.layers[l].W
-        g = np.dot(above, W)
-        lines = (
-            self.line(f"dC/da^{l}_{k + 1}", total(self.products(above[0], W[:, k])), g[0, k])
-            for k in range(W.shape[1])
-        )
+        mask = self.mask(l + 1)
+        g = masked(np.dot(above, W), mask)
+        sums = [total(self.products(above[0], W[:, k])) for k in range(W.shape[1])]
+        if mask is not None:
+            sums = [f"({s})*{self.show(kept)}" for s, kept in zip(sums, mask[0], strict=True)]
+        lines = (self.line(f"dC/da^{l}_{k + 1}", s, g[0, k]) for k, s in enumerate(sums))
         return self.delta(
             "BP2",
             l,
@@ -223,7 +229,7 @@ class Story(WeightedLines):
             g,
             lines,
             2 * W.size,
-            THROUGH,
+            THROUGH if mask is None else THROUGH_DROPOUT,
         )
 
     def delta(

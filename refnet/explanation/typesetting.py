@@ -12,11 +12,12 @@ from refnet.explanation.parts import Formula, Grid, Line, Part, Section, Summary
 
 WIDTH = 100
 TEXT_WIDTH = 60  # of a line of a typeset formula, in characters of plain text
-_SYMBOL = r"[A-Za-z]+(?:\^[A-Za-z0-9]+)?(?:_[A-Za-z0-9]+(?:,[0-9]+)?)?"
+_SYMBOL = r"(?:a_prev|[A-Za-z]+)(?:\^[A-Za-z0-9]+)?(?:_[A-Za-z0-9]+(?:,[0-9]+)?)?"
 _TOKEN = re.compile(
     rf"d(?P<over>{_SYMBOL})/d(?P<under>{_SYMBOL})"
     r"|sum over (?P<index>rows and paths|rows|paths|\w) of"
     r"|(?P<number>\d+(?:\.\d+)?)(?:e(?P<power>[+-]\d+))?"
+    r"|(?P<read>a_prev)"
     r"|(?P<word>[A-Za-z]+)(?P<called>(?=['(_]))?"
     r"|\^(?:\((?P<group>[^()]+)\)|(?P<up>[A-Za-z0-9]+))"
     r"|_(?P<down>[A-Za-z0-9]+(?:,[0-9]+)?)"
@@ -255,6 +256,8 @@ def _typeset(match: re.Match[str], before: str) -> str:
         return rf"\left|{typeset(part['absolute'])}\right|"
     if part["number"]:
         return _number(part["number"], part["power"], divided=before.endswith("/"))
+    if part["read"]:
+        return r"\tilde{a}"
     if part["word"]:
         return _name(part["word"], called=part["called"] is not None)
     for key, sign in (("group", "^"), ("up", "^"), ("down", "_")):
