@@ -257,14 +257,16 @@ def _checked_mask(where: str, layer: Dense, mask: Any, rows: int) -> Array | Non
 
 
 def _refuse_unscaled(where: str, mask: Array, p: float) -> None:
-    """Refuse an entry that is neither 0 nor 1 / (1 - p), up to rounding in the dtype
-    that it comes in.
+    """Refuse an entry that is neither 0 nor 1 / (1 - p), up to the roundings of p, of
+    1 - p and of the quotient in the dtype of the mask: u p / (1 - p) + 2 u of it, which
+    is at most eps / (1 - p).
     """
     scale, eps = 1.0 / (1.0 - p), np.finfo(mask.dtype if mask.dtype.kind == "f" else float).eps
-    bad = np.argwhere((mask != 0) & ~(np.abs(mask - scale) <= eps * scale))
+    bad = np.argwhere((mask != 0) & ~(np.abs(mask - scale) <= eps * scale * scale))
     if len(bad):
         index = tuple(int(i) for i in bad[0])
+        note = "; it is not scaled" if (mask[tuple(bad.T)] == 1).all() else ""
         raise ValueError(
             f"{where} has {mask[index]:g} at {place(index)}, expected 0 or 1 / (1 - {p:g}) = "
-            f"{scale:g}"
+            f"{scale:g}{note}"
         )

@@ -51,6 +51,7 @@ class StepProgram:
     the step, its layer or part, and, if it is a wrong one, the right function last.
 
         read(s, part)              the W or b that the step works with     (as the part)
+        dropped(s, l)              what a layer with dropout reads         (n, fan_in)
         z(s, l), a(s, l)           weighted input and activation           (n, fan_out)
         weighing(s, l)             the targets with their weights, and what the loss
                                    divides by; l is the last layer         Weighing
@@ -189,6 +190,16 @@ class StepProgram:
         """The b that the step works with; zeros in a layer without biases."""
         return self._make("read", Part("b", l))
 
+    def mask(self, l: int) -> Array | None:
+        """The mask of dropout on what a layer reads; None where nothing is dropped."""
+        return self.masks[l - 1] if self.masks else None
+
+    def a_prev(self, l: int) -> Numbers:
+        """What a layer reads: the activation below, with dropout what is left of it."""
+        if self.mask(l) is None:
+            return self.a(l - 1)
+        return self._make("dropped", l, quantity=("a_prev", l))
+
     def z(self, l: int) -> Numbers:
         """Weighted input."""
         return self._make("z", l, quantity=("z", l))
@@ -251,6 +262,7 @@ class StepProgram:
     def walk(self) -> Iterator[Quantity]:
         """Everything that a record can show, in order of computation."""
         for l in range(1, self.L + 1):
+            yield from [("a_prev", l)] * (self.mask(l) is not None)
             yield from (("z", l), ("a", l))
         yield ("loss", self.L)
         for l in range(self.L, 0, -1):
@@ -264,6 +276,7 @@ class StepProgram:
         """One of the arrays that a record can show."""
         name, l = quantity
         of_layer = {
+            "a_prev": self.a_prev,
             "z": self.z,
             "a": self.a,
             "loss": lambda _: self.cost(),
@@ -339,8 +352,14 @@ def _layer(where: int | Part) -> int:
 # the right functions
 
 
+def masked(s: StepProgram, l: int, array: Numbers) -> Numbers:
+    """The array times the mask of a layer, where that drops anything."""
+    mask = s.mask(l)
+    return array if mask is None else formulas.masked(array, mask)
+
+
 def _weighted_input(s: StepProgram, l: int) -> Numbers:
-    products = s.a(l - 1) @ s.W(l).T
+    products = s.a_prev(l) @ s.W(l).T
     return products + s.b(l) if s.has_bias(l) else products
 
 
@@ -348,7 +367,7 @@ def _cotangent(s: StepProgram, l: int) -> Numbers:
     return (
         formulas.loss_gradient(s.spec.loss, s.a(l), s.weighing())
         if l == s.L
-        else s.delta(l + 1) @ s.W(l + 1)
+        else masked(s, l + 1, s.delta(l + 1) @ s.W(l + 1))
     )
 
 
@@ -411,6 +430,7 @@ def _kept(key: str) -> Callable[[StepProgram, Part], Numbers]:
 
 RIGHT: dict[str, Callable[..., Numbers]] = {
     "read": StepProgram.start,
+    "dropped": lambda s, l: masked(s, l, s.a(l - 1)),
     "z": _weighted_input,
     "a": lambda s, l: formulas.activate(s.f(l)[0], s.f(l)[1], s.z(l)),
     "weighing": lambda s, l: s.weighed(s.y),
@@ -420,7 +440,7 @@ RIGHT: dict[str, Callable[..., Numbers]] = {
     "BP1": _output_delta,
     "BP2": lambda s, l: s.pullback(l, s.cotangent(l)),
     "BP3": lambda s, l: s.delta(l).sum(axis=0),
-    "BP4": lambda s, l: s.delta(l).T @ s.a(l - 1),
+    "BP4": lambda s, l: s.delta(l).T @ s.a_prev(l),
     "gradient": lambda s, part: s.dW(part.layer) if part.name == "W" else s.db(part.layer),
     "decay": lambda s, part: s.start(part) * s.h(part)["weight_decay"],
     "decayed": _decayed,

@@ -165,9 +165,14 @@ def _check_comparable(got: StepRecord, expected: StepRecord) -> None:
         given, due = got.spec.settings_of(name, layer), expected.spec.settings_of(name, layer)
         if given != due:
             raise ValueError(f"compare: {name} of layer {layer} has {given}, expected {due}")
-    for name in ("x", "y", "sample_weight"):
+    data = {
+        name: (getattr(got, name), getattr(expected, name)) for name in ("x", "y", "sample_weight")
+    }
+    pairs = zip(got.masks, expected.masks, strict=False)
+    data |= {f"mask of layer {l}": pair for l, pair in enumerate(pairs, start=1)}
+    for name, (mine, other) in data.items():
         # an array and None are not equal
-        if not np.array_equal(getattr(got, name), getattr(expected, name)):
+        if not np.array_equal(mine, other):
             raise ValueError(
                 f"compare: {name} differs between the two records, expected the same data"
             )
@@ -184,8 +189,8 @@ def _check_comparable(got: StepRecord, expected: StepRecord) -> None:
 def _shown_by(record: StepRecord) -> Iterator[tuple[LayerRecord, str]]:
     """The arrays of its layers that a whole record shows."""
     for l, layer in enumerate(record.layers, start=1):
-        has_bias = record.spec.has_bias(l)
-        yield from ((layer, name) for name in vars(layer) if name != "db" or has_bias)
+        has = {"db": record.spec.has_bias(l), "a_prev": record.mask(l) is not None}
+        yield from ((layer, name) for name in vars(layer) if has.get(name, True))
 
 
 def _check_start(got: StepRecord, expected: StepRecord) -> None:

@@ -16,7 +16,7 @@ from parity.proof.statements import Statement, statements
 from parity.rounding.claim import CONVENTION, IMPRECISE, INACCURATE, PASSED, WRONG, Claim
 from parity.steps.record import StepRecord
 from refnet.checks import Array
-from refnet.equations import EQUATIONS
+from refnet.equations import EQUATIONS, PLAIN
 
 # of a cell of the table, by its mark
 _COLOURS = {"!": "bold red", "~": "yellow", "?": "yellow"}
@@ -102,7 +102,8 @@ class Certificate:
         """Layers by equations: the largest share used of what rounding allows, with a
         mark where it is broken (!), imprecise (~), not judged (?) or not shown (-).
         """
-        labels = list(EQUATIONS)
+        shown = {result.equation for result in self.results}
+        labels = [label for label in EQUATIONS if label in PLAIN or label in shown]
         rows = [["layer", *labels]]
         for layer in range(1, len(self.record.spec.sizes)):
             last = layer == len(self.record.spec.sizes) - 1
@@ -324,7 +325,16 @@ def _wiring(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
 
 def _same_run(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
     """A broken result for every setting that has changed; lr may."""
-    names = ("sizes", "activations", "biases", "loss", "loss_settings", "optimizer", "dtype")
+    names = (
+        "sizes",
+        "activations",
+        "biases",
+        "dropout",
+        "loss",
+        "loss_settings",
+        "optimizer",
+        "dtype",
+    )
     for name in names:
         mine, other = getattr(record.spec, name), getattr(previous.spec, name)
         if mine != other:

@@ -11,7 +11,7 @@ import numpy as np
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.activations import ACTIVATIONS
-from refnet.checks import Array
+from refnet.checks import Array, place
 from refnet.losses import LOSSES, Loss
 from refnet.optimizers import OPTIMIZERS
 
@@ -28,6 +28,7 @@ def check_usable(record: StepRecord) -> None:
     loss = _check_names(record.spec)
     _check_shapes(record, loss)
     _check_unbiased(record)
+    _check_dropout(record)
     _check_state(record)
 
 
@@ -174,6 +175,56 @@ def _check_weights(record: StepRecord, loss: Loss, targets: Array) -> None:
             raise ValueError(f"certify: sample_weight has {worst:g}, expected finite weights >= 0")
     if loss.reduction == "mean":
         loss.total_weight(targets, weights)
+
+
+def _check_dropout(record: StepRecord) -> None:
+    """A probability for each layer, a mask for each that drops inputs, and no a_prev of
+    the others.
+    """
+    spec, depth = record.spec, len(record.layers)
+    _is("dropout", spec.dropout, tuple | list)
+    _is("masks", record.masks, tuple | list)
+    drops = tuple(spec.dropout) or (0.0,) * depth
+    for what, given in (("dropout", drops), ("masks", record.masks or (None,) * depth)):
+        if len(given) != depth:
+            raise ValueError(
+                f"certify: record has {len(given)} {what}, expected {depth} as its sizes "
+                f"{spec.sizes}"
+            )
+    for layer, p in enumerate(drops, start=1):
+        _is("dropout", p, float | int)
+        if not 0.0 <= p < 1.0:
+            raise ValueError(f"certify: dropout of layer {layer} has {p}, expected 0 <= p < 1")
+        _check_mask(record, layer, p)
+
+
+def _check_mask(record: StepRecord, layer: int, p: float) -> None:
+    what, mask = f"mask of layer {layer}", record.mask(layer)
+    if not p:
+        for name, given in (
+            (what, mask),
+            (f"a_prev of layer {layer}", record.layers[layer - 1].a_prev),
+        ):
+            if given is not None:
+                raise ValueError(f"certify: {name} has an array, expected None without dropout")
+        return
+    _fits(what, mask, (len(record.x), record.spec.sizes[layer - 1]), record.spec.dtype)
+    _refuse_unscaled(what, mask, p)
+
+
+def _refuse_unscaled(what: str, mask: Array, p: float) -> None:
+    """Refuse an entry that is neither 0 nor 1 / (1 - p), but for the roundings of p, of
+    1 - p and of the quotient: u p / (1 - p) + 2 u of it, at most 2 u / (1 - p).
+    """
+    scale, eps = 1.0 / (1.0 - p), float(np.finfo(mask.dtype).eps)
+    bad = np.argwhere((mask != 0.0) & ~(np.abs(mask - scale) <= eps * scale * scale))
+    if len(bad):
+        index = tuple(int(i) for i in bad[0])
+        note = "; it is not scaled" if (mask[tuple(bad.T)] == 1.0).all() else ""
+        raise ValueError(
+            f"certify: {what} has {mask[index]:g} at {place(index)}, expected 0 or 1 / (1 - p) = "
+            f"{scale:g}{note}"
+        )
 
 
 def _check_state(record: StepRecord) -> None:

@@ -54,6 +54,7 @@ class RunningBound:
         if label == "step":
             return self._update(layer, statement.quantity)
         carriers = {
+            "dropout": self._masked_input,
             "z": self._z,
             "a": self._a,
             "BP1": self._output_delta,
@@ -74,6 +75,19 @@ class RunningBound:
         )
         return Bounded(getattr(self._record.layers[layer - 1], quantity), apart, self._format)
 
+    def _masked_input(self, layer: int) -> Bounded:
+        return self._masked(layer, self._below(layer))
+
+    def _masked(self, layer: int, array: Bounded) -> Bounded:
+        """array * m, where that layer drops inputs."""
+        mask = self._record.mask(layer)
+        return array if mask is None else formulas.masked(array, mask)
+
+    def _a_prev(self, layer: int) -> Bounded:
+        if self._record.mask(layer) is None:
+            return self._below(layer)
+        return self._known("a_prev", layer)
+
     def _below(self, layer: int) -> Bounded:
         return (
             Bounded(self._record.x, np.zeros(()), self._format)
@@ -83,7 +97,7 @@ class RunningBound:
 
     def _z(self, layer: int) -> Bounded:
         before = self._record.before
-        products = self._below(layer) @ before.W[layer - 1].T
+        products = self._a_prev(layer) @ before.W[layer - 1].T
         return products + before.b[layer - 1] if self._record.spec.has_bias(layer) else products
 
     def _a(self, layer: int) -> Bounded:
@@ -100,7 +114,8 @@ class RunningBound:
         return weighed(record.spec.loss, a, record.y, settings, record.sample_weight)
 
     def _hidden_delta(self, layer: int) -> Bounded:
-        g = self._known("delta", layer + 1) @ self._record.before.W[layer]
+        delta, W = self._known("delta", layer + 1), self._record.before.W[layer]
+        g = self._masked(layer + 1, delta @ W)
         return formulas.pull_back(
             *self._record.spec.activations[layer - 1],
             g,
@@ -112,7 +127,7 @@ class RunningBound:
         return self._known("delta", layer).sum(axis=0)
 
     def _dW(self, layer: int) -> Bounded:
-        return self._known("delta", layer).T @ self._below(layer)
+        return self._known("delta", layer).T @ self._a_prev(layer)
 
     def _update(self, layer: int, quantity: str) -> Bounded:
         name = quantity[-1]  # "W" of "W" and of "exp_avg of W"

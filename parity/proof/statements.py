@@ -12,7 +12,13 @@ import numpy as np
 from parity.proof.equations.activations import ACTIVATION_ENTRIES
 from parity.proof.equations.kinds import Update
 from parity.proof.equations.losses import LOSS_ENTRIES
-from parity.proof.equations.sums import bias_gradient, hidden_delta, weight_gradient, weighted_input
+from parity.proof.equations.sums import (
+    bias_gradient,
+    hidden_delta,
+    masked_input,
+    weight_gradient,
+    weighted_input,
+)
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.rounding.claim import Claim
 from parity.rounding.formats import FORMATS
@@ -31,7 +37,7 @@ class Statement:
 
     equation: str
     layer: int | None  # from 1 on; None for the cost
-    quantity: str  # "z", "a", "loss", "delta", "db", "dW", "W", "b", or "exp_avg of W"
+    quantity: str  # "a_prev", "z", "a", "loss", "delta", "db", "dW", "W", "b", or "exp_avg of W"
     entry: str
     got: Array | None  # None: not shown
     claim: Claim | None
@@ -84,6 +90,7 @@ class _Reading:
         """The layer without the arrays that have another shape or dtype."""
         rows = (n, out)
         shapes = {"z": rows, "a": rows, "delta": rows, "dW": (out, into), "db": (out,)}
+        shapes |= {} if self.record.mask(i + 1) is None else {"a_prev": (n, into)}
         shown = self.record.layers[i]
         return LayerRecord(
             **{
@@ -94,6 +101,9 @@ class _Reading:
 
     def statements(self) -> Iterator[Statement]:
         for i in range(self.depth):
+            mask = self.record.mask(i + 1)
+            if mask is not None:
+                yield self._masked_input(i, mask)
             yield self._weighted_input(i)
             yield self._activation(i)
         yield self._cost()
@@ -113,7 +123,19 @@ class _Reading:
 
         return self._about_layer("z", i, "z", "", claimed, self._a_prev(i))
 
+    def _masked_input(self, i: int, mask: Array) -> Statement:
+        def claimed(a: Array) -> Claim:
+            return masked_input(self.fmt, a, mask)
+
+        return self._about_layer("dropout", i, "a_prev", "", claimed, self._below(i))
+
     def _a_prev(self, i: int) -> Input:
+        """What a layer reads: with dropout what it shows itself."""
+        if self.record.mask(i + 1) is not None:
+            return Input("a_prev", self.layers[i].a_prev)
+        return self._below(i)
+
+    def _below(self, i: int) -> Input:
         """Wiring: what goes into a layer is the a that the layer below showed."""
         if i == 0:
             return Input("x", self.record.x)
@@ -151,9 +173,10 @@ class _Reading:
 
     def _hidden_delta(self, i: int) -> Statement:
         layer, f, W_above = self.layers[i], self.activations[i], self.record.before.W[i + 1]
+        mask = self.record.mask(i + 2)
 
         def claimed(above: Array, z: Array, a: Array) -> Claim:
-            return hidden_delta(self.fmt, f, above, W_above, z, a)
+            return hidden_delta(self.fmt, f, above, W_above, z, a, mask)
 
         above = Input(f"delta of layer {i + 2}", self.layers[i + 1].delta)
         inputs = (above, Input("z", layer.z), Input("a", layer.a))

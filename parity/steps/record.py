@@ -88,9 +88,13 @@ class LayerRecord:
     """What one layer computed; None means *not shown*, as db does without biases.
 
     dW and db are the gradients of the cost with its penalty, before they are clipped.
+    a_prev is what dropout leaves of the input: a of the layer below, or x, times the
+    mask; None where the layer drops nothing.
 
-    Shapes: z, a and delta (n, fan_out), dW (fan_out, fan_in), db (fan_out,).
-    Torch: delta is z.grad, dW is linear.weight.grad, db is linear.bias.grad.
+    Shapes: z, a and delta (n, fan_out), dW (fan_out, fan_in), db (fan_out,), a_prev (n,
+        fan_in).
+    Torch: delta is z.grad, dW is linear.weight.grad, db is linear.bias.grad, a_prev the
+        output of torch.nn.Dropout.
     """
 
     z: Array | None = None
@@ -98,6 +102,7 @@ class LayerRecord:
     delta: Array | None = None
     dW: Array | None = None
     db: Array | None = None
+    a_prev: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,10 @@ class StepRecord:
     after: Snapshot | None
     sample_weight: Array | None = None
     masks: tuple[Array | None, ...] = ()
+
+    def mask(self, layer: int) -> Array | None:
+        """The mask of dropout on the input of a layer, which counts from 1."""
+        return self.masks[layer - 1] if self.masks else None
 
 
 def record_refnet(
@@ -318,13 +327,15 @@ def _record(
     net: Network, objective: Objective, optimizer: Optimizer, before: Snapshot, step: Taken
 ) -> StepRecord:
     """The record of a step just taken."""
+    masks = tuple(map(_copy, step.given.masks))
     layers = tuple(
-        LayerRecord(*map(_copy, (t.z, t.a, g.delta, g.dW, g.db)))
-        for t, g in zip(step.trace, step.gradients, strict=True)
+        LayerRecord(*map(_copy, (t.z, t.a, g.delta, g.dW, g.db, None if m is None else t.a_prev)))
+        for t, g, m in zip(
+            step.trace, step.gradients, masks or [None] * len(step.trace), strict=True
+        )
     )
     spec, after = spec_of(net, objective, optimizer), snapshot(net, optimizer)
     x, y, weights = map(_copy, step.given[:3])
-    masks = tuple(map(_copy, step.given.masks))
     return StepRecord(spec, x, y, before, layers, step.value, after, weights, masks)
 
 

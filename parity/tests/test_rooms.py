@@ -52,7 +52,7 @@ OUTSIDE = {
 # The tables and checks of refnet that are public, but not at its front door.
 TABLES = {
     "instance",
-    *("ACTIVATIONS", "LOSSES", "OPTIMIZERS", "SECOND_MOMENTS", "LOG_FLOOR", "DECIDED"),
+    *("ACTIVATIONS", "LOSSES", "OPTIMIZERS", "SECOND_MOMENTS", "LOG_FLOOR", "DECIDED", "PLAIN"),
     *("Array", "Workspace", "flag", "integer", "matrix", "named", "place", "real_array", "views"),
 }
 # sums and products in text, written as refnet.explain writes them

@@ -105,7 +105,7 @@ def _slots(layer: Layer, show: Show) -> dict[str, Wrong]:
 
     def back(s: StepProgram, l: int) -> Back:
         if (s.t, l) not in backwards:
-            arrays = s.a(l - 1), s.W(l), s.b(l), s.delta(l)
+            arrays = s.a_prev(l), s.W(l), s.b(l), s.delta(l)
             backwards[s.t, l] = layer.backward(*(each.value for each in arrays))
         return backwards[s.t, l]
 
@@ -115,7 +115,7 @@ def _slots(layer: Layer, show: Show) -> dict[str, Wrong]:
     def z(s: StepProgram, l: int, right: Right) -> Numbers:
         if is_right(s, l):
             return right()
-        a, W, b = s.a(l - 1).value, s.W(l).value, s.b(l).value
+        a, W, b = s.a_prev(l).value, s.W(l).value, s.b(l).value
         return given(s, ("z", l), layer.forward(a, W, b), right)
 
     def dx(s: StepProgram, l: int, right: Right) -> Numbers:

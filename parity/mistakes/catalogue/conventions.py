@@ -78,7 +78,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     },
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.a(l - 1) @ s.W(l).T
+    return s.a_prev(l) @ s.W(l).T
 
 
 def _at_zero(s: StepProgram, l: int, g: Numbers, times: Callable[[float], float]) -> Numbers:

@@ -135,7 +135,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     hidden=("one sample",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.delta(l)[-1:].T @ s.a(l - 1)[-1:]
+    return s.delta(l)[-1:].T @ s.a_prev(l)[-1:]
 
 
 @bug(

@@ -24,7 +24,7 @@ def rounding(precision: Precision) -> str:
 
 
 def _weighted_input(r: Precision, s: StepProgram, l: int, right: Wrong) -> Numbers:
-    return s.a(l - 1).coarsened(r) @ s.W(l).coarsened(r).T + s.b(l)
+    return s.a_prev(l).coarsened(r) @ s.W(l).coarsened(r).T + s.b(l)
 
 
 def _cotangent(r: Precision, s: StepProgram, l: int, right: Callable[[], Numbers]) -> Numbers:
@@ -32,7 +32,7 @@ def _cotangent(r: Precision, s: StepProgram, l: int, right: Callable[[], Numbers
 
 
 def _weight_gradient(r: Precision, s: StepProgram, l: int, right: Wrong) -> Numbers:
-    return s.delta(l).coarsened(r).T @ s.a(l - 1).coarsened(r)
+    return s.delta(l).coarsened(r).T @ s.a_prev(l).coarsened(r)
 
 
 for precision in OF_PRODUCTS:

@@ -19,7 +19,7 @@ from parity.steps.cases import Case
 from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord, snapshot, spec_of
 from refnet.checks import Array
 
-LAYER = ("z", "a", "delta", "dW", "db")
+LAYER = ("z", "a", "delta", "dW", "db", "a_prev")
 
 
 class Placed(NamedTuple):
@@ -322,7 +322,8 @@ def _record(step: StepProgram) -> StepRecord:
         )
 
     def layer(l: int) -> LayerRecord:
-        shown = (name for name in LAYER if name != "db" or step.has_bias(l))
+        has = {"db": step.has_bias(l), "a_prev": step.mask(l) is not None}
+        shown = (name for name in LAYER if has.get(name, True))
         return LayerRecord(**{name: getattr(step, name)(l).value for name in shown})
 
     arrays = tuple(map(layer, layers))

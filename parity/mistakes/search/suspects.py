@@ -17,6 +17,7 @@ ORDER = {mistake.id: i for i, mistake in enumerate(CATALOGUE)}
 # the quantity that the function in a slot makes, or has a part in; the update's slots
 # are not here
 MAKES = {
+    "dropped": "a_prev",
     "z": "z",
     "a": "a",
     "C": "loss",
@@ -28,7 +29,7 @@ MAKES = {
     "BP4": "dW",
 }
 # in order of computation; what is not here belongs to the update, which comes last
-WALK = {name: i for i, name in enumerate(("z", "a", "loss", "delta", "db", "dW"))}
+WALK = {name: i for i, name in enumerate(("a_prev", "z", "a", "loss", "delta", "db", "dW"))}
 
 
 class Suspect(NamedTuple):

@@ -1,4 +1,4 @@
-"""The table of the eight equations of a training step, restated for their proof: each
+"""The table of the equations of a training step, restated for their proof: each
 with its exact value in a wider format and a derived bound.
 
 Every equation is judged from the record's *own* inputs: z from its a_prev, W and b;
@@ -18,11 +18,13 @@ from parity.proof.equations.losses import LOSS_ENTRIES
 from parity.proof.equations.sums import (
     BIAS_GRADIENT,
     HIDDEN_DELTA,
+    MASKED_INPUT,
     WEIGHT_GRADIENT,
     WEIGHTED_INPUT,
 )
 from parity.proof.equations.updates import RULE_ENTRIES
 from refnet.activations import ACTIVATIONS, Activation
+from refnet.equations import EQUATIONS
 from refnet.losses import LOSSES
 
 # with these a rule keeps every vector that it can keep
@@ -50,6 +52,7 @@ def entries() -> list[Entry]:
     Source: each entry names its own.
     """
     return [
+        _masked_input(),
         _weighted_input(),
         *_activation_values(),
         *_loss_values(),
@@ -59,6 +62,11 @@ def entries() -> list[Entry]:
         _weight_gradient(),
         *_updates(),
     ]
+
+
+def _masked_input() -> Entry:
+    dropout = EQUATIONS["dropout"]
+    return Entry(dropout.label, "", dropout.reads, dropout.writes, MASKED_INPUT, dropout.source)
 
 
 def _weighted_input() -> Entry:

@@ -31,7 +31,7 @@ class Summed:
     value: Array
     terms: Array
     roundings: float | Array
-    underflows: float
+    underflows: float | Array
     judged: Any = True
 
     def error(self, fmt: Format) -> Array:

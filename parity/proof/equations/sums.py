@@ -1,4 +1,4 @@
-"""Equations z, BP2, BP3 and BP4: sums of products.
+"""Equations z, BP2, BP3 and BP4: sums of products; and the products of dropout.
 
 |fl(x . y) - x . y| <= k u |x| . |y| for k terms in any order, blocked or not, with FMA
 or without, and for any k; a sum of n terms is off by at most (n - 1) u sum |x|. Each
@@ -23,6 +23,23 @@ from parity.rounding.formats import Format
 from parity.rounding.independent import FEW, ORDERS, root_mean_square, roundings
 from refnet.checks import Array
 
+# of a program that multiplies by the mask there is one; another divides by 1 - p, which
+# it rounds, and so is the mask that it shows
+MASKING = 3.0
+MASKED_INPUT = (
+    "a_prev = a m within 3 u |a m| + lam, for the mask m as it is recorded. A program that "
+    "multiplies by m rounds once. One that divides a by 1 - p rounds 1 - p and the quotient, and "
+    "the recorded m = 1/(1 - p) has been rounded too. An entry that is dropped is exactly 0."
+)
+
+
+def masked_input(fmt: Format, a: Array, mask: Array) -> Claim:
+    """a_prev = a m, what dropout leaves of the input."""
+    exact = fmt.widen(a) * fmt.widen(mask)
+    bound = MASKING * fmt.unit * size(exact) + fmt.tiny * (mask != 0.0)
+    return claim(fmt, exact, bound)
+
+
 WEIGHTED_INPUT = (
     "z = a_prev W^T + b within (k + 1) (u (|a_prev| |W|^T + |b|) + lam): k products and the bias. "
     "Without biases it is k (u |a_prev| |W|^T + lam)."
@@ -40,20 +57,40 @@ def weighted_input(fmt: Format, a_prev: Array, W: Array, b: Array | None) -> Cla
 
 HIDDEN_DELTA = (
     "g = delta_above W_above within m (u |delta_above| |W_above| + lam), a sum of m products, "
-    "pulled back through f."
+    "pulled back through f. With dropout g is multiplied by the mask m of the layer above, which "
+    "makes it m g within |m| ((m' + 3) u |delta_above| |W_above| + m' lam) + lam, for m' products."
 )
 
 
 def hidden_delta(
-    fmt: Format, f: ActivationEntry, delta_above: Array, W_above: Array, z: Array, a: Array
+    fmt: Format,
+    f: ActivationEntry,
+    delta_above: Array,
+    W_above: Array,
+    z: Array,
+    a: Array,
+    mask_above: Array | None = None,
 ) -> Claim:
-    """BP2: delta = delta_above W_above pulled back through f."""
+    """BP2: delta = delta_above W_above pulled back through f; with dropout the product
+    is multiplied by the mask first.
+    """
 
     def claimed(g: Summed, some: Any) -> Claim:
         judged = 2.0 * g.terms < fmt.largest  # a factor 2 for partial sums that are rounded up
-        return f.pullback(fmt, replace(g, judged=judged), z[some], a[some])
+        g = replace(g, judged=judged)
+        g = g if mask_above is None else _masked(fmt, g, mask_above[some])
+        return f.pullback(fmt, g, z[some], a[some])
 
     return product_claim(fmt, Factors(delta_above, W_above), claimed, whole_rows=f.mixes)
+
+
+def _masked(fmt: Format, g: Summed, mask: Array) -> Summed:
+    """m g. The product may underflow, and an underflow of g is multiplied by m."""
+    m = size(mask)
+    underflows = g.underflows * m + 1.0 * (m > 0.0)
+    judged = g.judged & (2.0 * m * g.terms < fmt.largest)
+    value = g.value * fmt.widen(mask)
+    return Summed(value, m * g.terms, g.roundings + MASKING, underflows, judged)
 
 
 BIAS_GRADIENT = (

@@ -52,6 +52,11 @@ def exact(value: Any) -> mpf:
         return mpf(numerator) / denominator
 
 
+def _masked_input(record: StepRecord, l: int, i: int, k: int) -> mpf:
+    """a_prev_ik = a_ik m_ik, with the a of the layer below."""
+    return _number(_below(record, l)[i, k]) * _mask(record, l, i)[k]
+
+
 def _z(record: StepRecord, l: int, i: int, j: int) -> mpf:
     """z_ij = sum over k of a_prev_ik W_jk + b_j."""
     return fdot(_row(_a_prev(record, l), i), _row(record.before.W[l - 1], j)) + _number(
@@ -177,9 +182,14 @@ GRADIENTS: dict[str, Callable[[mpf], mpf]] = {
 
 
 def _hidden_delta(record: StepRecord, l: int, i: int, j: int) -> mpf:
-    """BP2, delta_ij = (sum over m of delta_above_im W_above_mj) f'(z_ij)."""
+    """BP2, delta_ij = (sum over m of delta_above_im W_above_mj) f'(z_ij), with dropout
+    times the mask of the layer above.
+    """
     above, W = _row(_shown(record, l + 1, "delta"), i), record.before.W[l]
-    return _pullback(record, l, i, j, [fdot(above, _row(W.T, k)) for k in range(W.shape[1])])
+    mask = _mask(record, l + 1, i)
+    return _pullback(
+        record, l, i, j, [fdot(above, _row(W.T, k)) * mask[k] for k in range(W.shape[1])]
+    )
 
 
 def _pullback(record: StepRecord, l: int, i: int, j: int, gradient: Row) -> mpf:
@@ -212,6 +222,7 @@ def _dW(record: StepRecord, l: int, j: int, k: int) -> mpf:
 
 
 EQUATIONS: dict[tuple[str, str], Callable[..., mpf]] = {
+    ("dropout", "a_prev"): _masked_input,
     ("z", "z"): _z,
     ("a", "a"): _a,
     ("C", "loss"): _cost,
@@ -374,7 +385,18 @@ def _shown(record: StepRecord, l: int, name: str) -> Array:
 
 
 def _a_prev(record: StepRecord, l: int) -> Array:
+    dropped = record.mask(l) is not None
+    return _shown(record, l, "a_prev") if dropped else _below(record, l)
+
+
+def _below(record: StepRecord, l: int) -> Array:
     return record.x if l == 1 else _shown(record, l - 1, "a")
+
+
+def _mask(record: StepRecord, l: int, i: int) -> Row:
+    """The mask of a row; 1 where nothing is dropped."""
+    mask = record.mask(l)
+    return [mpf(1)] * record.spec.sizes[l - 1] if mask is None else _row(mask, i)
 
 
 def _row(array: Array, i: int) -> Row:

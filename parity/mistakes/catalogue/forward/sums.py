@@ -20,7 +20,7 @@ bug = SUMS.add
     declare=NO_BIASES,
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.a(l - 1) @ s.W(l).T
+    return s.a_prev(l) @ s.W(l).T
 
 
 @bug(
@@ -34,7 +34,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     where=is_square,
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.a(l - 1) @ s.W(l) + s.b(l)
+    return s.a_prev(l) @ s.W(l) + s.b(l)
 
 
 @bug(
@@ -62,4 +62,4 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     hidden=("zero biases",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.a(l - 1) @ s.W(l).T - s.b(l)
+    return s.a_prev(l) @ s.W(l).T - s.b(l)

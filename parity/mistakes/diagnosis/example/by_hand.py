@@ -57,7 +57,7 @@ def _products(one: Array, other: Array) -> list[str]:
 
 def _weighted_input(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
     i, j = index
-    a, W, b = s.a(l - 1).value[i], s.start(Part("W", l)).value[j], s.start(Part("b", l)).value[j]
+    a, W, b = s.a_prev(l).value[i], s.start(Part("W", l)).value[j], s.start(Part("b", l)).value[j]
     added = [number(b)] if s.has_bias(l) else []
     return _sum(f"z^{l}{at(index)}", [*_products(a, W), *added], a @ W + b)
 
@@ -132,7 +132,7 @@ def _bias_gradient(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
 
 def _weight_gradient(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
     j, k = index
-    delta, a = s.delta(l).value[:, j], s.a(l - 1).value[:, k]
+    delta, a = s.delta(l).value[:, j], s.a_prev(l).value[:, k]
     return _sum(f"dW^{l}{at(index)}", _products(delta, a), delta @ a)
 
 
