@@ -4,6 +4,7 @@ whichever program.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -329,10 +330,10 @@ def _record(
     """The record of a step just taken."""
     masks = tuple(map(_copy, step.given.masks))
     layers = tuple(
-        LayerRecord(*map(_copy, (t.z, t.a, g.delta, g.dW, g.db, None if m is None else t.a_prev)))
-        for t, g, m in zip(
-            step.trace, step.gradients, masks or [None] * len(step.trace), strict=True
+        LayerRecord(
+            *map(_copy, (t.z, t.a, g.delta, g.dW, g.db)), None if m is None else t.a_prev.copy()
         )
+        for t, g, m in zip_longest(step.trace, step.gradients, masks)
     )
     spec, after = spec_of(net, objective, optimizer), snapshot(net, optimizer)
     x, y, weights = map(_copy, step.given[:3])

@@ -37,6 +37,7 @@ from parity.tests.main_job import (
     refuse,
     verdict_of,
 )
+from refnet.equations import PLAIN
 
 pytestmark = pytest.mark.usefixtures("_little_to_do")
 
@@ -373,7 +374,7 @@ def test_json_says_what_was_found(tmp_path, monkeypatch, broken):
     assert [(epoch["number"], epoch["of"]) for epoch in digits["epochs"]] == [(1, 2), (2, 2)]
     assert digits["accuracy"] == digits["epochs"][-1]["accuracy"]
     assert {label: len(shares) for label, shares in results["shares"].items()} == dict.fromkeys(
-        refnet.EQUATIONS, 4
+        PLAIN, 4
     )
     assert [list(case) for case in results["sweep"]] == [
         ["case", "passed", "refnet", "pytorch", "apart", "differences"]

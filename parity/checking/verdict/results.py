@@ -8,7 +8,7 @@ from parity.checking.tasks.task import Task
 from parity.checking.verdict.coverage import WITH, as_output, changed
 from parity.mistakes.diagnosis.finding import Finding
 from parity.mistakes.mistake import WRONG
-from refnet.equations import EQUATIONS
+from refnet.equations import PLAIN
 
 # of a task
 RIGHT, NOT_JUDGED, NOT_SUPPORTED = "right", "not judged", "not supported"
@@ -80,7 +80,7 @@ def _equations(task: Task) -> tuple[str, ...]:
     """All of a step: but without hidden layers no BP2, without biases no BP3."""
     without = {"BP2"} if len(task.sizes) == 2 else set[str]()
     without |= set() if task.bias else {"BP3"}
-    return tuple(label for label in EQUATIONS if label not in without)
+    return tuple(label for label in PLAIN if label not in without)
 
 
 def _settings(task: Task) -> Iterator[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.experiments.job.job_report import MainJobReport
-from refnet.equations import EQUATIONS
+from refnet.equations import EQUATIONS, PLAIN
 
 ULP = 2.0**-52  # the distance from 1.0 to the next float64
 TOP = 1.1  # where a share beyond the bound is drawn
@@ -54,7 +54,11 @@ def _shares(axes: Any, report: MainJobReport) -> None:
     """A dash for each array of the last step of each case; above 1 a bound is broken,
     by however much.
     """
-    labels = list(EQUATIONS)
+    results = [
+        r for o in report.outcomes for _, side, *_ in SIDES for r in getattr(o.steps[-1], side)
+    ]
+    shown = {result.equation for result in results}
+    labels = [label for label in EQUATIONS if label in PLAIN or label in shown]
     for name, side, colour, shift in SIDES:
         at: list[float] = []
         used: list[float] = []

@@ -8,7 +8,7 @@ from parity.experiments.job.digits import Trained
 from parity.experiments.job.gaps import Gaps, largest
 from parity.experiments.job.sweep import CaseOutcome, StepOutcome
 from parity.steps.cases import DTYPES
-from refnet.equations import EQUATIONS
+from refnet.equations import EQUATIONS, PLAIN
 
 
 @dataclass
@@ -68,6 +68,7 @@ class MainJobReport:
                 [_share(label, steps, side) for steps in by_dtype for side in ("ours", "theirs")],
             )
             for label in EQUATIONS
+            if label in PLAIN or any(_share(label, steps, "ours") for steps in by_dtype)
         ]
 
     def digits_gaps(self) -> Gaps:

@@ -14,7 +14,7 @@ from parity.experiments.job import digits, figure
 from parity.experiments.job.job_report import MainJobReport
 from parity.experiments.job.sweep import sweep
 from parity.steps.cases import CASES
-from refnet import EQUATIONS
+from refnet.equations import PLAIN
 
 CHOSEN = (
     CASES[0],
@@ -80,8 +80,8 @@ def test_the_picture_has_two_panels_with_titles_and_labels(report, panels):
         "Share of its derived bound that each array used",
         "equation",
     )
-    assert [tick.get_text() for tick in right.get_xticklabels()] == list(EQUATIONS)
-    assert list(right.get_xticks()) == list(range(len(EQUATIONS)))
+    assert [tick.get_text() for tick in right.get_xticklabels()] == list(PLAIN)
+    assert list(right.get_xticks()) == list(range(len(PLAIN)))
     assert named(right) == ["refnet", "PyTorch", "the bound"]
 
 
@@ -111,10 +111,10 @@ def test_every_array_of_the_last_steps_is_a_dot(report, panels):
             result
             for outcome in report.outcomes
             for result in getattr(outcome.steps[-1], side)
-            if result.equation in EQUATIONS
+            if result.equation in PLAIN
         ]
-        assert {result.equation for result in want} == set(EQUATIONS)
-        labels = [list(EQUATIONS)[round(x)] for x in at]
+        assert {result.equation for result in want} == set(PLAIN)
+        labels = [list(PLAIN)[round(x)] for x in at]
         assert Counter(zip(labels, used, strict=True)) == Counter(
             (result.equation, result.used) for result in want
         )

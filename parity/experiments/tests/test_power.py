@@ -34,7 +34,8 @@ from parity.proof.certificate import certify
 from parity.steps.cases import DTYPES, TRAINABLE
 from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
 from parity.steps.record import record_refnet
-from refnet import EQUATIONS, SGD, Dense, Network, ReLU, mlp
+from refnet import SGD, Dense, Network, ReLU, mlp
+from refnet.equations import PLAIN
 from refnet.losses import LOSSES
 
 NETS = 8
@@ -189,7 +190,7 @@ def test_the_certificate_is_refused_where_power_says(number, dtype):
     assert certify(record).passed
     statements = scaled_statements(record)
     assert {label: (s.layer, s.quantity) for label, s in statements.items()} == {
-        label: place(record, label) for label in EQUATIONS
+        label: place(record, label) for label in PLAIN
     }
     for label, statement in statements.items():
         right = np.asarray(statement.got, dtype)
@@ -337,7 +338,7 @@ def test_central_differences_step_over_a_kink(z, slope):
 def test_every_quantity_is_scaled_in_its_own_dtype(dtype):
     """The cost too, which a record has as a Python float."""
     assert {(each.name, each.right.dtype.name) for each, _ in limits_of(0, dtype)} >= {
-        (label, dtype) for label in EQUATIONS
+        (label, dtype) for label in PLAIN
     }
 
 
@@ -382,8 +383,8 @@ def test_the_report_is_whole():
     """
     rows = [(row.name, row.dtype) for row in report().rows]
     anywhere = [tool.name for tool in TOOLS if not tool.differences]
-    assert rows == [(name, "float64") for name in (*EQUATIONS, *BY_NAME, *WIDE)] + [
-        (name, "float32") for name in (*EQUATIONS, *anywhere, *WIDE)
+    assert rows == [(name, "float64") for name in (*PLAIN, *BY_NAME, *WIDE)] + [
+        (name, "float32") for name in (*PLAIN, *anywhere, *WIDE)
     ]
     counts = {len(row.smallest) for row in report().rows if row.name not in WIDE}
     assert (counts, wide_nets(NETS)) == ({NETS}, 1)

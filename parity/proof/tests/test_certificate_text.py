@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from rich.console import Console
 
-import refnet
 from parity.proof.certificate import Certificate, certify
 from parity.proof.result import Result
 from parity.proof.tests.certified import CASE, good, result_of, rewritten, shown, with_entry
+from refnet.equations import PLAIN
 
 CAPTION = "largest share used of what rounding allows:"
 
@@ -59,7 +59,7 @@ def test_the_table_has_a_row_for_each_layer():
     """
     cert = certify(good())
     head, *rows = cert.table()
-    assert head == ["layer", *refnet.EQUATIONS] == table(cert)[0]
+    assert head == ["layer", *PLAIN] == table(cert)[0]
     assert [row[0] for row in rows] == ["1", "2", "3"]
     for number, row in enumerate(rows, start=1):
         cells = dict(zip(head, row, strict=True))

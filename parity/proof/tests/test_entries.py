@@ -25,6 +25,7 @@ def test_the_table_of_entries_is_whole():
         label: [entry.name for entry in table if entry.label == label] for label in EQUATION_LABELS
     }
     assert names == {
+        "dropout": [""],
         "z": [""],
         "a": list(ACTIVATIONS),
         "C": list(LOSSES),

@@ -27,7 +27,8 @@ from parity.proof.tests.pairs import (
 )
 from parity.steps.cases import Case
 from parity.steps.record import LayerRecord, Snapshot, record_refnet
-from refnet import EQUATIONS, Dense, Network
+from refnet import Dense, Network
+from refnet.equations import PLAIN
 from refnet.optimizers import OPTIMIZERS
 
 
@@ -108,7 +109,7 @@ def most_used(agreements):
     for d in (d for agreement in agreements for d in agreement.differences):
         kind = d.equation, d.quantity.rpartition(" of ")[0] or d.quantity
         used[kind] = max(used.get(kind, 0.0), d.used)
-    assert {label for label, _ in used} == set(EQUATIONS)
+    assert {label for label, _ in used} == set(PLAIN)
     unseen = VECTORS - {quantity for _, quantity in used}
     assert not unseen, f"parity/proof/tests/pairs.py: ADAPTIVE has no rule with {', '.join(unseen)}"
     return used

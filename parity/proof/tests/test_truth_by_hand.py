@@ -362,7 +362,7 @@ SILENT, BARE = replace(by_hand(), layers=(LayerRecord(),) * 2), replace(by_hand(
             "BP5",
             1,
             "delta",
-            "quantity has ('BP5', 'delta'), expected one of ('z', 'z'), ('a', 'a'), ",
+            "quantity has ('BP5', 'delta'), expected one of ('dropout', 'a_prev'), ",
         ),
         (
             by_hand(),

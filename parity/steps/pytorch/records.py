@@ -219,7 +219,9 @@ def _dropped(drop: nn.Module, a: Tensor) -> tuple[Tensor, Tensor]:
 def _layer(traced: _Traced, link: Link) -> LayerRecord:
     bias = link.linear.bias
     z, a, delta, dW = map(to_array, (traced.z, traced.a, traced.z.grad, link.linear.weight.grad))
-    return LayerRecord(z, a, delta, dW, None if bias is None else to_array(bias.grad))
+    db = None if bias is None else to_array(bias.grad)
+    a_prev = None if traced.mask is None else to_array(traced.a_prev)
+    return LayerRecord(z, a, delta, dW, db, a_prev)
 
 
 def _with_zeros(before: Snapshot, after: Snapshot) -> Snapshot:

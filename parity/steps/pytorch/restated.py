@@ -24,9 +24,10 @@ def restate(record: StepRecord) -> StepRecord:
     """The record with every equation computed once more by PyTorch *from the record's
     own inputs*, for `compare_restated`: the two differ by one equation's rounding.
 
-    z from its a_prev, W and b; a from its z; BP1 from its z^L and a^L; BP2 from its
-    delta above; BP3 and BP4 from its delta; the step from its gradients and state. The
-    weights of the rows and the masks of dropout are the record's.
+    With dropout a_prev from the a below; z from its a_prev, W and b; a from its z; BP1
+    from its z^L and a^L; BP2 from its delta above; BP3 and BP4 from its delta; the step
+    from its gradients and state. The weights of the rows and the masks of dropout are
+    the record's.
 
     Errors: ValueError where the record does not show everything.
     """
@@ -56,7 +57,8 @@ def _shows_everything(record: StepRecord) -> bool:
 
 def _is_due(record: StepRecord, name: str, layer: int) -> bool:
     """Whether a layer, which counts from 1, has that quantity."""
-    return record.spec.has_bias(layer) if name == "db" else True
+    has = {"db": record.spec.has_bias(layer), "a_prev": record.mask(layer) is not None}
+    return has.get(name, True)
 
 
 def _links(record: StepRecord) -> list[Link]:
@@ -68,20 +70,16 @@ def _links(record: StepRecord) -> list[Link]:
     ]
 
 
-def _mask(record: StepRecord, i: int) -> Array | None:
-    """Of what layer i, which counts from 0, reads."""
-    return record.masks[i] if record.masks and i < len(record.masks) else None
-
-
 def _masked(tensor: Tensor, mask: Array | None) -> Tensor:
     return tensor if mask is None else tensor * to_tensor(mask)
 
 
 def _layer(record: StepRecord, i: int, link: Link, loss: OfOutput) -> LayerRecord:
     """The arrays of one layer."""
-    layer, linear = record.layers[i], link.linear
+    layer, linear, mask = record.layers[i], link.linear, record.mask(i + 1)
     below = to_tensor(record.x if i == 0 else record.layers[i - 1].a)
-    computed_z = linear(_masked(below, _mask(record, i)))
+    left = None if mask is None else to_array(_masked(below, mask))
+    computed_z = linear(below if layer.a_prev is None else to_tensor(layer.a_prev))
     torch.autograd.backward(computed_z, to_tensor(layer.delta))  # BP3 and BP4
     of_penalty = penalised(torch.zeros((), dtype=computed_z.dtype), record.spec, [link])
     if of_penalty.requires_grad:
@@ -100,11 +98,10 @@ def _layer(record: StepRecord, i: int, link: Link, loss: OfOutput) -> LayerRecor
     else:
         above, W_above = record.layers[i + 1].delta, record.before.W[i + 1]
         g = to_tensor(above) @ to_tensor(W_above)
-        torch.autograd.backward(a, _masked(g, _mask(record, i + 1)))  # BP2
+        torch.autograd.backward(a, _masked(g, record.mask(i + 2)))  # BP2
     db = None if linear.bias is None else to_array(linear.bias.grad)
-    return LayerRecord(
-        to_array(computed_z), computed_a, to_array(z.grad), to_array(linear.weight.grad), db
-    )
+    dW = to_array(linear.weight.grad)
+    return LayerRecord(to_array(computed_z), computed_a, to_array(z.grad), dW, db, left)
 
 
 def _after(record: StepRecord) -> Snapshot:
