@@ -47,8 +47,9 @@ def recorded(case, steps=1, net=None, data=None):
     on other x and y.
     """
     net, loss, optimizer = net or case.network(), case.make_loss(), case.make_optimizer()
-    for _, (x, y, optimizer.lr) in zip(range(steps), case.steps(), strict=False):
-        record = record_refnet(net, *(data or (x, y)), loss, optimizer)
+    pairs = zip(range(steps), case.steps(), case.given(), strict=False)
+    for _, (x, y, optimizer.lr), given in pairs:
+        record = record_refnet(net, *(data or (x, y)), loss, optimizer, masks=given.masks)
     return record
 
 
@@ -66,7 +67,7 @@ def shown(record, quantity, layer=None):
     """
     if quantity == "loss":
         return np.array(record.loss)
-    if quantity in SHOWN:
+    if quantity in (*SHOWN, "a_prev"):
         return getattr(record.layers[layer - 1], quantity)
     if quantity in ("W", "b"):
         return getattr(record.after, quantity)[layer - 1]
@@ -92,7 +93,7 @@ def rewritten(record, quantity, layer, array):
     """
     if quantity == "loss":
         return replace(record, loss=None if array is None else float(array))
-    if quantity in SHOWN:
+    if quantity in (*SHOWN, "a_prev"):
         layers = list(record.layers)
         layers[layer - 1] = replace(layers[layer - 1], **{quantity: array})
         return replace(record, layers=tuple(layers))

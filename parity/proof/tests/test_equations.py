@@ -19,7 +19,7 @@ from parity.rounding.formats import FORMATS
 from parity.steps.cases import CASES, DTYPES, PAIRS, RULES, TRAINABLE, Case, outputs_of, targets_of
 from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
 from parity.steps.record import LayerRecord, StepRecord, record_refnet
-from refnet.equations import PLAIN
+from refnet.equations import EQUATIONS
 from refnet.losses import LOSSES
 
 # one entry off
@@ -103,8 +103,9 @@ def written(record, quantity, layer, array):
 def recorded(case, steps=2):
     """The last of the case's first steps by refnet."""
     net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
-    for _, (x, y, optimizer.lr) in zip(range(steps), case.steps(), strict=False):
-        record = record_refnet(net, x, y, loss, optimizer)
+    pairs = zip(range(steps), case.steps(), case.given(), strict=False)
+    for _, (x, y, optimizer.lr), given in pairs:
+        record = record_refnet(net, x, y, loss, optimizer, masks=given.masks)
     return record
 
 
@@ -146,6 +147,7 @@ def _offs(arithmetic):
         ),
         Case("", (3, 2, 2), ("relu",), "relu", "mse", "values", batch=1, seed=2),
     ]
+    deep += [Case("", (3, 5, 2), ("relu",), "relu", "mse", "values", dropout=(0.2, 0.5))]
     records = [recorded(replace(case, dtype=dtype)) for case in (*pairs, *rules, *deep)]
     stepped = Case(
         "", (3, 5, 7, 2), ("heaviside", "tanh"), "identity", "mse", "values", dtype=dtype
@@ -161,7 +163,7 @@ def _offs(arithmetic):
     return list(offs.values())
 
 
-EQUATION_LABELS = PLAIN
+EQUATION_LABELS = tuple(EQUATIONS)
 
 
 def judged_with(off, index, number):

@@ -63,7 +63,7 @@ def arrays(record):
     yield from (
         record.x,
         record.y,
-        *(array for layer in record.layers for array in vars(layer).values()),
+        *(array for layer in record.layers for array in vars(layer).values() if array is not None),
     )
 
 

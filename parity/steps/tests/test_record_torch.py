@@ -39,7 +39,12 @@ def bits(record):
         ]
         for at in (record.before, record.after)
     )
-    layers = [array.tobytes() for layer in record.layers for array in vars(layer).values()]
+    layers = [
+        array.tobytes()
+        for layer in record.layers
+        for array in vars(layer).values()
+        if array is not None
+    ]
     return record.spec, record.x.tobytes(), record.y.tobytes(), started, layers, record.loss, ended
 
 
