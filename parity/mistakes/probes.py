@@ -135,6 +135,7 @@ PROBES = (
         loss="mae",
         slope=0.3,
     ),
+    _probe("dropout", sizes=(3, 4, 4, 2), dropout=(0.2, 0.3, 0.4)),
     _probe("one sample", sizes=(4, 5, 3), hidden=("sigmoid",), batch=1),
     _probe("one output", sizes=(3, 4, 1), hidden=("tanh",)),
     _probe("one layer", sizes=(3, 3), hidden=(), output="sigmoid", loss="half_squared_error"),

@@ -3,6 +3,7 @@
 forward          z, a and C
 deltas           BP1 and BP2
 gradients        BP3 and BP4
+dropout          what a layer with dropout reads, and its mask on the way back
 precision        products of factors in a coarser format
 updates          the step, and what the update rules keep
 conventions      what is right by another convention than PyTorch's

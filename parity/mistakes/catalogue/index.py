@@ -8,6 +8,7 @@ from parity.mistakes.catalogue.deltas.hidden import HIDDEN_DELTA
 from parity.mistakes.catalogue.deltas.output import OUTPUT_DELTA
 from parity.mistakes.catalogue.deltas.softmax import SOFTMAX
 from parity.mistakes.catalogue.deltas.weights import WEIGHTED_DELTA
+from parity.mistakes.catalogue.dropout import DROPOUT
 from parity.mistakes.catalogue.forward.activations import ACTIVATIONS
 from parity.mistakes.catalogue.forward.costs import COSTS
 from parity.mistakes.catalogue.forward.logarithms import LOGARITHMS
@@ -46,6 +47,7 @@ BY_ID = Catalogue(
     SOFTMAX,
     HIDDEN_DELTA,
     GRADIENT,
+    DROPOUT,
     PRECISION,
     ADAM_CORRECTION,
     ADAM_AVERAGES,

@@ -169,7 +169,15 @@ def _step_of(entry: Entry, number: float | None) -> float:
 def _label(unknown: Unknown, depth: int) -> str:
     station = unknown.station
     delta = "BP1" if station.layer == depth else "BP2"
-    own = {"z": "z", "a": "a", "loss": "C", "db": "BP3", "dW": "BP4", "delta": delta}
+    own = {
+        "a_prev": "dropout",
+        "z": "z",
+        "a": "a",
+        "loss": "C",
+        "db": "BP3",
+        "dW": "BP4",
+        "delta": delta,
+    }
     return delta if _is_of_delta(unknown) else own.get(station.quantity, "step")
 
 

@@ -50,6 +50,10 @@ class Shown:
     sample_weight: Array | None = None
     masks: tuple[Array | None, ...] = ()
 
+    def drops(self, layer: int) -> bool:
+        """Whether a layer, which counts from 1, drops inputs."""
+        return bool(self.masks) and self.masks[layer - 1] is not None
+
     @property
     def circumstances(self) -> Circumstances:
         """What the scope of a mistake can depend on."""

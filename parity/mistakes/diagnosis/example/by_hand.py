@@ -55,6 +55,14 @@ def _products(one: Array, other: Array) -> list[str]:
     return [product(number(a), number(b)) for a, b in zip(one, other, strict=True)]
 
 
+def _masked_input(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
+    mask, a = s.mask(l), s.a(l - 1).value[index]
+    if mask is not None:
+        factors = product(number(a), number(mask[index]))
+        value = a * mask[index]
+        yield Line(f"a_prev^{l}{at(index)} = {factors} = {number(value)}", value)
+
+
 def _weighted_input(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
     i, j = index
     a, W, b = s.a_prev(l).value[i], s.start(Part("W", l)).value[j], s.start(Part("b", l)).value[j]
@@ -111,7 +119,11 @@ def _hidden_delta(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
     lines = [*_sum(name, _products(delta, W), delta @ W)]
     if lines and _is_elementwise(s.f(l)[0]):
         yield from lines
-        yield from _through(s, l, index, delta @ W)
+        g, mask = delta @ W, s.mask(l + 1)
+        if mask is not None:
+            left, g = product(number(g), number(mask[index])), g * mask[index]
+            yield Line(f"dC/da^{l}{at(index)} = {left} = {number(g)}", g)
+        yield from _through(s, l, index, g)
 
 
 def _through(s: StepProgram, l: int, index: Index, g: float) -> Iterator[Line]:
@@ -160,6 +172,7 @@ def _one(numbers: Numbers) -> float:
 
 
 BY_HAND: dict[str, Callable[[StepProgram, int, Index], Iterator[Line]]] = {
+    "a_prev": _masked_input,
     "z": _weighted_input,
     "a": _activation,
     "loss": _cost,

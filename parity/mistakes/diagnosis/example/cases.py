@@ -27,7 +27,7 @@ class Case(NamedTuple):
         name, layer = self.quantity
         if name == "delta":
             return "BP1" if layer == len(self.run.spec.sizes) - 1 else "BP2"
-        own = {"z": "z", "a": "a", "loss": "C", "db": "BP3", "dW": "BP4"}
+        own = {"a_prev": "dropout", "z": "z", "a": "a", "loss": "C", "db": "BP3", "dW": "BP4"}
         return own.get(name, "step")
 
     @property
@@ -35,7 +35,8 @@ class Case(NamedTuple):
         """What the equation reads, without the state: ("W", l) is W before the step."""
         (name, layer), spec = self.quantity, self.run.spec
         part, is_identity = name.rpartition(STATE)[2], spec.activations[layer - 1][0] == "identity"
-        reads = _reads(self.label, layer, part, is_identity)
+        drops = self.run.steps[self.step].drops(layer)
+        reads = _reads(self.label, layer, part, is_identity, drops)
         return [each for each in reads if each[0] != "b" or spec.has_bias(each[1])]
 
     @property
@@ -51,11 +52,13 @@ class Case(NamedTuple):
         return large, one_term, sum(map(prod, shapes)), self.step
 
 
-def _reads(label: str, layer: int, part: str, is_identity: bool) -> Iterator[Quantity]:
+def _reads(label: str, layer: int, part: str, is_identity: bool, drops: bool) -> Iterator[Quantity]:
     above = layer + (label == "BP2")
     for name in EQUATIONS[label].reads:
         if name == "a_prev":
-            yield "a", layer - 1
+            yield ("a_prev", layer) if drops else ("a", layer - 1)
+        elif label == "dropout":
+            yield name, layer - (name == "a")
         elif name in ("delta", "W", "b", "dW", "db"):
             if label != "step" or name in (part, f"d{part}"):
                 yield name, above
@@ -74,6 +77,8 @@ def shape(run: Run, step: int, quantity: Quantity) -> tuple[int, ...]:
         return ()
     if name in ("z", "a", "delta"):
         return n, sizes[layer]
+    if name in ("a_prev", "mask"):
+        return n, sizes[layer - 1]
     is_weight = name.rpartition(STATE)[2] in ("W", "dW")
     return (sizes[layer], sizes[layer - 1]) if is_weight else (sizes[layer],)
 
@@ -94,5 +99,7 @@ def cases_of(run: Run, task: str, names: Sequence[str], layers: Sequence[int]) -
         for name in names:
             of_biases = name.rpartition(STATE)[2] in ("b", "db")
             for layer in {depth} if name == "loss" else layers:
+                if name == "a_prev" and not run.steps[step].drops(layer):
+                    continue
                 if not of_biases or run.spec.has_bias(layer):
                     yield Case(run, task, step, (name, layer))
