@@ -1,6 +1,6 @@
 """Dense: one fully connected layer, as data."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -80,6 +80,25 @@ class Dense:
 def title(number: int, layer: Dense) -> str:
     """How an error names a layer, which counts from 1: Dense 2 (W 5x3)."""
     return f"Dense {number} (W {layer.fan_out}x{layer.fan_in})"
+
+
+def table(layers: Sequence[Dense]) -> str:
+    """A row for each layer, and the total of the parameters."""
+    rows = [
+        ("layer", "units", "activation", "parameters", "drops inputs"),
+        ("input", f"{layers[0].fan_in}", "", "", ""),
+    ]
+    counts = [layer.W.size + (0 if layer.b is None else layer.b.size) for layer in layers]
+    for i, (layer, count) in enumerate(zip(layers, counts, strict=True), start=1):
+        drops = f"{layer.dropout:g}" if layer.dropout else ""
+        name = type(layer.activation).__name__
+        rows.append((f"{i}", f"{layer.fan_out}", name, f"{count}", drops))
+    rows.append(("total", "", "", f"{sum(counts)}", ""))
+    width = 14 if any(layer.dropout for layer in layers) else 0
+    return "\n".join(
+        f"{name:<6}{units:>7}  {kind:<12}{count:>10}{drops[:width]:>{width}}".rstrip()
+        for name, units, kind, count, drops in rows
+    )
 
 
 class Kind(NamedTuple):

@@ -26,7 +26,7 @@ from refnet.checks import (
 )
 from refnet.flags import quiet_where_finite
 from refnet.frames import Columns, array_of, named_columns
-from refnet.layer import Dense, Kind, title, unchecked, views
+from refnet.layer import Dense, Kind, table, title, unchecked, views
 from refnet.losses import LOSSES, Loss, checked
 from refnet.passes import Gradients, Trace
 from refnet.regularisers import Penalty, checked_masks, draw_masks
@@ -315,26 +315,7 @@ class Network:
         """A table of the layers: units, activation, number of parameters, and their
         total; with dropout, how many of its inputs a layer drops.
         """
-        rows = [
-            ("layer", "units", "activation", "parameters", "drops inputs"),
-            ("input", f"{self.sizes[0]}", "", "", ""),
-        ]
-        for i, layer in enumerate(self.layers, start=1):
-            rows.append(
-                (
-                    f"{i}",
-                    f"{layer.fan_out}",
-                    type(layer.activation).__name__,
-                    f"{layer.W.size + (0 if layer.b is None else layer.b.size)}",
-                    f"{layer.dropout:g}" if layer.dropout else "",
-                )
-            )
-        rows.append(("total", "", "", f"{self.parameters.size}", ""))
-        width = 14 if any(layer.dropout for layer in self.layers) else 0
-        return "\n".join(
-            f"{name:<6}{units:>7}  {kind:<12}{count:>10}{drops[:width]:>{width}}".rstrip()
-            for name, units, kind, count, drops in rows
-        )
+        return table(self.layers)
 
     def copy(self) -> "Network":
         """An equal network over a vector of its own."""

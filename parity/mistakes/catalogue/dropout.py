@@ -262,4 +262,4 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     for layer in range(1, s.L + 1):
         z = a @ s.W(layer).T
         a = formulas.activate(*s.f(layer), z + s.b(layer) if s.has_bias(layer) else z)
-    return formulas.cost(s.spec.loss, a, s.y)
+    return formulas.cost(s.spec.loss, a, s.weighing())
