@@ -44,8 +44,9 @@ COLUMNS = tuple(f"{side} {dtype}" for side in ("refnet", "torch") for dtype in D
 CHUNK = 10  # runs handed to a process together, about a second of work
 KEPT = 100  # sentences of broken bounds; the rest is counted
 # how refnet words the refusal of a step, and PyTorch that of a loss which NaN reaches
-REFUSED = "expected finite|finite reciprocal|expected a sum > 0"
-UNFIT = "between 0 and 1|expected a sum > 0"
+NONE_COUNTS = "expected a finite sum > 0|expected at least one other"
+REFUSED = f"expected finite|finite reciprocal|{NONE_COUNTS}"
+UNFIT = f"between 0 and 1|{NONE_COUNTS}"
 
 
 @dataclass

@@ -112,7 +112,8 @@ class CrossEntropy(_ClassLoss):
             + size(a) * size(total - w.whole)
             + w.spread(a)
         ) / size(w.D) + 2.0 * fmt.tiny
-        counts = T > 0.0 if with_labels else np.full(a.shape, True)
+        # autograd multiplies a row that does not count by 0 after its logarithm
+        counts = (T > 0.0) | (total == 0.0) if with_labels else np.full(a.shape, True)
         rows = np.asarray((counts & _overflows_log(fmt, a)).any(axis=1, keepdims=True))
         return claim(fmt, (at - T) / w.D, bound + w.underflow, others=_through_log(rows))
 

@@ -17,7 +17,7 @@ from parity.steps.pytorch import CrossEntropy, record_torch
 from refnet.checks import place
 
 
-def torch_step(z, y, dtype, activation, loss):
+def torch_step(z, y, dtype, activation, loss, **asked):
     """One step of a PyTorch model of one layer whose weighted inputs are z; lr is 0."""
     z = np.array(z, dtype)
     linear = nn.Linear(z.shape[1], z.shape[1], dtype=getattr(torch, dtype))
@@ -25,7 +25,8 @@ def torch_step(z, y, dtype, activation, loss):
         linear.weight.copy_(torch.eye(z.shape[1]))
         linear.bias.zero_()
     model = nn.Sequential(linear, activation)
-    return record_torch(model, z, np.asarray(y), loss, torch.optim.SGD(model.parameters(), lr=0.0))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    return record_torch(model, z, np.asarray(y), loss, optimizer, **asked)
 
 
 def the_deviation(record, deviation, quantity="delta", layer=1):
@@ -187,6 +188,23 @@ def test_soft_targets_multiply_nothing_with_infinity(dtype):
     assert (result.note, result.index[0], result.expected) == (LOG_NOTE, 0, 0.0)
     assert result_of(certify(record), "loss").status == "passed"
     assert others_pass(record, "delta")
+
+
+@in_both_dtypes
+def test_a_row_without_weight_takes_its_logarithm_all_the_same(dtype):
+    """0 times the gradient of log 0 is NaN, where the row should count nothing; the row
+    that counts is right, and a finite wrong number is no deviation.
+    """
+    z, softmax = [[1.0, 0.0], [GAPS[dtype][1], 0.0]], nn.Softmax(dim=1)
+    asked = {"sample_weight": [1.0, 0.0]}
+    record = torch_step(z, np.array([0, 0]), dtype, softmax, CrossEntropy(), **asked)
+    assert certify(record).passed
+    record = torch_step(z, np.array([0, 1]), dtype, softmax, CrossEntropy(), **asked)
+    result = the_deviation(record, "log of zero")
+    assert (result.note, result.index[0], result.expected) == (LOG_NOTE, 1, 0.0)
+    assert others_pass(record, "delta")
+    result = result_of(certify(with_entry(record, "delta", 1, (0, 1), 0.25)), "delta", 1)
+    assert (result.status, result.index, result.deviation) == ("wrong", (0, 1), "")
 
 
 @in_both_dtypes

@@ -311,11 +311,18 @@ def test_the_label_that_torch_ignores_by_default_is_a_setting_where_it_stands():
     assert not ignoring.layers[0].delta[some < 0].any()
 
 
-NO_SUM = "SoftmaxCrossEntropy: weights have the sum 0, expected a sum > 0"
+NO_LABEL = (
+    "SoftmaxCrossEntropy: y has the label -100 in every row, which is ignored, expected at least "
+    "one other"
+)
+NO_SUM = (
+    "SoftmaxCrossEntropy: weights of the rows have the sum 0, expected a finite sum > 0; leave "
+    "such rows out, take larger batches, or reduction='sum'"
+)
 NO_WEIGHT = "record_torch: sample_weight has the sum 0, expected at least one weight > 0"
 NONE_COUNTS = [
     ({"sample_weight": np.zeros(8)}, LOSS, LABELS, NO_WEIGHT),
-    ({}, LOSS, np.full(8, -100), NO_SUM),
+    ({}, LOSS, np.full(8, -100), NO_LABEL),
     ({"sample_weight": (LABELS == 0) * 1.0}, nn.CrossEntropyLoss(ignore_index=0), LABELS, NO_SUM),
 ]
 
