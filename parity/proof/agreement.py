@@ -20,7 +20,7 @@ from parity.proof.certificate import Certificate, certify, judge
 from parity.proof.record_checks import check_usable
 from parity.proof.running import RunningBound
 from parity.proof.statements import Statement, statements
-from parity.steps.record import LayerRecord, StepRecord
+from parity.steps.record import LayerRecord, StepRecord, compared
 from refnet.checks import Array, place
 from refnet.equations import EQUATIONS
 
@@ -156,11 +156,12 @@ def compare_restated(record: StepRecord, restated: StepRecord) -> Agreement:
 
 def _check_comparable(got: StepRecord, expected: StepRecord) -> None:
     grouped = got.spec.groups or expected.spec.groups
-    for name, value in vars(expected.spec).items():
+    for name in vars(expected.spec):
         if grouped and name in ("hyperparameters", "groups"):
             continue  # groups may be put together in several ways: below, part by part
-        if getattr(got.spec, name) != value:
-            raise ValueError(f"compare: {name} has {getattr(got.spec, name)}, expected {value}")
+        mine, other = compared(got.spec, name), compared(expected.spec, name)
+        if mine != other:
+            raise ValueError(f"compare: {name} has {mine}, expected {other}")
     for name, layer in expected.spec.parts if grouped else ():
         given, due = got.spec.settings_of(name, layer), expected.spec.settings_of(name, layer)
         if given != due:

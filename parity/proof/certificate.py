@@ -14,7 +14,7 @@ from parity.proof.record_checks import check_usable
 from parity.proof.result import NOT_JUDGED, NOT_SHOWN, WIRING, Result
 from parity.proof.statements import Statement, statements
 from parity.rounding.claim import CONVENTION, IMPRECISE, INACCURATE, PASSED, WRONG, Claim
-from parity.steps.record import StepRecord
+from parity.steps.record import StepRecord, compared
 from refnet.checks import Array
 from refnet.equations import EQUATIONS, PLAIN
 
@@ -336,7 +336,7 @@ def _same_run(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
         "dtype",
     )
     for name in names:
-        mine, other = getattr(record.spec, name), getattr(previous.spec, name)
+        mine, other = compared(record.spec, name), compared(previous.spec, name)
         if mine != other:
             yield _wired(None, name, f"{mine}, expected {other} as in the step before")
     pairs = [

@@ -19,6 +19,8 @@ from refnet.network import Gradients, Network, Trace
 from refnet.optimizers import OPTIMIZERS, Optimizer
 from refnet.regularisers import Penalty
 
+IGNORED = -100  # the label that PyTorch's losses for classes ignore by default
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -68,6 +70,16 @@ class Spec:
         """The hyper-parameters of the W or the b of a layer, which counts from 1."""
         others = (other for parts, other in self.groups if f"{name}{layer}" in parts)
         return {**self.hyperparameters, **next(others, {})}
+
+
+def compared(spec: Spec, name: str) -> Any:
+    """A field of a spec as two records of one run must have it. The label -100, which
+    PyTorch ignores by default, says nothing: it stands only where it is ignored.
+    """
+    value = getattr(spec, name)
+    if name != "loss_settings":
+        return value
+    return {key: each for key, each in value.items() if (key, each) != ("ignore_index", IGNORED)}
 
 
 @dataclass(frozen=True)

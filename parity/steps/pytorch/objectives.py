@@ -13,12 +13,10 @@ from torch import Tensor, nn
 
 from parity.steps.pytorch.chains import Link
 from parity.steps.pytorch.counterparts import TORCH_CLIPPINGS, TORCH_LOSSES, TORCH_PENALTIES
-from parity.steps.record import Spec
+from parity.steps.record import IGNORED, Spec
 from refnet.checks import Array
 from refnet.losses import LOSSES, Loss
 from refnet.regularisers import PENALTIES, Penalty
-
-IGNORED = -100  # the label that PyTorch's losses for classes ignore by default
 
 
 def loss_module(name: str, settings: Mapping[str, Any], dtype: str) -> nn.Module:

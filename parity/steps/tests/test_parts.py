@@ -14,6 +14,8 @@ from torch.nn import functional
 
 import refnet
 from parity import (
+    certify,
+    compare,
     copy_from_torch,
     copy_to_torch,
     network_of,
@@ -319,6 +321,26 @@ NO_SUM = (
     "SoftmaxCrossEntropy: weights of the rows have the sum 0, expected a finite sum > 0; leave "
     "such rows out, take larger batches, or reduction='sum'"
 )
+
+
+def test_a_batch_without_ignored_labels_belongs_to_the_same_run():
+    """Steps with and without the label -100 are wired, and compare with refnet's, which
+    was told to ignore it; another label that is ignored is another loss.
+    """
+    net, optimizer = refnet.mlp([6, 3], output="identity"), refnet.SGD(0.1)
+    model = twin(net)
+    theirs, previous = twin_optimizer(optimizer, model), None
+    ignoring = refnet.SoftmaxCrossEntropy(ignore_index=-100)
+    for y in (np.where(LABELS == 0, -100, LABELS), LABELS):
+        copy_from_torch(model, net)
+        record = record_torch(model, X, y, LOSS, theirs)
+        assert certify(record, previous).passed
+        assert compare(record_refnet(net, X, y, ignoring, optimizer), record).passed
+        previous = record
+    another = record_torch(model, X, LABELS, nn.CrossEntropyLoss(ignore_index=0), theirs)
+    assert certify(another, previous).broken[0].quantity == "loss_settings"
+
+
 NO_WEIGHT = "record_torch: sample_weight has the sum 0, expected at least one weight > 0"
 NONE_COUNTS = [
     ({"sample_weight": np.zeros(8)}, LOSS, LABELS, NO_WEIGHT),
