@@ -362,8 +362,7 @@ PARTS = [
     ),
 ]
 
-CASES = tuple(
-    replace(case, dtype=dtype)
-    for case in (*PAIRS, *RULES, *ARCHITECTURES, *PARTS)
-    for dtype in DTYPES
+PLAIN = tuple(
+    replace(case, dtype=dtype) for case in (*PAIRS, *RULES, *ARCHITECTURES) for dtype in DTYPES
 )
+CASES = (*PLAIN, *(replace(case, dtype=dtype) for case in PARTS for dtype in DTYPES))

@@ -14,6 +14,7 @@ import pytest
 
 import parity
 import refnet
+from parity.steps.cases import PLAIN as PLAIN_CASES
 from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.forms import accumulated, graph, loops, perceptron
 
@@ -26,7 +27,7 @@ DOES = {
 }
 PLAIN = [
     case
-    for case in parity.CASES
+    for case in PLAIN_CASES
     if case.loss in DOES["losses"] and (case.optimizer, case.settings) == ("sgd", {})
 ]
 TABLE = [case for case in PLAIN if {*case.hidden, case.output} <= {*DOES["activations"]}][::7]

@@ -15,7 +15,8 @@ from parity.checking.tasks.declaration import declaration
 from parity.checking.tasks.task import tasks_for
 from parity.checking.tests import plain
 from parity.checking.tests.programs import PLAIN, everything, gradients, train
-from parity.steps.cases import CASES, Case
+from parity.steps.cases import PLAIN as TABLE
+from parity.steps.cases import Case
 from parity.tests.command import run as parity
 
 DOES = {"activations": "sigmoid", "losses": "mse"}
@@ -189,7 +190,7 @@ def test_a_gradient_may_ignore_its_weights():
     assert sentences(from_gradient(gradient), **DOES) == [("wrong", OWN["W"])]
 
 
-@pytest.mark.parametrize("case", [*CASES[:: len(CASES) // 40]], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [*TABLE[:: len(TABLE) // 40]], ids=lambda case: case.id)
 def test_a_right_program_relies_on_all_of_its_inputs(case):
     """Across the table; and where its numbers are the same nevertheless, nothing is
     said.

@@ -57,9 +57,9 @@ def test_right_records_have_no_findings(case):
     """What refnet records is not accused, step by step or as a run."""
     net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
     records = []
-    for x, y, lr in case.steps():
+    for (x, y, lr), given in zip(case.steps(), case.given(), strict=True):
         optimizer.lr = lr
-        records.append(record_refnet(net, x, y, loss, optimizer))
+        records.append(record_refnet(net, x, y, loss, optimizer, **case.asked(given)))
     assert diagnose(records) == []
     assert diagnose(records[0]) == []
 

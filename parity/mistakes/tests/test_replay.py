@@ -76,12 +76,14 @@ def test_refnet_and_pytorch_are_explained(case):
     """
     net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
     model = twin(net)
-    theirs = twin_loss(loss), twin_optimizer(optimizer, model)
+    theirs = twin_loss(loss, case.dtype), twin_optimizer(optimizer, model)
     ours, others = [], []
-    for x, y, lr in case.steps():
+    for (x, y, lr), given in zip(case.steps(), case.given(), strict=True):
         optimizer.lr = theirs[1].param_groups[0]["lr"] = lr
-        ours.append(record_refnet(net, x, y, loss, optimizer))
-        others.append(record_torch(model, x, y, *theirs))
+        asked = case.asked(given)
+        ours.append(record_refnet(net, x, y, loss, optimizer, **asked))
+        del asked["masks"]  # PyTorch draws its own
+        others.append(record_torch(model, x, y, *theirs, **asked))
     assert off(showing(run_of(ours), *MODES["gradients"])) == []
     assert off(showing(run_of(others), *MODES["gradients"])) == []
 

@@ -10,13 +10,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from parity import CASES, certify
+from parity import certify
 from parity.experiments.job.sweep import side_by_side
 from parity.proof.agreement import agree
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.proof.statements import statements
 from parity.proof.tests.truth import RULES
-from parity.steps.cases import DTYPES, Case
+from parity.steps.cases import DTYPES, PLAIN, Case
 
 ADAPTIVE = [
     ("adam", {"lr": 0.1, "amsgrad": True}),
@@ -32,13 +32,13 @@ SQUARE = [
 # two hidden layers, one layer and one row, then square layers before every kind of
 # state
 CHOSEN = [
-    *(case for case in CASES if case.sizes == (5, 7, 2, 3) and case.settings == {"momentum": 0.9}),
+    *(case for case in PLAIN if case.sizes == (5, 7, 2, 3) and case.settings == {"momentum": 0.9}),
     *(
         case
-        for case in CASES
+        for case in PLAIN
         if case.sizes == (2, 3) and case.optimizer == "adam" and case.settings == {"lr": 0.01}
     ),
-    *(case for case in CASES if case.sizes == (4, 4, 4) and case.batch == 32),
+    *(case for case in PLAIN if case.sizes == (4, 4, 4) and case.batch == 32),
     *SQUARE,
 ]
 TABLE = {case.id: case for case in CHOSEN}

@@ -288,14 +288,17 @@ def shares():
     ):
         net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
         model = twin(net)
-        torch_loss, torch_optimizer = twin_loss(loss), twin_optimizer(optimizer, model)
-        for _, (x, y, lr) in zip(
-            range(1 + (case.group == "optimizer")), case.steps(), strict=False
+        torch_loss = twin_loss(loss, case.dtype)
+        torch_optimizer = twin_optimizer(optimizer, model)
+        for _, (x, y, lr), given in zip(
+            range(1 + (case.group == "optimizer")), case.steps(), case.given(), strict=False
         ):
             optimizer.lr = torch_optimizer.param_groups[0]["lr"] = lr
+            asked = case.asked(given)
+            masks = asked.pop("masks")
             for record in (
-                record_refnet(net, x, y, loss, optimizer),
-                record_torch(model, x, y, torch_loss, torch_optimizer),
+                record_refnet(net, x, y, loss, optimizer, **asked, masks=masks),
+                record_torch(model, x, y, torch_loss, torch_optimizer, **asked),
             ):
                 for statement in statements(record):
                     key = statement.equation, statement.entry, case.dtype

@@ -42,9 +42,9 @@ def run(case):
     """The network, the optimizer, and the records of the case's steps."""
     net, loss, optimizer = case.network(), case.make_loss(), case.make_optimizer()
     records = []
-    for x, y, lr in case.steps():
+    for (x, y, lr), given in zip(case.steps(), case.given(), strict=True):
         optimizer.lr = lr
-        records.append(record_refnet(net, x, y, loss, optimizer))
+        records.append(record_refnet(net, x, y, loss, optimizer, **case.asked(given)))
     return net, optimizer, records
 
 
