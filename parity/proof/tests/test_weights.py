@@ -15,6 +15,7 @@ from parity.proof.statements import statements
 from parity.proof.tests.test_truth import shares
 from parity.rounding.formats import FORMATS
 from parity.steps.cases import DTYPES, Case, outputs_of, targets_of
+from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
 from parity.steps.record import record_refnet
 from refnet import Softmax, one_hot
 from refnet.losses import LOSSES
@@ -48,20 +49,26 @@ def cases(loss, dtype="float64", **given):
                 yield Case("", (3, 4, k), loss=loss, dtype=dtype, batch=7, **what, **given)
 
 
-def record(case, scale=1.0):
-    """The first step of a case by refnet; `scale` is that of its data."""
-    given = next(case.given())
-    net, x = case.network(), given.x * given.x.dtype.type(scale)
+def record(case):
+    """The first step of a case by refnet."""
+    given, net = next(case.given()), case.network()
     rest = case.make_loss(), case.make_optimizer()
-    return record_refnet(net, x, given.y, *rest, sample_weight=given.sample_weight)
+    return record_refnet(net, given.x, given.y, *rest, sample_weight=given.sample_weight)
+
+
+def by_torch(case):
+    """The first step of a case by PyTorch."""
+    given, model = next(case.given()), twin(case.network())
+    rest = twin_loss(case.make_loss(), case.dtype), twin_optimizer(case.make_optimizer(), model)
+    return record_torch(model, given.x, given.y, *rest, sample_weight=given.sample_weight)
 
 
 def weighted(loss, dtype, **given):
-    """The records of its cases with weights of rows and without."""
+    """The records of its cases with weights of rows and without, by either side."""
     for rows in (False, True):
-        for case in cases(loss, dtype, weighted=rows, **given):
+        for i, case in enumerate(cases(loss, dtype, weighted=rows, **given)):
             if rows or case.loss_settings:
-                yield record(case)
+                yield (record, by_torch)[i % 2](case)
 
 
 def of_loss(record):
@@ -72,8 +79,8 @@ def of_loss(record):
 @in_both_dtypes
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_bound_contains_the_true_error(loss, dtype):
-    """C, and every entry of the output delta, in fifty digits; and the exact value is
-    as good as it says.
+    """C and every entry of the output delta, in fifty digits, of refnet and of PyTorch;
+    and the exact value is as good as it says.
     """
     for spread in (0.6, 3.0):
         for step in weighted(loss, dtype, deviation=spread):
@@ -254,6 +261,7 @@ def test_every_way_to_write_them_passes(loss, settings, costs, deltas, dtype):
 
 
 CASE = Case("", (3, 4, 3), batch=7, loss_settings={"weight": W}, weighted=True)
+EXPECTED = "expected a finite sum > 0; leave such rows out, take larger batches, or reduction='sum'"
 KNOWN = "weight, ignore_index, reduction, label_smoothing"
 REFUSED = {
     "unknown": (
@@ -304,7 +312,7 @@ REFUSED = {
     "nothing counts": (
         {},
         {"sample_weight": np.zeros(7)},
-        "SoftmaxCrossEntropy: weights have the sum 0, expected a sum > 0",
+        f"SoftmaxCrossEntropy: weights of the rows have the sum 0, {EXPECTED}",
     ),
 }
 
