@@ -169,7 +169,7 @@ BY_HAND = [
     (
         weighed("cross_entropy", {"weight": W, "label_smoothing": 0.5}, **SOFT),
         (0, 3),
-        # T is (1/4, 1/2, 1/8, 5/16)
+        # the targets of the row are 1/4, 1/2, 1/8 and 5/16
         (0.125 * (0.25 + 0.5 + 0.125 + 0.3125) - 0.3125) / 2.5,
     ),
     (
