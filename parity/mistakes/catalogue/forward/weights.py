@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from parity.mistakes.conditions import (
+    Place,
     both,
     is_last,
     is_wide,
@@ -49,6 +50,59 @@ def without(*names: str) -> Other:
 def without_rows(s: StepProgram) -> Weighing:
     """The targets without the weights of the rows."""
     return s.weighed(s.y, rows=False)
+
+
+# what is not there at all
+
+
+def _forgotten(name: str, setting: str, formula: str, what: str, where: Place) -> None:
+    """Enter a setting that the program does not know."""
+    bug(
+        id=f"{name}-forgotten",
+        equation="C",
+        formula=f"{formula}, and delta^L to match",
+        happens=f"Neither the cost nor its gradient has {what}.",
+        why="The task asks for them by the settings of its loss, and the program learns something "
+        "else.",
+        slots=("weighing",),
+        where=where,
+    )(lambda s, l, right: without(setting)(s))
+
+
+_forgotten("smoothing", "label_smoothing", "T = y, without eps", "smoothed labels", SMOOTHED)
+_forgotten(
+    "class-weights", "weight", "T = y, without w", "the weights of classes or outputs", WEIGHTED
+)
+_forgotten(
+    "pos-weight", "pos_weight", "T1 = y, without p", "the weights of the positive targets", POSITIVE
+)
+
+
+@bug(
+    id="sample-weights-forgotten",
+    equation="C",
+    formula="C = mean of the C_i, without s_i, and delta^L to match",
+    happens="Neither the cost nor its gradient has the weights of the samples.",
+    why="The task gives a weight for each sample, and the program counts them all alike.",
+    slots=("weighing",),
+    of_weights=True,
+)
+def _(s: StepProgram, l: int, right: Right) -> Weighing:
+    return without_rows(s) if s.sample_weight is not None else right()
+
+
+@bug(
+    id="ignored-labels-counted",
+    equation="C",
+    formula="C = mean of all C_i, and delta^L to match",
+    happens="Samples whose label is to be ignored count as samples of that class.",
+    why="Such a label says that the class is not known: the sample has no cost and no gradient.",
+    slots=("weighing",),
+    where=with_settings("ignore_index"),
+)
+def _(s: StepProgram, l: int, right: Right) -> Weighing:
+    is_class = 0 <= s.spec.loss_settings["ignore_index"] < s.k
+    return s.weighed(s.y, ignore_index=None) if is_class else right()
 
 
 # label smoothing
