@@ -31,9 +31,9 @@ from parity.tests.command import run
 # wrong sides in the table
 
 
-def doubled(self, x, y):
+def doubled(self, *given):
     """A fast form with twice the gradient."""
-    value, gradients = REAL(self, x, y)
+    value, gradients = REAL(self, *given)
     gradients.vector[...] *= 2.0
     return value, gradients
 
