@@ -46,6 +46,9 @@ To pytest, which rewrites what brings a plugin: PYTEST_DONT_REWRITE, as nothing 
 array([0, 1, 1, 0])
 """
 
+import importlib
+import typing
+
 from refnet.activations import (
     Activation,
     Elementwise,
@@ -63,7 +66,6 @@ from refnet.building import mlp
 from refnet.clipping import ClipNorm, Clipping, ClipValue
 from refnet.differences import GradientCheck, gradient_check
 from refnet.equations import EQUATIONS, Equation
-from refnet.explanation import Explanation, explain
 from refnet.history import Epoch, History, Step
 from refnet.initializers import (
     Constant,
@@ -96,6 +98,9 @@ from refnet.regularisers import L1, L2, ElasticNet, Penalty
 from refnet.schedules import ConstantLR, CosineLR, ExponentialLR, InverseTimeLR, StepLR
 from refnet.stopping import EarlyStopping, Precision, Stop
 from refnet.training import fit
+
+if typing.TYPE_CHECKING:
+    from refnet.explanation import Explanation, explain
 
 __version__ = "0.1.0"
 
@@ -168,3 +173,18 @@ __all__ = [
     "mlp",
     "one_hot",
 ]
+
+
+def __getattr__(name: str) -> typing.Any:
+    """`explain` and its room: a third of the code, so it is imported when it is asked
+    for.
+    """
+    if name not in ("Explanation", "explain", "explanation"):
+        raise AttributeError(f"module 'refnet' has no attribute {name!r}")
+    room = importlib.import_module("refnet.explanation")
+    globals().update(Explanation=room.Explanation, explain=room.explain)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

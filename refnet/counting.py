@@ -24,7 +24,7 @@ class Counted:
         self,
         data: Data,
         batch_size: int | None,
-        rng: np.random.Generator | None,
+        rng: "np.random.Generator | None",
         workspace: Workspace,
     ) -> None:
         self._data, self._workspace, self._right = data, workspace, 0

@@ -145,7 +145,7 @@ class Network:
             fitting(type(layer.activation).__name__, "value", step.a, step.z)
         return Trace.of(trace, masks)
 
-    def draw_masks(self, rows: int, rng: np.random.Generator) -> tuple[Array | None, ...]:
+    def draw_masks(self, rows: int, rng: "np.random.Generator") -> tuple[Array | None, ...]:
         """The masks of dropout for a batch of n rows: each entry 0 with the probability
         p of its layer, else 1 / (1 - p); None for a layer that drops nothing, and no
         masks at all where none does.

@@ -199,7 +199,7 @@ PENALTIES: dict[str, type[Penalty]] = {kind.name: kind for kind in (L1, L2, Elas
 
 
 def draw_masks(
-    layers: Sequence[Dense], rows: int, rng: np.random.Generator
+    layers: Sequence[Dense], rows: int, rng: "np.random.Generator"
 ) -> tuple[Array | None, ...]:
     """The masks of dropout on what each layer reads: 0 with its probability p, else
     1 / (1 - p), first layer first, row by row.

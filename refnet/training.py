@@ -224,7 +224,7 @@ class Loop(NamedTuple):
     optimizer: Optimizer
     workspace: Workspace
     clipping: Clipping | None
-    rng: np.random.Generator
+    rng: "np.random.Generator"
 
 
 class _Mean:

@@ -230,8 +230,8 @@ def test_every_public_name_exists_in_order():
     )
     assert {*refnet.__all__} == {
         name
-        for name, thing in vars(refnet).items()
-        if name[0] != "_" and not inspect.ismodule(thing)
+        for name in dir(refnet)
+        if name[0] != "_" and not inspect.ismodule(getattr(refnet, name))
     }
 
 
