@@ -67,7 +67,7 @@ def test_the_cost_after_the_step_has_the_same_masks():
     """C before and after are both of the network with these units dropped."""
     net = network()
     (x, y), loss = WITHOUT_ROUNDING, refnet.HalfSquaredError()
-    step = computed(net, x, y, loss, 0.5, MASKS)
+    step = computed(net, x, y, loss, 0.5, masks=MASKS)
     before, after = (each.forward(x, MASKS).output for each in (net, step.after))
     assert step.cost == loss.value(before, np.array(y))
     assert step.cost_after == loss.value(after, np.array(y))
@@ -80,7 +80,7 @@ def test_the_paths_of_a_weight_go_through_the_mask(layer):
     """
     net = network()
     x, y = WITHOUT_ROUNDING
-    step = computed(net, x, y, refnet.HalfSquaredError(), 0.5, MASKS)
+    step = computed(net, x, y, refnet.HalfSquaredError(), 0.5, masks=MASKS)
     for row, column in np.ndindex(net.layers[layer - 1].W.shape):
         paths = followed(step, Weight(layer, row, column))
         assert paths.sum == step.gradients[layer - 1].dW[row, column]
