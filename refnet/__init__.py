@@ -64,7 +64,6 @@ from refnet.backprop import LayerGradient, LayerTrace
 from refnet.batches import minibatches
 from refnet.building import mlp
 from refnet.clipping import ClipNorm, Clipping, ClipValue
-from refnet.differences import GradientCheck, gradient_check
 from refnet.equations import EQUATIONS, Equation
 from refnet.history import Epoch, History, Step
 from refnet.initializers import (
@@ -100,6 +99,7 @@ from refnet.stopping import EarlyStopping, Precision, Stop
 from refnet.training import fit
 
 if typing.TYPE_CHECKING:
+    from refnet.differences import GradientCheck, gradient_check
     from refnet.explanation import Explanation, explain
 
 __version__ = "0.1.0"
@@ -175,15 +175,22 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> typing.Any:
-    """`explain` and its room: a third of the code, so it is imported when it is asked
-    for.
-    """
-    if name not in ("Explanation", "explain", "explanation"):
+# what no training needs, and a third of the code
+_ON_DEMAND = {
+    "differences": ("GradientCheck", "gradient_check"),
+    "explanation": ("Explanation", "explain"),
+}
+
+if not typing.TYPE_CHECKING:  # a type checker has the imports above, and misses other names
+
+    def __getattr__(name: str) -> object:
+        """A room that is imported when it is asked for, or a name of it."""
+        for room, names in _ON_DEMAND.items():
+            if name in (room, *names):
+                module = importlib.import_module(f"refnet.{room}")
+                globals().update({each: getattr(module, each) for each in names})
+                return globals()[name]
         raise AttributeError(f"module 'refnet' has no attribute {name!r}")
-    room = importlib.import_module("refnet.explanation")
-    globals().update(Explanation=room.Explanation, explain=room.explain)
-    return globals()[name]
 
 
 def __dir__() -> list[str]:

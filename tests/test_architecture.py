@@ -120,9 +120,10 @@ def test_imports_point_left(file):
         assert rooms_entered(file.read_text(encoding="utf-8")) <= all_left(room_of(file))
 
 
-# what a file asks for where it is installed
+# what a file asks for where it is installed, and the front door when it is asked for
 ON_DEMAND = {
-    "threads.py": {'"threadpoolctl"'},
+    "__init__.py": {'f"refnet.{room}"'},
+    "fast/threads.py": {'"threadpoolctl"'},
     "progress.py": {'"rich.console"', '"rich.progress"'},
 }
 
@@ -134,7 +135,8 @@ def test_only_numpy_and_the_standard_library(file):
     """
     source = file.read_text(encoding="utf-8")
     assert strangers(source) == set()
-    assert set(re.findall(r"import_module\((.*?)\)", source)) == ON_DEMAND.get(file.name, set())
+    demanded = ON_DEMAND.get(file.relative_to(HOUSE).as_posix(), set())
+    assert set(re.findall(r"import_module\((.*?)\)", source)) == demanded
 
 
 @every_file
@@ -219,6 +221,30 @@ def test_import_loads_nothing_heavy():
             "hypothesis",
         }
     )
+
+
+def test_what_no_training_needs_is_imported_when_it_is_asked_for():
+    """Neither explain nor gradient_check, nor NumPy's random numbers where NumPy itself
+    leaves them out; each name brings its room, and a wrong name is refused as ever.
+    """
+    rooms = {"refnet.differences", "refnet.explanation"}
+    then = {
+        "import numpy": set(),
+        "import refnet": set(),
+        "refnet.gradient_check": {"refnet.differences"},
+        "from refnet import Explanation": rooms,
+    }
+    code = "\n".join(f"{line}; print(*sys.modules)" for line in then)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}"], capture_output=True, text=True, check=True
+    )
+    loaded = [set(line.split()) for line in done.stdout.splitlines()]
+    for modules, expected in zip(loaded, then.values(), strict=True):
+        assert modules & rooms == expected
+        assert ("numpy.random" in modules) == ("numpy.random" in loaded[0])
+    with pytest.raises(AttributeError, match=r"^module 'refnet' has no attribute 'explains'$"):
+        refnet.explains  # noqa: B018 - it is asked for
+    assert {"explain", "Explanation", "gradient_check", "GradientCheck"} <= {*dir(refnet)}
 
 
 def test_every_public_name_exists_in_order():
