@@ -209,7 +209,8 @@ def _check_mask(record: StepRecord, layer: int, p: float) -> None:
                 raise ValueError(f"certify: {name} has an array, expected None without dropout")
         return
     _fits(what, mask, (len(record.x), record.spec.sizes[layer - 1]), record.spec.dtype)
-    _refuse_unscaled(what, mask, p)
+    if mask is not None:
+        _refuse_unscaled(what, mask, p)
 
 
 def _refuse_unscaled(what: str, mask: Array, p: float) -> None:

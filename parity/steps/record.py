@@ -342,10 +342,11 @@ def _record(
     """The record of a step just taken."""
     masks = tuple(map(_copy, step.given.masks))
     layers = tuple(
-        LayerRecord(
-            *map(_copy, (t.z, t.a, g.delta, g.dW, g.db)), None if m is None else t.a_prev.copy()
+        replace(
+            LayerRecord(*map(_copy, (t.z, t.a, g.delta, g.dW, g.db))),
+            a_prev=None if mask is None else t.a_prev.copy(),
         )
-        for t, g, m in zip_longest(step.trace, step.gradients, masks)
+        for t, g, mask in zip_longest(step.trace, step.gradients, masks)
     )
     spec, after = spec_of(net, objective, optimizer), snapshot(net, optimizer)
     x, y, weights = map(_copy, step.given[:3])

@@ -25,7 +25,8 @@ from parity.proof.tests.pairs import (
     rounded,
     where,
 )
-from parity.steps.cases import PLAIN, Case
+from parity.steps.cases import PLAIN as PLAIN_CASES
+from parity.steps.cases import Case
 from parity.steps.record import LayerRecord, Snapshot, record_refnet
 from refnet import Dense, Network
 from refnet.equations import PLAIN
@@ -216,7 +217,7 @@ def test_three_right_programs_agree_and_use_what_is_allowed():
     """refnet, PyTorch and sums taken backwards agree, each with each; of every equation
     some use a thousandth of what is allowed.
     """
-    steps = [taken_by_three(case, -(i % 2)) for i, case in enumerate([*PLAIN[::29], *SQUARE])]
+    steps = [taken_by_three(case, -(i % 2)) for i, case in enumerate([*PLAIN_CASES[::29], *SQUARE])]
     agreements = [agree(*two) for three in steps for two in combinations(three, 2)]
     assert [str(agreement) for agreement in agreements if not agreement.passed] == []
     assert {kind: share for kind, share in most_used(agreements).items() if share <= 1e-3} == {}
