@@ -52,7 +52,8 @@ OUTSIDE = {
 # The tables and checks of refnet that are public, but not at its front door.
 TABLES = {
     "instance",
-    *("ACTIVATIONS", "LOSSES", "OPTIMIZERS", "SECOND_MOMENTS", "LOG_FLOOR", "DECIDED", "PLAIN"),
+    *("ACTIVATIONS", "LOSSES", "OPTIMIZERS", "PENALTIES", "CLIPPINGS", "SECOND_MOMENTS"),
+    *("LOG_FLOOR", "DECIDED", "PLAIN", "float_dtype", "row_weights"),
     *("Array", "Workspace", "flag", "integer", "matrix", "named", "place", "real_array", "views"),
 }
 # sums and products in text, written as refnet.explain writes them

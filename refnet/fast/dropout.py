@@ -39,7 +39,7 @@ class KeptMasks:
         self._numbers = np.empty(min(self._vector.size, NUMBERS))
         self._batches: dict[int, _Batch] = {}  # by number of rows, sliced once
 
-    def draw(self, rows: int, rng: np.random.Generator) -> tuple[Array | None, ...]:
+    def draw(self, rows: int, rng: "np.random.Generator") -> tuple[Array | None, ...]:
         """What Network.draw_masks draws, valid until the next are drawn.
 
         Shapes: (n, fan_in) for each layer, or None.

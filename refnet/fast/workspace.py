@@ -179,7 +179,7 @@ class Workspace:
         self._places: list[dict[int, Batch]] = [{} for _ in range(len(self._kept) // rows)]
         self._place, self._batches = 0, self._places[0]
 
-    def draw_masks(self, rows: int, rng: np.random.Generator) -> Masks:
+    def draw_masks(self, rows: int, rng: "np.random.Generator") -> Masks:
         """The masks that Network.draw_masks draws, valid until the next are drawn."""
         return () if self._kept_masks is None else self._kept_masks.draw(rows, rng)
 
