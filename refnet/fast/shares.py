@@ -11,6 +11,8 @@ from refnet.fast.inplace import PerRow
 from refnet.losses import Loss
 from refnet.losses.loss import divisor, positive
 
+# bytes of a part of a matrix: up to seven temporaries of that size at a time
+TILE = BLOCK // 2
 Weights: TypeAlias = Array | None  # of the rows
 Weighted: TypeAlias = tuple[float, float]  # C, and what its mean divides by for each output
 
@@ -61,17 +63,17 @@ def at_labels_into(loss: Any, y: Array, width: int, per_row: PerRow) -> Array:
 
 
 def tiles(columns: tuple[Array, ...], *arrays: Array) -> Iterable[tuple[Any, ...]]:
-    """Parts of at most BLOCK bytes of some matrices, and of the columns, which come
+    """Parts of at most TILE bytes of some matrices, and of the columns, which come
     first; an array of numbers for each row is cut by its rows alone.
     """
     first = arrays[0]
-    return ((columns, *arrays),) if first.nbytes <= BLOCK else _cut(columns, arrays)
+    return ((columns, *arrays),) if first.nbytes <= TILE else _cut(columns, arrays)
 
 
 def _cut(columns: tuple[Array, ...], arrays: tuple[Array, ...]) -> Iterator[tuple[Any, ...]]:
     height, width = arrays[0].shape
-    across = min(width, BLOCK // arrays[0].itemsize)
-    down = BLOCK // arrays[0].itemsize // across
+    across = min(width, TILE // arrays[0].itemsize)
+    down = TILE // arrays[0].itemsize // across
     for row in range(0, height, down):
         for column in range(0, width, across):
             rows, here = slice(row, row + down), slice(column, column + across)

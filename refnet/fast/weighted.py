@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from refnet.activations import Activation
-from refnet.blockwise import BLOCK, blocks, broadcast_into
+from refnet.blockwise import blocks, broadcast_into
 from refnet.checks import Array
 from refnet.fast.classes import cross_entropy_into, softmax_cross_entropy_into
 from refnet.fast.inplace import (
@@ -23,7 +23,7 @@ from refnet.fast.inplace import (
     refuse_nonfinite,
     sigmoid_value,
 )
-from refnet.fast.shares import Weighted, Weights, shares_into, tiles
+from refnet.fast.shares import TILE, Weighted, Weights, shares_into, tiles
 from refnet.losses import (
     LOG_FLOOR,
     MAE,
@@ -165,7 +165,7 @@ def _weighted_logits_into(z: Array, y: Array, delta: Array, per_row: PerRow) -> 
         _logit_costs_into(part, z_part, yes, no)
     np.add.reduce(delta, axis=1, out=per_row.costs)
     sigmoid_value(SIGMOID, z, delta, per_row)
-    whole = delta.nbytes <= BLOCK
+    whole = delta.nbytes <= TILE
     for columns, part, y_part in tiles(per_row.columns, delta, y):
         if not whole:  # else they are there
             yes, no = _yes_no(y_part, columns)
