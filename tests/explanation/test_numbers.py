@@ -260,6 +260,36 @@ def test_substituted_numbers_give_the_result(number, loss, output, rows, equalit
     assert checked >= 60
 
 
+ALL_SETTINGS = {"weight": [0.5, 2.0], "pos_weight": [3.0, 0.25], "label_smoothing": 0.125}
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("rows", [1, 2])
+@every_pair
+def test_weights_in_numbers_give_the_result(number, loss, output, rows, reduction, equalities):
+    """T and D are written out where rows, classes or outputs have weights, and C and
+    BP1 with them.
+    """
+    net, x, y, name = case(number, loss, output, (2, 3, 4, 2), rows)
+    kept = {key: ALL_SETTINGS[key] for key in ALL_SETTINGS if key in LOSSES[name].defaults}
+    loss = LOSSES[name](reduction=reduction, **kept)
+    explanation = str(
+        refnet.explain(net, x, y, loss, 0.3, digits=17, sample_weight=[2, 0.5][:rows])
+    )
+    written = []
+    for _, symbol, sides in equalities(explanation):
+        for side in filter(in_numbers, sides[:-1]):
+            recomputed, result = evaluated(side), float(sides[-1])
+            bound = 4 * (recomputed.steps + 1) * np.finfo(float).eps * recomputed.size
+            assert abs(recomputed.value - result) <= bound, (symbol, side)
+            written.append(symbol)
+    letters = {"T_1", "T_2"} & {*written} or {"T_1,1", "T_1,2", "T_0,1", "T_0,2"} & {*written}
+    assert len(letters) == {"values": 0}.get(loss.reads, 4 if "T_0,1" in letters else 2)
+    assert {"C", "dC/da^3_1", "dC/da^3_2"} <= {*written}
+    # of one row D may be its weight, which needs no sum
+    assert rows == 1 or ("D" in written) == (reduction == "mean")
+
+
 @every_pair
 def test_every_line_is_put_into_numbers(number, loss, output, equalities):
     """In a small network no formula of an activation or a loss is left unread: each
