@@ -181,9 +181,10 @@ def record_refnet(
         given = Given(x_given, y_given, weights_given, tuple(map(_copy, masks)))
         value, gradients = net.loss_and_gradients(inputs, targets, loss, weights, penalty, masks)
         trace = net.forward(inputs, masks)
+        clipped = gradients if clipping is None else clipping.clipped(gradients)
     optimizer.bind(net)
     before = snapshot(net, optimizer)
-    optimizer.step(net, gradients if clipping is None else clipping.clipped(gradients))
+    optimizer.step(net, clipped)
     step = Taken(given, trace, gradients, value)
     return _record(net, Objective(loss, penalty, clipping), optimizer, before, step)
 
