@@ -3,6 +3,7 @@
 equations        the eight equations restated, with their bounds
 weighing         T and D of a loss with weights, in numbers of any kind
 formulas         the formulas over bounded arrays
+penalising       the penalty and the clipping over bounded arrays
 record_checks    is this a record that can be judged
 statements       from a record to what each equation claims of it
 result           the verdict on one array

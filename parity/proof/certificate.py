@@ -326,14 +326,8 @@ def _wiring(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
 def _same_run(record: StepRecord, previous: StepRecord) -> Iterator[Result]:
     """A broken result for every setting that has changed; lr may."""
     names = (
-        "sizes",
-        "activations",
-        "biases",
-        "dropout",
-        "loss",
-        "loss_settings",
-        "optimizer",
-        "dtype",
+        *("sizes", "activations", "biases", "dropout", "loss", "loss_settings"),
+        *("penalty", "clip", "optimizer", "dtype"),
     )
     for name in names:
         mine, other = compared(record.spec, name), compared(previous.spec, name)

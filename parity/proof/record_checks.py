@@ -12,8 +12,10 @@ from parity.proof.equations.updates import RULE_ENTRIES
 from parity.steps.record import LayerRecord, Snapshot, Spec, StepRecord
 from refnet.activations import ACTIVATIONS
 from refnet.checks import Array, place
+from refnet.clipping import CLIPPINGS
 from refnet.losses import LOSSES, Loss
 from refnet.optimizers import OPTIMIZERS
+from refnet.regularisers import PENALTIES, Penalty
 
 
 def check_usable(record: StepRecord) -> None:
@@ -54,6 +56,10 @@ def _check_kinds(record: StepRecord) -> None:
     _is("loss_settings", spec.loss_settings, Mapping)
     _is("sample_weight", record.sample_weight, np.ndarray | None)
     _is("groups", spec.groups, tuple | list)
+    for what, pair in (("penalty", spec.penalty), ("clip", spec.clip)):
+        _is(what, pair, tuple | list | None)
+        if pair is not None and len(pair) != 2:
+            raise ValueError(f"certify: {what} has {len(pair)} entries, expected a pair")
     for group in spec.groups:
         _is("group", group, tuple | list)
         if len(group) != 2:
@@ -110,6 +116,7 @@ def _check_names(spec: Spec) -> Loss:
     ]
     _configured("optimizer", spec.optimizer, OPTIMIZERS, spec.hyperparameters)
     _check_groups(spec)
+    _check_regularisers(spec)
     loss = _loss(spec)
     loss.check_output(activations[-1])
     return loss
@@ -122,6 +129,19 @@ def _loss(spec: Spec) -> Loss:
         _known(f"setting of {spec.loss}", name, LOSSES[spec.loss].defaults)
     loss: Loss = LOSSES[spec.loss](**spec.loss_settings)
     return loss
+
+
+def _check_regularisers(spec: Spec) -> None:
+    """A known penalty and a known way to clip, with usable settings."""
+    if spec.penalty is not None:
+        name, settings = spec.penalty
+        _known("penalty", name, PENALTIES)
+        _configured("penalty", name, PENALTIES, settings)
+    if spec.clip is not None:
+        name, limit = spec.clip
+        _known("clip", name, CLIPPINGS)
+        known: dict[str, Any] = {**CLIPPINGS}
+        known[name](limit)
 
 
 def _check_groups(spec: Spec) -> None:
@@ -274,7 +294,11 @@ def _configured(
 
 
 def _settings_of(thing: Any) -> dict[str, Any]:
-    """The hyper-parameters of an optimizer, the parameters of an activation."""
+    """The hyper-parameters of an optimizer, the settings of a penalty, the parameters
+    of an activation.
+    """
+    if isinstance(thing, Penalty):
+        return thing.settings
     if hasattr(thing, "hyperparameters"):
         return thing.hyperparameters
     return getattr(thing, "parameters", {})

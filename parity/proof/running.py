@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from parity.proof import formulas
+from parity.proof.equations.penalties import penalised
+from parity.proof.penalising import clipped, penalty_slope, penalty_value, total
 from parity.proof.statements import Statement
 from parity.proof.weighing import Weighing, weighed
 from parity.rounding.bounded import Bounded
@@ -50,7 +52,8 @@ class RunningBound:
         label, layer = statement.equation, statement.layer
         if layer is None:
             a = self._known("a", len(self._record.layers))
-            return formulas.cost(self._record.spec.loss, a, self._weighed(a))
+            loss = formulas.cost(self._record.spec.loss, a, self._weighed(a))
+            return self._with_penalty(loss)
         if label == "step":
             return self._update(layer, statement.quantity)
         carriers = {
@@ -113,6 +116,26 @@ class RunningBound:
         settings = record.spec.loss_settings
         return weighed(record.spec.loss, a, record.y, settings, record.sample_weight)
 
+    def _with_penalty(self, loss: Bounded) -> Bounded:
+        """C, with the penalty if there is one."""
+        spec = self._record.spec
+        if spec.penalty is None:
+            return loss
+        parts = (part for part in spec.parts if penalised(spec.penalty, part[0]))
+        return total([loss, *(penalty_value(spec.penalty, self._theta(*part)) for part in parts)])
+
+    def _sloped(self, name: str, layer: int, gradient: Bounded) -> Bounded:
+        """dW or db, with P' where that is penalised."""
+        penalty = self._record.spec.penalty
+        if penalty is None or not penalised(penalty, name):
+            return gradient
+        slope: Bounded = penalty_slope(penalty, self._theta(name, layer))
+        return gradient + slope
+
+    def _theta(self, name: str, layer: int) -> Bounded:
+        """W or b before the step, which both records start from."""
+        return Bounded(getattr(self._record.before, name)[layer - 1], np.zeros(()), self._format)
+
     def _hidden_delta(self, layer: int) -> Bounded:
         delta, W = self._known("delta", layer + 1), self._record.before.W[layer]
         g = self._masked(layer + 1, delta @ W)
@@ -124,14 +147,23 @@ class RunningBound:
         )
 
     def _db(self, layer: int) -> Bounded:
-        return self._known("delta", layer).sum(axis=0)
+        return self._sloped("b", layer, self._known("delta", layer).sum(axis=0))
 
     def _dW(self, layer: int) -> Bounded:
-        return self._known("delta", layer).T @ self._a_prev(layer)
+        return self._sloped("W", layer, self._known("delta", layer).T @ self._a_prev(layer))
+
+    def _gradient(self, name: str, layer: int) -> Bounded:
+        """What the update reads: dW or db, clipped if it is."""
+        spec, part = self._record.spec, (name, layer)
+        if spec.clip is None:
+            return self._known(f"d{name}", layer)
+        gradients = {(of, l): self._known(f"d{of}", l) for of, l in spec.parts}
+        short: Bounded = clipped(spec.clip, gradients, part)
+        return short
 
     def _update(self, layer: int, quantity: str) -> Bounded:
         name = quantity[-1]  # "W" of "W" and of "exp_avg of W"
-        spec, before, g = self._record.spec, self._record.before, self._known(f"d{name}", layer)
+        spec, before, g = self._record.spec, self._record.before, self._gradient(name, layer)
         settings = spec.settings_of(name, layer)
         theta, part = getattr(before, name)[layer - 1], self._part(layer, name)
         old = {key: vector[part].reshape(theta.shape) for key, vector in before.state.items()}

@@ -4,14 +4,17 @@ claims of each.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from parity.proof.equations.activations import ACTIVATION_ENTRIES
+from parity.proof.equations.clipping import Clipped, Clipping
 from parity.proof.equations.kinds import Update
 from parity.proof.equations.losses import LOSS_ENTRIES
+from parity.proof.equations.penalties import Slope, penalised, with_penalty
 from parity.proof.equations.sums import (
     bias_gradient,
     hidden_delta,
@@ -20,7 +23,7 @@ from parity.proof.equations.sums import (
     weighted_input,
 )
 from parity.proof.equations.updates import RULE_ENTRIES
-from parity.rounding.claim import Claim
+from parity.rounding.claim import Claim, Other, near
 from parity.rounding.formats import FORMATS
 from parity.steps.record import LayerRecord, StepRecord
 from refnet.checks import Array
@@ -156,10 +159,26 @@ class _Reading:
             self.faults["loss", COST] = f"{got.dtype} of shape {got.shape}, expected a real number"
 
         def claimed(a: Array) -> Claim:
-            return self.loss.value(self.fmt, a, y, s)
+            return self._penalised(self.loss.value(self.fmt, a, y, s))
 
         output = Input("a", self.layers[-1].a)
         return self._about("C", None, "loss", self.loss.name, got, claimed, output)
+
+    def _penalised(self, loss: Claim) -> Claim:
+        """C with the penalty, if there is one."""
+        spec, before = self.record.spec, self.record.before
+        if spec.penalty is None:
+            return loss
+        parts = (part for part in spec.parts if penalised(spec.penalty, part[0]))
+        thetas = [getattr(before, name)[layer - 1] for name, layer in parts]
+        return with_penalty(self.fmt, loss, spec.penalty, thetas)
+
+    def _slope(self, name: str, i: int) -> Slope | None:
+        """P' of the W or b of layer i, if that is penalised."""
+        penalty = self.record.spec.penalty
+        if penalty is None or not penalised(penalty, name):
+            return None
+        return Slope.of(self.fmt, penalty, getattr(self.record.before, name)[i])
 
     def _output_delta(self, i: int) -> Statement:
         top, f = self.layers[i], self.activations[i]
@@ -184,13 +203,13 @@ class _Reading:
 
     def _bias_gradient(self, i: int) -> Statement:
         def claimed(delta: Array) -> Claim:
-            return bias_gradient(self.fmt, delta)
+            return bias_gradient(self.fmt, delta, self._slope("b", i))
 
         return self._about_layer("BP3", i, "db", "", claimed, self._delta(i))
 
     def _weight_gradient(self, i: int) -> Statement:
         def claimed(delta: Array, a_prev: Array) -> Claim:
-            return weight_gradient(self.fmt, delta, a_prev)
+            return weight_gradient(self.fmt, delta, a_prev, self._slope("W", i))
 
         return self._about_layer("BP4", i, "dW", "", claimed, self._delta(i), self._a_prev(i))
 
@@ -211,19 +230,42 @@ class _Reading:
         start = 0
         for name, layer in self.record.spec.parts:
             i, settings = layer - 1, self.record.spec.settings_of(name, layer)
-            theta, g = getattr(self.record.before, name)[i], getattr(self.layers[i], f"d{name}")
+            theta, g = getattr(self.record.before, name)[i], self._gradient(name, i)
             part = slice(start, start + theta.size)
             start += theta.size
             keeps = self.rule.keeps(settings)
+            others = self._all_gradients() if self._reads_all else []
             state = {key: self._part(key, name, i, part, theta) for key in keeps}
-            yield _Parameter(i, name, settings, theta, g, state)
+            yield _Parameter(i, name, settings, theta, g, state, others)
+
+    @property
+    def _reads_all(self) -> bool:
+        """Whether the step of a W or b reads the gradients of all of them."""
+        return self._clipping is not None and self._clipping.reads_all
+
+    def _all_gradients(self) -> list[Input]:
+        parts = self.record.spec.parts
+        return [Input(f"d{name} of layer {l}", self._gradient(name, l - 1)) for name, l in parts]
+
+    def _gradient(self, name: str, i: int) -> Array | None:
+        gradient: Array | None = getattr(self.layers[i], f"d{name}")
+        return gradient
+
+    @cached_property
+    def _clipping(self) -> Clipping | None:
+        """What is done to the gradients before the step, from those that are shown."""
+        spec = self.record.spec
+        if spec.clip is None:
+            return None
+        all_of_them = (self._gradient(name, layer - 1) for name, layer in spec.parts)
+        return Clipping(self.fmt, spec.clip, [g for g in all_of_them if g is not None])
 
     def _new_state(self, key: str, of: "_Parameter") -> Statement:
         read = self.rule.inputs(key, of.settings)
         update, entry = self._update(of), f"{self.rule.name} {key}"
 
         def claimed(*_: Array) -> Claim:
-            return self.rule.vector(update, key)
+            return self._clipped(update, lambda step: self.rule.vector(step, key))
 
         name, got = f"{key} of {of.name}", of.state[key].shown
         return self._about("step", of.layer, name, entry, got, claimed, *of.inputs(read))
@@ -235,10 +277,29 @@ class _Reading:
         update = self._update(of)
 
         def claimed(*_: Array) -> Claim:
-            return self.rule.parameters(update)
+            return self._clipped(update, self.rule.parameters)
 
         inputs = of.inputs(tuple(of.state))
         return self._about("step", of.layer, of.name, self.rule.name, got, claimed, *inputs)
+
+    def _clipped(self, update: Update, claimed: Callable[[Update], Claim]) -> Claim:
+        """What is claimed with the clipped gradient, if it is clipped."""
+        clipping = self._clipping
+        if clipping is None:
+            return claimed(update)
+
+        def of(clipped: Clipped) -> Claim:
+            return claimed(replace(update, g=clipped.g, off=clipped.off))
+
+        def others() -> Iterator[Other]:
+            yield from main.others()
+            for each in clipping.others(update.g):
+                other = of(each)
+                fits = near(self.fmt, other.exact, other.bound)
+                yield Other(each.status, each.note, fits, each.deviation)
+
+        main = of(clipping.clipped(update.g))
+        return replace(main, others=others)
 
     def _update(self, of: "_Parameter") -> Update:
         """What the rule reads. Where g is not shown theta stands in for it, unread, as
@@ -329,7 +390,8 @@ class _Part(NamedTuple):
 
 class _Parameter(NamedTuple):
     """One W or b: its layer from 0 on, its name, its hyper-parameters, its value before
-    the step, its gradient and its state.
+    the step, its gradient and its state; and the gradients of all, where its step reads
+    them.
     """
 
     layer: int
@@ -338,8 +400,9 @@ class _Parameter(NamedTuple):
     theta: Array
     g: Array | None
     state: dict[str, _Part]
+    all_gradients: list[Input]
 
     def inputs(self, state: tuple[str, ...]) -> list[Input]:
         """The gradient, and these vectors of the new state."""
         vectors = [Input(f"{key} after the step", self.state[key].new) for key in state]
-        return [Input(f"d{self.name}", self.g), *vectors]
+        return [*(self.all_gradients or [Input(f"d{self.name}", self.g)]), *vectors]

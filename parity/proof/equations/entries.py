@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from parity.proof.equations.activations import ACTIVATION_ENTRIES
+from parity.proof.equations.clipping import CLIPPED
 from parity.proof.equations.kinds import JEANNEROD_RUMP, ActivationEntry, LossEntry
 from parity.proof.equations.losses import LOSS_ENTRIES
+from parity.proof.equations.penalties import BIAS_SLOPE, PENALTY, SLOPE
 from parity.proof.equations.sums import (
     BIAS_GRADIENT,
     HIDDEN_DELTA,
@@ -81,7 +83,7 @@ def _activation_values() -> Iterator[Entry]:
 def _loss_values() -> Iterator[Entry]:
     for loss in _losses():
         reads, writes = loss.reads, (loss.writes,)
-        derivation = f"{loss.value_derivation} {loss.weights_derivation}"
+        derivation = f"{loss.value_derivation} {loss.weights_derivation} {PENALTY}"
         yield Entry("C", loss.name, reads, writes, derivation, loss.source)
 
 
@@ -107,11 +109,13 @@ def _hidden_deltas() -> Iterator[Entry]:
 
 
 def _bias_gradient() -> Entry:
-    return Entry("BP3", "", ("delta",), ("db",), BIAS_GRADIENT, JEANNEROD_RUMP)
+    derivation = f"{BIAS_GRADIENT} {BIAS_SLOPE}"
+    return Entry("BP3", "", ("delta",), ("db",), derivation, JEANNEROD_RUMP)
 
 
 def _weight_gradient() -> Entry:
-    return Entry("BP4", "", ("delta", "a_prev"), ("dW",), WEIGHT_GRADIENT, JEANNEROD_RUMP)
+    derivation = f"{WEIGHT_GRADIENT} {SLOPE}"
+    return Entry("BP4", "", ("delta", "a_prev"), ("dW",), derivation, JEANNEROD_RUMP)
 
 
 def _updates() -> Iterator[Entry]:
@@ -122,7 +126,7 @@ def _updates() -> Iterator[Entry]:
             for vector in rule.keeps(ALL_STATE)
         } | {rule.name: rule.parameters_derivation}
         for name, derivation in derivations.items():
-            whole = f"{rule.formula} {derivation}"
+            whole = f"{rule.formula} {derivation} {CLIPPED}"
             yield Entry("step", name, rule.reads, rule.writes, whole, rule.source)
 
 

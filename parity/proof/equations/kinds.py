@@ -107,7 +107,8 @@ class LossEntry(ABC):
 @dataclass(frozen=True)
 class Update:
     """What one step reads and writes of one W or b: hyper-parameters, step number,
-    theta, g, and the state before and after.
+    theta, g, and the state before and after; and how far g may be off, where it has
+    been clipped.
     """
 
     fmt: Format
@@ -117,6 +118,7 @@ class Update:
     g: Array
     old: dict[str, Array]
     new: dict[str, Array]
+    off: Array | float = 0.0
 
     def __getitem__(self, name: str) -> Any:
         return self.hyperparameters[name]
@@ -124,14 +126,15 @@ class Update:
     @property
     def decayed(self) -> tuple[Array, Array]:
         """d = g + weight_decay theta in the wider format, and its error u |d| + (1 + r)
-        u |wd theta| + lam; g itself without decay.
+        u |wd theta| + lam, and that of g; g itself without decay.
         """
         fmt, decay = self.fmt, self["weight_decay"]
         if not decay:
-            return fmt.widen(self.g), np.zeros(self.g.shape)
+            return fmt.widen(self.g), np.zeros(self.g.shape) + self.off
         added = decay * fmt.widen(self.theta)
         d = fmt.widen(self.g) + added
-        return d, fmt.unit * (size(d) + (1.0 + fmt.scalar) * size(added)) + fmt.tiny
+        own = fmt.unit * (size(d) + (1.0 + fmt.scalar) * size(added)) + fmt.tiny
+        return d, own + self.off
 
     def rounded(self, *names: str) -> "Update | None":
         """The same update with these hyper-parameters rounded to float32, as some

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from parity.proof.equations.kinds import ActivationEntry, Summed
+from parity.proof.equations.penalties import Slope
 from parity.proof.equations.products import Factors, excess, product_claim
 from parity.rounding.claim import Claim, Doubt, claim, size
 from parity.rounding.formats import Format
@@ -99,39 +100,44 @@ BIAS_GRADIENT = (
 )
 
 
-def bias_gradient(fmt: Format, delta: Array) -> Claim:
-    """BP3: db = sum of delta over the rows."""
+def bias_gradient(fmt: Format, delta: Array, slope: Slope | None = None) -> Claim:
+    """BP3: db = sum of delta over the rows, with that of a penalty."""
     terms, n = size(delta).sum(axis=0), len(delta)
     db = Summed(fmt.widen(delta).sum(axis=0), terms, n - 1.0, 0.0)
-    worst = _sum_claim(fmt, db)
+    worst = _sum_claim(fmt, db, slope)
 
     def doubt(got: Array) -> Doubt:
         error = root_mean_square(got - worst.exact, worst.bound)
-        if error <= ORDERS * max(_of_sums(delta, worst)):
+        if error <= ORDERS * max(_of_sums(delta, worst, slope)):
             return Doubt()
         few = roundings(db.value, terms, np.count_nonzero(delta, axis=0))
-        return excess(worst, got, _sum_claim(fmt, replace(db, roundings=few)))
+        return excess(worst, got, _sum_claim(fmt, replace(db, roundings=few), slope))
 
     return worst if n <= FEW else replace(worst, doubt=doubt)
 
 
-def _of_sums(delta: Array, worst: Claim) -> Iterator[float]:
+def _of_sums(delta: Array, worst: Claim, slope: Slope | None) -> Iterator[float]:
     """How far off the sum is by NumPy, and row by row from either end."""
+    exact = worst.exact if slope is None else worst.exact - slope.value
     ends = (np.add.accumulate(delta[::step])[-1] for step in (1, -1))
-    return (root_mean_square(got - worst.exact, worst.bound) for got in (delta.sum(axis=0), *ends))
+    return (root_mean_square(got - exact, worst.bound) for got in (delta.sum(axis=0), *ends))
 
 
 WEIGHT_GRADIENT = "dW = delta^T a_prev within n (u |delta|^T |a_prev| + lam): n products."
 
 
-def weight_gradient(fmt: Format, delta: Array, a_prev: Array) -> Claim:
-    """BP4: dW = delta^T a_prev."""
+def weight_gradient(fmt: Format, delta: Array, a_prev: Array, slope: Slope | None = None) -> Claim:
+    """BP4: dW = delta^T a_prev, with that of a penalty."""
 
-    def claimed(dW: Summed, _: Any) -> Claim:
-        return _sum_claim(fmt, dW)
+    def claimed(dW: Summed, some: Any) -> Claim:
+        return _sum_claim(fmt, dW, slope, some)
 
     return product_claim(fmt, Factors(delta.T, a_prev), claimed)
 
 
-def _sum_claim(fmt: Format, s: Summed) -> Claim:
+def _sum_claim(
+    fmt: Format, s: Summed, slope: Slope | None = None, some: Any = slice(None)
+) -> Claim:
+    if slope is not None:
+        return slope.added_to(fmt, s, some)
     return claim(fmt, s.value, s.error(fmt), s.terms < fmt.largest)
