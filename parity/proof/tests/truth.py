@@ -13,6 +13,7 @@ from typing import Any
 import mpmath  # type: ignore[import-untyped]  # it ships no types
 from mpmath import exp, fdot, fsum, log, log1p, mpf, sign, sqrt, tanh
 
+from parity.proof.tests.penalised_truth import clipped, penalty, slope
 from parity.steps.record import StepRecord
 from refnet.checks import Array
 from refnet.losses import LOG_FLOOR
@@ -225,11 +226,15 @@ EQUATIONS: dict[tuple[str, str], Callable[..., mpf]] = {
     ("dropout", "a_prev"): _masked_input,
     ("z", "z"): _z,
     ("a", "a"): _a,
-    ("C", "loss"): _cost,
+    ("C", "loss"): lambda record, l: _cost(record, l) + penalty(record),
     ("BP1", "delta"): _output_delta,
     ("BP2", "delta"): _hidden_delta,
-    ("BP3", "db"): _db,
-    ("BP4", "dW"): _dW,
+    ("BP3", "db"): lambda record, l, j: (
+        _db(record, l, j) + slope(record, "b", record.before.b[l - 1][j])
+    ),
+    ("BP4", "dW"): lambda record, l, j, k: (
+        _dW(record, l, j, k) + slope(record, "W", record.before.W[l - 1][j, k])
+    ),
 }
 
 
@@ -353,7 +358,8 @@ def _entry(record: StepRecord, l: int, array: str, index: tuple[int, ...]) -> _E
         for state in (before.state, record.after.state)
     )
     settings = {name: _real(setting) for name, setting in spec.hyperparameters.items()}
-    theta, g = _number(arrays[l - 1][index]), _number(_shown(record, l, "d" + array)[index])
+    theta = _number(arrays[l - 1][index])
+    g = clipped(record, _number(_shown(record, l, "d" + array)[index]))
     d = g if spec.optimizer == "adamw" else g + settings["weight_decay"] * theta
     return _Entry(theta, d, old, new, settings, spec.step)
 
