@@ -48,7 +48,8 @@ class Clipping(ABC):
         before.
         """
         vector = np.array(gradients.vector)  # a workspace's is not a copy
-        self.clip_into(vector)
+        with np.errstate(all="ignore"):  # an overflow of the squares says nothing
+            self.clip_into(vector)
         return gradients.over(vector)
 
     def __repr__(self) -> str:
