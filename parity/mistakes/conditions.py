@@ -77,6 +77,13 @@ def is_hidden(spec: Spec, l: int) -> bool:
     return not is_last(spec, l)
 
 
+def is_stepped_alone(spec: Spec, l: int) -> bool:
+    """A layer whose step needs no gradient of another layer, as clipping by the norm
+    does.
+    """
+    return spec.clip is None or spec.clip[0] != "norm"
+
+
 def is_inner(spec: Spec, l: int) -> bool:
     """A layer above the first."""
     return l > 1

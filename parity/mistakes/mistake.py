@@ -145,7 +145,7 @@ def layers_with(slots: Collection[str]) -> Place:
     """
     if set(slots) == {"BP3"}:
         return has_biases
-    if set(slots) <= {"C", "BP1", "weighing"}:
+    if set(slots) <= {"C", "cost", "BP1", "weighing"}:
         return is_last
     return is_hidden if set(slots) == {"BP2"} else anywhere
 

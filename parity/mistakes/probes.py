@@ -17,6 +17,7 @@ import numpy as np
 from parity.mistakes.search.replay import Run, run_of_case
 from parity.steps.cases import Case
 from refnet.checks import Array
+from refnet.regularisers import L1, L2, ElasticNet
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,13 @@ def idle(run: Run) -> Run:
 
     W, b = (tuple(map(without_the_first, arrays[:-1])) for arrays in (run.W, run.b))
     return replace(run, W=(*W, run.W[-1]), b=(*b, run.b[-1]))
+
+
+def faint(run: Run) -> Run:
+    """The run with weights, biases and targets near 0: so are its gradients."""
+    W, b = (tuple(array * array.dtype.type(2.0**-13) for array in each) for each in (run.W, run.b))
+    steps = tuple(replace(step, y=step.y * step.y.dtype.type(2.0**-13)) for step in run.steps)
+    return replace(run, W=W, b=b, steps=steps)
 
 
 def _probe(name: str, *edits: Callable[[Run], Run], **what: Any) -> Probe:
@@ -183,6 +191,24 @@ PROBES = (
         **rule("adam", lr=0.1, betas=(0.7, 0.4), eps=0.01, amsgrad=True, weight_decay=0.3),
     ),
     _probe("AdamW", **rule("adamw", lr=0.1, betas=(0.7, 0.9), eps=0.01, weight_decay=0.3)),
+    _probe(
+        "L1 penalty with weights of exactly 0",
+        idle,
+        penalty=L1(0.3),
+        **rule("sgd", lr=0.5),
+    ),
+    _probe("elastic net", penalty=ElasticNet(0.2, 0.3), **rule("sgd", lr=0.5, momentum=0.7)),
+    _probe("clipped norm and L2", penalty=L2(0.3), clip=("norm", 0.1), **rule("sgd", lr=0.5)),
+    _probe(
+        "clipped norm of faint gradients",
+        faint,
+        sizes=(3, 2),
+        hidden=(),
+        clip=("norm", 2.0**-14),
+        **rule("sgd", lr=0.1),
+    ),
+    _probe("norm below its limit", clip=("norm", 100.0), **rule("sgd", lr=0.01)),
+    _probe("clipped values", clip=("value", 0.05), **rule("sgd", lr=0.5, momentum=0.7)),
     _probe(
         "more samples than inputs, more inputs than classes",
         **{**_CLASSES, "sizes": (4, 5, 3), "batch": 7},

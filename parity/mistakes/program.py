@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from parity.proof import formulas
+from parity.proof import formulas, penalising
+from parity.proof.equations.penalties import penalised
 from parity.proof.equations.shared import distribution
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.proof.weighing import Weighing, weighed
@@ -55,14 +56,21 @@ class StepProgram:
         z(s, l), a(s, l)           weighted input and activation           (n, fan_out)
         weighing(s, l)             the targets with their weights, and what the loss
                                    divides by; l is the last layer         Weighing
-        C(s, l)                    the cost; l is the last layer           ()
+        C(s, l)                    the loss; l is the last layer           ()
+        P(s, part)                 the penalty on a part                   ()
+        cost(s, l)                 the loss and every penalty; l is the last layer  ()
         cotangent(s, l)            dC/da of a layer                        (n, fan_out)
         pullback(s, l, g)          dC/dz from g = dC/da                    (n, fan_out)
         BP1(s, l), BP2(s, l)       delta of the last layer, of the others  (n, fan_out)
-        BP3(s, l), BP4(s, l)       db and dW                               (as b and W)
-        gradient(s, part)          what the update rule is given           (as the part)
+        BP3(s, l), BP4(s, l)       db and dW of the loss                   (as b and W)
+        slope(s, part)             P' of a part                            (as the part)
+        db(s, l), dW(s, l)         those of the cost, with P'              (as b and W)
+        gradient(s, part)          what the update is given                (as the part)
+        norm(s, part)              the norm that it is clipped by          ()
+        share(s, part)             how much of it that leaves              ()
+        clipped(s, part)           what the update rule reads              (as the part)
         decay(s, part)             weight_decay theta                      (as the part)
-        decayed(s, part)           the gradient with the decay added, where the
+        decayed(s, part)           what is read with the decay added, where the
                                    rule couples them                       (as the part)
         exp_avg(s, part), ...      a vector of the state after the step    (as the part)
         step(s, part)              the part after the step                 (as the part)
@@ -149,6 +157,11 @@ class StepProgram:
         return self.spec.activations[l - 1]
 
     @property
+    def limit(self) -> float:
+        """What the gradient is clipped to."""
+        return self.spec.clip[1] if self.spec.clip else float("inf")
+
+    @property
     def parts(self) -> Iterator[Part]:
         """Every W and b."""
         return (Part(*part) for part in self.spec.parts)
@@ -214,8 +227,30 @@ class StepProgram:
         return weighing
 
     def cost(self) -> Numbers:
-        """The value of the loss."""
-        return self._make("C", self.L, quantity=("loss", self.L))
+        """The value of the loss, and of the penalty."""
+        return self._make("cost", self.L, quantity=("loss", self.L))
+
+    def loss(self) -> Numbers:
+        """The value of the loss alone."""
+        return self._make("C", self.L)
+
+    def penalty(self, part: Part) -> Numbers:
+        """The value of the penalty on a part."""
+        return self._make("P", part)
+
+    def slope(self, part: Part) -> Numbers:
+        """The gradient of the penalty on a part."""
+        return self._make("slope", part)
+
+    def is_penalised(self, part: Part) -> bool:
+        """Whether there is a penalty on a part."""
+        return penalised(self.spec.penalty, part.name)
+
+    def has(self, slot: str, part: Part) -> bool:
+        """Whether a part has a penalty, rightly or by what stands in this slot."""
+        if self.spec.penalty is None:
+            return False
+        return self.is_penalised(part) or self.is_exchanged(slot, part)
 
     def cotangent(self, l: int) -> Numbers:
         """dC/da."""
@@ -231,15 +266,37 @@ class StepProgram:
 
     def db(self, l: int) -> Numbers:
         """dC/db."""
-        return self._make("BP3", l, quantity=("db", l))
+        return self._make("db", l, quantity=("db", l))
 
     def dW(self, l: int) -> Numbers:
         """dC/dW."""
-        return self._make("BP4", l, quantity=("dW", l))
+        return self._make("dW", l, quantity=("dW", l))
+
+    def of_loss(self, part: Part) -> Numbers:
+        """dW or db without the penalty's."""
+        return self._make("BP4" if part.name == "W" else "BP3", part.layer)
 
     def gradient(self, part: Part) -> Numbers:
-        """What the update rule is given."""
+        """What the update is given."""
         return self._make("gradient", part)
+
+    def norm(self, part: Part | None = None) -> Numbers:
+        """The norm that the gradient of a part is clipped by; rightly, that of all
+        parts.
+        """
+        if part is not None:
+            return self._make("norm", part)
+        if ("norm", None) not in self._arrays:
+            self._arrays["norm", None] = penalising.norm([*map(self.gradient, self.parts)])
+        return self._arrays["norm", None]
+
+    def share(self, part: Part) -> Numbers:
+        """How much of the gradient of a part clipping by the norm leaves."""
+        return self._make("share", part)
+
+    def clipped(self, part: Part) -> Numbers:
+        """What the update rule reads."""
+        return self._make("clipped", part)
 
     def decay(self, part: Part) -> Numbers:
         """What the weight decay adds to the gradient; lr times it is what a decoupled
@@ -377,8 +434,51 @@ def _output_delta(s: StepProgram, l: int) -> Numbers:
     return s.pullback(l, s.cotangent(l))
 
 
+def _cost(s: StepProgram, l: int) -> Numbers:
+    penalties = [s.penalty(part) for part in s.parts if s.has("P", part)]
+    if not penalties:
+        return s.loss()
+    one_by_one = penalising.total([s.loss(), *penalties])
+    together = s.loss() + penalising.total(penalties)
+    return one_by_one + (together - one_by_one)  # off by as much as either
+
+
+def _penalty(s: StepProgram, part: Part) -> Numbers:
+    theta = s.start(part)
+    if s.spec.penalty is None or not s.is_penalised(part):
+        return (theta * 0.0).sum()
+    return penalising.penalty_value(s.spec.penalty, theta)
+
+
+def _slope(s: StepProgram, part: Part) -> Numbers:
+    theta = s.start(part)
+    if s.spec.penalty is None or not s.is_penalised(part):
+        return theta * 0.0
+    return penalising.penalty_slope(s.spec.penalty, theta)
+
+
+def _sloped(s: StepProgram, part: Part) -> Numbers:
+    g = s.of_loss(part)
+    if not s.has("slope", part):
+        return g
+    times = s.taken(part)
+    return g + (s.slope(part) if times == 1.0 else s.slope(part) * (1.0 / times))
+
+
+def _share(s: StepProgram, part: Part) -> Numbers:
+    return penalising.share(s.limit, s.norm(part))
+
+
+def _clipped(s: StepProgram, part: Part) -> Numbers:
+    if s.spec.clip is None:
+        return s.gradient(part)
+    if s.spec.clip[0] == "value":
+        return penalising.cut(s.gradient(part), s.limit)
+    return s.gradient(part) * s.share(part)
+
+
 def _decayed(s: StepProgram, part: Part) -> Numbers:
-    g = s.gradient(part)
+    g = s.clipped(part)
     coupled = s.h(part)["weight_decay"] and not is_decoupled(s.spec)
     return g + s.decay(part) if coupled else g
 
@@ -435,13 +535,21 @@ RIGHT: dict[str, Callable[..., Numbers]] = {
     "a": lambda s, l: formulas.activate(s.f(l)[0], s.f(l)[1], s.z(l)),
     "weighing": lambda s, l: s.weighed(s.y),
     "C": lambda s, l: formulas.cost(s.spec.loss, s.a(l), s.weighing()),
+    "P": _penalty,
+    "cost": _cost,
     "cotangent": _cotangent,
     "pullback": lambda s, l, g: formulas.pull_back(s.f(l)[0], s.f(l)[1], g, s.z(l), s.a(l)),
     "BP1": _output_delta,
     "BP2": lambda s, l: s.pullback(l, s.cotangent(l)),
     "BP3": lambda s, l: s.delta(l).sum(axis=0),
     "BP4": lambda s, l: s.delta(l).T @ s.a_prev(l),
+    "slope": _slope,
+    "db": lambda s, l: _sloped(s, Part("b", l)),
+    "dW": lambda s, l: _sloped(s, Part("W", l)),
     "gradient": lambda s, part: s.dW(part.layer) if part.name == "W" else s.db(part.layer),
+    "norm": lambda s, part: s.norm(),
+    "share": _share,
+    "clipped": _clipped,
     "decay": lambda s, part: s.start(part) * s.h(part)["weight_decay"],
     "decayed": _decayed,
     "step": stepped,

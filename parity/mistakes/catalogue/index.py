@@ -18,11 +18,13 @@ from parity.mistakes.catalogue.forward.sums import SUMS
 from parity.mistakes.catalogue.forward.weights import WEIGHTS
 from parity.mistakes.catalogue.gradients import GRADIENT
 from parity.mistakes.catalogue.own_constants import TYPICAL
+from parity.mistakes.catalogue.penalised import PENALISED
 from parity.mistakes.catalogue.precision import PRECISION
 from parity.mistakes.catalogue.published import PUBLISHED
 from parity.mistakes.catalogue.updates.adagrad import ADAGRAD
 from parity.mistakes.catalogue.updates.adam_averages import ADAM_AVERAGES
 from parity.mistakes.catalogue.updates.adam_correction import ADAM_CORRECTION
+from parity.mistakes.catalogue.updates.clipping import CLIPPING
 from parity.mistakes.catalogue.updates.decay import DECAY
 from parity.mistakes.catalogue.updates.momentum import MOMENTUM
 from parity.mistakes.catalogue.updates.penalties import PENALTIES
@@ -58,6 +60,8 @@ BY_ID = Catalogue(
     KEPT,
     STEPS,
     DECAY,
+    PENALISED,
+    CLIPPING,
     CONVENTIONS,
     COSTS,
     PENALTIES,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.mistakes.conditions import is_stepped_alone
 from parity.mistakes.program import Numbers, Part, StepProgram
 from parity.mistakes.recovery.expression import Expression, name
 from parity.mistakes.rules import STATE
@@ -50,7 +51,7 @@ OF_LAYER: dict[str, Callable[[StepProgram, int], Numbers]] = {
 }
 OF_PART: dict[str, Callable[[StepProgram, Part], Numbers]] = {
     "theta": lambda s, part: s.start(part),
-    "g": lambda s, part: s.gradient(part),
+    "g": lambda s, part: s.clipped(part),
     "d": lambda s, part: s.decayed(part),
     "step": lambda s, part: s.new(part) - s.start(part),
 }
@@ -228,6 +229,8 @@ def _of_layer(
     if when == INITIAL:
         return first(s).start(Part(kind, layer))
     if when == UPDATED:
+        if not is_stepped_alone(s.spec, layer):
+            raise ValueError("formula: no part is stepped before all gradients are there")
         return s.new(Part(kind, layer))
     return OF_LAYER[kind](_before(s), layer)
 

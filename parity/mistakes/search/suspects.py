@@ -21,12 +21,16 @@ MAKES = {
     "z": "z",
     "a": "a",
     "C": "loss",
+    "P": "loss",
+    "cost": "loss",
     "cotangent": "delta",
     "pullback": "delta",
     "BP1": "delta",
     "BP2": "delta",
     "BP3": "db",
     "BP4": "dW",
+    "db": "db",
+    "dW": "dW",
 }
 # in order of computation; what is not here belongs to the update, which comes last
 WALK = {name: i for i, name in enumerate(("a_prev", "z", "a", "loss", "delta", "db", "dW"))}
@@ -129,7 +133,7 @@ def _cannot_be_meant(run: Run, mistake: Mistake) -> bool:
     judged = ({*step.arrays} - step.taken for step in run.steps)
     shown = {name for quantities in judged for name, _ in quantities}
     unseen_update = "gradient" in mistake.slots and not shown & {"W", "b"}
-    has_cost = bool({"C", "weighing"} & set(mistake.slots))
+    has_cost = bool({"C", "P", "weighing"} & set(mistake.slots))
     return unseen_update or (has_cost and "loss" not in shown)
 
 
@@ -140,6 +144,8 @@ def reaches(run: Run, slot: str, off: Station) -> bool:
     if slot == "weighing":
         return reaches(run, "C", off) or reaches(run, "BP1", off)
     if slot == "decay" and off.quantity in ("loss", "dW", "db"):  # by a penalty
+        return True
+    if slot == "slope" and off.quantity in ("dW", "db"):
         return True
     quantity = MAKES.get(slot)
     if quantity is None:  # the update, whose W and b the next step starts from

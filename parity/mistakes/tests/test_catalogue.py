@@ -209,9 +209,9 @@ def test_a_mistake_is_named_from_the_gradients_alone(bug):
         assert bug.equation in ("C", "a") or bug.verdict == CONVENTION
         return
     (finding,) = diagnose_runs([run])
-    of_cost = bug.verdict == CONVENTION and {"C", "weighing"} & set(bug.slots)
+    of_cost = bug.verdict == CONVENTION and {"C", "P", "weighing"} & set(bug.slots)
     if of_cost:  # without the cost, it is wrong
-        is_penalty = bug.id == "penalty-of-its-own"
+        is_penalty = bug.id == "penalty-of-its-own" or "P" in bug.slots
         assert (finding.verdict, finding.equation) == (WRONG, "BP4" if is_penalty else "BP1")
         return
     assert bug.id in (finding.bug, *finding.alike)
@@ -347,6 +347,9 @@ CONDITIONS = {  # how a probe is changed so that some mistakes no longer show
     "no weight decay": on_case(
         lambda case: replace(case, settings={**case.settings, "weight_decay": 0.0})
     ),
+    "no penalty": on_case(lambda case: replace(case, penalty=None)),
+    "no clipping": on_case(lambda case: replace(case, clip=None)),
+    "no weight of exactly 0": lambda probe: replace(probe, edit=lambda run: run),
     "the default slope": on_case(lambda case: replace(case, slope=0.01)),
     "positive weighted inputs": on_run(positive),
     "rows of x that sum to 1": on_run(summing_to_one),

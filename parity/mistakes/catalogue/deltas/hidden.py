@@ -7,6 +7,7 @@ from parity.mistakes.conditions import (
     is_hidden,
     is_pulled,
     is_square,
+    is_stepped_alone,
     is_wide,
     same_width_above,
 )
@@ -45,7 +46,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     why="The gradient is taken at the weights that made the prediction: all deltas come first, "
     "then the updates.",
     slots=("cotangent",),
-    where=is_hidden,
+    where=both(is_hidden, is_stepped_alone),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     return s.delta(l + 1) @ s.new(Part("W", l + 1))

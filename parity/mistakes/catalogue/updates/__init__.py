@@ -2,6 +2,7 @@
 
 steps            the step, whatever the rule
 decay            the weight decay, whatever the rule
+clipping         the gradient made shorter before the step
 penalties        the weight decay in the cost and in the gradients
 momentum         the velocity of SGD and RMSprop
 state            the vectors that a rule keeps from step to step

@@ -140,7 +140,7 @@ def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
     also={"step": lambda s, part, right: updated(s, part, weight_decay=0.0)},
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return s.gradient(part) + s.decay(part)
+    return s.clipped(part) + s.decay(part)
 
 
 def _coupling_matters(spec: Spec, l: int) -> bool:
@@ -162,7 +162,7 @@ def _coupling_matters(spec: Spec, l: int) -> bool:
     also={"step": lambda s, part, right: right() - s.decay(part) * s.lr(part)},
 )
 def _(s: StepProgram, part: Part, right: Numbers) -> Numbers:
-    return s.gradient(part)
+    return s.clipped(part)
 
 
 @bug(

@@ -70,7 +70,7 @@ def _with_decay(s: StepProgram, l: int, right: Numbers, name: str) -> Numbers:
     acts_last=True,
     also={
         "BP3": lambda s, l, right: _with_decay(s, l, right, "b"),
-        "decayed": lambda s, part, right: s.gradient(part),
+        "decayed": lambda s, part, right: s.clipped(part),
     },
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:

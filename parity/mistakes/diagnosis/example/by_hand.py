@@ -79,6 +79,8 @@ def _activation(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
 
 
 def _cost(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
+    if s.spec.penalty is not None:  # a sum over all weights besides
+        return
     cost = _one(formulas.cost(s.spec.loss, s.a(l), s.weighing()))
     yield Line(f"C = {number(cost)}{_rule(s, 'C')}", cost)
 
@@ -138,11 +140,15 @@ def _through(s: StepProgram, l: int, index: Index, g: float) -> Iterator[Line]:
 
 
 def _bias_gradient(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
+    if s.has("slope", Part("b", l)):
+        return iter(())
     delta = s.delta(l).value[:, index[0]]
     return _sum(f"db^{l}{at(index)}", [*map(number, delta)], delta.sum())
 
 
 def _weight_gradient(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
+    if s.has("slope", Part("W", l)):
+        return iter(())
     j, k = index
     delta, a = s.delta(l).value[:, j], s.a_prev(l).value[:, k]
     return _sum(f"dW^{l}{at(index)}", _products(delta, a), delta @ a)
@@ -150,7 +156,8 @@ def _weight_gradient(s: StepProgram, l: int, index: Index) -> Iterator[Line]:
 
 def _update(s: StepProgram, part: Part, index: Index) -> Iterator[Line]:
     """Gradient descent without a state; another rule has too many steps."""
-    if s.spec.optimizer == "sgd" and not s.h(part)["momentum"] and not s.h(part)["weight_decay"]:
+    plain = s.spec.optimizer == "sgd" and s.spec.clip is None
+    if plain and not s.h(part)["momentum"] and not s.h(part)["weight_decay"]:
         where = f"{part.layer}{at(index)}"
         old, g = s.start(part).value[index], RIGHT["gradient"](s, part).value[index]
         numbers = f"{number(old)} - {product(number(s.lr(part)), number(g))}"
