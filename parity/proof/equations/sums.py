@@ -19,7 +19,7 @@ import numpy as np
 from parity.proof.equations.kinds import ActivationEntry, Summed
 from parity.proof.equations.penalties import Slope
 from parity.proof.equations.products import Factors, excess, product_claim
-from parity.rounding.claim import Claim, Doubt, claim, size
+from parity.rounding.claim import WRONG, Claim, Doubt, Other, claim, near, size
 from parity.rounding.formats import Format
 from parity.rounding.independent import FEW, ORDERS, root_mean_square, roundings
 from refnet.checks import Array
@@ -79,10 +79,32 @@ def hidden_delta(
     def claimed(g: Summed, some: Any) -> Claim:
         judged = 2.0 * g.terms < fmt.largest  # a factor 2 for partial sums that are rounded up
         g = replace(g, judged=judged)
-        g = g if mask_above is None else _masked(fmt, g, mask_above[some])
-        return f.pullback(fmt, g, z[some], a[some])
+        if mask_above is None:
+            return f.pullback(fmt, g, z[some], a[some])
+        mask = mask_above[some]
+        by_mask = f.pullback(fmt, _masked(fmt, g, mask), z[some], a[some])
+        if f.mixes:
+            return by_mask
+
+        def others() -> Iterator[Other]:
+            kept = _masked(fmt, g, np.full_like(mask, mask.max()))
+            yield from by_mask.others()
+            yield _redrawn(fmt, f.pullback(fmt, kept, z[some], a[some]))
+
+        return replace(by_mask, others=others)
 
     return product_claim(fmt, Factors(delta_above, W_above), claimed, whole_rows=f.mixes)
+
+
+def _redrawn(fmt: Format, kept: Claim) -> Other:
+    """All entries are as if dropped, or as if kept, where the mask says otherwise."""
+    fits = near(fmt, kept.exact, kept.bound)
+
+    def all_or_none(got: Array) -> Array:
+        either = (got == 0.0) | fits(got) | ~kept.judged
+        return np.full(got.shape, bool(either.all()))
+
+    return Other(WRONG, "of another mask than on the way forward", all_or_none)
 
 
 def _masked(fmt: Format, g: Summed, mask: Array) -> Summed:

@@ -10,7 +10,13 @@ import pytest
 
 from parity.proof.equations.activations import ACTIVATION_ENTRIES
 from parity.proof.equations.losses import LOSS_ENTRIES
-from parity.proof.equations.sums import bias_gradient, hidden_delta, weight_gradient, weighted_input
+from parity.proof.equations.sums import (
+    bias_gradient,
+    hidden_delta,
+    masked_input,
+    weight_gradient,
+    weighted_input,
+)
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.proof.tests.known import Known, column, entry_of, in_every_arithmetic
 from parity.rounding.formats import FORMATS
@@ -25,8 +31,10 @@ OPERATIONS = 60  # more than any bound takes in float64, each within 2^-53
 
 
 def sums(known):
-    """z, BP3 and BP4: sums of products."""
+    """z, BP3 and BP4: sums of products; and the products of dropout."""
     fmt, dtype, of, u, lam = known.fmt, known.dtype, known.of, known.u, known.lam
+    yield "dropout", masked_input(fmt, of([3]), of([2])), 3 * u * 6 + lam
+    yield "dropout of zero", masked_input(fmt, of([0]), of([2])), lam
     yield "z", weighted_input(fmt, of([3, -5]), of([2, 7]), of(11)), 3 * (u * 52 + lam)
     yield "z of zeros", weighted_input(fmt, of([0, 0]), of([0, 0]), of(0)), 3 * lam
     yield "z without biases", weighted_input(fmt, of([3, -5]), of([2, 7]), None), 2 * (u * 41 + lam)
@@ -218,6 +226,11 @@ def hidden_deltas(known):
     )
     falling = ACTIVATION_ENTRIES["leaky_relu"](slope=-0.25)  # as wide as the rising one
     yield "BP2 leaky, falling", hidden_delta(fmt, falling, above, W, of([-1]), of([0.25])), leaky
+    yield (
+        "BP2 identity, dropout",
+        hidden_delta(fmt, function["identity"], above, W, of([1]), of([a]), of([2])),
+        (2 * ((2 + 3) * u * 41 + 2 * lam) + lam) * (1 + 20 * u),
+    )
     W = column(2, 7, dtype=dtype)
     zeros, saturated = column(0, 0, dtype=dtype), 41 * 2 * u + 2 * lam + 29
     yield (
