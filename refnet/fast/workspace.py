@@ -9,6 +9,7 @@ operations, so both give the same bits. W, b, dW and db are views of two flat ve
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,14 +59,16 @@ class LayerBuffers(NamedTuple):
     a_prev: Array | None  # the masked input
 
 
+_NONE = repeat(None)
+
+
 def forward_into(
     layers: Sequence[LayerBuffers], x: Array, per_row: PerRow, masks: Masks = ()
 ) -> None:
     """z and a of every layer, first to last."""
     a = x
-    for i, layer in enumerate(layers):
+    for layer, mask in zip(layers, masks or _NONE):  # noqa: B905 - _NONE has no end
         a_prev, z, a = a, layer.z, layer.a  # a on the right is still that of the layer below
-        mask = masks[i] if masks else None
         if mask is not None:
             a_prev = np.multiply(a_prev, mask, out=layer.a_prev)
         np.dot(a_prev, layer.W.T, out=z)
@@ -81,10 +84,10 @@ def backward_into(
     comes with dC/da in it.
     """
     # dW is spare memory for the pullback, as BP4 overwrites it afterwards
-    below: list[Any] = [x, *(layer.a for layer in layers)]
-    for i, mask in enumerate(masks):
-        if mask is not None:
-            below[i] = layers[i].a_prev
+    below: list[Any] = [x, *[layer.a for layer in layers]]
+    if masks:
+        pairs = zip(layers, masks, below, strict=False)
+        below = [a if mask is None else layer.a_prev for layer, mask, a in pairs]
     for i in reversed(range(len(layers))):
         layer, a_prev = layers[i], below[i]
         z, a, delta = layer.z, layer.a, layer.delta
@@ -191,15 +194,18 @@ class Workspace:
         Shapes: x (n, fan_in), y as the loss wants it, sample_weight (n,), a mask as the
             input of its layer.
         """
-        layers, per_row, gradients = self._batches.get(len(x)) or self._batch(len(x))
+        rows = len(x)
+        layers, per_row, gradients = self._batches.get(rows) or self._batch(rows)
         self._masks, gradients.input_mask = masks, masks[0] if masks else None
         forward_into(layers, x, per_row, masks)
         # writes dC/da into delta, where backward_into expects it
-        given = self._loss, layers[-1].a, y, layers[-1].delta, per_row
-        if self._is_plain and sample_weight is None:
-            value, self.total_weight = self._loss_into(*given), len(x)
+        last = layers[-1]
+        if sample_weight is None and self._is_plain:
+            self.total_weight = rows
+            value = self._loss_into(self._loss, last.a, y, last.delta, per_row)
         else:
-            value, self.total_weight = self._weighted_into(*given, sample_weight)
+            given = self._loss, last.a, y, last.delta, per_row, sample_weight
+            value, self.total_weight = self._weighted_into(*given)
         backward_into(layers, x, per_row, masks)
         if self._penalty is not None:
             value += self._penalise(self._penalty, gradients)
