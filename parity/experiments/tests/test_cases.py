@@ -6,15 +6,27 @@ import numpy as np
 import pytest
 import torch
 
-from parity import Result, certify
+from parity import Result, certify, compare_restated, restate
 from parity.experiments.job.sweep import CaseOutcome, StepOutcome, side_by_side, sweep
 from parity.proof.agreement import Agreement, Difference
 from parity.rounding.claim import PASSED
-from parity.steps.cases import ARCHITECTURES, CASES, PAIRS, RATES, RULES, TRAINABLE, Case
+from parity.steps.cases import (
+    ARCHITECTURES,
+    CASES,
+    DTYPES,
+    PAIRS,
+    PARTS,
+    RATES,
+    RULES,
+    TRAINABLE,
+    Case,
+)
 from refnet.activations import ACTIVATIONS
+from refnet.clipping import CLIPPINGS
 from refnet.equations import EQUATIONS
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS
+from refnet.regularisers import PENALTIES
 
 
 def check(outcome: CaseOutcome) -> None:
@@ -25,6 +37,7 @@ def check(outcome: CaseOutcome) -> None:
     assert len(outcome.steps) == (5 if outcome.case.group == "optimizer" else 2)
     equations = set(EQUATIONS) - ({"BP2"} if len(outcome.case.sizes) == 2 else set())
     equations -= set() if any(outcome.case.dropout) else {"dropout"}
+    equations -= set() if outcome.case.bias else {"BP3"}
     for i, step in enumerate(outcome.steps):
         ours, theirs = (
             [(r.equation, r.layer, r.quantity) for r in results]
@@ -119,13 +132,65 @@ def test_no_batch_is_long():
     assert max(case.batch for case in CASES) <= 64
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", PARTS, ids=lambda case: case.row)
+def test_each_equation_of_a_part_agrees_with_pytorch_s_own(case, dtype):
+    """Also where PyTorch computes every equation of either record from the record's own
+    numbers.
+    """
+    for pair in side_by_side(replace(case, dtype=dtype)):
+        for record in pair:
+            agreement = compare_restated(record, restate(record))
+            assert agreement.passed, str(agreement)
+
+
+def test_every_part_stands_in_the_table():
+    """Each setting of each loss, weights of rows and a sum of each loss, each penalty,
+    on biases too, both ways of clipping, dropout and no biases.
+    """
+    for name, kind in LOSSES.items():
+        cases = [case for case in PARTS if case.loss == name]
+        assert {key for case in cases for key in case.loss_settings} == set(kind.defaults), name
+        assert {case.weighted for case in cases} == {True, False}
+    penalties = [case.penalty for case in PARTS if case.penalty is not None]
+    assert {penalty.name for penalty in penalties} == set(PENALTIES)
+    assert {penalty.biases for penalty in penalties} == {True, False}
+    assert {case.clip[0] for case in PARTS if case.clip is not None} == set(CLIPPINGS)
+    dropping = [case for case in PARTS if any(case.dropout)]
+    assert {bool(case.dropout[0]) for case in dropping} == {True, False}
+    assert {case.bias for case in dropping} == {True, False}
+    assert {len(case.sizes) for case in PARTS if not case.bias} >= {3, 4}
+
+
+def test_every_part_does_something():
+    """A limit clips, another one does not; masks drop some inputs and no others; labels
+    are ignored, and some are not; a row of weight 0 counts nothing.
+    """
+    clipped = set()
+    for case in PARTS:
+        (ours, _), *_ = side_by_side(case)
+        if case.clip is not None:
+            g = np.concatenate([layer.dW.ravel() for layer in ours.layers])
+            size = np.linalg.norm(g) if case.clip[0] == "norm" else abs(g).max()
+            clipped.add((case.clip[0], bool(size > case.clip[1])))
+        masks = [mask for mask in ours.masks if mask is not None]
+        assert len(masks) == sum(p > 0.0 for p in case.dropout)
+        assert all((mask == 0.0).any() and (mask > 1.0).any() for mask in masks)
+        if (label := case.loss_settings.get("ignore_index")) is not None:
+            assert set(ours.y == label) == {True, False}
+        if case.weighted:
+            assert sorted(ours.sample_weight)[:2] > [0.0, 0.0]
+            assert not ours.layers[-1].delta[ours.sample_weight == 0.0].any()
+    assert clipped == {("norm", True), ("norm", False), ("value", True)}
+
+
 @pytest.mark.parametrize("case", CASES[::17], ids=lambda case: case.id)
 def test_no_case_has_a_blind_spot(case):
     """Weights are asymmetric, biases are not zero, no two steps share data, and the
     learning rate changes.
     """
     for layer in case.network().layers:
-        assert (layer.b != 0).all()
+        assert layer.b is None or (layer.b != 0).all()
         if layer.fan_in == layer.fan_out > 1:
             assert not np.array_equal(layer.W, layer.W.T)
     xs = [x for x, _, _ in case.steps()]
@@ -264,8 +329,8 @@ def test_weights_changed_between_the_steps_are_noticed(monkeypatch, layer):
     """
     real = sweep.__globals__["record_refnet"]
 
-    def record_refnet(net, *given):
-        record = real(net, *given)
+    def record_refnet(net, *given, **asked):
+        record = real(net, *given, **asked)
         net.layers[layer - 1].b[0] = np.nextafter(net.layers[layer - 1].b[0], np.inf)
         return record
 

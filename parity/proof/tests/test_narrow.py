@@ -11,10 +11,10 @@ from parity.proof.agreement import agree
 from parity.proof.certificate import certify
 from parity.proof.tests.known import judging_in
 from parity.rounding.formats import FORMATS
-from parity.steps.cases import CASES
+from parity.steps.cases import PLAIN
 
 NARROW = "float64 in float64"
-WIDE = [case for case in CASES if case.dtype == "float64"]
+WIDE = [case for case in PLAIN if case.dtype == "float64"]
 CHOSEN = [case for case in WIDE if case.group == "optimizer"][::3] + WIDE[::40]
 
 
