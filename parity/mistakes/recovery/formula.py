@@ -20,6 +20,7 @@ from parity.mistakes.recovery.expression import (
 )
 from parity.mistakes.recovery.parts import LAYERS, UPDATE, read
 from parity.mistakes.recovery.right import (
+    A_PREV,
     CHANGE,
     OF_EVERY,
     WHOLE,
@@ -141,6 +142,8 @@ class Reading:
                 return self.right()
             if tree is CHANGE and isinstance(self.where, Part):
                 return self.s.start(self.where) - self.right()
+            if tree is A_PREV and self.slot in ("z", "BP4"):
+                return self.s.a_prev(_layer(self.where))
             return read(tree, self.s, self.where, self.given)
         return _BY_NETWORK[tree.op](self, tree)
 

@@ -30,6 +30,8 @@ from refnet.optimizers import OPTIMIZERS
 _OF_TREES: Any = formulas
 # what the slot itself makes rightly, whatever it is
 WHOLE = name("right", "", "")
+# what a layer reads: with dropout, what that leaves of the a below
+A_PREV = name("a", "l-1", "")
 Z, A, Y, G = name("z", "l", ""), name("a", "l", ""), name("y", "L", ""), name("g", "l", "")
 # by how much the right rule takes a part down, whatever the rule is
 CHANGE = name("u", "", "")
@@ -57,6 +59,9 @@ class _Symbols:
 
     def has_bias(self, l: int) -> bool:
         return self._biased
+
+    def a_prev(self, l: int) -> Expression:
+        return A_PREV
 
     def h(self, part: object) -> dict[str, Expression]:
         return {"weight_decay": scalar("weight_decay")}

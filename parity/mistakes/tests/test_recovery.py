@@ -18,7 +18,7 @@ from parity.mistakes.recovery.places import places
 from parity.mistakes.recovery.right import key_of
 from parity.mistakes.recovery.source import recovered
 from parity.mistakes.search.judging import Station, judged
-from parity.mistakes.search.replay import Placed, run_of, showing, simulate
+from parity.mistakes.search.replay import Placed, run_of, run_of_case, showing, simulate
 from parity.mistakes.search.search import Search
 from parity.mistakes.search.suspects import placed
 from parity.mistakes.search.trials import Effort, Trials
@@ -338,3 +338,15 @@ def test_what_is_expected_is_the_right_formula_of_that_activation():
     assert [finding.expected for finding in findings] == [
         "delta^l = delta^(l+1) W^(l+1) * (a^l * (1 - a^l))"
     ]
+
+
+@pytest.mark.parametrize(("slot", "says"), [("z", "|W^l|"), ("BP4", "0.9 dW_last^l")])
+def test_a_formula_reads_what_dropout_leaves(slot, says):
+    """In z and BP4, a^(l-1) is what the layer reads."""
+    function = {
+        "z": lambda s, l, right: s.a_prev(l) @ abs(s.W(l)).T + s.b(l),
+        "BP4": lambda s, l, right: right() + s.previous.dW(l) * 0.9 if s.previous else right(),
+    }[slot]
+    run = run_of_case(replace(BY_NAME["mixed activations"].case, dropout=(0.3, 0.5, 0.0)))
+    (finding,) = diagnose_runs([run_of(simulate(run, [(wrong(slot)(function), {1, 2, 3})]))])
+    assert says in finding.formula
