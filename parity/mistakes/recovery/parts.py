@@ -15,6 +15,7 @@ from parity.mistakes.program import Numbers, Part, StepProgram
 from parity.mistakes.recovery.expression import Expression, name
 from parity.mistakes.rules import STATE
 from parity.proof import formulas
+from parity.proof.weighing import ON_CLASSES, ON_OUTPUTS
 from refnet.checks import Array
 
 # which layer an array is of, counted from the layer of the equation, or from an end
@@ -94,6 +95,14 @@ OF_NETWORK: dict[str, Callable[[StepProgram], Numbers]] = {
     "theta2": lambda s: _squares(s, "W") + _squares(s, "b"),
 }
 
+# the targets with their weights, and what the loss divides by
+OF_WEIGHING: dict[str, Callable[[StepProgram], Any]] = {
+    "T": lambda s: s.x.lift(s.weighing().yes),
+    "T1": lambda s: s.x.lift(s.weighing().yes),
+    "T0": lambda s: s.x.lift(s.weighing().no),
+    "s": lambda s: _or_one(s, s.weighing().rows),
+    "D": lambda s: _or_one(s, s.weighing().D),
+}
 # what may stand in the place of an array, slot by slot: kind, layer, moment
 _FORWARD = (("a", "l-1", NOW), ("z", "l-1", NOW), ("a", "l-1", LAST), ("x", "1", NOW))
 _W = (
@@ -159,6 +168,12 @@ def parts_of(slot: str) -> tuple[Expression, ...]:
     return (*(name(*each) for each in MAY_STAND[slot]), *map(scalar, numbers))
 
 
+def of_weighing(loss: str) -> tuple[Expression, ...]:
+    """What may stand in the formulas of a loss with settings, as leaves."""
+    kinds = ("T1", "T0") if loss in ON_OUTPUTS else ("T",) if loss in ON_CLASSES else ("s",)
+    return tuple(name(kind, "L", NOW) for kind in kinds)
+
+
 def scalar(kind: str) -> Expression:
     """A number of the step or of its settings, as a leaf."""
     return name(kind, "", "")
@@ -211,6 +226,8 @@ def _of_layer(
 ) -> Numbers:
     if kind == "y":
         return s.x.lift(s.targets)
+    if kind in OF_WEIGHING:
+        return OF_WEIGHING[kind](s)
     if kind == "x":
         return s.x
     if kind == "label":
@@ -243,6 +260,13 @@ def _column(s: StepProgram) -> Array:
     if s.y.ndim != 1:
         raise ValueError("formula: the targets are no labels")
     return np.asarray(s.y, float)[:, np.newaxis]
+
+
+def _or_one(s: StepProgram, numbers: Any) -> Any:
+    """Numbers of the step, a number as the number that it is, and 1 for nothing."""
+    if numbers is None or not hasattr(numbers, "value"):
+        return np.longdouble(1.0 if numbers is None else numbers)
+    return s.x.lift(numbers)
 
 
 def _squares(s: StepProgram, name: str) -> Numbers:

@@ -8,8 +8,16 @@ from parity.mistakes.recovery.edits import Edit
 from parity.mistakes.recovery.expression import Expression, name
 from parity.mistakes.recovery.fitting import Place, Target
 from parity.mistakes.recovery.formula import Formula
-from parity.mistakes.recovery.parts import LAST, LINES, NOW, UPDATE, parts_of
-from parity.mistakes.recovery.right import OF_EVERY, Key, elsewhere, key_of, once_more, trees
+from parity.mistakes.recovery.parts import LAST, LINES, NOW, UPDATE, of_weighing, parts_of
+from parity.mistakes.recovery.right import (
+    OF_EVERY,
+    WEIGHED,
+    Key,
+    elsewhere,
+    key_of,
+    once_more,
+    trees,
+)
 from parity.mistakes.rules import STATE
 
 
@@ -59,6 +67,8 @@ def places(target: Target, slots: Iterable[str]) -> Iterator[Grown]:
                 keys[key] = keys.get(key, frozenset()) | {layer}
         for key, layers in _among(keys, depth, quick):
             parts = parts_of(_table(slot, key))
+            if WEIGHED in key:
+                parts = (*parts, *of_weighing(spec.loss))
             if slot in LINES:
                 parts = (*parts, *_states(target, slot))
             if (quick or slot == "gradient") and slot in OF_EVERY:

@@ -22,7 +22,7 @@ from parity.mistakes.recovery.parts import scalar
 from parity.mistakes.rules import STATE
 from parity.proof import formulas
 from parity.proof.equations.updates import RULE_ENTRIES
-from parity.proof.weighing import OVER_OUTPUTS, Weighing
+from parity.proof.weighing import ON_CLASSES, ON_OUTPUTS, OVER_OUTPUTS, Weighing
 from parity.steps.record import Spec
 from refnet.optimizers import OPTIMIZERS
 
@@ -40,6 +40,8 @@ DECAYED = name("d", "", "")
 # what a slot makes as it is said of every network: the form with the number -1
 OF_EVERY = {"C": WHOLE, "BP1": WHOLE, "BP2": WHOLE, "gradient": WHOLE, "step": THETA - CHANGE}
 ENTRIES = scalar("N")
+# a loss with settings, which says T and D for y and n
+WEIGHED = "weighed"
 # how a weight decay comes into the gradient that a rule works with
 COUPLED, PLAIN = "coupled", "plain"
 UNBIASED = "without biases"
@@ -90,14 +92,15 @@ def key_of(slot: str, spec: Spec, l: int) -> Key:
     last = l == len(spec.sizes) - 1
     if slot in ("a", "pullback"):
         return (f,)
+    weighed = (WEIGHED,) if spec.loss_settings else ()
     if slot == "C":
-        return (spec.loss,)
+        return (spec.loss, *weighed)
     if slot == "z":
         return () if spec.has_bias(l) else (UNBIASED,)
     if slot == "BP1":
-        return (spec.loss, f)
+        return (spec.loss, f, *weighed)
     if slot == "cotangent":
-        return (spec.loss,) if last else ("hidden",)
+        return (spec.loss, *weighed) if last else ("hidden",)
     h = spec.settings_of("W", l)
     if slot in ("gradient", "decay"):
         return (spec.optimizer,)
@@ -207,16 +210,16 @@ def _trees(slot: str, key: Key) -> Iterator[Expression]:
         yield pulled(G, Z)
         yield _OF_TREES.PULLBACKS[f](_Parameters(), G, Z, A)
     elif slot == "C":
-        (loss,) = key
-        yield _simple(_OF_TREES.COSTS[loss](A, _weighing(loss)))
-        yield from _of_logits(loss)
-    elif slot == "BP1" and key in formulas.FUSED:
-        yield _simple(_OF_TREES.FUSED[key](Z, A, _weighing(key[0])))
-        yield from _chained(*key)
+        loss, weighing = key[0], _weighing(key)
+        yield _simple(_OF_TREES.COSTS[loss](A, weighing))
+        yield from _of_logits(loss, weighing)
+    elif slot == "BP1" and key[:2] in formulas.FUSED:
+        yield _simple(_OF_TREES.FUSED[key[:2]](Z, A, _weighing(key)))
+        yield from _chained(key[0], key[1], _weighing(key))
     elif slot == "cotangent" and key == ("hidden",):
         yield name("delta", "l+1", "") @ name("W", "l+1", "")
     elif slot == "cotangent" and key[0] in formulas.GRADIENTS:
-        yield _OF_TREES.GRADIENTS[key[0]](A - Y, _weighing(key[0]))
+        yield _OF_TREES.GRADIENTS[key[0]](A - Y, _weighing(key))
     elif slot == "BP2":
         yield pulled(name("delta", "l+1", "") @ name("W", "l+1", ""), Z)
     elif slot == "decayed":
@@ -236,19 +239,29 @@ _ACTIVATED: dict[str, Callable[[Expression], Expression]] = {
 }
 
 
-def _of_logits(loss: str) -> Iterator[Expression]:
+def _of_logits(loss: str, t: Weighing) -> Iterator[Expression]:
     """The cost of logits as that of their probabilities, and as many write it."""
     if loss in _OF_PROBABILITIES:
         f, other = _OF_PROBABILITIES[loss]
-        yield _simple(_OF_TREES.COSTS[other](_ACTIVATED[f](A), _weighing(other)))
-    if loss == "sigmoid_cross_entropy":
+        yield _simple(_OF_TREES.COSTS[other](_ACTIVATED[f](A), t))
+    if loss == "sigmoid_cross_entropy" and t.both is None:
         above, rest = node("maximum", A, as_expression(0.0)), (-abs(A)).exp().log1p()
         yield (above - A * Y + rest).sum() / ENTRIES
 
 
-def _weighing(loss: str) -> Weighing:
-    """The targets without weights, and the number of terms of the mean."""
-    return Weighing(Y, ENTRIES if loss in OVER_OUTPUTS else scalar("n"), 1.0 - Y)
+def _weighing(key: Key) -> Weighing:
+    """The targets, and the number of terms of the mean; or those with their weights,
+    and what is divided by.
+    """
+    loss, T, T1, T0 = key[0], *(name(kind, "L", "") for kind in ("T", "T1", "T0"))
+    if WEIGHED not in key:
+        return Weighing(Y, ENTRIES if loss in OVER_OUTPUTS else scalar("n"), 1.0 - Y)
+    D = name("D", "L", "")
+    if loss in ON_OUTPUTS:
+        return Weighing(T1, D, T0, T0 + T1)
+    if loss in ON_CLASSES:
+        return Weighing(T, D)
+    return Weighing(Y, D, rows=name("s", "L", ""))
 
 
 def _activated(z: Expression, whose: str = "l") -> Expression:
@@ -260,12 +273,11 @@ def pulled(g: Expression, z: Expression, whose: str = "l") -> Expression:
     return node("pull", g, z, detail=(whose,))
 
 
-def _chained(loss: str, f: str) -> Iterator[Expression]:
+def _chained(loss: str, f: str, t: Weighing) -> Iterator[Expression]:
     """A delta with its pole left in, as two formulas one after the other."""
-    n, N = scalar("n"), ENTRIES
     gradients = {
-        "cross_entropy": -(Y / A) / n,
-        "binary_cross_entropy": (A - Y) / (A * (1.0 - A)) / N,
+        "cross_entropy": -(t.yes / A) / t.D,
+        "binary_cross_entropy": (_OF_TREES.times(A, t.both) - t.yes) / (A * (1.0 - A)) / t.D,
     }
     if loss in gradients:
         yield pulled(gradients[loss], Z)

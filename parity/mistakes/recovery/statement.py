@@ -33,6 +33,13 @@ from parity.steps.record import Spec
 from refnet.equations import EQUATIONS
 
 NOTES = {G: "g = dC/da^l", CHANGE: "u = the right step", DECAYED: "d = the gradient with the decay"}
+NOTES |= {
+    name("T", "L", ""): "T = the targets with their weights",
+    name("T1", "L", ""): "T1 = y with its weights",
+    name("T0", "L", ""): "T0 = 1 - y with its weights",
+    name("s", "L", ""): "s = the weights of the samples",
+    name("D", "L", ""): "D = what the loss divides by",
+}
 WHERE = ", where "
 # what a slot makes, on the left of its formula
 MAKES = {

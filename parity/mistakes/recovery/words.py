@@ -63,7 +63,7 @@ def _name(tree: Expression) -> tuple[str, int]:
         return "right", NAME
     if kind == "x" or (kind == "a" and whose == "0"):
         return "x", NAME
-    if kind in ("y", "g") or not whose:
+    if kind in ("y", "g", "T", "T1", "T0", "s", "D") or not whose:
         return f"{symbol}{suffix}", NAME
     layer = whose if len(whose) == 1 else f"({whose})"
     return f"{symbol}{suffix}^{layer}", POWER
