@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from parity.mistakes.catalogue.index import BY_ID
+from parity.mistakes.conditions import is_last
 from parity.mistakes.diagnosis.diagnosis import diagnose, diagnose_runs
+from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import PROBES
 from parity.mistakes.search.replay import run_of, showing, simulate
 from parity.steps.cases import DTYPES, PARTS
@@ -83,3 +85,41 @@ def test_what_is_about_weights_is_not_tried_without_them():
     assert about
     assert not any(plain.layers(bug) for bug in about)
     assert all(weighted.layers(bug) for bug in about)
+
+
+def targets_and_rest_exchanged(s, l, right):
+    """(p (T0 + T1) - T0) / D."""
+    t = s.weighing()
+    return (s.z(l).sigmoid() * t.both - t.no) / t.D
+
+
+def unweighted_in_the_difference(s, l, right):
+    """(p sum T - y) / D."""
+    t, p = s.weighing(), formulas.softmax(s.z(l))
+    return (p * t.yes.sum(axis=1, keepdims=True) - s.targets) / t.D
+
+
+@pytest.mark.parametrize(
+    ("probe", "delta", "said"),
+    [
+        (
+            "weighted positive targets",
+            targets_and_rest_exchanged,
+            "delta^L = (sigmoid(z^l) * (T0 + T1) - T0) / D, where T1 = y with its weights, "
+            "T0 = 1 - y with its weights, D = what the loss divides by",
+        ),
+        (
+            "class weights and smoothing",
+            unweighted_in_the_difference,
+            "delta^L = (softmax(z^l) * (sum over units of T) - y) / D, where T = the targets with "
+            "their weights, D = what the loss divides by",
+        ),
+    ],
+    ids=lambda part: getattr(part, "__name__", ""),
+)
+def test_a_formula_is_recovered_in_what_the_loss_is_weighed_by(probe, delta, said):
+    """The catalogue has neither."""
+    run = PROBE[probe].run()
+    unknown = Mistake("unknown", "BP1", said, "A.", "B.", {"BP1": delta}, is_last)
+    (finding,) = diagnose_runs([run_of(simulate(run, [(unknown, unknown.layers(run.spec))]))])
+    assert (finding.bug, finding.formula) == ("", said)
