@@ -10,6 +10,7 @@ from parity.mistakes.diagnosis.diagnosis import diagnose, diagnose_runs
 from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import PROBES
 from parity.mistakes.search.replay import run_of, showing, simulate
+from parity.proof import formulas
 from parity.steps.cases import DTYPES, PARTS
 from parity.steps.pytorch import record_torch, twin, twin_loss, twin_optimizer
 from parity.steps.record import record_refnet
@@ -99,24 +100,25 @@ def unweighted_in_the_difference(s, l, right):
     return (p * t.yes.sum(axis=1, keepdims=True) - s.targets) / t.D
 
 
-@pytest.mark.parametrize(
-    ("probe", "delta", "said"),
-    [
-        (
-            "weighted positive targets",
-            targets_and_rest_exchanged,
-            "delta^L = (sigmoid(z^l) * (T0 + T1) - T0) / D, where T1 = y with its weights, "
-            "T0 = 1 - y with its weights, D = what the loss divides by",
-        ),
-        (
-            "class weights and smoothing",
-            unweighted_in_the_difference,
-            "delta^L = (softmax(z^l) * (sum over units of T) - y) / D, where T = the targets with "
-            "their weights, D = what the loss divides by",
-        ),
-    ],
-    ids=lambda part: getattr(part, "__name__", ""),
+OF_TARGETS = "T = the targets with their weights, D = what the loss divides by"
+OF_OUTPUTS = (
+    f"T1 = y with its weights, T0 = 1 - y with its weights, {OF_TARGETS.partition(', ')[2]}"
 )
+RECOVERED = [
+    (
+        "weighted positive targets",
+        targets_and_rest_exchanged,
+        f"delta^L = (sigmoid(z^l) * (T0 + T1) - T0) / D, where {OF_OUTPUTS}",
+    ),
+    (
+        "class weights and smoothing",
+        unweighted_in_the_difference,
+        f"delta^L = (softmax(z^l) * (sum over units of T) - y) / D, where {OF_TARGETS}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("probe", "delta", "said"), RECOVERED)
 def test_a_formula_is_recovered_in_what_the_loss_is_weighed_by(probe, delta, said):
     """The catalogue has neither."""
     run = PROBE[probe].run()
