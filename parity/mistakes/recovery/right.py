@@ -71,10 +71,6 @@ class _Symbols:
     def start(self, part: object) -> Expression:
         return THETA
 
-    def a_prev(self, l: int) -> Expression:
-        """Without dropout the a of the layer below."""
-        return name("a", _named(l - 1), "")
-
     def __getattr__(self, kind: str) -> Any:
         return lambda l: name(kind, _named(l), "")
 
