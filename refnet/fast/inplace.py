@@ -253,14 +253,16 @@ def _mae(loss: MAE, a: Array, y: Array, delta: Array, per_row: PerRow) -> float:
 def _softmax_cross_entropy(
     loss: SoftmaxCrossEntropy, z: Array, y: Array, delta: Array, per_row: PerRow
 ) -> float:
-    if y.ndim == 1:
-        shift_into(z, delta, per_row)
-        costs_at_labels(np.add(per_row.start, y, out=per_row.at), delta, per_row)
-        value = np.add.reduce(per_row.costs) / len(z)
-    else:
-        value = _cost_of_distributions(z, y, delta, per_row)
+    value = (_cost_at_labels if y.ndim == 1 else _cost_of_distributions)(z, y, delta, per_row)
     np.divide(delta, len(z), out=delta)
     return value.item()
+
+
+def _cost_at_labels(z: Array, y: Array, delta: Array, per_row: PerRow) -> Any:
+    """C, with softmax(z) - y in delta."""
+    shift_into(z, delta, per_row)
+    costs_at_labels(np.add(per_row.start, y, out=per_row.at), delta, per_row)
+    return np.add.reduce(per_row.costs) / len(z)
 
 
 def shift_into(z: Array, delta: Array, per_row: PerRow) -> None:
