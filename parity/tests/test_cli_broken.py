@@ -21,16 +21,16 @@ pytestmark = pytest.mark.usefixtures("_little_to_do")
 REAL_BACKWARD, REAL_COST = refnet.fast.workspace.backward_into, refnet.fast.inplace._cost_at_labels
 
 
-def mean_over_rows(layers, x, per_row):
+def mean_over_rows(layers, x, *others):
     """A backward pass whose bias gradients are divided by the rows once more."""
-    REAL_BACKWARD(layers, x, per_row)
+    REAL_BACKWARD(layers, x, *others)
     for layer in layers:
         np.divide(layer.db, len(x), out=layer.db)
 
 
-def untransposed(layers, trace, loss, y):
+def untransposed(*given):
     """A backward pass that gets the weight gradient of square layers transposed."""
-    results = refnet.backprop.backward(layers, trace, loss, y)
+    results = refnet.backprop.backward(*given)
     return [
         layer._replace(dW=layer.dW.T if layer.dW.shape == layer.dW.T.shape else layer.dW)
         for layer in results
