@@ -134,11 +134,11 @@ class Data:
                 return value, None
             return value, self.share(int(np.count_nonzero(net.classify(x) == self.labels)))
 
-    def share(self, right: int) -> float:
+    def share(self, right: int) -> float | None:
         """The accuracy, where the label of so many rows was found: their share of the
-        rows whose label is not ignored.
+        rows whose label is not ignored; None where every label is.
         """
-        return right / self._labelled
+        return right / self._labelled if self._labelled else None
 
 
 def held_out_data(

@@ -94,6 +94,23 @@ def test_rows_are_counted_a_block_at_a_time(monkeypatch, shuffle):
     assert refnet.fit(other, X, LABELS, optimizer="sgd", **settings) == whole
 
 
+def test_there_is_no_share_where_every_row_is_ignored():
+    """A sum of no losses is 0, and the accuracy None, in training and in validation."""
+    y = np.full(len(LABELS), -100)
+    loss = refnet.SoftmaxCrossEntropy(ignore_index=-100, reduction="sum")
+    history = refnet.fit(
+        network("identity", LABELS),
+        X,
+        y,
+        loss=loss,
+        optimizer=refnet.SGD(),
+        epochs=1,
+        validation=(X, y),
+    )
+    assert (history.loss, history.accuracy) == ([0.0], [None])
+    assert history.validation_accuracy == [None]
+
+
 def test_ignored_rows_are_no_part_of_the_share():
     """A label that the loss ignores is neither right nor wrong, in training and in
     validation, also where it is the number of a class.
