@@ -114,7 +114,7 @@ class CrossEntropy(_ClassLoss):
         ) / size(w.D) + 2.0 * fmt.tiny
         # autograd multiplies a row that does not count by 0 after its logarithm
         counts = (T > 0.0) | (total == 0.0) if with_labels else np.full(a.shape, True)
-        rows = np.asarray((counts & _overflows_log(fmt, a)).any(axis=1, keepdims=True))
+        rows = np.asarray((counts & _overflows_log(fmt, a, w)).any(axis=1, keepdims=True))
         return claim(fmt, (at - T) / w.D, bound + w.underflow, others=_through_log(rows))
 
     behind_sigmoid_derivation = (
@@ -131,14 +131,14 @@ class CrossEntropy(_ClassLoss):
             + 2.0 * fmt.tiny
         )
         off = w.error * size(1.0 - fmt.widen(a)) / D + w.underflow
-        return claim(fmt, exact, bound + off, others=_through_log(_overflows_log(fmt, a)))
+        return claim(fmt, exact, bound + off, others=_through_log(_overflows_log(fmt, a, w)))
 
 
-def _overflows_log(fmt: Format, a: Array) -> Array:
-    """Where 1 / a may overflow: below lam / 4 as written; 4 lam leaves room for a
-    program that flushes to zero or has rounded a differently.
+def _overflows_log(fmt: Format, a: Array, w: Classes) -> Array:
+    """Where 1 / a may overflow, or T / a of a T above 1: below lam / 4 as written; 4
+    lam leaves room for a program that flushes to zero or has rounded a differently.
     """
-    return np.asarray(a <= 4.0 * fmt.tiny)
+    return np.asarray(a <= 4.0 * fmt.tiny * np.maximum(1.0, w.T))
 
 
 def _through_log(where: Array) -> Callable[[], list[Other]]:

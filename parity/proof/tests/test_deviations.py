@@ -208,6 +208,20 @@ def test_a_row_without_weight_takes_its_logarithm_all_the_same(dtype):
 
 
 @in_both_dtypes
+def test_a_large_weight_overflows_the_gradient_of_a_logarithm_sooner(dtype):
+    """T / a is infinity at a probability whose reciprocal is a number: the same
+    deviation, in that entry alone.
+    """
+    near_zero, y = GAPS[dtype][0], np.array([[1.0, 0.0]])
+    weights = {"weight": torch.tensor([1e15, 1.0], dtype=getattr(torch, dtype))}
+    loss = CrossEntropy(**weights, reduction="sum")
+    assert certify(torch_step([[1.0, 2.0]], y, dtype, nn.Sigmoid(), loss)).passed
+    record = torch_step([[-near_zero, 2.0]], y, dtype, nn.Sigmoid(), loss)
+    result = the_deviation(record, "log of zero")
+    assert (result.note, result.index, result.got) == (LOG_NOTE, (0, 0), -np.inf)
+
+
+@in_both_dtypes
 @pytest.mark.parametrize("y", [[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
 def test_the_gradient_of_a_logarithm_overflows_behind_sigmoid(dtype, y):
     """-y / a times a (1 - a) of a = 0 is NaN in that entry, and the entries beside it
