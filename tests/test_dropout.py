@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import refnet
-from refnet import Dense, Network, mlp
+from refnet import Dense, Network, backprop, mlp, network
 from refnet.regularisers import draw_masks
 
 X = np.random.default_rng(5).normal(size=(6, 4))
@@ -198,6 +198,45 @@ def test_width_1_and_one_row(sizes):
     mask = np.zeros((1, net.sizes[1]))
     trace = net.forward(np.ones((1, sizes[0])), (None, mask, None))
     assert trace[1].z.tobytes() == net.layers[1].b.tobytes()
+
+
+@pytest.mark.parametrize("method", ["central", "complex"])
+@each_drop
+def test_the_gradient_is_that_of_the_cost_with_these_masks(of_inputs, of_hidden, method):
+    """By differences of C in training with the same masks, in every layer."""
+    net = mlp(
+        (4, 5, 2, 3),
+        ["tanh", "sigmoid"],
+        "identity",
+        seed=3,
+        dropout=of_hidden,
+        input_dropout=of_inputs,
+    )
+    masks = net.draw_masks(6, np.random.default_rng(2))
+    check = refnet.gradient_check(net, X, Y, "softmax_cross_entropy", method=method, masks=masks)
+    assert check.passed, str(check)
+    assert check.unjudged == 0
+
+
+def test_a_way_back_without_masks_fails_the_gradient_check(monkeypatch):
+    """Where BP2 forgets them, the layers below are off."""
+    net = dropping()
+    masks = net.draw_masks(6, np.random.default_rng(2))
+
+    def forgetful(layers, trace, loss, y, masks):
+        return backprop.backward(layers, trace, loss, y)
+
+    monkeypatch.setattr(network, "backward", forgetful)
+    check = refnet.gradient_check(net, X, Y, "softmax_cross_entropy", masks=masks)
+    assert [array.name for array in check.arrays if array.off] == ["dW1", "db1", "dW2", "db2"]
+
+
+def test_masks_of_float32_are_checked_in_float64():
+    """gradient_check copies the network into float64, and takes its masks along."""
+    net = dropping(dtype="float32")
+    masks = net.draw_masks(6, np.random.default_rng(2))
+    check = refnet.gradient_check(net, X, Y, "softmax_cross_entropy", masks=masks)
+    assert check.passed, str(check)
 
 
 # What is refused

@@ -19,6 +19,8 @@ from parity.rounding.formats import FORMATS
 from parity.steps.cases import Case
 from parity.steps.pytorch.records import restart
 from parity.steps.pytorch.restated import restate
+from parity.steps.record import FitRecorder
+from refnet import fit
 from refnet.equations import EQUATIONS, PLAIN
 
 DEEP = Case(
@@ -99,6 +101,21 @@ def test_the_exact_values_are_those_of_fifty_digits(dtype):
                 assert gap <= statement.claim.bound[index] * (1.0 + statement.claim.slack)
                 judged += gap > 0
     assert judged
+
+
+@in_both_dtypes
+def test_the_steps_of_fit_are_certified_with_the_masks_that_it_drew(dtype):
+    """Each by its fast form, and each from the weights of the last one."""
+    case = replace(DEEP, dtype=dtype)
+    net, loss, optimizer, records = case.network(), case.make_loss(), case.make_optimizer(), []
+    x, y, _ = next(case.steps())
+    recorder = FitRecorder(net, loss, optimizer, records.append)
+    fit(net, x, y, loss=loss, optimizer=optimizer, epochs=2, batch_size=4, on_step=recorder)
+    assert len(records) == 4
+    for record, previous in zip(records, [None, *records], strict=False):
+        assert certify(record, previous).passed
+    masks = [record.masks[0].tobytes() for record in records]
+    assert len({*masks}) == len(masks)
 
 
 def keep(mask):
