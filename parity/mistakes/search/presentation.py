@@ -124,7 +124,7 @@ def _from_before(run: Run) -> Run:
 
 
 PRESENTATIONS = (
-    *(_reversed(name) for name in (*LAYER, "W", "b")),
+    *(_reversed(name) for name in (*LAYER, "W", "b") if name != "a_prev"),
     _exchanged("z", "a"),
     Presentation(
         ("dW", "db"),
