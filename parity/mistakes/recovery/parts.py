@@ -40,6 +40,17 @@ def _cotangent(s: StepProgram, l: int) -> Numbers:
     return s.cotangent(l)
 
 
+def _mask(s: StepProgram, l: int) -> Numbers:
+    """The mask of dropout on what a layer reads.
+
+    Errors: ValueError where it drops nothing.
+    """
+    mask = s.mask(l)
+    if mask is None:
+        raise ValueError(f"formula: layer {l} drops nothing")
+    return s.x.lift(mask)
+
+
 OF_LAYER: dict[str, Callable[[StepProgram, int], Numbers]] = {
     "a": lambda s, l: s.a(l),
     "z": lambda s, l: s.z(l),
@@ -49,6 +60,7 @@ OF_LAYER: dict[str, Callable[[StepProgram, int], Numbers]] = {
     "dW": lambda s, l: s.dW(l),
     "W": lambda s, l: s.W(l),
     "b": lambda s, l: s.b(l),
+    "mask": _mask,
 }
 OF_PART: dict[str, Callable[[StepProgram, Part], Numbers]] = {
     "theta": lambda s, part: s.start(part),

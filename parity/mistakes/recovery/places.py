@@ -93,7 +93,7 @@ def _among(
 
 
 def _table(slot: str, key: tuple[object, ...]) -> str:
-    return "output cotangent" if slot == "cotangent" and key != ("hidden",) else slot
+    return "output cotangent" if slot == "cotangent" and key[:1] != ("hidden",) else slot
 
 
 def _states(target: Target, slot: str) -> Iterator[Expression]:

@@ -44,7 +44,7 @@ ENTRIES = scalar("N")
 WEIGHED = "weighed"
 # how a weight decay comes into the gradient that a rule works with
 COUPLED, PLAIN = "coupled", "plain"
-UNBIASED = "without biases"
+UNBIASED, DROPPED = "without biases", "dropout above"
 # the hidden layer of a network with three, for formulas that count layers
 _LAYER, _LAST = 2, 3
 
@@ -96,7 +96,9 @@ def key_of(slot: str, spec: Spec, l: int) -> Key:
     if slot == "BP1":
         return (spec.loss, f, *weighed)
     if slot == "cotangent":
-        return (spec.loss, *weighed) if last else ("hidden",)
+        return (spec.loss, *weighed) if last else ("hidden", *_dropped(spec, l + 1))
+    if slot == "BP2":
+        return () if last else _dropped(spec, l + 1)
     h = spec.settings_of("W", l)
     if slot in ("gradient", "decay"):
         return (spec.optimizer,)
@@ -106,6 +108,11 @@ def key_of(slot: str, spec: Spec, l: int) -> Key:
         flags = tuple(name for name, value in h.items() if _is_on(value))
         return spec.optimizer, _that_matter(slot, spec.optimizer, flags)
     return ()
+
+
+def _dropped(spec: Spec, l: int) -> Key:
+    """What a formula has to know of the dropout on what a layer reads."""
+    return (DROPPED,) if spec.dropout and spec.dropout[l - 1] else ()
 
 
 @cache
@@ -147,7 +154,7 @@ def elsewhere(slot: str, key: Key) -> tuple[Expression, ...]:
     of_activation = slot in ("a", "pullback")
     if of_activation:
         keys = ((f,) for f in formulas.VALUES)
-    elif slot in ("C", "cotangent", "BP1") and key != ("hidden",):
+    elif slot in ("C", "cotangent", "BP1") and key[:1] != ("hidden",):
         keys = ((loss, *key[1:]) for loss in formulas.COSTS)
     elif slot == "decayed":
         keys = ((*key[:1], how) for how in (COUPLED, PLAIN))
@@ -212,16 +219,22 @@ def _trees(slot: str, key: Key) -> Iterator[Expression]:
     elif slot == "BP1" and key[:2] in formulas.FUSED:
         yield _simple(_OF_TREES.FUSED[key[:2]](Z, A, _weighing(key)))
         yield from _chained(key[0], key[1], _weighing(key))
-    elif slot == "cotangent" and key == ("hidden",):
-        yield name("delta", "l+1", "") @ name("W", "l+1", "")
+    elif slot == "cotangent" and key[:1] == ("hidden",):
+        yield _from_above(key)
     elif slot == "cotangent" and key[0] in formulas.GRADIENTS:
         yield _OF_TREES.GRADIENTS[key[0]](A - Y, _weighing(key))
     elif slot == "BP2":
-        yield pulled(name("delta", "l+1", "") @ name("W", "l+1", ""), Z)
+        yield pulled(_from_above(key), Z)
     elif slot == "decayed":
         yield GRADIENT + THETA * scalar("weight_decay") if COUPLED in key else GRADIENT
     elif slot in ("step", *STATE):
         yield from _of_update(slot, *key)
+
+
+def _from_above(key: Key) -> Expression:
+    """dC/da of a hidden layer."""
+    g = name("delta", "l+1", "") @ name("W", "l+1", "")
+    return g * name("mask", "l+1", "") if DROPPED in key else g
 
 
 # losses of logits, and of which probabilities they are which loss

@@ -91,7 +91,7 @@ def of_what(mistake: Recovered) -> str:
     by_name = ("C", "BP1", "cotangent", *UPDATE)
     if formula is None or not formula.key or formula.slot not in by_name:
         return ""
-    return f"only with {formula.key[0]}" if formula.key != ("hidden",) else ""
+    return f"only with {formula.key[0]}" if formula.key[:1] != ("hidden",) else ""
 
 
 def _stated(formula: Formula, spec: Spec, layers: Collection[int]) -> Stated:

@@ -25,7 +25,13 @@ STATE = {
 }
 SYMBOLS = STATE | {"W2": "(sum of all W^2)", "theta2": "(sum of all theta^2)"}
 SYMBOLS |= {"fan_out_above": "fan_out^(l+1)"}
-SYMBOLS |= {"N": "(n k)", "step": "(change of theta)", "momentum": "mu", "dampening": "tau"}
+SYMBOLS |= {
+    "N": "(n k)",
+    "mask": "m",
+    "step": "(change of theta)",
+    "momentum": "mu",
+    "dampening": "tau",
+}
 FUNCTIONS = {"sign", "exp", "log", "log1p", "tanh", "sigmoid", "softmax", "sqrt", "maximum"}
 FUNCTIONS |= {"minimum"}
 

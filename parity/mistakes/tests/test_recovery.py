@@ -65,7 +65,7 @@ MISTAKES = {
         "BP4",
     ),
     "without the first sample": (
-        wrong("BP4")(lambda s, l, right: s.delta(l)[1:].T @ s.a(l - 1)[1:]),
+        wrong("BP4")(lambda s, l, right: s.delta(l)[1:].T @ s.a_prev(l)[1:]),
         "[rows 1:]",
         "BP4",
     ),
@@ -75,7 +75,7 @@ MISTAKES = {
         "BP3",
     ),
     "half of b": (
-        wrong("z")(lambda s, l, right: s.a(l - 1) @ s.W(l).T + s.b(l) * 0.5),
+        wrong("z")(lambda s, l, right: s.a_prev(l) @ s.W(l).T + s.b(l) * 0.5),
         "+ 0.5 b^l",
         "z",
     ),
@@ -100,7 +100,7 @@ MISTAKES = {
     ),
     "a penalty of absolutes": (
         wrong("decayed", of_rule("sgd"))(
-            lambda s, part, right: s.gradient(part) + abs(s.start(part)) * s.h(part)["weight_decay"]
+            lambda s, part, right: s.clipped(part) + abs(s.start(part)) * s.h(part)["weight_decay"]
         ),
         "weight_decay |theta|",
         "step",
@@ -340,13 +340,20 @@ def test_what_is_expected_is_the_right_formula_of_that_activation():
     ]
 
 
-@pytest.mark.parametrize(("slot", "says"), [("z", "|W^l|"), ("BP4", "0.9 dW_last^l")])
+@pytest.mark.parametrize(
+    ("slot", "says"),
+    [("z", "|W^l|"), ("BP4", "0.9 dW_last^l"), ("cotangent", "|W^(l+1)| * m^(l+1)")],
+)
 def test_a_formula_reads_what_dropout_leaves(slot, says):
-    """In z and BP4, a^(l-1) is what the layer reads."""
+    """In z and BP4, a^(l-1) is what the layer reads; BP2 has the mask of the layer
+    above.
+    """
     function = {
         "z": lambda s, l, right: s.a_prev(l) @ abs(s.W(l)).T + s.b(l),
         "BP4": lambda s, l, right: right() + s.previous.dW(l) * 0.9 if s.previous else right(),
+        "cotangent": lambda s, l, right: s.delta(l + 1) @ abs(s.W(l + 1)) * s.mask(l + 1),
     }[slot]
-    run = run_of_case(replace(BY_NAME["mixed activations"].case, dropout=(0.3, 0.5, 0.0)))
-    (finding,) = diagnose_runs([run_of(simulate(run, [(wrong(slot)(function), {1, 2, 3})]))])
+    run = run_of_case(replace(BY_NAME["mixed activations"].case, dropout=(0.3, 0.5, 0.5)))
+    layers = {1, 2} if slot == "cotangent" else {1, 2, 3}
+    (finding,) = diagnose_runs([run_of(simulate(run, [(wrong(slot)(function), layers)]))])
     assert says in finding.formula
