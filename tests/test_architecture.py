@@ -51,7 +51,7 @@ LEFT = {
     "counting": ["batches", "fast"],
     "training": ["counting", "schedules", "stopping", "clipping", "progress", "resuming"],
     "differences": ["network"],
-    "explanation": ["network"],
+    "explanation": ["network", "clipping"],
     "forms": ["network"],
 }
 

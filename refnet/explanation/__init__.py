@@ -7,6 +7,7 @@ and LaTeX.
     lines          one step's numbers, line by line
     dropout        the section about a layer that drops inputs
     weights        the lines about weights of rows and classes
+    regularised    penalties and clipping
     telling        the story of a step
     paths          one weight, summed over all paths
     chain_rule     the section about that weight
@@ -30,14 +31,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from refnet.backprop import Masks
 from refnet.checks import counted, instance, integer, number, refuse_nonfinite
+from refnet.clipping import Clipping
 from refnet.explanation.chain_rule import weight_section
 from refnet.explanation.lines import ComputedStep
 from refnet.explanation.parts import Section
 from refnet.explanation.paths import Weight
+from refnet.explanation.regularised import regularised
 from refnet.explanation.telling import Story
 from refnet.explanation.typesetting import LATEX, MARKDOWN, formatted, plain
 from refnet.losses import Loss, checked
 from refnet.network import Network
+from refnet.regularisers import Penalty
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ def explain(
     digits: int = 4,
     sample_weight: ArrayLike | None = None,
     masks: Masks = (),
+    penalty: str | Penalty | None = None,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
 ) -> Explanation:
     """One step of gradient descent, theta := theta - lr dC/dtheta, explained equation
     by equation with its numbers; `net` is not changed.
@@ -93,7 +100,9 @@ def explain(
     where there are at most 12, else the 5 largest and the sum of the others.
 
     With the masks of `net.draw_masks` it is a step in training with dropout, and the
-    cost after it is that with the same masks.
+    cost after it is that with the same masks. A penalty is added to the cost, and its
+    gradient to dW; what is clipped before the step is said by its norm or its entries.
+    The derivative of one `weight` by paths is that of the loss alone.
 
     Shapes: x (n, fan_in); y as the loss wants it; sample_weight (n,); a mask as the
         input of its layer.
@@ -107,7 +116,8 @@ def explain(
     digits = integer("explain", "digits", digits, low=1)
     followed = None if weight is None else _weight(net, weight)
     lr = number("explain", "lr", lr, low=0.0)
-    step = computed(net, x, y, loss, lr, sample_weight, masks)
+    regularisers = Penalty.of(penalty), Clipping.of(clip_norm, clip_value)
+    step = computed(net, x, y, loss, lr, sample_weight, masks, *regularisers)
     story = Story(step, digits)
     # a norm or a product that overflows is shown as inf
     with np.errstate(all="ignore"):
@@ -123,6 +133,8 @@ def computed(
     lr: float,
     sample_weight: ArrayLike | None = None,
     masks: Masks = (),
+    penalty: Penalty | None = None,
+    clipping: Clipping | None = None,
 ) -> ComputedStep:
     """The step, taken on a copy."""
     loss = net.trainable_with(loss)
@@ -136,11 +148,14 @@ def computed(
         targets = net.check_targets(loss, y, len(rows))
         targets = targets if targets.ndim == 1 else targets.astype(net.dtype)
         after = net.copy()
-        after.parameters[:] -= gradients.vector * lr
+        whole, stepped = regularised(net.layers, gradients, penalty, clipping)
+        after.parameters[:] -= stepped.vector * lr
         refuse_nonfinite("new value", after.parameters, net.entry)
         cost, cost_after = (
             weighted.value(passed.output, targets) for passed in (trace, after.forward(rows, masks))
         )
+        if penalty is not None:
+            cost_after += penalty.cost(after.layers)
         return ComputedStep(
             net,
             rows,
@@ -154,6 +169,10 @@ def computed(
             after,
             cost_after,
             weights,
+            penalty,
+            clipping,
+            whole,
+            stepped,
         )
 
 

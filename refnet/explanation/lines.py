@@ -9,6 +9,7 @@ import numpy as np
 
 from refnet.activations import Activation, Elementwise
 from refnet.checks import Array
+from refnet.clipping import Clipping
 from refnet.equations import EQUATIONS
 from refnet.explanation.figures import product, shown
 from refnet.explanation.formulas import (
@@ -22,6 +23,7 @@ from refnet.explanation.parts import Formula, Grid, Line, Part, Section, Summary
 from refnet.losses import LOG_FLOOR, Loss
 from refnet.network import Network
 from refnet.passes import Gradients, Trace
+from refnet.regularisers import Penalty
 
 # The largest equation that is written in numbers, and the largest array that is shown.
 # Both are a choice: 8 columns of 4 digits fit the 100 columns of the plain text.
@@ -48,6 +50,10 @@ class ComputedStep(NamedTuple):
     after: Network
     cost_after: float
     sample_weight: Array | None = None
+    penalty: Penalty | None = None
+    clipping: Clipping | None = None
+    whole: Gradients | None = None  # with those of the penalty
+    stepped: Gradients | None = None  # what is left of them for the step
 
 
 class Lines:
@@ -60,6 +66,22 @@ class Lines:
         self.digits = digits
         self.depth = len(step.net.layers)
         self.rows = len(step.x)
+
+    @property
+    def whole(self) -> Gradients:
+        """The gradients with those of the penalty."""
+        return self.step.whole or self.step.gradients
+
+    @property
+    def stepped_by(self) -> Gradients:
+        """The gradients that the step takes, clipped if they are."""
+        return self.step.stepped or self.step.gradients
+
+    @property
+    def whole_cost(self) -> float:
+        """The loss with the penalty."""
+        penalty = self.step.penalty
+        return self.step.cost + (penalty.cost(self.step.net.layers) if penalty else 0.0)
 
     def mask(self, l: int) -> Array | None:
         """The mask of dropout on what layer l reads; None where nothing is dropped."""

@@ -26,6 +26,7 @@ from refnet.explanation.formulas import (
 )
 from refnet.explanation.lines import COLUMNS, NUMBERS
 from refnet.explanation.parts import Formula, Line, Part, Section, Summary, Words, beyond
+from refnet.explanation.regularised import clip_section, penalty_section, slope_section
 from refnet.explanation.weights import WeightedLines
 
 SUBSCRIPTS = (
@@ -75,12 +76,15 @@ class Story(WeightedLines):
             yield self.weighted_input(l)
             yield self.activation(l)
         yield self.cost()
+        yield from penalty_section(self)
         yield self.output_delta()
         for l in range(self.depth - 1, 0, -1):
             yield self.hidden_delta(l)
         for l in range(self.depth, 0, -1):
             yield from self.bias_gradient(l)
             yield self.weight_gradient(l)
+            yield from slope_section(self, l)
+        yield from clip_section(self)
         for l in range(1, self.depth + 1):
             yield self.update(l)
         yield self.cost_after()
@@ -338,7 +342,7 @@ class Story(WeightedLines):
         old, new, gradient = (
             self.step.net.layers[l - 1],
             self.step.after.layers[l - 1],
-            self.step.gradients[l - 1],
+            self.stepped_by[l - 1],
         )
         arrays = [(f"W^{l}", old.W, gradient.dW, new.W)]
         if old.b is not None and gradient.db is not None and new.b is not None:
@@ -363,9 +367,9 @@ class Story(WeightedLines):
 
     def cost_after(self) -> Section:
         """The cost before and after the step, and their difference to first order."""
-        before, after = self.step.cost, self.step.cost_after
-        vector = self.step.gradients.vector.astype(np.float64)
-        square, lr = float(np.dot(vector, vector)), self.step.lr
+        before, after = self.whole_cost, self.step.cost_after
+        vector, move = (g.vector.astype(np.float64) for g in (self.whole, self.stepped_by))
+        square, lr = float(np.dot(vector, move)), self.step.lr
         parts: list[Part] = [self.line("C before", "", before), self.line("C after", "", after)]
         if isfinite(after - before):
             parts.append(self.line("C after - C before", "", after - before))
@@ -373,7 +377,7 @@ class Story(WeightedLines):
             parts.append(Words("To first order, for a small lr, the step changes C by"))
             parts.append(
                 self.line(
-                    "-lr |dC/dtheta|^2",
+                    "-lr |dC/dtheta|^2" if self.step.clipping is None else "-lr dC/dtheta g",
                     product(f"-{self.show(lr)}", self.show(square)),
                     -lr * square,
                 )
