@@ -330,3 +330,15 @@ def test_another_limit_is_another_run():
     first, second = (record_refnet(net, x, y, "mse", optimizer, clip_norm=c) for c in (0.05, 0.1))
     broken = certify(second, first).broken[0]
     assert (broken.equation, broken.quantity) == ("wiring", "clip")
+
+
+@pytest.mark.parametrize("clip", [{"clip_norm": 0.05}, {"clip_value": 0.03}], ids=repr)
+def test_two_records_may_differ_by_rounding_alone(clip):
+    """A thousandth of what is left of the gradient is far beyond it."""
+    record = taken(CASE, **clip)
+    moved = [
+        new + 1e-3 * (new - old) for new, old in zip(record.after.W, record.before.W, strict=True)
+    ]
+    first = compare(replace(record, after=replace(record.after, W=tuple(moved))), record).first
+    assert first is not None
+    assert (first.quantity, first.kind) == ("W", "value")

@@ -273,3 +273,18 @@ def test_another_penalty_is_another_run():
     assert (broken.equation, broken.quantity) == ("wiring", "penalty")
     with pytest.raises(ValueError, match=r"^compare: penalty has \('l2', .*0.3"):
         compare(recorded(refnet.L2(0.3)), recorded(refnet.L2(0.3, biases=True)))
+
+
+@each_penalty
+@pytest.mark.parametrize("quantity", ["loss", "dW"])
+def test_two_records_may_differ_by_rounding_alone(penalty, quantity):
+    """A thousandth of P or of P' is far beyond it."""
+    record = recorded(penalty)
+    W, layer = record.before.W[1], record.layers[1]
+    if quantity == "loss":
+        off = replace(record, loss=record.loss + 1e-3 * penalty.value(W))
+    else:
+        off = with_layer(record, 2, dW=layer.dW + 1e-3 * penalty.gradient(W))
+    first = compare(off, record).first
+    assert first is not None
+    assert (first.quantity, first.kind) == (quantity, "value")
