@@ -123,10 +123,10 @@ def examine(run: RandomRun) -> Examined:
         examined.counts.update(steps=1, refused=ours is None, unrecorded=theirs is None)
         if theirs is not None:
             examined.judge(run, "torch", theirs, None)
-        if fast is not None:
-            examined.judge(run, "refnet", fast, None)
         if ours is None:
             break
+        if fast is not None:
+            examined.judge(run, "refnet", fast, None)
         examined.judge(run, "refnet", ours, previous)
         previous = ours
     return examined

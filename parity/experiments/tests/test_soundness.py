@@ -483,7 +483,7 @@ def test_an_unexpected_refusal_is_no_refusal(monkeypatch):
     through.
     """
 
-    def fail(*_):
+    def fail(*_, **__):
         raise ValueError("something else")
 
     monkeypatch.setattr("parity.experiments.soundness.record_refnet", fail)
