@@ -1,5 +1,7 @@
 """Which mistake is it?
 
+slots         the words of a step: its numbers, its parts, what stands in a slot
+functions     the right function of each slot
 program       a training step of exchangeable equations
 mistake       a wrong form of an equation, in words and code
 conditions    in which layers of which networks a mistake can occur

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from parity.mistakes.conditions import Place, anywhere, both, has_biases, is_hidden, is_last
-from parity.mistakes.program import Numbers, Slot
+from parity.mistakes.slots import Numbers, Slot
 from parity.steps.record import Spec
 
 # (step, layer or part, ..., right) to what the slot returns; right() is the right one

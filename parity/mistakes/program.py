@@ -10,39 +10,19 @@ record in place of the predicted one.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from parity.proof import formulas, penalising
+from parity.mistakes.functions import RIGHT, kept_vector
+from parity.mistakes.slots import Numbers, Part, Quantity, Slot, layer_of
+from parity.proof import penalising
 from parity.proof.equations.penalties import penalised
 from parity.proof.equations.shared import distribution
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.proof.weighing import Weighing, weighed
 from parity.steps.record import Spec
 from refnet.checks import Array
-
-Numbers: TypeAlias = Any  # Bounded or Plain: whatever has their operations
-Quantity: TypeAlias = tuple[str, int]  # ("dW", 2); the cost has the number of the last layer
-
-
-def is_decoupled(spec: Spec) -> bool:
-    """Whether the weight decay shrinks theta itself and stays out of the gradient."""
-    return spec.optimizer == "adamw"
-
-
-class Part(NamedTuple):
-    """The W or the b of a layer, which an update rule steps."""
-
-    name: str
-    layer: int
-
-
-class Slot(NamedTuple):
-    """A wrong function, and the layers in which it replaces the right one."""
-
-    function: Callable[..., Numbers]
-    layers: frozenset[int]
 
 
 class StepProgram:
@@ -369,7 +349,7 @@ class StepProgram:
 
     def is_exchanged(self, slot: str, where: int | Part) -> bool:
         """Whether a wrong function stands in this slot here."""
-        return any(_layer(where) in layers for _, layers in self._exchanged.get(slot, ()))
+        return any(layer_of(where) in layers for _, layers in self._exchanged.get(slot, ()))
 
     def taken(self, part: Part) -> float:
         """How many times a gradient that is shown the update takes: a convention may
@@ -393,165 +373,10 @@ class StepProgram:
 
     def run(self, slot: str, where: Any, *given: Numbers) -> Numbers:
         """What the function in a slot gives, made anew."""
-        function = partial(RIGHT.get(slot) or _kept(slot), self, where, *given)
+        function = partial(RIGHT.get(slot) or kept_vector(slot), self, where, *given)
         # each wrong function gets the one before it as the right one, so that two
         # mistakes in one slot both take effect
         for wrong, layers in self._exchanged.get(slot, ()):
-            if _layer(where) in layers:
+            if layer_of(where) in layers:
                 function = partial(wrong, self, where, *given, function)
         return function()
-
-
-def _layer(where: int | Part) -> int:
-    return where.layer if isinstance(where, Part) else where
-
-
-# the right functions
-
-
-def masked(s: StepProgram, l: int, array: Numbers) -> Numbers:
-    """The array times the mask of a layer, where that drops anything."""
-    mask = s.mask(l)
-    return array if mask is None else formulas.masked(array, mask)
-
-
-def _weighted_input(s: StepProgram, l: int) -> Numbers:
-    products = s.a_prev(l) @ s.W(l).T
-    return products + s.b(l) if s.has_bias(l) else products
-
-
-def _cotangent(s: StepProgram, l: int) -> Numbers:
-    return (
-        formulas.loss_gradient(s.spec.loss, s.a(l), s.weighing())
-        if l == s.L
-        else masked(s, l + 1, s.delta(l + 1) @ s.W(l + 1))
-    )
-
-
-def _output_delta(s: StepProgram, l: int) -> Numbers:
-    if formulas.is_fused(s.spec.loss, s.f(l)[0]):
-        return formulas.fused_delta(s.spec.loss, s.f(l)[0], s.z(l), s.a(l), s.weighing())
-    return s.pullback(l, s.cotangent(l))
-
-
-def _cost(s: StepProgram, l: int) -> Numbers:
-    penalties = [s.penalty(part) for part in s.parts if s.has("P", part)]
-    if not penalties:
-        return s.loss()
-    one_by_one = penalising.total([s.loss(), *penalties])
-    together = s.loss() + penalising.total(penalties)
-    return one_by_one + (together - one_by_one)  # off by as much as either
-
-
-def _penalty(s: StepProgram, part: Part) -> Numbers:
-    theta = s.start(part)
-    if s.spec.penalty is None or not s.is_penalised(part):
-        return (theta * 0.0).sum()
-    return penalising.penalty_value(s.spec.penalty, theta)
-
-
-def _slope(s: StepProgram, part: Part) -> Numbers:
-    theta = s.start(part)
-    if s.spec.penalty is None or not s.is_penalised(part):
-        return theta * 0.0
-    return penalising.penalty_slope(s.spec.penalty, theta)
-
-
-def _sloped(s: StepProgram, part: Part) -> Numbers:
-    g = s.of_loss(part)
-    if not s.has("slope", part):
-        return g
-    times = s.taken(part)
-    return g + (s.slope(part) if times == 1.0 else s.slope(part) * (1.0 / times))
-
-
-def _share(s: StepProgram, part: Part) -> Numbers:
-    return penalising.share(s.limit, s.norm(part))
-
-
-def _clipped(s: StepProgram, part: Part) -> Numbers:
-    if s.spec.clip is None:
-        return s.gradient(part)
-    if s.spec.clip[0] == "value":
-        return penalising.cut(s.gradient(part), s.limit)
-    return s.gradient(part) * s.share(part)
-
-
-def _decayed(s: StepProgram, part: Part) -> Numbers:
-    g = s.clipped(part)
-    coupled = s.h(part)["weight_decay"] and not is_decoupled(s.spec)
-    return g + s.decay(part) if coupled else g
-
-
-def rule_settings(s: StepProgram, part: Part) -> dict[str, Any]:
-    """The hyper-parameters, without a weight decay that is added outside of the rule:
-    by `decayed`, or by `stepped` where `decay` is another.
-    """
-    outside = not is_decoupled(s.spec) or s.is_exchanged("decay", part)
-    return {**s.h(part), "weight_decay": 0.0} if outside else dict(s.h(part))
-
-
-def stepped(
-    s: StepProgram,
-    part: Part,
-    *,
-    t: int | None = None,
-    new: Mapping[str, Numbers] | None = None,
-    forms: Mapping[str, Any] | None = None,
-    **other: Any,
-) -> Numbers:
-    """The part after the step by the rule: with another `t`, `new` state, or `divide`
-    and `correct` in `forms`, or with other hyper-parameters.
-    """
-    h = {**rule_settings(s, part), **other}
-    after = formulas.new_parameters(
-        s.spec.optimizer,
-        h,
-        s.t if t is None else t,
-        s.start(part),
-        s.decayed(part),
-        {key: s.state(key, part) for key in s.keeps(part)} if new is None else new,
-        **(forms or {}),
-    )
-    beside = is_decoupled(s.spec) and s.is_exchanged("decay", part) and "weight_decay" not in other
-    return after - s.decay(part) * h["lr"] if beside else after
-
-
-def _kept(key: str) -> Callable[[StepProgram, Part], Numbers]:
-    def new_state(s: StepProgram, part: Part) -> Numbers:
-        new = {name: s.state(name, part) for name in s.rule.inputs(key, s.h(part))}
-        old = {} if s.old(key, part) is None else {key: s.old(key, part)}
-        return formulas.new_state(
-            s.spec.optimizer, key, rule_settings(s, part), s.start(part), s.decayed(part), old, new
-        )
-
-    return new_state
-
-
-RIGHT: dict[str, Callable[..., Numbers]] = {
-    "read": StepProgram.start,
-    "dropped": lambda s, l: masked(s, l, s.a(l - 1)),
-    "z": _weighted_input,
-    "a": lambda s, l: formulas.activate(s.f(l)[0], s.f(l)[1], s.z(l)),
-    "weighing": lambda s, l: s.weighed(s.y),
-    "C": lambda s, l: formulas.cost(s.spec.loss, s.a(l), s.weighing()),
-    "P": _penalty,
-    "cost": _cost,
-    "cotangent": _cotangent,
-    "pullback": lambda s, l, g: formulas.pull_back(s.f(l)[0], s.f(l)[1], g, s.z(l), s.a(l)),
-    "BP1": _output_delta,
-    "BP2": lambda s, l: s.pullback(l, s.cotangent(l)),
-    "BP3": lambda s, l: s.delta(l).sum(axis=0),
-    "BP4": lambda s, l: s.delta(l).T @ s.a_prev(l),
-    "slope": _slope,
-    "db": lambda s, l: _sloped(s, Part("b", l)),
-    "dW": lambda s, l: _sloped(s, Part("W", l)),
-    "gradient": lambda s, part: s.dW(part.layer) if part.name == "W" else s.db(part.layer),
-    "norm": lambda s, part: s.norm(),
-    "share": _share,
-    "clipped": _clipped,
-    "decay": lambda s, part: s.start(part) * s.h(part)["weight_decay"],
-    "decayed": _decayed,
-    "step": stepped,
-    "settings": lambda s, part: s.spec.settings_of(*part) if part else dict(s.spec.hyperparameters),
-}

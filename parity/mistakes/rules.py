@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from parity.mistakes.conditions import Place, trained_with
+from parity.mistakes.functions import rule_settings, stepped
 from parity.mistakes.mistake import Catalogue, Wrong
-from parity.mistakes.program import Numbers, Part, StepProgram, rule_settings, stepped
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers, Part
 from parity.proof import formulas
 from parity.proof.formulas import ONE
 from parity.steps.record import Spec

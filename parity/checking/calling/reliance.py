@@ -12,8 +12,8 @@ from parity.checking.calling.answers import differ, fitted
 from parity.checking.calling.calls import Program, call
 from parity.checking.tasks.declaration import Declaration
 from parity.checking.tasks.task import Task, task_of
-from parity.mistakes.program import Quantity
 from parity.mistakes.search.replay import Run, Shown, run_of, simulate
+from parity.mistakes.slots import Quantity
 from refnet.checks import Array
 
 Arrays: TypeAlias = dict[tuple[int, Quantity], Array]  # by step and quantity

@@ -17,9 +17,9 @@ from parity.checking.tasks.task import task_of
 from parity.mistakes.catalogue.index import CATALOGUE
 from parity.mistakes.diagnosis.finding import in_words
 from parity.mistakes.mistake import CONVENTION, Mistake
-from parity.mistakes.program import Quantity
 from parity.mistakes.search.judging import HALF, judged
 from parity.mistakes.search.replay import Placed, Run, run_of_case, showing, simulate
+from parity.mistakes.slots import Quantity
 from parity.steps.cases import Case, targets_of
 from refnet.checks import Array
 

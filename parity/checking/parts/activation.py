@@ -25,8 +25,9 @@ from parity.checking.verdict.report import CheckReport
 from parity.mistakes.conditions import both, has, is_hidden
 from parity.mistakes.diagnosis.finding import Finding, in_words
 from parity.mistakes.mistake import Wrong
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.search.replay import Run, run_of_case
+from parity.mistakes.slots import Numbers
 from parity.steps.cases import DTYPES, TRAINABLE, Case
 
 UNITS = 4  # of the layer in which the special numbers stand

@@ -14,7 +14,8 @@ from parity.checking.tasks.declaration import KNOWN, declaration
 from parity.checking.verdict.report import CheckReport
 from parity.mistakes.diagnosis.finding import Finding
 from parity.mistakes.mistake import Wrong
-from parity.mistakes.program import Numbers, Quantity, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers, Quantity
 from parity.steps.cases import DTYPES
 from refnet.checks import flag
 

@@ -26,7 +26,8 @@ from parity.checking.verdict.report import CheckReport
 from parity.mistakes.conditions import is_last
 from parity.mistakes.diagnosis.finding import Finding
 from parity.mistakes.mistake import Wrong
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers
 from parity.rounding.plain import Plain
 from parity.steps.cases import DTYPES, targets_of
 from refnet.losses import LOSSES

@@ -18,9 +18,10 @@ from parity.checking.verdict.report import CheckReport
 from parity.mistakes.diagnosis.finding import Finding
 from parity.mistakes.mistake import Wrong
 from parity.mistakes.probes import Probe
-from parity.mistakes.program import Numbers, StepProgram
-from parity.mistakes.program import Part as Parameters
+from parity.mistakes.program import StepProgram
 from parity.mistakes.search.replay import Run
+from parity.mistakes.slots import Numbers
+from parity.mistakes.slots import Part as Parameters
 from parity.steps.cases import DTYPES
 from refnet.optimizers import OPTIMIZERS
 

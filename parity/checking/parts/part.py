@@ -23,9 +23,10 @@ from parity.checking.verdict.results import TaskResult
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.conditions import Place, anywhere
 from parity.mistakes.mistake import WRONG, Mistake, Wrong
-from parity.mistakes.program import Quantity, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.search.judging import judged
 from parity.mistakes.search.replay import LAYER, Run, run_of, simulate
+from parity.mistakes.slots import Quantity
 from parity.rounding.plain import Plain
 from refnet.checks import flag, integer
 

@@ -5,7 +5,8 @@ the arrays that a part is given.
 import numpy as np
 
 from parity.mistakes.mistake import exchanged
-from parity.mistakes.program import Part, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Part
 from parity.rounding.plain import Plain
 from parity.steps.record import Spec
 

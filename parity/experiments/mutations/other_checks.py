@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from parity.mistakes.mistake import Mistake
-from parity.mistakes.program import Part
 from parity.mistakes.search.replay import Placed, Run, steps
+from parity.mistakes.slots import Part
 from parity.rounding.plain import Plain
 from parity.steps.record import StepRecord
 from refnet.checks import Array

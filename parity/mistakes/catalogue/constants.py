@@ -16,8 +16,9 @@ from parity.mistakes.conditions import (
     some_biases,
 )
 from parity.mistakes.mistake import WRONG, Mistake, Wrong, layers_with
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.rules import MOMENTUM_RULES, updated, uses
+from parity.mistakes.slots import Numbers, Part
 
 Right: TypeAlias = Callable[[], Numbers]
 Slots: TypeAlias = Callable[[float], Mapping[str, Wrong]]

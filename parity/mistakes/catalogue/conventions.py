@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from parity.mistakes.conditions import has_biases, pulled
 from parity.mistakes.mistake import CONVENTION, NO_BIASES, Catalogue
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.rules import uses
+from parity.mistakes.slots import Numbers, Part
 from parity.rounding.bounded import positive
 
 CONVENTIONS = Catalogue()

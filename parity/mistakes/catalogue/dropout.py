@@ -8,7 +8,8 @@ from functools import partial
 
 from parity.mistakes.conditions import above, both, has, is_last, is_square
 from parity.mistakes.mistake import CONVENTION, Catalogue
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers
 from parity.proof import formulas
 from parity.steps.record import Spec
 from refnet.checks import Array

@@ -5,7 +5,8 @@ samples or outputs, or the learning rate.
 from collections.abc import Callable
 
 from parity.mistakes.mistake import Mistake, layers_with
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers
 
 # What a quantity may be multiplied by, the simple ones first: of two that are equal in
 # every run that is shown, the first is named.

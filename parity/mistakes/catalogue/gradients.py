@@ -9,7 +9,8 @@ from parity.mistakes.conditions import (
     trained_with,
 )
 from parity.mistakes.mistake import NO_BIASES, Catalogue
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers, Part
 from parity.steps.record import Spec
 
 GRADIENT = Catalogue()

@@ -19,8 +19,9 @@ from parity.mistakes.conditions import (
     trained_by,
 )
 from parity.mistakes.mistake import CONVENTION, Catalogue, Mistake, Wrong
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.rules import ADAPTIVE_RULES, uses
+from parity.mistakes.slots import Numbers
 from refnet.losses import LOG_FLOOR
 
 

@@ -6,7 +6,8 @@ from functools import partial
 
 from parity.mistakes.conditions import Place
 from parity.mistakes.mistake import CONVENTION, Catalogue
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers, Part
 from parity.proof import penalising
 from parity.proof.equations.penalties import reaches_biases, strengths
 from parity.steps.record import Spec

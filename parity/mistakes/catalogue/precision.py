@@ -4,7 +4,8 @@ from collections.abc import Callable
 from functools import partial
 
 from parity.mistakes.mistake import Catalogue, Wrong
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers
 from parity.rounding.precision import PRECISIONS, Precision
 
 PRECISION = Catalogue()

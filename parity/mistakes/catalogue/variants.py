@@ -11,7 +11,8 @@ from parity.mistakes.catalogue.index import BY_ID, CATALOGUE, OWN_COSTS
 from parity.mistakes.catalogue.precision import OF_PRODUCTS, name_of, rounding
 from parity.mistakes.conditions import Place, is_fused, is_last
 from parity.mistakes.mistake import Mistake
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers, Part
 from parity.proof import formulas
 from parity.rounding.precision import Precision
 from parity.steps.cases import TRAINABLE

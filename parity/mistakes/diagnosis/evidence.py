@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from parity.mistakes.diagnosis.finding import in_words
-from parity.mistakes.program import Quantity
 from parity.mistakes.search.judging import SPELLED, Station, judged
 from parity.mistakes.search.replay import Run
 from parity.mistakes.search.suspects import Program, placed
+from parity.mistakes.slots import Quantity
 from refnet.checks import Array
 
 

@@ -8,7 +8,6 @@ from parity.mistakes.catalogue.index import CATALOGUE, sources
 from parity.mistakes.diagnosis.evidence import compared, in_layers, in_place, measured, plainly
 from parity.mistakes.diagnosis.finding import Finding, in_words
 from parity.mistakes.mistake import CONVENTION, Mistake
-from parity.mistakes.program import is_decoupled
 from parity.mistakes.recovery.formula import Recovered
 from parity.mistakes.recovery.statement import of_what, stated
 from parity.mistakes.search.judging import Station
@@ -16,6 +15,7 @@ from parity.mistakes.search.replay import Run
 from parity.mistakes.search.scopes import separating
 from parity.mistakes.search.search import Search
 from parity.mistakes.search.suspects import Program, Suspect
+from parity.mistakes.slots import is_decoupled
 from refnet.equations import EQUATIONS
 from refnet.optimizers import OPTIMIZERS
 

@@ -15,7 +15,6 @@ from parity.mistakes.diagnosis.evidence import in_layers
 from parity.mistakes.diagnosis.finding import IMPRECISE, UNEXPLAINED, Finding, in_words
 from parity.mistakes.diagnosis.naming import expected, in_common, names_of
 from parity.mistakes.mistake import WRONG, Mistake
-from parity.mistakes.program import Part
 from parity.mistakes.search.constants import with_constants
 from parity.mistakes.search.equality import equals
 from parity.mistakes.search.judging import Station, explains, half_agrees, judged
@@ -23,6 +22,7 @@ from parity.mistakes.search.presentation import Presentation
 from parity.mistakes.search.replay import LAYER
 from parity.mistakes.search.search import Search, Unknown
 from parity.mistakes.search.suspects import Suspect, placed
+from parity.mistakes.slots import Part
 from parity.rounding.formats import FORMATS
 from parity.rounding.precision import coarser
 from refnet.checks import Array

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from parity.mistakes.program import Numbers
 from parity.mistakes.recovery.expression import Detail, Expression, Read
+from parity.mistakes.slots import Numbers
 from parity.proof import formulas
 from parity.rounding.bounded import positive
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 from weakref import WeakValueDictionary
 
-from parity.mistakes.program import Numbers
+from parity.mistakes.slots import Numbers
 
 Detail: TypeAlias = tuple[Any, ...]
 Read: TypeAlias = Callable[["Expression"], Numbers]

@@ -12,7 +12,7 @@ import numpy as np
 
 from parity.mistakes.conditions import anywhere, is_fused
 from parity.mistakes.mistake import Mistake
-from parity.mistakes.program import Numbers, Part, Quantity, StepProgram, is_decoupled
+from parity.mistakes.program import StepProgram
 from parity.mistakes.recovery.evaluation import evaluate
 from parity.mistakes.recovery.expression import Expression, as_expression, node, replaced
 from parity.mistakes.recovery.formula import Formula, Reading
@@ -24,6 +24,7 @@ from parity.mistakes.search.judging import Station, as_shown
 from parity.mistakes.search.replay import Placed, Run, run_of, showing, simulate, steps
 from parity.mistakes.search.suspects import WALK
 from parity.mistakes.search.trials import Effort
+from parity.mistakes.slots import Numbers, Part, Quantity, is_decoupled
 from parity.rounding.plain import Plain
 from parity.steps.record import Spec
 from refnet.checks import Array

@@ -11,7 +11,7 @@ import numpy as np
 
 from parity.mistakes.conditions import is_fused, trained_with
 from parity.mistakes.mistake import Mistake, Wrong
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.recovery.evaluation import Memo, array, evaluate
 from parity.mistakes.recovery.expression import (
     Expression,
@@ -29,6 +29,7 @@ from parity.mistakes.recovery.right import (
     trees,
 )
 from parity.mistakes.rules import STATE
+from parity.mistakes.slots import Numbers, Part
 from parity.proof import formulas
 from parity.steps.record import Spec
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from parity.mistakes.conditions import is_stepped_alone
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.recovery.expression import Expression, name
 from parity.mistakes.rules import STATE
+from parity.mistakes.slots import Numbers, Part
 from parity.proof import formulas
 from parity.proof.weighing import ON_CLASSES, ON_OUTPUTS
 from refnet.checks import Array

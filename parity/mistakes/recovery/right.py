@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from parity.mistakes.program import RIGHT, is_decoupled
+from parity.mistakes.functions import RIGHT
 from parity.mistakes.recovery.expression import (
     Expression,
     as_expression,
@@ -20,6 +20,7 @@ from parity.mistakes.recovery.expression import (
 )
 from parity.mistakes.recovery.parts import scalar
 from parity.mistakes.rules import STATE
+from parity.mistakes.slots import is_decoupled
 from parity.proof import formulas
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.proof.weighing import ON_CLASSES, ON_OUTPUTS, OVER_OUTPUTS, Weighing

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
-from parity.mistakes.program import is_decoupled
 from parity.mistakes.recovery.expression import (
     ONE,
     Expression,
@@ -29,6 +28,7 @@ from parity.mistakes.recovery.right import (
 from parity.mistakes.recovery.words import STATE as STATE_SYMBOLS
 from parity.mistakes.recovery.words import legend, words
 from parity.mistakes.rules import STATE
+from parity.mistakes.slots import is_decoupled
 from parity.steps.record import Spec
 from refnet.equations import EQUATIONS
 

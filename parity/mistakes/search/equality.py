@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from parity.mistakes.program import Numbers, Quantity
 from parity.mistakes.search.judging import Station, fits, lifted
 from parity.mistakes.search.replay import Placed, Run, steps
+from parity.mistakes.slots import Numbers, Quantity
 
 
 def equals(run: Run, mistakes: Iterable[Placed], station: Station) -> Iterator[str]:

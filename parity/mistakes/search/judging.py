@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.mistakes.mistake import WRONG
-from parity.mistakes.program import Numbers, Quantity
 from parity.mistakes.search.replay import LAYER, Placed, Run, steps
+from parity.mistakes.slots import Numbers, Quantity
 from parity.rounding.bounded import Bounded
 from parity.rounding.formats import FORMATS
 from parity.rounding.plain import Plain

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from parity.mistakes.mistake import Mistake, exchanged
-from parity.mistakes.program import Numbers, Part, Quantity, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.search.scopes import Circumstances, Scope
+from parity.mistakes.slots import Numbers, Part, Quantity
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.rounding.plain import Plain
 from parity.steps.cases import Case

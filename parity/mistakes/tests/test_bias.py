@@ -15,7 +15,6 @@ from parity.mistakes.conditions import anywhere
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs
 from parity.mistakes.diagnosis.example.cases import cases_of
 from parity.mistakes.mistake import CONVENTION, Mistake
-from parity.mistakes.program import Part
 from parity.mistakes.recovery.expression import name
 from parity.mistakes.recovery.parts import read
 from parity.mistakes.search.replay import (
@@ -26,6 +25,7 @@ from parity.mistakes.search.replay import (
     simulate,
     steps,
 )
+from parity.mistakes.slots import Part
 from parity.rounding.plain import Plain
 from parity.steps.cases import RULES, Case
 

@@ -18,9 +18,9 @@ from parity.mistakes.catalogue.factors import FACTORS
 from parity.mistakes.catalogue.index import BY_ID, CATALOGUE, sources
 from parity.mistakes.catalogue.published import OUT, PUBLISHED
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs
+from parity.mistakes.functions import RIGHT
 from parity.mistakes.mistake import CONVENTION, WRONG, Catalogue
 from parity.mistakes.probes import PROBES
-from parity.mistakes.program import RIGHT
 from parity.mistakes.rules import STATE
 from parity.mistakes.search.judging import explains, judged
 from parity.mistakes.search.replay import run_of, showing, simulate

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parity.mistakes.probes import PROBES
-from parity.mistakes.program import Part
 from parity.mistakes.recovery.edits import Edit, edited, from_right
 from parity.mistakes.recovery.expression import (
     ONE,
@@ -31,6 +30,7 @@ from parity.mistakes.recovery.statement import stated
 from parity.mistakes.recovery.words import words
 from parity.mistakes.search.judging import judged, lifted
 from parity.mistakes.search.replay import Placed, run_of, simulate, steps
+from parity.mistakes.slots import Part
 from parity.proof import formulas
 from parity.rounding.plain import Plain
 

@@ -12,9 +12,9 @@ import refnet
 from parity.mistakes.catalogue.index import CATALOGUE
 from parity.mistakes.conditions import BY_ENTRIES, BY_SAMPLES, ZERO_OR_ONE
 from parity.mistakes.probes import PROBES
-from parity.mistakes.program import is_decoupled
 from parity.mistakes.rules import ADAM_RULES, ADAPTIVE_RULES, MOMENTUM_RULES, STATE, has_state
 from parity.mistakes.search.replay import simulate
+from parity.mistakes.slots import is_decoupled
 from parity.mistakes.tests.student import RULES
 from parity.proof.equations.updates import RULE_ENTRIES
 from parity.steps.cases import targets_of

@@ -10,7 +10,6 @@ import pytest
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import PROBES
-from parity.mistakes.program import Part
 from parity.mistakes.search.judging import Station, distance, explains, judged
 from parity.mistakes.search.replay import (
     hiding,
@@ -20,6 +19,7 @@ from parity.mistakes.search.replay import (
     simulate,
     steps,
 )
+from parity.mistakes.slots import Part
 from parity.proof.certificate import certify
 from parity.rounding.plain import Plain
 from parity.steps.cases import CASES, DTYPES

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from parity.mistakes.program import Quantity
 from parity.mistakes.search.replay import Run, Shown
+from parity.mistakes.slots import Quantity
 from refnet.checks import Array
 
 LISTS = ("z", "a", "delta", "dW", "db", "W", "b")

@@ -15,7 +15,8 @@ from parity.mistakes.conditions import (
     same_width_above,
 )
 from parity.mistakes.mistake import Catalogue
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers
 from parity.proof import formulas
 from parity.rounding.bounded import positive
 from parity.steps.record import Spec

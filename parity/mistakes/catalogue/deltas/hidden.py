@@ -12,7 +12,8 @@ from parity.mistakes.conditions import (
     same_width_above,
 )
 from parity.mistakes.mistake import Catalogue
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers, Part
 from parity.steps.record import Spec
 
 HIDDEN_DELTA = Catalogue()

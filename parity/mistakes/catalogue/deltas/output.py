@@ -17,7 +17,8 @@ from parity.mistakes.conditions import (
     trained_by,
 )
 from parity.mistakes.mistake import Catalogue
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers
 from parity.proof import formulas
 
 OUTPUT_DELTA = Catalogue()

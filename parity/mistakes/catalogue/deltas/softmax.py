@@ -4,7 +4,8 @@ import numpy as np
 
 from parity.mistakes.conditions import has, pulled
 from parity.mistakes.mistake import Catalogue
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers
 from parity.proof import formulas
 
 SOFTMAX = Catalogue()

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from parity.mistakes.conditions import LOGITS, has, is_curved, is_last
 from parity.mistakes.mistake import Catalogue
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers
 from parity.proof import formulas
 from parity.rounding.bounded import positive
 from parity.steps.record import Spec

@@ -16,7 +16,8 @@ from parity.mistakes.conditions import (
     trained_by,
 )
 from parity.mistakes.mistake import CONVENTION, Catalogue
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers
 
 COSTS = Catalogue()
 

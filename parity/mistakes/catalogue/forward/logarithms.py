@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from parity.mistakes.conditions import BY_SAMPLES, LOGARITHMIC, LOGITS, trained_by
 from parity.mistakes.mistake import Catalogue
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers
 from parity.proof import formulas
 
 LOGARITHMS = Catalogue()

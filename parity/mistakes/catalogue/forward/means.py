@@ -17,7 +17,8 @@ from parity.mistakes.conditions import (
     without_settings,
 )
 from parity.mistakes.mistake import CONVENTION, Catalogue
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers
 from parity.proof.weighing import ON_CLASSES, ON_OUTPUTS, OVER_OUTPUTS, Weighing
 
 MEANS = Catalogue()

@@ -2,7 +2,8 @@
 
 from parity.mistakes.conditions import has_biases, is_square
 from parity.mistakes.mistake import NO_BIASES, Catalogue
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers
 
 SUMS = Catalogue()
 bug = SUMS.add

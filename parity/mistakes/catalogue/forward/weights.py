@@ -18,7 +18,8 @@ from parity.mistakes.conditions import (
     with_settings,
 )
 from parity.mistakes.mistake import CONVENTION, Catalogue
-from parity.mistakes.program import Numbers, StepProgram
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers
 from parity.proof import formulas
 from parity.proof.weighing import ON_CLASSES, Weighing, weighed
 

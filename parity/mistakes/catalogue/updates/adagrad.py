@@ -1,8 +1,9 @@
 """Mistakes that Adagrad alone can have."""
 
 from parity.mistakes.mistake import Catalogue
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.rules import kept_on, updated, uses, vectors
+from parity.mistakes.slots import Numbers, Part
 
 ADAGRAD = Catalogue()
 bug = ADAGRAD.add

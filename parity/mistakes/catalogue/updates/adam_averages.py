@@ -4,8 +4,9 @@ from functools import partial
 from typing import Any
 
 from parity.mistakes.mistake import CONVENTION, Catalogue
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.rules import ADAM_RULES, averaged, kept_on, updated, uses, vectors
+from parity.mistakes.slots import Numbers, Part
 from parity.proof import formulas
 from parity.proof.formulas import ONE
 from parity.rounding.bounded import positive

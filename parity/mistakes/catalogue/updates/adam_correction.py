@@ -5,8 +5,9 @@ from functools import partial
 from typing import Any
 
 from parity.mistakes.mistake import CONVENTION, Catalogue, Wrong
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.rules import ADAM_RULES, updated, uses
+from parity.mistakes.slots import Numbers, Part
 from parity.proof import formulas
 
 ADAM_CORRECTION = Catalogue()

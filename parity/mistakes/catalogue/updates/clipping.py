@@ -5,8 +5,9 @@ from functools import partial
 
 from parity.mistakes.conditions import Place, both
 from parity.mistakes.mistake import CONVENTION, Catalogue
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.rules import updated
+from parity.mistakes.slots import Numbers, Part
 from parity.proof import penalising
 from parity.proof.equations.clipping import TINY
 from parity.steps.record import Spec

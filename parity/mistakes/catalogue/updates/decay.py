@@ -4,8 +4,9 @@ from functools import partial
 
 from parity.mistakes.conditions import both, has_biases, some_biases, trained_with
 from parity.mistakes.mistake import CONVENTION, Catalogue
-from parity.mistakes.program import Numbers, Part, StepProgram, is_decoupled
+from parity.mistakes.program import StepProgram
 from parity.mistakes.rules import has_state, updated, uses
+from parity.mistakes.slots import Numbers, Part, is_decoupled
 from parity.proof import formulas
 from parity.steps.record import Spec
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from parity.mistakes.conditions import both, has_biases
 from parity.mistakes.mistake import CONVENTION, Catalogue
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.rules import MOMENTUM_RULES, new_averages, updated, uses
+from parity.mistakes.slots import Numbers, Part
 from parity.proof import formulas
 from parity.proof.formulas import ONE
 

@@ -4,8 +4,9 @@ that are shown: it follows whatever the decay is, of W alone, divided by n, doub
 
 from parity.mistakes.conditions import both
 from parity.mistakes.mistake import CONVENTION, Catalogue
-from parity.mistakes.program import Numbers, Part, StepProgram, is_decoupled
+from parity.mistakes.program import StepProgram
 from parity.mistakes.rules import uses
+from parity.mistakes.slots import Numbers, Part, is_decoupled
 
 PENALTIES = Catalogue()
 bug = PENALTIES.add

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from parity.mistakes.mistake import CONVENTION, Catalogue
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.rules import (
     ADAM_RULES,
     ADAPTIVE_RULES,
@@ -14,6 +14,7 @@ from parity.mistakes.rules import (
     uses,
     vectors,
 )
+from parity.mistakes.slots import Numbers, Part
 from parity.proof import formulas
 
 QUOTIENTS = Catalogue()

@@ -3,8 +3,9 @@
 from typing import Any
 
 from parity.mistakes.mistake import Catalogue
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.rules import averaged, kept_on, new_averages, quotients, uses, vectors
+from parity.mistakes.slots import Numbers, Part
 from parity.proof.formulas import ONE
 
 RMSPROP = Catalogue()

@@ -1,8 +1,9 @@
 """Mistakes in the state that update rules keep from step to step."""
 
 from parity.mistakes.mistake import Catalogue
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.rules import STATE, has_state, kept_on, vectors
+from parity.mistakes.slots import Numbers, Part
 from parity.steps.record import Spec
 
 KEPT = Catalogue()

@@ -4,8 +4,9 @@ import numpy as np
 
 from parity.mistakes.conditions import has_biases
 from parity.mistakes.mistake import NO_BIASES, Catalogue
-from parity.mistakes.program import Numbers, Part, StepProgram
+from parity.mistakes.program import StepProgram
 from parity.mistakes.rules import updated, uses
+from parity.mistakes.slots import Numbers, Part
 from parity.proof import formulas
 from parity.rounding.bounded import positive
 

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.mistakes.program import RIGHT, Numbers, Part, Quantity, StepProgram
+from parity.mistakes.functions import RIGHT
+from parity.mistakes.program import StepProgram
+from parity.mistakes.slots import Numbers, Part, Quantity
 from parity.proof import formulas
 from parity.rounding.plain import Plain
 from refnet.activations import ACTIVATIONS, Elementwise

@@ -5,8 +5,8 @@ from math import prod
 from typing import NamedTuple
 
 from parity.mistakes.diagnosis.example.matrices import COLUMNS, ROWS
-from parity.mistakes.program import Quantity
 from parity.mistakes.search.replay import Run
+from parity.mistakes.slots import Quantity
 from parity.proof.equations.updates import RULE_ENTRIES
 from refnet.equations import EQUATIONS
 

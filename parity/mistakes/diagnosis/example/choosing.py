@@ -11,11 +11,11 @@ from parity.mistakes.diagnosis.example.cases import STATE, Case, cases_of, shape
 from parity.mistakes.diagnosis.example.example import Example
 from parity.mistakes.diagnosis.example.matrices import Matrix, matrix_of
 from parity.mistakes.mistake import CONVENTION
-from parity.mistakes.program import Numbers, Part, Quantity, StepProgram
 from parity.mistakes.search.judging import as_shown, lifted, off_entries
 from parity.mistakes.search.replay import Run, steps
 from parity.mistakes.search.search import Search, Unknown
 from parity.mistakes.search.suspects import Program, Suspect, placed
+from parity.mistakes.slots import Numbers, Part, Quantity
 from parity.rounding.bounded import Bounded
 from parity.rounding.plain import Plain
 from refnet.checks import Array
@@ -125,7 +125,7 @@ class Worked:
 
     def __init__(self, case: Case, passed: Passed, right: Program) -> None:
         self.case, self.passed, self.program = case, passed, right
-        self.step: StepProgram = passed.steps[case.step]
+        self.step = passed.steps[case.step]
         self.lift = lifted(case.run.spec.dtype)
 
     @property
