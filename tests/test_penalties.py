@@ -2,6 +2,7 @@
 `fit`, and the fast form against the teaching form, bit for bit.
 """
 
+import tracemalloc
 from fractions import Fraction
 from itertools import product
 
@@ -333,3 +334,21 @@ def test_a_penalty_is_plain_data():
     assert repr(refnet.L2(0.5)) == "L2(strength=0.5, biases=False)"
     assert Penalty.of("elastic_net") == refnet.ElasticNet()
     assert Penalty.of(None) is None
+
+
+@each_penalty
+@each_dtype
+def test_in_place_it_takes_no_more_memory_than_a_step_may(penalty, dtype):
+    """At most 64 KiB at a time beside what is allocated once, for arrays of 2 MiB."""
+    net = refnet.mlp((512, 512, 2), "tanh", "identity", seed=2, dtype=dtype)
+    rng = np.random.default_rng(5)
+    x, y = (rng.normal(size=(3, k)).astype(dtype) for k in (512, 2))
+    workspace = Workspace(net, refnet.MSE(), 3, penalty)
+    workspace.loss_and_gradients(x, y)
+    tracemalloc.start()
+    try:
+        workspace.loss_and_gradients(x, y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= 4 * BLOCK
