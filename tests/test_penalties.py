@@ -352,3 +352,18 @@ def test_in_place_it_takes_no_more_memory_than_a_step_may(penalty, dtype):
     finally:
         tracemalloc.stop()
     assert peak <= 4 * BLOCK
+
+
+@each_penalty
+def test_the_gradient_check_has_it(penalty):
+    """Every entry is judged but those that stand on a kink; a wrong P' is found."""
+    net, x, y = batch()
+    report = refnet.gradient_check(net, x, y, "mse", penalty=penalty)
+    has_kink = not isinstance(penalty, refnet.L2)
+    # two weights of exactly 0, and a bias
+    on_kinks = (2 + penalty.biases) * has_kink
+    text = f"passed; {on_kinks} of 43 entries not judged" if on_kinks else "passed\n"
+    assert text in str(report)
+    wrong = type("Wrong", (type(penalty),), {"gradient": lambda self, theta: 0.0 * theta})
+    settings = {**penalty.settings}
+    assert not refnet.gradient_check(net, x, y, "mse", penalty=wrong(**settings)).passed
