@@ -168,8 +168,8 @@ def test_the_equations_are_those_of_backprop():
 
 
 def test_the_table_of_what_there_is_is_whole():
-    """Every activation, loss, initializer, optimizer and schedule, and nothing else, in
-    the row of its kind.
+    """Every activation, loss, initializer, optimizer, penalty and schedule, and nothing
+    else, in the row of its kind.
     """
     rows = re.findall(r"^\| (\w+)[^|]*\| (`.*`.*) \|$", text_of("refnet/README.md"), re.MULTILINE)
     listed = {}
@@ -180,6 +180,7 @@ def test_the_table_of_what_there_is_is_whole():
         "losses": refnet.Loss,
         "initializers": refnet.Initializer,
         "optimizers": refnet.Optimizer,
+        "penalties": refnet.Penalty,
         "stopping": refnet.Stop,
     }
     public = [getattr(refnet, name) for name in refnet.__all__]
