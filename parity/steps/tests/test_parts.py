@@ -307,10 +307,13 @@ def test_the_label_that_torch_ignores_by_default_is_a_setting_where_it_stands():
     ):
         record = record_torch(model, X, y, module, optimizer)
         assert record.spec.loss_settings == settings
-    counted = record_torch(model, X[some >= 0], some[some >= 0], LOSS, optimizer)
-    ignoring = record_torch(model, X, some, LOSS, optimizer)
-    assert ignoring.layers[0].delta[some >= 0].tobytes() == counted.layers[0].delta.tobytes()
-    assert not ignoring.layers[0].delta[some < 0].any()
+    for s in (None, np.linspace(0.5, 2.0, 8)):
+        rows = None if s is None else s[some >= 0]
+        ignoring = record_torch(model, X, some, LOSS, optimizer, sample_weight=s)
+        kept = X[some >= 0], some[some >= 0], LOSS, optimizer
+        counted = record_torch(model, *kept, sample_weight=rows)
+        assert ignoring.layers[0].delta[some >= 0].tobytes() == counted.layers[0].delta.tobytes()
+        assert not ignoring.layers[0].delta[some < 0].any()
 
 
 NO_LABEL = (
