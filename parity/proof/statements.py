@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parity.proof.equations.activations import ACTIVATION_ENTRIES
-from parity.proof.equations.clipping import Clipped, Clipping
+from parity.proof.equations.clipping import Clipping, clipped_claim
 from parity.proof.equations.kinds import Update
 from parity.proof.equations.losses import LOSS_ENTRIES
 from parity.proof.equations.penalties import Slope, penalised, with_penalty
@@ -23,7 +23,7 @@ from parity.proof.equations.sums import (
     weighted_input,
 )
 from parity.proof.equations.updates import RULE_ENTRIES
-from parity.rounding.claim import Claim, Other, near
+from parity.rounding.claim import Claim
 from parity.rounding.formats import FORMATS
 from parity.steps.record import LayerRecord, StepRecord
 from refnet.checks import Array
@@ -265,7 +265,7 @@ class _Reading:
         update, entry = self._update(of), f"{self.rule.name} {key}"
 
         def claimed(*_: Array) -> Claim:
-            return self._clipped(update, lambda step: self.rule.vector(step, key))
+            return clipped_claim(self._clipping, update, lambda step: self.rule.vector(step, key))
 
         name, got = f"{key} of {of.name}", of.state[key].shown
         return self._about("step", of.layer, name, entry, got, claimed, *of.inputs(read))
@@ -277,29 +277,10 @@ class _Reading:
         update = self._update(of)
 
         def claimed(*_: Array) -> Claim:
-            return self._clipped(update, self.rule.parameters)
+            return clipped_claim(self._clipping, update, self.rule.parameters)
 
         inputs = of.inputs(tuple(of.state))
         return self._about("step", of.layer, of.name, self.rule.name, got, claimed, *inputs)
-
-    def _clipped(self, update: Update, claimed: Callable[[Update], Claim]) -> Claim:
-        """What is claimed with the clipped gradient, if it is clipped."""
-        clipping = self._clipping
-        if clipping is None:
-            return claimed(update)
-
-        def of(clipped: Clipped) -> Claim:
-            return claimed(replace(update, g=clipped.g, off=clipped.off))
-
-        def others() -> Iterator[Other]:
-            yield from main.others()
-            for each in clipping.others(update.g):
-                other = of(each)
-                fits = near(self.fmt, other.exact, other.bound)
-                yield Other(each.status, each.note, fits, each.deviation)
-
-        main = of(clipping.clipped(update.g))
-        return replace(main, others=others)
 
     def _update(self, of: "_Parameter") -> Update:
         """What the rule reads. Where g is not shown theta stands in for it, unread, as

@@ -287,10 +287,18 @@ UNSEEN = {"softmax-maximum-of-all"}
 
 
 def test_every_mistake_but_one_is_beyond_what_is_allowed():
-    """In at least one entry of one vector, and by far: the next one uses 9e10 of it."""
-    wrong = [mistake for mistake in CATALOGUE if mistake.verdict == WRONG]
+    """In at least one entry of one vector, and by far: the next one uses 9e10 of it.
+    What needs weights, a penalty, clipping or dropout cannot stand in any.
+    """
+    wrong = [mistake for mistake in CATALOGUE if mistake.verdict == WRONG and can_stand(mistake)]
+    assert len(wrong) > 180
     unseen = {mistake.id for mistake in wrong if not is_seen(mistake)}
     assert unseen == UNSEEN
+
+
+def can_stand(mistake):
+    """Whether it can stand in any vector."""
+    return not mistake.of_weights and any(run.layers(mistake) for run in RUNS.values())
 
 
 def is_seen(mistake):

@@ -3,13 +3,14 @@
 Notation: u, E, lam and r as in the entries of the activations.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from parity.rounding.claim import CONVENTION, WRONG, size
+from parity.proof.equations.kinds import Update
+from parity.rounding.claim import CONVENTION, WRONG, Claim, Other, near, size
 from parity.rounding.formats import Format
 from refnet.checks import Array
 
@@ -100,3 +101,24 @@ class Clipping:
         rounded = fmt.scalar * fmt.unit * limit
         at_limit = size(g) >= limit - rounded
         return Clipped(np.clip(fmt.widen(g), -limit, limit), np.where(at_limit, rounded, 0.0))
+
+
+def clipped_claim(
+    clipping: Clipping | None, update: Update, claimed: Callable[[Update], Claim]
+) -> Claim:
+    """What is claimed of an update by the clipped gradient, if it is clipped."""
+    if clipping is None:
+        return claimed(update)
+
+    def of(clipped: Clipped) -> Claim:
+        return claimed(replace(update, g=clipped.g, off=clipped.off))
+
+    def others() -> Iterator[Other]:
+        yield from main.others()
+        for each in clipping.others(update.g):
+            other = of(each)
+            fits = near(update.fmt, other.exact, other.bound)
+            yield Other(each.status, each.note, fits, each.deviation)
+
+    main = of(clipping.clipped(update.g))
+    return replace(main, others=others)

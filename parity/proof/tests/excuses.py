@@ -14,7 +14,11 @@ import mpmath
 import numpy as np
 
 from parity.proof.equations.binary import BCE_FLOOR
-from parity.proof.equations.sums import hidden_delta, weighted_input
+from parity.proof.equations.clipping import Clipping, clipped_claim
+from parity.proof.equations.kinds import Update
+from parity.proof.equations.penalties import Slope, with_penalty
+from parity.proof.equations.sums import MASKING, hidden_delta, weight_gradient, weighted_input
+from parity.proof.equations.updates import SGD
 from parity.proof.tests.known import Known, column, entry_of
 from parity.rounding.claim import CONVENTION, INACCURATE, PASSED, WRONG, Claim
 
@@ -54,6 +58,9 @@ def excuses(arithmetic):
         steps_and_kinks,
         inaccurate_activations,
         floors_and_clamps,
+        beside_a_penalty,
+        another_mask,
+        clipped_without_tiny,
         no_numbers,
         gradient_descent,
         rounded_betas,
@@ -144,6 +151,51 @@ def floors_and_clamps(known):
         )
         name = f"bce, clamped at {y}"
         yield Excuse(here, name, claim, exact, bound, WRONG, "BCELoss clamp", within=0.75)
+
+
+def beside_a_penalty(known):
+    """The cost without a floor, and P = 2^2 / 2 on top of it; the sign of zero."""
+    fmt, of, u, lam, r = known.fmt, known.of, known.u, known.lam, known.r
+    loss = known.loss["cross_entropy"].value(fmt, of([2.0**-146, 1]), np.array([0]))
+    claim = with_penalty(fmt, loss, ("l2", {"strength": 1.0, "biases": False}), [of([2])])
+    exact, P = 146 * mpmath.log(2), mpf(2)
+    own = (1 + 3 + r) * u * P + 3 * lam  # of one square
+    joined = u * (100 + P)  # the loss itself counts log p as -100
+    bound = (1 + 3 + known.Elog) * u * exact + lam + own + joined
+    here = "penalties.with_penalty"
+    yield Excuse(here, "ce without a floor, and a penalty", claim, exact + P, bound, CONVENTION)
+    slope = Slope.of(fmt, ("l1", {"strength": 1.0, "biases": False}), of([0]))
+    claim = weight_gradient(fmt, of([3]), of([2]), slope)
+    here, bound = "penalties.Slope.added_to", (1 + 1) * u * 6 + 2 * lam
+    for sign in (1, -1):
+        yield Excuse(here, f"l1, sign(0) {sign}", claim, mpf(6 + sign), bound, CONVENTION)
+
+
+def another_mask(known):
+    """An input that the mask drops, as if it were kept: 2 (3 * 2 - 5 * 7) = -58."""
+    fmt, of, u, lam = known.fmt, known.of, known.u, known.lam
+    W, z = np.array([[2, 2], [7, 7]], known.dtype), of([0, 0])
+    claim = hidden_delta(fmt, known.function["identity"], of([3, -5]), W, z, z, of([0, 2]))
+    bound = (2 + MASKING) * u * 2 * 41 + (2 * 2 + 1) * lam
+    here = "sums._redrawn"
+    yield Excuse(here, "another mask", claim, mpf(-58), bound, WRONG)
+
+
+def clipped_without_tiny(known):
+    """A gradient of 2^-10 clipped to 2^-11 without 10^-6 beside its norm, and a step by
+    half of it from 0.
+    """
+    fmt, of, u, lam, r = known.fmt, known.of, known.u, known.lam, known.r
+    clipping = Clipping(fmt, ("norm", 2.0**-11), [of([2.0**-10])])
+    settings = dict.fromkeys(("weight_decay", "momentum", "dampening", "nesterov"), 0) | {"lr": 0.5}
+    update = Update(fmt, settings, 2, of([0]), of([2.0**-10]), {}, {})
+    claim = clipped_claim(clipping, update, SGD().parameters)
+    norm, lost = mpf(2) ** -10, 2 * lam  # one number in one array
+    share = (1 + 2 * mpf(fmt.sqrt) + 6 + 2 * r) * u + lost / (norm + mpmath.sqrt(lost)) / norm
+    off = share * norm / 2 + u * norm / 2 + lam
+    exact = -norm / 4
+    bound = (u * (2 + r) * norm / 4 + off / 2 + 2 * lam) * (1 + 30 * u)
+    yield Excuse("clipping.clipped_claim", "no 1e-6", claim, exact, bound, CONVENTION)
 
 
 def no_numbers(known):
