@@ -10,6 +10,7 @@ import pytest
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.conditions import anywhere, both, has, is_hidden, is_inner, is_last
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs
+from parity.mistakes.functions import masked
 from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import PROBES
 from parity.mistakes.recovery.expression import ZERO
@@ -53,7 +54,9 @@ MISTAKES = {
         "BP2",
     ),
     "absolute weights": (
-        wrong("cotangent", is_hidden)(lambda s, l, right: s.delta(l + 1) @ abs(s.W(l + 1))),
+        wrong("cotangent", is_hidden)(
+            lambda s, l, right: masked(s, l + 1, s.delta(l + 1) @ abs(s.W(l + 1)))
+        ),
         "delta^(l+1) |W^(l+1)|",
         "BP2",
     ),
