@@ -28,10 +28,11 @@ from typing import Any
 
 from parity.bench.sides import jax as jax_side
 from parity.bench.sides.setting import Setting
-from parity.bench.tables import digits, growth, loops, steps, threads
+from parity.bench.tables import digits, growth, loops, parts, steps, threads
 from parity.bench.tables.digits import Trainings
 from parity.bench.tables.growth import AXES, Axis, Growth
 from parity.bench.tables.loops import Headlines
+from parity.bench.tables.parts import PARTS, PartRow
 from parity.bench.tables.steps import StepRow
 from parity.bench.tables.threads import ThreadRow
 from parity.screen import Screen
@@ -78,6 +79,7 @@ class Plan:
     seconds: float  # of one repeat of one side
     nets: tuple[Setting, ...] = NETS
     others: tuple[Setting, ...] = OTHERS
+    parts: tuple[str, ...] = tuple(PARTS)
     dtypes: tuple[str, ...] = ("float32", "float64")
     epochs: int = 20
     images: int | None = None  # of the digits; None for all
@@ -90,7 +92,7 @@ class Plan:
     def rows(self) -> int:
         """How many measurements there are."""
         return (
-            len(self.dtypes) * (len(self.nets) + len(self.others) + 1)
+            len(self.dtypes) * (len(self.nets) + len(self.others) + len(self.parts) + 1)
             + 1
             + len(self.axes)
             + len(self.pooled)
@@ -125,6 +127,7 @@ class BenchReport:
     jax: str
     rows: list[StepRow] = field(default_factory=list)
     others: list[StepRow] = field(default_factory=list)
+    parts: list[PartRow] = field(default_factory=list)
     digits: list[Trainings] = field(default_factory=list)
     loops: Headlines | None = None
     growth: list[Growth] = field(default_factory=list)
@@ -137,6 +140,7 @@ class BenchReport:
         judged: list[Any] = [
             *self.rows,
             *self.others,
+            *self.parts,
             *self.digits,
             *([self.loops] if self.loops else []),
         ]
@@ -234,6 +238,7 @@ class BenchReport:
             "jax": self.jax,
             "steps": [row.as_json() for row in self.rows],
             "others": [row.as_json() for row in self.others],
+            "parts": [row.as_json() for row in self.parts],
             "digits": [each.as_json() for each in self.digits],
             "loops": self.loops.as_json() if self.loops else None,
             "growth": [each.as_json() for each in self.growth],
@@ -252,7 +257,7 @@ def run(screen: Screen, plan: Plan, seed: int) -> BenchReport:
     for line in _header(plan, report.jax):
         screen.line(line)
     with screen.progress("measurements", plan.rows) as advance:
-        for part in (_steps, _digits, _loops, _growth, _threads):
+        for part in (_steps, _parts, _digits, _loops, _growth, _threads):
             part(screen, report, seed, advance)
     screen.line()
     for line in (*report.judgements(), report.cores(), *report.ratios()):
@@ -300,6 +305,20 @@ def _steps(screen: Screen, report: BenchReport, seed: int, advance: Callable[[],
         screen.line(steps.TRAINING_HEAD, "bold")
         for row in rows:
             screen.line(row.training_line())
+
+
+def _parts(screen: Screen, report: BenchReport, seed: int, advance: Callable[[], None]) -> None:
+    plan = report.plan
+    screen.line()
+    screen.line("A step with one thing more, microseconds (with/out: the same step without it)")
+    screen.line(parts.HEAD, "bold")
+    for dtype in plan.dtypes:
+        for row in parts.measure(plan.parts, dtype, plan.repeats, plan.seconds, seed):
+            report.parts.append(row)
+            screen.line(row.line())
+            if row.problem:
+                screen.line(f"WRONG: {row.problem}", "red")
+            advance()
 
 
 def _digits(screen: Screen, report: BenchReport, seed: int, advance: Callable[[], None]) -> None:

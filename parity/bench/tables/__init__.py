@@ -1,6 +1,7 @@
 """The tables of the benchmark.
 
 steps      a row for each network
+parts      a step with weights, a penalty, clipping, dropout, or no biases
 digits     whole trainings of handwritten digits
 loops      a tutorial's loops
 growth     time and memory by size

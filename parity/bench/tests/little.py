@@ -14,6 +14,7 @@ LITTLE = benchmark.Plan(
     seconds=1e-4,
     nets=(Setting((2, 2), 4, batches=2), Setting((5, 3, 2), 4, batches=2)),
     others=(Setting((5, 3, 2), 4, hidden="tanh", rule="Adam", batches=2),),
+    parts=("class weights", "weights of rows", "L2", "clip_norm", "dropout, hidden", "no biases"),
     epochs=1,
     images=40,
     iterations=2,

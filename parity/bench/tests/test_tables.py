@@ -23,7 +23,7 @@ from parity.bench.sides import jax as jax_side
 from parity.bench.sides.judge import judge
 from parity.bench.sides.refnet import layers_of
 from parity.bench.sides.setting import Setting, Side
-from parity.bench.tables import digits, growth, loops, steps, threads
+from parity.bench.tables import digits, growth, loops, parts, steps, threads
 from parity.bench.tests.little import LITTLE, SMALL, TINY, make_little
 from parity.bench.timing import exponent
 from parity.tests.command import run
@@ -371,3 +371,23 @@ def test_the_pool_has_its_threads_only_where_it_should(monkeypatch, little):
     (row,) = little.report.threads
     assert list(row.idle) == list(row.busy) == ["step, one", "step, pool", "fit, one", "fit, pool"]
     assert {len(timing.seconds) for timing in row.busy.values()} == {2}
+
+
+# a step with one thing more
+
+
+@pytest.mark.parametrize("name", parts.PARTS)
+def test_both_sides_take_the_step_with_a_part(name):
+    """The step that is timed is certified, with PyTorch's from the same masks."""
+    _, having = parts.PARTS[name]
+    assert parts.problem(having) == ""
+
+
+def test_a_wrong_step_with_a_part_is_named(monkeypatch):
+    """The row says whose step is wrong, and where."""
+    monkeypatch.setattr(refnet.fast.workspace.Workspace, "loss_and_gradients", doubled)
+    (row,) = parts.measure(("L2",), "float64", 2, 1e-4, 0)
+    assert row.problem.startswith("refnet, 64-30-10 relu-identity, softmax_cross_entropy on labels")
+    assert "BP3" in row.problem
+    assert row.ratio > 0.0
+    assert row.with_over_without > 0.0
