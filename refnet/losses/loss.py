@@ -177,13 +177,20 @@ def checked(loss: Loss, sample_weight: Array | None = None) -> Loss:
 def takes_weights(loss: Loss) -> None:
     """Refuse a loss of one's own whose methods know nothing of weights."""
     for name in ("value", "gradient"):
-        parameters = inspect.signature(getattr(loss, name)).parameters
-        kinds = {each.kind for each in parameters.values()}
-        if "sample_weight" not in parameters and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        parameters = inspect.signature(getattr(loss, name)).parameters.values()
+        if not any(map(_takes_a_third, parameters)):
+            shown = [f"*, {x.name}" if x.kind is x.KEYWORD_ONLY else x.name for x in parameters]
             raise TypeError(
-                f"{loss}: {name} takes ({', '.join(parameters)}), expected (a, y, "
+                f"{loss}: {name} takes ({', '.join(shown)}), expected (a, y, "
                 f"sample_weight=None), as sample_weight is given"
             )
+
+
+def _takes_a_third(parameter: inspect.Parameter) -> bool:
+    """Whether weights after a and y go into this parameter."""
+    by_place = parameter.kind is not parameter.KEYWORD_ONLY
+    is_weights = parameter.name == "sample_weight" and by_place
+    return is_weights or parameter.kind is parameter.VAR_POSITIONAL
 
 
 def reduction_of(where: str, given: object) -> str:
@@ -218,7 +225,7 @@ def as_row(where: Loss, name: str, width: int, dtype: np.dtype[Any]) -> Array | 
         raise ValueError(
             f"{where}: {name} has shape ({len(weights)},), expected ({width},), one for each output"
         )
-    if max(weights) > np.finfo(dtype).max:
+    if max(weights) > float(np.finfo(dtype).max):  # not rounded to dtype, with a warning
         raise ValueError(
             f"{where}: {name} has {max(weights):g}, expected weights that {dtype} can hold"
         )
