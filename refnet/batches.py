@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.activations import Sigmoid
-from refnet.checks import Array, chunks, integer
+from refnet.checks import Array, chunks, counted, integer
 from refnet.frames import Columns, columns_of
 from refnet.losses import Loss, checked
 from refnet.losses.loss import takes_weights
@@ -147,8 +147,11 @@ def held_out_data(
     """The validation pair (x, y), checked; its errors start with "validation". A frame
     x must have the columns of the training's.
     """
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
+    if not isinstance(pair, tuple | list):
         raise TypeError(f"fit: validation has type {type(pair).__name__}, expected a pair (x, y)")
+    if len(pair) != 2:
+        shown = counted(len(pair), "entry", "entries")
+        raise TypeError(f"fit: validation has {shown}, expected a pair (x, y)")
     try:
         return Data(net, loss, *pair, columns=columns)
     except (ValueError, TypeError) as error:

@@ -76,7 +76,12 @@ def _widths(sizes: Sequence[int]) -> list[int]:
 
 def _drops(dropout: float | Sequence[float], layers: int) -> list[float]:
     """The probability of each hidden layer, of which there are `layers`."""
-    each = list(dropout) if isinstance(dropout, Sequence | np.ndarray) else [dropout] * layers
+    # text is a sequence too, of its letters
+    each = (
+        list(dropout)
+        if isinstance(dropout, Sequence | np.ndarray) and not isinstance(dropout, str)
+        else [dropout] * layers
+    )
     if len(each) != layers:
         raise ValueError(
             f"mlp: dropout has {counted(len(each), 'number')}, expected {layers}, one per hidden "

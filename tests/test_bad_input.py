@@ -352,7 +352,7 @@ BAD_SETTINGS = [
     (
         {"validation": (X, VALUES, VALUES)},
         TypeError,
-        "fit: validation has type tuple, expected a pair (x, y)",
+        "fit: validation has 3 entries, expected a pair (x, y)",
     ),
     (
         {"schedule": 0.9},

@@ -306,6 +306,13 @@ def test_a_probability_outside_of_its_range_is_refused(p):
         mlp([1, 2, 1], input_dropout=p)
 
 
+@pytest.mark.parametrize("text", ["0.5", "x"])
+def test_text_is_no_list_of_probabilities(text):
+    """Though it is a sequence, of letters."""
+    with pytest.raises(TypeError, match=r"^mlp: dropout has type str, expected a number$"):
+        mlp([4, 5, 3], dropout=text)
+
+
 def test_draw_masks_refuses_other_rows_and_generators():
     """At least one row, and a Generator."""
     with pytest.raises(ValueError, match=r"Network.draw_masks: rows has 0, expected an integer >"):
