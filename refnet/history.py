@@ -32,9 +32,11 @@ class Step(NamedTuple):
 class Epoch(NamedTuple):
     """One epoch of `fit`, as `on_epoch` gets it.
 
-    `loss` is the mean over the rows, and `accuracy` the share of those that
+    `loss` is the mean over the rows, each with the weight that the loss gives it, or
+    with reduction="sum" the sum of what the steps give; it has the penalty, and
+    `validation_loss` has none. `accuracy` is the share of the rows that
     Network.classify gives their label, where the targets are classes, whatever their
-    weights; each batch is taken before its own update.
+    weights and without those ignored. Each batch is taken before its own update.
     """
 
     number: int  # from 1 on
