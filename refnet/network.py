@@ -29,7 +29,7 @@ from refnet.frames import Columns, array_of, named_columns
 from refnet.layer import Dense, Kind, table, title, unchecked, views
 from refnet.losses import LOSSES, Loss, checked
 from refnet.passes import Gradients, Trace
-from refnet.regularisers import Penalty, checked_masks, draw_masks
+from refnet.regularisers import Penalty, checked_masks, draw_masks, masks_of
 
 __all__ = ["Gradients", "Network", "Trace"]
 
@@ -177,7 +177,7 @@ class Network:
         Shapes: y as the loss wants it; sample_weight (n,).
         Torch: loss.backward().
         Errors: ValueError or TypeError where loss, y, sample_weight or penalty does not
-            fit.
+            fit, or the trace is of another network or has lost its masks.
         """
         loss = self.trainable_with(loss)
         if len(trace) != len(self.layers):
@@ -342,7 +342,7 @@ class Network:
         targets: Array,
         penalty: Penalty | None,
     ) -> Gradients:
-        masks: Masks = getattr(trace, "masks", ())
+        masks = masks_of(self.layers, trace)
         gradients = backward(self.layers, trace, loss, targets, masks)
         gradients = gradients if penalty is None else penalty.added(self.layers, gradients)
         # last to first, as they were computed: one that does not fit spoils those below

@@ -9,11 +9,12 @@ nowhere. Dropout multiplies what a layer reads by a random mask, in training alo
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 
-from refnet.backprop import LayerGradient, Masks
+from refnet.backprop import LayerGradient, LayerTrace, Masks
 from refnet.blockwise import blocks
 from refnet.checks import Array, counted, fitting, flag, matrix, named, number, only_number, place
 from refnet.layer import Dense, title
@@ -241,6 +242,23 @@ def checked_masks(layers: Sequence[Dense], masks: Masks, rows: int) -> Masks:
     named = [(title(i, layer), layer) for i, layer in enumerate(layers, start=1)]
     pairs = zip(named, masks, strict=False)
     return tuple(_checked_mask(where, layer, mask, rows) for (where, layer), mask in pairs)
+
+
+def masks_of(layers: Sequence[Dense], trace: Sequence[LayerTrace]) -> Masks:
+    """The masks that a trace keeps. A list of its layers keeps none, and is refused
+    where one of them has read a masked input.
+    """
+    masks: Masks = getattr(trace, "masks", ())
+    if masks:
+        return masks
+    for i, (below, step) in enumerate(pairwise(trace), start=2):
+        is_masked = layers[i - 1].dropout and step.a_prev is not below.a
+        if is_masked and not np.array_equal(step.a_prev, below.a, equal_nan=True):
+            raise ValueError(
+                f"{title(i, layers[i - 1])}: trace has a masked input but no masks, expected the "
+                f"Trace of this network's own forward, which keeps them"
+            )
+    return masks
 
 
 def _checked_mask(where: str, layer: Dense, mask: Any, rows: int) -> Array | None:

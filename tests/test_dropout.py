@@ -313,6 +313,20 @@ def test_text_is_no_list_of_probabilities(text):
         mlp([4, 5, 3], dropout=text)
 
 
+def test_a_trace_that_has_lost_its_masks_is_refused():
+    """BP2 needs them; a trace in evaluation has none, as a plain list too."""
+    net = dropping()
+    trace, plain = net.forward(X, net.draw_masks(6, np.random.default_rng(0))), net.forward(X)
+    text = r"^Dense 2 \(W 2x5\): trace has a masked input but no masks, expected the Trace of"
+    with pytest.raises(ValueError, match=text):
+        net.backward(list(trace), "softmax_cross_entropy", Y)
+    vectors = [
+        net.backward(each, "softmax_cross_entropy", Y).vector
+        for each in (plain, list(plain), copy.deepcopy(plain), copy.deepcopy(list(plain)))
+    ]
+    assert equal(vectors, vectors[:1] * 4)
+
+
 def test_draw_masks_refuses_other_rows_and_generators():
     """At least one row, and a Generator."""
     with pytest.raises(ValueError, match=r"Network.draw_masks: rows has 0, expected an integer >"):
