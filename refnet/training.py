@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import frexp
 from typing import NamedTuple
 
 import numpy as np
@@ -235,11 +236,15 @@ class _Mean:
     def __init__(self, loss: Loss) -> None:
         self._is_sum = loss.reduction == "sum"
         self._total = self._weight = 0.0
+        self._scale = 1.0  # of the weights: a power of 2, so that no bit depends on it
 
     def add(self, value: float, weight: float) -> None:
         """Add the loss of a batch whose rows have this weight in all, 1 for a sum."""
-        self._total += value * weight
-        self._weight += weight
+        if self._weight == 0.0 and not 2.0**-500 < weight < 2.0**500:
+            self._scale = 2.0 ** min(-frexp(weight)[1], 1000)
+        scaled = weight * self._scale
+        self._total += value * scaled
+        self._weight += scaled
 
     def value(self) -> float:
         """The mean, or the sum."""

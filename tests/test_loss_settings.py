@@ -387,3 +387,19 @@ def test_a_loss_of_ones_own_may_know_of_weights():
     settings = {"optimizer": "sgd", "epochs": 1, "sample_weight": [1, 2]}
     assert refnet.fit(net.copy(), x, y, loss=Aware(), **settings).loss == [value]
     assert "C = loss(a^L, y)" in str(refnet.explain(net, x, y, Aware(), 0.1, sample_weight=[1, 2]))
+
+
+@pytest.mark.parametrize("power", [1015, 600, -600, -1070])
+def test_the_loss_of_an_epoch_is_that_of_weights_of_any_size(power):
+    """Weights times a power of 2 change no bit of it, where the sum over the rows would
+    overflow, or be lost below the smallest floats.
+    """
+    rng = np.random.default_rng(0)
+    net, x, y = refnet.mlp([2, 3], output="identity"), rng.normal(size=(7, 2)), np.eye(7, 3) * 1e4
+    settings = {"loss": "mse", "optimizer": refnet.SGD(0.0), "epochs": 2, "batch_size": 3}
+    weights = np.array([1, 2, 1, 3, 1, 0, 5])
+    losses = [
+        refnet.fit(net, x, y, sample_weight=weights * scale, **settings).loss
+        for scale in (1.0, 2.0**power)
+    ]
+    assert losses[0] == losses[1]
