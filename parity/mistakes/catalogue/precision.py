@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from parity.mistakes.functions import masked
 from parity.mistakes.mistake import Catalogue, Wrong
 from parity.mistakes.program import StepProgram
 from parity.mistakes.slots import Numbers
@@ -29,7 +30,9 @@ def _weighted_input(r: Precision, s: StepProgram, l: int, right: Wrong) -> Numbe
 
 
 def _cotangent(r: Precision, s: StepProgram, l: int, right: Callable[[], Numbers]) -> Numbers:
-    return right() if l == s.L else s.delta(l + 1).coarsened(r) @ s.W(l + 1).coarsened(r)
+    if l == s.L:
+        return right()
+    return masked(s, l + 1, s.delta(l + 1).coarsened(r) @ s.W(l + 1).coarsened(r))
 
 
 def _weight_gradient(r: Precision, s: StepProgram, l: int, right: Wrong) -> Numbers:

@@ -7,12 +7,14 @@ import pytest
 
 from parity.mistakes.catalogue.dropout import DROPOUT
 from parity.mistakes.catalogue.index import BY_ID
+from parity.mistakes.catalogue.precision import PRECISION
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs
 from parity.mistakes.diagnosis.example.by_hand import by_hand
 from parity.mistakes.mistake import CONVENTION, WRONG
 from parity.mistakes.probes import PROBES
 from parity.mistakes.search.judging import judged
 from parity.mistakes.search.replay import run_of, run_of_case, showing, simulate, steps
+from parity.mistakes.slots import Part
 from parity.rounding.plain import Plain
 from parity.steps.cases import DTYPES, Case
 from parity.steps.record import record_refnet
@@ -29,6 +31,7 @@ CASES = (
     replace(PROBE.case, hidden=("relu", "softmax"), dropout=(0.0, 0.5, 0.1)),
     Case("", (4, 1, 3), ("relu",), batch=1, dropout=(0.5, 0.5)),
 )
+SQUARE = replace(PROBE.case, sizes=(4, 4, 4, 4), dropout=(0.0, 0.3, 0.3))
 
 
 def of_refnet(case):
@@ -96,6 +99,35 @@ def test_a_mask_that_is_drawn_again_is_wrong_in_BP2():
     records = simulate(run, [(wrong, (1, 2))])
     first = diagnose_runs([run_of(records)])[0]
     assert (first.verdict, first.equation) == (WRONG, "BP2")
+
+
+@in_both_dtypes
+@pytest.mark.parametrize("bug", ["hidden-weights-transposed", "updated-weights", "own-weights"])
+def test_other_weights_on_the_way_down_are_masked_all_the_same(bug, dtype):
+    """A program with one mistake in BP2 and the right mask has that mistake alone."""
+    run, mistake = run_of_case(replace(SQUARE, dtype=dtype)), BY_ID[bug]
+
+    def with_mask(s, l, right):
+        g = {
+            "hidden-weights-transposed": lambda: s.delta(l + 1) @ s.W(l + 1).T,
+            "updated-weights": lambda: s.delta(l + 1) @ s.new(Part("W", l + 1)),
+            "own-weights": lambda: s.delta(l + 1) @ s.W(l),
+        }[bug]()
+        return g * s.mask(l + 1)
+
+    wrong = replace(mistake, id="masked", slots={"cotangent": with_mask})
+    (finding,) = diagnose_runs([run_of(simulate(run, [(wrong, (1, 2))]))])
+    assert (finding.bug, finding.layers) == (bug, (1, 2))
+
+
+@pytest.mark.parametrize("bug", PRECISION.by_id)
+def test_no_delta_comes_down_to_what_was_dropped_in_narrow_products_either(bug):
+    """The mask stands behind the product, however coarse its factors are."""
+    run, mistake = PROBE.run(), BY_ID[bug]
+    record = simulate(run, [(mistake, mistake.layers(run.spec))])[0]
+    dropped = record.masks[1] == 0.0
+    assert dropped.any()
+    assert not record.layers[0].delta[dropped].any()
 
 
 def test_a_mistake_is_named_where_no_masked_input_is_shown():

@@ -11,6 +11,7 @@ from parity.mistakes.conditions import (
     is_wide,
     same_width_above,
 )
+from parity.mistakes.functions import masked
 from parity.mistakes.mistake import Catalogue
 from parity.mistakes.program import StepProgram
 from parity.mistakes.slots import Numbers, Part
@@ -36,7 +37,7 @@ def _deeper(spec: Spec, l: int) -> bool:
     where=same_width_above,
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.delta(l + 1) @ s.W(l + 1).T
+    return masked(s, l + 1, s.delta(l + 1) @ s.W(l + 1).T)
 
 
 @bug(
@@ -50,7 +51,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     where=both(is_hidden, is_stepped_alone),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.delta(l + 1) @ s.new(Part("W", l + 1))
+    return masked(s, l + 1, s.delta(l + 1) @ s.new(Part("W", l + 1)))
 
 
 @bug(
@@ -64,7 +65,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     where=above(both(is_curved, is_pulled)),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.cotangent(l + 1) @ s.W(l + 1)
+    return masked(s, l + 1, s.cotangent(l + 1) @ s.W(l + 1))
 
 
 @bug(
@@ -79,7 +80,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     where=both(is_square, same_width_above),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.delta(l + 1) @ s.W(l)
+    return masked(s, l + 1, s.delta(l + 1) @ s.W(l))
 
 
 @bug(
@@ -94,7 +95,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     W = s.W(l + 1)
-    return s.delta(l + 1) @ (W / W.sum(axis=1, keepdims=True))
+    return masked(s, l + 1, s.delta(l + 1) @ (W / W.sum(axis=1, keepdims=True)))
 
 
 @bug(
@@ -109,7 +110,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     where=above(is_wide),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.delta(l + 1)[:, -1:] @ s.W(l + 1)[-1:, :]
+    return masked(s, l + 1, s.delta(l + 1)[:, -1:] @ s.W(l + 1)[-1:, :])
 
 
 @bug(
@@ -138,7 +139,7 @@ def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
     hidden=("one hidden layer",),
 )
 def _(s: StepProgram, l: int, right: Numbers) -> Numbers:
-    return s.delta(s.L) @ s.W(l + 1)
+    return masked(s, l + 1, s.delta(s.L) @ s.W(l + 1))
 
 
 @bug(
