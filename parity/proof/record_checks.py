@@ -60,6 +60,8 @@ def _check_kinds(record: StepRecord) -> None:
         _is(what, pair, tuple | list | None)
         if pair is not None and len(pair) != 2:
             raise ValueError(f"certify: {what} has {len(pair)} entries, expected a pair")
+    if spec.penalty is not None:
+        _is("settings of the penalty", spec.penalty[1], Mapping)
     for group in spec.groups:
         _is("group", group, tuple | list)
         if len(group) != 2:

@@ -177,6 +177,10 @@ def unusable():
             started(W=(None, *before.W[1:])),
             "certify: W of layer 1 before the step has type NoneType, expected an array",
         ),
+        "settings of a penalty": (
+            replace(record, spec=replace(record.spec, penalty=("l2", None))),
+            "certify: settings of the penalty has type NoneType, expected Mapping",
+        ),
         "W after": (
             replace(record, after=replace(record.after, W=record.after.W[:2])),
             "certify: record has 2 W after the step, expected 3 as its sizes (5, 4, 3, 2)",

@@ -88,6 +88,9 @@ def record_torch(
     )
     x = chain.rows("record_torch: x", x, dtype)
     check_chain("record_torch", model, chain, x, shape)
+    if sample_weight is not None:
+        where = "record_torch: sample_weight"
+        sample_weight = row_weights(where, sample_weight, len(x), np.dtype(dtype))
     given = _given(spec, x, y, sample_weight)
     return _recorded(chain, spec, given, torch_loss, torch_optimizer)
 
@@ -168,13 +171,13 @@ def _recorded(
     )
 
 
-def _given(spec: Spec, x: Array, y: ArrayLike, sample_weight: ArrayLike | None) -> Given:
-    """Copies of x, y and the weights of the rows, in the dtype of the step."""
-    loss, dtype, weights = LOSSES[spec.loss](**spec.loss_settings), np.dtype(spec.dtype), None
+def _given(spec: Spec, x: Array, y: ArrayLike, sample_weight: Array | None) -> Given:
+    """Copies of x, y and the weights of the rows, in the dtype of the step. The weights
+    of a batch of fit may all be 0, where the loss is a sum.
+    """
+    loss, dtype = LOSSES[spec.loss](**spec.loss_settings), np.dtype(spec.dtype)
     targets = loss.targets(y, len(x), spec.sizes[-1], dtype).copy()
-    if sample_weight is not None:
-        where = "record_torch: sample_weight"
-        weights = row_weights(where, sample_weight, len(x), dtype).copy()
+    weights = None if sample_weight is None else np.array(sample_weight, dtype)
     if loss.reduction == "mean":  # PyTorch's would be NaN where no row counts
         loss.total_weight(targets, weights)
     return Given(x, targets, weights)

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 import refnet
 from parity import (
+    FitRecorder,
     certify,
     compare,
     copy_from_torch,
@@ -424,3 +425,16 @@ def test_what_is_not_shown_is_not_taken_once_more():
         restart(hidden)
     with pytest.raises(ValueError, match=r"^restate: record has quantities that are not shown"):
         restate(hidden)
+
+
+@dtypes
+def test_a_batch_in_which_no_row_counts_is_taken_once_more(dtype):
+    """fit takes its step where the loss is a sum; the gradient is 0."""
+    net, weights, records = refnet.mlp((3, 4, 2), output="identity", dtype=dtype), [1, 2, 0, 0], []
+    loss, optimizer = refnet.MSE(reduction="sum"), refnet.SGD()
+    recorder = FitRecorder(net, loss, optimizer, records.append)
+    given = {"sample_weight": weights, "batch_size": 2, "shuffle": False, "epochs": 1}
+    x, y = np.ones((4, 3)), np.zeros((4, 2))
+    refnet.fit(net, x, y, loss=loss, optimizer=optimizer, on_step=recorder, **given)
+    assert not records[1].sample_weight.any()
+    assert all(compare(restart(record), record).passed for record in records)
