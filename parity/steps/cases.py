@@ -93,6 +93,12 @@ class Case:
         return "".join(f", {extra}" for extra in extras if extra is not None)
 
     @property
+    def has_parts(self) -> bool:
+        """Whether it has more than a network, a loss and a rule."""
+        regularised = self.penalty is not None or self.clip is not None or bool(self.dropout)
+        return regularised or bool(self.loss_settings) or self.weighted or not self.bias
+
+    @property
     def row(self) -> str:
         """The row of the printed table that the case counts in."""
         return {

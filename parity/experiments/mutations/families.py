@@ -11,7 +11,8 @@ from parity.steps.cases import Case
 # probes at the edge of what floats can hold: only what overflows shows there
 _AT_THE_EDGE = {"huge logits", "huge logits as probabilities", "huge binary logits", "sure of it"}
 EDGES = tuple(probe for probe in PROBES if probe.name in _AT_THE_EDGE)
-TRAINING = tuple(probe for probe in PROBES if probe not in EDGES)
+# the program that is mutated has a network, a loss and a rule, and nothing besides
+TRAINING = tuple(probe for probe in PROBES if probe not in EDGES and not probe.case.has_parts)
 
 
 def _unseen(name: str, *edits: Any, **what: Any) -> Probe:

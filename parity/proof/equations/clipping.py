@@ -22,8 +22,8 @@ CLIPPED = (
     "error of the share. The sum of N squares is off by N u in any order, and its root by half of "
     "that; as the norm of m norms it is off by one root and m/2 more. Then come the sum with 1e-6 "
     "and the quotient, two numbers that are rounded r times, and four to spare, as for a norm "
-    "that is taken of g / max |g|. Squares that underflow take at most lam' = (N + m) lam / (|g| "
-    "+ sqrt((N + m) lam)) from the norm. The minimum is continuous: where the share may be on "
+    "that is taken of g / max |g|. Squares that underflow take at most lam' = 2 (N + m) lam / "
+    "(|g| + sqrt((N + m) lam)) from the norm. The minimum is continuous: where the share may be on "
     "either side of 1, it is within its error of min(1, share), and where it is above 1 by more, "
     "g' = g. By value: g' = min(max(g, -c), c), exactly, but for c, which is rounded r times."
 )
@@ -94,7 +94,8 @@ class Clipping:
         """How far off the share may be, as a share of it."""
         fmt, lost = self._fmt, self._count * self._fmt.tiny
         roundings = self._count / 2.0 + 2.0 * fmt.sqrt + 6.0 + 2.0 * fmt.scalar
-        return roundings * fmt.unit + lost / (float(norm) + np.sqrt(lost)) / float(divisor)
+        underflow = 2.0 * lost / (float(norm) + np.sqrt(lost))
+        return roundings * fmt.unit + underflow / float(divisor)
 
     def _cut(self, g: Array) -> Clipped:
         fmt, limit = self._fmt, self._limit

@@ -191,7 +191,7 @@ def clipped_without_tiny(known):
     update = Update(fmt, settings, 2, of([0]), of([2.0**-10]), {}, {})
     claim = clipped_claim(clipping, update, SGD().parameters)
     norm, lost = mpf(2) ** -10, 2 * lam  # one number in one array
-    share = (1 + 2 * mpf(fmt.sqrt) + 6 + 2 * r) * u + lost / (norm + mpmath.sqrt(lost)) / norm
+    share = (1 + 2 * mpf(fmt.sqrt) + 6 + 2 * r) * u + 2 * lost / (norm + mpmath.sqrt(lost)) / norm
     off = share * norm / 2 + u * norm / 2 + lam
     exact = -norm / 4
     bound = (u * (2 + r) * norm / 4 + off / 2 + 2 * lam) * (1 + 30 * u)
