@@ -130,7 +130,7 @@ def test_the_bound_of_the_norm_by_hand(dtype):
     divisor = fmt.wide.type(5.0) + TINY
     share, lost = 2.5 / divisor, 3 * fmt.tiny
     error = (3 / 2 + 2 * fmt.sqrt + 6 + 2 * fmt.scalar) * fmt.unit
-    error += lost / (5.0 + np.sqrt(lost)) / float(divisor)
+    error += 2.0 * lost / (5.0 + np.sqrt(lost)) / float(divisor)
     for got, off, entry in zip(short.g, short.off, (3.0, 4.0), strict=True):
         assert off == float(share) * error * entry + fmt.unit * float(share * entry) + fmt.tiny
         with mpmath.workdps(DIGITS):
