@@ -120,8 +120,7 @@ def fit(
     done = len(history.epochs)
     if reached is not None:
         rng.bit_generator.state = reached.generator
-    keeps = data.labels is not None
-    workspace = Workspace(net, loss, data.largest(batch_size), penalty, keeps)
+    workspace = Workspace(net, loss, data.largest(batch_size), penalty)
     with (
         one_thread_if_small(net, data.largest(batch_size)),
         _finished(rules, net),
@@ -131,7 +130,7 @@ def fit(
         for e in range(done, done + epochs):
             optimizer.lr = own_lr if schedule is None else schedule(own_lr, e)
             if on_epoch is not None and not workspace.is_current():
-                workspace = Workspace(net, loss, data.largest(batch_size), penalty, keeps)
+                workspace = Workspace(net, loss, data.largest(batch_size), penalty)
             batches = Counted(data, batch_size, rng if shuffle else None, workspace)
             loop = Loop(net, loss, optimizer, workspace, clipping, rng)
             mean = _steps(loop, iter(batches), e + 1, on_step)
@@ -270,11 +269,11 @@ def _steps(
 def _steps_in_place(loop: Loop, batches: Iterator[Batch], epoch: int) -> float:
     """The steps where nobody looks on: the update overwrites the gradient."""
     net, loss, optimizer, workspace, clipping, rng = loop
-    mean = _Mean(loss)
+    mean, draws = _Mean(loss), workspace.draws_masks
     # once for all steps; the optimizer refuses by name what is not finite
     with np.errstate(all="ignore"):
         for batch, (x, y, sample_weight) in enumerate(batches, start=1):
-            masks = workspace.draw_masks(len(x), rng)
+            masks = workspace.draw_masks(len(x), rng) if draws else ()
             try:
                 value, gradients = workspace.loss_and_gradients(x, y, sample_weight, masks)
                 if clipping is not None:

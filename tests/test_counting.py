@@ -10,9 +10,10 @@ import pytest
 import refnet
 from refnet import counting
 from refnet.batches import Data
-from refnet.fast.workspace import PLACES, Workspace
+from refnet.blockwise import BLOCK
+from refnet.fast.workspace import Workspace
 
-ROWS = 3 * PLACES + 2  # of batches of one row, more than are kept at a time
+ROWS = 50
 RNG = np.random.default_rng(3)
 X, LABELS = RNG.standard_normal((ROWS, 3)), RNG.integers(0, 3, ROWS)
 YES = (LABELS > 0).astype(float)[:, np.newaxis]
@@ -177,7 +178,7 @@ def test_counting_takes_no_room_of_a_batch():
     x, y = np.ones((rows, 2)), np.arange(rows) % 2
     net, loss = refnet.mlp([2, 2], output="identity"), refnet.SoftmaxCrossEntropy()
     data = Data(net, loss, x, y)
-    workspace = Workspace(net, loss, rows, keeps=True)
+    workspace = Workspace(net, loss, rows)
     for rng in (None, np.random.default_rng(0)):
         batches = iter(counting.Counted(data, rows, rng, workspace))
         workspace.loss_and_gradients(*next(batches)[:2])
@@ -190,14 +191,17 @@ def test_counting_takes_no_room_of_a_batch():
         assert peak <= 2**16
 
 
-def test_only_so_many_outputs_are_kept():
-    """What is kept of small batches takes two blocks at most, and of a large one
-    nothing besides its own.
-    """
-    for sizes, rows, places in (([3, 4, 3], 1, PLACES), ([3, 4, 8], 128, 4), ([3, 4, 8], 2048, 1)):
-        net = refnet.mlp(sizes, output="identity")
-        workspace = Workspace(net, refnet.SoftmaxCrossEntropy(), rows, keeps=True)
-        assert [workspace.keep() for _ in range(places)] == [True] * (places - 1) + [False]
-        assert workspace.kept().shape == (rows * places, sizes[-1])
-    without = Workspace(net, refnet.SoftmaxCrossEntropy(), 1)
-    assert not without.keep()
+@pytest.mark.parametrize("rows", [1, 7, 300, 5000])
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_batches_of_any_size_are_counted(rows, shuffled):
+    """Of few rows, kept many at a time, and of more than there is room for."""
+    x = np.random.default_rng(3).normal(size=(6001, 2))
+    net, loss, y = refnet.mlp([2, 3], output="identity"), refnet.SoftmaxCrossEntropy(), x[:, 0] > 0
+    assert 300 < BLOCK // (2 * 3 * x.itemsize) < 5000
+    labels = y.astype(int)
+    workspace = Workspace(net, loss, rows)
+    rng = np.random.default_rng(5) if shuffled else None
+    batches = counting.Counted(Data(net, loss, x, labels), rows, rng, workspace)
+    for given in batches:
+        workspace.loss_and_gradients(*given[:2])  # no update: every batch by the same weights
+    assert batches.accuracy == net.accuracy(x, labels)

@@ -16,7 +16,7 @@ import numpy as np
 
 from refnet.activations import Activation, Identity
 from refnet.backprop import LayerGradient, LayerTrace, Masks, masked
-from refnet.blockwise import BLOCK, broadcast_into
+from refnet.blockwise import broadcast_into
 from refnet.checks import Array, counted
 from refnet.fast.dropout import KeptMasks
 from refnet.fast.inplace import (
@@ -36,9 +36,6 @@ from refnet.losses import Loss
 from refnet.network import Network
 from refnet.passes import Gradients, Trace
 from refnet.regularisers import Penalty
-
-# batches kept at most: of more, a count would cost each no less than 0.3 % of a step
-PLACES = 16
 
 
 class LayerBuffers(NamedTuple):
@@ -146,9 +143,6 @@ class Workspace:
     passes them. What it returns is valid until the next batch, and the gradient until
     the optimizer steps, which overwrites it. NumPy warns of an overflow, unless
     np.errstate tells it not to.
-
-    What classify looks at, the outputs or z of a single one, can be kept of several
-    batches: each is written behind the last one.
     """
 
     def __init__(
@@ -157,7 +151,6 @@ class Workspace:
         loss: Loss,
         rows: int,
         penalty: Penalty | None = None,
-        keeps: bool = False,
     ) -> None:
         self._rows, self._loss, self._penalty, self._net = rows, loss, penalty, net
         self._masks: Masks = ()
@@ -176,11 +169,14 @@ class Workspace:
         self._penalised = [] if penalty is None else penalised(penalty, self._layers)
         columns = loss.columns(net.sizes[-1], net.dtype)
         self._per_row = _per_row(rows, net.sizes[-1], net.dtype)._replace(columns=columns)
-        self._kept, self._judged = _kept(self._layers[-1], keeps)
-        self._layers[-1] = _placed(self._layers[-1], self._judged, self._kept[:rows])
-        # for each place among those kept, by number of rows, sliced once
-        self._places: list[dict[int, Batch]] = [{} for _ in range(len(self._kept) // rows)]
-        self._place, self._batches = 0, self._places[0]
+        self._batches: dict[int, Batch] = {}  # by number of rows, sliced once
+        # what `classify` looks at in the last step: the outputs, or z of a single one
+        self.outputs, self._judges_z = np.empty((0, 0)), net.sizes[-1] == 1
+
+    @property
+    def draws_masks(self) -> bool:
+        """Whether any layer drops inputs."""
+        return self._kept_masks is not None
 
     def draw_masks(self, rows: int, rng: "np.random.Generator") -> Masks:
         """The masks that Network.draw_masks draws, valid until the next are drawn."""
@@ -200,6 +196,7 @@ class Workspace:
         forward_into(layers, x, per_row, masks)
         # writes dC/da into delta, where backward_into expects it
         last = layers[-1]
+        self.outputs = last.z if self._judges_z else last.a
         if sample_weight is None and self._is_plain:
             self.total_weight = rows
             value = self._loss_into(self._loss, last.a, y, last.delta, per_row)
@@ -221,21 +218,6 @@ class Workspace:
             if written.db is not None:
                 written.db[...] = added.db
         return penalty.cost(layers)
-
-    def keep(self) -> bool:
-        """Keep the outputs of the last batch, which had all its rows or was the last of
-        its epoch; False where there is no room for more: take those `kept` first.
-        """
-        self._place = (self._place + 1) % len(self._places)
-        self._batches = self._places[self._place]
-        return self._place > 0
-
-    def kept(self) -> Array:
-        """The outputs kept, or z of a single one: row by row, from the first batch on
-        that was kept after they were last taken. The next batch overwrites them.
-        """
-        self._place, self._batches = 0, self._places[0]
-        return self._kept
 
     def trace(self, x: Array) -> Trace:
         """What the last step computed on its way forward from x."""
@@ -268,14 +250,6 @@ class Workspace:
             raise ValueError(
                 f"Workspace: x has {counted(rows, 'row')}, expected at most {self._rows}"
             )
-        first = self._places[0].get(rows) or self._first_batch(rows)
-        start = self._place * self._rows
-        here = self._kept[start : start + rows]
-        layers = [*first.layers[:-1], _placed(first.layers[-1], self._judged, here)]
-        self._batches[rows] = first._replace(layers=layers)
-        return self._batches[rows]
-
-    def _first_batch(self, rows: int) -> Batch:
         layers = [
             layer._replace(
                 z=layer.z[:rows],
@@ -288,7 +262,8 @@ class Workspace:
         gradients = FlatGradients.around(
             self._gradient, (LayerGradient(layer.delta, layer.dW, layer.db) for layer in layers)
         )
-        return Batch(layers, self._per_row.of(rows), gradients)
+        self._batches[rows] = Batch(layers, self._per_row.of(rows), gradients)
+        return self._batches[rows]
 
 
 def _buffers(layer: Dense, dW: Array, db: Array | None, rows: int) -> LayerBuffers:
@@ -299,27 +274,6 @@ def _buffers(layer: Dense, dW: Array, db: Array | None, rows: int) -> LayerBuffe
     a_prev = np.empty((rows, layer.fan_in), z.dtype) if layer.dropout else None
     forms = value_into(f), pullback_into(f)
     return LayerBuffers(layer.W, layer.b, f, *forms, z, a, delta, dW, db, a_prev)
-
-
-def _kept(last: LayerBuffers, several: bool) -> tuple[Array, tuple[str, ...]]:
-    """Room for what is judged in some batches, and which arrays of the last layer it
-    is: a, or z of a single output, or both where they are one array.
-    """
-    judged = "z" if last.z.shape[1] == 1 else "a"
-    names = ("z", "a") if last.z is last.a else (judged,)
-    array = getattr(last, judged)
-    if several:
-        array = np.empty(
-            (len(array) * max(1, min(PLACES, 2 * BLOCK // array.nbytes)), array.shape[1]),
-            array.dtype,
-        )
-    return array, names
-
-
-def _placed(last: LayerBuffers, names: tuple[str, ...], array: Array) -> LayerBuffers:
-    """The last layer with `array` in the place of z, a or both."""
-    z, a = (array if name in names else getattr(last, name) for name in ("z", "a"))
-    return last._replace(z=z, a=a)
 
 
 def _per_row(rows: int, outputs: int, dtype: np.dtype[Any]) -> PerRow:
