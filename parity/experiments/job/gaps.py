@@ -29,8 +29,9 @@ def gaps_between(ours: StepRecord, theirs: StepRecord) -> Gaps:
     """The gaps between two records of the same step."""
     layers = list(zip(ours.layers, theirs.layers, strict=True))
     activations = [_gap(mine.a, other.a) for mine, other in layers]
-    gradients = [
-        gap for mine, other in layers for gap in (_gap(mine.dW, other.dW), _gap(mine.db, other.db))
+    gradients = [  # of what there is: a layer without biases has no db
+        _gap(*(getattr(record.layers[l - 1], f"d{name}") for record in (ours, theirs)))
+        for name, l in ours.spec.parts
     ]
     return Gaps(activations[-1], _most(activations), _most(gradients), _weights(ours, theirs))
 

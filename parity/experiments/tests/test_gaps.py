@@ -10,6 +10,8 @@ from parity.experiments.job.gaps import Gaps, gaps_between, largest
 from parity.experiments.job.sweep import sweep
 from parity.steps.cases import Case
 from parity.steps.record import record_refnet
+from refnet.building import mlp
+from refnet.optimizers import SGD
 
 OFF = 0.5  # a power of two, and larger than what rounding does to the sum below
 
@@ -125,3 +127,12 @@ def test_the_sweep_measures_every_step(dtype):
     for step in outcome.steps:
         assert all(0.0 <= gap <= 100 * np.finfo(dtype).eps for gap in step.gaps)
     assert max(max(step.gaps) for step in outcome.steps) > 0.0
+
+
+def test_a_layer_without_biases_has_no_gap_of_them():
+    """Neither side shows db there."""
+    net = mlp([3, 4, 2], output="identity", bias=False)
+    x, y = np.ones((5, 3)), np.zeros((5, 2))
+    records = [record_refnet(net.copy(), x, y, "mse", SGD()) for _ in "12"]
+    assert all(layer.db is None for record in records for layer in record.layers)
+    assert gaps_between(*records) == Gaps()
