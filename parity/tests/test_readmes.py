@@ -220,7 +220,7 @@ def without_numbers(line):
 
 def test_the_main_job_prints_every_line_of_the_excerpt():
     """But for the numbers, which take it a minute."""
-    dropping = [case for case in CASES if case.dropout][:2]  # one, in both dtypes
+    dropping = [case for case in CASES if case.dropout == (0.2, 0.0)]  # in both dtypes
     _, out, _ = once("run", cases=(*FEW, *dropping))
     printed = {without_numbers(line) for line in out.splitlines()}
     assert [line for line in the_main_job() if without_numbers(line) not in {*printed, "..."}] == []
