@@ -88,8 +88,8 @@ class MSE(_ValueLoss):
 
     def value(self, fmt: Format, a: Array, y: Array, s: Array | None = None) -> Claim:
         w = self.weighed(fmt, a, s)
-        total = (w.s * (fmt.widen(a) - fmt.widen(y)) ** 2).sum()
-        return _positive(fmt, total / w.D, a.size + 4.0, total, w)
+        each = (fmt.widen(a) - fmt.widen(y)) ** 2
+        return _positive(fmt, each, w.D, a.size + 4.0, w)
 
     gradient_derivation = (
         "g = dC/da = 2 (a - y) / N within 5 u |g| + lam: the difference, and 2 / N computed first "
@@ -113,8 +113,8 @@ class HalfSquaredError(_ValueLoss):
 
     def value(self, fmt: Format, a: Array, y: Array, s: Array | None = None) -> Claim:
         w = self.weighed(fmt, a, s)
-        total = (w.s * (fmt.widen(a) - fmt.widen(y)) ** 2).sum()
-        return _positive(fmt, total / (2 * w.D), a.size + 4.0, total, w)
+        each = (fmt.widen(a) - fmt.widen(y)) ** 2
+        return _positive(fmt, each, 2 * w.D, a.size + 4.0, w)
 
     gradient_derivation = (
         "g = dC/da = (a - y) / n within 4 u |g| + lam: the difference, and 1 / n computed first "
@@ -138,8 +138,8 @@ class MAE(_ValueLoss):
 
     def value(self, fmt: Format, a: Array, y: Array, s: Array | None = None) -> Claim:
         w = self.weighed(fmt, a, s)
-        total = (w.s * np.abs(fmt.widen(a) - fmt.widen(y))).sum()
-        return _positive(fmt, total / w.D, a.size + 2.0, total, w)
+        each = np.abs(fmt.widen(a) - fmt.widen(y))
+        return _positive(fmt, each, w.D, a.size + 2.0, w)
 
     gradient_derivation = (
         "g = dC/da = sign(a - y) / N, sign(0) = 0, within 3 u |g| + lam: 1 / N computed first and "
@@ -164,11 +164,16 @@ class MAE(_ValueLoss):
         ]
 
 
-def _positive(fmt: Format, exact: Any, roundings: float, total: Any, w: Rows) -> Claim:
-    """A sum of terms >= 0 over a count: every rounding is relative to the result."""
+def _positive(fmt: Format, each: Array, divisor: Any, roundings: float, w: Rows) -> Claim:
+    """A sum of weighted terms >= 0 over a count: every rounding is relative to the
+    result. It is not judged where a row may overflow, of weight 0 too: 0 times infinity
+    is no number.
+    """
+    total = (w.s * each).sum()
+    exact, fits = total / divisor, size(each.sum(axis=1)).max() < fmt.largest
     bound = (roundings + w.roundings) * fmt.unit * size(exact) + 2.0 * fmt.tiny
     lost = roundings * w.underflow  # in each of at most so many terms
-    return claim(fmt, exact, bound + lost, size(total) < fmt.largest)
+    return claim(fmt, exact, bound + lost, fits & (size(total) < fmt.largest))
 
 
 LOSS_ENTRIES: dict[str, type[LossEntry]] = {

@@ -359,3 +359,16 @@ def test_records_with_other_weights_are_not_compared():
     spec = replace(step.spec, loss_settings={})
     with pytest.raises(ValueError, match=r"^compare: loss_settings has \{\}, expected"):
         compare(replace(step, spec=spec), step)
+
+
+@in_both_dtypes
+@pytest.mark.parametrize("loss", ["mse", "half_squared_error"])
+def test_a_row_of_weight_0_that_overflows_is_not_judged(loss, dtype):
+    """Its cost is infinite, and 0 times that is no number."""
+    fmt, s = FORMATS[dtype], np.array([1, 0], dtype)
+    for far, judged in ((2.0, True), (4.0 * float(np.sqrt(np.finfo(dtype).max)), False)):
+        a = np.array([[1.0], [far]], dtype)
+        with np.errstate(over="ignore"):  # as statements ignores it
+            claim = LOSS_ENTRIES[loss]().value(fmt, a, np.zeros_like(a), s)
+        assert np.isfinite(claim.exact)
+        assert claim.judged.all() == judged
