@@ -67,10 +67,10 @@ def are_gone(pids):
 def is_alive(pid):
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat")
+        return not state.exists() or " Z " not in state.read_text()
+    except (ProcessLookupError, FileNotFoundError):  # it may end at any of these lines
         return False
-    state = Path(f"/proc/{pid}/stat")
-    return not state.exists() or " Z " not in state.read_text()
 
 
 # exit status, and what is said
