@@ -29,6 +29,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     stopping        when fit stops
     resuming        how fit goes on with an earlier training
     training        fit
+    formats         networks in the formats of others, such as PyTorch's names
     differences     gradient_check
     explanation     one training step explained in numbers
     forms           the same backprop as tutorials write it
@@ -99,6 +100,7 @@ from refnet.stopping import EarlyStopping, Precision, Stop
 from refnet.training import fit
 
 if typing.TYPE_CHECKING:
+    from refnet import formats as formats
     from refnet.differences import GradientCheck, gradient_check
     from refnet.explanation import Explanation, explain
 
@@ -175,10 +177,11 @@ __all__ = [
 ]
 
 
-# what no training needs, and a third of the code
-_ON_DEMAND = {
+# what no training needs, and half of the code; a room without names is asked for itself
+_ON_DEMAND: dict[str, tuple[str, ...]] = {
     "differences": ("GradientCheck", "gradient_check"),
     "explanation": ("Explanation", "explain"),
+    "formats": (),
 }
 
 if not typing.TYPE_CHECKING:  # a type checker has the imports above, and misses other names

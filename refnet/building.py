@@ -42,7 +42,7 @@ def mlp(
         errors (1986).
     """
     widths = _widths(sizes)
-    activations = _activations(hidden, output, len(widths) - 2)
+    activations = activations_of("mlp", hidden, output, len(widths) - 2)
     kind = float_dtype("mlp: dtype", dtype)
     initializer = named("initializer", Initializer, INITIALIZERS, init)
     drops = [input_dropout, *_drops(dropout, len(widths) - 2)]
@@ -90,21 +90,24 @@ def _drops(dropout: float | Sequence[float], layers: int) -> list[float]:
     return [number("mlp", "dropout", each_one, low=0.0, below=1.0) for each_one in each]
 
 
-def _activations(
-    hidden: str | Activation | Sequence[str | Activation], output: str | Activation, layers: int
+def activations_of(
+    where: str,
+    hidden: str | Activation | Sequence[str | Activation],
+    output: str | Activation,
+    layers: int,
 ) -> list[Activation]:
     """The activation of each hidden layer, of which there are `layers`, and of the
     output.
     """
     if not isinstance(hidden, str | Activation | Iterable):
         raise TypeError(
-            f"mlp: hidden has type {type(hidden).__name__}, expected a name, an Activation, or a "
-            f"list of them"
+            f"{where}: hidden has type {type(hidden).__name__}, expected a name, an Activation, "
+            f"or a list of them"
         )
     each = [hidden] * layers if isinstance(hidden, str | Activation) else list(hidden)
     if len(each) != layers:
         raise ValueError(
-            f"mlp: hidden has {counted(len(each), 'activation')}, expected {layers}, one per "
+            f"{where}: hidden has {counted(len(each), 'activation')}, expected {layers}, one per "
             f"hidden layer"
         )
     return [named("activation", Activation, ACTIVATIONS, given) for given in (*each, output)]

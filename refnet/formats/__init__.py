@@ -1,0 +1,17 @@
+"""Networks in the formats of others, and back.
+
+    pytorch     the names and arrays of a PyTorch state_dict
+
+>>> import refnet
+>>> net = refnet.mlp([2, 3, 1], output="sigmoid")
+>>> state = refnet.formats.to_state_dict(net)
+>>> [*state]
+['0.weight', '0.bias', '2.weight', '2.bias']
+>>> again = refnet.formats.from_state_dict(state, hidden="sigmoid", output="sigmoid")
+>>> bool((again.parameters == net.parameters).all())
+True
+"""
+
+from refnet.formats.pytorch import from_state_dict, to_state_dict
+
+__all__ = ["from_state_dict", "to_state_dict"]
