@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 import refnet
-from refnet import activations, backprop, checks, initializers, losses, optimizers, regularisers
+from refnet import (
+    activations,
+    backprop,
+    checks,
+    formats,
+    initializers,
+    losses,
+    optimizers,
+    regularisers,
+)
 from refnet.equations import PLAIN
 
 HOUSE = Path(refnet.__file__).parent
@@ -482,6 +491,7 @@ REQUIRED = {
     },
     backprop.forward: "Shapes Torch Errors Source",
     backprop.backward: "Shapes Torch Errors Source",
+    **{getattr(formats, name): "Shapes Torch Errors Source" for name in formats.__all__},
 }
 
 

@@ -1,18 +1,20 @@
 """PyTorch's state_dict: the same arrays, by names. It needs no PyTorch."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from refnet.activations import Activation
 from refnet.building import activations_of
-from refnet.checks import Array, instance
+from refnet.checks import Array, float_dtype, instance
 from refnet.layer import Dense, Kind
 from refnet.network import Network
 
-_KEY = re.compile(r"(?P<module>.+)\.(?P<array>weight|bias)")
+_KEY = re.compile(r"(?P<module>(?:.+\.)?)(?P<array>weight|bias)")
+_DIGITS = re.compile(r"\d+")
 
 
 def keys(kinds: Sequence[Kind]) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -53,16 +55,19 @@ def from_state_dict(
     to the last. A state_dict has no activations: `hidden` and `output` give them, as
     they do to mlp.
 
-    The names before .weight and .bias may be any, such as encoder.0 or fc1. Arrays may
-    be NumPy's or tensors, on any device.
+    The names before .weight and .bias may be any, such as encoder.0 or module.fc1.
+    Those that differ in a number alone are taken in the order of these, also where they
+    stand by the alphabet, 10 before 2, as in a safetensors file. Arrays may be NumPy's
+    or tensors, on any device.
 
     Shapes: weight is W (fan_out, fan_in), bias is b (fan_out,).
     Torch: parity.network_of(model) reads the activations off a model, too.
     Errors: ValueError or TypeError where the state has another array than weights and
-        biases of linear layers, or layers do not fit on one another.
+        biases of linear layers in float32 or float64, or layers do not fit on one
+        another.
     Source: PyTorch 2.13, torch.nn.Module.state_dict.
     """
-    modules: dict[str, dict[str, Array]] = {}
+    modules: dict[str, dict[str, Any]] = defaultdict(dict)
     for key, value in instance("from_state_dict", "state", state, Mapping).items():
         name = _KEY.fullmatch(str(key))
         if name is None:
@@ -70,20 +75,53 @@ def from_state_dict(
                 f"from_state_dict: state has {key!r}, expected the weight and the bias of linear "
                 f"layers alone"
             )
-        modules.setdefault(name["module"], {})[name["array"]] = _array(value)
-    bare = [module for module, arrays in modules.items() if "weight" not in arrays]
-    if bare:
-        raise ValueError(f"from_state_dict: state has {bare[0]}.bias, expected {bare[0]}.weight")
+        modules[name["module"]][name["array"]] = _array(key, value)
     if not modules:
         raise ValueError("from_state_dict: state has 0 arrays, expected at least one weight")
     f = activations_of("from_state_dict", hidden, output, len(modules) - 1)
-    pairs = zip(modules.values(), f, strict=True)
-    return Network([Dense(arrays["weight"], arrays.get("bias"), each) for arrays, each in pairs])
+    return Network(
+        [_dense(name, modules[name], f) for name, f in zip(_by_number(modules), f, strict=True)]
+    )
 
 
-def _array(value: Any) -> Any:
-    """The array of a tensor, which need not be on the CPU; what is none, as it is."""
+def _array(key: str, value: Any) -> Any:
+    """The array of a tensor, which need not be on the CPU; a list as it is."""
     if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        return np.asarray(value)
+        try:
+            value = np.asarray(value.detach().cpu())
+        except (NotImplementedError, RuntimeError, TypeError) as error:
+            # bfloat16, the device meta, a sparse layout
+            kind = f"{value.dtype} on {value.device}"
+            raise TypeError(
+                f"from_state_dict: {key} has {kind}, expected a tensor that NumPy can hold, such "
+                f"as those of model.float().cpu(): {error}"
+            ) from None
+    if hasattr(value, "dtype"):  # integers are those of a quantized layer, without its scale
+        float_dtype(f"from_state_dict: dtype of {key}", value.dtype)
     return value
+
+
+def _by_number(modules: Iterable[str]) -> Iterator[str]:
+    """The names in their order, and those that differ in numbers alone by these."""
+    ordered = sorted(modules, key=lambda name: [int(digits) for digits in _DIGITS.findall(name)])
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in reversed(ordered):
+        alike[_DIGITS.sub("0", name)].append(name)
+    return (alike[_DIGITS.sub("0", name)].pop() for name in modules)
+
+
+def _dense(module: str, arrays: Mapping[str, Any], f: Activation) -> Dense:
+    """The layer of a weight and a bias, if there is one; `module` is the name before
+    them, with its dot.
+    """
+    if "weight" not in arrays:
+        raise ValueError(
+            f"from_state_dict: state has {module}bias, expected {module}weight beside it"
+        )
+    shape = np.shape(arrays["weight"])
+    if len(shape) != 2:
+        raise ValueError(
+            f"from_state_dict: {module}weight has shape {shape}, expected (fan_out, fan_in): a "
+            f"normalization or a convolution is no linear layer"
+        )
+    return Dense(arrays["weight"], arrays.get("bias"), f)
