@@ -136,6 +136,7 @@ OUTSIDE: dict[str, set[str]] = {}
 ON_DEMAND = {
     "__init__.py": {'f"refnet.{room}"'},
     "fast/threads.py": {'"threadpoolctl"'},
+    "formats/onnx.py": {'"onnx"'},
     "progress.py": {'"rich.console"', '"rich.progress"'},
 }
 

@@ -1,6 +1,7 @@
 """Networks in the formats of others, and back.
 
     pytorch     the names and arrays of a PyTorch state_dict
+    onnx        a graph of operators that other programs run
 
 >>> import refnet
 >>> net = refnet.mlp([2, 3, 1], output="sigmoid")
@@ -12,6 +13,7 @@
 True
 """
 
+from refnet.formats.onnx import to_onnx
 from refnet.formats.pytorch import from_state_dict, to_state_dict
 
-__all__ = ["from_state_dict", "to_state_dict"]
+__all__ = ["from_state_dict", "to_onnx", "to_state_dict"]
