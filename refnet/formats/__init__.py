@@ -2,6 +2,7 @@
 
     pytorch     the names and arrays of a PyTorch state_dict
     onnx        a graph of operators that other programs run
+    sklearn     the weights of a fitted MLPClassifier or MLPRegressor
 
 >>> import refnet
 >>> net = refnet.mlp([2, 3, 1], output="sigmoid")
@@ -15,5 +16,6 @@ True
 
 from refnet.formats.onnx import to_onnx
 from refnet.formats.pytorch import from_state_dict, to_state_dict
+from refnet.formats.sklearn import from_sklearn, to_sklearn
 
-__all__ = ["from_state_dict", "to_onnx", "to_state_dict"]
+__all__ = ["from_sklearn", "from_state_dict", "to_onnx", "to_sklearn", "to_state_dict"]
