@@ -99,6 +99,11 @@ W, b = np.ones((3, 2)), np.zeros(3)
     ("state", "hidden", "sentence"),
     [
         ({"0.running_mean": b}, [], "state has '0.running_mean', expected the weight and the"),
+        (
+            {"model": {"0.weight": W}},
+            [],
+            "state has 'model', expected the weight and the bias of linear layers alone: state['m",
+        ),
         ({"0.weight_g": b}, [], "state has '0.weight_g', expected the weight and the"),
         ({"0.bias": b}, [], "state has 0.bias, expected 0.weight beside it"),
         (

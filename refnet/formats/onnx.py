@@ -1,7 +1,8 @@
 """ONNX: a network as a graph of operators, which other programs run.
 
-Operator set 11 is the lowest in which Gemm does without C, for layers without biases;
-of all that is used here newer ones mean the same. onnxruntime reads it since 1.0.
+Operator set 11 is the lowest in which Gemm does without C, for layers without biases,
+and what is used of it means the same in all later ones. It is that of ONNX 1.6 (2019),
+which onnxruntime reads since 1.0.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from refnet.checks import Array, instance
 from refnet.layer import Dense
 from refnet.network import Network
 
-OPSET, IR_VERSION = 11, 6  # both of ONNX 1.6
+OPSET, IR_VERSION = 11, 6
 
 
 def to_onnx(net: Network, path: str | PathLike[str] | None = None) -> Any:

@@ -57,8 +57,9 @@ def from_state_dict(
 
     The names before .weight and .bias may be any, such as encoder.0 or module.fc1.
     Those that differ in a number alone are taken in the order of these, also where they
-    stand by the alphabet, 10 before 2, as in a safetensors file. Arrays may be NumPy's
-    or tensors, on any device.
+    stand by the alphabet, 10 before 2, as in a safetensors file. Where more than one
+    network stands in a state_dict, give the part of one: {key: state[key] for key in
+    state if key.startswith("actor.")}. Arrays may be NumPy's or tensors, on any device.
 
     Shapes: weight is W (fan_out, fan_in), bias is b (fan_out,).
     Torch: parity.network_of(model) reads the activations off a model, too.
@@ -71,9 +72,11 @@ def from_state_dict(
     for key, value in instance("from_state_dict", "state", state, Mapping).items():
         name = _KEY.fullmatch(str(key))
         if name is None:
+            # a checkpoint has the state_dict under a name, beside that of the optimizer
+            remedy = f": state[{key!r}]" if isinstance(value, Mapping) else ""
             raise ValueError(
                 f"from_state_dict: state has {key!r}, expected the weight and the bias of linear "
-                f"layers alone"
+                f"layers alone{remedy}"
             )
         modules[name["module"]][name["array"]] = _array(key, value)
     if not modules:
