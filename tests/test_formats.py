@@ -2,6 +2,7 @@
 scikit-learn is needed for it.
 """
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,21 @@ from refnet.formats import from_sklearn, to_onnx, to_sklearn
 
 class Swish(refnet.Tanh):
     """An activation of one's own, under another's name."""
+
+
+class Nameless(refnet.Elementwise):
+    """One without a name."""
+
+    def value(self, z):
+        """a = z."""
+        return z
+
+    def derivative(self, z, a):
+        """f' = 1."""
+        return np.ones_like(z)
+
+    def __repr__(self):
+        return "Nameless()"
 
 
 def estimator(activation="tanh", output="logistic", dtype="float64", sizes=(2, 3, 1)):
@@ -99,10 +115,16 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(net, given, error, 
     assert all((now == then).all() for now, then in zip(arrays, before, strict=True))
 
 
-def test_an_activation_of_one_s_own_has_no_operator():
+@pytest.mark.parametrize("f", [Swish(), Nameless()], ids=repr)
+def test_an_activation_of_one_s_own_has_no_operator(f):
     """A subclass may compute anything, whatever its name is."""
-    net = refnet.Network([refnet.Dense([[1.0]], [0.0], Swish())])
-    with pytest.raises(TypeError, match=r"^to_onnx: activation has Swish\(\), expected one of ide"):
+    net = refnet.Network([refnet.Dense([[1.0]], [0.0], f)])
+    sentence = f"to_onnx: activation has {f!r}, expected one of identity, heaviside, sigmoid"
+    with pytest.raises(TypeError, match=f"^{re.escape(sentence)}"):
         to_onnx(net)
+
+
+def test_what_is_no_network_has_no_graph():
+    """Nor has a list of layers."""
     with pytest.raises(TypeError, match=r"^to_onnx: net has type list, expected Network$"):
-        to_onnx([net])
+        to_onnx([refnet.Dense([[1.0]], [0.0])])

@@ -148,7 +148,7 @@ FORMS: dict[str, Callable[[_Graph, Activation, str, str], None]] = {
 
 
 def _check_known(activation: Activation) -> None:
-    name = activation.name
+    name = getattr(activation, "name", "")  # one of your own may have none
     if name not in FORMS or type(activation) is not ACTIVATIONS[name]:
         raise TypeError(
             f"to_onnx: activation has {activation!r}, expected one of {', '.join(FORMS)}"
