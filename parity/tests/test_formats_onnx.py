@@ -142,15 +142,14 @@ def test_a_is_within_its_bound_for_every_z(name, dtype, run):
     assert not ((shares(name, x, run) > 1.0) & ~deviates(name, x, run)).any()
 
 
-def test_the_tanh_of_onnxruntime_deviates_in_float64():
-    """A few numbers of a million are off by more than the bound; ONNX's own evaluator
-    has none.
+def test_the_tanh_of_onnxruntime_deviates_in_float64_alone():
+    """A few numbers of a million may be off by more than the bound, as the processor's
+    kernel has it; in onnxruntime before 1.21 and in ONNX's own evaluator none is.
     """
     x = np.random.default_rng(6).uniform(13.0, 16.0, (10**6, 1))
     version = tuple(map(int, onnxruntime.__version__.split(".")[:2]))
-    off = np.count_nonzero(shares("tanh", x, runtime) > 1.0)
-    repaired = f"onnxruntime {onnxruntime.__version__} no longer deviates: strike TANH_DEVIATES"
-    assert (off > 0) == (version >= (1, 21)), repaired
+    assert version >= (1, 21) or (shares("tanh", x, runtime) <= 1.0).all()
+    assert (shares("tanh", x.astype(np.float32), runtime) <= 1.0).all()
     assert (shares("tanh", x[: 10**5], reference) <= 1.0).all()
 
 
