@@ -12,6 +12,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     losses          C, dC/da and the 1/n
     generators      PyTorch's random numbers
     initializers    where W and b start
+    notebook        how a result looks in a notebook
     layer           Dense: W, b, activation
     backprop        the forward pass and BP1 to BP4
     passes          what a forward and a backward pass compute

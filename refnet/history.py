@@ -1,9 +1,10 @@
 """What `fit` did: its steps and epochs, as callbacks get them, and their history."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from refnet import notebook
 from refnet.checks import Array, counted
 from refnet.passes import Gradients, Trace
 
@@ -111,6 +112,25 @@ class History:
         of = len(self.epochs) + epochs
         return History([epoch._replace(of=of) for epoch in self.epochs])
 
+    def _repr_html_(self) -> str:
+        losses: dict[str, Sequence[float | None]] = {
+            "loss": self.loss,
+            "validation_loss": self.validation_loss,
+        }
+        return notebook.framed(
+            notebook.heading(f"{self!r}"[1:-1]), self._ends(), notebook.curves(losses)
+        )
+
+    def _ends(self) -> str:
+        """The first and the last epochs as a table of HTML."""
+        count, ends = len(self.epochs), notebook.ENDS
+        last = self.epochs[max(ends, count - ends) :]
+        shown = History([*self.epochs[:ends], *last]).table()
+        rows = [[_short(cell) for cell in row.values()] for row in shown]
+        if count > len(rows):
+            rows.insert(ends, ["..."] * len(rows[0]))
+        return notebook.table([*shown[0]], rows, len(rows), words=()) if shown else ""
+
     def table(self) -> list[dict[str, float | None]]:
         """A dict for each epoch, for `pandas.DataFrame(history.table())`: epoch, loss,
         accuracy, lr, validation_loss and validation_accuracy, without those that are
@@ -130,3 +150,7 @@ _TABLE = (
     ("validation_loss", "validation_loss"),
     ("validation_accuracy", "validation_accuracy"),
 )
+
+
+def _short(cell: float | None) -> str:
+    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)

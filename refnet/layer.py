@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from refnet import notebook
 from refnet.activations import ACTIVATIONS, Activation, Identity
 from refnet.checks import (
     Array,
@@ -82,23 +83,36 @@ def title(number: int, layer: Dense) -> str:
     return f"Dense {number} (W {layer.fan_out}x{layer.fan_in})"
 
 
-def table(layers: Sequence[Dense]) -> str:
-    """A row for each layer, and the total of the parameters."""
-    rows = [
-        ("layer", "units", "activation", "parameters", "drops inputs"),
-        ("input", f"{layers[0].fan_in}", "", "", ""),
-    ]
-    counts = [layer.W.size + (0 if layer.b is None else layer.b.size) for layer in layers]
-    for i, (layer, count) in enumerate(zip(layers, counts, strict=True), start=1):
+_HEAD = ("layer", "units", "activation", "parameters", "drops inputs")
+
+
+def _rows(layers: Sequence[Dense]) -> Iterator[tuple[str, str, str, str, str]]:
+    """What a table says of the input, and of each layer."""
+    yield "input", f"{layers[0].fan_in}", "", "", ""
+    for i, layer in enumerate(layers, start=1):
+        count = layer.W.size + (0 if layer.b is None else layer.b.size)
         drops = f"{layer.dropout:g}" if layer.dropout else ""
-        name = type(layer.activation).__name__
-        rows.append((f"{i}", f"{layer.fan_out}", name, f"{count}", drops))
-    rows.append(("total", "", "", f"{sum(counts)}", ""))
+        yield f"{i}", f"{layer.fan_out}", type(layer.activation).__name__, f"{count}", drops
+
+
+def table(layers: Sequence[Dense], parameters: int) -> str:
+    """A row for each layer, and the total of the parameters."""
     width = 14 if any(layer.dropout for layer in layers) else 0
     return "\n".join(
         f"{name:<6}{units:>7}  {kind:<12}{count:>10}{drops[:width]:>{width}}".rstrip()
-        for name, units, kind, count, drops in rows
+        for name, units, kind, count, drops in (
+            _HEAD,
+            *_rows(layers),
+            ("total", "", "", f"{parameters}", ""),
+        )
     )
+
+
+def table_of(layers: Sequence[Dense]) -> str:
+    """The rows as HTML."""
+    width = 5 if any(layer.dropout for layer in layers) else 4
+    shown = (row[:width] for row in _rows(layers))
+    return notebook.table(_HEAD[:width], shown, 1 + len(layers), "layer", words=(0, 2))
 
 
 class Kind(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from refnet import notebook
 from refnet.backprop import LayerTrace, Masks, backward, forward
 from refnet.checks import (
     Array,
@@ -26,7 +27,7 @@ from refnet.checks import (
 )
 from refnet.flags import quiet_where_finite
 from refnet.frames import Columns, array_of, named_columns
-from refnet.layer import Dense, Kind, table, title, unchecked, views
+from refnet.layer import Dense, Kind, table, table_of, title, unchecked, views
 from refnet.losses import LOSSES, Loss, checked
 from refnet.passes import Gradients, Trace
 from refnet.regularisers import Penalty, checked_masks, draw_masks, masks_of
@@ -315,7 +316,7 @@ class Network:
         """A table of the layers: units, activation, number of parameters, and their
         total; with dropout, how many of its inputs a layer drops.
         """
-        return table(self.layers)
+        return table(self.layers, self.parameters.size)
 
     def copy(self) -> "Network":
         """An equal network over a vector of its own."""
@@ -368,6 +369,15 @@ class Network:
         drops = [f"{layer.dropout:g}" for layer in self.layers]
         dropout = f"; dropout {', '.join(drops)}" if any(x.dropout for x in self.layers) else ""
         return f"<Network {'-'.join(map(str, self.sizes))} ({kinds}{dropout}), {self.dtype}>"
+
+    def _repr_html_(self) -> str:
+        size = counted(self.parameters.size, "parameter")
+        columns = f"; columns {', '.join(map(str, self.columns))}" if self.columns else ""
+        return notebook.framed(
+            notebook.heading(f"{self!r}"[1:-1]),
+            table_of(self.layers),
+            notebook.sentence(f"{size}{columns}"),
+        )
 
 
 def _check_layers(layers: Sequence[Dense]) -> None:

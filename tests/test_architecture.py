@@ -42,7 +42,8 @@ LEFT = {
     "losses": ["activations"],
     "generators": ["checks"],
     "initializers": ["checks", "equations", "generators"],
-    "layer": ["activations", "losses"],
+    "notebook": ["checks"],
+    "layer": ["activations", "losses", "notebook"],
     "backprop": ["layer"],
     "passes": ["backprop"],
     "regularisers": ["backprop", "blockwise"],
@@ -206,6 +207,7 @@ def test_the_checks_above_find_what_they_look_for():
         "equations",
         "activations",
         "losses",
+        "notebook",
         "layer",
     }
 

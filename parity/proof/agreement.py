@@ -21,6 +21,7 @@ from parity.proof.record_checks import check_usable
 from parity.proof.running import RunningBound
 from parity.proof.statements import Statement, statements
 from parity.steps.record import LayerRecord, StepRecord, compared
+from refnet import notebook
 from refnet.checks import Array, place
 from refnet.equations import EQUATIONS
 
@@ -93,6 +94,13 @@ class Agreement:
         """
         used = [d.used for d in self.differences]
         return float("inf") if any(np.isnan(used)) else max(used)
+
+    def _repr_html_(self) -> str:
+        apart = [each for each in self.differences if not each.passed]
+        return notebook.framed(
+            notebook.verdict(self, False if apart else self.passed or None),
+            notebook.sentences(apart[1:], len(apart) - 1, "array"),
+        )
 
     def __str__(self) -> str:
         silent = f"; {self.unjudged} entries not judged" if self.unjudged else ""

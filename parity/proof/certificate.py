@@ -15,6 +15,7 @@ from parity.proof.result import NOT_JUDGED, NOT_SHOWN, WIRING, Result
 from parity.proof.statements import Statement, statements
 from parity.rounding.claim import CONVENTION, IMPRECISE, INACCURATE, PASSED, WRONG, Claim
 from parity.steps.record import StepRecord, compared
+from refnet import notebook
 from refnet.checks import Array
 from refnet.equations import EQUATIONS, PLAIN
 
@@ -147,6 +148,19 @@ class Certificate:
                 *lines,
                 *(f"  {result}" for result in self._further),
             ]
+        )
+
+    def _repr_html_(self) -> str:
+        head, *rows = self.table()
+        cells = ([notebook.Strong(c) if "!" in c else c for c in row] for row in rows)
+        marks = {"!": "broken", "~": "imprecise", "?": "not judged", "-": "not shown"}
+        text = "".join(cell for row in rows for cell in row)
+        key = ", ".join(f"{mark} {words}" for mark, words in marks.items() if mark in text)
+        return notebook.framed(
+            notebook.verdict(self.verdict, False if self.broken else self.passed or None),
+            notebook.sentence(f"largest share used of what rounding allows{key and f' ({key})'}:"),
+            notebook.table(head, cells, len(rows), "layer", words=()),
+            notebook.sentences(self._further, len(self._further), "result"),
         )
 
     def __rich__(self) -> Any:

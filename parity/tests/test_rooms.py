@@ -55,6 +55,8 @@ TABLES = {
     *("ACTIVATIONS", "LOSSES", "OPTIMIZERS", "PENALTIES", "CLIPPINGS", "SECOND_MOMENTS"),
     *("LOG_FLOOR", "DECIDED", "PLAIN", "float_dtype", "row_weights"),
     *("Array", "Workspace", "flag", "integer", "matrix", "named", "place", "real_array", "views"),
+    # how a result looks in a notebook
+    *("notebook", "escaped"),
 }
 # sums and products in text, written as refnet.explain writes them
 FIGURES = {"mistakes/diagnosis/example/by_hand.py": {"product", "total"}}

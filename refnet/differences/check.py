@@ -7,6 +7,7 @@ from math import isfinite
 import numpy as np
 from numpy.typing import ArrayLike
 
+from refnet import notebook
 from refnet.backprop import Masks
 from refnet.checks import Array, counted, instance
 from refnet.differences import rounding
@@ -17,7 +18,7 @@ from refnet.losses import LOG_FLOOR, Loss
 from refnet.network import Network
 from refnet.regularisers import Penalty
 
-HEAD = f"{'array':<6}{'entry':>12}{'analytic':>24}{'numeric':>24}{'error':>10}{'judged':>14}"
+HEAD = ("array", "entry", "analytic", "numeric", "error", "judged")
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,16 @@ class GradientCheck:
         return self.judged > 0 and not any(array.off for array in self.arrays)
 
     def __str__(self) -> str:
-        head = (
-            f"{'array':<6}{'entry':>12}{'analytic':>24}{'numeric':>24}{'error':>10}{'judged':>14}"
+        rows = (HEAD, *map(_row, self.arrays))
+        return "\n".join([self._verdict(), *map(_line, rows)])
+
+    def _repr_html_(self) -> str:
+        off = any(array.off for array in self.arrays)
+        rows = (_in_bold(_row(array)) for array in self.arrays)
+        return notebook.framed(
+            notebook.verdict(self._verdict(), False if off else self.passed or None),
+            notebook.table((*HEAD, ""), rows, len(self.arrays), "array", words=(0, 1, 6)),
         )
-        return "\n".join([self._verdict(), head, *map(_row, self.arrays)])
 
     def _verdict(self) -> str:
         off = any(array.off for array in self.arrays)
@@ -100,13 +107,23 @@ class GradientCheck:
         return f"gradient check ({self.method}): {verdict}{some if self.unjudged else ''}"
 
 
-def _row(array: ArrayCheck) -> str:
-    flag = "  <- off" if array.off else "" if array.judged else "  <- nothing judged"
+def _row(array: ArrayCheck) -> tuple[str, ...]:
+    """The cells of an array below those of HEAD, and what is to be said besides."""
+    flag = "off" if array.off else "" if array.judged else "nothing judged"
     entry, judged = str(list(array.index)), f"{array.judged}/{array.entries}"
-    return (
-        f"{array.name:<6}{entry:>12}{array.analytic:>24.15e}{array.numeric:>24.15e}"
-        f"{array.error:>10.1e}{judged:>14}{flag}"
-    )
+    numbers = f"{array.analytic:.15e}", f"{array.numeric:.15e}", f"{array.error:.1e}"
+    return (array.name, entry, *numbers, judged, flag)
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    name, entry, analytic, numeric, error, judged, *flags = cells
+    flag = f"  <- {flags[0]}" if any(flags) else ""
+    return f"{name:<6}{entry:>12}{analytic:>24}{numeric:>24}{error:>10}{judged:>14}{flag}"
+
+
+def _in_bold(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """The cells; all in bold where something is to be said besides."""
+    return tuple(map(notebook.Strong, cells)) if cells[-1] else cells
 
 
 @np.errstate(all="ignore")  # what is not finite stands in the report

@@ -38,7 +38,7 @@ from refnet.explanation.parts import Section
 from refnet.explanation.paths import Weight
 from refnet.explanation.regularised import regularised
 from refnet.explanation.telling import Story
-from refnet.explanation.typesetting import LATEX, MARKDOWN, formatted, plain
+from refnet.explanation.typesetting import LATEX, MARKDOWN, folded, formatted, plain
 from refnet.losses import Loss, checked
 from refnet.network import Network
 from refnet.regularisers import Penalty
@@ -55,6 +55,9 @@ class Explanation:
 
     def __str__(self) -> str:
         return plain(self.title, self.sections)
+
+    def _repr_html_(self) -> str:
+        return folded(self.title, self.sections)
 
     def markdown(self) -> str:
         """With formulas between double dollar signs, as GitHub and Jupyter render

@@ -1,5 +1,5 @@
-"""Explanations as plain text, Markdown and LaTeX: three ways to write the same
-parts.
+"""Explanations as plain text, in a notebook, as Markdown and LaTeX: ways to write the
+same parts.
 """
 
 import re
@@ -8,6 +8,7 @@ from itertools import groupby
 from textwrap import wrap
 from typing import NamedTuple
 
+from refnet import notebook
 from refnet.explanation.parts import Formula, Grid, Line, Part, Section, Summary, Words
 
 WIDTH = 100
@@ -46,12 +47,25 @@ def plain(title: str, sections: tuple[Section, ...]) -> str:
 
 def _plain_section(section: Section) -> str:
     title = _bare(section.title)
-    rows = [title, "-" * len(title)]
-    for formula in section.formulas:
-        rows += _plain_part(formula)
-    for part in section.parts:
-        rows += _plain_part(part)
-    return "\n".join(rows)
+    return "\n".join([title, "-" * len(title), *_plain_parts(section)])
+
+
+def _plain_parts(section: Section) -> list[str]:
+    return [row for part in (*section.formulas, *section.parts) for row in _plain_part(part)]
+
+
+def folded(title: str, sections: tuple[Section, ...]) -> str:
+    """The sections for a notebook: the first one, and the titles of the others, which
+    open when they are clicked on.
+    """
+    parts = (_folded_section(section, opened=i == 0) for i, section in enumerate(sections))
+    whole = notebook.listed(parts, len(sections), "section")
+    return notebook.framed(notebook.heading(title), whole)
+
+
+def _folded_section(section: Section, *, opened: bool) -> str:
+    rows = _plain_parts(section)
+    return notebook.folded(_bare(section.title), notebook.lines(rows, len(rows)), opened=opened)
 
 
 def _plain_part(part: Part) -> list[str]:

@@ -1,12 +1,11 @@
 """A class as one page of a browser, which needs no scripts and no network."""
 
 from collections.abc import Iterable, Iterator
-from html import escape
 
 from parity.checking.grading.common import Common
 from parity.checking.grading.submission import Submission
 from parity.checking.grading.summary import ClassReport
-from parity.checking.program.text import printable
+from refnet.notebook import escaped
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8886; --bar: #c60; --right: #190; --wrong: #c22; }
@@ -49,8 +48,8 @@ def html_of(report: ClassReport, *, points: bool = False, verbose: bool = False)
 def _page(report: ClassReport, points: bool, verbose: bool) -> Iterator[str]:
     yield '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>{_text(report.verdict)}</title>\n<style>{STYLE}</style>\n</head>\n<body>"
-    yield f'<h1 id="top">{_text(report.verdict)}</h1>'
+    yield f"<title>{escaped(report.verdict)}</title>\n<style>{STYLE}</style>\n</head>\n<body>"
+    yield f'<h1 id="top">{escaped(report.verdict)}</h1>'
     yield "<h2>Submissions</h2>"
     yield from _submissions(report.submissions, points)
     if report.common:
@@ -62,14 +61,9 @@ def _page(report: ClassReport, points: bool, verbose: bool) -> Iterator[str]:
     yield "</body>\n</html>"
 
 
-def _text(text: str) -> str:
-    """A line that a browser shows as it is."""
-    return escape(printable(text))
-
-
 def _link(number: int, submission: Submission) -> str:
     """To a report: its place has a number, for a name may be any."""
-    return f'<a href="#report-{number + 1}">{_text(submission.name)}</a>'
+    return f'<a href="#report-{number + 1}">{escaped(submission.name)}</a>'
 
 
 def _word(submission: Submission) -> str:
@@ -92,7 +86,7 @@ def _submissions(submissions: Iterable[Submission], points: bool) -> Iterator[st
 def _row(number: int, each: Submission, points: bool) -> str:
     share = f'<td class="number">{each.points}</td>' if points else ""
     name = f'<td class="name">{_link(number, each)}</td>'
-    notes = _text(each.in_a_table(points=points))
+    notes = escaped(each.in_a_table(points=points))
     return f"{name}<td>{_word(each)}</td>{share}<td>{notes}</td>"
 
 
@@ -106,7 +100,7 @@ def _mistake(mistake: Common, submissions: tuple[Submission, ...]) -> str:
     share = f"{100 * count / len(submissions):.1f}%"
     whose = ", ".join(_link(number, submissions[number]) for number in mistake.holders)
     return (
-        f"<td>{_text(mistake.label)}<br><code>{_text(mistake.text)}</code></td>"
+        f"<td>{escaped(mistake.label)}<br><code>{escaped(mistake.text)}</code></td>"
         f'<td class="number">{count}</td>'
         f'<td class="share"><div class="bar" style="width: {share}"></div>{share}</td>'
         f'<td class="name">{whose}</td>'
@@ -114,8 +108,8 @@ def _mistake(mistake: Common, submissions: tuple[Submission, ...]) -> str:
 
 
 def _report(number: int, submission: Submission, points: bool, verbose: bool) -> Iterator[str]:
-    text = "\n".join(map(_text, submission.lines(points=points, verbose=verbose)))
+    text = "\n".join(map(escaped, submission.lines(points=points, verbose=verbose)))
     yield f'<section class="report" id="report-{number + 1}">'
-    yield f"<h3>{_text(submission.name)}</h3>"
+    yield f"<h3>{escaped(submission.name)}</h3>"
     yield f"<pre>{text}</pre>"
     yield '<p class="back"><a href="#top">Back to the top</a></p>\n</section>'

@@ -12,6 +12,7 @@ from parity.checking.verdict.points import Points, points
 from parity.checking.verdict.results import TaskResult
 from parity.mistakes.diagnosis.finding import IMPRECISE, NOTE, WIDTH, Finding, in_words, some
 from parity.mistakes.mistake import CONVENTION, WRONG
+from refnet import notebook
 from refnet.checks import flag
 
 
@@ -159,6 +160,18 @@ class CheckReport:
                 f"Not shown by your program: {', '.join(hidden)}. A mistake there is found only "
                 f"where it changes something that is shown."
             )
+
+    def _repr_html_(self) -> str:
+        folded = (
+            notebook.folded(f"{i}. {each.heading}", each.in_html(len(self.tasks)), opened=i == 1)
+            for i, each in enumerate(self.findings, start=1)
+        )
+        limits = [*self._limits()]
+        return notebook.framed(
+            notebook.verdict(self.verdict, self.passed if self.judged else None),
+            notebook.listed(folded, len(self.findings), "finding"),
+            notebook.sentences(limits, len(limits), "sentence"),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain data."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from parity.mistakes.diagnosis.example.example import Example
 from parity.mistakes.mistake import CONVENTION
+from refnet import notebook
 from refnet.checks import flag
 
 IMPRECISE, NOTE = "imprecise", "note"
@@ -165,6 +166,18 @@ class Finding:
         if verbose:
             yield from (("Measured", figures) for figures in self.measured)
             yield from (("Published", address) for address in self.sources)
+
+    def in_html(self, of_tasks: int = 0) -> str:
+        """The same paragraphs as a table of a notebook; the example, where it has
+        one.
+        """
+        rows = [*self._paragraphs(verbose=False, of_tasks=of_tasks)]
+        example = [*self.example.lines(WIDTH)] if self.example else []
+        table = notebook.table((), rows, len(rows), "paragraph", words=(0, 1))
+        return f"{table}{notebook.lines(example, len(example)) if example else ''}"
+
+    def _repr_html_(self) -> str:
+        return notebook.framed(notebook.heading(self.heading), self.in_html())
 
     def __str__(self) -> str:
         return self.sentence
