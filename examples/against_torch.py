@@ -197,7 +197,7 @@ def story():
 
 def growth():
     """The weight difference of the two sides during a training."""
-    from pictures import LINES, sheet
+    from refnet.plot.style import LINES, sheet
 
     figure, ax = sheet(width=6.4)
     for dtype, line in zip(DTYPES, LINES, strict=False):

@@ -249,7 +249,7 @@ def paths():
     """The network with its numbers, and the two paths from w1 to the error."""
     from matplotlib.lines import Line2D
 
-    from pictures import BLUE, RED, sheet
+    from refnet.plot.style import BLUE, RED, sheet
 
     net = network()
     trace, gradients = net.forward(X), net.backward(net.forward(X), LOSS, Y)
@@ -300,7 +300,7 @@ def paths():
 
 def error_curve():
     """The error in 10,000 rounds, and how far the mistaken update is off."""
-    from pictures import RED, sheet
+    from refnet.plot.style import RED, sheet
 
     rounds = np.arange(ROUNDS)
     errors, mistaken = (np.array(learned(ROUNDS, late=late)[1]) for late in (False, True))

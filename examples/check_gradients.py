@@ -206,7 +206,7 @@ def steps():
 
 def valley():
     """The error of the three methods as a function of the step."""
-    from pictures import LINES, MARKERS, sheet
+    from refnet.plot.style import LINES, MARKERS, sheet
 
     figure, ax = sheet(width=6.8, height=4.3)
     for method, line, marker in zip(METHODS, LINES, MARKERS, strict=False):

@@ -299,7 +299,7 @@ def drawings():
 
 def draw_activations():
     """All seven with their derivatives, and the slopes far out."""
-    from pictures import BLACK, BLUE, LINES, RED, sheet
+    from refnet.plot.style import BLACK, BLUE, LINES, RED, sheet
 
     z = np.linspace(-6, 6, 601)
     figure, panels = sheet(2, 4, width=3.5, height=3.2)
@@ -337,7 +337,7 @@ def draw_activations():
 
 def draw_linear():
     """A network without activation functions learns: cost and gradient of each step."""
-    from pictures import BLUE, RED, sheet
+    from refnet.plot.style import BLUE, RED, sheet
 
     cost, norm = linear_learning()
     figure, axes = sheet(width=6.4)
@@ -354,7 +354,7 @@ def draw_linear():
 
 def draw_sigmoid():
     """The sidebar's probabilities against age, and tanh beside the sigmoid."""
-    from pictures import BLACK, LINES, sheet
+    from refnet.plot.style import BLACK, LINES, sheet
 
     figure, (left, right) = sheet(1, 2)
     ages, (young, old) = np.linspace(0, 80, 321), AGES

@@ -331,7 +331,7 @@ def drawings():
 
 def draw():
     """The formula's path among all paths, and what each contributes."""
-    from pictures import sheet
+    from refnet.plot.style import sheet
 
     figure, (left, right) = sheet(1, 2, width=5.8, height=4.2)
     draw_network(left)
@@ -344,7 +344,7 @@ def draw_network(axes):
     from matplotlib.lines import Line2D
 
     from elgendy_feedforward import height
-    from pictures import BLUE, RED
+    from refnet.plot.style import BLUE, RED
 
     sizes = figure_2_36().sizes
     for l in range(4):
@@ -387,7 +387,7 @@ def draw_network(axes):
 
 def draw_effects(axes):
     """What each path contributes, and the whole gradient."""
-    from pictures import BLACK, BLUE, RED
+    from refnet.plot.style import BLACK, BLUE, RED
 
     names = ["-".join(str(node + 1) for node in nodes[:-1]) for nodes in paths()]
     effects = list(paths().values())

@@ -204,7 +204,7 @@ def draw():
     """The sidebar's curve with its slopes at 2 and 6, and the derivative of the sigmoid
     with and without the chain rule's factor.
     """
-    from pictures import sheet
+    from refnet.plot.style import sheet
 
     figure, axes = sheet(1, 3, width=4.4)
     for panel, at, end in zip(axes, (2, 6), (3.0, 7.0), strict=False):
@@ -219,7 +219,7 @@ def draw():
 
 def draw_slope(axes, at, end):
     """f, and the line that touches it at a point."""
-    from pictures import BLACK
+    from refnet.plot.style import BLACK
 
     x, near = np.linspace(0.0, end, 200), np.linspace(at - 0.25 * at, end, 2)
     axes.plot(x, f(x), label="f(x)")

@@ -458,7 +458,7 @@ def drawings():
 
 def draw_brute_force():
     """The lowest error so far of random draws and of descent."""
-    from pictures import sheet
+    from refnet.plot.style import sheet
 
     figure, axes = sheet()
     axes.loglog(
@@ -476,7 +476,7 @@ def draw_brute_force():
 
 def draw_rates():
     """Fig. 2.32: four learning rates on one parabola."""
-    from pictures import RED, sheet
+    from refnet.plot.style import RED, sheet
 
     figure, axes = sheet(1, len(RATES), width=3.4, height=3.5)
     w = np.linspace(-2.5, 8.0, 200)
@@ -496,7 +496,7 @@ def draw_rates():
 
 def draw_minima():
     """Fig. 2.33: where batch and stochastic descent end."""
-    from pictures import BLUE, GREEN, RED, sheet
+    from refnet.plot.style import BLUE, GREEN, RED, sheet
 
     figure, (curve, counts) = sheet(2, 1, width=7.0, height=3.0, sharex=True)
     left, best, right = lowest_valley()
@@ -532,7 +532,7 @@ def draw_minima():
 
 def draw_ways():
     """The three paths on the contours of the cost."""
-    from pictures import BLUE, GREEN, RED, sheet
+    from refnet.plot.style import BLUE, GREEN, RED, sheet
 
     figure, axes = sheet(width=7.4, height=5.2)
     w, b = np.meshgrid(np.linspace(-1.3, 3.3, 90), np.linspace(-0.2, 4.2, 90))

@@ -242,7 +242,7 @@ def drawings():
 
 def draw():
     """Fig. 2.25, the minimum of squared and of absolute errors, and cross-entropy."""
-    from pictures import sheet
+    from refnet.plot.style import sheet
 
     figure, axes = sheet(1, 3, width=4.6)
     draw_weight(axes[0])
@@ -273,7 +273,7 @@ def draw_averages(axes):
     """MSE and MAE of one prediction for all prices, each as a share of its largest
     value.
     """
-    from pictures import BLUE, RED
+    from refnet.plot.style import BLUE, RED
 
     guesses = np.linspace(100.0, 1000.0, 300)
     for loss, colour, line in ((refnet.MSE(), BLUE, "-"), (refnet.MAE(), RED, "--")):

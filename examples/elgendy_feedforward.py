@@ -336,42 +336,12 @@ def drawings():
 
 
 def draw_network():
-    """Fig. 2.20 with the value of each node. The larger the weight, the wider its edge;
-    edges of negative weights are hollow.
-    """
-    from matplotlib.lines import Line2D
+    """Fig. 2.20 with the value of each node."""
+    from refnet.plot.style import sheet
 
-    from pictures import BLUE, RED, sheet
-
-    net = figure_2_20()
-    columns = [X[0], *(layer.a[0] for layer in net.forward(X))]
     figure, axes = sheet(width=7.6, height=4.4)
-    axes.axis("off")
-    axes.set(
-        title="Fig. 2.20 computed: the value of each node; the larger |w|, the wider the edge",
-        xlim=(-0.45, 3.45),
-        ylim=(-2.3, 2.1),
-    )
-    for l, layer in enumerate(net.layers):
-        for (j, k), w in np.ndenumerate(layer.W):
-            ends = (height(len(columns[l]), k), height(len(columns[l + 1]), j))
-            axes.plot(
-                (l, l + 1), ends, color=BLUE if w > 0 else RED, lw=1.0 + 2.4 * abs(w), zorder=1
-            )
-            if w < 0:
-                axes.plot((l, l + 1), ends, color="white", lw=0.4 + 1.2 * abs(w), zorder=1)
-    for l, column in enumerate(columns):
-        for k, value in enumerate(column):
-            axes.scatter(l, height(len(column), k), s=1500, c="white", edgecolors="black", zorder=2)
-            axes.text(l, height(len(column), k), f"{value:.2f}", ha="center", va="center", zorder=3)
-        axes.text(l, -2.15, f"layer {l}: $a^{{({l})}}$" if l else "input: $x$", ha="center")
-    hollow = Line2D([], [], color=RED, lw=4.5), Line2D([], [], color="white", lw=2.0)
-    axes.legend(
-        [Line2D([], [], color=BLUE, lw=4.5), hollow],
-        ["w > 0", "w < 0: hollow"],
-        loc="upper right",
-        frameon=False,
-    )
+    refnet.plot.weights(figure_2_20(), axes, x=X)
+    axes.set(title="Fig. 2.20 computed: the value of each node; the larger |w|, the wider the edge")
     return figure
 
 
@@ -382,7 +352,7 @@ def height(size, k):
 
 def draw_house():
     """The four hidden nodes of fig. 2.22 on the sigmoid, for raw and scaled inputs."""
-    from pictures import BLUE, RED, sheet
+    from refnet.plot.style import BLUE, RED, sheet
 
     raw, scaled = house_features()
     figure, axes = sheet(width=6.6)

@@ -397,14 +397,14 @@ def drawings():
 
 def draw_players():
     """The learned line, and the best line through the origin."""
-    from pictures import BLACK, BLUE, classes, sheet
+    from refnet.plot.style import BLACK, BLUE, points, sheet
 
     x, accepted = players()
     figure, (left, right) = sheet(1, 2)
     heights = np.array([0.0, 205.0])
     origin, wrong = fewest_through_origin(x, accepted)
     for axes, (w, b) in ((left, boundary()), (right, (origin, 0.0))):
-        classes(axes, x, accepted, ("not accepted", "accepted"))
+        points(axes, x, accepted, ("not accepted", "accepted"))
         axes.plot(heights, -(w[0] * heights + b) / w[1], color=BLACK)
         axes.set(xlabel="height in cm", ylabel="age in years")
     left.plot(
@@ -431,26 +431,16 @@ def draw_players():
 
 def draw_triangle():
     """What one, two and three perceptrons make of the dots."""
-    from pictures import BLACK, LINES, SHADES, classes, sheet
+    from refnet.plot.style import BLACK, LINES, sheet
 
     x, dark = triangle()
     figure, panels = sheet(1, 3, width=4.2, height=4.3)
-    grid = np.linspace(-112, 112, 160)
-    plane = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
     for lines, axes in enumerate(panels, start=1):
         net = joined(lines)
-        axes.pcolormesh(
-            grid,
-            grid,
-            net.classify(plane).reshape(160, 160),
-            cmap=SHADES,
-            vmin=0,
-            vmax=1,
-            rasterized=True,
-        )
+        refnet.plot.decision_boundary(net, x, dark, axes, names=("light", "dark"), margin=0.15)
         for (w1, w2), b, style in zip(net.layers[0].W, net.layers[0].b, LINES, strict=False):
             axes.plot(*along(w1, w2, b), color=BLACK, linestyle=style)
-        classes(axes, x, dark, ("light", "dark"))
+        axes.get_legend().remove()
         count = (
             f"{NUMBER[lines]} perceptron{'s' * (lines > 1)}: {mistakes_of(net)} of {len(x)} wrong"
         )

@@ -241,11 +241,11 @@ def drawings():
 
 def draw_spirals():
     """The outputs of the neurons of each layer, as functions on the plane."""
-    from pictures import SHADES, SURFACE, classes, sheet
+    from refnet.plot.style import SURFACE, sheet
 
     x, y = figure_2_10()
     net = trained((9, 9))
-    first, second, output = net.forward(PLANE)
+    first, second, _ = net.forward(PLANE)
     figure, (left, middle, right) = sheet(1, 3, width=4.4, height=5.3)
     for axes, layer, title in (
         (left, first, "layer 1: straight edges"),
@@ -256,22 +256,9 @@ def draw_spirals():
         axes.set_title(f"{title}\nyellow: a = 1, blue: a = -1, line: z = 0")
         axes.axis("off")
     figure.get_layout_engine().set(w_pad=0.12)
-    right.pcolormesh(
-        GRID,
-        GRID,
-        output.z.reshape(len(GRID), -1) > 0,
-        cmap=SHADES,
-        vmin=0,
-        vmax=1,
-        rasterized=True,
-    )
-    classes(right, x, y, ("spiral 0", "spiral 1"), s=22)
-    right.set(
-        title=f"output\n{wrong(net)} of {len(x)} wrong",
-        xlabel="$x_1$",
-        ylabel="$x_2$",
-        aspect="equal",
-    )
+    names = ("spiral 0", "spiral 1")
+    refnet.plot.decision_boundary(net, x, y, right, names=names, size=22)
+    right.set(title=f"output\n{wrong(net)} of {len(x)} wrong", aspect="equal")
     right.legend(loc="lower right", framealpha=1)
     return figure
 
@@ -290,21 +277,15 @@ def draw_epochs():
     """Accuracy and loss of the network that is too large, on training and validation
     rows.
     """
-    from pictures import BLACK, BLUE, RED, sheet
+    from refnet.plot.style import BLACK, sheet
 
-    accuracy, history = not_stopped()
+    _, history = not_stopped()
     best, _ = stopped_early()
-    epochs = range(1, len(accuracy) + 1)
     figure, (left, right) = sheet(1, 2)
-    left.plot(epochs, accuracy, color=BLUE, label="training rows")
-    left.plot(
-        epochs, history.validation_accuracy, color=RED, linestyle="--", label="validation rows"
-    )
-    right.plot(epochs, history.loss, color=BLUE, label="training rows")
-    right.plot(epochs, history.validation_loss, color=RED, linestyle="--", label="validation rows")
     for axes, name in ((left, "accuracy"), (right, "loss")):
+        refnet.plot.learning_curves(history, axes, quantity=name)
         axes.axvline(best, color=BLACK, linestyle=":", label=f"early stopping keeps epoch {best}")
-        axes.set(xlabel="epoch", ylabel=name, title=f"{name} of the 2-32-32-1 network")
+        axes.set(title=f"{name} of the 2-32-32-1 network")
     left.legend(loc="lower right", framealpha=1)
     right.legend(loc="upper left", framealpha=1)
     return figure

@@ -260,7 +260,7 @@ def drawings():
 
 
 def draw_parabolas():
-    from pictures import sheet
+    from refnet.plot.style import sheet
 
     figure, axes = sheet(2, 2)
     for panel, lr, steps in zip(axes.flat, RATES, (25, 5, 25, 3), strict=True):
@@ -271,7 +271,7 @@ def draw_parabolas():
 
 def draw_descent(axes, path, lr):
     """The parabola, and an arrow for each step."""
-    from pictures import BLUE, GREEN, RED
+    from refnet.plot.style import BLUE, GREEN, RED
 
     reach = 1.15 * np.abs(path).max()
     line = np.linspace(-reach, reach, 200)
@@ -314,7 +314,7 @@ def draw_descent(axes, path, lr):
 
 def draw_first_steps(axes, path):
     """The first steps, enlarged: the whole path is too wide to show them."""
-    from pictures import BLUE, GREEN, RED
+    from refnet.plot.style import BLUE, GREEN, RED
 
     line = np.linspace(-12, 31, 100)
     axes.plot(line, loss_at(line), color=BLUE)
@@ -332,7 +332,7 @@ def draw_first_steps(axes, path):
 
 
 def draw_or_gate():
-    from pictures import LINES, sheet
+    from refnet.plot.style import LINES, sheet
 
     figure, axes = sheet(width=6.4, height=4.4)
     for lr, style in zip((0.5, 1.0, 5.0, 50.0, 500.0), LINES, strict=False):
@@ -350,7 +350,7 @@ def draw_or_gate():
 
 
 def draw_loss_curve():
-    from pictures import BLUE, RED, sheet
+    from refnet.plot.style import BLUE, RED, sheet
 
     figure, (left, right) = sheet(1, 2)
     b, out, loss, slope = by_bias()

@@ -365,7 +365,7 @@ def drawings():
 
 
 def draw_by_hand():
-    from pictures import sheet
+    from refnet.plot.style import sheet
 
     figure, panels = sheet(2, 1, width=11.5, height=4.2)
     first = worked(1)
@@ -383,7 +383,7 @@ def draw_by_hand():
 
 
 def draw_batch():
-    from pictures import sheet
+    from refnet.plot.style import sheet
 
     figure, axes = sheet(width=11.5, height=4.2)
     chain, linear = worked(4)
@@ -406,7 +406,7 @@ def draw_graph(axes, chain, leaves, title, cost):
     """The graph: values above the arrows that lead right, gradients below those that
     lead left, local gradients in the gates.
     """
-    from pictures import BLUE, RED
+    from refnet.plot.style import BLUE, RED
 
     axes.set(title=title, xlim=(0, 15.4), ylim=(-0.2, 5.4))
     axes.axis("off")
@@ -453,7 +453,7 @@ def gate(axes, left, right, y, height, name, local):
     """A box: its name, and its local gradient below."""
     from matplotlib.patches import FancyBboxPatch
 
-    from pictures import RED
+    from refnet.plot.style import RED
 
     style = {
         "boxstyle": "round,pad=0,rounding_size=0.2",
@@ -470,7 +470,7 @@ def gate(axes, left, right, y, height, name, local):
 
 def wire(axes, left, right, y, value, gradient):
     """Two arrows: the value forward, and below it the gradient backward, if any."""
-    from pictures import BLUE, RED
+    from refnet.plot.style import BLUE, RED
 
     axes.annotate(
         "",
@@ -488,12 +488,12 @@ def wire(axes, left, right, y, value, gradient):
 
 
 def draw_training():
-    from pictures import BLUE, sheet
+    from refnet.plot.style import sheet
 
     net, cost = trained()
     figure, ((plain, logs), (first, last)) = sheet(2, 2, width=5.0, height=4.0)
     for axes, scale in ((plain, "linear"), (logs, "log")):
-        axes.plot(np.arange(1, END + 1), cost[1:], color=BLUE)
+        refnet.plot.learning_curves(cost[1:], axes, label="cost")
         for epoch, marker in ((FLAT, "s"), (END, "o")):
             axes.plot(
                 epoch, cost[epoch], marker, color="black", label=f"epoch {epoch}: {cost[epoch]:.5f}"
@@ -503,22 +503,16 @@ def draw_training():
         )
         axes.legend(loc="upper right" if scale == "linear" else "lower left")
     draw_boundary(first, neuron(), "decision boundary before training")
-    draw_boundary(last, net, f"after {END} epochs: outputs are\n.1 to .9 between the dashed lines")
+    draw_boundary(last, net, f"after {END} epochs, with the lines\nwhere the output is .1 and .9")
+    last.get_legend().remove()
     first.legend(title="label", loc="center")
     return figure
 
 
 def draw_boundary(axes, net, title):
     """The square, shaded by class; the boundary is where the output is 1/2."""
-    from pictures import SHADES, classes
-
-    line, outputs = plane(net)
-    axes.contourf(line, line, outputs, levels=[0, 0.5, 1], colors=SHADES.colors)
-    axes.contour(
-        line, line, outputs, levels=[0.1, 0.5, 0.9], colors="black", linestyles=["--", "-", "--"]
-    )
-    classes(axes, X, Y[:, 0], s=90)
-    axes.set(title=title, xlabel="x1", ylabel="x2", aspect="equal")
+    refnet.plot.decision_boundary(net, X, Y[:, 0], axes, levels=(0.1, 0.9), margin=0.5, size=90)
+    axes.set(title=title, aspect="equal")
 
 
 if __name__ == "__main__":

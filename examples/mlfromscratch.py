@@ -517,7 +517,7 @@ def drawings():
 
 
 def draw_chain():
-    from pictures import BLUE, RED, sheet
+    from refnet.plot.style import BLUE, RED, sheet
 
     net, values, grads = scalar()
     names = ["a0", "z1", "a1", "z2", "a2", "z3", "a3", "C"]

@@ -146,7 +146,7 @@ def drawings():
 
 
 def draw_minibatches():
-    from pictures import BLUE, RED, sheet
+    from refnet.plot.style import BLUE, RED, sheet
 
     figure, axes = sheet(width=6.4, height=4.2)
     axes.plot(
@@ -185,7 +185,7 @@ def one_neuron(batch_size, epochs, lr=8.0):
 
 
 def draw_paths():
-    from pictures import BLUE, RED, SURFACE, sheet
+    from refnet.plot.style import BLUE, RED, SURFACE, sheet
 
     figure, axes = sheet(width=6.8, height=4.8)
     stochastic, batch = one_neuron(4, 6), one_neuron(None, 168)

@@ -22,6 +22,7 @@ NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 Drawings: TypeAlias = Callable[[], Iterable[tuple[str, Callable[[], Any]]]]
 Story: TypeAlias = Callable[[], Iterable[Any]]  # sentences, and figures (Printed)
 WIDTH = 100  # of the screen
+DPI = 110  # of a picture
 INDENT, WHAT, VALUE = "  ", 46, 24  # a row: 2 + 46 + 2 + 24 + 2 + 24 columns are WIDTH
 
 
@@ -212,11 +213,19 @@ def perform(
     print(*wrapped(title), sep="\n")
     right = tell(story, column)
     if drawings is not None and folder is not None:
-        with wanted("plot"):
-            from pictures import save
         for name, draw in drawings():
-            print(f"wrote {save(draw(), folder, name)}")
+            with wanted("plot"):
+                figure = draw()
+            print(f"wrote {save(figure, folder, name)}")
     return 0 if right else 1
+
+
+def save(figure: Any, folder: Path, name: str) -> Path:
+    """Write the figure into a folder as PNG; the folder is created where needed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.png"
+    figure.savefig(path, dpi=DPI)
+    return path
 
 
 def run(title: str, story: Story, drawings: Drawings, column: str = "the text") -> int:

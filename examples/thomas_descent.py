@@ -394,7 +394,7 @@ def draw_descent():
     """Section 4.1: the path on the curve, and the step and the distance of each
     iteration.
     """
-    from pictures import BLACK, BLUE, ORANGE, RED, sheet
+    from refnet.plot.style import BLACK, BLUE, ORANGE, RED, sheet
 
     xs = descent()
     figure, (curve, fall) = sheet(1, 2)
@@ -445,7 +445,7 @@ def draw_descent():
 
 def draw_contours():
     """Section 4.4: steps from p1, each across the contour it starts from."""
-    from pictures import BLACK, BLUE, RED, sheet
+    from refnet.plot.style import BLACK, BLUE, RED, sheet
 
     path = bowl_path()
     figure, axes = sheet(width=6.2, height=4.4)
@@ -486,7 +486,7 @@ def draw_deltas():
     """Section 4.6: three output deltas go back to one hidden node, each through its
     weight.
     """
-    from pictures import BLUE, RED, sheet
+    from refnet.plot.style import BLUE, RED, sheet
 
     net = three_outputs()
     worked, W = loops.gradient(net, [X], [[1.0, 0.0, 0.0]], COST), net.layers[1].W

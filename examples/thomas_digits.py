@@ -423,7 +423,7 @@ def drawings():
 
 def draw_digit():
     """Section 5: the image of a 1, and section 5.1: all scaled values."""
-    from pictures import BLUE, RED, sheet
+    from refnet.plot.style import BLUE, RED, sheet
 
     figure, (image, values) = sheet(1, 2, width=4.6)
     image.imshow(digits().images[1], cmap="gray")
@@ -445,7 +445,7 @@ def draw_digit():
 
 def draw_cost():
     """Section 5.4: the curve that is plotted, and the J that is minimised."""
-    from pictures import BLACK, BLUE, RED, sheet
+    from refnet.plot.style import BLACK, BLUE, RED, sheet
 
     done = trained()
     figure, axes = sheet(width=6.4, height=4.2)
@@ -464,7 +464,7 @@ def draw_cost():
 
 def draw_ladder():
     """From the text's network to more than 97 %."""
-    from pictures import BLACK, BLUE, ORANGE, sheet
+    from refnet.plot.style import BLACK, BLUE, ORANGE, sheet
 
     rows = as_in_the_text()
     rungs = [

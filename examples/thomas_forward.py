@@ -187,7 +187,7 @@ def drawings():
 
 def draw_node():
     """Sections 2.1 and 2.3: the sigmoid, its weight and its bias."""
-    from pictures import COLOURS, LINES, sheet
+    from refnet.plot.style import COLOURS, LINES, sheet
 
     figure, axes = sheet(1, 3, width=4.2, sharey=True)
     axes[0].plot(GRID, SIGMOID.value(GRID))

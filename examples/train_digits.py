@@ -291,7 +291,7 @@ def copies_of_a_row():
     """A training row, and its eight copies."""
     from matplotlib.patches import Rectangle
 
-    from pictures import sheet
+    from refnet.plot.style import sheet
 
     part, _ = divided(0)
     images = copies(Part(part.x[:1], part.labels[:1]), CHOSEN, np.random.default_rng(0)).x
@@ -315,7 +315,7 @@ def curves():
     """The share of wrong labels on the validation part during training, without and
     with copies.
     """
-    from pictures import LINES, sheet
+    from refnet.plot.style import LINES, sheet
 
     figure, ax = sheet()
     for line, name, setting in zip(
@@ -347,7 +347,7 @@ def wrong_labels(count=10):
     """
     from matplotlib.lines import Line2D
 
-    from pictures import BLUE, ORANGE, sheet
+    from refnet.plot.style import BLUE, ORANGE, sheet
 
     _, test = split(0)
     probabilities = train(CHOSEN, 0).probabilities(test)

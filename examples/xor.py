@@ -173,29 +173,16 @@ def plateau():
 
 def regions():
     """The outputs of two learned networks and a stuck one over the plane."""
-    from pictures import SHADES, classes, sheet
+    from refnet.plot.style import sheet
 
     named = {f"2-{units}-1, learned": starts(units)[0][0].net for units in WIDTHS[:2]} | {
         "2-2-1, stuck": longer().net
     }
-    side = np.linspace(-0.5, 1.5, 121)
-    plane = np.stack(np.meshgrid(side, side), axis=-1)
     figure, axes = sheet(1, 3, 3.7, 4.0, sharey=True)
     for ax, (title, net) in zip(axes, named.items(), strict=True):
-        p = net.predict(plane.reshape(-1, 2)).reshape(len(side), -1)
-        ax.contourf(side, side, p, levels=[0, 0.5, 1], cmap=SHADES)
-        lines = ax.contour(
-            side,
-            side,
-            p,
-            levels=[0.1, 0.5, 0.9],
-            colors="black",
-            linestyles=[":", "-", "--"],
-            linewidths=1,
-        )
-        ax.clabel(lines, fontsize=7)
-        classes(ax, X, XOR, s=70)
-        ax.set(title=title, xlabel="x1", ylabel="x2", aspect="equal")
+        refnet.plot.decision_boundary(net, X, XOR, ax, levels=(0.1, 0.9), margin=0.5, size=70)
+        ax.set(title=title, aspect="equal")
+        ax.get_legend().remove()
     figure.legend(*axes[0].get_legend_handles_labels(), title="label", loc="outside right center")
     figure.suptitle("Probability of label 1", fontsize=11)
     return figure
@@ -205,7 +192,7 @@ def losses():
     """The loss of all starts of 2-2-1 and 2-3-1."""
     from matplotlib.lines import Line2D
 
-    from pictures import BLACK, BLUE, RED, sheet
+    from refnet.plot.style import BLACK, BLUE, RED, sheet
 
     figure, axes = sheet(1, 2, sharey=True)
     for ax, units in zip(axes, WIDTHS, strict=False):

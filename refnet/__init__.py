@@ -34,6 +34,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     differences     gradient_check
     explanation     one training step explained in numbers
     forms           the same backprop as tutorials write it
+    plot            pictures, by matplotlib
 
 To pytest, which rewrites what brings a plugin: PYTEST_DONT_REWRITE, as nothing asserts.
 
@@ -102,6 +103,7 @@ from refnet.training import fit
 
 if typing.TYPE_CHECKING:
     from refnet import formats as formats
+    from refnet import plot as plot
     from refnet.differences import GradientCheck, gradient_check
     from refnet.explanation import Explanation, explain
 
@@ -183,6 +185,7 @@ _ON_DEMAND: dict[str, tuple[str, ...]] = {
     "differences": ("GradientCheck", "gradient_check"),
     "explanation": ("Explanation", "explain"),
     "formats": (),
+    "plot": (),
 }
 
 if not typing.TYPE_CHECKING:  # a type checker has the imports above, and misses other names

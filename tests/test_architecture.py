@@ -20,6 +20,7 @@ from refnet import (
     initializers,
     losses,
     optimizers,
+    plot,
     regularisers,
 )
 from refnet.equations import PLAIN
@@ -64,6 +65,7 @@ LEFT = {
     "explanation": ["network", "clipping"],
     "forms": ["network"],
     "formats": ["building"],
+    "plot": ["network", "history"],
 }
 
 
@@ -132,7 +134,7 @@ def test_imports_point_left(file):
 
 
 # what is not installed everywhere, and the one room that needs it
-OUTSIDE: dict[str, set[str]] = {}
+OUTSIDE: dict[str, set[str]] = {"plot/style.py": {"matplotlib"}}
 # what a file asks for where it is installed, and the front door when it is asked for
 ON_DEMAND = {
     "__init__.py": {'f"refnet.{room}"'},
@@ -495,6 +497,10 @@ REQUIRED = {
     backprop.forward: "Shapes Torch Errors Source",
     backprop.backward: "Shapes Torch Errors Source",
     **{getattr(formats, name): "Shapes Torch Errors Source" for name in formats.__all__},
+    **dict.fromkeys(
+        (plot.learning_curves, plot.weights, plot.deltas, plot.decision_boundary),
+        "Shapes Torch Errors Source",
+    ),
 }
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
     not FOLDER.is_dir(), reason="the examples lie beside the package in a checkout alone"
 )
 
-SHARED = {"pictures", "printed"}
+SHARED = {"printed"}
 # script: how many figures of its text it prints, and what is right where the text has
 # something else, in the text's order
 FIGURES = {
@@ -325,8 +325,8 @@ def test_every_picture_can_be_read(script, tmp_path, monkeypatch):
     """
     from matplotlib.image import imread
 
-    pictures = module("pictures")
-    monkeypatch.setattr(pictures, "DPI", 40)
+    printed = module("printed")
+    monkeypatch.setattr(printed, "DPI", 40)
     story_of(script)
     drawn = dict(module(script).drawings())
     assert " ".join(drawn) == PICTURES[script]
@@ -335,7 +335,7 @@ def test_every_picture_can_be_read(script, tmp_path, monkeypatch):
         for axes in figure.axes:
             assert unreadable(axes, figure) == "", name
         figure.set_layout_engine("none")  # which takes as long as all the rest
-        assert np.ptp(imread(pictures.save(figure, tmp_path / "new", name))[..., :3]) > 0.5
+        assert np.ptp(imread(printed.save(figure, tmp_path / "new", name))[..., :3]) > 0.5
     assert {file.name for file in tmp_path.glob("new/*")} == {f"{name}.png" for name in drawn}
 
 

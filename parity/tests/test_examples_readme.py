@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
     not FOLDER.is_dir(), reason="the examples lie beside the package in a checkout alone"
 )
 
-SHARED = {"pictures", "printed"}
+SHARED = {"printed"}
 HOME = {"C": "losses", "step": "optimizers"} | dict.fromkeys(
     ("z", "a", "BP1", "BP2", "BP3", "BP4"), "backprop"
 )
