@@ -31,6 +31,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     resuming        how fit goes on with an earlier training
     training        fit
     formats         networks in the formats of others, such as PyTorch's names
+    files           save and load: networks and trainings in files
     differences     gradient_check
     explanation     one training step explained in numbers
     forms           the same backprop as tutorials write it
@@ -106,6 +107,7 @@ if typing.TYPE_CHECKING:
     from refnet import plot as plot
     from refnet.differences import GradientCheck, gradient_check
     from refnet.explanation import Explanation, explain
+    from refnet.files import Checkpoint, load, save
 
 __version__ = "0.1.0"
 
@@ -121,6 +123,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "BinaryCrossEntropy",
+    "Checkpoint",
     "ClipNorm",
     "ClipValue",
     "Clipping",
@@ -174,9 +177,11 @@ __all__ = [
     "explain",
     "fit",
     "gradient_check",
+    "load",
     "minibatches",
     "mlp",
     "one_hot",
+    "save",
 ]
 
 
@@ -184,6 +189,7 @@ __all__ = [
 _ON_DEMAND: dict[str, tuple[str, ...]] = {
     "differences": ("GradientCheck", "gradient_check"),
     "explanation": ("Explanation", "explain"),
+    "files": ("Checkpoint", "load", "save"),
     "formats": (),
     "plot": (),
 }

@@ -66,6 +66,7 @@ LEFT = {
     "forms": ["network"],
     "formats": ["building"],
     "plot": ["network", "history"],
+    "files": ["formats", "resuming"],
 }
 
 
@@ -245,12 +246,13 @@ def test_what_no_training_needs_is_imported_when_it_is_asked_for():
     """Neither explain nor gradient_check, nor NumPy's random numbers where NumPy itself
     leaves them out; each name brings its room, and a wrong name is refused as ever.
     """
-    rooms = {"refnet.differences", "refnet.explanation"}
+    rooms = {"refnet.differences", "refnet.explanation", "refnet.files"}
     then = {
         "import numpy": set(),
         "import refnet": set(),
         "refnet.gradient_check": {"refnet.differences"},
-        "from refnet import Explanation": rooms,
+        "from refnet import Explanation": rooms - {"refnet.files"},
+        "refnet.load": rooms,
     }
     code = "\n".join(f"{line}; print(*sys.modules)" for line in then)
     done = subprocess.run(
@@ -262,7 +264,9 @@ def test_what_no_training_needs_is_imported_when_it_is_asked_for():
         assert ("numpy.random" in modules) == ("numpy.random" in loaded[0])
     with pytest.raises(AttributeError, match=r"^module 'refnet' has no attribute 'explains'$"):
         refnet.explains  # noqa: B018 - it is asked for
-    assert {"explain", "Explanation", "gradient_check", "GradientCheck"} <= {*dir(refnet)}
+    assert {"explain", "Explanation", "gradient_check", "GradientCheck", "load", "save"} <= {
+        *dir(refnet)
+    }
 
 
 def test_every_public_name_exists_in_order():
@@ -473,7 +477,7 @@ PARTS = {
     "stopping rules": (["EarlyStopping", "Precision"], "Shapes Torch Errors Source"),
     "networks": (["Dense", "Network"], "Shapes Torch Errors Source"),
     "functions": (
-        ["explain", "fit", "gradient_check", "minibatches", "mlp", "one_hot"],
+        ["explain", "fit", "gradient_check", "load", "minibatches", "mlp", "one_hot", "save"],
         "Shapes Torch Errors Source",
     ),
     "what a pass computes": (
@@ -481,7 +485,10 @@ PARTS = {
         "Shapes Torch Source",
     ),
     # the function that returns them has the parts
-    "results": (["Epoch", "Explanation", "GradientCheck", "History", "Step"], ""),
+    "results": (
+        ["Checkpoint", "Epoch", "Explanation", "GradientCheck", "History", "Step"],
+        "",
+    ),
     # a protocol computes nothing
     "interfaces": (["Stop"], ""),
     # their sources are fields; a dict has no docstring

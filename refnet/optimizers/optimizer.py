@@ -195,18 +195,8 @@ class Optimizer(ABC):
         theta = getattr(net, "parameters", None)
         if theta is not None and self._theta is theta:  # each network has one vector
             return
-        instance(f"{self}", "net", net, _Network)
+        self.check_network(net)
         theta = net.parameters
-        if self._theta is not None:
-            raise ValueError(
-                f"{self}: got another network, expected the one of its first step; make an "
-                f"optimizer for each network"
-            )
-        for name, vector in self._state.items():
-            if vector.shape != theta.shape:
-                raise ValueError(
-                    f"{self}: state {name} has shape {vector.shape}, expected {theta.shape}"
-                )
         self._state = {
             name: self._as(theta.dtype, name, vector) for name, vector in self._state.items()
         }
@@ -214,6 +204,24 @@ class Optimizer(ABC):
             self._decaying = tuple(self._weights(net))
         self._theta = theta
         self._complete()
+
+    def check_network(self, net: _Network) -> None:
+        """Refuse a network that is not this optimizer's, and change nothing.
+
+        Errors: as bind.
+        """
+        instance(f"{self}", "net", net, _Network)
+        if self._theta is not None and self._theta is not net.parameters:
+            raise ValueError(
+                f"{self}: got another network, expected the one of its first step; make an "
+                f"optimizer for each network"
+            )
+        for name, vector in self._state.items():
+            if vector.shape != net.parameters.shape:
+                raise ValueError(
+                    f"{self}: state {name} has shape {vector.shape}, expected "
+                    f"{net.parameters.shape}"
+                )
 
     def _weights(self, net: object) -> Iterator[slice]:
         """Where every W stands in the flat vectors."""
