@@ -105,9 +105,9 @@ def _header(file: BufferedReader) -> Header:
     """The header, where it and its arrays fill the file."""
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
-    if size < SUM_AT + SUM:
+    if size < SUM_AT:
         raise ValueError(f"has {size} bytes, {OURS}")
-    if not len(START) + SUM < length <= min(size - 8, LIMIT):
+    if not len(START) <= length <= min(size - 8, LIMIT):
         raise ValueError(f"has {size} bytes and a header of {length} bytes, {OURS}; {OTHERS}")
     start = file.read(len(START))
     if start != START:

@@ -103,11 +103,11 @@ def read_optimizer(given: object) -> Prepared | None:
     optimizer = kind(**settings, decay_biases=decay_biases)
     vectors = [text("optimizer: state", name) for name in listed("state", fields["state"])]
     steps = whole("optimizer: steps", fields["steps"], below=2**63)
-    # of one number each: the names are those of the rule, and each stands once
-    optimizer.state = {"steps": steps, **{name: [0.0] for name in vectors}}
-    if len({*vectors}) != len(vectors):
+    if len({"steps", *vectors}) != 1 + len(vectors):
         refuse("optimizer: state", vectors, "each name once")
-    return Prepared(kind(**settings, decay_biases=decay_biases), steps, vectors)
+    # refused where the names are not those of the rule; they are of one number here
+    kind(**settings).state = {"steps": steps, **{name: [0.0] for name in vectors}}
+    return Prepared(optimizer, steps, vectors)
 
 
 def _settings(kind: Callable[[], Optimizer], given: object) -> dict[str, Any]:
