@@ -65,7 +65,7 @@ class History:
 
     Given to `fit` as `resume`, it is where a training goes on. For that, `reached`
     keeps the state of the generator and the optimizer itself; a network and its history
-    that are pickled together go on in another process.
+    that are saved in a file together, or pickled, go on in another process.
     """
 
     epochs: list[Epoch] = field(default_factory=list)

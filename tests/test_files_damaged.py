@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parent / "damaged_files.py"
-SCRIPT_S = runpy.run_path(str(SCRIPT))
+DAMAGED = runpy.run_path(str(SCRIPT))
 
 
 def ran(*arguments):
@@ -37,7 +37,7 @@ def test_every_damage_is_noticed_and_nothing_executed():
 
 def test_damages_are_of_every_kind(tmp_path):
     """Each in turn, and no damaged file is a whole one."""
-    damages, whole = [*SCRIPT_S["damaged"](90, seed=0)], {*SCRIPT_S["written"](tmp_path)}
+    damages, whole = [*DAMAGED["damaged"](90, seed=0)], {*DAMAGED["written"](tmp_path)}
     assert [name for name, _ in damages[:3]] == ["flipped", "cut", "swapped"]
     assert len(whole) == 6
     assert whole.isdisjoint(content for _, content in damages)
@@ -46,7 +46,7 @@ def test_damages_are_of_every_kind(tmp_path):
 def test_without_the_sum_damage_is_not_noticed(monkeypatch):
     """The check of the script can fail."""
     monkeypatch.setattr("refnet.files.loading._check_sum", lambda file, header: None)
-    missed = [*SCRIPT_S["unnoticed"](60, seed=0)]
+    missed = [*DAMAGED["unnoticed"](60, seed=0)]
     assert 0 < len(missed) < 60
     assert {each.partition(":")[0] for each in missed} == {"flipped", "swapped"}
 
@@ -58,7 +58,7 @@ def test_what_is_no_sentence_is_not_noticed(monkeypatch):
         raise KeyError("length")
 
     monkeypatch.setattr("refnet.files.loading._header", fail)
-    assert [*SCRIPT_S["unnoticed"](3, seed=0)] == [
+    assert [*DAMAGED["unnoticed"](3, seed=0)] == [
         f"{damage}: KeyError: 'length'" for damage in ("flipped", "cut", "swapped")
     ]
 
@@ -73,9 +73,9 @@ def test_a_process_that_dies_leaves_a_whole_file(moment, tmp_path):
     name: the old network is there; after that, the new one.
     """
     path = tmp_path / "net"
-    SCRIPT_S["ended"](SCRIPT_S["started"](path, "--die", moment))
-    old, new = (net.parameters.tobytes() for net in SCRIPT_S["two"]())
-    read = SCRIPT_S["refnet"].load(path).net.parameters.tobytes()
+    DAMAGED["ended"](DAMAGED["started"](path, "--die", moment))
+    old, new = (net.parameters.tobytes() for net in DAMAGED["two"]())
+    read = DAMAGED["refnet"].load(path).net.parameters.tobytes()
     assert read == (new if moment == "replaced" else old)
     assert len([*tmp_path.iterdir()]) == (1 if moment == "replaced" else 2)
 
@@ -84,13 +84,13 @@ def test_a_process_that_dies_leaves_a_whole_file(moment, tmp_path):
 def test_a_process_that_writes_in_place_leaves_a_broken_file(tmp_path):
     """The check above can fail."""
     path = tmp_path / "net"
-    SCRIPT_S["ended"](SCRIPT_S["started"](path, "--in-place", "--die", "part"))
-    assert not SCRIPT_S["is_whole"](path)
+    DAMAGED["ended"](DAMAGED["started"](path, "--in-place", "--die", "part"))
+    assert not DAMAGED["is_whole"](path)
 
 
 def test_a_whole_file_of_another_network_is_none_of_the_two(tmp_path):
     """is_whole looks at the numbers, too."""
-    refnet = SCRIPT_S["refnet"]
+    refnet = DAMAGED["refnet"]
     refnet.save(tmp_path / "net", refnet.mlp([2, 1]))
-    assert not SCRIPT_S["is_whole"](tmp_path / "net")
-    assert not SCRIPT_S["is_whole"](tmp_path / "missing")
+    assert not DAMAGED["is_whole"](tmp_path / "net")
+    assert not DAMAGED["is_whole"](tmp_path / "missing")

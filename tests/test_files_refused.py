@@ -8,7 +8,6 @@ import io
 import json
 import pickle
 import re
-import runpy
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -22,8 +21,6 @@ import refnet
 from refnet.files import loading
 
 VERSION_1 = Path(__file__).parent / "files" / "version_1"
-SCRIPT = Path(__file__).parent / "damaged_files.py"
-DAMAGED = runpy.run_path(str(SCRIPT))
 
 
 def parts(name="training"):

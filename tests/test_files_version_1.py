@@ -22,19 +22,19 @@ def plain(checkpoint):
     return {
         "net": (repr(net), net.parameters.tobytes(), [layer.kind for layer in net.layers]),
         "columns": repr(net.columns),
-        "optimizer": None if optimizer is None else (repr(optimizer), state(optimizer)),
-        "history": None if history is None else told(history),
+        "optimizer": None if optimizer is None else (repr(optimizer), plain_state(optimizer)),
+        "history": None if history is None else plain_history(history),
     }
 
 
-def state(optimizer):
+def plain_state(optimizer):
     return {
         name: value if name == "steps" else (value.dtype, value.tobytes())
         for name, value in optimizer.state.items()
     }
 
 
-def told(history):
+def plain_history(history):
     epochs = [
         tuple("nan" if isinstance(value, float) and isnan(value) else value for value in epoch)
         for epoch in history.epochs

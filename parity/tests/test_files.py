@@ -5,6 +5,7 @@ PyTorch.
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import safetensors
 import safetensors.numpy
@@ -73,6 +74,22 @@ def test_safe_open_reads_one_array_and_the_metadata(tmp_path):
         m = file.get_tensor("optimizer.exp_avg")
         assert m.tobytes() == optimizer.state["exp_avg"].tobytes()
         assert file.get_slice("2.weight")[1:].tobytes() == net.layers[1].W[1:].tobytes()
+
+
+@pytest.mark.parametrize(
+    "names", [["a", "b"], [0, 1], [0.5, 1.5], pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])]
+)
+def test_the_columns_of_a_frame_come_back(names, tmp_path):
+    """The network that was loaded takes the frame, and refuses another order."""
+    x = pd.DataFrame(np.linspace(-1.0, 1.0, 22).reshape(11, 2), columns=names)
+    net = refnet.mlp([2, 3, 1], "tanh", "identity")
+    refnet.fit(net, x, x.to_numpy()[:, :1], loss="mse", optimizer="sgd", epochs=1)
+    refnet.save(tmp_path / "net", net)
+    again = refnet.load(tmp_path / "net").net
+    assert again.columns == net.columns == tuple(x.columns)
+    assert again.predict(x).tobytes() == net.predict(x).tobytes()
+    with pytest.raises(ValueError, match="as in fit"):
+        again.predict(x[[*x.columns[::-1]]])
 
 
 def test_what_the_library_writes_is_refused(tmp_path):

@@ -4,7 +4,16 @@ padded with spaces to a multiple of 8 bytes, and the numbers in little-endian or
 The header maps each name to a dtype, a shape, and where its numbers start and end
 behind the header; __metadata__ maps names to text. In a file of refnet that starts with
 "sha256", always at the same place: the sum of all bytes of the file but those 64
-characters. "refnet" is what the names, shapes and numbers do not say, in JSON.
+characters. "refnet" is what the names and numbers of the arrays do not say, in JSON:
+
+    version       1; a reader refuses a later one
+    dtype         float32 or float64, of all arrays
+    sizes         units per layer, the input first
+    layers        of each: activation, parameters, bias, dropout
+    columns       the names of the inputs, or null
+    optimizer     null, or name, hyperparameters, decay_biases, steps, state (names)
+    history       null, or epochs (a list for each field), stopped, and reached: null,
+                  or seed, shuffle, generator, steps
 
 Source: Hugging Face, safetensors, README.md, Format.
 """
