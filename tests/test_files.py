@@ -461,19 +461,30 @@ def test_an_exception_leaves_the_file_as_it_was(moment, error, monkeypatch, tmp_
 def test_the_new_file_is_on_the_disk_before_it_takes_the_place(monkeypatch, tmp_path):
     """All is written, then synchronized, then named; then the name is synchronized."""
     calls, sync, replace = [], os.fsync, saving.Path.replace
-    monkeypatch.setattr(
-        saving.os, "fsync", lambda number: calls.append(os.fstat(number)) or sync(number)
-    )
+
+    def looked_at(number):
+        is_folder = stat.S_ISDIR(os.fstat(number).st_mode)
+        calls.append("folder" if is_folder else next(tmp_path.iterdir()).read_bytes())
+        sync(number)
+
+    monkeypatch.setattr(saving.os, "fsync", looked_at)
     monkeypatch.setattr(
         saving.Path, "replace", lambda self, to: calls.append(self) or replace(self, to)
     )
     path = tmp_path / "net"
     refnet.save(path, NETS[0])
     written, renamed, *folder = calls
-    assert written.st_size == path.stat().st_size
+    assert written == path.read_bytes()
     assert (renamed.parent, renamed.suffix) == (tmp_path, ".tmp")
-    assert all(stat.S_ISDIR(each.st_mode) for each in folder)
-    assert len(folder) == (os.name == "posix")
+    assert folder == ["folder"] * (os.name == "posix")
+
+
+def test_what_is_summed_is_what_is_written():
+    """A part is a copy: another thread that trains changes the weights meanwhile."""
+    vector = np.zeros(3)
+    for part in saving._parts([vector]):
+        vector[:] = 1.0
+        assert part == bytes(24)
 
 
 posix = pytest.mark.skipif(os.name != "posix", reason="of POSIX systems")
@@ -505,13 +516,15 @@ def test_a_symbolic_link_stays_one(tmp_path):
 
 @posix
 def test_what_is_no_file_is_refused(tmp_path):
-    """A pipe would wait for ever; a device would be replaced."""
-    os.mkfifo(tmp_path / "pipe")
-    for place in (tmp_path / "pipe", os.devnull):
-        with refuses(ValueError, f"save: {place} is no regular file, expected one to replace, or"):
-            refnet.save(place, NETS[0])
-        with refuses(ValueError, f"load: {place} is no regular file, expected a file that"):
-            refnet.load(place)
+    """A pipe would wait for ever, and would be replaced, as a device would."""
+    place = tmp_path / "pipe"
+    os.mkfifo(place)
+    with refuses(ValueError, f"save: {place} is no regular file, expected one to replace, or"):
+        refnet.save(place, NETS[0])
+    with refuses(ValueError, f"load: {place} is no regular file, expected a file that"):
+        refnet.load(place)
+    with refuses(ValueError, f"load: {os.devnull} is no regular file, expected a file that"):
+        refnet.load(os.devnull)
 
 
 def test_where_no_file_can_be(tmp_path):

@@ -2,10 +2,12 @@
 sentence, nothing is executed, and little memory is taken.
 """
 
+import bisect
 import copy
 import hashlib
 import io
 import json
+import os
 import pickle
 import re
 import tracemalloc
@@ -119,19 +121,18 @@ def test_what_refnet_did_not_write(whole, sentence, tmp_path):
 
 
 def test_every_cut_is_noticed(tmp_path):
-    """Of each file of version 1, at every length, and with a byte more."""
-    path = tmp_path / "net"
-    for each in ("leaky", "optimizer_alone"):
-        whole = (VERSION_1 / f"{each}.safetensors").read_bytes()
-        for length in range(len(whole)):
-            refused(path, whole[:length])
-        refused(path, whole + b"\0", f"has {len(whole) + 1} bytes, expected {len(whole)}, where")
-
-
-def test_every_flipped_bit_is_noticed(tmp_path):
-    """Of a whole file."""
+    """Of a whole file, at every length, and with a byte more."""
     path, whole = tmp_path / "net", (VERSION_1 / "leaky.safetensors").read_bytes()
-    for place in range(8 * len(whole)):
+    for length in range(len(whole)):
+        refused(path, whole[:length])
+    refused(path, whole + b"\0", f"has {len(whole) + 1} bytes, expected {len(whole)}, where")
+
+
+def test_a_flipped_bit_of_every_byte_is_noticed(tmp_path):
+    """Of a whole file, one bit of each byte, all eight of the sum."""
+    path, whole = tmp_path / "net", (VERSION_1 / "leaky.safetensors").read_bytes()
+    places = {8 * byte + byte % 8 for byte in range(len(whole))}
+    for place in sorted(places | {*range(8 * 35, 8 * 99)}):
         other = bytearray(whole)
         other[place // 8] ^= 1 << place % 8
         refused(path, other)
@@ -443,6 +444,42 @@ def test_a_right_sum_makes_no_contents_right(make, sentence, tmp_path):
     refused(tmp_path / "net", make(), sentence)
 
 
+def test_no_depth_is_too_deep(tmp_path):
+    """Python gives up on JSON at some depth, and could on showing a value at another;
+    there is a sentence at each.
+    """
+    readable = bisect.bisect_left(range(100_000), True, key=is_too_deep)
+    for depth in range(readable - 60, readable + 20):
+        description = json.dumps(parts()[0])
+        other = description.replace('"sizes": [2, 3, 1]', f'"sizes": {nested(depth)}')
+        refused(tmp_path / "net", sealed(other, *parts()[1:]))
+
+
+def nested(depth):
+    return "[" * depth + "]" * depth
+
+
+def is_too_deep(depth):
+    try:
+        json.loads(nested(depth))
+    except RecursionError:
+        return True
+    return False
+
+
+def test_a_file_that_is_cut_meanwhile_is_refused(monkeypatch, tmp_path):
+    """After all was checked, and before the numbers are read."""
+    path, whole = tmp_path / "net", (VERSION_1 / "leaky.safetensors").read_bytes()
+    understood = loading._contents
+
+    def cut(description):
+        os.truncate(path, len(whole) - 8)
+        return understood(description)
+
+    monkeypatch.setattr(loading, "_contents", cut)
+    refused(path, whole, "has 56 bytes where 64 were, expected no change")
+
+
 def test_a_mean_of_squares_is_not_negative(tmp_path):
     """The root of it would be nan, at a later step."""
     description, arrays, numbers = parts()
@@ -538,13 +575,14 @@ def peak_of_refusal(path):
 
 
 def claims():
-    """Files that claim much: 2^60 numbers, and a header of 2^63 bytes."""
+    """Files that claim much: 2^60 numbers, and headers of 2^63 and 2^26 bytes."""
     description, arrays, numbers = parts("alone")
     description["sizes"] = [2**30, 2**30, 1]
     yield sealed(description, arrays, numbers)
     arrays["0.weight"] |= {"shape": [2**30, 2**30], "data_offsets": [0, 2**63]}
     yield sealed(description, arrays, numbers)
-    yield (2**63).to_bytes(8, "little") + sealed(*parts("alone"))[8:]
+    for length in (2**63, 2**26):
+        yield length.to_bytes(8, "little") + sealed(*parts("alone"))[8:]
 
 
 def test_a_claim_takes_no_memory(tmp_path):

@@ -88,8 +88,6 @@ def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ValueError(f"load: {path}: {error}") from None
-    except RecursionError:
-        raise ValueError(f"load: {path}: is nested deeply, {OURS}") from None
 
 
 class Header(NamedTuple):
