@@ -519,6 +519,12 @@ def test_what_is_no_file_is_refused(tmp_path):
     """A pipe would wait for ever, and would be replaced, as a device would."""
     place = tmp_path / "pipe"
     os.mkfifo(place)
+    with place.open("rb+", buffering=0) as pipe:  # a test that fails does not wait
+        pipe.write(bytes(100))
+        refuse_what_is_no_file(place)
+
+
+def refuse_what_is_no_file(place):
     with refuses(ValueError, f"save: {place} is no regular file, expected one to replace, or"):
         refnet.save(place, NETS[0])
     with refuses(ValueError, f"load: {place} is no regular file, expected a file that"):

@@ -41,7 +41,8 @@ def save(
 
     The new file takes the place of an old one when it is whole and on the disk:
     whatever happens before that, even the end of the process, leaves the old one as it
-    was. Nothing given is changed. Weights that have diverged are saved as they are.
+    was. (A process that is killed may leave a file .refnet-*.tmp beside it.) Nothing
+    given is changed. Weights that have diverged are saved as they are.
 
     Shapes: weight is W (fan_out, fan_in), bias is b (fan_out,), a vector of the state
         (number of parameters,).
