@@ -8,6 +8,7 @@ network, copies the weights, and shows that both hold and agree. On the command 
     steps          one training step as data, by refnet and by PyTorch
     rounding       what rounding may do to a number
     screen         lines and progress on the terminal
+    processes      work that processes do side by side, here or on other machines
     proof          is this step right: certificates, and agreement of two sides
     mistakes       which mistake is it: the catalogue and the diagnosis
     checking       somebody else's program: tasks, answers, verdict

@@ -9,7 +9,7 @@ from parity.checking.program.text import printable
 from parity.cli import commands as do
 from parity.cli.check_options import add_check_options
 from parity.cli.commands import Performed
-from parity.cli.ranges import integer
+from parity.cli.ranges import add_jobs, integer
 from parity.screen import environment
 
 
@@ -77,6 +77,7 @@ def _soundness_options(commands: Any) -> None:
         metavar="N",
         help="how many trainings (default 2000)",
     )
+    add_jobs(parser, "trainings are examined at once (default: one for each core)")
 
 
 def _power_options(commands: Any) -> None:
@@ -121,6 +122,11 @@ def _bugs_options(commands: Any) -> None:
     )
     parser.add_argument(
         "--verbose", action="store_true", help="with --mutants, print what is said of each"
+    )
+    add_jobs(
+        parser,
+        "mistakes are measured at once (default 1; with --without-catalogue or --mutants one for "
+        "each core)",
     )
 
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from parity.cli.declarations import add_declarations
-from parity.cli.ranges import integer, seconds
+from parity.cli.ranges import add_jobs, seconds
 
 VERDICTS = """
 The last line has the verdict:
@@ -117,12 +117,7 @@ def _how(parser: argparse.ArgumentParser) -> None:
 def _class_options(parser: argparse.ArgumentParser) -> None:
     """What a class takes, and what it is written into."""
     group = parser.add_argument_group("a class")
-    group.add_argument(
-        "--jobs",
-        type=integer(1, 1000),
-        metavar="N",
-        help="how many submissions are judged at once (default: one for each core)",
-    )
+    add_jobs(group, "submissions are judged at once (default: one for each core)")
     group.add_argument(
         "--csv", type=Path, metavar="FILE", help="write a table into FILE, a row per submission"
     )

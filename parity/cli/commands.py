@@ -53,7 +53,7 @@ def soundness(screen: Screen, arguments: argparse.Namespace) -> Performed:
     """Random runs of both sides: how many bounds are broken, and the shares used."""
     with screen.progress("runs", arguments.cases) as advance:
         report = import_module("parity.experiments.soundness").soundness(
-            arguments.cases, arguments.seed, advance
+            arguments.cases, arguments.seed, advance, arguments.jobs
         )
     return _printed(screen, report)
 
@@ -176,24 +176,24 @@ def bugs(screen: Screen, arguments: argparse.Namespace) -> Performed:
         entries = {"entries": [mistake.summary for mistake in listed]}
         return Performed(f"{len(listed)} entries; `parity bugs ID` explains one", True, entries)
     if arguments.without_catalogue:
-        return _without_catalogue(screen, arguments.ids or [*catalogue])
+        return _without_catalogue(screen, arguments.ids or [*catalogue], arguments.jobs)
     for name in arguments.ids:
         for line in catalogue[name].lines():
             screen.line(line)
         screen.line()
-    chosen = [catalogue[name] for name in arguments.ids or catalogue]
-    with screen.progress("mistakes", len(chosen)) as advance:
+    ids = arguments.ids or [*catalogue]
+    with screen.progress("mistakes", len(ids)) as advance:
         report = import_module("parity.experiments.mutations.mutation_score").score(
-            chosen, on_progress=advance
+            ids, on_progress=advance, jobs=arguments.jobs
         )
     return _printed(screen, report)
 
 
-def _without_catalogue(screen: Screen, ids: Sequence[str]) -> Performed:
+def _without_catalogue(screen: Screen, ids: Sequence[str], jobs: int | None) -> Performed:
     """Which of these entries are explained by a formula."""
     room = import_module("parity.experiments.mutations.recovery_score")
     with screen.progress("entries", len(ids)) as advance:
-        return _printed(screen, room.recovery_score(ids, on_progress=advance))
+        return _printed(screen, room.recovery_score(ids, on_progress=advance, jobs=jobs))
 
 
 def _mutants(screen: Screen, arguments: argparse.Namespace) -> Performed:
@@ -203,7 +203,7 @@ def _mutants(screen: Screen, arguments: argparse.Namespace) -> Performed:
     room = import_module("parity.experiments.mutations.mechanical.mutant_score")
     numbers = room.spread()
     with screen.progress("mutants", len(numbers)) as advance:
-        report = room.mutant_score(numbers, on_progress=advance)
+        report = room.mutant_score(numbers, on_progress=advance, jobs=arguments.jobs)
     verdict, *lines = report.lines(verbose=arguments.verbose)
     _print(screen, lines)
     return Performed(verdict, report.passed, report.as_json())

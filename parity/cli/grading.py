@@ -30,7 +30,6 @@ def declared(arguments: argparse.Namespace) -> dict[str, Any]:
 def graded(screen: Screen, arguments: argparse.Namespace, options: dict[str, Any]) -> Any:
     """The report of a class; each submission is a line when it is done."""
     targets = submissions(arguments.programs)
-    jobs = arguments.jobs or import_module("parity.checking.grading.pool").cores()
     folders = [printable(each) for each in arguments.programs if is_folder(each)]
     count = f"{len(targets)} submission{'' if len(targets) == 1 else 's'}"
     screen.line(f"{count}{f' in {folders[0]}' if len(folders) == 1 else ''}")
@@ -39,7 +38,7 @@ def graded(screen: Screen, arguments: argparse.Namespace, options: dict[str, Any
     with screen.submissions(len(targets)) as tell:
         return import_module("parity.checking.grading.grade").grade(
             targets,
-            jobs=jobs,
+            jobs=arguments.jobs,
             strict=arguments.strict,
             on_done=lambda each: tell(f"{each.word:<10}  {each.name}  {each.notes}".rstrip()),
             **options,

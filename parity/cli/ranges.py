@@ -26,3 +26,13 @@ def integer(low: int, high: int) -> Any:
 
     parse.__name__ = "integer"
     return parse
+
+
+def add_jobs(parser: Any, what: str) -> None:
+    """The option that says how many processes work side by side."""
+    parser.add_argument(
+        "--jobs",
+        type=integer(1, 1000),
+        metavar="N",
+        help=f"how many {what}; the results are the same",
+    )

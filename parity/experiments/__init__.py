@@ -2,7 +2,6 @@
 
 job             the main job: refnet and PyTorch on digits and on the case table
 mutations       who notices which mistake
-processes       a map over several processes
 random_runs     random trainings, each from its seed
 random_numbers  random arrays, with special numbers among them
 random_parts    what a share of them has besides: weights, penalties, dropout

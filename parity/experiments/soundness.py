@@ -8,18 +8,18 @@ clipping, dropout or without biases is taken by `fit` too, by its fast form; PyT
 `fit` draw masks of their own.
 """
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from parity.experiments.processes import mapping
 from parity.experiments.random_runs import RandomRun, random_run
+from parity.processes.jobs import in_order
 from parity.proof.certificate import certify
 from parity.proof.result import NOT_JUDGED, NOT_SHOWN
 from parity.rounding.claim import IMPRECISE
@@ -273,19 +273,19 @@ def soundness(
     cases: int,
     seed: int = 0,
     on_run: Callable[[], object] = lambda: None,
-    workers: int | None = None,
+    jobs: int | None = None,
 ) -> SoundnessReport:
     """Examine the runs of `cases` consecutive seeds from `seed` times 10^9 on.
 
     `on_run` is called after each of them.
 
-    `workers` processes share the work, by default one for each processor; 1 means this
-    process. The report does not depend on them.
+    So many `jobs` share the work, by default one for each core; 1 means this process.
+    The report does not depend on them.
     """
     seeds, total = range(seed * 10**9, seed * 10**9 + cases), Examined()
     chunks = [seeds[start : start + CHUNK] for start in range(0, cases, CHUNK)]
-    with mapping(min(workers or os.cpu_count() or 1, len(chunks))) as mapped:
-        for examined in mapped(_examine_all, chunks):
+    with closing(in_order(_examine_all, chunks, jobs)) as parts:
+        for examined in parts:
             total.merge(examined)
             for _ in range(examined.counts["runs"]):
                 on_run()

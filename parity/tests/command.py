@@ -5,14 +5,18 @@ from contextlib import redirect_stderr, redirect_stdout
 
 from parity import cli
 
-# python -c WITHOUT PACKAGE ARGUMENT...: `parity ARGUMENT...` where PACKAGE is missing
-WITHOUT = """
-import sys, types
+# where the package that is the first argument is missing
+MISSING = """
+import sys
 class Missing:
     def find_spec(name, path, target):
         if name.partition(".")[0] == sys.argv[1]:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing)
+"""
+# python -c WITHOUT PACKAGE ARGUMENT...: `parity ARGUMENT...` where PACKAGE is missing
+WITHOUT = f"""{MISSING}
+import types
 if sys.argv[1] != "torch":  # which takes a second to import
     sys.modules["parity.steps.pytorch"] = types.ModuleType("parity.steps.pytorch")
 from parity import cli

@@ -76,7 +76,7 @@ def test_the_other_commands_are_quiet_when_told(other):
 
 def test_soundness_takes_the_number_of_runs_and_the_seed(other):
     """The report is that of the seed and number given."""
-    given = soundness(1, 3, workers=1)
+    given = soundness(1, 3, jobs=1)
     status, out, _ = run("soundness", "--cases", "1", "--seed", "3")
     assert (status, verdict_of(out)) == (0, given.lines()[0])
     assert out.splitlines()[3:-2] == given.lines()[1:]
@@ -90,7 +90,7 @@ def test_the_other_commands_exit_as_their_report_says(monkeypatch, tmp_path, com
     """
     taken = []
 
-    def measured(number, seed, advance):
+    def measured(number, seed, advance, jobs=None):
         taken.append((number, seed))
         advance()
         results = {"rows": [float("inf"), 1.5]}
@@ -159,7 +159,7 @@ def measuring(monkeypatch, name, passed=True):
     """A measurement of `parity bugs` that takes no time, and what it is given."""
     given = []
 
-    def measured(what, *, on_progress):
+    def measured(what, *, on_progress, jobs):
         given.append(what)
         on_progress()
         return SimpleNamespace(

@@ -2,8 +2,6 @@
 
 targets      which submissions there are
 submission   one of them, judged or not to be judged
-worker       in a process of a pool: one submission after the other
-pool         the processes, by joblib or by the standard library
 grade        all submissions, as each is done
 common       how common each mistake is
 summary      the report of a class

@@ -8,11 +8,13 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from parity.checking.checker import check_command
-from parity.checking.grading.pool import Work, mapped
 from parity.checking.grading.submission import Submission
 from parity.checking.grading.summary import ClassReport
 from parity.checking.grading.targets import short_names, submissions
 from parity.checking.program.outcome import Unusable
+from parity.processes import cluster
+from parity.processes.jobs import cores
+from parity.processes.pool import Work, mapped
 
 OURS = "this is a mistake of parity's own; please report it: "
 
@@ -31,12 +33,13 @@ Judged: TypeAlias = tuple[int, Submission]
 def grade(
     programs: Sequence[str],
     *,
-    jobs: int = 1,
+    jobs: int | None = 1,
     strict: bool = False,
     on_done: Callable[[Submission], object] = lambda submission: None,
     **options: Any,
 ) -> ClassReport:
-    """`check_command` of each program with these options, by so many processes.
+    """`check_command` of each program with these options, by so many processes; None
+    for one for each core, or as many as a backend of joblib has that somebody has set.
 
     `on_done` hears each submission as it is done. Where it is `strict`, a submission
     has to pass strictly.
@@ -52,7 +55,17 @@ def grade(
     return ClassReport(tuple(done[each.number] for each in given))
 
 
-def _rounds(work: Work, given: Sequence[Given], jobs: int) -> Generator[Judged, None, None]:
+def _rounds(work: Work, given: Sequence[Given], jobs: int | None) -> Generator[Judged, None, None]:
+    """Each submission with its number, as it is done, here or where a backend of joblib
+    has its processes.
+    """
+    joblib = cluster.backend() if jobs != 1 else None
+    if joblib is not None:
+        return cluster.spread(joblib, work, given, jobs)
+    return _rounds_here(work, given, jobs or cores())
+
+
+def _rounds_here(work: Work, given: Sequence[Given], jobs: int) -> Generator[Judged, None, None]:
     """Each submission with its number, as it is done. Where a process of the pool has
     died, the others are given to a new one: those last that it was at work with, for
     one of them may have killed it; and one by one, where that brings nothing more.

@@ -10,19 +10,22 @@ mistake that still learns is one that nobody looks for.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from contextlib import closing
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
 from parity.experiments.mutations.broken_training import Accuracies, accuracies
 from parity.experiments.mutations.mutation_report import MistakeScore, MutationReport, Site
 from parity.experiments.mutations.other_checks import gradient_check_fails, noticing
-from parity.mistakes.catalogue.index import CATALOGUE
+from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.diagnosis.diagnosis import diagnose_runs
 from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import PROBES, Probe
 from parity.mistakes.search.judging import judged
 from parity.mistakes.search.replay import Run, run_of, simulate
+from parity.processes.jobs import in_order
 from parity.proof.certificate import certify
 from parity.proof.result import Result
 from parity.steps.cases import DTYPES
@@ -30,19 +33,22 @@ from parity.steps.record import StepRecord
 
 
 def score(
-    mistakes: Sequence[Mistake] = CATALOGUE,
+    ids: Sequence[str] = tuple(BY_ID),
     *,
     digits: bool = True,
     on_progress: Callable[[], object] = lambda: None,
+    jobs: int | None = None,
 ) -> MutationReport:
-    """Measure each mistake; `on_progress` is called after each.
+    """Measure the entries of these ids; `on_progress` is called after each. The report
+    does not depend on the number of `jobs`, by default this process alone.
 
     Without `digits` nothing is trained.
     """
     rows = []
-    for mistake in mistakes:
-        rows.append(measure(mistake, digits=digits))
-        on_progress()
+    with closing(in_order(partial(_measured, digits=digits), ids, jobs, default=1)) as results:
+        for name, result in zip(ids, results, strict=True):
+            rows.append(MistakeScore(BY_ID[name], *result))
+            on_progress()
     accused = [
         f"{probe.name}, {dtype}"
         for probe in PROBES
@@ -50,6 +56,12 @@ def score(
         if not _is_right(simulate(probe.run(dtype)))
     ]
     return MutationReport(tuple(rows), tuple(accused))
+
+
+def _measured(name: str, *, digits: bool) -> tuple[Any, ...]:
+    """The score without the entry, whose functions no other process can be sent."""
+    row = measure(BY_ID[name], digits=digits)
+    return row.sites, row.gradient_check, row.diagnosis, row.digits
 
 
 def measure(mistake: Mistake, *, digits: bool = True) -> MistakeScore:

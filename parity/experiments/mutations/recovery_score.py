@@ -3,8 +3,8 @@ stand, and searched by the grammar of formulas alone; what is found is tried on 
 that were not searched.
 """
 
-import os
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import cache
 
 from parity.experiments.mutations.explained import Explained, explained
@@ -16,12 +16,12 @@ from parity.experiments.mutations.families import (
     inputs,
 )
 from parity.experiments.mutations.recovery_report import Recovered, RecoveryReport
-from parity.experiments.processes import mapping
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import Probe
 from parity.mistakes.search.judging import judged
 from parity.mistakes.search.replay import Run, run_of, showing, simulate
+from parity.processes.jobs import in_order
 
 SHOWN = ("z", "a", "loss", "delta", "dW", "db", "W", "b")
 
@@ -31,16 +31,16 @@ def recovery_score(
     *,
     catalogue: bool = False,
     on_progress: Callable[[], object] = lambda: None,
-    workers: int | None = None,
+    jobs: int | None = None,
 ) -> RecoveryReport:
     """Measure the entries of these ids; `on_progress` is called after each. The report
-    does not depend on the number of `workers`.
+    does not depend on the number of `jobs`, by default one for each core.
 
     With the `catalogue`, for comparison, everything is searched.
     """
     rows = []
-    with mapping(min(workers or os.cpu_count() or 1, len(ids))) as mapped:
-        for name, result in zip(ids, mapped(_with if catalogue else _without, ids), strict=True):
+    with closing(in_order(_with if catalogue else _without, ids, jobs)) as results:
+        for name, result in zip(ids, results, strict=True):
             rows.append(Recovered(BY_ID[name], result))
             on_progress()
     return RecoveryReport(tuple(rows))

@@ -3,9 +3,7 @@ deviates is counted as such.
 """
 
 import json
-import multiprocessing
 import os
-import signal
 from collections import Counter
 from dataclasses import replace
 from functools import cache
@@ -15,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from parity.experiments.processes import ONE_THREAD
 from parity.experiments.random_numbers import KINDS
 from parity.experiments.random_parts import DROPS, IGNORED, WEIGHTS, Parts, random_parts
 from parity.experiments.random_runs import (
@@ -26,7 +23,6 @@ from parity.experiments.random_runs import (
     random_run,
 )
 from parity.experiments.soundness import (
-    CHUNK,
     KEPT,
     Examined,
     SoundnessReport,
@@ -63,7 +59,7 @@ def first(wanted, examined=lambda seed: examine(random_run(seed))):
 @pytest.fixture(scope="module")
 def report():
     """Forty runs."""
-    return soundness(40, workers=1)
+    return soundness(40, jobs=1)
 
 
 def test_a_run_is_made_from_its_seed_alone():
@@ -502,43 +498,10 @@ def test_any_number_of_processes_reports_the_same(monkeypatch):
     """
     monkeypatch.setattr("parity.experiments.soundness.CHUNK", 4)
     before, calls = dict(os.environ), []
-    reports = [soundness(10, 3, lambda: calls.append(1), workers) for workers in (1, 2)]
+    reports = [soundness(10, 3, lambda: calls.append(1), jobs) for jobs in (1, 2)]
     assert reports[0].as_json() == reports[1].as_json()
     assert reports[0].lines() == reports[1].lines()
     assert len(calls) == 2 * 10
-    assert dict(os.environ) == before
-
-
-def test_an_interrupt_ends_the_pool(monkeypatch):
-    """Ctrl-C comes through; what waits is given up, the environment is as before, and a
-    worker leaves the signal to this process.
-    """
-    progress = []
-
-    class Pool:
-        def __init__(self, *given):
-            progress.extend(given)
-            assert all(os.environ[name] == "1" for name in ONE_THREAD)
-
-        map = map
-
-        def shutdown(self, **given):
-            progress.append(given)
-
-    def interrupt():
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("parity.experiments.processes.ProcessPoolExecutor", Pool)
-    before = dict(os.environ)
-    with pytest.raises(KeyboardInterrupt):
-        soundness(CHUNK + 1, 1, interrupt, 2)
-    assert progress == [
-        2,
-        multiprocessing.get_context("spawn"),
-        signal.signal,
-        (signal.SIGINT, signal.SIG_IGN),
-        {"cancel_futures": True},
-    ]
     assert dict(os.environ) == before
 
 

@@ -16,7 +16,6 @@ import pytest
 
 import parity as package
 from parity.checking.grading import grade as room
-from parity.checking.grading import pool
 from parity.checking.grading.common import Common
 from parity.checking.grading.grade import grade
 from parity.checking.grading.page import html_of
@@ -29,6 +28,7 @@ from parity.checking.program.outcome import Unusable
 from parity.checking.verdict.report import CheckReport
 from parity.checking.verdict.results import TaskResult
 from parity.mistakes.diagnosis.finding import Finding
+from parity.processes import pool
 from parity.tests.command import WITHOUT
 from parity.tests.command import run as parity
 from parity.tests.main_job import Terminal
@@ -427,7 +427,7 @@ def test_as_many_jobs_as_cores_or_submissions(folder, monkeypatch):
         yield from map(work, given)
 
     monkeypatch.setattr(room, "mapped", mapped)
-    monkeypatch.setattr(pool, "cores", lambda: 3)
+    monkeypatch.setattr(room, "cores", lambda: 3)
     given = [str(folder / "syntax.py")] * 4
     for options in ((), ("--jobs", "2"), ("--jobs", "9")):
         parity("check", *given, *options)

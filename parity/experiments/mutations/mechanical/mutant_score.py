@@ -2,8 +2,8 @@
 is found is tried on runs that were not searched.
 """
 
-import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import cache
 
 import numpy as np
@@ -23,9 +23,9 @@ from parity.experiments.mutations.mechanical.mutant_report import (
 )
 from parity.experiments.mutations.mechanical.mutants import Mutant, mutants
 from parity.experiments.mutations.mechanical.training import trained
-from parity.experiments.processes import mapping
 from parity.mistakes.search.judging import HALF, judged
 from parity.mistakes.search.replay import Run, Shown, showing
+from parity.processes.jobs import in_order
 from refnet.checks import Array
 
 # of each function, spread over its source: the longest has 466
@@ -36,15 +36,16 @@ def mutant_score(
     numbers: tuple[int, ...] | None = None,
     *,
     on_progress: Callable[[], object] = lambda: None,
-    workers: int | None = None,
+    jobs: int | None = None,
 ) -> MutantReport:
     """Measure the mutants of these numbers, by default those of `spread`; `on_progress`
-    is called after each. The report does not depend on the number of `workers`.
+    is called after each. The report does not depend on the number of `jobs`, by default
+    one for each core.
     """
     rows: list[Row] = []
     numbers = spread() if numbers is None else numbers
-    with mapping(min(workers or os.cpu_count() or 1, len(numbers))) as mapped:
-        for each in mapped(_measured, numbers):
+    with closing(in_order(_measured, numbers, jobs)) as measured:
+        for each in measured:
             rows += each
             on_progress()
     return MutantReport(tuple(rows))

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any, TypeAlias
 
-from parity.checking.grading.worker import HEARD, OURS, PATIENCE, SAFE, begin, do
+from parity.processes.worker import HEARD, OURS, PATIENCE, SAFE, begin, do
 
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 TRACKER = "multiprocessing.resource_tracker"  # tidies up where nobody else can
@@ -25,13 +25,6 @@ OLDEST = (1, 5)  # of joblib, in which a process can be told what to do first
 
 Work: TypeAlias = Callable[[Any], Any]
 Pool: TypeAlias = Callable[[Work, Iterator[Any], int], Iterator[Any]]
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def mapped(work: Work, given: Sequence[Any], processes: int) -> Generator[Any, None, None]:

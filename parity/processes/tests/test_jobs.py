@@ -1,0 +1,260 @@
+"""Work that is shared: whatever shares it, the results are the same and in order; an
+error arrives, a process that dies is said, and a backend of somebody's is used.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+
+import joblib
+import pytest
+from joblib.parallel import ThreadingBackend
+
+from parity.checking.grading.tests.classroom import RIGHT, handed_in, write
+from parity.checking.grading.tests.test_killed import HERE, LATE, below, every_pool, needs_linux
+from parity.checking.tests.test_nothing_is_left import SIGNALS, are_gone, is_alive
+from parity.experiments.mutations import mutation_score
+from parity.processes import pool
+from parity.processes.cluster import backend
+from parity.processes.jobs import in_order
+from parity.processes.tests.working import alone, answer, be_ended, die, refuse, threads
+from parity.tests.command import MISSING
+from parity.tests.command import run as parity
+
+COUNT = 5
+both_pools = pytest.mark.parametrize("standard", [False, True], ids=["joblib", "standard"])
+
+
+def of(work, jobs, count=COUNT):
+    with closing(in_order(work, range(count), jobs)) as answers:
+        return [*answers]
+
+
+@pytest.fixture
+def _pool_is(standard, monkeypatch):
+    """The pool of joblib, or that of the standard library."""
+    if standard:
+        monkeypatch.setattr(pool, "_pool", lambda processes: pool._of_the_standard_library)
+
+
+@both_pools
+@pytest.mark.usefixtures("_pool_is")
+def test_the_answers_are_in_order_and_come_from_other_processes():
+    """On one thread each; the environment is as before."""
+    before = dict(os.environ)
+    answers = of(answer, 2)
+    assert [number for number, _, _ in answers] == [*range(COUNT)]
+    assert os.getpid() not in {process for _, process, _ in answers}
+    assert {*of(threads, 2)} == {("1", "1")}
+    assert dict(os.environ) == before
+
+
+def test_answers_that_come_late_are_waited_for(monkeypatch):
+    """Where the last is done first, they still come in order."""
+
+    def backwards(work, given, processes):
+        yield from map(work, reversed(given))
+
+    monkeypatch.setattr("parity.processes.jobs.mapped", backwards)
+    assert [number for number, _, _ in of(answer, 2)] == [*range(COUNT)]
+
+
+def test_one_job_is_this_process():
+    """And so are more, where there is work for one."""
+    for jobs, count in ((1, COUNT), (2, 1), (None, 1), (2, 0)):
+        answers = of(answer, jobs, count)
+        assert [(number, process) for number, process, _ in answers] == [
+            (number, os.getpid()) for number in range(count)
+        ]
+
+
+@both_pools
+@pytest.mark.usefixtures("_pool_is")
+def test_an_error_arrives_as_it_is():
+    """With its own sentence."""
+    with pytest.raises(ValueError, match=r"^number: has \d, expected another$"):
+        of(refuse, 2)
+
+
+@both_pools
+@pytest.mark.usefixtures("_pool_is")
+@pytest.mark.parametrize("work", [die, be_ended])
+def test_a_process_that_dies_is_said(work):
+    """Nobody waits for its answer."""
+    with pytest.raises(ChildProcessError, match=r"^jobs: one of the processes has died or was"):
+        of(work, 2)
+
+
+def test_the_command_says_so_in_one_sentence(monkeypatch):
+    """A process that died is no mistake of parity's, and no verdict."""
+    monkeypatch.setattr("parity.experiments.mutations.mutation_score._measured", die)
+    status, out, err = parity("bugs", "dW-negated", "db-negated", "--jobs", "2", "--quiet")
+    assert (status, out) == (2, "")
+    assert err == (
+        "parity: jobs: one of the processes has died or was ended, expected all to last; where "
+        "memory runs out, ask for fewer\n"
+    )
+
+
+# the commands: the same results; of soundness, its own tests show it
+
+
+COMMANDS = {
+    "bugs": ("bugs", "absolute-error-as-squared", "class-weights-on-y-alone"),
+    "without the catalogue": ("bugs", "dW-negated", "db-zero", "--without-catalogue"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_results_are_the_same(command, tmp_path, monkeypatch):
+    """By one job, by two, and by two without joblib; to the last letter."""
+    # of right runs, which take seconds, other tests know
+    monkeypatch.setattr(mutation_score, "_is_right", lambda records: True)
+
+    def written(*options):
+        file = tmp_path / "results.json"
+        assert parity(*COMMANDS[command], "--json", str(file), *options)[0] == 0
+        return file.read_text(encoding="utf-8")
+
+    one, two = written("--jobs", "1"), written("--jobs", "2")
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    assert pool._pool(2) is pool._of_the_standard_library
+    assert one == two == written("--jobs", "2")
+    assert json.loads(one)["passed"]
+
+
+@pytest.mark.parametrize(
+    ("command", "numbers"),
+    [("bugs", None), ("bugs --mutants", None), ("soundness", None), ("soundness --jobs 3", 3)],
+)
+def test_every_long_command_passes_the_number_on(command, numbers, monkeypatch):
+    """What is not said is None, for which each has a default."""
+    seen = []
+
+    def stop(work, given, jobs, *, default=None):
+        seen.append((jobs, default))
+        raise KeyboardInterrupt
+
+    for room in ("soundness", "mutations.mutation_score", "mutations.mechanical.mutant_score"):
+        monkeypatch.setattr(f"parity.experiments.{room}.in_order", stop)
+    assert parity(*command.split())[0] == 130
+    assert seen == [(numbers, 1 if command == "bugs" else None)]
+
+
+# Ctrl-C
+
+WAITING = """
+from parity import cli
+from parity.experiments.mutations import mutation_score
+from parity.processes.tests.working import wait
+mutation_score._measured = wait
+sys.exit(cli.main(["bugs", "dW-negated", "db-negated", "dW-zero", "--jobs", "2"]))
+"""
+
+
+@needs_linux
+@every_pool
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_signal_ends_all_of_it(tmp_path, pool, name):
+    """In the middle of the work; Ctrl-C is heard by all, and only one speaks."""
+    code = f"import sys\n{MISSING if 'standard' in pool else ''}{WAITING}"
+    command = subprocess.Popen(
+        [sys.executable, "-c", code, "joblib"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(HERE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while len([*tmp_path.glob("*-pid")]) < 2:
+        assert command.poll() is None, command.communicate()
+        time.sleep(0.01)
+    processes = [each for each in below(command.pid) if is_alive(each)]
+    assert {int(file.name.removesuffix("-pid")) for file in tmp_path.glob("*-pid")} <= {*processes}
+    os.killpg(command.pid, signal.Signals[name])
+    _, err = command.communicate(timeout=LATE)
+    assert (command.returncode, err) == SIGNALS[name]
+    assert are_gone(processes)
+
+
+# a backend of somebody's
+
+
+class Cluster(ThreadingBackend):
+    """A backend of joblib that stands for one on other machines."""
+
+    seen = 0
+
+    def configure(self, n_jobs=1, parallel=None, **options):
+        Cluster.seen += 1
+        return super().configure(n_jobs, parallel, **options)
+
+    def effective_n_jobs(self, n_jobs):
+        return 3
+
+
+@pytest.fixture
+def cluster():
+    """It is set, as joblib.parallel_config(backend="dask") sets Dask's."""
+    joblib.register_parallel_backend("cluster", Cluster)
+    Cluster.seen = 0
+    with joblib.parallel_config(backend="cluster"):
+        yield Cluster
+    joblib.parallel.BACKENDS.pop("cluster")
+
+
+@pytest.mark.parametrize("jobs", [None, 2])
+def test_a_backend_that_is_set_is_used(cluster, jobs):
+    """In order as ever, one piece at a time in a process; one job stays here."""
+    answers = of(answer, jobs)
+    assert [number for number, _, _ in answers] == [*range(COUNT)]
+    assert all(thread != threading.main_thread().name for _, _, thread in answers)
+    assert cluster.seen == 1
+    assert of(alone, jobs) == [True] * COUNT
+    assert [thread for _, _, thread in of(answer, 1)] == ["MainThread"] * COUNT
+    assert cluster.seen == 2
+
+
+def test_a_backend_that_gives_lists_is_used(cluster, monkeypatch):
+    """Some cannot give one answer after the other."""
+    monkeypatch.setattr(Cluster, "supports_return_generator", False)
+    assert [number for number, _, _ in of(answer, None)] == [*range(COUNT)]
+    assert cluster.seen == 1
+
+
+def test_an_error_arrives_from_a_backend(cluster):
+    """As it is."""
+    with pytest.raises(ValueError, match=r"^number: has \d, expected another$"):
+        of(refuse, None)
+
+
+def test_a_class_is_checked_by_a_backend(cluster, tmp_path):
+    """Each submission where the backend has its processes."""
+    write(tmp_path, [handed_in(f"{name}.py", kind) for name, kind in list(RIGHT.items())[:2]])
+    assert parity("check", str(tmp_path), "--quiet")[:2] == (0, "2 of 2 are right\n")
+    assert cluster.seen == 1
+
+
+def test_joblib_s_own_processes_are_ours():
+    """They are no backend of somebody's: here they end in good order."""
+    assert backend() is None
+    with joblib.parallel_config(backend="loky", n_jobs=2):
+        assert backend() is None
+    with joblib.parallel_config(backend="threading"):
+        assert backend() is joblib
+
+
+@pytest.mark.parametrize("version", ["none", "old"])
+def test_without_joblib_there_is_no_backend(version, monkeypatch):
+    """Nor with one that knows no parallel_config."""
+    if version == "old":
+        monkeypatch.delattr(joblib, "parallel_config")
+    else:
+        monkeypatch.setitem(sys.modules, "joblib", None)
+    assert backend() is None
