@@ -153,6 +153,10 @@ class StepProgram:
         """
         return self.y if self.y.ndim > 1 else distribution(self.y, self.a(self.L).value)
 
+    def weighed_by(self, weights: Array) -> Weighing:
+        """The targets with these weights of the rows, in place of their own."""
+        return weighed(self.spec.loss, self.a(self.L), self.y, self.spec.loss_settings, weights)
+
     def weighed(self, y: Array, *, rows: bool = True, **other: Any) -> Weighing:
         """These targets with the weights of the step; or without those of the rows, or
         with other settings of the loss.

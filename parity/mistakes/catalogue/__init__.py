@@ -4,6 +4,7 @@ forward          z, a and C
 deltas           BP1 and BP2
 penalised        the penalty of a cost
 gradients        BP3 and BP4
+shards           the mean over shards of a batch, without their sizes
 dropout          what a layer with dropout reads, and its mask on the way back
 precision        products of factors in a coarser format
 updates          the step, and what the update rules keep

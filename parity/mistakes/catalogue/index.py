@@ -21,6 +21,7 @@ from parity.mistakes.catalogue.own_constants import TYPICAL
 from parity.mistakes.catalogue.penalised import PENALISED
 from parity.mistakes.catalogue.precision import PRECISION
 from parity.mistakes.catalogue.published import PUBLISHED
+from parity.mistakes.catalogue.shards import SHARDS
 from parity.mistakes.catalogue.updates.adagrad import ADAGRAD
 from parity.mistakes.catalogue.updates.adam_averages import ADAM_AVERAGES
 from parity.mistakes.catalogue.updates.adam_correction import ADAM_CORRECTION
@@ -45,6 +46,7 @@ BY_ID = Catalogue(
     MEANS,
     OUTPUT_DELTA,
     WEIGHTED_DELTA,
+    SHARDS,
     DERIVATIVE,
     SOFTMAX,
     HIDDEN_DELTA,

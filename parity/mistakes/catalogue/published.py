@@ -93,6 +93,15 @@ PUBLISHED: Mapping[str, Reports] = {
     "not-averaged": {
         "no-average-hunkim173": "https://github.com/hunkim/DeepLearningZeroToAll/issues/173",
     },
+    "shards-averaged-without-sizes": {
+        "ddp-sizes-pytorch67253": "https://github.com/pytorch/pytorch/issues/67253",
+    },
+    "shards-averaged-without-sizes-in-the-cost-too": {
+        "accumulated-means-mlx1413": "https://github.com/ml-explore/mlx-lm/pull/1413",
+        "accumulated-means-transformers24725": (
+            "https://github.com/huggingface/transformers/issues/24725"
+        ),
+    },
     "loss-summed": {
         "sum-loss-jax3113": "https://github.com/jax-ml/jax/pull/3113",
     },

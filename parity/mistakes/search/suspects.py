@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 from parity.mistakes.catalogue.factors import FACTORS
 from parity.mistakes.catalogue.index import CATALOGUE
 from parity.mistakes.catalogue.own_constants import TYPICAL
+from parity.mistakes.catalogue.shards import OTHER_SPLITS
 from parity.mistakes.catalogue.variants import MOVED, ONE_WAY, SUBSTITUTES, SUMMED, UNFUSED
 from parity.mistakes.mistake import CONVENTION, Mistake
 from parity.mistakes.search.judging import Station
@@ -78,7 +79,7 @@ def suspects(runs: Sequence[Run], number: int) -> Iterator[Suspect]:
     """Every mistake, wherever it can stand in a run."""
     # of those with a constant every member is tried elsewhere
     catalogue = (each for each in CATALOGUE if each.id not in TYPICAL.by_id)
-    variants = (*UNFUSED, *SUBSTITUTES, *MOVED, *SUMMED, *ONE_WAY)
+    variants = (*UNFUSED, *SUBSTITUTES, *MOVED, *SUMMED, *ONE_WAY, *OTHER_SPLITS)
     for mistake in (*catalogue, *FACTORS, *variants):
         # in a small network several extents are the same layers
         seen: set[tuple[frozenset[int], ...]] = set()

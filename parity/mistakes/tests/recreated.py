@@ -11,6 +11,7 @@ from parity.mistakes.tests.recreated_passes import (
     UPDATED,
     activated_again,
     as_softmax,
+    averaged_over,
     backward_of,
     broadcast_gradient,
     buffer,
@@ -27,6 +28,8 @@ from parity.mistakes.tests.recreated_passes import (
     into_integers,
     jacobian_in_a_loop,
     leaky_after_relu,
+    mean_of_costs,
+    micro_batches,
     over_all,
     overflowing,
     python_sum,
@@ -163,6 +166,17 @@ MISTAKES = {
     ),
     "no-average-hunkim173": entry(
         "XOR with cross-entropy", output_delta=lambda net: net.a[-1] - net.y
+    ),
+    "ddp-sizes-pytorch67253": entry(
+        "mixed activations", output_delta=averaged_over(lambda n: [slice(r, n, 2) for r in (0, 1)])
+    ),
+    "accumulated-means-mlx1413": entry(
+        "classes", cost=mean_of_costs(micro_batches), output_delta=averaged_over(micro_batches)
+    ),
+    "accumulated-means-transformers24725": entry(
+        "more samples than inputs, more inputs than classes",
+        cost=mean_of_costs(micro_batches),
+        output_delta=averaged_over(micro_batches),
     ),
     "sum-loss-jax3113": entry(
         "classes",

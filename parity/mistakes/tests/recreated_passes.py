@@ -2,6 +2,8 @@
 their authors wrote them.
 """
 
+from copy import copy
+
 import numpy as np
 
 from parity.mistakes.tests.student import (
@@ -311,3 +313,34 @@ def leaky_after_relu(net, l):
     """x = relu(x) first, so nothing below 0 is left for the slope."""
     x = np.maximum(net.z[l], 0)
     return x - net.f[l][1]["slope"] * np.maximum(-x, 0)
+
+
+def micro_batches(n):
+    """Two rows each, and the rest."""
+    return [slice(start, start + 2) for start in range(0, n, 2)]
+
+
+def of_rows(net, rows):
+    """The last layer of a network that was given these rows alone."""
+    part = copy(net)
+    part.z, part.a = ([*arrays[:-1], arrays[-1][rows]] for arrays in (net.z, net.a))
+    part.y = net.y[rows]
+    part.n = len(part.y)
+    return part
+
+
+def mean_of_costs(shards):
+    """loss += model(micro_batch).loss / steps"""
+    return lambda net: np.mean([cost(of_rows(net, rows)) for rows in shards(net.n)])
+
+
+def averaged_over(shards):
+    """(loss / steps).backward() for each shard, with the mean loss of its rows."""
+
+    def delta(net):
+        whole, parts = np.empty_like(net.a[-1]), shards(net.n)
+        for rows in parts:
+            whole[rows] = output_delta(of_rows(net, rows)) / len(parts)
+        return whole
+
+    return delta

@@ -328,6 +328,7 @@ NO_MOMENTUM = {
 }
 CONDITIONS = {  # how a probe is changed so that some mistakes no longer show
     "one sample": on_case(lambda case: replace(case, batch=1)),
+    "an even number of samples": on_case(lambda case: replace(case, batch=4)),
     "one output": on_case(lambda case: replace(case, sizes=(*case.sizes[:-1], 1))),
     "one layer": on_case(
         lambda case: replace(case, sizes=(case.sizes[0], case.sizes[-1]), hidden=())

@@ -116,7 +116,10 @@ MAPPED = UNCITED | {
     for name in listed
 }
 # what a cost of one's own is called where it is not shown: the gradient alone is wrong
-ITS_GRADIENT = {"loss-summed": "not-averaged"}
+ITS_GRADIENT = {
+    "loss-summed": "not-averaged",
+    "shards-averaged-without-sizes-in-the-cost-too": "shards-averaged-without-sizes",
+}
 ALARMS = {each.name: each for each in FALSE_ALARMS if not each.out}
 IN_THE_LOSS_ALONE = ("divide-by-classes",)  # its gradients are right
 BOTH = pytest.mark.parametrize("shown", [EVERYTHING, GRADIENTS], ids=["everything", "gradients"])

@@ -40,7 +40,7 @@ WEIGHTED_DELTA = Catalogue()
 bug = WEIGHTED_DELTA.add
 
 
-def _in_gradient(other: Other) -> Callable[..., Numbers]:
+def in_gradient(other: Other) -> Callable[..., Numbers]:
     """The output delta of other targets."""
 
     def delta(s: StepProgram, l: int, right: Callable[[], Numbers]) -> Numbers:
@@ -59,7 +59,7 @@ bug(
     why="The smoothed loss has T = (1 - eps) y + eps / k in place of y, in its gradient too: "
     "without it the network goes on towards p = y.",
     where=SMOOTHED,
-)(_in_gradient(without("label_smoothing")))
+)(in_gradient(without("label_smoothing")))
 
 bug(
     id="class-weights-in-the-cost-alone",
@@ -68,7 +68,7 @@ bug(
     happens="The gradient has no weights of classes or outputs, while the reported loss has them.",
     why="The weights are there to change what is learned, and only the gradient does that.",
     where=WEIGHTED,
-)(_in_gradient(without("weight")))
+)(in_gradient(without("weight")))
 
 bug(
     id="pos-weight-in-the-cost-alone",
@@ -77,7 +77,7 @@ bug(
     happens="The gradient has no weight of the positive targets, while the reported loss has it.",
     why="The weight is there to change what is learned, and only the gradient does that.",
     where=POSITIVE,
-)(_in_gradient(without("pos_weight")))
+)(in_gradient(without("pos_weight")))
 
 bug(
     id="sample-weights-in-the-cost-alone",
@@ -86,7 +86,7 @@ bug(
     happens="The gradient has no weights of the samples, while the reported loss has them.",
     why="The weights are there to change what is learned, and only the gradient does that.",
     of_weights=True,
-)(_in_gradient(without_rows))
+)(in_gradient(without_rows))
 
 bug(
     id="weighted-gradient-by-n",
