@@ -37,6 +37,7 @@ FIGURES = {
         ],
     ),
     "check_gradients": (13, []),
+    "distributed": (10, []),
     "elgendy_activations": (
         28,
         [
@@ -174,6 +175,7 @@ PICTURES = {  # script: its pictures
     "against_torch": "against_torch_growth",
     "by_hand": "by_hand_paths by_hand_error",
     "check_gradients": "check_gradients_step",
+    "distributed": "distributed_sizes",
     "elgendy_activations": "elgendy_activations elgendy_linear elgendy_sigmoid",
     "elgendy_backpropagation": "elgendy_paths",
     "elgendy_derivatives": "elgendy_derivatives",
