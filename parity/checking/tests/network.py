@@ -170,6 +170,32 @@ class Network:
 RIGHT = Network()
 
 
+@dataclass(frozen=True)
+class Accumulating(Network):
+    """The network that adds up the gradients of micro-batches, each of its own mean, by
+    their weights.
+
+    `weight` is what a part of m rows of n counts, where there are k parts.
+    """
+
+    rows: int = 4
+    weight: Callable[..., Any] = lambda m, n, k: m / n
+
+    def gradients(self, s):
+        """dW and db, by a pass over each part; and one over all rows for the output."""
+        whole = super().gradients(s)
+        starts = range(0, s.n, self.rows)
+        totals = [[np.zeros_like(array) for array in arrays] for arrays in whole]
+        for start in starts:
+            rows = slice(start, start + self.rows)
+            part = Step(s.case, s.number, (s.x[rows], s.y[rows], s.lr), s.W, s.b)
+            weight = self.weight(part.n, s.n, len(starts))
+            for total, arrays in zip(totals, super().gradients(part), strict=True):
+                for l, array in enumerate(arrays):
+                    total[l] += weight * array
+        return totals
+
+
 def differing(network, tasks):
     """The names of the tasks in which it shows other numbers than the right one."""
     right = Network(network.shows)

@@ -15,6 +15,7 @@ from parity.checking.tests.network import (
     RIGHT,
     SGD,
     SIGMOID,
+    Accumulating,
     Network,
     adam,
     log_of,
@@ -241,3 +242,13 @@ def test_a_network_without_biases_may_have_conventions_too():
         assert report.passed
         assert [each.bug for each in report.conventions] == ["loss-summed"]
         assert len(report.findings) == 1 + notes
+
+
+@pytest.mark.parametrize("rows", [1, 2, 4, 7])
+@pytest.mark.parametrize("declared", [PLAIN, CLASSES], ids=["plain", "classes"])
+def test_micro_batches_with_their_sizes_are_right(rows, declared):
+    """A mean of means by the rows of each is the mean of all; so is one of parts of a
+    row each.
+    """
+    passes(Accumulating(rows=rows), declared)
+    passes(Accumulating(rows=1, weight=lambda m, n, k: 1 / k), declared)

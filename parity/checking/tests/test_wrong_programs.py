@@ -12,6 +12,7 @@ from parity.checking.tests.network import (
     PLAIN,
     RIGHT,
     SGD,
+    Accumulating,
     Network,
     penalised,
     strength,
@@ -73,6 +74,15 @@ def test_what_is_wrong_in_the_first_layer_says_so():
     finding, _ = wrong(without_slope(lambda s, l: l == 1), PLAIN, None)
     assert finding.where == "BP2 (hidden delta) of layer 1"
     assert len(finding.tasks) == 8
+
+
+@pytest.mark.parametrize("rows", [2, 4])
+@pytest.mark.parametrize("shows", [("dW", "db", "W", "b"), ("output", "loss", "W", "b"), ("W",)])
+def test_micro_batches_without_their_sizes_are_named(rows, shows):
+    """Each gradient is a mean, and their sum is divided by their number."""
+    network = Accumulating(shows, rows=rows, weight=lambda m, n, k: 1 / k)
+    finding, _ = wrong(network, PLAIN)
+    assert finding.bug == "shards-averaged-without-sizes"
 
 
 BOTH = {**SGD, "activations": ("sigmoid", "tanh"), "outputs": "identity", "losses": "mse"}
