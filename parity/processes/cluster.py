@@ -6,12 +6,12 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from importlib import import_module
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 # a process of a cluster may have several threads, and PyTorch one state of its random
 # numbers for all of them
-ONE_AT_A_TIME = Lock()
+ONE_AT_A_TIME = RLock()
 
 
 def backend() -> Any:

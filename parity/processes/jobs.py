@@ -34,7 +34,7 @@ def shared(
     for. One is this process. Where somebody has set a backend of joblib, such as
     Dask's, that is where they run, as many as it has by default.
 
-    Close it: that ends the processes. Errors: BrokenProcessPool where one has died,
+    Close it: that ends the processes. Errors: BrokenProcessPool where one has died; and
     what the work raises.
     """
     joblib = cluster.backend()
@@ -49,7 +49,7 @@ def in_order(
 ) -> Generator[Any, None, None]:
     """The same, in the order of what is given: nobody sees how many there were.
 
-    Errors: ChildProcessError where a process has died, what the work raises.
+    Errors: ChildProcessError where a process has died; and what the work raises.
     """
     done: dict[int, Any] = {}
     numbered = shared(partial(_numbered, work), [*enumerate(given)], jobs, default=default)
