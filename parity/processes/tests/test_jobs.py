@@ -130,7 +130,12 @@ def test_the_results_are_the_same(command, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("command", "numbers"),
-    [("bugs", None), ("bugs --mutants", None), ("soundness", None), ("soundness --jobs 3", 3)],
+    [
+        ("bugs", None),
+        ("bugs --jobs 3", 3),
+        ("bugs --mutants --jobs 3", 3),
+        ("soundness --jobs 3", 3),
+    ],
 )
 def test_every_long_command_passes_the_number_on(command, numbers, monkeypatch):
     """What is not said is None, for which each has a default."""
@@ -143,7 +148,8 @@ def test_every_long_command_passes_the_number_on(command, numbers, monkeypatch):
     for room in ("soundness", "mutations.mutation_score", "mutations.mechanical.mutant_score"):
         monkeypatch.setattr(f"parity.experiments.{room}.in_order", stop)
     assert parity(*command.split())[0] == 130
-    assert seen == [(numbers, 1 if command == "bugs" else None)]
+    default = 1 if command.startswith("bugs") and "mutants" not in command else None
+    assert seen == [(numbers, default)]
 
 
 # Ctrl-C
@@ -159,7 +165,7 @@ sys.exit(cli.main(["bugs", "dW-negated", "db-negated", "dW-zero", "--jobs", "2"]
 
 @needs_linux
 @every_pool
-@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_ends_all_of_it(tmp_path, pool, name):
     """In the middle of the work; Ctrl-C is heard by all, and only one speaks."""
     code = f"import sys\n{MISSING if 'standard' in pool else ''}{WAITING}"
