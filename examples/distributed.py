@@ -225,7 +225,7 @@ def averaged(shards):
 
 def sizes():
     """How far the usual form is off, by the rows of the last process."""
-    from pictures import MARKERS, sheet
+    from refnet.plot.style import MARKERS, sheet
 
     figure, ax = sheet()
     left = range(1, 9)
