@@ -32,6 +32,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     training        fit
     formats         networks in the formats of others, such as PyTorch's names
     files           save and load: networks and trainings in files
+    sklearn         scikit-learn's MLPClassifier and MLPRegressor, trained by fit
     differences     gradient_check
     explanation     one training step explained in numbers
     forms           the same backprop as tutorials write it
@@ -105,6 +106,7 @@ from refnet.training import fit
 if typing.TYPE_CHECKING:
     from refnet import formats as formats
     from refnet import plot as plot
+    from refnet import sklearn as sklearn
     from refnet.differences import GradientCheck, gradient_check
     from refnet.explanation import Explanation, explain
     from refnet.files import Checkpoint, load, save
@@ -192,6 +194,7 @@ _ON_DEMAND: dict[str, tuple[str, ...]] = {
     "files": ("Checkpoint", "load", "save"),
     "formats": (),
     "plot": (),
+    "sklearn": (),
 }
 
 if not typing.TYPE_CHECKING:  # a type checker has the imports above, and misses other names

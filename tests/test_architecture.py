@@ -67,6 +67,7 @@ LEFT = {
     "formats": ["building"],
     "plot": ["network", "history"],
     "files": ["formats", "resuming"],
+    "sklearn": ["training", "building"],
 }
 
 
@@ -135,7 +136,13 @@ def test_imports_point_left(file):
 
 
 # what is not installed everywhere, and the one room that needs it
-OUTSIDE: dict[str, set[str]] = {"plot/style.py": {"matplotlib"}}
+OUTSIDE: dict[str, set[str]] = {
+    "plot/style.py": {"matplotlib"},
+    **{
+        f"sklearn/{file}.py": {"sklearn"}
+        for file in ("classifier", "estimator", "hidden", "inputs", "regressor")
+    },
+}
 # what a file asks for where it is installed, and the front door when it is asked for
 ON_DEMAND = {
     "__init__.py": {'f"refnet.{room}"'},
