@@ -18,7 +18,62 @@ from refnet.sklearn.inputs import checked_inputs
 
 
 class MLPClassifier(ClassifierMixin, Perceptron):
-    """A classifier."""
+    """A multilayer perceptron that tells classes apart: `refnet.fit` behind the
+    parameters, methods and attributes of scikit-learn's MLPClassifier.
+
+    Two classes have one output with a sigmoid, several a softmax, and y of 0 and 1 in
+    (n, k) a sigmoid for each of k labels. It learns by cross-entropy on z, so that no
+    gradient is lost where a probability rounds to 0. `network_` is the refnet.Network,
+    whose outputs are the probabilities; `history_` is the refnet.History.
+
+    What scikit-learn's has not:
+
+    - activation: also "sigmoid", "leaky_relu" or any refnet.Activation, and a list with
+      one for each hidden layer.
+    - solver: also "adamw", whose weight decay alpha is then, divided by nothing, and
+      not in the loss; "rmsprop" and "adagrad", with PyTorch's other settings.
+    - dropout: the probability with which an output of a hidden layer is dropped in
+      training, one for all hidden layers or a list with one for each.
+    - clip_norm: the length to which a longer gradient is shortened.
+    - class_weight: None, "balanced" or a dict; multiplies sample_weight.
+    - transform(X): the activations of the hidden layer transform_layer, -1 for the
+      last.
+    - validation_loss_curve_: beside validation_scores_.
+
+    Differences from scikit-learn's, in what both have:
+
+    - There is no solver "lbfgs", and so no max_fun; X is dense.
+    - The last, smaller batch of an epoch has the penalty of the others: alpha is
+      divided by the rows of a whole batch, times the mean of their weights.
+    - Rows whose weight is 0 are left out at first, and the loss of an epoch is a mean
+      by weights, not by rows. Negative weights are refused.
+    - Adam adds epsilon behind the bias correction, as PyTorch does.
+    - The velocity of SGD is one of gradients, not of steps: another step where the
+      learning rate changes. With warm_start, "invscaling" goes on where it was.
+    - The same random_state gives the same first weights and the same rows for
+      validation, but other permutations; partial_fit draws the next one at each call. A
+      batch of all rows is not shuffled.
+    - Losses and log-probabilities come from z and are not cut off at the precision, and
+      none is infinite; where y has one class, predict_proba has one column.
+    - With warm_start, other layers than before are refused.
+    - A step that would not be finite raises FloatingPointError at that step, with the
+      weights as they were before it. An interrupt is not caught.
+    - Outputs have the dtype of the X that was learnt from.
+    - coefs_ and intercepts_ are views of the network's vector: write into them.
+    - A parameter is refused by a TypeError where its kind is wrong.
+
+    Shapes: X (n, features); y (n,) labels of any kind, or (n, k) of 0 and 1.
+    Torch: a Sequential of Linear and activations under CrossEntropyLoss or
+        BCEWithLogitsLoss; refnet.formats.to_state_dict(model.network_).
+    Errors: ValueError or TypeError for unusable parameters or data.
+    Source: scikit-learn 1.9, sklearn.neural_network.MLPClassifier.
+
+    >>> from refnet.sklearn import MLPClassifier
+    >>> x, y = [[0, 0], [0, 1], [1, 0], [1, 1]], ["no", "yes", "yes", "no"]
+    >>> model = MLPClassifier(8, "tanh", learning_rate_init=0.1, random_state=0)
+    >>> model.fit(x, y).predict(x)
+    array(['no', 'yes', 'yes', 'no'], dtype='<U3')
+    """
 
     def __init__(
         self,

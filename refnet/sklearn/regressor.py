@@ -14,7 +14,31 @@ from refnet.sklearn.estimator import Perceptron, Rows
 
 
 class MLPRegressor(RegressorMixin, Perceptron):
-    """A regressor."""
+    """A multilayer perceptron that predicts numbers: `refnet.fit` behind the
+    parameters, methods and attributes of scikit-learn's MLPRegressor.
+
+    What it has besides, and in what both differ, stands at MLPClassifier; class_weight
+    is the classifier's alone. Besides:
+
+    - loss "squared_error" is 1/2 sum (a - y)^2 over the outputs, averaged over the
+      rows. scikit-learn descends along the gradient of this too, but its loss_ is the
+      mean over the outputs (scikit-learn #8349): with k outputs, loss_ and what tol
+      sees of it are k times as large here, and the weights are the same.
+    - loss "absolute_error" is the mean of |a - y| over outputs and rows, which
+      scikit-learn's has not; there is no loss "poisson".
+
+    Shapes: X (n, features); y (n,) or (n, outputs).
+    Torch: a Sequential of Linear and activations under MSELoss, times outputs / 2, or
+        L1Loss.
+    Errors: ValueError or TypeError for unusable parameters or data.
+    Source: scikit-learn 1.9, sklearn.neural_network.MLPRegressor.
+
+    >>> from refnet.sklearn import MLPRegressor
+    >>> model = MLPRegressor(hidden_layer_sizes=(), solver="sgd", alpha=0, tol=1e-9)
+    >>> model = model.set_params(learning_rate_init=0.3, momentum=0.5, random_state=0)
+    >>> model.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]).predict([[3.0]]).round(1)
+    array([7.])
+    """
 
     def __init__(
         self,
