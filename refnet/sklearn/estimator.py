@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from refnet.activations import Activation, Identity, Sigmoid
-from refnet.checks import Array, row_weights
+from refnet.checks import Array, counted, row_weights
 from refnet.history import History
 from refnet.layer import Kind
 from refnet.losses import Loss
@@ -183,8 +183,8 @@ class Perceptron(HiddenFeatures, BaseEstimator, ABC):
         learn, held = (Rows(parts[i], parts[2 + i], weights[i]) for i in range(2))
         if len(held.x) < 2:
             raise ValueError(
-                f"{type(self).__name__}: validation set has {len(held.x)} rows, expected at "
-                f"least 2: a larger validation_fraction or more rows"
+                f"{type(self).__name__}: validation set has {counted(len(held.x), 'row')}, "
+                f"expected at least 2: a larger validation_fraction or more rows"
             )
         return learn, held
 
@@ -290,5 +290,5 @@ def _counted_rows(rows: Rows) -> Rows:
     """The rows whose weight is not 0: a row that does not count is no row."""
     if rows.weights is None or rows.weights.all():
         return rows
-    counted = rows.weights > 0
-    return Rows(rows.x[counted], rows.y[counted], rows.weights[counted])
+    counts = rows.weights > 0
+    return Rows(rows.x[counts], rows.y[counts], rows.weights[counts])

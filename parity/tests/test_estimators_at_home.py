@@ -1,0 +1,322 @@
+"""The estimators among what people use them with: pipelines, searches, frames, files,
+wrappers; and what they have that scikit-learn's have not.
+"""
+
+import copy
+import io
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.neural_network
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_iris, make_multilabel_classification
+from sklearn.ensemble import BaggingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import refnet
+from refnet.sklearn import MLPClassifier, MLPRegressor
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Stochastic Optimizer"),
+    pytest.mark.filterwarnings("ignore:X does not have valid feature names"),
+]
+IRIS, SPECIES = load_iris(return_X_y=True)
+NAMES = np.array(["setosa", "versicolor", "virginica"])[SPECIES]
+FRAME = pd.DataFrame(IRIS, columns=["sepal", "width", "petal", "breadth"])
+
+
+def quick(**settings):
+    """A classifier that learns the irises in little time."""
+    given = {"max_iter": 40, "learning_rate_init": 0.05, "batch_size": 50, "random_state": 0}
+    given["hidden_layer_sizes"] = 5
+    return MLPClassifier(**{**given, **settings})
+
+
+def test_it_is_found_by_a_search_in_a_pipeline():
+    """GridSearchCV over settings that scikit-learn's has not either."""
+    pipeline = make_pipeline(StandardScaler(), quick())
+    grid = {
+        "mlpclassifier__activation": ["logistic", refnet.LeakyReLU(0.1)],
+        "mlpclassifier__dropout": [0.0, 0.2],
+    }
+    search = GridSearchCV(pipeline, grid, cv=3, error_score="raise").fit(IRIS, NAMES)
+    assert search.best_score_ > 0.9
+    assert search.best_params_.keys() == grid.keys()
+    assert (cross_val_score(search.best_estimator_, IRIS, NAMES, cv=3) > 0.9).all()
+    scores = cross_validate(quick(class_weight="balanced"), IRIS, NAMES, cv=3, error_score="raise")
+    assert (scores["test_score"] > 0.9).all()
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    [
+        CalibratedClassifierCV(quick(), cv=2),
+        BaggingClassifier(quick(), n_estimators=3, random_state=0),
+    ],
+    ids=["CalibratedClassifierCV", "BaggingClassifier"],
+)
+def test_it_is_wrapped(wrapper):
+    """Both hand on weights of rows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        wrapper.fit(IRIS, NAMES, sample_weight=np.ones(len(IRIS)))
+    assert wrapper.score(IRIS, NAMES) > 0.9
+
+
+def through_joblib(model):
+    """What joblib reads of what it has written."""
+    file = io.BytesIO()
+    joblib.dump(model, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+COPIES = {
+    "pickle": lambda model: pickle.loads(pickle.dumps(model)),  # noqa: S301 - our own
+    "joblib": through_joblib,
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+}
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "adagrad"])
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_goes_on_as_it_would_have(name, solver):
+    """The same predictions, and the same training, bit for bit; its network is what it
+    trains.
+    """
+    model = quick(solver=solver, max_iter=2).fit(IRIS, NAMES)
+    other = COPIES[name](model)
+    np.testing.assert_array_equal(other.predict_proba(IRIS), model.predict_proba(IRIS))
+    if name == "copy":  # it shares the network
+        other.partial_fit(IRIS, NAMES)
+        return
+    model.partial_fit(IRIS, NAMES)
+    before = other.coefs_[0].copy()
+    other.partial_fit(IRIS, NAMES)
+    np.testing.assert_array_equal(other.network_.parameters, model.network_.parameters)
+    assert not np.array_equal(other.coefs_[0], before)
+
+
+def test_a_clone_is_unfitted_and_has_the_same_settings():
+    """An activation among them is copied; a deep copy of it is equal."""
+    model = quick(activation=[refnet.LeakyReLU(0.3)]).fit(IRIS, NAMES)
+    other = clone(model)
+    assert other.get_params() == model.get_params()
+    assert not hasattr(other, "network_")
+    assert not hasattr(other, "coefs_")
+    assert repr(other) == repr(model)
+
+
+def test_frames_go_in_and_out():
+    """The names of columns are those of fit, or refused; features have names."""
+    model = quick(hidden_layer_sizes=(5, 3)).fit(FRAME, NAMES)
+    assert [*model.feature_names_in_] == [*FRAME.columns]
+    assert (model.predict(FRAME) == model.predict(FRAME.to_numpy(copy=True))).mean() == 1.0
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(FRAME[FRAME.columns[::-1]])
+    model.set_output(transform="pandas")
+    features = model.transform(FRAME)
+    assert [*features.columns] == ["mlpclassifier0", "mlpclassifier1", "mlpclassifier2"]
+    assert features.index.equals(FRAME.index)
+    model.set_params(transform_layer=0)
+    assert model.transform(FRAME).shape == (150, 5)
+    trace = model.network_.forward(IRIS)
+    np.testing.assert_array_equal(model.transform(FRAME).to_numpy(), trace[0].a)
+
+
+def test_hidden_activations_are_features():
+    """For another estimator (scikit-learn #9468); the layer is named by a parameter."""
+    pipeline = make_pipeline(quick(), LogisticRegression())
+    assert pipeline.fit(IRIS, NAMES).score(IRIS, NAMES) > 0.9
+    model = quick(hidden_layer_sizes=()).fit(IRIS, NAMES)
+    with pytest.raises(ValueError, match="transform_layer has -1, expected an integer >= 0"):
+        model.transform(IRIS)
+    with pytest.raises(ValueError, match="transform_layer has 1, expected one of 1 hidden layer"):
+        quick(transform_layer=1).fit(IRIS, NAMES).transform(IRIS)
+
+
+def test_the_network_is_refnet_s():
+    """Its outputs are the probabilities, its layers those of the parameters, and
+    coefs_ are views of it.
+    """
+    model = quick(hidden_layer_sizes=(5, 4), activation=["tanh", "leaky_relu"], dropout=[0.0, 0.1])
+    model.fit(IRIS, NAMES)
+    np.testing.assert_array_equal(model.network_.predict(IRIS), model.predict_proba(IRIS))
+    kinds = [type(layer.activation).__name__ for layer in model.network_.layers]
+    assert kinds == ["Tanh", "LeakyReLU", "Softmax"]
+    assert [layer.dropout for layer in model.network_.layers] == [0.0, 0.0, 0.1]
+    assert (model.n_layers_, model.n_outputs_, model.out_activation_) == (4, 3, "softmax")
+    assert [W.shape for W in model.coefs_] == [(4, 5), (5, 4), (4, 3)]
+    model.intercepts_[2][:] = [0.0, 0.0, 1e6]
+    assert {*model.predict(IRIS)} == {"virginica"}
+    assert isinstance(model.history_, refnet.History)
+
+
+def test_two_classes_have_one_output():
+    """And the probabilities of both; a threshold of 1/2; logarithms without -inf."""
+    model = quick().fit(IRIS, SPECIES == 2)
+    assert model.out_activation_ == "logistic"
+    assert model.network_.sizes == (4, 5, 1)
+    p = model.predict_proba(IRIS)
+    np.testing.assert_array_equal(p[:, 0], 1.0 - p[:, 1])
+    np.testing.assert_array_equal(model.predict(IRIS), p[:, 1] > 0.5)
+    model.coefs_[1][:] *= 1e6
+    assert (model.predict_proba(IRIS) == 0.0).any()
+    assert np.isfinite(model.predict_log_proba(IRIS)).all()
+
+
+def test_one_class_is_one_column():
+    """What else could it be?"""
+    model = quick().fit(IRIS, ["only"] * 150)
+    assert {*model.predict(IRIS)} == {"only"}
+    assert model.predict_proba(IRIS).shape == model.predict_log_proba(IRIS).shape == (150, 1)
+
+
+def test_several_labels_at_once():
+    """y of 0 and 1 for each label: the loss is the sum over the labels, as
+    scikit-learn's.
+    """
+    x, y = make_multilabel_classification(100, 6, n_classes=4, random_state=0)
+    model = MLPClassifier(9, max_iter=200, learning_rate_init=0.02, random_state=0).fit(x, y)
+    p = model.predict_proba(x)
+    np.testing.assert_array_equal(model.predict(x), p > 0.5)
+    assert ((p > 0.5) == y).mean() > 0.75
+    assert model.predict_log_proba(x).shape == y.shape
+    start = {"max_iter": 1, "solver": "sgd", "learning_rate_init": 1e-300, "alpha": 0.0}
+    ours, theirs = (
+        kind(9, random_state=0, **start).fit(x / 100.0, y).loss_
+        for kind in (MLPClassifier, sklearn.neural_network.MLPClassifier)
+    )
+    # of each label: z is below 2, a sum of 9 products with sums of 6, its loss below 2
+    # with 8 roundings more; then 400 of them are added
+    allowed = 4 * (2 * (9 + 6) + 2 * 8) + 400 * ours
+    assert abs(ours - theirs) <= allowed * np.finfo(float).eps
+    early = MLPClassifier(9, early_stopping=True, max_iter=2, random_state=0).fit(x, y)
+    assert 0.0 <= early.best_validation_score_ <= 1.0
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_float32_stays_float32(kind):
+    """From X to the outputs; a float64 X later is rounded to it."""
+    y = SPECIES if kind is MLPClassifier else IRIS[:, 0]
+    model = kind(hidden_layer_sizes=5, max_iter=2, random_state=0)
+    model.fit(IRIS.astype("float32"), y, sample_weight=np.full(150, 2.0))
+    output = model.predict_proba if kind is MLPClassifier else model.predict
+    assert {W.dtype for W in (*model.coefs_, *model.intercepts_)} == {np.dtype("float32")}
+    assert output(IRIS.astype("float32")).dtype == output(IRIS).dtype == "float32"
+    assert model.transform(IRIS).dtype == "float32"
+
+
+def test_absolute_error_finds_the_median():
+    """Of values among which one is far off (scikit-learn #14571)."""
+    x, y = np.zeros((9, 1)), np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 1e4])
+    model = MLPRegressor("absolute_error", (), solver="sgd", alpha=0.0, max_iter=2000)
+    model.set_params(learning_rate_init=0.05, momentum=0.0, tol=0.0, n_iter_no_change=2000)
+    model.fit(x, y)
+    # with an odd number of rows the gradient is at least 1/9, and so is a step lr / 9
+    assert abs(model.predict(x)[0] - 5.0) <= 0.05
+    assert MLPRegressor(hidden_layer_sizes=3, max_iter=2).fit(x, y).predict(x).shape == (9,)
+
+
+@pytest.mark.parametrize("solver", ["rmsprop", "adagrad", "adamw"])
+def test_the_other_rules_learn(solver):
+    """And only adamw decays by alpha itself, outside of the loss."""
+    model = quick(solver=solver, alpha=0.5 if solver == "adamw" else 0.0001).fit(IRIS, NAMES)
+    rule = model.history_.reached.optimizer
+    assert rule.name == solver
+    assert rule.weight_decay == (0.5 if solver == "adamw" else 0.0)
+    assert solver == "adamw" or model.score(IRIS, NAMES) > 0.9
+
+
+def test_a_gradient_is_shortened():
+    """To clip_norm, where it is longer: one plain step with lr 1 is as long at most."""
+    plain = {"solver": "sgd", "momentum": 0.0, "batch_size": "auto", "max_iter": 1}
+    start, free, shortened = (
+        quick(**plain, **settings).fit(IRIS, NAMES).network_.parameters
+        for settings in (
+            {"learning_rate_init": 1e-300},
+            {"learning_rate_init": 1.0},
+            {"learning_rate_init": 1.0, "clip_norm": 0.25},
+        )
+    )
+    assert np.linalg.norm(shortened - start) <= 0.25 < np.linalg.norm(free - start)
+
+
+REFUSED = {
+    "hidden_layer_sizes has 0, expected an integer >= 1": {"hidden_layer_sizes": [5, 0]},
+    "hidden_layer_sizes has type float, expected an integer": {"hidden_layer_sizes": 5.0},
+    "activation: name has 'gelu', expected one of": {"activation": "gelu"},
+    "activation has 2 entries, expected 1, one per hidden layer": {"activation": ["relu"] * 2},
+    "activation has Heaviside, expected a trainable one": {"activation": "heaviside"},
+    "solver has 'lbfgs', expected one of adam, sgd, adamw, rmsprop, adagrad: refnet has no rule of "
+    "second order or with a line search": {"solver": "lbfgs"},
+    "solver has 'Adam', expected one of adam": {"solver": "Adam"},
+    "alpha has -1, expected a finite number >= 0": {"alpha": -1},
+    "batch_size has 0, expected an integer >= 1": {"batch_size": 0},
+    "learning_rate has 'cosine', expected one of constant": {"learning_rate": "cosine"},
+    "learning_rate_init has 0.0, expected a number > 0": {"learning_rate_init": 0.0},
+    "max_iter has 0, expected an integer >= 1": {"max_iter": 0},
+    "shuffle has 1, expected True or False": {"shuffle": 1},
+    "momentum has 1.5, expected a number from 0 to 1": {"momentum": 1.5},
+    "beta_1 has 1.0, expected a finite number >= 0 and < 1": {"beta_1": 1.0},
+    "epsilon has 0, expected a number > 0": {"epsilon": 0},
+    "n_iter_no_change has 0, expected an integer >= 1": {"n_iter_no_change": 0},
+    "validation_fraction has 1.0, expected": {"validation_fraction": 1.0},
+    "dropout has 2 entries, expected 1, one per hidden layer": {"dropout": [0.1, 0.1]},
+    "dropout has 1.0, expected a finite number >= 0 and < 1": {"dropout": 1.0},
+    "clip_norm has 0, expected a number > 0": {"clip_norm": 0},
+    "validation set has 1 row, expected at least 2": {
+        "early_stopping": True,
+        "validation_fraction": 1 / 150,
+    },
+}
+
+
+@pytest.mark.parametrize(("sentence", "settings"), REFUSED.items(), ids=REFUSED)
+def test_what_cannot_be_is_refused_by_a_sentence(sentence, settings):
+    """And leaves a fitted estimator as it was."""
+    model = quick().fit(IRIS, NAMES)
+    before = model.network_.parameters.copy()
+    with pytest.raises((ValueError, TypeError), match=f"MLPClassifier: {sentence}"):
+        model.set_params(**settings).fit(IRIS, NAMES)
+    np.testing.assert_array_equal(model.network_.parameters, before)
+
+
+def test_what_does_not_fit_is_refused_by_a_sentence():
+    """Classes, weights, an unknown loss, early stopping with partial_fit."""
+    with pytest.raises(ValueError, match="classes has None, expected all classes at the first"):
+        quick().partial_fit(IRIS, NAMES)
+    with pytest.raises(ValueError, match="partial_fit has class_weight 'balanced', expected None"):
+        quick(class_weight="balanced").partial_fit(IRIS, NAMES, classes=np.unique(NAMES))
+    model = quick().partial_fit(IRIS, NAMES, classes=np.unique(NAMES))
+    with pytest.raises(ValueError, match=r"classes has \['setosa'\], expected \['setosa' 'vers"):
+        model.partial_fit(IRIS, NAMES, classes=["setosa"])
+    with pytest.raises(ValueError, match="y has \\['other'\\], expected classes of \\['setosa'"):
+        model.partial_fit(IRIS, ["other"] * 150)
+    with pytest.raises(ValueError, match="partial_fit has early_stopping=True, expected False"):
+        model.set_params(early_stopping=True).partial_fit(IRIS, NAMES)
+    with pytest.raises(ValueError, match="sample_weight has -1 at row 0, expected weights >= 0"):
+        quick().fit(IRIS, NAMES, sample_weight=[-1.0] + [1.0] * 149)
+    with pytest.raises(ValueError, match="loss has 'poisson', expected one of squared_error"):
+        MLPRegressor("poisson").fit(IRIS, SPECIES)
+    with pytest.raises(ValueError, match="y has shape \\(150, 2\\) with other numbers than 0"):
+        quick().fit(IRIS, np.stack([SPECIES, SPECIES], axis=1))
+    with pytest.warns(UserWarning, match="batch_size has 200, expected at most the 150 rows"):
+        quick(batch_size=200).fit(IRIS, NAMES)
+
+
+def test_a_step_that_is_not_finite_is_named():
+    """And the weights are those before it."""
+    model = MLPRegressor(hidden_layer_sizes=(), solver="sgd", learning_rate_init=1e300)
+    with pytest.raises(FloatingPointError, match="epoch 1, batch 1: layer 1: new value of W has"):
+        model.set_params(batch_size=75).fit(IRIS * 1e10, SPECIES)
+    assert all(np.isfinite(W).all() for W in model.coefs_)
