@@ -43,7 +43,11 @@ LEFT = {
 OUTSIDE = {
     # the twin, its records and its restatements; the side of a benchmark
     "torch": {"steps/pytorch/", "bench/sides"},
-    "sklearn": {"experiments/job/digits.py", "bench/tables/digits.py"},
+    "sklearn": {
+        "experiments/job/digits.py",
+        "bench/tables/digits.py",
+        "bench/tables/estimators.py",
+    },
     "jax": set(),
     "mpmath": set(),
     "matplotlib": {"experiments/job/figure.py", "experiments/first_screen.py", "bench/figure.py"},
