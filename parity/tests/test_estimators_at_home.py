@@ -169,9 +169,10 @@ def test_two_classes_have_one_output():
     p = model.predict_proba(IRIS)
     np.testing.assert_array_equal(p[:, 0], 1.0 - p[:, 1])
     np.testing.assert_array_equal(model.predict(IRIS), p[:, 1] > 0.5)
-    model.coefs_[1][:] *= 1e6
-    assert (model.predict_proba(IRIS) == 0.0).any()
-    assert np.isfinite(model.predict_log_proba(IRIS)).all()
+    for saturated in (model, quick().fit(IRIS, NAMES)):
+        saturated.coefs_[1][:] *= 1e6
+        assert (saturated.predict_proba(IRIS) == 0.0).any()
+        assert np.isfinite(saturated.predict_log_proba(IRIS)).all()
 
 
 def test_one_class_is_one_column():
@@ -234,7 +235,15 @@ def test_the_other_rules_learn(solver):
     rule = model.history_.reached.optimizer
     assert rule.name == solver
     assert rule.weight_decay == (0.5 if solver == "adamw" else 0.0)
+    assert rule.decay_biases == (solver != "adamw")
     assert solver == "adamw" or model.score(IRIS, NAMES) > 0.9
+
+
+def test_adamw_has_no_penalty_in_its_loss():
+    """Where no weight moves, alpha changes nothing."""
+    still = {"solver": "adamw", "learning_rate_init": 1e-300, "max_iter": 1}
+    losses = {quick(alpha=alpha, **still).fit(IRIS, NAMES).loss_ for alpha in (0.0, 0.5)}
+    assert len(losses) == 1
 
 
 def test_a_gradient_is_shortened():
