@@ -4,8 +4,12 @@ wrappers; and what they have that scikit-learn's have not.
 
 import copy
 import io
+import os
 import pickle
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -28,6 +32,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Stochastic Optimizer"),
     pytest.mark.filterwarnings("ignore:X does not have valid feature names"),
 ]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(refnet.__file__).parent.parent)}
 IRIS, SPECIES = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[SPECIES]
 FRAME = pd.DataFrame(IRIS, columns=["sepal", "width", "petal", "breadth"])
@@ -159,6 +164,42 @@ def test_the_network_is_refnet_s():
     model.intercepts_[2][:] = [0.0, 0.0, 1e6]
     assert {*model.predict(IRIS)} == {"virginica"}
     assert isinstance(model.history_, refnet.History)
+
+
+@pytest.mark.parametrize("theirs", [MLPClassifier, sklearn.neural_network.MLPClassifier])
+def test_weights_go_into_it_and_out_of_it(theirs):
+    """From scikit-learn's own, too, bit for bit: by the names that both have."""
+    given = theirs((5, 4), "logistic", max_iter=2, random_state=1).fit(IRIS, SPECIES == 2)
+    net = refnet.formats.from_sklearn(given)
+    model = MLPClassifier((5, 4), "sigmoid", max_iter=2, random_state=0).fit(IRIS, SPECIES == 2)
+    refnet.formats.to_sklearn(net, model)
+    np.testing.assert_array_equal(model.network_.parameters, net.parameters)
+    np.testing.assert_array_equal(model.predict_proba(IRIS)[:, 1:], net.predict(IRIS))
+    before = model.coefs_[0].copy()
+    model.partial_fit(IRIS, SPECIES == 2)  # what it trains are these weights
+    assert not np.array_equal(before, model.coefs_[0])
+    pairs = zip(refnet.formats.from_sklearn(model).layers, model.coefs_, strict=True)
+    assert all(np.array_equal(layer.W.T, W) for layer, W in pairs)
+
+
+WITHOUT = """
+import sys
+sys.modules["sklearn"] = None  # as if it were not installed
+import refnet
+for ask in (lambda: refnet.sklearn, lambda: __import__("refnet.sklearn")):
+    try:
+        ask()
+    except ModuleNotFoundError as error:
+        print(error.name, error)
+"""
+
+
+def test_without_scikit_learn_it_says_what_installs_it():
+    """In one sentence, whichever way it is asked for; refnet itself is there."""
+    code = [sys.executable, "-c", WITHOUT]
+    done = subprocess.run(code, capture_output=True, text=True, check=True, env=ENVIRONMENT)
+    sentence = 'refnet.sklearn needs scikit-learn: python -m pip install "refnet[sklearn]"'
+    assert done.stdout.splitlines() == [f"sklearn {sentence}"] * 2
 
 
 def test_two_classes_have_one_output():

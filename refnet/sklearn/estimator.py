@@ -5,6 +5,7 @@ from scikit-learn's parameters, and what is kept of it.
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -115,25 +116,34 @@ class Perceptron(HiddenFeatures, BaseEstimator, ABC):
         rng = check_random_state(self.random_state)
         net = self._drawn(kinds, X.dtype, rng) if fresh else self._as_before(kinds)
         learn, held = self._split(rows, rng) if self.early_stopping else (rows, None)
-        network = ending_in(net, self._output())
         if fresh:
-            self._course, self._logits, self.network_ = Course(), net, network
-            self.history_ = History()
+            self._begin(net)
         self.n_outputs_, self.n_layers_ = outputs, len(kinds) + 1
-        score = None
-        if held is not None:
-            score = lambda: self._judged(network.predict(held.x), held)  # noqa: E731
+        score = None if held is None else partial(self._scored, held)
         watch = Watch(self._course, self, net, score)
         self._train(learn, held, watch, once, rng)
         self._keep(watch)
         if not (once or watch.stopped):
-            warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
-                f"optimization hasn't converged yet.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+            self._warn()
         return self
+
+    def _begin(self, net: Network) -> None:
+        """A training from the start."""
+        self._course, self.history_ = Course(), History()
+        self._logits, self.network_ = net, ending_in(net, self._output())
+
+    def _scored(self, held: Rows) -> float:
+        """The validation score of the network as it is now."""
+        return self._judged(self.network_.predict(held.x), held)
+
+    def _warn(self) -> None:
+        """Where max_iter has ended a training, in scikit-learn's words."""
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
+            f"optimization hasn't converged yet.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
 
     def _weights(self, sample_weight: Any, X: Array, y: Array) -> Array | None:
         """The weight of each row, or None where all count alike."""
