@@ -301,6 +301,25 @@ def test_a_gradient_is_shortened():
     assert np.linalg.norm(shortened - start) <= 0.25 < np.linalg.norm(free - start)
 
 
+def test_a_first_call_need_not_show_every_class():
+    """What is never shown is never predicted, and has its probability all the same."""
+    model = quick().partial_fit(IRIS[:60], NAMES[:60], classes=np.unique(NAMES))
+    for _ in range(40):
+        model.partial_fit(IRIS[:60], NAMES[:60])
+    assert {*model.predict(IRIS[:60])} <= {"setosa", "versicolor"}
+    assert model.predict_proba(IRIS).shape == (150, 3)
+    assert [*model.classes_] == ["setosa", "versicolor", "virginica"]
+
+
+def test_weights_are_routed_to_it():
+    """By scikit-learn's metadata routing, through a pipeline."""
+    with sklearn.config_context(enable_metadata_routing=True):
+        pipeline = make_pipeline(StandardScaler(), quick().set_fit_request(sample_weight=True))
+        pipeline[0].set_fit_request(sample_weight=False)
+        only = pipeline.fit(IRIS, NAMES, sample_weight=np.where(SPECIES == 2, 1.0, 0.0))
+        assert {*only.predict(IRIS)} == {"virginica"}
+
+
 REFUSED = {
     "hidden_layer_sizes has 0, expected an integer >= 1": {"hidden_layer_sizes": [5, 0]},
     "hidden_layer_sizes has type float, expected an integer": {"hidden_layer_sizes": 5.0},
