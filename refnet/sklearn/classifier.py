@@ -55,12 +55,13 @@ class MLPClassifier(ClassifierMixin, Perceptron):
       batch of all rows is not shuffled.
     - Losses and log-probabilities come from z and are not cut off at the precision, and
       none is infinite; where y has one class, predict_proba has one column.
-    - With warm_start, other layers than before are refused.
+    - With warm_start, other layers than before are refused, and y may lack classes.
     - A step that would not be finite raises FloatingPointError at that step, with the
       weights as they were before it. An interrupt is not caught.
     - Outputs have the dtype of the X that was learnt from.
     - coefs_ and intercepts_ are views of the network's vector: write into them.
-    - A parameter is refused by a TypeError where its kind is wrong.
+    - A parameter is refused by a TypeError where its kind is wrong; verbose tells the
+      end in other words. Arguments have the order of scikit-learn 1.9.
 
     Shapes: X (n, features); y (n,) labels of any kind, or (n, k) of 0 and 1.
     Torch: a Sequential of Linear and activations under CrossEntropyLoss or

@@ -22,8 +22,9 @@ class MLPRegressor(RegressorMixin, Perceptron):
 
     - loss "squared_error" is 1/2 sum (a - y)^2 over the outputs, averaged over the
       rows. scikit-learn descends along the gradient of this too, but its loss_ is the
-      mean over the outputs (scikit-learn #8349): with k outputs, loss_ and what tol
-      sees of it are k times as large here, and the weights are the same.
+      mean over the outputs (scikit-learn #8349). So with k outputs the weights are the
+      same, and loss_ without the penalty, which tol looks at, is k times as large here:
+      a loss belongs to its gradient.
     - loss "absolute_error" is the mean of |a - y| over outputs and rows, which
       scikit-learn's has not; there is no loss "poisson".
 
