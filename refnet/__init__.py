@@ -32,6 +32,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     training        fit
     formats         networks in the formats of others, such as PyTorch's names
     files           save and load: networks and trainings in files
+    estimators      what the estimators of the next room are made of
     sklearn         scikit-learn's MLPClassifier and MLPRegressor, trained by fit
     differences     gradient_check
     explanation     one training step explained in numbers

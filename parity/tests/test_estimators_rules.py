@@ -14,7 +14,6 @@ from sklearn.model_selection import train_test_split
 
 import refnet
 from refnet.sklearn import MLPClassifier, MLPRegressor
-from refnet.sklearn.watch import Course
 
 X, LABELS = (array[:400] for array in load_digits(return_X_y=True))
 X = X / 16.0
@@ -157,18 +156,6 @@ def test_partial_fit_goes_on_with_the_training():
     parts.set_params(shuffle=False, solver="sgd").partial_fit(X, LABELS)  # too late for both
     whole.set_params(max_iter=4).fit(X, LABELS)
     np.testing.assert_array_equal(whole.network_.parameters, parts.network_.parameters)
-
-
-def test_the_first_of_equal_scores_is_the_best():
-    """An equal score keeps neither its weights nor, with tol, the training alive."""
-    course = Course(scores=[0.5])
-    assert course.score_improved(0.125) == (True, True)
-    course.scores.append(0.5)
-    assert course.score_improved(0.125) == (False, False)
-    course.scores.append(0.5625)
-    assert course.score_improved(0.125) == (False, True)
-    course.scores.append(0.75)
-    assert course.score_improved(0.125) == (True, True)
 
 
 @until_max_iter

@@ -11,24 +11,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, is_regressor
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from refnet.activations import Activation, Identity, Sigmoid
 from refnet.checks import Array, counted, row_weights
+from refnet.estimators import parameters
+from refnet.estimators.initial import drawn, ending_in
+from refnet.estimators.watch import Course, Watch
 from refnet.history import History
 from refnet.layer import Kind
 from refnet.losses import Loss
 from refnet.network import Network
 from refnet.regularisers import L2
-from refnet.sklearn import parameters
-from refnet.sklearn.hidden import HiddenFeatures
-from refnet.sklearn.initial import drawn, ending_in
-from refnet.sklearn.inputs import checked_inputs, checked_pair
-from refnet.sklearn.watch import Course, Watch
 from refnet.training import fit
 
 AUTO = 200  # rows of a batch with batch_size="auto", scikit-learn's number
@@ -48,8 +41,10 @@ class Rows(NamedTuple):
         return 1.0 if self.weights is None else float(self.weights.mean())
 
 
-class Perceptron(HiddenFeatures, BaseEstimator, ABC):
-    """An estimator whose network `refnet.fit` trains."""
+class Perceptron(ABC):
+    """An estimator whose network `refnet.fit` trains. What it asks scikit-learn for
+    stands first: refnet.sklearn gives it.
+    """
 
     hidden_layer_sizes: Any
     activation: Any
@@ -66,6 +61,30 @@ class Perceptron(HiddenFeatures, BaseEstimator, ABC):
     validation_fraction: float
     dropout: float | Sequence[float]
     clip_norm: float | None
+    network_: Network
+    _not_converged: type[Warning]  # where max_iter has ended a training
+
+    @abstractmethod
+    def _inputs(self, X: Any) -> Array:
+        """X of an estimator that has been fitted, with the columns of fit; checked."""
+
+    @abstractmethod
+    def _pair(self, X: Any, y: Any, fresh: bool) -> tuple[Array, Array]:
+        """X and y to learn from, checked; `fresh` where the columns of X become those
+        of fit.
+        """
+
+    @abstractmethod
+    def _column(self, y: Array) -> Array:
+        """y (n,) of (n, 1), with a warning."""
+
+    @abstractmethod
+    def _generator(self) -> Any:
+        """The numpy.random.RandomState that random_state stands for."""
+
+    @abstractmethod
+    def _parts(self, arrays: list[Array], rng: Any, stratify: Array | None) -> list[Array]:
+        """Of each array the rows to learn from, then those to validate on."""
 
     @abstractmethod
     def _loss(self) -> Loss:
@@ -109,11 +128,11 @@ class Perceptron(HiddenFeatures, BaseEstimator, ABC):
                 f"there are no rows to validate on"
             )
         fresh = not hasattr(self, "network_") or not (self.warm_start or once)
-        X, y = checked_pair(self, X, y, fresh, numeric=is_regressor(self))
+        X, y = self._pair(X, y, fresh)
         targets, outputs = self._targets(y, fresh)
         rows = _counted_rows(Rows(X, targets, self._weights(sample_weight, X, y)))
         kinds = self._kinds(X.shape[1], outputs)
-        rng = check_random_state(self.random_state)
+        rng = self._generator()
         net = self._drawn(kinds, X.dtype, rng) if fresh else self._as_before(kinds)
         learn, held = self._split(rows, rng) if self.early_stopping else (rows, None)
         if fresh:
@@ -141,7 +160,7 @@ class Perceptron(HiddenFeatures, BaseEstimator, ABC):
         warnings.warn(
             f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
             f"optimization hasn't converged yet.",
-            ConvergenceWarning,
+            self._not_converged,
             stacklevel=4,
         )
 
@@ -186,9 +205,7 @@ class Perceptron(HiddenFeatures, BaseEstimator, ABC):
         """The rows to learn from, and those to validate on."""
         stratify = self._stratified(rows.y)
         given = [array for array in rows if array is not None]
-        parts = train_test_split(
-            *given, random_state=rng, test_size=self.validation_fraction, stratify=stratify
-        )
+        parts = self._parts(given, rng, stratify)
         weights = [parts[4], parts[5]] if rows.weights is not None else [None, None]
         learn, held = (Rows(parts[i], parts[2 + i], weights[i]) for i in range(2))
         if len(held.x) < 2:
@@ -261,8 +278,8 @@ class Perceptron(HiddenFeatures, BaseEstimator, ABC):
 
     def _outputs(self, X: ArrayLike) -> Array:
         """The outputs of the network."""
-        check_is_fitted(self)
-        return self.network_.predict(checked_inputs(self, X))
+        x = self._inputs(X)  # which refuses one that has no network yet
+        return self.network_.predict(x)
 
     @property
     def coefs_(self) -> list[Array]:
@@ -274,15 +291,10 @@ class Perceptron(HiddenFeatures, BaseEstimator, ABC):
         """b of each layer, (fan_out,): views of the network's vector."""
         return [layer.b for layer in self.network_.layers if layer.b is not None]
 
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "_logits"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "network_" not in state:
+    def _relinked(self) -> None:
+        """Share what joblib, which writes an array of two objects twice, has not."""
+        if not hasattr(self, "network_"):
             return
-        # joblib writes an array that two objects share twice
         self._logits = ending_in(self.network_, Identity())
         reached = self.history_.reached
         if reached is not None:
