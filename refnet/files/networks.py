@@ -75,18 +75,16 @@ def _written_layer(number: int, kind: Kind) -> dict[str, Any]:
 
 def _written_column(name: Any) -> Any:
     """The name of a column as JSON has it, where a tuple is a list."""
-    name = name.item() if isinstance(name, np.generic) else name
-    if type(name) is tuple:
-        return [_plain(part) for part in name]
-    return _plain(name)
+    return [_plain(part) for part in name] if type(name) is tuple else _plain(name)
 
 
 def _plain(name: Any) -> Any:
+    name = name.item() if isinstance(name, np.generic) else name
     is_plain = name is None or type(name) in (str, int, bool)
     if not is_plain and not (type(name) is float and isfinite(name)):
         raise ValueError(
-            f"save: net.columns has the name {name!r}, expected text, numbers, None, or tuples of "
-            f"them: give the columns other names, or set net.columns to None"
+            f"save: net.columns has the name {name!r}, expected text, finite numbers, None, or "
+            f"tuples of them: give the columns other names, or set net.columns to None"
         )
     return name
 
