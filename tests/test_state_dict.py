@@ -29,7 +29,11 @@ def test_names_are_those_of_a_sequential():
     """A layer and its activation take a place each, and dropout one in front."""
     net = refnet.mlp([2, 3, 5, 1], dropout=[0.5, 0.0], input_dropout=0.1)
     wanted = ["1.weight", "1.bias", "4.weight", "4.bias", "6.weight", "6.bias"]
-    assert [*to_state_dict(net)] == wanted
+    state = to_state_dict(net)
+    assert [*state] == wanted
+    assert [layer.dropout for layer in from_state_dict(state, "tanh", "softmax").layers] == [
+        0.0
+    ] * 3
 
 
 def test_arrays_are_copies():

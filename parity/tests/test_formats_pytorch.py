@@ -129,8 +129,9 @@ def test_tied_weights_become_two_layers():
         (torch.ones(3, 2, dtype=torch.bfloat16), "weight has torch.bfloat16 on cpu, expected a"),
         (torch.ones(3, 2, device="meta"), "weight has torch.float32 on meta, expected a tensor"),
         (torch.ones(3, 2).to_sparse(), "weight has torch.float32 on cpu, expected a tensor that"),
+        (nn.LazyLinear(3).weight, "weight has torch.float32 on cpu, expected a tensor that NumPy"),
     ],
-    ids=["float16", "int64", "bfloat16", "meta", "sparse"],
+    ids=["float16", "int64", "bfloat16", "meta", "sparse", "lazy"],
 )
 def test_a_tensor_that_has_no_such_numbers_is_refused(tensor, sentence):
     """By its name, with what it is and what helps."""

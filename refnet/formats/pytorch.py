@@ -53,7 +53,7 @@ def from_state_dict(
 ) -> Network:
     """A network of the arrays of a state_dict, whose layers stand in it from the first
     to the last. A state_dict has no activations: `hidden` and `output` give them, as
-    they do to mlp.
+    they do to mlp. It has no dropout, and neither has the network.
 
     The names before .weight and .bias may be any, such as encoder.0 or module.fc1.
     Those that differ in a number alone are taken in the order of these, also where they
@@ -92,8 +92,8 @@ def _array(key: str, value: Any) -> Any:
     if hasattr(value, "detach"):
         try:
             value = np.asarray(value.detach().cpu())
-        except (NotImplementedError, RuntimeError, TypeError) as error:
-            # bfloat16, the device meta, a sparse layout
+        except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+            # bfloat16, the device meta, a sparse layout, a lazy layer without numbers
             kind = f"{value.dtype} on {value.device}"
             raise TypeError(
                 f"from_state_dict: {key} has {kind}, expected a tensor that NumPy can hold, such "
