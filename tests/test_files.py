@@ -218,6 +218,21 @@ def test_a_history_brings_its_optimizer(name, tmp_path):
     assert bits(net) == bits(whole)
 
 
+def test_a_file_of_on_epoch_has_the_rate_of_that_epoch(tmp_path):
+    """Of a schedule, from which the optimizer comes back when fit ends."""
+    net, optimizer = network(), refnet.SGD(0.5)
+    rates = []
+
+    def keep(epoch):
+        loaded = there_and_back(tmp_path / "net", net, optimizer)
+        assert bits(loaded.net, loaded.optimizer) == bits(net, optimizer)
+        rates.append(loaded.optimizer.lr)
+
+    train(net, optimizer, 3, schedule=refnet.ExponentialLR(0.5), on_epoch=keep)
+    assert rates == [0.5, 0.25, 0.125]
+    assert there_and_back(tmp_path / "net", net, optimizer).optimizer.lr == 0.5
+
+
 def test_a_history_with_all_that_it_can_have(tmp_path):
     """Numbers that are not finite, counts of NumPy, a reason of its own; each epoch is
     of plain numbers.
@@ -494,12 +509,16 @@ posix = pytest.mark.skipif(os.name != "posix", reason="of POSIX systems")
 @posix
 def test_the_permissions_are_the_usual_ones(tmp_path):
     """As of any new file."""
-    before = os.umask(0o027)
+    path, before = tmp_path / "net", os.umask(0o027)
     try:
-        refnet.save(tmp_path / "net", NETS[0])
+        for permissions in (0o600, 0o400):  # of the file that is replaced
+            refnet.save(path, NETS[0])
+            assert stat.S_IMODE(path.stat().st_mode) == 0o640
+            path.chmod(permissions)
+        refnet.save(path, NETS[1])
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "net").stat().st_mode) == 0o640
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
 @posix

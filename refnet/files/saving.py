@@ -39,19 +39,25 @@ def save(
     epochs and the state of the random numbers in JSON, and the SHA-256 of the file. A
     history brings its optimizer with it.
 
+    fit gives a history when it ends. To save a long training now and then, call fit for
+    some epochs at a time, with `resume`; in on_epoch there is no history yet, and the
+    optimizer has the learning rate of that epoch.
+
     The new file takes the place of an old one when it is whole and on the disk:
     whatever happens before that, even the end of the process, leaves the old one as it
-    was. (A process that is killed may leave a file .refnet-*.tmp beside it.) Nothing
-    given is changed. Weights that have diverged are saved as they are.
+    was. (A process that is killed may leave a file .refnet-*.tmp beside it.) The new
+    one has the permissions of any new file. Nothing given is changed. Weights that have
+    diverged are saved as they are.
 
     Shapes: weight is W (fan_out, fan_in), bias is b (fan_out,), a vector of the state
         (number of parameters,).
     Torch: torch.save(model.state_dict(), path). A file of a network alone goes straight
         into parity.twin(net): load_state_dict(safetensors.torch.load_file(path)).
-    Errors: ValueError where the network, an activation or the optimizer is of a class
-        of one's own, optimizer and history are not of the same training or not of this
-        network, or a column has a name that is no text and no number; TypeError for
-        another kind; OSError where the file cannot be written.
+    Errors: ValueError where the network, an activation, the optimizer or the history is
+        of a class of one's own, optimizer and history are not of the same training or
+        not of this network, a column has a name that is no text and no finite number,
+        or path is a pipe or a device; TypeError for another kind; OSError where the
+        file cannot be written.
     Source: Hugging Face, safetensors, README.md, Format.
     """
     target = _target(path)
