@@ -128,3 +128,11 @@ def test_what_is_no_network_has_no_graph():
     """Nor has a list of layers."""
     with pytest.raises(TypeError, match=r"^to_onnx: net has type list, expected Network$"):
         to_onnx([refnet.Dense([[1.0]], [0.0])])
+
+
+@pytest.mark.parametrize("path", [1, True, b"net.onnx"])
+def test_what_is_no_path_is_refused(path):
+    """Python opens 1, the standard output, as a file."""
+    sentence = f"^to_onnx: path has type {type(path).__name__}, expected a path$"
+    with pytest.raises(TypeError, match=sentence):
+        to_onnx(NET, path)

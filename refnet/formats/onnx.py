@@ -31,19 +31,21 @@ def to_onnx(net: Network, path: str | PathLike[str] | None = None) -> Any:
     outputs of them. Dropout is left out, as the graph predicts.
 
     The sigmoid is written as 1 / (1 + exp(-z)): the operator Sigmoid of onnxruntime
-    loses digits where z < 0, and all of them before z = -18. LeakyReLU is PRelu, as the
-    attribute of LeakyRelu would be a float32; in float64, in which onnxruntime has no
-    PRelu, it is the comparison that this stands for.
+    loses digits where z < 0, and all of them below z = -18, in float64 below -37.
+    LeakyReLU is PRelu, as the attribute of LeakyRelu would be a float32; in float64, in
+    which onnxruntime has no PRelu, it is the comparison that this stands for.
 
     Shapes: x (n, fan_in) to (n, fan_out).
     Torch: torch.onnx.export(parity.twin(net), x).
     Errors: ModuleNotFoundError where onnx is not installed; TypeError if net is no
-        Network, and for an activation of your own.
+        Network or path no path, and for an activation of your own.
     Source: ONNX, Operator Schemas (operator set 11); ONNX IR specification.
     """
     layers = instance("to_onnx", "net", net, Network).layers
     for layer in layers:
         _check_known(layer.activation)
+    if path is not None and not isinstance(path, str | PathLike):
+        raise TypeError(f"to_onnx: path has type {type(path).__name__}, expected a path")
     onnx = _onnx()
     graph = _Graph(onnx, net.dtype)
     for l, layer in enumerate(layers, start=1):
