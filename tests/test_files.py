@@ -495,6 +495,17 @@ def test_the_new_file_is_on_the_disk_before_it_takes_the_place(monkeypatch, tmp_
     assert folder == ["folder"] * (os.name == "posix")
 
 
+def test_a_file_that_has_the_temporary_name_stays(monkeypatch, tmp_path):
+    """It may be a link that somebody laid there, to a file of another."""
+    monkeypatch.setattr(saving.os, "urandom", bytes)
+    other = tmp_path / f".refnet-{'00' * 8}.tmp"
+    other.write_text("of another")
+    with pytest.raises(FileExistsError):
+        refnet.save(tmp_path / "net", NETS[0])
+    assert other.read_text() == "of another"
+    assert [*tmp_path.iterdir()] == [other]
+
+
 def test_what_is_summed_is_what_is_written():
     """A part is a copy: another thread that trains changes the weights meanwhile."""
     vector = np.zeros(3)

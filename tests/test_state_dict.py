@@ -96,6 +96,29 @@ def test_arrays_need_not_be_contiguous():
     assert from_state_dict(listed, [], "identity").parameters.tobytes() == net.parameters.tobytes()
 
 
+class OnDevice:
+    """A tensor that takes part in a graph, on another device: no NumPy array yet."""
+
+    def __init__(self, array, *, has_graph=True):
+        self.array, self.has_graph = array, has_graph
+
+    def detach(self):
+        """Without the graph."""
+        return OnDevice(self.array, has_graph=False)
+
+    def cpu(self):
+        """What NumPy can read, where there is no graph."""
+        return self if self.has_graph else self.array
+
+
+def test_tensors_may_be_on_any_device():
+    """They are copied from there."""
+    net = refnet.mlp([2, 3, 1], "tanh", seed=3)
+    state = {key: OnDevice(array) for key, array in to_state_dict(net).items()}
+    again = from_state_dict(state, "tanh", "softmax")
+    assert again.parameters.tobytes() == net.parameters.tobytes()
+
+
 W, b = np.ones((3, 2)), np.zeros(3)
 
 
