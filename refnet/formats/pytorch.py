@@ -57,9 +57,11 @@ def from_state_dict(
 
     The names before .weight and .bias may be any, such as encoder.0 or module.fc1.
     Those that differ in a number alone are taken in the order of these, also where they
-    stand by the alphabet, 10 before 2, as in a safetensors file. Where more than one
-    network stands in a state_dict, give the part of one: {key: state[key] for key in
-    state if key.startswith("actor.")}. Arrays may be NumPy's or tensors, on any device.
+    stand by the alphabet, 10 before 2, as in a safetensors file. Others, such as stem
+    and head, are taken as they stand: out of such a file, put them in order before.
+    Where more than one network stands in a state_dict, give the part of one: {key:
+    state[key] for key in state if key.startswith("actor.")}. Arrays may be NumPy's or
+    tensors, on any device.
 
     Shapes: weight is W (fan_out, fan_in), bias is b (fan_out,).
     Torch: parity.network_of(model) reads the activations off a model, too.
