@@ -99,6 +99,7 @@ def read_only():
     [
         (NET, estimator("relu"), ValueError, r"net has the activations \[Tanh\(\), Si"),
         (NET, estimator(sizes=(2, 5, 1)), ValueError, r"net has \(2, 3\) for coefs_\[0\], exp"),
+        (NET, estimator(sizes=(3, 2, 1)), ValueError, r"net has \(2, 3\) for coefs_\[0\], exp"),
         (NET, estimator(sizes=(2, 3, 3, 1)), ValueError, "net has the activations"),
         (NET, estimator(dtype="float32"), TypeError, r"net has float64 for coefs_\[0\], exp"),
         (NET, read_only(), ValueError, r"intercepts_\[1\] is read-only, expected an array to"),
@@ -128,6 +129,17 @@ def test_what_is_no_network_has_no_graph():
     """Nor has a list of layers."""
     with pytest.raises(TypeError, match=r"^to_onnx: net has type list, expected Network$"):
         to_onnx([refnet.Dense([[1.0]], [0.0])])
+
+
+def test_what_onnx_itself_lacks_is_told_as_it_is(monkeypatch):
+    """A module of another name is missing: installing onnx again would not help."""
+
+    def fail(name):
+        raise ModuleNotFoundError("No module named 'google'", name="google")
+
+    monkeypatch.setattr("refnet.formats.onnx.import_module", fail)
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'google'$"):
+        to_onnx(NET)
 
 
 @pytest.mark.parametrize("path", [1, True, b"net.onnx"])
