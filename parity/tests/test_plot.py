@@ -65,6 +65,12 @@ def look(axes, label):
     return line.get_color(), line.get_linestyle(), line.get_marker()
 
 
+def ticks(axes):
+    """The numbers that stand below the axes."""
+    low, high = axes.get_xlim()
+    return [tick for tick in axes.get_xticks() if low <= tick <= high]
+
+
 # learning curves
 
 
@@ -100,6 +106,33 @@ def test_histories_on_the_same_axes_have_their_labels_and_colours(axes):
     assert colours == [each for each in style.COLOURS[:3] for _ in range(2)]
 
 
+def test_histories_without_a_label_have_colours_of_their_own(axes):
+    """Whatever comes first, no line looks like another one."""
+    for label in ("", "", "c"):
+        refnet.plot.learning_curves(trained(validation=(X, Y)), axes, label=label)
+    colours = [line.get_color() for line in axes.lines]
+    assert colours == [*style.COLOURS[:5], style.COLOURS[4]]
+
+
+def test_an_eighth_history_begins_anew_with_the_colours(axes):
+    """And a ninth has the second one."""
+    for k in range(9):
+        refnet.plot.learning_curves([1.0, 0.5], axes, label=f"{k}")
+    assert [line.get_color() for line in axes.lines] == [*style.COLOURS, *style.COLOURS[:2]]
+
+
+def test_epochs_are_whole_numbers():
+    """Of one and of three there are no halves; ticks and scales of one's own stay."""
+    assert ticks(refnet.plot.learning_curves([1.0])) == [1]
+    assert ticks(refnet.plot.learning_curves([1.0, 0.5, 0.3])) == [1, 2, 3]
+    axes = Figure().subplots()
+    axes.set_xscale("log")
+    assert refnet.plot.learning_curves([1.0, 0.5], axes).get_xscale() == "log"
+    axes = Figure().subplots()
+    axes.set_xticks([1.5])
+    assert ticks(refnet.plot.learning_curves([1.0, 0.5], axes)) == [1.5]
+
+
 def test_what_has_a_history_is_drawn_too():
     """An estimator with a history or with scikit-learn's curve, and bare losses."""
     history = trained()
@@ -120,6 +153,24 @@ def test_a_loss_that_is_not_finite_leaves_a_gap():
     np.testing.assert_array_equal(lines(axes)["training"], [1.0, *[np.nan] * 3, 2.0])
 
 
+@pytest.mark.parametrize(
+    ("losses", "dots"),
+    [
+        ([1.0], [1]),
+        ([3.0, 2.0, 1.0], [3]),
+        ([1.0, np.nan, 2.0, 3.0, np.inf], [1, 4]),
+        ([np.nan] * 2, []),
+    ],
+)
+def test_a_line_ends_with_a_dot_and_what_stands_alone_is_one(losses, dots):
+    """A line of one point would not be seen."""
+    axes = refnet.plot.learning_curves(losses)
+    (line,) = axes.lines
+    axes.figure._repr_png_()
+    assert line.get_marker() == "."
+    assert [*line.get_xdata()[line.get_markevery()]] == dots
+
+
 NO_HISTORY = (
     "learning_curves: history has type {}, expected a History, an estimator with history_ or "
     "loss_curve_, or a sequence of losses"
@@ -132,6 +183,10 @@ NO_HISTORY = (
         (7, {}, TypeError, NO_HISTORY.format("int")),
         ("loss", {}, TypeError, NO_HISTORY.format("str")),
         ([[1.0]], {}, TypeError, NO_HISTORY.format("list")),
+        (["low"], {}, TypeError, NO_HISTORY.format("list")),
+        ([1.0j], {}, TypeError, NO_HISTORY.format("list")),
+        ([[1.0], [1.0, 2.0]], {}, TypeError, NO_HISTORY.format("list")),
+        ({1: 0.5}, {}, TypeError, NO_HISTORY.format("dict")),
         ([], {}, ValueError, "learning_curves: history has 0 epochs, expected at least one"),
         (
             refnet.History(),
@@ -337,7 +392,7 @@ def test_deltas_are_the_root_of_their_mean_square(axes):
     # the largest is divided out and comes back: each of four operations rounds once
     want = [np.sqrt(np.mean(gradient.delta**2)) for gradient in gradients]
     np.testing.assert_array_max_ulp(line.get_ydata(), np.array(want), maxulp=4)
-    assert [*line.get_xdata()] == [*axes.get_xticks()] == [1, 2, 3]
+    assert [*line.get_xdata()] == ticks(axes) == [1, 2, 3]
     assert axes.get_yscale() == "log"
     assert (axes.get_xlabel(), axes.get_title()) == ("layer", "size of delta by layer")
     assert named(axes) == ["delta"]
@@ -364,6 +419,8 @@ def test_a_layer_without_any_delta_is_a_cross_at_the_bottom():
     assert named(axes) == ["delta", "exactly 0"]
     axes = refnet.plot.deltas([gradient([[0.0]])])
     assert (axes.get_yscale(), named(axes)) == ("linear", ["delta", "exactly 0"])
+    axes = refnet.plot.deltas([gradient([[0.0]])], label="deep")
+    assert named(axes) == ["deep", "deep, exactly 0"]
 
 
 def test_more_deltas_have_labels_colours_and_markers(axes):
@@ -373,6 +430,26 @@ def test_more_deltas_have_labels_colours_and_markers(axes):
     looks = [look(axes, label) for label in "abc"]
     assert [colour for colour, *_ in looks] == [*style.COLOURS[:3]]
     assert [marker for *_, marker in looks] == [*style.MARKERS[:3]]
+
+
+def test_no_two_of_many_deltas_look_the_same(axes):
+    """Also after the last colour."""
+    for k in range(20):
+        refnet.plot.deltas([gradient([[1.0]])], axes, label=f"{k}")
+    assert len({look(axes, f"{k}") for k in range(20)}) == 20
+
+
+@pytest.mark.parametrize("depths", [(2, 4), (4, 2)])
+def test_deltas_of_another_depth_leave_no_layer_without_a_number(axes, depths):
+    """The deeper one may come first."""
+    for depth in depths:
+        refnet.plot.deltas([gradient([[1.0]])] * depth, axes)
+    assert ticks(axes) == [1, 2, 3, 4]
+
+
+def test_the_numbers_of_many_layers_do_not_overlap():
+    """Of 50 layers a few have numbers."""
+    assert 2 < len(ticks(refnet.plot.deltas([gradient([[1.0]])] * 50))) < 15
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,19 @@ import numpy as np
 from refnet.backprop import LayerGradient
 from refnet.checks import Array
 from refnet.history import History
-from refnet.plot.style import BLUE, COLOURS, LINES, MARKERS, RED, Axes, drawn_on
+from refnet.plot.style import COLOURS, LINES, MARKERS, Axes, count_from_1, drawn_on, freest
 
 
 def learning_curves(
     history: Any, axes: Axes | None = None, *, quantity: str = "loss", label: str = ""
 ) -> Axes:
     """The loss of each epoch, in training a solid line and in validation a dashed one;
-    with quantity="accuracy" the accuracy. A second history on the same axes takes the
-    next colour: `label` says which is which.
+    with quantity="accuracy" the accuracy. A second history on the same axes takes other
+    colours: `label` says which is which, and lets both of its lines have one colour.
 
     `history` is a History, an estimator with `history_` or with scikit-learn's
-    `loss_curve_`, or the losses themselves. A value that is not finite leaves a gap.
+    `loss_curve_`, or the losses themselves. A value that is not finite leaves a gap; a
+    line ends with a dot, and what stands alone is one.
 
     Shapes: a value for each epoch, from 1 on.
     Torch: none.
@@ -29,27 +30,29 @@ def learning_curves(
     """
     training, validation = _values(history, quantity)
     axes = drawn_on("learning_curves", axes)
-    colour = COLOURS[len(_labels(axes)) % len(COLOURS)] if label else BLUE
-    name = f"{label}, " if label else ""
-    style: Any = {"markevery": [-1], "marker": "."}
-    axes.plot(*_curve(training), color=colour, label=label or "training", linestyle="-", **style)
+    colour, other = freest(axes)[:2]
+    _curve(axes, training, color=colour, label=label or "training", linestyle="-")
     if validation is not None:
-        other = colour if label else RED
-        text = f"{name}validation"
-        axes.plot(*_curve(validation), color=other, label=text, linestyle="--", **style)
+        if label:
+            other, label = colour, f"{label}, "
+        _curve(axes, validation, color=other, label=f"{label}validation", linestyle="--")
     axes.set(title=f"{quantity} by epoch", xlabel="epoch", ylabel=quantity)
+    count_from_1(axes)
     axes.legend()
     return axes
 
 
-def _labels(axes: Axes) -> list[str]:
-    """Those of the solid lines: one for each history."""
-    return [str(line.get_label()) for line in axes.lines if line.get_linestyle() == "-"]
+def _curve(axes: Axes, values: Sequence[float | None], **style: Any) -> None:
+    """A line over the epochs, with a dot at the end of each of its pieces."""
+    heights = _heights(values)
+    shown = np.isfinite(heights)
+    ends = shown & ~np.append(shown[1:], False)
+    epochs, drawn = np.arange(1, len(heights) + 1), np.where(shown, heights, np.nan)
+    axes.plot(epochs, drawn, marker=".", markevery=ends.tolist(), **style)
 
 
-def _curve(values: Sequence[float | None]) -> tuple[Array, Array]:
-    heights = np.array([np.nan if value is None else value for value in values], float)
-    return np.arange(1, len(values) + 1), np.where(np.isfinite(heights), heights, np.nan)
+def _heights(values: Sequence[float | None]) -> Array:
+    return np.array([np.nan if value is None else value for value in values], float)
 
 
 def _values(history: Any, quantity: str) -> tuple[Sequence[Any], Sequence[Any] | None]:
@@ -73,7 +76,7 @@ def _values(history: Any, quantity: str) -> tuple[Sequence[Any], Sequence[Any] |
 
 
 def _losses(values: Any, quantity: str) -> Sequence[Any]:
-    if isinstance(values, str) or not (hasattr(values, "__len__") and np.ndim(values) == 1):
+    if not _in_a_row(values):
         raise TypeError(
             f"learning_curves: history has type {type(values).__name__}, expected a History, an "
             f"estimator with history_ or loss_curve_, or a sequence of losses"
@@ -81,6 +84,14 @@ def _losses(values: Any, quantity: str) -> Sequence[Any]:
     if quantity != "loss":
         raise ValueError(f"learning_curves: history has losses alone, expected one with {quantity}")
     return values
+
+
+def _in_a_row(values: Any) -> bool:
+    """Whether they are real numbers, or None, in one dimension."""
+    try:
+        return np.ndim(values) == 1 == _heights(values).ndim
+    except (TypeError, ValueError):  # text, complex numbers, rows of different lengths
+        return False
 
 
 def deltas(
@@ -102,7 +113,7 @@ def deltas(
     sizes = np.array([*_sizes(gradients)])
     axes = drawn_on("deltas", axes)
     layers, shown = np.arange(1, len(sizes) + 1), sizes > 0.0
-    count = len({line.get_color() for line in axes.lines})
+    count = sum(line.get_linestyle() != "None" for line in axes.lines)  # without crosses
     colour, marker = COLOURS[count % len(COLOURS)], MARKERS[count % len(MARKERS)]
     line = LINES[count % len(LINES)]
     axes.plot(
@@ -116,10 +127,11 @@ def deltas(
     if not shown.all():
         bottom: Any = {"transform": axes.get_xaxis_transform(), "clip_on": False}
         at = layers[~shown]
-        axes.plot(at, [0.0] * len(at), "x", color=colour, label="exactly 0", **bottom)
+        text = f"{label}, exactly 0" if label else "exactly 0"
+        axes.plot(at, [0.0] * len(at), "x", color=colour, label=text, **bottom)
     if shown.any():
         axes.set_yscale("log")
-    axes.set_xticks(layers)
+    count_from_1(axes)
     axes.set(
         title="size of delta by layer", xlabel="layer", ylabel=r"$\sqrt{\mathrm{mean}\ \delta^2}$"
     )

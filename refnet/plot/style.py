@@ -77,6 +77,23 @@ def drawn_on(where: str, axes: Axes | None) -> Any:
     return axes
 
 
+def freest(axes: Axes) -> list[str]:
+    """The colours, those first that the fewest lines on the axes have."""
+    taken = [f"{line.get_color()}" for line in axes.lines]
+    return sorted(COLOURS, key=taken.count)
+
+
+def count_from_1(axes: Axes) -> None:
+    """Let the axis of epochs or layers have whole numbers alone, unless it has ticks of
+    the caller's.
+    """
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - an optional extra
+
+    locator = axes.xaxis.get_major_locator()
+    if isinstance(locator, MaxNLocator):
+        locator.set_params(integer=True, min_n_ticks=1)
+
+
 def pale(colour: str) -> list[float]:
     """Red, green and blue of a colour, as light as what lies below points."""
     parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
