@@ -291,6 +291,62 @@ def test_the_nodes_have_biases_or_values():
     assert words(refnet.plot.weights(net))[-2:] == ["height", "age"]
 
 
+@pytest.mark.parametrize("sizes", [(1, 2, 1), (3,) * (diagram.DEPTH + 1), (diagram.NODES, 3)])
+def test_what_stands_in_a_node_stays_inside(sizes):
+    """A long number in a smaller font; none is wider than its node, nor below the
+    legend.
+    """
+    net = network(*sizes)
+    net.layers[0].b[0] = -1.234e-300
+    for x in (None, np.linspace(-12345.0, -0.001, sizes[0]), [1000.0] * sizes[0]):
+        axes = refnet.plot.weights(net, x=x)
+        axes.figure.set_dpi(500)  # so that whole pixels do not matter
+        axes.figure.draw_without_rendering()
+        (width,) = {size for nodes in axes.collections for size in nodes.get_sizes() ** 0.5}
+        points = axes.figure.dpi / 72.0
+        numbers = [text for text in axes.texts if "\n" not in text.get_text()][: sum(sizes)]
+        assert len({text.get_position() for text in numbers}) == sum(sizes)
+        legend = axes.get_legend().get_window_extent()
+        for text in numbers:
+            if text.get_text() != "input":
+                assert text.get_window_extent().width <= width * points
+        for nodes in axes.collections:
+            _, tops = axes.transData.transform(nodes.get_offsets()).T
+            assert tops.max() + width * points / 2.0 <= legend.y0
+
+
+def test_a_large_value_is_short():
+    """From 1000 on in powers of ten."""
+    axes = refnet.plot.weights(network(3, 1), x=[999.0, 1000.0, -12345.0])
+    assert words(axes)[:3] == ["999.00", "1e+03", "-1.2e+04"]
+
+
+def test_a_column_is_text_beside_its_node():
+    """A dollar is a dollar, and a long name ends with three dots."""
+    net = network(2, 12, 1)
+    net.columns = ["$ per $_{", "a" * (diagram.LONGEST + 1)]
+    axes = refnet.plot.weights(net)
+    axes.figure._repr_png_()
+    first, second = axes.texts[-2:]
+    assert first.get_text() == "$ per $_{"
+    assert second.get_text() == "a" * (diagram.LONGEST - 3) + "..."
+    points = axes.figure.dpi / 72.0
+    radius = axes.collections[0].get_sizes()[0] ** 0.5 / 2.0 * points
+    left, _ = axes.transData.transform((0.0, 0.0))
+    for name in (first, second):
+        assert name.get_window_extent().x1 < left - radius
+    net.columns = ["$ per $_{", "a" * diagram.LONGEST]
+    assert words(refnet.plot.weights(net))[-1] == net.columns[-1]
+
+
+def test_of_many_matrices_the_first_and_the_last_have_names():
+    """Where there is no room for more."""
+    axes = refnet.plot.weights(network(*(2,) * (diagram.NAMES + 1)))
+    assert len(words(axes)) == diagram.NAMES
+    axes = refnet.plot.weights(network(*(2,) * (diagram.NAMES + 2)))
+    assert words(axes) == ["$W^{1}$\n2 x 2", f"$W^{{{diagram.NAMES + 1}}}$\n2 x 2"]
+
+
 def test_a_weight_of_0_has_no_edge_and_a_layer_without_biases_no_numbers():
     """Nor does a network of zeros."""
     net = refnet.Network([refnet.Dense([[0.0, 1.0], [2.0, 0.0]], None)])

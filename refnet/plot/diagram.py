@@ -10,6 +10,8 @@ from refnet.network import Network
 from refnet.plot.style import BLACK, BLUE, RED, Axes, drawn_on
 
 NODES, DEPTH = 12, 8  # units of a layer, and layers, up to which they are drawn as nodes
+NAMES = 10  # matrices side by side up to which each has its name and shape
+LONGEST = 24  # characters of the name of a column
 
 
 def weights(net: Network, axes: Axes | None = None, *, x: ArrayLike | None = None) -> Axes:
@@ -69,27 +71,35 @@ def _activations_for(net: Network, x: ArrayLike) -> list[list[str]]:
     if len(row) != 1:
         raise ValueError(f"weights: x has {counted(len(row), 'row')}, expected 1")
     trace = net.forward(row)
-    return [
-        [f"{a:.2f}" for a in column] for column in (trace[0].a_prev[0], *(l.a[0] for l in trace))
-    ]
+    columns = (trace[0].a_prev[0], *(l.a[0] for l in trace))
+    return [[f"{a:.2f}" if abs(a) < 1000 else f"{a:.2g}" for a in column] for column in columns]
 
 
 def _nodes(axes: Any, net: Network, texts: list[list[str]]) -> None:
     _edges(axes, net)
     most = max(net.sizes)
-    size = min(1000.0, (180.0 / most) ** 2)
+    wide = min(32.0, 180.0 / most)
     for l, units in enumerate(net.sizes):
         heights = [_height(units, k) for k in range(units)]
-        axes.scatter([l] * units, heights, s=size, c="white", edgecolors=BLACK, zorder=2)
+        axes.scatter([l] * units, heights, s=wide**2, c="white", edgecolors=BLACK, zorder=2)
         for text, height in zip(texts[l], heights, strict=False):
-            look = {"ha": "center", "va": "center", "fontsize": 9 if most < 8 else 6}
+            # inside the node: a number takes less than 3/4 of its font for a character
+            font = min(9, wide / 0.75 / len(text))
+            look = {"ha": "center", "va": "center", "fontsize": font}
             axes.text(l, height, text, zorder=3, **look)
         name = f"layer {l}\n{net.layers[l - 1].activation.name}" if l else "input"
         axes.text(l, -most / 2 - 0.2, name, ha="center", va="top", fontsize=9)
     for k, name in enumerate(net.columns or ()):
-        axes.text(-0.18, _height(net.sizes[0], k), f"{name}", ha="right", va="center", fontsize=9)
-    axes.set(ylim=(-most / 2 - 0.9, most / 2 + 0.1))
+        _name(axes, f"{name}", _height(net.sizes[0], k), -wide / 2 - 3)
+    axes.set(ylim=(-most / 2 - 0.9, most / 2 + 0.1 * (most + 2)))  # the legend is above
     axes.margins(x=0.12)
+
+
+def _name(axes: Any, name: str, height: float, beside: float) -> None:
+    """Of a column, so many points beside its node. A dollar in it is a dollar."""
+    name = name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
+    look = {"ha": "right", "va": "center", "fontsize": 9, "parse_math": False}
+    axes.annotate(name, (0, height), (beside, 0), textcoords="offset points", **look)
 
 
 def _height(units: int, k: int) -> float:
@@ -108,7 +118,8 @@ def _edges(axes: Any, net: Network) -> None:
                 _edge(axes, (l, l + 1), ends, float(w) / largest, widest)
     (above,) = axes.plot([], [], color=BLUE, linewidth=4)
     below = tuple(axes.plot([], [], color=c, linewidth=w)[0] for c, w in ((RED, 4), ("white", 2)))
-    axes.legend([above, below], ["w > 0", "w < 0"], frameon=False, loc="upper right", fontsize=8)
+    look = {"frameon": False, "loc": "upper right", "fontsize": 8, "ncols": 2}
+    axes.legend([above, below], ["w > 0", "w < 0"], **look)
 
 
 def _edge(
@@ -137,6 +148,7 @@ def _matrices(axes: Any, net: Network) -> None:
             extent=(1.2 * l, 1.2 * l + 1, 0, 1),
         )
         shape = f"$W^{{{l + 1}}}$\n{layer.fan_out} x {layer.fan_in}"
-        axes.text(1.2 * l + 0.5, -0.04, shape, ha="center", va="top", fontsize=9)
+        if len(net.layers) <= NAMES or l in (0, len(net.layers) - 1):
+            axes.text(1.2 * l + 0.5, -0.04, shape, ha="center", va="top", fontsize=9)
     axes.set(xlim=(-0.05, 1.2 * len(net.layers) - 0.15), ylim=(-0.25, 1.05))
     axes.figure.colorbar(image, ax=axes, label="weight")
