@@ -616,9 +616,10 @@ def test_one_region_alone_is_no_error():
     names.
     """
     net = refnet.Network([refnet.Dense([[0.0, 0.0]], [1.0], "sigmoid")])
-    net.columns = ["height", "age"]
+    net.columns = ["height", "$ per $_{"]  # no formula
     axes = refnet.plot.decision_boundary(net, X[:1], [1], levels=(0.5,))
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("height", "age")
+    axes.figure._repr_png_()
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("height", "$ per $_{")
     assert len(axes.collections) == 2  # the points of either class, and no line
     low, high = axes.get_xlim()
     assert low < 0.0 < high
@@ -675,6 +676,48 @@ SEPARATE = network(2, 3, 1, output="sigmoid")
             {"levels": [0.5]},
             ValueError,
             "decision_boundary: levels has 1 value, expected none for 3 outputs",
+        ),
+        (
+            (SEPARATE, X, [0] * 4),
+            {"names": "ab"},
+            TypeError,
+            "decision_boundary: names has type str, expected a sequence",
+        ),
+        (
+            (SEPARATE, X, [0] * 4),
+            {"names": 7},
+            TypeError,
+            "decision_boundary: names has type int, expected a sequence",
+        ),
+        (
+            (SEPARATE, X, [0] * 4),
+            {"levels": 0.5},
+            ValueError,
+            "decision_boundary: levels has shape (), expected (k,)",
+        ),
+        (
+            (SEPARATE, X, [0] * 4),
+            {"levels": ["half"]},
+            TypeError,
+            "decision_boundary: levels has dtype <U4, expected real numbers",
+        ),
+        (
+            (SEPARATE, X, [0] * 4),
+            {"margin": -0.7},
+            ValueError,
+            "decision_boundary: margin has -0.7, expected a finite number >= 0",
+        ),
+        (
+            (SEPARATE, X, [0] * 4),
+            {"size": "36"},
+            TypeError,
+            "decision_boundary: size has type str, expected a number",
+        ),
+        (
+            (broken(network(2, 3, 1), np.inf), X, [0] * 4),
+            {},
+            ValueError,
+            "decision_boundary: W of layer 2 has inf at [0, 2], expected finite values",
         ),
         (
             (SEPARATE, X[:, :1], [0] * 4),

@@ -6,9 +6,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from refnet.checks import Array, class_labels, counted, instance, numbers_of_classes
+from refnet.checks import (
+    Array,
+    class_labels,
+    counted,
+    instance,
+    number,
+    numbers_of_classes,
+    real_array,
+)
 from refnet.network import Network
-from refnet.plot.style import BLACK, CLASSES, Axes, drawn_on, pale, points
+from refnet.plot.style import BLACK, CLASSES, Axes, drawable, drawn_on, pale, points
 
 GRID = 200  # steps over the plane in each direction
 ROWS = 4096  # of the plane at once: a large network needs little memory
@@ -37,13 +45,15 @@ def decision_boundary(
     Shapes: x (n, 2), labels (n,) integers, names one for each class.
     Torch: none; parity.network_of(model) makes a Network of a model.
     Errors: TypeError or ValueError where net is no Network of two inputs, x, labels,
-        names or levels do not fit; ModuleNotFoundError without matplotlib.
+        names or levels do not fit or a parameter is not finite; ModuleNotFoundError
+        without matplotlib.
     Source: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning
         (2009), section 2.3.
     """
     net = instance("decision_boundary", "net", net, Network)
     if net.sizes[0] != 2:
         raise ValueError(f"decision_boundary: net has {net.sizes[0]} inputs, expected 2")
+    drawable("decision_boundary", net)
     classes_of = max(2, net.sizes[-1])
     x = np.asarray(net.check_inputs(x), float)
     given = numbers_of_classes("decision_boundary: labels", labels, classes_of)
@@ -52,23 +62,46 @@ def decision_boundary(
             f"decision_boundary: labels has shape {given.shape}, expected {x.shape[:1]}"
         )
     given = class_labels("decision_boundary: labels", given, classes_of)
-    names = [f"{k}" for k in range(classes_of)] if names is None else names
-    if len(names) != classes_of:
-        raise ValueError(f"decision_boundary: names has {len(names)}, expected {classes_of}")
-    if len(levels) and net.sizes[-1] > 1:
-        raise ValueError(
-            f"decision_boundary: levels has {counted(len(levels), 'value')}, expected none for "
-            f"{net.sizes[-1]} outputs"
-        )
+    names = _names(names, classes_of)
+    heights = _levels(levels, net.sizes[-1])
+    margin = number("decision_boundary", "margin", margin, 0.0)
+    size = number("decision_boundary", "size", size, 0.0)
     axes = drawn_on("decision_boundary", axes)
     one, two = (_line(column, margin) for column in x.T)
-    _regions(axes, net, one, two, levels)
+    _regions(axes, net, one, two, heights)
     points(axes, x, given, names, s=size)
-    inputs = net.columns or ("$x_1$", "$x_2$")
-    axes.set(title="decision boundary", xlabel=f"{inputs[0]}", ylabel=f"{inputs[1]}")
-    axes.set(xlim=one[[0, -1]], ylim=two[[0, -1]])
+    inputs, maths = net.columns or ("$x_1$", "$x_2$"), net.columns is None
+    axes.set_xlabel(f"{inputs[0]}", parse_math=maths)
+    axes.set_ylabel(f"{inputs[1]}", parse_math=maths)
+    axes.set(title="decision boundary", xlim=one[[0, -1]], ylim=two[[0, -1]])
     axes.legend()
     return axes
+
+
+def _names(names: Any, classes: int) -> list[str]:
+    """A name for each class."""
+    if names is None:
+        return [f"{k}" for k in range(classes)]
+    if isinstance(names, str) or not hasattr(names, "__len__"):
+        raise TypeError(
+            f"decision_boundary: names has type {type(names).__name__}, expected a sequence"
+        )
+    if len(names) != classes:
+        raise ValueError(f"decision_boundary: names has {len(names)}, expected {classes}")
+    return [f"{name}" for name in names]
+
+
+def _levels(levels: Any, outputs: int) -> list[float]:
+    """Heights of the one output, from low to high."""
+    heights = real_array("decision_boundary: levels", levels)
+    if heights.ndim != 1:
+        raise ValueError(f"decision_boundary: levels has shape {heights.shape}, expected (k,)")
+    if heights.size and outputs > 1:
+        raise ValueError(
+            f"decision_boundary: levels has {counted(heights.size, 'value')}, expected none for "
+            f"{outputs} outputs"
+        )
+    return sorted(float(height) for height in heights)
 
 
 def _line(column: Array, margin: float) -> Array:
@@ -77,7 +110,7 @@ def _line(column: Array, margin: float) -> Array:
     return np.linspace(column.min() - beyond, column.max() + beyond, GRID + 1)
 
 
-def _regions(axes: Any, net: Network, one: Array, two: Array, levels: Sequence[float]) -> None:
+def _regions(axes: Any, net: Network, one: Array, two: Array, levels: list[float]) -> None:
     """The pale classes, and the lines between them."""
     plane = np.stack(np.meshgrid(one, two), axis=-1).reshape(-1, 2)
     cuts = range(0, len(plane), ROWS)
@@ -95,7 +128,7 @@ def _regions(axes: Any, net: Network, one: Array, two: Array, levels: Sequence[f
     axes.imshow(colours[label], extent=extent, origin="lower", aspect="auto", zorder=0)
     if a.shape[-1] == 1:
         _contour(axes, one, two, z[..., 0], 0.0, "-")
-        for level in sorted(levels):
+        for level in levels:
             lines = _contour(axes, one, two, a[..., 0], level, ":" if level < 0.5 else "--")
             if lines is not None:
                 axes.clabel(lines, fontsize=7)

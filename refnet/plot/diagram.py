@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from refnet.checks import counted, instance
 from refnet.network import Network
-from refnet.plot.style import BLACK, BLUE, RED, Axes, drawn_on
+from refnet.plot.style import BLACK, BLUE, RED, Axes, drawable, drawn_on
 
 NODES, DEPTH = 12, 8  # units of a layer, and layers, up to which they are drawn as nodes
 NAMES = 10  # matrices side by side up to which each has its name and shape
@@ -28,7 +28,7 @@ def weights(net: Network, axes: Axes | None = None, *, x: ArrayLike | None = Non
     Source: Rumelhart, Hinton and Williams, Learning representations by back-propagating
         errors (1986), figures 1 and 4.
     """
-    net = _finite(instance("weights", "net", net, Network))
+    net = drawable("weights", instance("weights", "net", net, Network))
     small = max(net.sizes) <= NODES and len(net.layers) <= DEPTH
     if x is not None and not small:
         raise ValueError(
@@ -45,17 +45,6 @@ def weights(net: Network, axes: Axes | None = None, *, x: ArrayLike | None = Non
         axes.set_title("the weights of each layer: a row for each unit")
     axes.axis("off")
     return axes
-
-
-def _finite(net: Network) -> Network:
-    bad = np.flatnonzero(~np.isfinite(net.parameters))
-    if bad.size:
-        layer, name, index = net.entry(int(bad[0]))
-        raise ValueError(
-            f"weights: {name} of layer {layer} has {net.parameters[bad[0]]} at {list(index)}, "
-            f"expected finite values"
-        )
-    return net
 
 
 def _biases(net: Network) -> list[list[str]]:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from refnet.checks import Array
+from refnet.network import Network
 
 # matplotlib's, which is not imported for its types
 Axes: TypeAlias = Any
@@ -75,6 +76,18 @@ def drawn_on(where: str, axes: Axes | None) -> Any:
     if not hasattr(axes, "get_xaxis_transform"):
         raise TypeError(f"{where}: axes has type {type(axes).__name__}, expected matplotlib's Axes")
     return axes
+
+
+def drawable(where: str, net: Network) -> Network:
+    """The network, refused where a parameter is not finite."""
+    bad = np.flatnonzero(~np.isfinite(net.parameters))
+    if bad.size:
+        layer, name, index = net.entry(int(bad[0]))
+        raise ValueError(
+            f"{where}: {name} of layer {layer} has {net.parameters[bad[0]]} at {list(index)}, "
+            f"expected finite values"
+        )
+    return net
 
 
 def freest(axes: Axes) -> list[str]:
