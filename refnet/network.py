@@ -372,7 +372,7 @@ class Network:
 
     def _repr_html_(self) -> str:
         size = counted(self.parameters.size, "parameter")
-        columns = f"; columns {', '.join(map(str, self.columns))}" if self.columns else ""
+        columns = f"; columns {notebook.named(self.columns, 'column')}" if self.columns else ""
         return notebook.framed(
             notebook.heading(f"{self!r}"[1:-1]),
             table_of(self.layers),

@@ -15,7 +15,7 @@ from refnet.checks import counted
 ROWS = 24  # of a table or a list; then it says how many more
 LINES = 40  # of a text
 LONGEST = 1000  # characters of one text
-COLUMNS = 12  # of a table
+COLUMNS = 12  # of a table, and names of them in a sentence
 POINTS = 60  # of a curve there are twice as many: the lowest and the highest of each part
 ENDS = 3  # epochs shown at either end of a history
 
@@ -52,7 +52,7 @@ def shortened(text: object) -> str:
     """The text, or its beginning and how much is left out."""
     whole = str(text)
     more = len(whole) - LONGEST
-    return whole if more <= 0 else f"{whole[:LONGEST]} ... and {more} more characters"
+    return whole if more <= 0 else f"{whole[:LONGEST]} ... and {counted(more, 'more character')}"
 
 
 def framed(*parts: str) -> str:
@@ -83,6 +83,13 @@ def sentences(texts: Iterable[object], count: int, noun: str) -> str:
     """The first of so many paragraphs."""
     first = (sentence(text) for text in islice(texts, ROWS))
     return "".join([*first, _more(count - ROWS, noun)])
+
+
+def named(texts: Sequence[object], noun: str) -> str:
+    """The first of the texts in a sentence, and how many more there are."""
+    more = len(texts) - COLUMNS
+    shown = ", ".join(map(str, texts[:COLUMNS]))
+    return shown if more <= 0 else f"{shown}, ... and {counted(more, f'more {noun}')}"
 
 
 def lines(texts: Iterable[str], count: int) -> str:

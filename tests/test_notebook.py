@@ -155,7 +155,8 @@ def test_a_long_text_ends_with_how_much_is_left_out():
     """At the limit it is whole; one more character, and it says so."""
     limit = notebook.LONGEST
     assert notebook.shortened("a" * limit) == "a" * limit
-    assert notebook.shortened("a" * (limit + 1)) == "a" * limit + " ... and 1 more characters"
+    assert notebook.shortened("a" * (limit + 1)) == "a" * limit + " ... and 1 more character"
+    assert notebook.shortened("a" * (limit + 2)).endswith(" ... and 2 more characters")
 
 
 def test_a_table_a_list_and_a_text_end_with_how_much_is_left_out():
@@ -201,6 +202,12 @@ def test_a_network_shows_its_layers():
     ]
     net.columns = HOSTILE[:2]
     assert shown(net)[-1] == f"13 parameters; columns {HOSTILE[0]}, {HOSTILE[1]}"
+    net = refnet.mlp([784, 1], output="sigmoid")
+    net.columns = [f"pixel {k}" for k in range(784)]
+    first = ", ".join(net.columns[: notebook.COLUMNS])
+    more = f"... and {784 - notebook.COLUMNS} more columns"
+    assert shown(net)[-1] == f"785 parameters; columns {first}, {more}"
+    assert notebook.named("abc", "column") == "a, b, c"
     layers = [refnet.Dense([[1.0]], None, "relu"), refnet.Dense([[1.0]], [0.0], dropout=0.5)]
     page = shown(refnet.Network(layers))
     assert page[1:6] == ["layer", "units", "activation", "parameters", "drops inputs"]

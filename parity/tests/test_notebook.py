@@ -147,6 +147,17 @@ def test_a_report_shows_its_verdict_its_findings_and_its_limits():
     assert marked(replace(REPORT, reason="too little"), by=None)
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "opened"), [(["note", "wrong", "wrong"], 1), (["note", "convention"], 0)]
+)
+def test_a_report_opens_what_makes_it_wrong(verdicts, opened):
+    """Rather than a note before it; the first finding where nothing is wrong."""
+    findings = tuple(replace(found(got=f"got {i}"), verdict=v) for i, v in enumerate(verdicts))
+    html = replace(REPORT, findings=findings)._repr_html_()
+    (text,) = [each for each in html.split("<details")[1:] if " open>" in each]
+    assert f"got {opened}" in text
+
+
 def test_a_report_of_many_findings_is_small():
     """The first ones, and how many more."""
     report = replace(REPORT, findings=tuple(found(got=f"{i}" * 50_000) for i in range(300)))

@@ -162,9 +162,14 @@ class CheckReport:
             )
 
     def _repr_html_(self) -> str:
+        verdicts = [finding.verdict for finding in self.findings]
+        # what makes it wrong, rather than a note before it
+        first = verdicts.index(WRONG) if WRONG in verdicts else 0
         folded = (
-            notebook.folded(f"{i}. {each.heading}", each.in_html(len(self.tasks)), opened=i == 1)
-            for i, each in enumerate(self.findings, start=1)
+            notebook.folded(
+                f"{i + 1}. {each.heading}", each.in_html(len(self.tasks)), opened=i == first
+            )
+            for i, each in enumerate(self.findings)
         )
         limits = [*self._limits()]
         return notebook.framed(
