@@ -189,6 +189,24 @@ def test_a_table_a_list_and_a_text_end_with_how_much_is_left_out():
     assert text[1] == f"... and {9999 - notebook.LINES} more lines"
 
 
+def test_the_colours_are_those_of_the_page():
+    """Black and white stand nowhere; green is right."""
+    check = refnet.gradient_check(network(), X, Y, LOSS)
+    explanation = refnet.explain(network(), X, Y, LOSS, lr=0.5)
+    html = "".join(each._repr_html_() for each in (network(), trained(9), check, explanation))
+    colours = re.findall(r'(?:color|background|solid|stroke|fill)[:= ]"?([^;"]+)', html)
+    theirs = {"inherit", "none", "currentColor", "rgba(128,128,128,.4)"}
+    assert {*colours} == {*theirs, notebook.MARKS[True]}
+    assert notebook.MARKS[True] == "#009E73"
+
+
+def test_words_begin_and_numbers_end_below_each_other():
+    """By the columns that have words."""
+    page = markup(notebook.table(["a", "b"], [["x", "1"]], 1, words=(0,)))
+    sides = [attrs["style"].split(";")[0] for tag, attrs in page.starts if tag in ("th", "td")]
+    assert sides == ["text-align:left", "text-align:right"] * 2
+
+
 def test_a_network_shows_its_layers():
     """Units, activation and parameters of each, their total, and the columns."""
     net = network()
@@ -257,6 +275,7 @@ def test_a_history_of_little_is_shown(epochs):
     page = markup(history._repr_html_())
     assert page.text[0] == f"{history!r}"[1:-1]
     assert [tag for tag, _ in page.starts if tag in ALONE] == ["circle"] * epochs
+    assert [tag for tag, _ in page.starts if tag == "tr"] == ["tr"] * 2 * epochs
 
 
 def points(page):
@@ -276,6 +295,7 @@ def test_a_curve_stands_where_its_values_are():
     page = markup(notebook.curves({"loss": [1.0, 1e-2, 1e-4]}))
     assert points(page) == [(edge, edge), (width / 2, middle), (width - edge, height - edge)]
     assert page.text == ["loss (solid): from 0.0001 to 1, logarithmic"]
+    assert "logarithmic" not in notebook.curves({"loss": [1.0, 0.01]})  # 100 times, not more
     flat = points(markup(notebook.curves({"loss": [5.0, 5.0]})))
     assert flat == [(edge, middle), (width - edge, middle)]
 
@@ -308,9 +328,11 @@ def test_a_long_history_is_small_and_keeps_its_peaks():
     epoch = trained(1).epochs[0]
     epochs = [epoch._replace(number=i + 1, loss=1.0) for i in range(100_000)]
     epochs[77_777] = epochs[77_777]._replace(loss=2.0)
+    epochs[55_555] = epochs[55_555]._replace(loss=0.5)
     page = markup(refnet.History(epochs)._repr_html_())
     assert len(points(page)) <= 2 * notebook.POINTS
-    assert min(y for _, y in points(page)) == notebook.EDGE
+    heights = [y for _, y in points(page)]
+    assert (min(heights), max(heights)) == (notebook.EDGE, notebook.HEIGHT - notebook.EDGE)
     assert len(refnet.History(epochs)._repr_html_()) < 20_000
 
 

@@ -324,18 +324,18 @@ def test_a_large_value_is_short():
 def test_a_column_is_text_beside_its_node():
     """A dollar is a dollar, and a long name ends with three dots."""
     net = network(2, 12, 1)
-    net.columns = ["$ per $_{", "a" * (diagram.LONGEST + 1)]
+    net.columns = ["$_{$ per t", "a" * (diagram.LONGEST + 1)]
     axes = refnet.plot.weights(net)
     axes.figure._repr_png_()
     first, second = axes.texts[-2:]
-    assert first.get_text() == "$ per $_{"
+    assert first.get_text() == "$_{$ per t"
     assert second.get_text() == "a" * (diagram.LONGEST - 3) + "..."
     points = axes.figure.dpi / 72.0
     radius = axes.collections[0].get_sizes()[0] ** 0.5 / 2.0 * points
     left, _ = axes.transData.transform((0.0, 0.0))
     for name in (first, second):
         assert name.get_window_extent().x1 < left - radius
-    net.columns = ["$ per $_{", "a" * diagram.LONGEST]
+    net.columns = ["$_{$ per t", "a" * diagram.LONGEST]
     assert words(refnet.plot.weights(net))[-1] == net.columns[-1]
 
 
@@ -366,6 +366,9 @@ def test_a_large_network_has_an_image_for_each_layer(sizes):
     for image, layer in zip(axes.images, net.layers, strict=True):
         np.testing.assert_array_equal(image.get_array(), layer.W)
         assert image.get_clim() == (-largest, largest)
+        assert image.get_cmap().name == "RdBu"  # blue is positive, as an edge is
+        assert image.get_extent()[2:] == [0, 1]
+    assert axes.get_aspect() == "auto"
     assert words(axes) == [
         f"$W^{{{l}}}$\n{layer.fan_out} x {layer.fan_in}"
         for l, layer in enumerate(net.layers, start=1)
@@ -472,6 +475,7 @@ def test_a_layer_without_any_delta_is_a_cross_at_the_bottom():
     np.testing.assert_array_equal(line.get_ydata(), [np.nan, 2.0])
     assert (*cross.get_xdata(), *cross.get_ydata()) == (1, 0.0)
     assert cross.get_transform() == axes.get_xaxis_transform()
+    assert cross.get_color() == line.get_color()
     assert named(axes) == ["delta", "exactly 0"]
     axes = refnet.plot.deltas([gradient([[0.0]])])
     assert (axes.get_yscale(), named(axes)) == ("linear", ["delta", "exactly 0"])
@@ -580,6 +584,23 @@ def test_the_regions_of_many_classes_are_those_of_classify():
     net = refnet.Network([refnet.Dense(W, -W @ [0.5, 0.5], "softmax")])  # a quarter each
     axes = refnet.plot.decision_boundary(net, X, [0, 1, 2, 3])
     assert_regions(axes, net, -0.1, 1.1)
+    lines = [c for c in axes.collections if hasattr(c, "levels")]
+    assert len(lines) == 3  # the last class has its lines from the others
+    for line in lines:
+        middle = np.abs(np.concatenate([path.vertices for path in line.get_paths()]) - 0.5)
+        assert middle.min(axis=1).max() <= 1.2 / boundary.GRID  # in that cell
+
+
+def test_the_margin_is_a_share_of_what_the_rows_take():
+    """In either direction its own."""
+    axes = refnet.plot.decision_boundary(network(2, 2), X * [10.0, 1.0], [0] * 4, margin=0.5)
+    assert (axes.get_xlim(), axes.get_ylim()) == ((-5.0, 15.0), (-0.5, 1.5))
+
+
+def test_what_lies_below_points_is_paler_than_they_are():
+    """By most of the way to white."""
+    assert style.pale("#000000") == [style.PALENESS] * 3
+    assert style.pale("#ffffff") == [1.0] * 3
 
 
 def assert_regions(axes, net, low, high):
@@ -603,6 +624,7 @@ def test_levels_are_lines_where_the_output_has_a_value():
     axes = refnet.plot.decision_boundary(net, X, [0, 0, 1, 1], levels=(0.9, 0.2, 1e-9))
     heights = [[*c.levels] for c in axes.collections if hasattr(c, "levels")]
     assert heights == [[0.0], [0.2], [0.9]]
+    assert {*words(axes)} == {"0.2", "0.9"}
     for level in (0.2, 0.9):
         line, contour = line_of(axes, level)
         due = (np.log(level / (1.0 - level)) + 2.0) / 4.0
@@ -616,10 +638,10 @@ def test_one_region_alone_is_no_error():
     names.
     """
     net = refnet.Network([refnet.Dense([[0.0, 0.0]], [1.0], "sigmoid")])
-    net.columns = ["height", "$ per $_{"]  # no formula
+    net.columns = ["height", "$_{$ per t"]  # no formula
     axes = refnet.plot.decision_boundary(net, X[:1], [1], levels=(0.5,))
     axes.figure._repr_png_()
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("height", "$ per $_{")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("height", "$_{$ per t")
     assert len(axes.collections) == 2  # the points of either class, and no line
     low, high = axes.get_xlim()
     assert low < 0.0 < high
