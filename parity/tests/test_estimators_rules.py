@@ -13,6 +13,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
 
 import refnet
+from refnet.estimators.perceptron import Rows
 from refnet.sklearn import MLPClassifier, MLPRegressor
 
 X, LABELS = (array[:400] for array in load_digits(return_X_y=True))
@@ -124,6 +125,14 @@ def test_early_stopping_brings_the_best_weights_back(labels):
 
 
 @until_max_iter
+def test_outputs_that_overflow_have_no_score():
+    """As scikit-learn has it, no error: the best weights come back (its 29504)."""
+    rows = Rows(X[:2], np.array([1.0, 2.0]), None)
+    for bad in (np.inf, np.nan):
+        assert np.isnan(MLPRegressor()._judged(np.array([[1.0], [bad]]), rows))
+    assert MLPRegressor()._judged(np.array([[1.0], [2.0]]), rows) == 1.0
+
+
 def test_early_stopping_of_a_regressor_scores_by_r2():
     """With the weights of the rows held back."""
     y, weights = X[:, [10, 20]], 1.0 + np.arange(400) % 3

@@ -1,7 +1,9 @@
 """What a regressor's numbers are."""
 
 from abc import abstractmethod
+from math import nan
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.activations import Activation, Identity
@@ -57,4 +59,5 @@ class Regressor(Perceptron):
         return None
 
     def _judged(self, outputs: Array, rows: Rows) -> float:
-        return self._r2(rows.y, outputs, rows.weights)
+        # a training that diverges goes on, and its best weights come back
+        return self._r2(rows.y, outputs, rows.weights) if np.isfinite(outputs).all() else nan
