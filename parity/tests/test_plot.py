@@ -794,6 +794,12 @@ def test_a_sheet_has_axes_in_the_colours_of_the_house():
     assert [axes[1, 2].plot([1, 2])[0].get_color() for _ in style.COLOURS] == [*style.COLOURS]
 
 
+def test_points_of_lists_are_points(axes):
+    """As of arrays."""
+    style.points(axes, X.tolist(), [0, 1, 1, 0], ("no", "yes"))
+    np.testing.assert_array_equal(axes.collections[1].get_offsets(), X[1:3])
+
+
 def test_no_two_classes_look_the_same():
     """Of the first 56, by colour and marker; the lines likewise."""
     looks = [(style.CLASSES[k % 7], style.MARKERS[k % 8]) for k in range(56)]

@@ -6,8 +6,9 @@ boundary.
     diagram     a network with its weights
     boundary    the decision boundary of two inputs
 
-Each function draws on the axes that it is given, or into a figure of its own, and
-returns the axes: `.set(title=...)` and all else of matplotlib goes on from there. A
+Each of the four draws on the axes that it is given, or into a figure of its own, and
+returns the axes: `.set(title=...)` and all else of matplotlib goes on from there.
+`sheet` makes a figure of several axes, and `points` puts rows on axes of yours. A
 notebook shows what is returned; `refnet.plot.weights(net).figure.savefig("net.png")`
 keeps it. No window is opened, and pyplot knows nothing of these figures.
 

@@ -10,8 +10,8 @@ from io import BytesIO
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from refnet.checks import Array
 from refnet.network import Network
 
 # matplotlib's, which is not imported for its types
@@ -113,8 +113,12 @@ def pale(colour: str) -> list[float]:
     return [part + (1.0 - part) * PALENESS for part in parts]
 
 
-def points(axes: Axes, x: Array, labels: Array, names: Sequence[str], **style: Any) -> None:
-    """Rows in two dimensions, a colour and a marker for each class."""
+def points(axes: Axes, x: ArrayLike, labels: ArrayLike, names: Sequence[str], **style: Any) -> None:
+    """Rows in two dimensions, a colour and a marker for each class.
+
+    Shapes: x (n, 2), labels (n,) integers, names one for each class.
+    """
+    x, labels = np.asarray(x), np.asarray(labels)
     for label, name in enumerate(names):
         rows = x[labels == label]
         axes.scatter(
