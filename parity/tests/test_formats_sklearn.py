@@ -13,6 +13,9 @@ import refnet
 from parity.tests.forward_records import forward_record, forward_results, with_wrong
 from refnet.formats import from_sklearn, to_sklearn
 
+# BLAS libraries leave flags for lanes that they throw away; scikit-learn heeds them
+pytestmark = pytest.mark.filterwarnings("ignore:.* encountered in matmul:RuntimeWarning")
+
 ROWS, WIDTH = 11, 5
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 LABELS = {
