@@ -34,6 +34,8 @@ LAYERS = len(SIZES) - 1
 # rows of each process: batches of 8, and what is left
 SHARDS = {"two processes": (8, 3), "three processes": (8, 8, 3)}
 WEIGHTED = {"weighted": True, "as usual": False}
+# its names; else gloo listens where the name of the host leads
+LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 
 
 @cache
@@ -94,8 +96,8 @@ def backward(rank, group, shards, *, weighted):
 def work(rank, folder):
     """One of the processes: it writes what it computed into files."""
     torch.set_num_threads(1)
-    if sys.platform == "linux":
-        os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # the loopback; others find it themselves
+    if sys.platform in LOOPBACK:
+        os.environ["GLOO_SOCKET_IFNAME"] = LOOPBACK[sys.platform]
     most = max(map(len, SHARDS.values()))
     store = distributed.FileStore(str(Path(folder, "store")), most)
     distributed.init_process_group("gloo", store=store, rank=rank, world_size=most)
@@ -108,12 +110,22 @@ def work(rank, folder):
     distributed.destroy_process_group()
 
 
+def _way_to_start():
+    """Of processes: where it is safe, copies of one that has imported PyTorch once."""
+    if sys.platform != "linux":
+        return "spawn"
+    multiprocessing.set_forkserver_preload(["torch._dynamo"])  # DDP imports it
+    return "forkserver"
+
+
 @cache
 def computed():
     """The arrays of every process, by the name of the shards and the form."""
     with TemporaryDirectory() as folder:
         processes = max(map(len, SHARDS.values()))
-        multiprocessing.spawn(work, (folder,), processes, daemon=True)
+        multiprocessing.start_processes(
+            work, (folder,), processes, daemon=True, start_method=_way_to_start()
+        )
         return {
             (name, form): [
                 dict(np.load(Path(folder, f"{name}, {form}, {rank}.npz")))
