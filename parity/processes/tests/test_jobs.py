@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from functools import partial
 
 import joblib
 import pytest
@@ -19,10 +20,20 @@ from parity.checking.grading.tests.classroom import RIGHT, handed_in, write
 from parity.checking.grading.tests.test_killed import HERE, LATE, below, every_pool, needs_linux
 from parity.checking.tests.test_nothing_is_left import SIGNALS, are_gone, is_alive
 from parity.experiments.mutations import mutation_score
+from parity.experiments.mutations.mechanical.mutant_score import mutant_score, spread
+from parity.experiments.mutations.recovery_score import recovery_score
 from parity.processes import pool
 from parity.processes.cluster import backend
 from parity.processes.jobs import in_order
-from parity.processes.tests.working import alone, answer, be_ended, die, refuse, threads
+from parity.processes.tests.working import (
+    alone,
+    answer,
+    be_ended,
+    be_interrupted,
+    die,
+    refuse,
+    threads,
+)
 from parity.tests.command import MISSING
 from parity.tests.command import run as parity
 
@@ -64,6 +75,13 @@ def test_answers_that_come_late_are_waited_for(monkeypatch):
     assert [number for number, _, _ in of(answer, 2)] == [*range(COUNT)]
 
 
+@both_pools
+@pytest.mark.usefixtures("_pool_is")
+def test_ctrl_c_is_left_to_the_parent():
+    """A process that hears it, or that a terminal was closed, goes on."""
+    assert of(be_interrupted, 2) == [*range(COUNT)]
+
+
 def test_one_job_is_this_process():
     """And so are more, where there is work for one."""
     for jobs, count in ((1, COUNT), (2, 1), (None, 1), (2, 0)):
@@ -101,31 +119,26 @@ def test_the_command_says_so_in_one_sentence(monkeypatch):
     )
 
 
-# the commands: the same results; of soundness, its own tests show it
+# the long measurements: the same results; of soundness, its own tests show it
 
 
-COMMANDS = {
-    "bugs": ("bugs", "absolute-error-as-squared", "class-weights-on-y-alone"),
-    "without the catalogue": ("bugs", "dW-negated", "db-zero", "--without-catalogue"),
+# entries that stand in few places, so that they take no time
+FEW = ("ignored-rows-in-the-mean", "pos-weight-in-the-cost-alone")
+MEASURED = {
+    "bugs": partial(mutation_score.score, FEW, digits=False),
+    "without the catalogue": partial(recovery_score, FEW),
+    "mutants": partial(mutant_score, spread()[:COUNT]),
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_results_are_the_same(command, tmp_path, monkeypatch):
-    """By one job, by two, and by two without joblib; to the last letter."""
+@pytest.mark.parametrize("what", MEASURED)
+def test_the_results_are_the_same(what, monkeypatch):
+    """By one job and by two, to the last digit."""
     # of right runs, which take seconds, other tests know
     monkeypatch.setattr(mutation_score, "_is_right", lambda records: True)
-
-    def written(*options):
-        file = tmp_path / "results.json"
-        assert parity(*COMMANDS[command], "--json", str(file), *options)[0] == 0
-        return file.read_text(encoding="utf-8")
-
-    one, two = written("--jobs", "1"), written("--jobs", "2")
-    monkeypatch.setitem(sys.modules, "joblib", None)
-    assert pool._pool(2) is pool._of_the_standard_library
-    assert one == two == written("--jobs", "2")
-    assert json.loads(one)["passed"]
+    one, two = (MEASURED[what](jobs=jobs) for jobs in (1, 2))
+    assert [*one.lines()] == [*two.lines()]
+    assert json.dumps(one.as_json()) == json.dumps(two.as_json())
 
 
 @pytest.mark.parametrize(
@@ -134,6 +147,7 @@ def test_the_results_are_the_same(command, tmp_path, monkeypatch):
         ("bugs", None),
         ("bugs --jobs 3", 3),
         ("bugs --mutants --jobs 3", 3),
+        ("bugs --without-catalogue --jobs 3", 3),
         ("soundness --jobs 3", 3),
     ],
 )
@@ -145,10 +159,11 @@ def test_every_long_command_passes_the_number_on(command, numbers, monkeypatch):
         seen.append((jobs, default))
         raise KeyboardInterrupt
 
-    for room in ("soundness", "mutations.mutation_score", "mutations.mechanical.mutant_score"):
-        monkeypatch.setattr(f"parity.experiments.{room}.in_order", stop)
+    for name in ("mutation_score", "recovery_score", "mechanical.mutant_score"):
+        monkeypatch.setattr(f"parity.experiments.mutations.{name}.in_order", stop)
+    monkeypatch.setattr("parity.experiments.soundness.in_order", stop)
     assert parity(*command.split())[0] == 130
-    default = 1 if command.startswith("bugs") and "mutants" not in command else None
+    default = 1 if command.partition(" --jobs")[0] == "bugs" else None
     assert seen == [(numbers, default)]
 
 
@@ -157,6 +172,8 @@ def test_every_long_command_passes_the_number_on(command, numbers, monkeypatch):
 WAITING = """
 from parity import cli
 from parity.experiments.mutations import mutation_score
+from parity.experiments.mutations.mechanical.mutant_score import mutant_score, spread
+from parity.experiments.mutations.recovery_score import recovery_score
 from parity.processes.tests.working import wait
 mutation_score._measured = wait
 sys.exit(cli.main(["bugs", "dW-negated", "db-negated", "dW-zero", "--jobs", "2"]))
