@@ -1,16 +1,14 @@
 """How many jobs share a piece of work, and their results in the order of the work."""
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 from parity.processes import cluster
-from parity.processes.pool import mapped
-
-Work: TypeAlias = Callable[[Any], Any]
+from parity.processes.pool import Work, mapped
 
 DIED = (
     "jobs: one of the processes has died or was ended, expected all to last; where memory runs "
