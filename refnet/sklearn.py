@@ -29,7 +29,7 @@ try:
     from sklearn.metrics import r2_score
     from sklearn.model_selection import train_test_split
     from sklearn.utils import check_random_state, column_or_1d
-    from sklearn.utils.class_weight import compute_sample_weight
+    from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
     from sklearn.utils.multiclass import check_classification_targets, type_of_target
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ModuleNotFoundError as error:
@@ -143,7 +143,8 @@ class MLPClassifier(ClassifierMixin, Estimator, Classifier):
       none is infinite; where y has one class, predict_proba has one column.
     - With warm_start, other layers than before are refused, and y may lack classes.
     - A step that would not be finite raises FloatingPointError at that step, with the
-      weights as they were before it. An interrupt is not caught.
+      weights as they were before it. An interrupt is not caught; the curves are those
+      of the whole epochs then, and with early_stopping the weights not the best.
     - Outputs have the dtype of the X that was learnt from.
     - coefs_ and intercepts_ are views of the network's vector: write into them.
     - A parameter is refused by a TypeError where its kind is wrong; verbose tells the
@@ -224,7 +225,11 @@ class MLPClassifier(ClassifierMixin, Estimator, Classifier):
         return type_of_target(y)
 
     def _weights_of_classes(self, y: Array) -> Array:
-        return compute_sample_weight(self.class_weight, y)
+        if not isinstance(self.class_weight, dict) or y.ndim == 2:
+            return compute_sample_weight(self.class_weight, y)
+        # of each class there is, as this y may lack some
+        weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        return weights[np.searchsorted(self.classes_, y)]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

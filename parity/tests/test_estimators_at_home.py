@@ -384,8 +384,12 @@ def test_what_does_not_fit_is_refused_by_a_sentence():
 
 
 def test_a_step_that_is_not_finite_is_named():
-    """And the weights are those before it."""
-    model = MLPRegressor(hidden_layer_sizes=(), solver="sgd", learning_rate_init=1e300)
+    """And the weights are those before it; what is told of them is of no other
+    training.
+    """
+    model = MLPRegressor(hidden_layer_sizes=(), solver="sgd", max_iter=2).fit(IRIS, SPECIES)
+    model.set_params(batch_size=75, learning_rate_init=1e300)
     with pytest.raises(FloatingPointError, match="epoch 1, batch 1: layer 1: new value of W has"):
-        model.set_params(batch_size=75).fit(IRIS * 1e10, SPECIES)
+        model.fit(IRIS * 1e10, SPECIES)
+    assert (model.n_iter_, model.loss_curve_, model.loss_) == (0, [], None)
     assert all(np.isfinite(W).all() for W in model.coefs_)

@@ -2,6 +2,8 @@
 from, and what they keep of it: scikit-learn's rules, told again here in plain loops.
 """
 
+import contextlib
+import io
 import warnings
 
 import numpy as np
@@ -208,6 +210,45 @@ def test_class_weights_are_weights_of_rows():
         plain = MLPClassifier(5, max_iter=2, random_state=0)
         plain.fit(X, LABELS, sample_weight=own * by_class[name][LABELS])
         np.testing.assert_array_equal(model.network_.parameters, plain.network_.parameters)
+
+
+@until_max_iter
+def test_a_class_weight_stands_for_rows_that_come_later():
+    """Of classes that a call lacks, too; a class of no weight there is has 1."""
+    model = MLPClassifier(5, class_weight={8: 2.0, 9: 3.0}, random_state=0)
+    plain = MLPClassifier(5, random_state=0)
+    for some in (LABELS < 9, LABELS > 4):
+        model.partial_fit(X[some], LABELS[some], classes=np.arange(10))
+        weights = np.array([*[1.0] * 8, 2.0, 3.0])[LABELS[some]]
+        plain.partial_fit(X[some], LABELS[some], weights, classes=np.arange(10))
+    np.testing.assert_array_equal(model.network_.parameters, plain.network_.parameters)
+    with pytest.raises(ValueError, match="not in class_weight"):
+        model.set_params(class_weight={10: 2.0}).partial_fit(X, LABELS)
+
+
+class Interrupting(io.StringIO):
+    """Where somebody sees the third epoch, and has seen enough."""
+
+    def write(self, line):
+        if line.startswith("Iteration 3"):
+            raise KeyboardInterrupt
+        return super().write(line)
+
+
+@until_max_iter
+def test_an_interrupt_leaves_what_there_is():
+    """The curves of the epochs until then, not those of a training before; it can go
+    on.
+    """
+    model = MLPClassifier(5, max_iter=1, random_state=0).fit(X[:200], LABELS[:200])
+    model.set_params(verbose=True, max_iter=10)
+    with contextlib.redirect_stdout(Interrupting()), pytest.raises(KeyboardInterrupt):
+        model.fit(X, LABELS)
+    assert (model.n_iter_, len(model.loss_curve_), model.t_) == (3, 3, 1200)
+    until = MLPClassifier(5, max_iter=3, random_state=0).fit(X, LABELS)
+    np.testing.assert_array_equal(model.network_.parameters, until.network_.parameters)
+    assert model.loss_curve_ == until.loss_curve_
+    assert len(model.set_params(verbose=False).partial_fit(X, LABELS).loss_curve_) == 4
 
 
 @until_max_iter

@@ -140,8 +140,10 @@ class Perceptron(ABC):
         self.n_outputs_, self.n_layers_ = outputs, len(kinds) + 1
         score = None if held is None else partial(self._scored, held)
         watch = Watch(self._course, self, net, score)
-        self._train(learn, held, watch, once, rng)
-        self._keep(watch)
+        try:
+            self._train(learn, held, watch, once, rng)
+        finally:  # of a training that an interrupt or an overflow ends, too
+            self._keep(watch)
         if not (once or watch.stopped):
             self._warn()
         return self
@@ -267,7 +269,7 @@ class Perceptron(ABC):
         """Show what scikit-learn shows of a training."""
         course = self._course
         self.n_iter_, self.t_ = watch.epochs, course.rows
-        self.loss_curve_, self.loss_ = course.loss, course.loss[-1]
+        self.loss_curve_, self.loss_ = course.loss, course.loss[-1] if course.loss else None
         early = self.early_stopping
         self.best_loss_ = None if early else course.best_loss
         self.best_validation_score_ = course.best_score if early else None
