@@ -128,7 +128,8 @@ class MLPClassifier(ClassifierMixin, Estimator, Classifier):
 
     Differences from scikit-learn's, in what both have:
 
-    - There is no solver "lbfgs", and so no max_fun; X is dense.
+    - There is no solver "lbfgs", and so no max_fun; X is dense, and so is what predict
+      gives where y was sparse.
     - The last, smaller batch of an epoch has the penalty of the others: alpha is
       divided by the rows of a whole batch, times the mean of their weights.
     - Rows whose weight is 0 are left out at first, and the loss of an epoch is a mean
@@ -141,7 +142,8 @@ class MLPClassifier(ClassifierMixin, Estimator, Classifier):
       batch of all rows is not shuffled.
     - Losses and log-probabilities come from z and are not cut off at the precision, and
       none is infinite; where y has one class, predict_proba has one column.
-    - With warm_start, other layers than before are refused, and y may lack classes.
+    - With warm_start and partial_fit, parameters that name other layers than before are
+      refused; y may lack classes.
     - A step that would not be finite raises FloatingPointError at that step, with the
       weights as they were before it. An interrupt is not caught; the curves are those
       of the whole epochs then, and with early_stopping the weights not the best.

@@ -128,7 +128,9 @@ def test_frames_go_in_and_out():
     assert (model.predict(FRAME) == model.predict(FRAME.to_numpy(copy=True))).mean() == 1.0
     with pytest.raises(ValueError, match="feature names"):
         model.predict(FRAME[FRAME.columns[::-1]])
-    model.set_output(transform="pandas")
+    assert model.network_.columns == tuple(FRAME.columns)
+    assert model.fit(IRIS, NAMES).network_.columns is None
+    model.fit(FRAME, NAMES).set_output(transform="pandas")
     features = model.transform(FRAME)
     assert [*features.columns] == ["mlpclassifier0", "mlpclassifier1", "mlpclassifier2"]
     assert features.index.equals(FRAME.index)
@@ -143,7 +145,7 @@ def test_hidden_activations_are_features():
     pipeline = make_pipeline(quick(), GaussianNB())
     assert pipeline.fit(IRIS, NAMES).score(IRIS, NAMES) > 0.9
     model = quick(hidden_layer_sizes=()).fit(IRIS, NAMES)
-    with pytest.raises(ValueError, match="transform_layer has -1, expected an integer >= 0"):
+    with pytest.raises(ValueError, match="transform has a network without hidden layers, expect"):
         model.transform(IRIS)
     with pytest.raises(ValueError, match="transform_layer has 1, expected one of 1 hidden layer"):
         quick(transform_layer=1).fit(IRIS, NAMES).transform(IRIS)
@@ -164,6 +166,20 @@ def test_the_network_is_refnet_s():
     model.intercepts_[2][:] = [0.0, 0.0, 1e6]
     assert {*model.predict(IRIS)} == {"virginica"}
     assert isinstance(model.history_, refnet.History)
+
+
+def test_parameters_come_from_numpy_too():
+    """As a search draws them: arrays with an entry for each layer, and flags."""
+    listed = {"activation": ["logistic", "tanh"], "dropout": [0.25, 0.5], "verbose": False}
+    drawn = {name: np.array(given) for name, given in listed.items()}
+    drawn["verbose"] = drawn["verbose"][()]
+    for each in (listed, drawn):
+        each["hidden_layer_sizes"] = np.array([5, 4])
+    one, other = (quick(max_iter=2, **each).fit(IRIS, NAMES) for each in (listed, drawn))
+    np.testing.assert_array_equal(one.network_.parameters, other.network_.parameters)
+    net = refnet.formats.from_sklearn(other)
+    assert [layer.activation.name for layer in net.layers] == ["sigmoid", "tanh", "softmax"]
+    assert quick(hidden_layer_sizes=(), activation=[]).fit(IRIS, NAMES).n_layers_ == 2
 
 
 @pytest.mark.parametrize("theirs", [MLPClassifier, sklearn.neural_network.MLPClassifier])
@@ -375,6 +391,10 @@ def test_what_does_not_fit_is_refused_by_a_sentence():
         model.set_params(early_stopping=True).partial_fit(IRIS, NAMES)
     with pytest.raises(ValueError, match="sample_weight has -1 at row 0, expected weights >= 0"):
         quick().fit(IRIS, NAMES, sample_weight=[-1.0] + [1.0] * 149)
+    with pytest.raises(TypeError, match=r"activation: has \{\}, expected an object or one of"):
+        quick(activation={}).fit(IRIS, NAMES)
+    with pytest.raises(TypeError, match=r"^MLPRegressor: y has dtype <U10, expected real numbers"):
+        MLPRegressor().fit(IRIS, NAMES)
     with pytest.raises(ValueError, match="loss has 'poisson', expected one of squared_error"):
         MLPRegressor("poisson").fit(IRIS, SPECIES)
     with pytest.raises(ValueError, match="y has shape \\(150, 2\\) with other numbers than 0"):

@@ -182,8 +182,16 @@ def test_warm_start_keeps_the_weights_and_the_counts():
     words = "network to go on with has the layers 64 - 5 relu - 10 identity, expected 64 - 6 relu"
     with pytest.raises(ValueError, match=words):
         model.fit(X, LABELS)
+    words = r"10 identity, expected 64 - 5 leaky_relu\(slope=0.5\) \(dropout 0.25\) - 10 identity"
+    model.set_params(hidden_layer_sizes=(5,), activation=refnet.LeakyReLU(0.5), dropout=0.25)
+    with pytest.raises(ValueError, match=words):
+        model.fit(X, LABELS)
+    model.set_params(activation="relu", dropout=0.0)
     with pytest.raises(ValueError, match="y has \\['no'\\], expected classes of"):
-        model.set_params(hidden_layer_sizes=(5,)).fit(X[:2], ["no", "no"])
+        model.fit(X[:2], ["no", "no"])
+    words = "y has 0 and 1 for each label, expected one class per row as before"
+    with pytest.raises(ValueError, match=words):
+        model.fit(X[:2], [[0, 1], [1, 0]])
 
 
 @until_max_iter

@@ -149,8 +149,14 @@ class Classifier(Perceptron):
             return
         if fresh:
             self.classes_, self._is_multilabel = given, False
+        if is_multilabel != self._is_multilabel:
+            kinds = ("one class per row", "0 and 1 for each label")
+            raise ValueError(
+                f"{type(self).__name__}: y has {kinds[is_multilabel]}, expected "
+                f"{kinds[self._is_multilabel]} as before"
+            )
         others = np.setdiff1d(classes, self.classes_)
-        if len(others) or is_multilabel != self._is_multilabel:
+        if len(others):
             raise ValueError(
                 f"{type(self).__name__}: y has {others}, expected classes of {self.classes_}"
             )

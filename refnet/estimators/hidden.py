@@ -17,6 +17,8 @@ def width(net: Network, where: str, given: int) -> int:
 def hidden_layer(net: Network, where: str, given: int) -> int:
     """Which layer that is: -1 is the last hidden one, 0 the first."""
     hidden = len(net.layers) - 1
+    if not hidden:
+        raise ValueError(f"{where}: transform has a network without hidden layers, expected one")
     layer = integer(where, "transform_layer", given, low=-hidden)
     if layer >= hidden:
         raise ValueError(

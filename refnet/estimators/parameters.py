@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any
 
+import numpy as np
+
 from refnet.activations import ACTIVATIONS, Activation
 from refnet.checks import counted, flag, integer, named, number
 from refnet.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
@@ -28,7 +30,7 @@ def widths(where: str, given: Any) -> list[int]:
 
 def hidden_activations(where: str, given: Any, layers: int) -> list[Activation]:
     """The activation of each hidden layer, of which there are `layers`."""
-    listed = list(given) if isinstance(given, list | tuple) else [given] * layers
+    listed = _listed(given, layers)
     if len(listed) != layers:
         raise ValueError(
             f"{where}: activation has {counted(len(listed), 'entry', 'entries')}, expected "
@@ -39,7 +41,7 @@ def hidden_activations(where: str, given: Any, layers: int) -> list[Activation]:
 
 def drops(where: str, given: Any, layers: int) -> list[float]:
     """The probability with which an output of each hidden layer is dropped."""
-    listed = list(given) if isinstance(given, list | tuple) else [given] * layers
+    listed = _listed(given, layers)
     if len(listed) != layers:
         raise ValueError(
             f"{where}: dropout has {counted(len(listed), 'entry', 'entries')}, expected "
@@ -69,9 +71,17 @@ def copied(rule: Optimizer) -> Optimizer:
     return new
 
 
+def _listed(given: Any, layers: int) -> list[Any]:
+    """What each of the layers has: one thing for all, or a list of them."""
+    if isinstance(given, np.ndarray):
+        given = given.tolist()
+    return list(given) if isinstance(given, list | tuple) else [given] * layers
+
+
 def _activation(where: str, given: Any) -> Activation:
     """The activation of that name, which may be scikit-learn's."""
-    f = named(f"{where}: activation", Activation, ACTIVATIONS, _REFNETS.get(given, given))
+    name = _REFNETS.get(given, given) if isinstance(given, str) else given
+    f = named(f"{where}: activation", Activation, ACTIVATIONS, name)
     if not f.trainable:
         raise ValueError(
             f"{where}: activation has {type(f).__name__}, expected a trainable one: its "
@@ -80,7 +90,7 @@ def _activation(where: str, given: Any) -> Activation:
     return f
 
 
-_REFNETS: dict[Any, str] = {"logistic": "sigmoid"}
+_REFNETS: dict[str, str] = {"logistic": "sigmoid"}
 _Check = Callable[[str, str, Any], object]
 
 
@@ -135,9 +145,7 @@ def _optional(check: _Check) -> _Check:
 
 _CHECKS: dict[str, _Check] = {
     "hidden_layer_sizes": lambda where, _, value: widths(where, value),
-    "activation": lambda where, _, value: [
-        _activation(where, each) for each in (value if isinstance(value, list | tuple) else [value])
-    ],
+    "activation": lambda where, _, value: [_activation(where, each) for each in _listed(value, 1)],
     "solver": _solver,
     "alpha": _in_range(0.0),
     "batch_size": _batch_size,
@@ -149,7 +157,7 @@ _CHECKS: dict[str, _Check] = {
     "shuffle": flag,
     "tol": _in_range(0.0),
     "verbose": lambda where, name, value: (
-        value if isinstance(value, bool) else integer(where, name, value, low=0)
+        value if isinstance(value, bool | np.bool) else integer(where, name, value, low=0)
     ),
     "warm_start": flag,
     "momentum": _momentum,
@@ -161,8 +169,7 @@ _CHECKS: dict[str, _Check] = {
     "epsilon": _positive,
     "n_iter_no_change": _patience,
     "dropout": lambda where, name, value: [
-        number(where, name, each, low=0.0, below=1.0)
-        for each in (value if isinstance(value, list | tuple) else [value])
+        number(where, name, each, low=0.0, below=1.0) for each in _listed(value, 1)
     ],
     "clip_norm": _optional(_positive),
 }

@@ -152,6 +152,7 @@ class Perceptron(ABC):
         """A training from the start."""
         self._course, self.history_ = Course(), History()
         self._logits, self.network_ = net, ending_in(net, self._output())
+        self.network_.columns = getattr(self, "feature_names_in_", None)
 
     def _scored(self, held: Rows) -> float:
         """The validation score of the network as it is now."""
@@ -189,7 +190,11 @@ class Perceptron(ABC):
         return [Kind(shape, True, each, drop) for shape, each, drop in layers]
 
     def _drawn(self, kinds: Sequence[Kind], dtype: np.dtype[Any], rng: Any) -> Network:
-        given = self.activation if len(kinds) == 1 else kinds[-2].activation
+        # without a hidden layer, scikit-learn's bound is that of the parameter; a list
+        # of activations is empty then
+        given = self.activation if isinstance(self.activation, str | Activation) else Identity()
+        if len(kinds) > 1:
+            given = kinds[-2].activation
         [last] = parameters.hidden_activations(type(self).__name__, given, 1)
         return drawn(kinds, last, dtype, rng)
 
@@ -306,8 +311,14 @@ class Perceptron(ABC):
 
 def _named(kinds: Sequence[Kind]) -> str:
     """The layers in words, the input first."""
-    parts = [f"{kind.shape[0]} {kind.activation.name}" for kind in kinds]
-    return " - ".join([f"{kinds[0].shape[1]}", *parts])
+    parts = [f"{kinds[0].shape[1]}"]
+    for kind in kinds:
+        if kind.dropout:  # of what the layer reads
+            parts[-1] += f" (dropout {kind.dropout:g})"
+        f = kind.activation
+        settings = repr(f).removeprefix(type(f).__name__).removesuffix("()")
+        parts.append(f"{kind.shape[0]} {f.name}{settings}")
+    return " - ".join(parts)
 
 
 def _counted_rows(rows: Rows) -> Rows:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refnet.activations import Activation, Identity
-from refnet.checks import Array
+from refnet.checks import Array, real_array
 from refnet.estimators.perceptron import Perceptron, Rows
 from refnet.losses import MAE, HalfSquaredError, Loss
 
@@ -52,6 +52,7 @@ class Regressor(Perceptron):
         return HalfSquaredError() if self.loss == "squared_error" else MAE()
 
     def _targets(self, y: Array, fresh: bool) -> tuple[Array, int]:
+        y = real_array(f"{type(self).__name__}: y", y)
         y = y if y.ndim == 1 or y.shape[1] > 1 else self._column(y)
         return y, 1 if y.ndim == 1 else y.shape[1]
 

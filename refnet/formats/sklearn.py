@@ -75,6 +75,7 @@ def _activations(where: str, estimator: Any) -> list[Activation]:
             kind = type(estimator).__name__
             raise TypeError(f"{where}: {kind} has no {name}, expected a fitted MLP of scikit-learn")
     f = estimator.activation
+    f = f.tolist() if isinstance(f, np.ndarray) else f
     hidden = [*map(_named, f)] if isinstance(f, Sequence) and not isinstance(f, str) else _named(f)
     layers = len(estimator.coefs_) - 1
     return activations_of(where, hidden, _named(estimator.out_activation_), layers)
