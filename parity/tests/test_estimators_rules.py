@@ -135,6 +135,7 @@ def test_outputs_that_overflow_have_no_score():
     assert MLPRegressor()._judged(np.array([[1.0], [2.0]]), rows) == 1.0
 
 
+@until_max_iter
 def test_early_stopping_of_a_regressor_scores_by_r2():
     """With the weights of the rows held back."""
     y, weights = X[:, [10, 20]], 1.0 + np.arange(400) % 3
