@@ -30,6 +30,10 @@ SKIPPED = {
 SPARSE = {"check_sample_weight_equivalence_on_sparse_data"}  # of estimators that take them
 
 
+CHECKS = parametrize_with_checks(OURS).mark
+NAMES, GENERATED = CHECKS.args  # before 1.9 a generator, which pytest 9 warns of
+
+
 def name_of(check):
     """The name of a check, of which some are partial functions."""
     return getattr(check, "func", check).__name__
@@ -43,7 +47,7 @@ def names_of(estimator):
 
 
 @pytest.mark.filterwarnings("ignore")  # the checks train for a few epochs alone
-@parametrize_with_checks(OURS)
+@pytest.mark.parametrize(NAMES, [*GENERATED], **CHECKS.kwargs)
 def test_every_check_of_scikit_learn_passes(estimator, check):
     """What the estimator is given, keeps, refuses and predicts is what scikit-learn
     asks of every estimator.
