@@ -16,8 +16,8 @@ class Counted:
     """The batches of an epoch, and the share of their rows whose label `classify` finds
     before the update of their own batch; None where the targets are no classes.
 
-    The outputs of small batches are copied and counted together, as argmax, a
-    comparison and a count take longer for many than for one.
+    The classes of small batches are kept and compared together, as the labels of many
+    are found and counted in little more time than those of one.
     """
 
     def __init__(
@@ -40,28 +40,33 @@ class Counted:
     def _counted(self, labels: Array) -> Iterator[Batch]:
         # in local names, as this is done at each step
         workspace, batch = self._workspace, self._data.batch
-        room, waiting, filled, size = np.empty((0, 0)), list[slice | Array](), 0, 0
+        room, waiting, filled = np.empty(ROWS, np.intp), list[slice | Array](), 0
         for rows in self._rows:
             yield batch(rows)  # the step on them has been taken when this goes on
             outputs = workspace.outputs
             end = filled + len(outputs)
-            if end > size:
+            if end > ROWS:
                 self._count(waiting, room, labels)
-                room, waiting, filled, end = _room_for(outputs), [], 0, len(outputs)
-                size = len(room)
-                if end > size:  # a large one is counted at once
-                    self._count([rows], outputs, labels)
+                waiting, filled, end = [], 0, len(outputs)
+                if end > ROWS:  # a large one is counted at once
+                    self._count_large(rows, outputs, room, labels)
                     continue
-            room[filled:end] = outputs
+            _classes_into(outputs, room[filled:end])
             waiting.append(rows)
             filled = end
         self._count(waiting, room, labels)
 
-    def _count(self, batches: list[slice | Array], outputs: Array, labels: Array) -> None:
+    def _count(self, batches: list[slice | Array], classes: Array, labels: Array) -> None:
         for given in _at(labels, batches) if batches else ():
-            part, outputs = outputs[: len(given)], outputs[len(given) :]
-            predicted = part.argmax(axis=1) if part.shape[1] > 1 else part[:, 0] > 0.0
-            self._right += int(np.count_nonzero(predicted == given))
+            self._right += int(np.count_nonzero(classes[: len(given)] == given))
+
+    def _count_large(self, rows: slice | Array, outputs: Array, room: Array, labels: Array) -> None:
+        start = 0
+        for given in _at(labels, [rows]):
+            end = start + len(given)
+            _classes_into(outputs[start:end], room[: len(given)])
+            self._right += int(np.count_nonzero(room[: len(given)] == given))
+            start = end
 
     @property
     def accuracy(self) -> float | None:
@@ -69,10 +74,12 @@ class Counted:
         return None if self._data.labels is None else self._data.share(self._right)
 
 
-def _room_for(outputs: Array) -> Array:
-    """A block for the outputs of some batches; none where each fills half of one."""
-    rows = BLOCK // outputs[0].nbytes if 2 * outputs.nbytes <= BLOCK else 0
-    return np.empty((rows, outputs.shape[1]), outputs.dtype)
+def _classes_into(outputs: Array, classes: Array) -> None:
+    """What `classify` finds of each row."""
+    if outputs.shape[1] > 1:
+        outputs.argmax(axis=1, out=classes)
+    else:
+        classes[...] = outputs[:, 0] > 0.0
 
 
 def _at(labels: Array, batches: list[slice | Array]) -> Iterator[Array]:
