@@ -19,7 +19,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     regularisers    penalties on weights, the masks of dropout
     clipping        gradients made shorter before a step
     network         layers over one flat vector
-    building        a network from its sizes
+    building        a network from its sizes, or over a vector
     batches         x and y, checked, and how they come in mini-batches
     fast            what fit runs: the same four equations, in place
     counting        the training accuracy, from what the steps compute

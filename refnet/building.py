@@ -1,4 +1,6 @@
-"""mlp: a multilayer perceptron from its sizes, with weights drawn from a seed."""
+"""mlp: a multilayer perceptron from its sizes, with weights drawn from a seed; and a
+network over a vector that exists.
+"""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -7,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from refnet.activations import ACTIVATIONS, Activation
-from refnet.checks import as_dtype, counted, flag, float_dtype, integer, named, number
+from refnet.checks import Array, as_dtype, counted, flag, float_dtype, integer, named, number
+from refnet.frames import Columns
 from refnet.initializers import INITIALIZERS, Initializer
-from refnet.layer import Dense
+from refnet.layer import Dense, Kind
 from refnet.network import Network
 
 
@@ -58,6 +61,17 @@ def mlp(
         biases = None if b is None else as_dtype("mlp: b", b, kind)
         layers.append(Dense(as_dtype("mlp: W", W, kind), biases, f, drop))
     return Network(layers)
+
+
+def network_over(
+    parameters: Array, kinds: Sequence[Kind], columns: Columns | None = None
+) -> Network:
+    """A network of these layers over this very vector, finite or not, as pickle makes
+    it.
+    """
+    net = Network.__new__(Network)
+    net.__setstate__({"parameters": parameters, "kinds": kinds, "columns": columns})
+    return net
 
 
 def _widths(sizes: Sequence[int]) -> list[int]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from refnet.activations import Activation, Sigmoid
+from refnet.building import network_over
 from refnet.layer import Dense, Kind
 from refnet.network import Network
 
@@ -44,7 +45,5 @@ def ending_in(net: Network, output: Activation) -> Network:
     what trains the one trains the other.
     """
     kinds = [layer.kind for layer in net.layers]
-    new = Network.__new__(Network)
     last = kinds[-1]._replace(activation=output)
-    new.__setstate__({"parameters": net.parameters, "kinds": [*kinds[:-1], last]})
-    return new
+    return network_over(net.parameters, [*kinds[:-1], last])

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
-from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -160,8 +159,7 @@ class Contents(NamedTuple):
         """Refuse arrays that are not those of the network and of the optimizer."""
         tensors = [*self.architecture.tensors()]
         if self.prepared is not None:
-            count = sum(prod(tensor.shape) for tensor in tensors)
-            tensors += self.prepared.tensors(count, self.architecture.dtype)
+            tensors += self.prepared.tensors(self.architecture.size, self.architecture.dtype)
         expected = entries(tensors)
         for name in (*expected, *arrays):
             if name not in arrays:
@@ -173,8 +171,8 @@ class Contents(NamedTuple):
 
     def filled(self, file: BufferedReader) -> Checkpoint:
         """Network, optimizer and history, with the numbers from here on in the file."""
-        count = sum(prod(shape) + shape[0] * bias for shape, bias, *_ in self.architecture.kinds)
-        net = self.architecture.network(np.empty(count, self.architecture.dtype))
+        vector = np.empty(self.architecture.size, self.architecture.dtype)
+        net = self.architecture.network(vector)
         _read_into(net.parameters, file)
         if self.prepared is None:
             return Checkpoint(net, None, self.history)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from math import isfinite
+from math import isfinite, prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from refnet.activations import ACTIVATIONS, Activation
+from refnet.building import network_over
 from refnet.checks import Array, instance
 from refnet.files.fields import listed, real, record, refuse, text, truth, whole
 from refnet.files.layout import DTYPES, Tensor
@@ -30,11 +31,14 @@ class Architecture(NamedTuple):
         """Every W and b, in the order of the flat vector."""
         return (Tensor(name, self.dtype, shape) for name, shape in keys(self.kinds))
 
+    @property
+    def size(self) -> int:
+        """The number of parameters; of any size, as Python counts."""
+        return sum(prod(tensor.shape) for tensor in self.tensors())
+
     def network(self, parameters: Array) -> Network:
-        """The network over this very vector, finite or not, as pickle makes it."""
-        net = object.__new__(Network)
-        net.__setstate__({"parameters": parameters, "kinds": self.kinds, "columns": self.columns})
-        return net
+        """The network over this very vector, finite or not."""
+        return network_over(parameters, self.kinds, self.columns)
 
 
 def architecture_of(net: Network) -> Architecture:
