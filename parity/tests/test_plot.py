@@ -599,8 +599,11 @@ def test_the_margin_is_a_share_of_what_the_rows_take():
 
 def test_what_lies_below_points_is_paler_than_they_are():
     """By most of the way to white."""
-    assert style.pale("#000000") == [style.PALENESS] * 3
     assert style.pale("#ffffff") == [1.0] * 3
+    for colour in style.CLASSES:
+        for part, own in zip(style.pale(colour), to_rgb(colour), strict=True):
+            assert part == own == 1.0 or own < part < 1.0
+            assert 1.0 - part <= (1.0 - own) / 2.0
 
 
 def assert_regions(axes, net, low, high):
