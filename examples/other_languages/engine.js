@@ -23,19 +23,20 @@ function* run(task) {
     activation: task.activations[l],
     slope: task.slopes[l],
   }));
+  let previous;
   for (const { x, y, lr } of task.steps) {
-    const trace = engine.forward(layers, x);
-    const output = trace.at(-1).a;
-    const gradients = engine.backward(layers, trace, task.loss, y);
-    ({ layers, optimizer } = engine.update(layers, gradients, optimizer, lr));
+    const step = engine.trainingStep({ layers, x, y, loss: task.loss, optimizer, lr, previous });
+    ({ after: layers } = step);
+    ({ optimizer } = step.updated);
+    previous = step;
     yield {
-      output,
-      loss: engine.lossValue(task.loss, output, y),
-      z: trace.map(({ z }) => z),
-      a: trace.map(({ a }) => a),
-      delta: gradients.map(({ delta }) => delta),
-      dW: gradients.map(({ dW }) => dW),
-      db: gradients.map(({ db }) => db),
+      output: step.trace.at(-1).a,
+      loss: step.cost,
+      z: step.trace.map(({ z }) => z),
+      a: step.trace.map(({ a }) => a),
+      delta: step.gradients.map(({ delta }) => delta),
+      dW: step.gradients.map(({ dW }) => dW),
+      db: step.gradients.map(({ db }) => db),
       W: layers.map(({ W }) => W),
       b: layers.map(({ b }) => b),
     };

@@ -16,12 +16,13 @@ const layersOf = ({ activations, slopes }, W, b) =>
 function train({ optimizer: name, settings, loss, steps, expected, ...task }) {
   let [layers, optimizer] = [layersOf(task, task.W, task.b), { name, settings }];
   for (const [t, { x, y, lr }] of steps.entries()) {
-    const trace = engine.forward(layers, x);
-    const gradients = engine.backward(layers, trace, loss, y);
-    const own = { output: trace.at(-1).a, loss: engine.lossValue(loss, trace.at(-1).a, y) };
+    const known = RULES.includes(name);
+    const program = { layers, x, y, loss, optimizer, lr: known ? lr : null };
+    const { trace, gradients, cost, ...step } = engine.trainingStep(program);
+    const own = { output: trace.at(-1).a, loss: cost };
     const { W, b = { value: task.b } } = expected[t];
-    if (!RULES.includes(name)) layers = layersOf(task, W.value, b.value);
-    else ({ layers, optimizer } = engine.update(layers, gradients, optimizer, lr));
+    if (known) [layers, optimizer] = [step.after, step.updated.optimizer];
+    else layers = layersOf(task, W.value, b.value);
     if (!task.bias) layers.forEach((layer, l) => (layer.b = task.b[l]));
     for (const all of [trace, gradients, layers])
       for (const key in all[0]) own[key] = all.map((layer) => layer[key]);

@@ -198,8 +198,8 @@ def test_the_engine_is_right_by_all_vectors():
 # a line of the engine, what it becomes, and the first array that is beyond; "" for many
 BROKEN = {
     "f' of hidden layers": (
-        "pullback(layers[l], product(delta, layers[l + 1].W), z, a); // BP2",
-        "product(delta, layers[l + 1].W);",
+        'run("BP2", l, () => through(above())); // BP2',
+        "above();",
         "delta",
     ),
     "f' of relu at 0": ("(z) => (z > 0 ? 1 : 0)", "(z) => (z >= 0 ? 1 : 0)", "delta"),
@@ -225,8 +225,8 @@ BROKEN = {
     ),
     "log without a floor": ("Math.max(Math.log(p), -100)", "Math.log(p)", "loss"),
     "another slope": ("z > 0 ? 1 : slope)", "z > 0 ? 1 : 0.01)", "delta"),
-    "db of one sample": ("transpose(delta).map(sum); // BP3", "delta[0]; // BP3", "db"),
-    "one entry too few": ("a = z.map((row) => ", "a = z.slice(1).map((row) => ", ""),
+    "db of one sample": ("transpose(here.delta).map(sum)", "here.delta[0]", "db"),
+    "one entry too few": ("return z.map((row) => ACT", "return z.slice(1).map((row) => ACT", ""),
 }
 
 

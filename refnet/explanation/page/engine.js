@@ -25,6 +25,7 @@ function entrywise(f, first, ...others) {
 /** For f of a single number, the pullback is a product with f'(z). */
 const elementwise = (f, derivative) => ({
   value: (z, slope) => z.map((each) => f(each, slope)),
+  derivative,
   pullback: (gradA, z, a, slope) => gradA.map((g, j) => g * derivative(z[j], a[j], slope)),
 });
 
@@ -117,39 +118,72 @@ function lossGradient(loss, a, y) {
   return a.map((row, i) => gradient(row, rows[i]).map((each) => each / count));
 }
 
-// backpropagation
+// one training step
 
-/** { aPrev, z, a } of each layer, first to last. */
-function forward(layers, x) {
-  let a = x;
-  return layers.map(({ W, b, activation, slope }) => {
-    const aPrev = a;
-    const z = product(aPrev, transpose(W)).map((row) => row.map((each, j) => each + b[j]));
-    a = z.map((row) => ACTIVATIONS[activation].value(row, slope));
-    return { aPrev, z, a };
-  });
+/** z = a_prev W^T + b; a layer without biases has the b null. */
+function weightedInput({ W, b }, aPrev) {
+  const z = product(aPrev, transpose(W));
+  return b ? z.map((row) => row.map((each, j) => each + b[j])) : z;
 }
 
+function activated({ activation, slope }, z) {
+  return z.map((row) => ACTIVATIONS[activation].value(row, slope));
+}
+
+/** From dC/da to dC/dz. */
 function pullback({ activation, slope }, gradA, z, a) {
   return gradA.map((row, i) => ACTIVATIONS[activation].pullback(row, z[i], a[i], slope));
 }
 
-/** { delta, dW, db } of each layer, computed last to first, returned first to last. */
-function backward(layers, trace, loss, y) {
-  const gradients = [];
-  let delta;
-  for (let l = layers.length - 1; l >= 0; l--) {
-    const { aPrev, z, a } = trace[l];
-    if (l === layers.length - 1) {
-      delta = pullback(layers[l], lossGradient(loss, a, y), z, a); // BP1
+/** f'(z), or null for an activation that mixes the units of a row. */
+function derivative({ activation, slope }, z, a) {
+  const f = ACTIVATIONS[activation].derivative;
+  return f ? entrywise((z, a) => f(z, a, slope), z, a) : null;
+}
+
+/**
+ * A step in the order of computation: the cost; aPrev, z and a of each layer; gradA
+ * (dC/da), delta (dC/dz), db and dW; and, where there is an lr, what it becomes. Layers
+ * count from 0. `previous` is the step before. A function in `wrong` stands in the place
+ * of the right one of that name: it is given the step so far, the layer and the right
+ * one, as a program with a mistake has it.
+ */
+function trainingStep({ layers, x, y, loss, optimizer, lr, previous }, wrong = {}) {
+  const s = { layers, x, y, loss, optimizer, lr, previous, trace: [], gradients: [] };
+  const run = (slot, l, right, ...given) =>
+    wrong[slot] ? wrong[slot](s, l, right, ...given) : right();
+  const last = layers.length - 1;
+
+  layers.forEach((layer, l) => {
+    const here = (s.trace[l] = { aPrev: l === 0 ? x : s.trace[l - 1].a });
+    here.z = run("z", l, () => weightedInput(layer, here.aPrev));
+    here.a = run("a", l, () => activated(layer, here.z));
+  });
+  const output = s.trace[last].a;
+  s.cost = run("C", last, () => lossValue(loss, output, y));
+
+  for (let l = last; l >= 0; l--) {
+    const { aPrev, z, a } = s.trace[l];
+    const here = (s.gradients[l] = {});
+    const through = (gradA) => {
+      here.gradA = gradA;
+      return run("pullback", l, () => pullback(layers[l], gradA, z, a), gradA);
+    };
+    const above = () => product(s.gradients[l + 1].delta, layers[l + 1].W);
+    if (l === last) {
+      here.delta = run("BP1", l, () => through(lossGradient(loss, output, y))); // BP1
     } else {
-      delta = pullback(layers[l], product(delta, layers[l + 1].W), z, a); // BP2
+      here.delta = run("BP2", l, () => through(above())); // BP2
     }
-    const db = transpose(delta).map(sum); // BP3
-    const dW = product(transpose(delta), aPrev); // BP4
-    gradients.unshift({ delta, dW, db });
+    here.db = layers[l].b && run("BP3", l, () => transpose(here.delta).map(sum)); // BP3
+    here.dW = run("BP4", l, () => product(transpose(here.delta), aPrev)); // BP4
   }
-  return gradients;
+
+  if (lr !== null) {
+    s.updated = update(layers, s.gradients, optimizer, lr);
+    s.after = s.updated.layers.map((layer, l) => run("step", l, () => layer));
+  }
+  return s;
 }
 
 // update rules: from the gradient d and the state so far to the move and the next
@@ -181,14 +215,31 @@ const OPTIMIZERS = {
 function update(layers, gradients, optimizer, lr) {
   const { name, settings = {}, state = {} } = optimizer;
   const weight_decay = settings.weight_decay ?? 0;
-  const theta = layers.map(({ W, b }) => [W, b]);
-  const g = gradients.map(({ dW, db }) => [dW, db]);
+  const theta = layers.map(({ W, b }) => (b ? [W, b] : [W]));
+  const g = gradients.map(({ dW, db }) => (db ? [dW, db] : [dW]));
   const d = entrywise((g, theta) => g + weight_decay * theta, g, theta);
   const { move, state: next } = OPTIMIZERS[name](d, state, settings);
   const moved = entrywise((theta, move) => theta - lr * move, theta, move);
-  const after = layers.map((layer, l) => ({ ...layer, W: moved[l][0], b: moved[l][1] }));
-  return { layers: after, optimizer: { name, settings, state: next } };
+  const after = layers.map((layer, l) => ({ ...layer, W: moved[l][0], b: moved[l][1] ?? null }));
+  return { layers: after, optimizer: { name, settings, state: next }, move };
 }
 
-const engine = { forward, lossValue, lossGradient, backward, update };
-if (typeof module !== "undefined") module.exports = engine;
+module.exports = {
+  trainingStep,
+  // its parts, for those who look closer
+  sum,
+  dot,
+  transpose,
+  product,
+  entrywise,
+  softmax,
+  sigmoid,
+  weightedInput,
+  activated,
+  pullback,
+  derivative,
+  targetRows,
+  lossValue,
+  lossGradient,
+  update,
+};
