@@ -12,6 +12,8 @@ and LaTeX.
     paths          one weight, summed over all paths
     chain_rule     the section about that weight
     typesetting    plain text, Markdown, LaTeX
+    mathml         formulas in MathML
+    page           a page that steps through it
 
 >>> import refnet
 >>> net = refnet.Network([refnet.Dense([[0.5, -1.0]], [0.25], "sigmoid")])
@@ -23,7 +25,9 @@ and LaTeX.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +38,8 @@ from refnet.checks import counted, instance, integer, number, refuse_nonfinite
 from refnet.clipping import Clipping
 from refnet.explanation.chain_rule import weight_section
 from refnet.explanation.lines import ComputedStep
+from refnet.explanation.page import Scene, page_of
+from refnet.explanation.page.scenes import scene_of
 from refnet.explanation.parts import Section
 from refnet.explanation.paths import Weight
 from refnet.explanation.regularised import regularised
@@ -52,6 +58,9 @@ class Explanation:
 
     title: str
     sections: tuple[Section, ...]
+    step: ComputedStep = field(repr=False, compare=False)
+    weight: Weight | None = field(default=None, repr=False, compare=False)
+    digits: int = field(default=4, repr=False, compare=False)
 
     def __str__(self) -> str:
         return plain(self.title, self.sections)
@@ -70,6 +79,28 @@ class Explanation:
         `\\\\allowdisplaybreaks`.
         """
         return formatted(self.title, self.sections, LATEX)
+
+    def html(self, path: str | PathLike[str] | None = None) -> str:
+        """One static page that steps through it, written to `path` where one is given:
+        the network drawn, each equation with its numbers, weights and data that can be
+        edited, and as many steps more as wanted.
+
+        It needs no server and no network, and opens by a double click. Its numbers are
+        float64, whatever the network's dtype.
+
+        Errors: ValueError where the step has what the page does not compute: weights of
+            rows or of a loss, masks, a penalty, clipping; or more than 200,000
+            parameters and inputs. TypeError for an activation, loss or optimizer that
+            is not refnet's own. OSError where `path` cannot be written.
+        """
+        text = page_of([self.scene()])
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def scene(self, about: str = "") -> Scene:
+        """The step as data for a page that has several to choose from."""
+        return scene_of(self.step, self.title, str(self), self.weight, self.digits, about)
 
 
 def explain(
@@ -125,7 +156,8 @@ def explain(
     # a norm or a product that overflows is shown as inf
     with np.errstate(all="ignore"):
         sections = tuple(story.sections([weight_section(story, followed)] if followed else []))
-    return Explanation(f"One training step of a {'-'.join(map(str, net.sizes))} network", sections)
+    title = f"One training step of a {'-'.join(map(str, net.sizes))} network"
+    return Explanation(title, sections, step, followed, digits)
 
 
 def computed(

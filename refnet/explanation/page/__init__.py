@@ -1,0 +1,127 @@
+"""One static page that steps through a training step: a file without a server or a
+network, opened by a double click.
+
+    scenes      a step as data: where the page starts from, and what refnet computed
+    words       the formulas, activations, losses and update rules as data
+    examples    XOR, a published worked example and handwritten digits
+
+template.html is the page, and style.css how it looks. The scripts, each of which needs
+only those above it:
+
+    engine      the network: a step, its gradients, its update
+    figures     how a number is shown
+    formulas    numbers in the place of letters
+    notation    a line of numbers as MathML
+    model       what can be changed, and all that follows from it
+    lines       the lines of numbers of a stage
+    updates     those of an update
+    story       the stages of a step
+    paths       one weight along all its paths
+    checks      refnet's own numbers, and a gradient check
+    elements    parts of a document
+    drawing     the network
+    heat        arrays as pictures
+    tables      arrays that can be edited
+    curve       the cost
+    files       weights as a file, and data as text
+    panels      what is chosen, trained, followed and compared
+    page        all of it together
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import Any, TypeAlias
+
+from refnet.explanation.page.words import vocabulary
+
+Scene: TypeAlias = dict[str, Any]
+
+SCRIPTS = (
+    "engine",
+    "figures",
+    "formulas",
+    "notation",
+    "model",
+    "lines",
+    "updates",
+    "story",
+    "paths",
+    "checks",
+    "elements",
+    "heat",
+    "drawing",
+    "tables",
+    "curve",
+    "files",
+    "panels",
+    "page",
+)
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """Mistakes that can be switched on: what a reader is told of each, and a script
+    whose exports are by their ids.
+    """
+
+    entries: Sequence[dict[str, Any]]
+    script: str
+
+
+def page_of(scenes: Sequence[Scene], mistakes: Mistakes | None = None) -> str:
+    """The text of the page with these scenes to choose from."""
+    data = {
+        "scenes": [*scenes],
+        "words": vocabulary(),
+        "mistakes": [*mistakes.entries] if mistakes else [],
+    }
+    pieces = {
+        "title": escape(scenes[0]["title"]),
+        "text": escape("\n\n\n".join(scene["text"] for scene in scenes)),
+        "style": _part("style.css"),
+        "data": _as_data(data),
+        "scripts": "\n".join(_scripts(mistakes.script if mistakes else "")),
+    }
+    text = _part("template.html")
+    before, *rest = text.split("{{")
+    filled = [before]
+    for piece in rest:
+        name, _, after = piece.partition("}}")
+        filled += [pieces[name], after]
+    return "".join(filled)
+
+
+def _scripts(mistakes: str) -> Iterator[str]:
+    """Each script as a module of its own, as node has them; what is wrong before
+    the page that lets it in.
+    """
+    *parts, last = SCRIPTS
+    for name in parts:
+        yield _module(name, _part(f"{name}.js"))
+    yield _module("mistakes", mistakes or "module.exports = {};\n")
+    yield _module(last, _part(f"{last}.js"))
+
+
+def _module(name: str, script: str) -> str:
+    return f'define("./{name}.js", (module, require) => {{\n{_as_script(script)}}});'
+
+
+@cache
+def _part(name: str) -> str:
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _as_data(data: dict[str, Any]) -> str:
+    """JSON that cannot end the element that it stands in."""
+    text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", r"\u003c")
+
+
+def _as_script(text: str) -> str:
+    """A script that cannot, either: in a string a backslash more is the same."""
+    return re.sub("<(?=/script|!--)", r"<\\", text, flags=re.IGNORECASE)

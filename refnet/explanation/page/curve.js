@@ -1,0 +1,78 @@
+"use strict";
+
+// The cost, step by step: a curve, the value at each step, and all of them as a table.
+
+const { h, svg } = require("./elements.js");
+const { shown } = require("./figures.js");
+
+const [WIDTH, HEIGHT, LEFT, BOTTOM, EDGE] = [520, 180, 64, 26, 12];
+const ROWS = 200; // of the table; of more steps, some are left out
+
+class Curve {
+  constructor(digits) {
+    this.digits = digits;
+    this.figure = h("div", { class: "curve" });
+    this.slider = h("input", { type: "range", min: 0, "aria-label": "Step of the curve", oninput: () => this.#read() });
+    this.value = h("output", { class: "value" });
+    this.body = h("tbody", {});
+    const head = h("tr", {}, h("th", { scope: "col" }, "step"), h("th", { scope: "col" }, "C"));
+    const table = h("table", { class: "costs" }, h("thead", {}, head), this.body);
+    const all = h("details", {}, h("summary", {}, "All values"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "All costs" }, table));
+    this.element = h("div", {}, this.figure, h("p", { class: "read" }, this.slider, this.value), all);
+  }
+
+  update(first, costs) {
+    Object.assign(this, { first, costs });
+    this.slider.max = costs.length - 1;
+    this.slider.value = costs.length - 1;
+    this.#draw();
+    this.#read();
+    const every = Math.ceil(costs.length / ROWS);
+    const kept = costs.map((C, i) => [i, C]).filter(([i]) => i % every === 0 || i === costs.length - 1);
+    this.body.replaceChildren(
+      ...kept.map(([i, C]) => h("tr", {}, h("td", {}, first + i), h("td", {}, shown(C, this.digits)))),
+    );
+  }
+
+  #read() {
+    const i = Number(this.slider.value);
+    this.value.textContent = `after step ${this.first + i}: C = ${shown(this.costs[i], this.digits)}`;
+    this.slider.setAttribute("aria-valuetext", this.value.textContent);
+    const [x, y] = this.#point(i);
+    this.dot.setAttribute("cx", x);
+    this.dot.setAttribute("cy", y);
+  }
+
+  #point(i) {
+    const { low, high } = this.range;
+    const across = (WIDTH - LEFT - EDGE) / Math.max(this.costs.length - 1, 1);
+    const share = high > low ? (this.costs[i] - low) / (high - low) : 0.5;
+    return [LEFT + across * i, HEIGHT - BOTTOM - (HEIGHT - BOTTOM - EDGE) * share];
+  }
+
+  #draw() {
+    const finite = this.costs.filter(Number.isFinite);
+    this.range = { low: Math.min(...finite), high: Math.max(...finite) };
+    const points = this.costs.flatMap((C, i) => (Number.isFinite(C) ? [this.#point(i).join(",")] : []));
+    const text = (x, y, anchor, what) => svg("text", { x, y, "text-anchor": anchor }, what);
+    const { low, high } = this.range;
+    const last = this.first + this.costs.length - 1;
+    this.dot = svg("circle", { r: 4, class: "dot" });
+    const name = `The cost from step ${this.first} to ${last}: from ${shown(this.costs[0], this.digits)} to ${shown(this.costs.at(-1), this.digits)}`;
+    this.figure.replaceChildren(
+      svg(
+        "svg",
+        { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": name },
+        svg("path", { class: "axis", d: `M${LEFT} ${EDGE}V${HEIGHT - BOTTOM}H${WIDTH - EDGE}` }),
+        high > low ? text(LEFT - 6, EDGE + 8, "end", shown(high, 3)) : null,
+        text(LEFT - 6, HEIGHT - BOTTOM, "end", shown(low, 3)),
+        text(LEFT, HEIGHT - 8, "middle", this.first),
+        text(WIDTH - EDGE, HEIGHT - 8, "end", `step ${last}`),
+        svg("polyline", { class: "costs", points: points.join(" ") }),
+        this.dot,
+      ),
+    );
+  }
+}
+
+module.exports = { Curve };

@@ -1,0 +1,64 @@
+"use strict";
+
+// A line of numbers in plain notation as MathML, which every browser draws by itself.
+
+const SYMBOL = "(?:a_prev|[A-Za-z]+)(?:\\^[A-Za-z0-9]+)?(?:_[A-Za-z0-9]+(?:,[0-9]+)?)?";
+const TOKEN = new RegExp(
+  `d(?<over>${SYMBOL})/d(?<under>${SYMBOL})` +
+    "|(?<number>\\d+(?:\\.\\d+)?)(?:e(?<power>[+-]\\d+))?" +
+    `|(?<symbol>${SYMBOL})` +
+    "|\\^(?<up>\\d+)" +
+    "|(?<space> +)" +
+    "|(?<sign>:=|\\S)",
+  "g",
+);
+const LETTERS = { delta: "δ", theta: "θ", inf: "∞" };
+const SIGNS = { "-": "−", "*": "⋅", "'": "′" };
+
+const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
+
+/** A letter with what stands above and below it: z^2_1. */
+function symbol(text) {
+  const [, name, up, down] = /^(a_prev|[A-Za-z]+)(?:\^([A-Za-z0-9]+))?(?:_(.+))?$/.exec(text);
+  const base = `<mi>${LETTERS[name] ?? name}</mi>`;
+  const above = up && `<mn>${up}</mn>`;
+  const below = down && `<mn>${down}</mn>`;
+  if (above && below) return `<msubsup>${base}${below}${above}</msubsup>`;
+  if (above) return `<msup>${base}${above}</msup>`;
+  return below ? `<msub>${base}${below}</msub>` : base;
+}
+
+function number(digits, power) {
+  if (!power) return `<mn>${digits}</mn>`;
+  return `<mn>${digits}</mn><mo>⋅</mo><msup><mn>10</mn><mn>${Number(power)}</mn></msup>`;
+}
+
+/** What stands between the tags of a formula. */
+function inner(plain) {
+  const atoms = [];
+  for (const { groups: part } of plain.matchAll(TOKEN)) {
+    const partial = (text) => `<mrow><mi>∂</mi>${symbol(text)}</mrow>`;
+    if (part.over) atoms.push(`<mfrac>${partial(part.over)}${partial(part.under)}</mfrac>`);
+    else if (part.number) atoms.push(number(part.number, part.power));
+    else if (part.symbol) atoms.push(symbol(part.symbol));
+    else if (part.up) atoms.push(`<msup>${atoms.pop()}<mn>${part.up}</mn></msup>`);
+    else if (part.sign) atoms.push(`<mo>${SIGNS[part.sign] ?? escaped(part.sign)}</mo>`);
+  }
+  return atoms.join("");
+}
+
+/** A formula within a line of text. */
+const inline = (plain) => `<math>${inner(plain)}</math>`;
+
+/** A sentence whose notation stands between dollar signs, as HTML. */
+function sentence(text) {
+  const pieces = escaped(text).split(/\$([^$]+)\$|`([^`]+)`/);
+  return pieces
+    .map((piece, i) => {
+      if (piece === undefined) return "";
+      return [piece, inline(piece), `<code>${piece}</code>`][i % 3];
+    })
+    .join("");
+}
+
+module.exports = { inline, sentence, escaped };
