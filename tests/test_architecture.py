@@ -62,7 +62,7 @@ LEFT = {
     "counting": ["batches", "fast"],
     "training": ["counting", "schedules", "stopping", "clipping", "progress", "resuming"],
     "differences": ["network"],
-    "explanation": ["network", "clipping"],
+    "explanation": ["network", "clipping", "optimizers"],
     "forms": ["network"],
     "formats": ["building"],
     "plot": ["network", "history"],

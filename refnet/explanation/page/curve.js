@@ -5,7 +5,7 @@
 const { h, svg } = require("./elements.js");
 const { shown } = require("./figures.js");
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM, EDGE] = [520, 180, 64, 26, 12];
+const [WIDTH, HEIGHT, LEFT, BOTTOM, EDGE] = [360, 170, 58, 26, 12];
 const ROWS = 200; // of the table; of more steps, some are left out
 
 class Curve {

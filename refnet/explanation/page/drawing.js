@@ -8,7 +8,7 @@ const { svg } = require("./elements.js");
 const { general } = require("./figures.js");
 const { picture, largest } = require("./heat.js");
 
-const [RADIUS, GAP, TOP] = [25, 82, 54];
+const [RADIUS, GAP, TOP] = [29, 88, 54];
 const COLUMN = 190;
 const WIDEST = 6.5; // of a line, in pixels
 const SEEN = 3; // digits in a unit

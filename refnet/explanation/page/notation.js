@@ -2,7 +2,8 @@
 
 // A line of numbers in plain notation as MathML, which every browser draws by itself.
 
-const SYMBOL = "(?:a_prev|[A-Za-z]+)(?:\\^[A-Za-z0-9]+)?(?:_[A-Za-z0-9]+(?:,[0-9]+)?)?";
+const SYMBOL =
+  "(?:a_prev|[A-Za-z]+)(?:\\^(?:[A-Za-z0-9]+|\\(l[+-]1\\)))?(?:_[A-Za-z0-9]+(?:,[0-9]+)?)?";
 const TOKEN = new RegExp(
   `d(?<over>${SYMBOL})/d(?<under>${SYMBOL})` +
     "|(?<number>\\d+(?:\\.\\d+)?)(?:e(?<power>[+-]\\d+))?" +
@@ -19,9 +20,9 @@ const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
 
 /** A letter with what stands above and below it: z^2_1. */
 function symbol(text) {
-  const [, name, up, down] = /^(a_prev|[A-Za-z]+)(?:\^([A-Za-z0-9]+))?(?:_(.+))?$/.exec(text);
+  const [, name, up, down] = /^(a_prev|[A-Za-z]+)(?:\^([^_]+))?(?:_(.+))?$/.exec(text);
   const base = `<mi>${LETTERS[name] ?? name}</mi>`;
-  const above = up && `<mn>${up}</mn>`;
+  const above = up && (/\W/.test(up) ? `<mrow>${inner(up.slice(1, -1))}</mrow>` : `<mn>${up}</mn>`);
   const below = down && `<mn>${down}</mn>`;
   if (above && below) return `<msubsup>${base}${below}${above}</msubsup>`;
   if (above) return `<msup>${base}${above}</msup>`;
@@ -50,6 +51,12 @@ function inner(plain) {
 /** A formula within a line of text. */
 const inline = (plain) => `<math>${inner(plain)}</math>`;
 
+/** The same in pieces, each from an operator to the next, so that a long line wraps. */
+function wrapping(plain) {
+  const pieces = plain.split(/ (?=(?:=|:=|[+-]) )/).map(inline);
+  return pieces.map((piece) => piece.replace("<math><mo>", '<math><mo form="infix">')).join(" ");
+}
+
 /** A sentence whose notation stands between dollar signs, as HTML. */
 function sentence(text) {
   const pieces = escaped(text).split(/\$([^$]+)\$|`([^`]+)`/);
@@ -61,4 +68,4 @@ function sentence(text) {
     .join("");
 }
 
-module.exports = { inline, sentence, escaped };
+module.exports = { inline, wrapping, sentence };

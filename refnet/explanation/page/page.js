@@ -7,7 +7,7 @@ const { h, html, choice, button } = require("./elements.js");
 const { shown } = require("./figures.js");
 const { picture } = require("./heat.js");
 const { Model } = require("./model.js");
-const { inline, sentence } = require("./notation.js");
+const { inline, wrapping, sentence } = require("./notation.js");
 const panels = require("./panels.js");
 const { Story } = require("./story.js");
 
@@ -128,8 +128,8 @@ class Page {
 
   parts(stage) {
     const parts = stage.parts();
-    if (stage.key === "given") return [h("p", {}, GIVEN), ...parts.map((part) => this.part(part))];
-    return parts.map((part) => this.part(part));
+    const shown = parts.map((part) => this.part(part));
+    return stage.key === "given" ? [h("p", {}, GIVEN), h("div", { class: "arrays" }, shown)] : shown;
   }
 
   part(part) {
@@ -141,7 +141,7 @@ class Page {
 
   line({ plain, value, right }) {
     const isOff = value !== right && !(Number.isNaN(value) && Number.isNaN(right));
-    const element = html("div", { class: `line ${isOff ? "off" : ""}`, "data-plain": plain }, inline(plain));
+    const element = html("div", { class: `line ${isOff ? "off" : ""}`, "data-plain": plain }, wrapping(plain));
     if (isOff) element.append(h("span", { class: "right" }, `right: ${this.shown(right)}`));
     return element;
   }

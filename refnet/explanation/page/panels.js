@@ -8,7 +8,7 @@ const { Curve } = require("./curve.js");
 const { h, html, choice, refill, button, numberField, setNumber } = require("./elements.js");
 const { general, product, shown, total } = require("./figures.js");
 const files = require("./files.js");
-const { inline, sentence } = require("./notation.js");
+const { inline, wrapping, sentence } = require("./notation.js");
 const { names, symbol, walked } = require("./paths.js");
 const { Table } = require("./tables.js");
 
@@ -299,14 +299,14 @@ function pathLines(model) {
       const chain = names(path, weight).join(" * ");
       const numbers = product(...path.factors.map(show));
       const where = rows > 1 ? `row ${path.row + 1}: ` : "";
-      return html("li", {}, `${where}${inline(`${chain} = ${numbers} = ${show(path.product)}`)}`);
+      return html("li", {}, `${where}${wrapping(`${chain} = ${numbers} = ${show(path.product)}`)}`);
     });
     if (kept.length < paths.length) lines.push(h("p", {}, `The ${kept.length} largest:`));
     lines.push(h("ol", {}, items));
     const others = paths.slice(kept.length).reduce((sum, path) => sum + path.product, 0);
     const terms = [...kept.map((path) => show(path.product)), ...(kept.length < paths.length ? [show(others)] : [])];
     const sum = paths.reduce((so, path) => so + path.product, 0);
-    lines.push(html("p", { class: "line" }, inline(`dC/d${name} = ${total(terms)} = ${show(sum)}`)));
+    lines.push(html("p", { class: "line" }, wrapping(`dC/d${name} = ${total(terms)} = ${show(sum)}`)));
   }
   const label = column === null ? "BP3" : "BP4";
   const entryName = `${column === null ? "db" : "dW"}${name.slice(1)}`;
