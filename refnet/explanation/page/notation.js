@@ -34,6 +34,12 @@ function number(digits, power) {
   return `<mn>${digits}</mn><mo>⋅</mo><msup><mn>10</mn><mn>${Number(power)}</mn></msup>`;
 }
 
+/** A sign; one before a number, and not between two, stands close to it. */
+function operator(sign, before = "<mo>") {
+  const isPrefix = "+-".includes(sign) && before.startsWith("<mo") && !before.endsWith(">)</mo>");
+  return `<mo${isPrefix ? ' form="prefix"' : ""}>${SIGNS[sign] ?? escaped(sign)}</mo>`;
+}
+
 /** What stands between the tags of a formula. */
 function inner(plain) {
   const atoms = [];
@@ -43,7 +49,7 @@ function inner(plain) {
     else if (part.number) atoms.push(number(part.number, part.power));
     else if (part.symbol) atoms.push(symbol(part.symbol));
     else if (part.up) atoms.push(`<msup>${atoms.pop()}<mn>${part.up}</mn></msup>`);
-    else if (part.sign) atoms.push(`<mo>${SIGNS[part.sign] ?? escaped(part.sign)}</mo>`);
+    else if (part.sign) atoms.push(operator(part.sign, atoms.at(-1)));
   }
   return atoms.join("");
 }
@@ -54,7 +60,7 @@ const inline = (plain) => `<math>${inner(plain)}</math>`;
 /** The same in pieces, each from an operator to the next, so that a long line wraps. */
 function wrapping(plain) {
   const pieces = plain.split(/ (?=(?:=|:=|[+-]) )/).map(inline);
-  return pieces.map((piece) => piece.replace("<math><mo>", '<math><mo form="infix">')).join(" ");
+  return pieces.map((piece) => piece.replace(/^<math><mo[^>]*>/, '<math><mo form="infix">')).join(" ");
 }
 
 /** A sentence whose notation stands between dollar signs, as HTML. */

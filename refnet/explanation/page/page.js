@@ -44,15 +44,17 @@ class Page {
     this.model.refuse = (why) => this.refuse(why);
     this.drawing = new Drawing(this.model, (weight) => this.model.setWeight(weight));
     const { mistakes } = this.data;
-    this.panels = [
-      panels.training(this.model),
+    const training = panels.training(this.model);
+    const others = [
       panels.choosing(this.model),
       ...(mistakes.length ? [panels.mistaking(this.model, mistakes)] : []),
       panels.following(this.model),
       panels.editing(this.model),
       panels.comparing(this.model),
     ];
-    this.at("panels").replaceChildren(...this.panels.map(({ element }) => element));
+    this.at("train-place").replaceChildren(training.element);
+    this.at("panels").replaceChildren(...others.map(({ element }) => element));
+    this.panels = [training, ...others];
     this.update();
   }
 
