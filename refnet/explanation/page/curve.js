@@ -54,7 +54,7 @@ class Curve {
     const finite = this.costs.filter(Number.isFinite);
     this.range = { low: Math.min(...finite), high: Math.max(...finite) };
     const points = this.costs.flatMap((C, i) => (Number.isFinite(C) ? [this.#point(i).join(",")] : []));
-    const text = (x, y, anchor, what) => svg("text", { x, y, "text-anchor": anchor }, what);
+    const text = (x, y, at, what) => svg("text", { x, y, class: at }, what);
     const { low, high } = this.range;
     const last = this.first + this.costs.length - 1;
     this.dot = svg("circle", { r: 4, class: "dot" });

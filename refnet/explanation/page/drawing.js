@@ -12,7 +12,14 @@ const [RADIUS, GAP, TOP] = [29, 88, 54];
 const COLUMN = 190;
 const WIDEST = 6.5; // of a line, in pixels
 const SEEN = 3; // digits in a unit
+const LONGEST = 7; // characters that fit into a unit
 const LABELLED = 9; // weights between two layers that have their numbers on them
+
+/** A number that fits into a unit. */
+function fitting(value) {
+  const text = general(value, SEEN);
+  return text.length > LONGEST ? general(value, SEEN - 1) : text;
+}
 
 class Drawing {
   constructor(model, onWeight) {
@@ -49,13 +56,16 @@ class Drawing {
     return `A ${sizes} network at the stage ${this.stage.title}${which}`;
   }
 
+  get middle() {
+    return (this.height + TOP - 30) / 2;
+  }
+
   x(l) {
     return 50 + COLUMN * l;
   }
 
   y(l, j) {
-    const middle = (this.height + TOP - 30) / 2;
-    return middle + (j - (this.model.sizes[l] - 1) / 2) * GAP;
+    return this.middle + (j - (this.model.sizes[l] - 1) / 2) * GAP;
   }
 
   // weights
@@ -113,7 +123,7 @@ class Drawing {
     const unit = Math.min(110 / columns, (this.height - TOP - 70) / rows, 12);
     const [width, height] = [Math.max(unit * columns, 8), Math.max(unit * rows, 8)];
     const x = this.x(l) - COLUMN / 2 - width / 2;
-    const y = (this.height + TOP - 30) / 2 - height / 2;
+    const y = this.middle - height / 2;
     const name = `${isGradient ? "dW" : "W"}: ${rows} × ${columns}`;
     return [
       svg("image", { x, y, width, height, href: picture(table), preserveAspectRatio: "none", class: "heat" }),
@@ -162,26 +172,29 @@ class Drawing {
     return [
       svg("circle", { cx: x, cy: y, r: RADIUS, class: "ground" }),
       svg("circle", { cx: x, cy: y, r: RADIUS, class: `unit ${sign} ${isPath ? "path" : ""}`, "fill-opacity": (0.38 * share).toFixed(3) }),
-      svg("text", { x, y: y + 4, class: "held" }, general(value, SEEN)),
+      svg("text", { x, y: y + 4, class: "held" }, fitting(value)),
       b ? svg("text", { x, y: y + RADIUS + 13, class: "bias" }, `b ${general(b[j], SEEN)}`) : null,
     ];
   }
 
-  /** A wide layer: a cell for each unit. */
+  /** A wide layer: a cell for each unit; inputs that fill a square, as an image. */
   strip(l, values) {
-    const height = this.height - TOP - 50;
-    const [x, y] = [this.x(l) - 11, TOP];
-    const href = picture(values.map((value) => [value]));
+    const side = Math.sqrt(values.length);
+    const isSquare = l === 0 && Number.isInteger(side);
+    const table = isSquare ? squared(values, side) : values.map((value) => [value]);
+    const [width, height] = isSquare ? [88, 88] : [22, this.height - TOP - 50];
+    const [x, y] = [this.x(l) - width / 2, isSquare ? this.middle - height / 2 : TOP];
+    const place = { x, y, width, height };
     return [
-      svg("image", { x, y, width: 22, height, href, preserveAspectRatio: "none", class: "heat" }),
-      svg("rect", { x, y, width: 22, height, class: "frame" }),
+      svg("image", { ...place, href: picture(table), preserveAspectRatio: "none", class: "heat" }),
+      svg("rect", { ...place, class: "frame" }),
       svg("text", { x: this.x(l), y: y + height + 16, class: "name" }, `${values.length} units`),
     ];
   }
 
   cost(width) {
     const { model, stage } = this;
-    const [x, y] = [width - 52, (this.height + TOP - 30) / 2];
+    const [x, y] = [width - 52, this.middle];
     const classes = `layer ${stage.shows.cost ? "part" : ""}`;
     const from = this.x(model.sizes.length - 1) + RADIUS + 4;
     return svg(
@@ -191,9 +204,12 @@ class Drawing {
       svg("text", { x, y: 16, class: "name strong" }, "cost"),
       svg("text", { x, y: 33, class: "name" }, "C"),
       svg("rect", { x: x - 36, y: y - 20, width: 72, height: 40, rx: 8, class: "ground box" }),
-      svg("text", { x, y: y + 4, class: "held" }, general(model.step.cost, SEEN)),
+      svg("text", { x, y: y + 4, class: "held" }, fitting(model.step.cost)),
     );
   }
 }
+
+const squared = (values, side) =>
+  Array.from({ length: side }, (_, i) => values.slice(i * side, (i + 1) * side));
 
 module.exports = { Drawing };

@@ -52,6 +52,11 @@ class Table {
   #buildFields(table) {
     const rows = table.map((row, i) => row.map((_, j) => this.#entry(i, j)));
     this.fields = rows.flat();
+    if (table[0].length === 1 && table.length > this.limits.columns) {
+      const title = h("p", { class: "caption" }, this.title);
+      this.element.replaceChildren(title, h("div", { class: "narrow" }, this.fields));
+      return;
+    }
     const body = rows.map((row) => h("tr", {}, row.map((field) => h("td", {}, field))));
     this.element.replaceChildren(
       h("table", { class: "numbers" }, h("caption", {}, this.title), h("tbody", {}, body)),
