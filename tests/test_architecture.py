@@ -347,7 +347,7 @@ CONTRACT = {
     "validation=None, "
     "schedule=None, stop=None, on_step=None, on_epoch=None",
     refnet.gradient_check: "net, x, y, loss",
-    refnet.explain: "net, x, y, loss, lr, weight=None",
+    refnet.explain: "net, x, y, loss, lr=None, weight=None",
     refnet.LeakyReLU: "slope=0.01",
 }
 

@@ -5,9 +5,11 @@ and LaTeX.
     figures        how a number is shown
     formulas       numbers in the place of letters
     lines          one step's numbers, line by line
+    stepping       the step of an optimizer, on a copy
     dropout        the section about a layer that drops inputs
     weights        the lines about weights of rows and classes
     regularised    penalties and clipping
+    updates        the step of each layer, and the cost after it
     telling        the story of a step
     paths          one weight, summed over all paths
     chain_rule     the section about that weight
@@ -34,7 +36,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from refnet.backprop import Masks
-from refnet.checks import counted, instance, integer, number, refuse_nonfinite
+from refnet.checks import counted, instance, integer
 from refnet.clipping import Clipping
 from refnet.explanation.chain_rule import weight_section
 from refnet.explanation.lines import ComputedStep
@@ -43,10 +45,12 @@ from refnet.explanation.page.scenes import scene_of
 from refnet.explanation.parts import Section
 from refnet.explanation.paths import Weight
 from refnet.explanation.regularised import regularised
+from refnet.explanation.stepping import rule_of, stepped
 from refnet.explanation.telling import Story
 from refnet.explanation.typesetting import LATEX, MARKDOWN, folded, formatted, plain
 from refnet.losses import Loss, checked
 from refnet.network import Network
+from refnet.optimizers import Optimizer
 from refnet.regularisers import Penalty
 
 
@@ -108,7 +112,7 @@ def explain(
     x: ArrayLike,
     y: ArrayLike,
     loss: str | Loss,
-    lr: float,
+    lr: float | None = None,
     weight: Sequence[int] | NDArray[np.integer] | None = None,
     digits: int = 4,
     sample_weight: ArrayLike | None = None,
@@ -116,9 +120,12 @@ def explain(
     penalty: str | Penalty | None = None,
     clip_norm: float | None = None,
     clip_value: float | None = None,
+    optimizer: str | Optimizer | None = None,
 ) -> Explanation:
-    """One step of gradient descent, theta := theta - lr dC/dtheta, explained equation
-    by equation with its numbers; `net` is not changed.
+    """One training step explained equation by equation with its numbers; `net` is not
+    changed. With `lr` it is a step of gradient descent, theta := theta - lr dC/dtheta;
+    with an `optimizer`, a name or an object as `fit` takes it, its next step; with
+    neither the story ends with the gradients.
 
     The formulas show the numbers of the first row; arrays show all rows. BP3 and BP4
     are sums over rows. An equation is written in numbers where it takes at most 64 of
@@ -141,17 +148,17 @@ def explain(
     Shapes: x (n, fan_in); y as the loss wants it; sample_weight (n,); a mask as the
         input of its layer.
     Torch: none; torch.optim.SGD(lr=lr) takes the same step.
-    Errors: ValueError or TypeError for unusable input, lr < 0, digits < 1, or a weight
-        that the network does not have; FloatingPointError where the step would make a
-        parameter infinite or NaN.
+    Errors: ValueError or TypeError for unusable input, lr < 0, an lr beside an
+        optimizer object, which has its own, an optimizer of another network, digits
+        < 1, or a weight that the network does not have; FloatingPointError where the
+        step would make a parameter infinite or NaN.
     Source: Nielsen, Neural Networks and Deep Learning, chapter 2.
     """
     instance("explain", "net", net, Network)
     digits = integer("explain", "digits", digits, low=1)
     followed = None if weight is None else _weight(net, weight)
-    lr = number("explain", "lr", lr, low=0.0)
     regularisers = Penalty.of(penalty), Clipping.of(clip_norm, clip_value)
-    step = computed(net, x, y, loss, lr, sample_weight, masks, *regularisers)
+    step = computed(net, x, y, loss, lr, sample_weight, masks, *regularisers, optimizer)
     story = Story(step, digits)
     # a norm or a product that overflows is shown as inf
     with np.errstate(all="ignore"):
@@ -165,15 +172,17 @@ def computed(
     x: ArrayLike,
     y: ArrayLike,
     loss: str | Loss,
-    lr: float,
+    lr: float | None = None,
     sample_weight: ArrayLike | None = None,
     masks: Masks = (),
     penalty: Penalty | None = None,
     clipping: Clipping | None = None,
+    optimizer: str | Optimizer | None = None,
 ) -> ComputedStep:
-    """The step, taken on a copy."""
+    """The step, taken on a copy by a copy of the optimizer."""
+    rule = rule_of(net, optimizer, lr)
     loss = net.trainable_with(loss)
-    # a parameter that overflows is refused below, a cost is shown as inf
+    # a parameter that overflows is refused by the rule, a cost is shown as inf
     with np.errstate(all="ignore"):
         trace = net.forward(x, masks)
         rows = np.ascontiguousarray(net.check_inputs(x), net.dtype)
@@ -182,33 +191,23 @@ def computed(
         gradients = net.backward(trace, loss, y, weights)
         targets = net.check_targets(loss, y, len(rows))
         targets = targets if targets.ndim == 1 else targets.astype(net.dtype)
-        after = net.copy()
-        whole, stepped = regularised(net.layers, gradients, penalty, clipping)
-        after.parameters[:] -= stepped.vector * lr
-        refuse_nonfinite("new value", after.parameters, net.entry)
-        cost, cost_after = (
-            weighted.value(passed.output, targets) for passed in (trace, after.forward(rows, masks))
+        whole, clipped = regularised(net.layers, gradients, penalty, clipping)
+        step = ComputedStep(
+            net=net,
+            x=rows,
+            y=targets,
+            loss=loss,
+            trace=trace,
+            gradients=gradients,
+            grad_output=weighted.gradient(trace.output, targets),
+            cost=weighted.value(trace.output, targets),
+            sample_weight=weights,
+            penalty=penalty,
+            clipping=clipping,
+            whole=whole,
+            stepped=clipped,
         )
-        if penalty is not None:
-            cost_after += penalty.cost(after.layers)
-        return ComputedStep(
-            net,
-            rows,
-            targets,
-            loss,
-            lr,
-            trace,
-            gradients,
-            weighted.gradient(trace.output, targets),
-            cost,
-            after,
-            cost_after,
-            weights,
-            penalty,
-            clipping,
-            whole,
-            stepped,
-        )
+        return step if rule is None else stepped(step, rule)
 
 
 def _weight(net: Network, given: Any) -> Weight:

@@ -22,6 +22,7 @@ from refnet.explanation.formulas import (
 from refnet.explanation.parts import Formula, Grid, Line, Part, Section, Summary, Words
 from refnet.losses import LOG_FLOOR, Loss
 from refnet.network import Network
+from refnet.optimizers import Optimizer
 from refnet.passes import Gradients, Trace
 from refnet.regularisers import Penalty
 
@@ -36,24 +37,28 @@ SHIFTED = (
 
 
 class ComputedStep(NamedTuple):
-    """One training step with all that it computes: what the story tells."""
+    """One training step with all that it computes: what the story tells. Without an
+    update lr, the optimizer and what comes after the step are None.
+    """
 
     net: Network
     x: Array
     y: Array
     loss: Loss
-    lr: float
     trace: Trace
     gradients: Gradients
     grad_output: Array  # dC/da^L
     cost: float
-    after: Network
-    cost_after: float
     sample_weight: Array | None = None
     penalty: Penalty | None = None
     clipping: Clipping | None = None
     whole: Gradients | None = None  # with those of the penalty
     stepped: Gradients | None = None  # what is left of them for the step
+    lr: float | None = None
+    optimizer: Optimizer | None = None  # a copy, with the state before the step
+    optimizer_after: Optimizer | None = None  # the copy that took it
+    after: Network | None = None
+    cost_after: float | None = None  # with the penalty
 
 
 class Lines:

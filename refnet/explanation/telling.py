@@ -4,7 +4,6 @@ order of computation.
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from math import isfinite
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from refnet.explanation.formulas import (
 from refnet.explanation.lines import COLUMNS, NUMBERS
 from refnet.explanation.parts import Formula, Line, Part, Section, Summary, Words, beyond
 from refnet.explanation.regularised import clip_section, penalty_section, slope_section
+from refnet.explanation.updates import taken_by, update_sections
 from refnet.explanation.weights import WeightedLines
 
 SUBSCRIPTS = (
@@ -49,12 +49,6 @@ SATURATED = (
 UNBIASED = "The layer has no biases, so there is no $b^l$ to add."
 THROUGH = Formula(
     "dC/da^l = delta^(l+1) W^(l+1)", "the first half of BP2: the chain rule through $z^(l+1)$"
-)
-DESCENT = Formula(
-    "theta := theta - lr dC/dtheta",
-    "SGD without momentum, whose u is $lr dC/dtheta$ without a state; Nielsen, Neural Networks "
-    "and Deep Learning, chapter 1, "
-    "equations 16 and 17",
 )
 
 
@@ -85,9 +79,7 @@ class Story(WeightedLines):
             yield self.weight_gradient(l)
             yield from slope_section(self, l)
         yield from clip_section(self)
-        for l in range(1, self.depth + 1):
-            yield self.update(l)
-        yield self.cost_after()
+        yield from update_sections(self)
 
     # The sections
 
@@ -97,8 +89,7 @@ class Story(WeightedLines):
         sizes = "-".join(map(str, step.net.sizes))
         first = (
             f"A {sizes} network in {step.net.dtype}, a batch of n = "
-            f"{counted(self.rows, 'row')}, the loss {step.loss!r}, and "
-            f"gradient descent with lr = {self.show(step.lr)}."
+            f"{counted(self.rows, 'row')}, {taken_by(self, f'the loss {step.loss!r}')}."
         )
         rounded = (
             f"Everything is computed in full and shown with "
@@ -336,50 +327,3 @@ class Story(WeightedLines):
         )
         arrays = [self.array(f"dW^{l}", dW, f"{delta.shape}^T {a_prev.shape}")]
         return self.section("BP4", l, lines if self.few(2 * dW.size * self.rows, l) else arrays)
-
-    def update(self, l: int) -> Section:
-        """The step of W and, where there is one, b."""
-        old, new, gradient = (
-            self.step.net.layers[l - 1],
-            self.step.after.layers[l - 1],
-            self.stepped_by[l - 1],
-        )
-        arrays = [(f"W^{l}", old.W, gradient.dW, new.W)]
-        if old.b is not None and gradient.db is not None and new.b is not None:
-            arrays.append((f"b^{l}", old.b, gradient.db, new.b))
-        if self.few(3 * sum(was.size for _, was, *_ in arrays), l):
-            parts = [line for array in arrays for line in self.stepped(*array)]
-        else:
-            parts = [
-                self.array(name, now, f"{was.shape} - {self.show(self.step.lr)} * {d.shape}")
-                for name, was, d, now in arrays
-            ]
-        return self.section("step", l, parts, DESCENT)
-
-    def stepped(self, symbol: str, old: Array, gradient: Array, new: Array) -> Iterator[Part]:
-        """Each entry after the step."""
-        for index in np.ndindex(old.shape):
-            move = product(self.show(self.step.lr), self.show(gradient[index]))
-            unit = ",".join(str(i + 1) for i in index)
-            yield self.line(
-                f"{symbol}_{unit}", total([self.show(old[index]), f"-{move}"]), new[index], ":="
-            )
-
-    def cost_after(self) -> Section:
-        """The cost before and after the step, and their difference to first order."""
-        before, after = self.whole_cost, self.step.cost_after
-        vector, move = (g.vector.astype(np.float64) for g in (self.whole, self.stepped_by))
-        square, lr = float(np.dot(vector, move)), self.step.lr
-        parts: list[Part] = [self.line("C before", "", before), self.line("C after", "", after)]
-        if isfinite(after - before):
-            parts.append(self.line("C after - C before", "", after - before))
-        if isfinite(square):
-            parts.append(Words("To first order, for a small lr, the step changes C by"))
-            parts.append(
-                self.line(
-                    "-lr |dC/dtheta|^2" if self.step.clipping is None else "-lr dC/dtheta g",
-                    product(f"-{self.show(lr)}", self.show(square)),
-                    -lr * square,
-                )
-            )
-        return Section("The cost after the step", tuple(parts))

@@ -83,7 +83,7 @@ def _computed(step: ComputedStep) -> dict[str, Any]:
 
 def _optimizer(step: ComputedStep, net: Network) -> dict[str, Any]:
     """The update rule with its settings, and its state before the step."""
-    rule: Optimizer = getattr(step, "optimizer", None) or SGD()
+    rule: Optimizer = step.optimizer or SGD()
     settings = {key: value for key, value in rule.hyperparameters.items() if key != "lr"}
     state = rule.state
     vectors = {STATE[key]: _by_layers(net, v) for key, v in state.items() if key != "steps"}
@@ -106,7 +106,7 @@ def _check(step: ComputedStep) -> None:
     for layer in step.net.layers:
         _known("activation", layer.activation, ACTIVATIONS)
     _known("loss", step.loss, LOSSES)
-    rule = getattr(step, "optimizer", None)
+    rule = step.optimizer
     if rule is not None:
         _known("optimizer", rule, OPTIMIZERS)
     others = {

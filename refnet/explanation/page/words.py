@@ -11,7 +11,8 @@ from refnet.explanation.formulas import applied_by, pullback_of
 from refnet.explanation.lines import COLUMNS, NUMBERS
 from refnet.explanation.mathml import mathml_of
 from refnet.explanation.paths import ALL, FEW
-from refnet.explanation.telling import DESCENT, THROUGH
+from refnet.explanation.telling import THROUGH
+from refnet.explanation.updates import DESCENT
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS
 
