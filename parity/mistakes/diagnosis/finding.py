@@ -104,7 +104,7 @@ class Finding:
         """
         verbose = flag("Finding.lines", "verbose", verbose)
         width = max(width, NARROWEST)
-        for label, text in self._paragraphs(verbose, of_tasks):
+        for label, text in self.paragraphs(verbose=verbose, of_tasks=of_tasks):
             start = f"{INDENT}{f'{label}:':<11}"
             yield from wrap(
                 text,
@@ -118,6 +118,30 @@ class Finding:
         if self.example:
             yield ""
             yield from self.example.lines(width)
+
+    def paragraphs(self, *, verbose: bool = False, of_tasks: int = 0) -> Iterator[tuple[str, str]]:
+        """Those that it has: each its label and its text."""
+        alike = (
+            [f"What was shown cannot tell it from {in_words(self.alike, 'or')}."]
+            if self.alike
+            else []
+        )
+        for label, text in (
+            ("Where", self.where),
+            ("You have", self.formula or self.got),
+            # nothing else is expected of a program with another convention
+            ("PyTorch" if self.verdict == CONVENTION else "Expected", self.expected),
+            # the heading says it where nothing explains it
+            ("Why" if self.why else "Known", self._explanation.replace(UNEXPLAINED, "")),
+            ("Evidence", " ".join((*self.evidence, *alike))),
+            ("Tasks", self._in_tasks(of_tasks)),
+            ("To do", self._to_do),
+        ):
+            if text:
+                yield label, text
+        if verbose:
+            yield from (("Measured", figures) for figures in self.measured)
+            yield from (("Published", address) for address in self.sources)
 
     def as_json(self) -> dict[str, Any]:
         """All of it as plain data."""
@@ -144,34 +168,11 @@ class Finding:
         share = f"{count} of {of_tasks}: " if count and count <= of_tasks else ""
         return f"{share}{some(self.tasks)}"
 
-    def _paragraphs(self, verbose: bool, of_tasks: int) -> Iterator[tuple[str, str]]:
-        alike = (
-            [f"What was shown cannot tell it from {in_words(self.alike, 'or')}."]
-            if self.alike
-            else []
-        )
-        for label, text in (
-            ("Where", self.where),
-            ("You have", self.formula or self.got),
-            # nothing else is expected of a program with another convention
-            ("PyTorch" if self.verdict == CONVENTION else "Expected", self.expected),
-            # the heading says it where nothing explains it
-            ("Why" if self.why else "Known", self._explanation.replace(UNEXPLAINED, "")),
-            ("Evidence", " ".join((*self.evidence, *alike))),
-            ("Tasks", self._in_tasks(of_tasks)),
-            ("To do", self._to_do),
-        ):
-            if text:
-                yield label, text
-        if verbose:
-            yield from (("Measured", figures) for figures in self.measured)
-            yield from (("Published", address) for address in self.sources)
-
     def in_html(self, of_tasks: int = 0) -> str:
         """The same paragraphs as a table of a notebook; the example, where it has
         one.
         """
-        rows = [*self._paragraphs(verbose=False, of_tasks=of_tasks)]
+        rows = [*self.paragraphs(of_tasks=of_tasks)]
         example = [*self.example.lines(WIDTH)] if self.example else []
         table = notebook.table((), rows, len(rows), "paragraph", words=(0, 1))
         return f"{table}{notebook.lines(example, len(example)) if example else ''}"

@@ -16,6 +16,7 @@ from parity.mistakes.search.scopes import separating
 from parity.mistakes.search.search import Search
 from parity.mistakes.search.suspects import Program, Suspect
 from parity.mistakes.slots import is_decoupled
+from parity.steps.record import Spec
 from refnet.equations import EQUATIONS
 from refnet.optimizers import OPTIMIZERS
 
@@ -38,24 +39,18 @@ def named(search: Search, suspect: Suspect, tasks: Sequence[str] = ()) -> Findin
         return None
     number, first = next(iter(off.items()))
     run = runs[number]
-    layers = tuple(sorted(suspect.placed(run).layers))
-    labels = _labels(mistake, layers, len(run.spec.sizes) - 1)
+    said = words_of(mistake, run.spec, suspect.placed(run).layers)
     until_it_shows = replace(run, steps=run.steps[: first.step + 1])
     comparisons = compared(until_it_shows, search.program, without)
     scope = suspect.scope.words if suspect.scope else in_common(runs, off)
-    formula, right, happens = mistake.formula, "", mistake.happens
     if isinstance(mistake, Recovered):
         if len(off) < len(runs):
             scope = scope or of_what(mistake)
-        formula, right, happens = stated(mistake, run.steps[first.step].spec, layers)
-    return Finding(
-        mistake.id,
-        mistake.verdict,
-        where=", ".join(filter(None, (_place(suspect, labels, layers), scope))),
-        formula=formula,
-        expected=right or expected(labels[0], run),
-        happens=happens,
-        why=mistake.why,
+        formula, right, happens = stated(mistake, run.steps[first.step].spec, said.layers)
+        said = replace(said, formula=formula, expected=right or said.expected, happens=happens)
+    return replace(
+        said,
+        where=", ".join(filter(None, (said.where, scope))),
         declare=_if_meant(search, suspect, off),
         evidence=(
             *plainly(
@@ -66,10 +61,28 @@ def named(search: Search, suspect: Suspect, tasks: Sequence[str] = ()) -> Findin
         ),
         measured=tuple(map(measured, comparisons)),
         alike=search.alike[suspect],
+        tasks=names_of(off, tasks),
+    )
+
+
+def words_of(mistake: Mistake, spec: Spec, layers: Iterable[int]) -> Finding:
+    """What is said of a mistake that stands in these layers of a network, whoever shows
+    it.
+    """
+    ordered = tuple(sorted(layers))
+    labels = _labels(mistake, ordered, len(spec.sizes) - 1)
+    return Finding(
+        mistake.id,
+        mistake.verdict,
+        where=_place(mistake, labels, ordered),
+        formula=mistake.formula,
+        expected=expected(labels[0], spec),
+        happens=mistake.happens,
+        why=mistake.why,
+        declare=mistake.if_meant,
         equation=labels[0],
         equations=tuple(labels),
-        layers=layers,
-        tasks=names_of(off, tasks),
+        layers=ordered,
         sources=sources(mistake.id),
     )
 
@@ -131,10 +144,10 @@ def _in_short(places: Iterable[str]) -> Iterator[str]:
             yield f"{place}{ONLY}{in_words(names)}"
 
 
-def _place(suspect: Suspect, labels: Sequence[str], layers: Sequence[int]) -> str:
+def _place(mistake: Mistake, labels: Sequence[str], layers: Sequence[int]) -> str:
     """The equations that are broken, and in which layers."""
     equations = " and ".join(f"{label} ({EQUATIONS[label].name})" for label in labels)
-    everywhere = labels == ["C"] or suspect.mistake.verdict == CONVENTION
+    everywhere = labels == ["C"] or mistake.verdict == CONVENTION
     return equations if everywhere else f"{equations} of {in_layers(layers)}"
 
 
@@ -151,19 +164,19 @@ def _labels(mistake: Mistake, layers: Sequence[int], depth: int) -> list[str]:
     return [mistake.equation]
 
 
-def expected(label: str, run: Run) -> str:
+def expected(label: str, spec: Spec) -> str:
     """The right formula; for the update, the optimizer's own with these settings."""
     if label != "step":
         return EQUATIONS[label].formula
-    name, of_parts = run.spec.optimizer, [run.spec.settings_of(*part) for part in run.spec.parts]
+    name, of_parts = spec.optimizer, [spec.settings_of(*part) for part in spec.parts]
     # what is on for one part is said, where others have groups without it
-    settings = {key: any(h[key] for h in of_parts) for key in run.spec.hyperparameters}
+    settings = {key: any(h[key] for h in of_parts) for key in spec.hyperparameters}
     step = OPTIMIZERS[name].equation.partition(". ")[0]
     if name == "sgd" and not settings["momentum"]:
         step = "theta := theta - lr d"
     further = [words for (rule, on), words in WITH.items() if rule == name and settings[on]]
     rule = "; ".join([step, *further])
-    if is_decoupled(run.spec):
+    if is_decoupled(spec):
         return rule
     # d is the gradient with the weight decay
     decays = settings["weight_decay"]

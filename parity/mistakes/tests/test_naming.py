@@ -136,8 +136,8 @@ def test_the_right_update_is_the_optimizer_s_own(task):
     """And any other equation has its formula."""
     run = inputs(task)
     own = OPTIMIZERS[run.spec.optimizer].equation.partition(". ")[0]
-    assert expected("step", run) == re.sub(r"\bd\b", "g", own)
-    assert expected("BP4", run) == EQUATIONS["BP4"].formula
+    assert expected("step", run.spec) == re.sub(r"\bd\b", "g", own)
+    assert expected("BP4", run.spec) == EQUATIONS["BP4"].formula
 
 
 def test_the_layers_are_said_of_mistakes_alone():

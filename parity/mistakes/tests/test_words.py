@@ -84,7 +84,7 @@ def test_the_right_rule_is_that_of_the_settings(optimizer, settings, rule):
     """Plain descent is not told with the momentum that it does not have."""
     settings = {"lr": 0.1, **settings}
     run = run_of_case(Case("rule", optimizer=optimizer, settings=settings), 1)
-    assert expected("step", run) == rule
+    assert expected("step", run.spec) == rule
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
