@@ -145,8 +145,8 @@ function derivative({ activation, slope }, z, a) {
  * A step in the order of computation: the cost; aPrev, z and a of each layer; gradA
  * (dC/da), delta (dC/dz), db and dW; and, where there is an lr, what it becomes. Layers
  * count from 0. `previous` is the step before. A function in `wrong` stands in the place
- * of the right one of that name: it is given the step so far, the layer and the right
- * one, as a program with a mistake has it.
+ * of the right one of that name: it is given the step so far, the layer (null for the
+ * update rule, which is one for all) and the right one, as a program with a mistake has it.
  */
 function trainingStep({ layers, x, y, loss, optimizer, lr, previous }, wrong = {}) {
   const s = { layers, x, y, loss, optimizer, lr, previous, trace: [], gradients: [] };
@@ -165,13 +165,12 @@ function trainingStep({ layers, x, y, loss, optimizer, lr, previous }, wrong = {
   for (let l = last; l >= 0; l--) {
     const { aPrev, z, a } = s.trace[l];
     const here = (s.gradients[l] = {});
-    const through = (gradA) => {
-      here.gradA = gradA;
-      return run("pullback", l, () => pullback(layers[l], gradA, z, a), gradA);
-    };
-    const above = () => product(s.gradients[l + 1].delta, layers[l + 1].W);
+    const cotangent = (right) => (here.gradA = run("cotangent", l, right));
+    const above = () => cotangent(() => product(s.gradients[l + 1].delta, layers[l + 1].W));
+    const through = (gradA) => run("pullback", l, () => pullback(layers[l], gradA, z, a), gradA);
     if (l === last) {
-      here.delta = run("BP1", l, () => through(lossGradient(loss, output, y))); // BP1
+      const own = () => cotangent(() => lossGradient(loss, output, y));
+      here.delta = run("BP1", l, () => through(own())); // BP1
     } else {
       here.delta = run("BP2", l, () => through(above())); // BP2
     }
@@ -180,7 +179,8 @@ function trainingStep({ layers, x, y, loss, optimizer, lr, previous }, wrong = {
   }
 
   if (lr !== null) {
-    s.updated = update(layers, s.gradients, optimizer, lr);
+    const rule = (right, ...given) => run("rule", null, right, ...given);
+    s.updated = update(layers, s.gradients, optimizer, lr, rule);
     s.after = s.updated.layers.map((layer, l) => run("step", l, () => layer));
   }
   return s;
@@ -212,13 +212,13 @@ const OPTIMIZERS = {
 };
 
 /** One step of { name, settings, state }: the layers and the optimizer after it. */
-function update(layers, gradients, optimizer, lr) {
+function update(layers, gradients, optimizer, lr, run = (rule) => rule()) {
   const { name, settings = {}, state = {} } = optimizer;
   const weight_decay = settings.weight_decay ?? 0;
   const theta = layers.map(({ W, b }) => (b ? [W, b] : [W]));
   const g = gradients.map(({ dW, db }) => (db ? [dW, db] : [dW]));
   const d = entrywise((g, theta) => g + weight_decay * theta, g, theta);
-  const { move, state: next } = OPTIMIZERS[name](d, state, settings);
+  const { move, state: next } = run(() => OPTIMIZERS[name](d, state, settings), d, state);
   const moved = entrywise((theta, move) => theta - lr * move, theta, move);
   const after = layers.map((layer, l) => ({ ...layer, W: moved[l][0], b: moved[l][1] ?? null }));
   return { layers: after, optimizer: { name, settings, state: next }, move };
