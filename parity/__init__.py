@@ -12,6 +12,7 @@ network, copies the weights, and shows that both hold and agree. On the command 
     proof          is this step right: certificates, and agreement of two sides
     mistakes       which mistake is it: the catalogue and the diagnosis
     checking       somebody else's program: tasks, answers, verdict
+    page           mistakes and bounds for the page that steps through backpropagation
     experiments    the figures of the READMEs
     bench          how long a training step takes
     cli            the command line

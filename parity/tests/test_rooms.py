@@ -32,9 +32,10 @@ LEFT = {
     "proof": ["steps", "rounding"],
     "mistakes": ["proof"],
     "checking": ["mistakes", "processes"],
+    "page": ["checking"],
     "experiments": ["mistakes", "screen", "processes"],
     "bench": ["experiments"],
-    "cli": ["bench", "checking"],
+    "cli": ["bench", "page"],
     "__main__": ["cli"],
     # the names of the package: what needs NumPy alone
     "__init__": ["checking"],

@@ -1,0 +1,123 @@
+"""What is said of each mistake that can be switched on: the catalogue's words, and the
+paragraphs of a finding, for all layers in which the mistake can stand.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from importlib.resources import files
+from itertools import product
+from typing import Any, TypeAlias
+
+from parity.mistakes.catalogue.index import BY_ID
+from parity.mistakes.diagnosis.naming import words_of
+from parity.mistakes.mistake import CONVENTION, Mistake
+from parity.steps.cases import TRAINABLE
+from parity.steps.record import Spec
+from refnet.equations import EQUATIONS
+from refnet.losses import LOSSES
+from refnet.optimizers import OPTIMIZERS
+
+Sizes: TypeAlias = Sequence[int]
+
+# those of mistakes.js, in the order of computation
+SWITCHED = (
+    "bias-forgotten",
+    "activation-forgotten",
+    "loss-not-averaged",
+    "softmax-twice",
+    "output-derivative-missing",
+    "output-derivative-extra",
+    "averaged-twice",
+    "softmax-diagonal-only",
+    "hidden-derivative-missing",
+    "derivative-at-a",
+    "relu-mask-on-gradient",
+    "hidden-weights-transposed",
+    "updated-weights",
+    "db-last-sample-only",
+    "gradients-not-reset",
+    "dW-from-z",
+    "step-uphill",
+    "momentum-without-effect",
+    "momentum-as-average",
+    "adam-without-correction",
+)
+# update rules, and the settings of each that change what is expected of a step
+RULES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("sgd", {}),
+    ("sgd", {"momentum": 0.9}),
+    ("sgd", {"momentum": 0.9, "nesterov": True}),
+    ("adam", {}),
+)
+
+
+def script() -> str:
+    """The text of mistakes.js."""
+    return files(__package__).joinpath("mistakes.js").read_text(encoding="utf-8")
+
+
+def entries(networks: Iterable[Sizes]) -> list[dict[str, Any]]:
+    """Each mistake as data, with what is said of it in networks of these sizes.
+
+    id            that of the catalogue
+    equation      the label of the equation that it breaks
+    formula       the wrong one
+    right         the right one
+    happens       what it does, and `why` it is wrong
+    convention    whether it is right in another way than PyTorch's
+    hidden        the conditions under which it cannot be seen
+    says          what parity says, for each set of layers in which it can stand
+    """
+    widths = [*dict.fromkeys(tuple(sizes) for sizes in networks)]
+    return [_entry(BY_ID[name], widths) for name in SWITCHED]
+
+
+def _entry(mistake: Mistake, widths: Iterable[Sizes]) -> dict[str, Any]:
+    return {
+        "id": mistake.id,
+        "equation": mistake.equation,
+        "formula": mistake.formula,
+        "right": EQUATIONS[mistake.equation].formula,
+        "happens": mistake.happens,
+        "why": mistake.why,
+        "convention": mistake.verdict == CONVENTION,
+        "hidden": [*mistake.hidden],
+        "says": [*_says(mistake, widths)],
+    }
+
+
+def _says(mistake: Mistake, widths: Iterable[Sizes]) -> Iterator[dict[str, Any]]:
+    """The paragraphs of its finding, by the number of layers, those in which it stands,
+    which count from 1, and the update rule: "" where that makes no difference.
+    """
+    had = set()
+    for spec in (spec for sizes in widths for spec in _specs(tuple(sizes))):
+        depth, layers = len(spec.sizes) - 1, sorted(mistake.layers(spec))
+        rule = _rule(spec) if mistake.equation == "step" else ""
+        if layers and (depth, *layers, rule) not in had:
+            had.add((depth, *layers, rule))
+            paragraphs = [[*each] for each in words_of(mistake, spec, layers).paragraphs()]
+            yield {"depth": depth, "layers": layers, "rule": rule, "paragraphs": paragraphs}
+
+
+def _rule(spec: Spec) -> str:
+    """An update rule and its settings: "sgd momentum"."""
+    chosen = next(
+        settings
+        for name, settings in reversed(RULES)
+        if name == spec.optimizer and settings.items() <= spec.hyperparameters.items()
+    )
+    return " ".join([spec.optimizer, *chosen])
+
+
+@cache
+def _specs(sizes: tuple[int, ...]) -> list[Spec]:
+    """All that a network of these sizes can be made into in the page."""
+    rules = [(name, OPTIMIZERS[name](lr=0.1, **settings)) for name, settings in RULES]
+    activations = product(TRAINABLE, repeat=len(sizes) - 1)
+    return [
+        Spec(sizes, tuple((f, {}) for f in each), loss, name, rule.hyperparameters, 1, "float64")
+        for each in activations
+        for loss in LOSSES
+        for name, rule in rules
+    ]
