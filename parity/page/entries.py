@@ -42,13 +42,14 @@ SWITCHED = (
     "momentum-as-average",
     "adam-without-correction",
 )
-# update rules, and the settings of each that change what is expected of a step
-RULES: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("sgd", {}),
-    ("sgd", {"momentum": 0.9}),
-    ("sgd", {"momentum": 0.9, "nesterov": True}),
-    ("adam", {}),
-)
+# the page's update rules: an optimizer, and its settings
+RULES: dict[str, tuple[str, dict[str, Any]]] = {
+    "sgd": ("sgd", {}),
+    "momentum": ("sgd", {"momentum": 0.9}),
+    "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
+    "adam": ("adam", {}),
+}
+ONE_LINE = 10**6  # columns: each paragraph is a line, and the page breaks it
 
 
 def script() -> str:
@@ -66,13 +67,17 @@ def entries(networks: Iterable[Sizes]) -> list[dict[str, Any]]:
     happens       what it does, and `why` it is wrong
     convention    whether it is right in another way than PyTorch's
     hidden        the conditions under which it cannot be seen
-    says          what parity says, for each set of layers in which it can stand
+    says          what parity says of it: a heading, and a line for each paragraph
+    findings      the same, where it says where the mistake stands: by the number of
+                  layers (depth), the layers in which it stands, which count from 1,
+                  and the update rule, "" where that makes no difference
     """
     widths = [*dict.fromkeys(tuple(sizes) for sizes in networks)]
     return [_entry(BY_ID[name], widths) for name in SWITCHED]
 
 
-def _entry(mistake: Mistake, widths: Iterable[Sizes]) -> dict[str, Any]:
+def _entry(mistake: Mistake, widths: Sequence[tuple[int, ...]]) -> dict[str, Any]:
+    where = [spec for sizes in widths for spec in _specs(sizes) if mistake.layers(spec)]
     return {
         "id": mistake.id,
         "equation": mistake.equation,
@@ -82,42 +87,47 @@ def _entry(mistake: Mistake, widths: Iterable[Sizes]) -> dict[str, Any]:
         "why": mistake.why,
         "convention": mistake.verdict == CONVENTION,
         "hidden": [*mistake.hidden],
-        "says": [*_says(mistake, widths)],
+        "says": _said(mistake, (where or _specs(widths[0]))[0], ()),
+        "findings": [*_findings(mistake, where)],
     }
 
 
-def _says(mistake: Mistake, widths: Iterable[Sizes]) -> Iterator[dict[str, Any]]:
-    """The paragraphs of its finding, by the number of layers, those in which it stands,
-    which count from 1, and the update rule: "" where that makes no difference.
-    """
+def _findings(mistake: Mistake, where: Iterable[Spec]) -> Iterator[dict[str, Any]]:
+    """What is said of it in each place, once."""
     had = set()
-    for spec in (spec for sizes in widths for spec in _specs(tuple(sizes))):
+    for spec in where:
         depth, layers = len(spec.sizes) - 1, sorted(mistake.layers(spec))
         rule = _rule(spec) if mistake.equation == "step" else ""
-        if layers and (depth, *layers, rule) not in had:
+        if (depth, *layers, rule) not in had:
             had.add((depth, *layers, rule))
-            paragraphs = [[*each] for each in words_of(mistake, spec, layers).paragraphs()]
-            yield {"depth": depth, "layers": layers, "rule": rule, "paragraphs": paragraphs}
+            says = _said(mistake, spec, layers)
+            yield {"depth": depth, "layers": layers, "rule": rule, "says": says}
+
+
+def _said(mistake: Mistake, spec: Spec, layers: Iterable[int]) -> str:
+    """The text of a finding."""
+    finding = words_of(mistake, spec, layers)
+    return "\n".join([finding.heading, *finding.lines(ONE_LINE)])
 
 
 def _rule(spec: Spec) -> str:
-    """An update rule and its settings: "sgd momentum"."""
-    chosen = next(
-        settings
-        for name, settings in reversed(RULES)
+    """The page's name of an update rule."""
+    return next(
+        rule
+        for rule, (name, settings) in reversed(RULES.items())
         if name == spec.optimizer and settings.items() <= spec.hyperparameters.items()
     )
-    return " ".join([spec.optimizer, *chosen])
 
 
 @cache
 def _specs(sizes: tuple[int, ...]) -> list[Spec]:
     """All that a network of these sizes can be made into in the page."""
-    rules = [(name, OPTIMIZERS[name](lr=0.1, **settings)) for name, settings in RULES]
-    activations = product(TRAINABLE, repeat=len(sizes) - 1)
+    rules = [OPTIMIZERS[name](lr=0.1, **settings) for name, settings in RULES.values()]
     return [
-        Spec(sizes, tuple((f, {}) for f in each), loss, name, rule.hyperparameters, 1, "float64")
-        for each in activations
+        Spec(
+            sizes, tuple((f, {}) for f in each), loss, rule.name, rule.hyperparameters, 1, "float64"
+        )
+        for each in product(TRAINABLE, repeat=len(sizes) - 1)
         for loss in LOSSES
-        for name, rule in rules
+        for rule in rules
     ]

@@ -67,7 +67,7 @@ def named(search: Search, suspect: Suspect, tasks: Sequence[str] = ()) -> Findin
 
 def words_of(mistake: Mistake, spec: Spec, layers: Iterable[int]) -> Finding:
     """What is said of a mistake that stands in these layers of a network, whoever shows
-    it.
+    it; without layers, of no place in particular.
     """
     ordered = tuple(sorted(layers))
     labels = _labels(mistake, ordered, len(spec.sizes) - 1)
@@ -147,7 +147,7 @@ def _in_short(places: Iterable[str]) -> Iterator[str]:
 def _place(mistake: Mistake, labels: Sequence[str], layers: Sequence[int]) -> str:
     """The equations that are broken, and in which layers."""
     equations = " and ".join(f"{label} ({EQUATIONS[label].name})" for label in labels)
-    everywhere = labels == ["C"] or mistake.verdict == CONVENTION
+    everywhere = not layers or labels == ["C"] or mistake.verdict == CONVENTION
     return equations if everywhere else f"{equations} of {in_layers(layers)}"
 
 
