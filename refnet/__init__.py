@@ -38,6 +38,7 @@ Read `backprop.py` first. The modules, each importing only those above it:
     explanation     one training step explained in numbers
     forms           the same backprop as tutorials write it
     plot            pictures, by matplotlib
+    __main__        python -m refnet: the page that steps through backpropagation
 
 To pytest, which rewrites what brings a plugin: PYTEST_DONT_REWRITE, as nothing asserts.
 

@@ -7,6 +7,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from refnet.activations import Sigmoid
 from refnet.building import mlp
 from refnet.checks import Array
 from refnet.explanation import explain
@@ -15,18 +16,20 @@ from refnet.layer import Dense
 from refnet.network import Network
 
 XOR = (
-    "Exclusive or: the output shall be 1 where one of the two inputs is, and 0 otherwise. No network "
-    "without a hidden layer can do it. Take 100 steps and look at what the hidden units have become."
+    "Exclusive or: the output shall be 1 where one of the two inputs is, and 0 otherwise. No "
+    "network without a hidden layer can do it. Take 100 steps and look at what the hidden units "
+    "have become."
 )
 WORKED = (
     "The numbers of Matt Mazur, A Step by Step Backpropagation Example (2015), which steps the "
     "weights but not the biases."
 )
 DIGITS = (
-    "The first 32 images of the test set of Optical Recognition of Handwritten Digits by E. Alpaydin "
-    "and C. Kaynak, UCI Machine Learning Repository (1998), https://doi.org/10.24432/C50P49, under CC "
-    "BY 4.0, https://creativecommons.org/licenses/by/4.0/; the counts of 0 to 16 dark pixels are "
-    "divided by 16."
+    "The first 32 images of the test set of Optical Recognition of Handwritten Digits by E. "
+    "Alpaydin and C. Kaynak, UCI Machine Learning Repository (1998), "
+    "https://doi.org/10.24432/C50P49, under CC BY 4.0, "
+    "https://creativecommons.org/licenses/by/4.0/; the counts of 0 to 16 dark pixels are divided "
+    "by 16."
 )
 
 
@@ -41,8 +44,9 @@ def _scenes() -> Iterator[Scene]:
     told = explain(net, x, y, "binary_cross_entropy", lr=1.0)
     yield told.scene(XOR) | {"title": "XOR, learnt by a 2-3-1 network"}
 
-    hidden = Dense([[0.15, 0.20], [0.25, 0.30]], [0.35, 0.35], "sigmoid")
-    output = Dense([[0.40, 0.45], [0.50, 0.55]], [0.60, 0.60], "sigmoid")
+    f = Sigmoid()
+    hidden = Dense(np.array([[0.15, 0.20], [0.25, 0.30]]), np.array([0.35, 0.35]), f)
+    output = Dense(np.array([[0.40, 0.45], [0.50, 0.55]]), np.array([0.60, 0.60]), f)
     worked = explain(
         Network([hidden, output]),
         [[0.05, 0.10]],
