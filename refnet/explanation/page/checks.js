@@ -32,7 +32,7 @@ function compared(scene) {
     const [theirs, ours] = name === "C" ? [[arrays], [page.C]] : [arrays, page[name]];
     theirs.forEach((array, l) => {
       if (array === null) return;
-      const bound = scene.allowed && [scene.allowed[name]].flat(name === "C" ? 1 : 0)[l];
+      const bound = name === "C" ? scene.allowed?.C : scene.allowed?.[name][l];
       const where = name === "C" ? "C" : `${name}^${l + 1}`;
       rows.push({ name: where, ...difference(flat(ours[l]), flat(array), bound, scene.digits) });
     });
@@ -43,7 +43,7 @@ function compared(scene) {
 function difference(ours, theirs, allowed, digits) {
   const gaps = theirs.map((each, i) => Math.abs(each - ours[i]));
   const place = Math.floor(Math.log10(largest(theirs) || 1)) - digits + 1;
-  const bounds = allowed ? flat(allowed) : gaps.map(() => 10 ** place / 2);
+  const bounds = allowed !== undefined ? flat(allowed) : gaps.map(() => 10 ** place / 2);
   // a NaN is not within anything
   const isWithin = gaps.every((gap, i) => gap <= bounds[i]) && ours.length === theirs.length;
   return { gap: Math.max(...gaps), isWithin, count: theirs.length };
@@ -52,7 +52,8 @@ function difference(ours, theirs, allowed, digits) {
 // a gradient check
 
 const STEP = 2 ** -9; // of the larger difference; the smaller is half of it
-const ENTRIES = 24; // of each array; all of them would take long in a large network
+const ENTRIES = 24; // of each array, at most
+const WORK = 6_000_000; // products of numbers in a whole check; more are a pause that is seen
 
 /**
  * Each W and b: the entry where dW or db is furthest from the difference quotient of the
@@ -60,15 +61,19 @@ const ENTRIES = 24; // of each array; all of them would take long in a large net
  */
 function gradientCheck(model) {
   const { gradients } = model.step;
-  return model.layers.flatMap(({ W, b }, l) => [
-    worst(model, l, "W", W, gradients[l].dW),
-    ...(b ? [worst(model, l, "b", b, gradients[l].db)] : []),
+  const arrays = model.layers.flatMap(({ W, b }, l) => [
+    [l, "W", W, gradients[l].dW],
+    ...(b ? [[l, "b", b, gradients[l].db]] : []),
   ]);
+  const products = model.layers.reduce((sum, { W }) => sum + W.length * W[0].length, 0);
+  const each = 4 * arrays.length * products * model.batch.x.length; // an entry has four costs
+  const most = Math.max(4, Math.min(ENTRIES, Math.floor(WORK / each)));
+  return arrays.map((array) => worst(model, most, ...array));
 }
 
-function worst(model, l, name, array, gradient) {
+function worst(model, most, l, name, array, gradient) {
   const places = array.flatMap((row, i) => (Array.isArray(row) ? row.map((_, j) => [i, j]) : [[i]]));
-  const every = Math.max(1, Math.floor(places.length / ENTRIES));
+  const every = Math.ceil(places.length / most);
   const tried = places.filter((_, i) => i % every === 0);
   const shares = tried.map((index) => {
     const at = (from) => index.reduce((part, i) => part?.[i], from);
@@ -77,9 +82,9 @@ function worst(model, l, name, array, gradient) {
     const gap = Math.abs(analytic - numeric);
     return { index, analytic, numeric, error, isOff: !(gap <= error), share: gap / error };
   });
-  const most = shares.reduce((a, b) => (b.share > a.share || Number.isNaN(b.share) ? b : a));
-  const array_ = `${name}^${l + 1}`;
-  return { name: array_, tried: tried.length, of: places.length, isOff: shares.some((s) => s.isOff), ...{ worst: most } };
+  const furthest = shares.reduce((a, b) => (b.share > a.share || Number.isNaN(b.share) ? b : a));
+  const isOff = shares.some((each) => each.isOff);
+  return { name: `${name}^${l + 1}`, tried: tried.length, of: places.length, isOff, worst: furthest };
 }
 
 /** A central difference, extrapolated once, and what may be left of its error. */

@@ -71,14 +71,11 @@ class Model {
 
   /** The slots of the mistake that is switched on; none where it cannot stand. */
   get wrong() {
-    const { slots = {} } = MISTAKES[this.mistake] ?? {};
-    const placed = (slot) => (s, l, right, ...given) =>
-      this.stands(this.mistake, l) ? slot(s, l, right, ...given) : right();
-    return Object.fromEntries(Object.entries(slots).map(([name, slot]) => [name, placed(slot)]));
+    return this.mistake && this.canStand(this.mistake) ? MISTAKES[this.mistake].slots : {};
   }
 
   stands(id, l) {
-    return MISTAKES[id].stands(this.program, l, this.layers.length - 1);
+    return MISTAKES[id].stands(this.program, l);
   }
 
   canStand(id) {

@@ -121,6 +121,7 @@ class Page {
     return [
       h("h3", { id, "data-key": stage.key }, stage.title),
       mistake ? h("p", { class: "wrong" }, "You have: ", h("code", {}, mistake.formula)) : null,
+      mistake ? h("p", {}, "Expected:") : null,
       ...stage.formulas.map((formula) =>
         h("div", { class: "formula" }, mathOf(formula), h("p", { class: "source" }, html("span", {}, sentence(formula.source)))),
       ),

@@ -340,10 +340,19 @@ function mistakeSaid(model, entry) {
   }
   return [
     h("p", {}, `${entry.happens} ${entry.why}`),
-    h("pre", { class: "parity", tabindex: 0, role: "region", "aria-label": "What parity says" }, entry.says),
+    h("pre", { class: "parity", tabindex: 0, role: "region", "aria-label": "What parity says" }, saidOf(model, entry)),
     h("h3", {}, "What a gradient check sees"),
     ...checkSaid(model),
   ];
+}
+
+/** What parity says of it in this network, with the layers in which it stands. */
+function saidOf(model, { id, says, findings }) {
+  const layers = model.layers.flatMap((_, l) => (model.stands(id, l) ? [l + 1] : [])).join();
+  const rule = ruleOf(model.optimizer);
+  const isHere = (each) =>
+    each.depth === model.layers.length && each.layers.join() === layers && ["", rule].includes(each.rule);
+  return (findings.find(isHere) ?? { says }).says;
 }
 
 function checkSaid(model) {
@@ -354,11 +363,16 @@ function checkSaid(model) {
     : "It sees nothing: the gradients are those of the cost that the program computes.";
   const cells = ({ name, worst, isOff }) => {
     const at = worst.index.map((i) => i + 1).join(",");
-    return h("tr", {}, html("td", {}, inline(`d${name}_${at}`)), ["analytic", "numeric", "error"].map((key) => h("td", {}, general(worst[key], 4))), h("td", {}, isOff ? "off" : "agrees"));
+    const numbers = ["analytic", "numeric"].map((key) => h("td", {}, general(worst[key], 4)));
+    const error = h("td", {}, general(worst.error, 2));
+    return h("tr", {}, html("td", {}, inline(`d${name}_${at}`)), numbers, error, h("td", {}, isOff ? "off" : "agrees"));
   };
-  const head = ["", "backpropagation", "difference of C", "its error", ""].map((text) => text ? h("th", { scope: "col" }, text) : h("td", {}));
+  const head = ["entry", "backprop", "difference", "its error", "verdict"].map((text) => h("th", { scope: "col" }, text));
+  const tried = rows.reduce((sum, row) => sum + row.tried, 0);
+  const of = rows.reduce((sum, row) => sum + row.of, 0);
+  const which = tried < of ? `It tries ${tried} of the ${of} entries. ` : "";
   return [
-    html("p", { class: "verdict" }, sentence(verdict)),
+    html("p", { class: "verdict" }, sentence(which + verdict)),
     h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Gradient check" }, h("table", { class: "numbers plain" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows.map(cells)))),
   ];
 }

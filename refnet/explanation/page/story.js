@@ -9,6 +9,8 @@ const { Lines, product, total, rightSide, readable, substituted } = require("./l
 const { updateParts } = require("./updates.js");
 
 const LOG_FLOOR = -100; // of the losses on probabilities
+// slots that take part in several stages, or in the update of all layers
+const SHARED = { BP1: ["cotangent", "pullback"], BP2: ["cotangent", "pullback"], step: ["rule"] };
 const UNBIASED = "The layer has no biases, so there is no $b^l$ to add.";
 const SATURATED =
   "Where an output has been rounded to 0 or 1, the formula may read 0/0, which counts as 0.";
@@ -47,7 +49,7 @@ class Story extends Lines {
   /** Whether a wrong function computes this stage. */
   isExchanged(label, layer) {
     const slots = Object.keys(this.model.wrong);
-    const own = ["BP1", "BP2"].includes(label) ? [label, "pullback", "cotangent"] : [label];
+    const own = [label, ...(SHARED[label] ?? [])];
     if (!own.some((slot) => slots.includes(slot))) return false;
     return this.model.stands(this.model.mistake, (layer || this.depth) - 1);
   }
