@@ -68,6 +68,17 @@ class Drawing {
     return this.middle + (j - (this.model.sizes[l] - 1) / 2) * GAP;
   }
 
+  /** Whether a wide layer is drawn as an image: the inputs, where they fill a square. */
+  isSquare(l) {
+    return l === 0 && this.isWide[0] && Number.isInteger(Math.sqrt(this.model.sizes[0]));
+  }
+
+  /** Half of the width that a layer takes. */
+  half(l) {
+    if (!this.isWide[l]) return RADIUS;
+    return this.isSquare(l) ? 44 : 11;
+  }
+
   // weights
 
   weights(l) {
@@ -120,9 +131,10 @@ class Drawing {
     const isGradient = stage.shows.gradient && !stage.shows.moves && stage.layer === l;
     const table = isGradient ? model.step.gradients[l - 1].dW : model.layers[l - 1].W;
     const [rows, columns] = [table.length, table[0].length];
-    const unit = Math.min(110 / columns, (this.height - TOP - 70) / rows, 12);
+    const [left, right] = [this.x(l - 1) + this.half(l - 1) + 12, this.x(l) - this.half(l) - 12];
+    const unit = Math.min((right - left) / columns, (this.height - TOP - 70) / rows, 12);
     const [width, height] = [Math.max(unit * columns, 8), Math.max(unit * rows, 8)];
-    const x = this.x(l) - COLUMN / 2 - width / 2;
+    const x = (left + right - width) / 2;
     const y = this.middle - height / 2;
     const name = `${isGradient ? "dW" : "W"}: ${rows} × ${columns}`;
     return [
@@ -179,10 +191,10 @@ class Drawing {
 
   /** A wide layer: a cell for each unit; inputs that fill a square, as an image. */
   strip(l, values) {
-    const side = Math.sqrt(values.length);
-    const isSquare = l === 0 && Number.isInteger(side);
-    const table = isSquare ? squared(values, side) : values.map((value) => [value]);
-    const [width, height] = isSquare ? [88, 88] : [22, this.height - TOP - 50];
+    const isSquare = this.isSquare(l);
+    const table = isSquare ? squared(values) : values.map((value) => [value]);
+    const width = 2 * this.half(l);
+    const height = isSquare ? width : this.height - TOP - 50;
     const [x, y] = [this.x(l) - width / 2, isSquare ? this.middle - height / 2 : TOP];
     const place = { x, y, width, height };
     return [
@@ -209,7 +221,9 @@ class Drawing {
   }
 }
 
-const squared = (values, side) =>
-  Array.from({ length: side }, (_, i) => values.slice(i * side, (i + 1) * side));
+function squared(values) {
+  const side = Math.sqrt(values.length);
+  return Array.from({ length: side }, (_, i) => values.slice(i * side, (i + 1) * side));
+}
 
 module.exports = { Drawing };
