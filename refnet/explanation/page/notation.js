@@ -43,11 +43,13 @@ function operator(sign, before = "<mo>") {
 /** What stands between the tags of a formula. */
 function inner(plain) {
   const atoms = [];
-  for (const { groups: part } of plain.matchAll(TOKEN)) {
+  for (const { groups: part, index } of plain.matchAll(TOKEN)) {
+    const before = plain.slice(0, index);
     const partial = (text) => `<mrow><mi>∂</mi>${symbol(text)}</mrow>`;
     if (part.over) atoms.push(`<mfrac>${partial(part.over)}${partial(part.under)}</mfrac>`);
     else if (part.number) atoms.push(number(part.number, part.power));
     else if (part.symbol) atoms.push(symbol(part.symbol));
+    else if (part.space && /[A-Za-z]$/.test(before)) atoms.push('<mspace width="0.3em"/>');
     else if (part.up) atoms.push(`<msup>${atoms.pop()}<mn>${part.up}</mn></msup>`);
     else if (part.sign) atoms.push(operator(part.sign, atoms.at(-1)));
   }
