@@ -1,5 +1,5 @@
-"""The formulas that activations and losses state, and numbers in the place of their
-letters.
+"""The formulas that activations, losses and optimizers state, and numbers in the place
+of their letters.
 
 A class states them in its fields `formulas` and `source`. Where it states none, nothing
 is substituted.
@@ -14,8 +14,8 @@ from refnet.checks import Array
 from refnet.explanation.parts import Formula
 from refnet.losses import Loss
 
-FUNCTIONS = ("exp", "log", "tanh", "max", "sign")
-_TOKEN = re.compile(r"dC/da_\w+|[A-Za-z]+(?:_\w+)?|\d+(?:\.\d+)?|\S")
+FUNCTIONS = ("exp", "log", "tanh", "max", "sign", "sqrt")
+_TOKEN = re.compile(r"dC/da_\w+|[A-Za-z]+\d?(?:_\w+)?|\d+(?:\.\d+)?|\S")
 
 
 def formula_of(thing: Activation | Loss, left: str, field: str = "formulas") -> str:
@@ -84,6 +84,17 @@ def substituted(formula: str, values: Mapping[str, str]) -> str:
     return writer.text
 
 
+def operands(formula: str) -> int:
+    """How many numbers stand in a formula when its letters are replaced, but for the 2
+    of a square.
+
+    >>> operands("beta1 v + (1 - beta1) sqrt(d^2)")
+    5
+    """
+    tokens = _TOKEN.findall(formula.replace("^2", ""))
+    return sum(token[0].isalnum() and token not in FUNCTIONS for token in tokens)
+
+
 class _Writer:
     """Formula text as it grows; it knows whether it ends in something that can be
     multiplied.
@@ -113,7 +124,8 @@ class _Writer:
             and self.text[-1:] not in ("", "(", "|")
             and not self.text.endswith(", ")
         )
-        brackets = self._waiting or exposed or (power and not value.replace(".", "").isdigit())
+        powered = power and not value.replace(".", "").isdigit() and not value.startswith("(")
+        brackets = self._waiting or exposed or powered
         self.text += f"({value})" if brackets else value
         self._ended, self._waiting = True, False
 

@@ -1,5 +1,6 @@
 """The adaptive rules: each parameter has a step of its own size."""
 
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +14,8 @@ from refnet.optimizers.optimizer import Optimizer
 class Adagrad(Optimizer):
     """v := v + d^2; theta := theta - lr / (1 + (t - 1) lr_decay) d / (sqrt(v) + eps).
 
+    Without lr_decay theta := theta - lr d / (sqrt(v) + eps).
+
     Shapes: flat vectors; state "sum", which starts at initial_accumulator_value.
     Torch: torch.optim.Adagrad.
     Dialect: eps outside the root (Keras: inside, and v starts at 0.1).
@@ -24,6 +27,16 @@ class Adagrad(Optimizer):
     name: ClassVar[str] = "adagrad"
     equation: ClassVar[str] = (
         "v := v + d^2; theta := theta - lr / (1 + (t - 1) lr_decay) d / (sqrt(v) + eps)"
+    )
+    formulas: ClassVar[Mapping[str, str]] = {
+        "v": "v := v + d^2",
+        "step": "theta := theta - lr d / (sqrt(v) + eps)",
+        "lr_decay": "theta := theta - lr / (1 + (t - 1) lr_decay) d / (sqrt(v) + eps)",
+    }
+    letters: ClassVar[Mapping[str, str]] = {"v": "sum"}
+    source: ClassVar[str] = (
+        "Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic "
+        "optimization (2011)"
     )
     _settings: ClassVar[tuple[str, ...]] = ("lr_decay", "initial_accumulator_value", "eps")
 
@@ -47,6 +60,9 @@ class Adagrad(Optimizer):
     def _kept(self) -> dict[str, float | None]:
         return {"sum": self.initial_accumulator_value}
 
+    def _stated(self, decays: bool) -> Iterable[str]:
+        return ["v", "lr_decay" if self.lr_decay else "step"]
+
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
         v = state["sum"]
         v += d * d
@@ -57,8 +73,9 @@ class Adagrad(Optimizer):
 class RMSprop(Optimizer):
     """v := alpha v + (1 - alpha) d^2; q = d / (sqrt(v) + eps); theta := theta - lr q.
 
-    With `centered`, mean := alpha mean + (1 - alpha) d, and sqrt(v - mean^2) for
-    sqrt(v). With momentum, buf := momentum buf + q and theta := theta - lr buf.
+    With `centered`, mean := alpha mean + (1 - alpha) d; var = max(v - mean^2, 0); q = d
+    / (sqrt(var) + eps). With momentum, buf := momentum buf + q; theta := theta - lr
+    buf.
 
     Shapes: flat vectors; state "square_avg", "grad_avg" if centered, "momentum_buffer"
         with momentum.
@@ -74,6 +91,25 @@ class RMSprop(Optimizer):
     name: ClassVar[str] = "rmsprop"
     equation: ClassVar[str] = (
         "v := alpha v + (1 - alpha) d^2; q = d / (sqrt(v) + eps); theta := theta - lr q"
+    )
+    formulas: ClassVar[Mapping[str, str]] = {
+        "v": "v := alpha v + (1 - alpha) d^2",
+        "mean": "mean := alpha mean + (1 - alpha) d",
+        "var": "var = max(v - mean^2, 0)",
+        "q": "q = d / (sqrt(v) + eps)",
+        "centered": "q = d / (sqrt(var) + eps)",
+        "step": "theta := theta - lr q",
+        "buf": "buf := momentum buf + q",
+        "momentum": "theta := theta - lr buf",
+    }
+    letters: ClassVar[Mapping[str, str]] = {
+        "v": "square_avg",
+        "mean": "grad_avg",
+        "buf": "momentum_buffer",
+    }
+    source: ClassVar[str] = (
+        "Tieleman and Hinton, Lecture 6.5 - RMSProp (2012); centered: Graves, Generating sequences "
+        "with recurrent neural networks (2013), equations 38 to 45"
     )
     _settings: ClassVar[tuple[str, ...]] = ("alpha", "eps", "momentum", "centered")
 
@@ -102,6 +138,10 @@ class RMSprop(Optimizer):
         )
         return dict.fromkeys(names, 0.0)
 
+    def _stated(self, decays: bool) -> Iterable[str]:
+        q = ["mean", "var", "centered"] if self.centered else ["q"]
+        return ["v", *q, *(["buf", "momentum"] if self.momentum else ["step"])]
+
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
         v = state["square_avg"]
         v *= self.alpha
@@ -127,7 +167,9 @@ class Adam(Optimizer):
     """m := beta1 m + (1 - beta1) d; v := beta2 v + (1 - beta2) d^2;
     theta := theta - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
 
-    With `amsgrad`, vmax := max(vmax, v), and vmax for v in the step.
+    That is m_hat = m / (1 - beta1^t); v_hat = v / (1 - beta2^t); theta := theta - lr
+    m_hat / (sqrt(v_hat) + eps). With `amsgrad`, vmax := max(vmax, v); v_hat = vmax / (1
+    - beta2^t).
 
     Shapes: flat vectors; state "exp_avg" (m), "exp_avg_sq" (v), "max_exp_avg_sq" (vmax)
         with amsgrad.
@@ -144,6 +186,24 @@ class Adam(Optimizer):
     equation: ClassVar[str] = (
         "m := beta1 m + (1 - beta1) d; v := beta2 v + (1 - beta2) d^2; "
         "theta := theta - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)"
+    )
+    formulas: ClassVar[Mapping[str, str]] = {
+        "m": "m := beta1 m + (1 - beta1) d",
+        "v": "v := beta2 v + (1 - beta2) d^2",
+        "vmax": "vmax := max(vmax, v)",
+        "m_hat": "m_hat = m / (1 - beta1^t)",
+        "v_hat": "v_hat = v / (1 - beta2^t)",
+        "amsgrad": "v_hat = vmax / (1 - beta2^t)",
+        "step": "theta := theta - lr m_hat / (sqrt(v_hat) + eps)",
+    }
+    letters: ClassVar[Mapping[str, str]] = {
+        "m": "exp_avg",
+        "v": "exp_avg_sq",
+        "vmax": "max_exp_avg_sq",
+    }
+    source: ClassVar[str] = (
+        "Kingma and Ba, Adam: a method for stochastic optimization (2015), algorithm 1; amsgrad: "
+        "Reddi, Kale and Kumar, On the convergence of Adam and beyond (2018)"
     )
     _settings: ClassVar[tuple[str, ...]] = ("betas", "eps", "amsgrad")
 
@@ -172,6 +232,10 @@ class Adam(Optimizer):
     def _kept(self) -> dict[str, float | None]:
         return dict.fromkeys(["exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * self.amsgrad, 0.0)
 
+    def _stated(self, decays: bool) -> Iterable[str]:
+        v_hat = ["vmax", "m_hat", "amsgrad"] if self.amsgrad else ["m_hat", "v_hat"]
+        return ["m", "v", *v_hat, "decayed" if decays and self._decoupled else "step"]
+
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
         m, v = state["exp_avg"], state["exp_avg_sq"]
         beta1, beta2 = self.betas
@@ -188,6 +252,8 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """theta := (1 - lr weight_decay) theta, then Adam's step with d = g.
 
+    In one, theta := (1 - lr weight_decay) theta - lr m_hat / (sqrt(v_hat) + eps).
+
     Shapes: flat vectors; state as Adam's.
     Torch: torch.optim.AdamW.
     Dialect: the decay comes before the step and is scaled by lr (the paper scales it by
@@ -200,6 +266,13 @@ class AdamW(Adam):
 
     name: ClassVar[str] = "adamw"
     equation: ClassVar[str] = "theta := (1 - lr weight_decay) theta, then Adam's step with d = g"
+    formulas: ClassVar[Mapping[str, str]] = {
+        **Adam.formulas,
+        "decayed": "theta := (1 - lr weight_decay) theta - lr m_hat / (sqrt(v_hat) + eps)",
+    }
+    source: ClassVar[str] = (
+        "Loshchilov and Hutter, Decoupled weight decay regularization (2019), algorithm 2"
+    )
     _decoupled: ClassVar[bool] = True
 
     def __init__(

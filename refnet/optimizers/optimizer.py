@@ -8,7 +8,7 @@ parameter as it was.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -27,6 +27,7 @@ from refnet.checks import (
     squares_are_finite,
 )
 
+DECAYED = "d = g + weight_decay theta"
 SECOND_MOMENTS = ("sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq")
 
 
@@ -59,6 +60,12 @@ class Optimizer(ABC):
 
     name: ClassVar[str]
     equation: ClassVar[str] = ""  # the update, as the class's docstring states it
+    # for refnet.explain: formulas by name, the vectors of the state by their letters in
+    # them, and the source; explain reads the formulas of the class itself: a subclass
+    # may compute another update
+    formulas: ClassVar[Mapping[str, str]] = {}
+    letters: ClassVar[Mapping[str, str]] = {}
+    source: ClassVar[str] = ""
 
     def __init__(self, lr: float, weight_decay: float, decay_biases: bool = True) -> None:
         self.lr = lr
@@ -222,6 +229,18 @@ class Optimizer(ABC):
                     f"{self}: state {name} has shape {vector.shape}, expected "
                     f"{net.parameters.shape}"
                 )
+
+    def next_formulas(self, *, decays: bool) -> list[str]:
+        """The formulas of the next step, in the order of computation, for a parameter
+        that the weight decay reaches, or does not.
+        """
+        formulas = vars(type(self)).get("formulas", {})
+        decayed = [DECAYED] if formulas and decays and not self._decoupled else []
+        return decayed + [formulas[name] for name in self._stated(decays) if name in formulas]
+
+    def _stated(self, decays: bool) -> Iterable[str]:
+        """The names of the formulas that hold with these settings."""
+        return self.formulas
 
     def _weights(self, net: object) -> Iterator[slice]:
         """Where every W stands in the flat vectors."""

@@ -1,5 +1,6 @@
 """Stochastic gradient descent, with momentum and Nesterov's form of it."""
 
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +18,9 @@ class SGD(Optimizer):
     theta := theta - lr v.
 
     Without momentum v is d. With `nesterov` the step is lr (d + momentum v).
+
+    Written out, without dampening v := momentum v + d; without momentum theta := theta
+    - lr d; with `nesterov` theta := theta - lr (d + momentum v).
 
     Shapes: flat vectors; state "momentum_buffer".
     Torch: torch.optim.SGD.
@@ -36,6 +40,20 @@ class SGD(Optimizer):
         "v := d at the first step, then v := momentum v + (1 - dampening) d; "
         "theta := theta - lr v. Without momentum v is d. "
         "With nesterov the step is lr (d + momentum v)"
+    )
+    formulas: ClassVar[Mapping[str, str]] = {
+        "first": "v := d",
+        "undamped": "v := momentum v + d",
+        "dampened": "v := momentum v + (1 - dampening) d",
+        "plain": "theta := theta - lr d",
+        "momentum": "theta := theta - lr v",
+        "nesterov": "theta := theta - lr (d + momentum v)",
+    }
+    letters: ClassVar[Mapping[str, str]] = {"v": "momentum_buffer"}
+    source: ClassVar[str] = (
+        "Polyak, Some methods of speeding up the convergence of iteration methods (1964); "
+        "Sutskever, Martens, Dahl and Hinton, On the importance of initialization and momentum in "
+        "deep learning (2013)"
     )
     _settings: ClassVar[tuple[str, ...]] = ("momentum", "dampening", "nesterov")
 
@@ -59,6 +77,13 @@ class SGD(Optimizer):
     @property
     def _kept(self) -> dict[str, float | None]:
         return {"momentum_buffer": None} if self.momentum else {}
+
+    def _stated(self, decays: bool) -> Iterable[str]:
+        if not self.momentum:
+            return ["plain"]
+        is_first = "momentum_buffer" not in self._state
+        v = "first" if is_first else "dampened" if self.dampening else "undamped"
+        return [v, "nesterov" if self.nesterov else "momentum"]
 
     def _update_into(self, d: Array) -> None:
         v = self._velocity(d) if self.momentum else d  # d itself: no copy is needed
