@@ -10,6 +10,8 @@ and LaTeX.
     weights        the lines about weights of rows and classes
     regularised    penalties and clipping
     updates        the step of each layer, and the cost after it
+    rules          what an optimizer does to each W and b
+    arithmetic     what a formula comes to
     telling        the story of a step
     paths          one weight, summed over all paths
     chain_rule     the section about that weight
@@ -24,10 +26,17 @@ and LaTeX.
 ... )
 >>> [line for line in str(explanation).splitlines() if line.startswith("  z^1_1")]
 ['  z^1_1 = 1*0.5 + 2*(-1) + 0.25 = -1.25']
+>>> print(explanation.only("BP4").sections[0])
+BP4: weight gradient, layer 1
+-----------------------------
+    dW^l = (delta^l)^T a^(l-1)
+        [Nielsen, Neural Networks and Deep Learning, chapter 2, equation BP4]
+  dW^1_1,1 = -0.1346*1 = -0.1346
+  dW^1_1,2 = -0.1346*2 = -0.2691
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -38,6 +47,7 @@ from numpy.typing import ArrayLike, NDArray
 from refnet.backprop import Masks
 from refnet.checks import counted, instance, integer
 from refnet.clipping import Clipping
+from refnet.equations import EQUATIONS
 from refnet.explanation.chain_rule import weight_section
 from refnet.explanation.lines import ComputedStep
 from refnet.explanation.page import Scene, page_of
@@ -57,7 +67,8 @@ from refnet.regularisers import Penalty
 @dataclass(frozen=True)
 class Explanation:
     """A training step explained in numbers: `print` it, or write it as `markdown()` or
-    `latex()`. All three say the same.
+    `latex()`. All three say the same. `sections` are its parts, which can be printed
+    too, and `only` picks some of them.
     """
 
     title: str
@@ -71,6 +82,24 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         return folded(self.title, self.sections)
+
+    def only(self, quantity: str, layer: int | None = None) -> "Explanation":
+        """The sections about one equation, by its label in `refnet.EQUATIONS`, or about
+        a quantity that equations write, such as "delta" or "dW"; in all layers or in
+        one.
+
+        Errors: ValueError or TypeError where there is no such section.
+        """
+        labels = {e.label for e in EQUATIONS.values() if quantity in (e.label, *e.writes)}
+        chosen = [section for section in self.sections if section.label in labels]
+        if not chosen:
+            known = ", ".join(dict.fromkeys(filter(None, (s.label for s in self.sections))))
+            raise ValueError(
+                f"only: quantity has {quantity!r}, expected one of {known}, or what one writes"
+            )
+        if layer is not None:
+            chosen = _of_layer(chosen, quantity, integer("only", "layer", layer, low=0))
+        return replace(self, sections=tuple(chosen))
 
     def markdown(self) -> str:
         """With formulas between double dollar signs, as GitHub and Jupyter render
@@ -107,6 +136,15 @@ class Explanation:
         return scene_of(self.step, self.title, str(self), self.weight, self.digits, about)
 
 
+def _of_layer(sections: list[Section], quantity: str, layer: int) -> list[Section]:
+    """Those about one layer."""
+    chosen = [section for section in sections if section.layer == layer]
+    if not chosen:
+        known = ", ".join(str(l) for l in sorted({section.layer for section in sections}))
+        raise ValueError(f"only: layer has {layer}, expected one of {known} for {quantity}")
+    return chosen
+
+
 def explain(
     net: Network,
     x: ArrayLike,
@@ -126,6 +164,14 @@ def explain(
     changed. With `lr` it is a step of gradient descent, theta := theta - lr dC/dtheta;
     with an `optimizer`, a name or an object as `fit` takes it, its next step; with
     neither the story ends with the gradients.
+
+    The state of the optimizer is read and stays as it is. An optimizer given by name
+    has the lr that is given, an object has its own. Each W and b is told with all that
+    its formulas name: Adam's m, v, m_hat and v_hat.
+
+    One quantity at a time: `print(explanation.sections[3])`; `[s for s in
+    explanation.sections if s.label == "BP2" and s.layer == 1]`, where labels are those
+    of `refnet.EQUATIONS`; or `explanation.only("BP2", layer=1)`, `only("dW")`.
 
     The formulas show the numbers of the first row; arrays show all rows. BP3 and BP4
     are sums over rows. An equation is written in numbers where it takes at most 64 of
@@ -147,7 +193,8 @@ def explain(
 
     Shapes: x (n, fan_in); y as the loss wants it; sample_weight (n,); a mask as the
         input of its layer.
-    Torch: none; torch.optim.SGD(lr=lr) takes the same step.
+    Torch: none; torch.optim.SGD(lr=lr), or the optimizer's counterpart, takes the same
+        step.
     Errors: ValueError or TypeError for unusable input, lr < 0, an lr beside an
         optimizer object, which has its own, an optimizer of another network, digits
         < 1, or a weight that the network does not have; FloatingPointError where the
@@ -163,7 +210,8 @@ def explain(
     # a norm or a product that overflows is shown as inf
     with np.errstate(all="ignore"):
         sections = tuple(story.sections([weight_section(story, followed)] if followed else []))
-    title = f"One training step of a {'-'.join(map(str, net.sizes))} network"
+    what = "way forward and back" if step.after is None else "training step"
+    title = f"One {what} of a {'-'.join(map(str, net.sizes))} network"
     return Explanation(title, sections, step, followed, digits)
 
 

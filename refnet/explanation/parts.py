@@ -92,7 +92,7 @@ def beyond(part: Part) -> bool:
 @dataclass(frozen=True)
 class Section:
     """One equation at one layer, or another step of the story: its formulas and their
-    numbers.
+    numbers. `print` it to read it alone.
     """
 
     title: str
@@ -100,3 +100,13 @@ class Section:
     formulas: tuple[Formula, ...] = ()
     label: str = ""  # the key in EQUATIONS
     layer: int = 0
+
+    def __str__(self) -> str:
+        from refnet.explanation.typesetting import plain_section  # noqa: PLC0415 - it reads parts
+
+        return plain_section(self)
+
+    def _repr_html_(self) -> str:
+        from refnet.explanation.typesetting import framed_section  # noqa: PLC0415 - it reads parts
+
+        return framed_section(self)

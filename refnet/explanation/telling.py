@@ -26,7 +26,7 @@ from refnet.explanation.formulas import (
 from refnet.explanation.lines import COLUMNS, NUMBERS
 from refnet.explanation.parts import Formula, Line, Part, Section, Summary, Words, beyond
 from refnet.explanation.regularised import clip_section, penalty_section, slope_section
-from refnet.explanation.updates import taken_by, update_sections
+from refnet.explanation.updates import given_state, taken_by, update_sections
 from refnet.explanation.weights import WeightedLines
 
 SUBSCRIPTS = (
@@ -89,7 +89,7 @@ class Story(WeightedLines):
         sizes = "-".join(map(str, step.net.sizes))
         first = (
             f"A {sizes} network in {step.net.dtype}, a batch of n = "
-            f"{counted(self.rows, 'row')}, {taken_by(self, f'the loss {step.loss!r}')}."
+            f"{counted(self.rows, 'row')}, {taken_by(self)}."
         )
         rounded = (
             f"Everything is computed in full and shown with "
@@ -109,6 +109,7 @@ class Story(WeightedLines):
             ]
             if layer.b is not None:
                 parts.append(self.array(f"b^{l}", layer.b))
+        parts += given_state(self)
         shown = [*parts, *others]
         large, far = any(isinstance(part, Summary) for part in shown), any(map(beyond, shown))
         words = [first, rounded, *[LARGE] * large, *[BEYOND] * far]

@@ -16,6 +16,10 @@ TEXT_WIDTH = 60  # of a line of a typeset formula, in characters of plain text
 _SYMBOL = r"(?:a_prev|[A-Za-z]+)(?:\^[A-Za-z0-9]+)?(?:_[A-Za-z0-9]+(?:,[0-9]+)?)?"
 _TOKEN = re.compile(
     rf"d(?P<over>{_SYMBOL})/d(?P<under>{_SYMBOL})"
+    r"|sqrt\((?P<root>(?:[^()]|\([^()]*\))*)\)"
+    r"|(?P<hat>\w)_hat"
+    r"|beta(?P<beta>\d)"
+    r"|(?P<setting>[a-z]+)_decay"
     r"|sum over (?P<index>rows and paths|rows|paths|\w) of"
     r"|(?P<number>\d+(?:\.\d+)?)(?:e(?P<power>[+-]\d+))?"
     r"|(?P<read>a_prev)"
@@ -26,7 +30,11 @@ _TOKEN = re.compile(
     r"|\|(?P<absolute>[^|]+)\|"
     r"|(?P<other>.)"
 )
-_COMMANDS = ("delta", "theta", "exp", "log", "tanh", "max", "sum")
+_COMMANDS = {
+    **{word: word for word in ("alpha", "delta", "theta", "exp", "log", "tanh", "max", "sum")},
+    "eps": "varepsilon",
+}
+_UPRIGHT = ("lr", "buf", "mean", "var", "vmax")
 _LETTERS = ("dW", "db")
 _ESCAPED = {
     "\\": "textbackslash{}",
@@ -42,10 +50,11 @@ _ESCAPED = {
 
 def plain(title: str, sections: tuple[Section, ...]) -> str:
     """The sections for a terminal, at most 100 columns wide, in ASCII."""
-    return "\n\n".join([f"{title}\n{'=' * len(title)}", *map(_plain_section, sections)])
+    return "\n\n".join([f"{title}\n{'=' * len(title)}", *map(plain_section, sections)])
 
 
-def _plain_section(section: Section) -> str:
+def plain_section(section: Section) -> str:
+    """One section for a terminal."""
     title = _bare(section.title)
     return "\n".join([title, "-" * len(title), *_plain_parts(section)])
 
@@ -63,6 +72,11 @@ def folded(title: str, sections: tuple[Section, ...]) -> str:
     return notebook.framed(notebook.heading(title), whole)
 
 
+def framed_section(section: Section) -> str:
+    """One section by itself for a notebook."""
+    return notebook.framed(_folded_section(section, opened=True))
+
+
 def _folded_section(section: Section, *, opened: bool) -> str:
     rows = _plain_parts(section)
     return notebook.folded(_bare(section.title), notebook.lines(rows, len(rows)), opened=opened)
@@ -73,10 +87,8 @@ def _plain_part(part: Part) -> list[str]:
         case Words(text):
             return _wrapped(_bare(text), "  ", "  ")
         case Formula(formula, source):
-            return [
-                *_wrapped(formula, "    ", "        "),
-                *_wrapped(f"[{_bare(source)}]", "        ", "         "),
-            ]
+            cited = _wrapped(f"[{_bare(source)}]", "        ", "         ") if source else []
+            return [*_wrapped(formula, "    ", "        "), *cited]
         case Line():
             return _plain_line(part)
         case Grid(symbol, rows):
@@ -201,7 +213,8 @@ def formatted(title: str, sections: tuple[Section, ...], form: Format) -> str:
 def _blocks(part: Part, form: Format) -> list[str]:
     match part:
         case Formula():
-            return [_displayed(part, form), form.source.format(_inline(part.source, form))]
+            cited = [form.source.format(_inline(part.source, form))] if part.source else []
+            return [_displayed(part, form), *cited]
         case Grid(symbol, rows):
             entries = f"{form.newline} ".join(" & ".join(map(typeset, row)) for row in rows)
             return [
@@ -268,6 +281,14 @@ def _typeset(match: re.Match[str], before: str) -> str:
         return rf"\sum_{{{_name(part['index'], called=False)}}}"
     if part["absolute"]:
         return rf"\left|{typeset(part['absolute'])}\right|"
+    if part["root"]:
+        return rf"\sqrt{{{typeset(part['root'])}}}"
+    if part["hat"]:
+        return rf"\hat{{{part['hat']}}}"
+    if part["beta"]:
+        return rf"\beta_{{{part['beta']}}}"
+    if part["setting"]:
+        return rf"\mathrm{{{part['setting']}}}_{{\mathrm{{decay}}}}"
     if part["number"]:
         return _number(part["number"], part["power"], divided=before.endswith("/"))
     if part["read"]:
@@ -291,5 +312,5 @@ def _name(word: str, called: bool) -> str:
     if len(word) == 1 or word in _LETTERS:
         return word
     if word in _COMMANDS:
-        return f"\\{word}"
-    return rf"\mathrm{{{word}}}" if called or word == "lr" else rf"\text{{ {word} }}"
+        return f"\\{_COMMANDS[word]}"
+    return rf"\mathrm{{{word}}}" if called or word in _UPRIGHT else rf"\text{{ {word} }}"

@@ -2,16 +2,28 @@
 optimizer, and the cost.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
 from refnet.checks import Array
-from refnet.explanation.figures import product, total
+from refnet.explanation.figures import product
+from refnet.explanation.formulas import operands, substituted
 from refnet.explanation.lines import Lines
-from refnet.explanation.parts import Formula, Part, Section, Words
+from refnet.explanation.parts import Formula, Line, Part, Section, Words
+from refnet.explanation.rules import (
+    Assignment,
+    Parameter,
+    is_gradient_descent,
+    lettered,
+    numbers_of,
+    parameters,
+    parts_of,
+)
 from refnet.network import Network
+from refnet.optimizers import Optimizer
 
 DESCENT = Formula(
     "theta := theta - lr dC/dtheta",
@@ -21,66 +33,159 @@ DESCENT = Formula(
 )
 
 
-def taken_by(story: Lines, loss: str) -> str:
+def taken_by(story: Lines) -> str:
     """The loss, and what takes the step with it."""
-    if story.step.lr is None:
-        return f"and {loss}; no step is taken"
-    return f"{loss}, and gradient descent with lr = {story.show(story.step.lr)}"
+    rule, loss = story.step.optimizer, f"the loss {story.step.loss!r}"
+    if rule is None:
+        return f"and {loss}. No step is taken, as there is neither an lr nor an optimizer"
+    if is_gradient_descent(rule):
+        return f"{loss}, and gradient descent with lr = {story.show(rule.lr)}"
+    return f"{loss}, and the optimizer `{rule!r}`, for which it is step t = {numbers_of(rule)['t']}"
+
+
+def given_state(story: Lines) -> Iterator[Part]:
+    """What the optimizer has kept of the steps before."""
+    rule, ruled = story.step.optimizer, story.step.optimizer_after
+    if rule is None or ruled is None:
+        return
+    kept, keeps = lettered(rule), lettered(ruled)
+    if keeps:
+        names = (f"${letter}$ as `{rule.letters.get(letter, letter)}`" for letter in keeps)
+        start = (
+            f" There is no ${letter}$ before the first step."
+            for letter in keeps
+            if letter not in kept
+        )
+        yield Words(f"In its state the optimizer keeps {', '.join(names)}.{''.join(start)}")
+    for letter, vector in kept.items():
+        if vector.min() == vector.max():
+            yield story.line(letter, "", vector[0])
+        else:
+            yield from _by_layer(story, letter, vector)
+
+
+def _by_layer(story: Lines, letter: str, vector: Array) -> Iterator[Part]:
+    for l in range(1, story.depth + 1):
+        for name, values in parts_of(story.step, vector, l).items():
+            yield story.array(f"{letter}({name}^{l})", values)
 
 
 def update_sections(story: Lines) -> Iterator[Section]:
     """The step of each layer, and the cost after it; none without an update."""
-    after, cost_after, lr = story.step.after, story.step.cost_after, story.step.lr
-    if after is None or cost_after is None or lr is None:
+    rule, after, cost = story.step.optimizer, story.step.after, story.step.cost_after
+    if rule is None or after is None or cost is None:
         return
     for l in range(1, story.depth + 1):
-        yield _update(story, l, after, lr)
-    yield _cost_after(story, cost_after, lr)
+        yield _update(story, rule, l)
+    yield _cost_after(story, rule, after, cost)
 
 
-def _update(story: Lines, l: int, after: Network, lr: float) -> Section:
-    """The step of W and, where there is one, b."""
-    old, new, gradient = story.step.net.layers[l - 1], after.layers[l - 1], story.stepped_by[l - 1]
-    arrays = [(f"W^{l}", old.W, gradient.dW, new.W)]
-    if old.b is not None and gradient.db is not None and new.b is not None:
-        arrays.append((f"b^{l}", old.b, gradient.db, new.b))
-    if story.few(3 * sum(was.size for _, was, *_ in arrays), l):
-        parts = [line for array in arrays for line in _entries(story, lr, *array)]
-    else:
-        parts = [
-            story.array(name, now, f"{was.shape} - {story.show(lr)} * {d.shape}")
-            for name, was, d, now in arrays
-        ]
-    return story.section("step", l, parts, DESCENT)
+def _update(story: Lines, rule: Optimizer, l: int) -> Section:
+    """All that becomes of W and, where there is one, b."""
+    each = [*parameters(story.step, l)]
+    most = max(max(1, operands(done.right)) for one in each for done in one.assignments)
+    in_numbers = story.few(most * sum(one.size for one in each), l)
+    shown = _entries if in_numbers else _arrays
+    lines = [part for one in each for part in shown(story, one)]
+    return story.section("step", l, [*_about(story, rule, each), *lines], *_stated(rule, each))
 
 
-def _entries(
-    story: Lines, lr: float, symbol: str, old: Array, gradient: Array, new: Array
-) -> Iterator[Part]:
-    """Each entry after the step."""
-    for index in np.ndindex(old.shape):
-        move = product(story.show(lr), story.show(gradient[index]))
-        unit = ",".join(str(i + 1) for i in index)
-        yield story.line(
-            f"{symbol}_{unit}", total([story.show(old[index]), f"-{move}"]), new[index], ":="
-        )
+def _stated(rule: Optimizer, each: Sequence[Parameter]) -> Iterator[Formula]:
+    """The formulas of the optimizer, its source after the last one."""
+    if is_gradient_descent(rule):
+        yield DESCENT
+        return
+    kind = type(rule)
+    source = "; ".join(filter(None, [kind.__name__, vars(kind).get("source", "")]))
+    formulas = [*dict.fromkeys(formula for one in each for formula in one.formulas)]
+    if not formulas:
+        yield Formula(vars(kind).get("equation", ""), source)
+    for i, formula in enumerate(formulas, start=1):
+        yield Formula(formula, source if i == len(formulas) else "")
 
 
-def _cost_after(story: Lines, after: float, lr: float) -> Section:
+def _about(story: Lines, rule: Optimizer, each: Sequence[Parameter]) -> Iterator[Words]:
+    """What the letters of the gradient stand for."""
+    W, *b = each
+    if is_gradient_descent(rule) or not W.formulas:
+        return
+    arrays = " or ".join(f"$d{one.symbol}$" for one in each)
+    added = ", with the gradient of the penalty" * (story.step.penalty is not None)
+    clipped = ", clipped" * (story.step.clipping is not None)
+    letter = "g" if W.formulas[0].startswith("d = g") else "d"
+    yield Words(f"Here ${letter}$ is {arrays}{added}{clipped}.")
+    if b and [*b[0].formulas] != [*W.formulas]:
+        then = ": for them $d$ is $g$" * (letter == "g")
+        yield Words(f"Biases do not decay{then}.")
+
+
+def _entries(story: Lines, one: Parameter) -> Iterator[Line]:
+    """Each entry in numbers, with all that comes to it."""
+    for index in np.ndindex(one.assignments[-1].value.shape):
+        entry = f"{one.symbol}_{','.join(str(i + 1) for i in index)}"
+        for done in one.assignments:
+            letters = {
+                letter: _shown(story, v[index] if isinstance(v, np.ndarray) else v)
+                for letter, v in done.letters.items()
+            }
+            numbers = substituted(done.right, letters)
+            yield story.line(_name(done, entry), numbers, done.value[index], done.relation)
+
+
+def _arrays(story: Lines, one: Parameter) -> Iterator[Part]:
+    """Each array, with the shapes of those that it comes from."""
+    for done in one.assignments:
+        letters = {
+            letter: str(v.shape) if isinstance(v, np.ndarray) else _shown(story, v)
+            for letter, v in done.letters.items()
+        }
+        shapes = substituted(done.right, letters).replace("*", " * ")
+        yield story.array(_name(done, one.symbol), done.value, shapes)
+
+
+def _shown(story: Lines, number: Any) -> str:
+    """An entry or a hyper-parameter; t in full."""
+    return str(number) if isinstance(number, int) else story.show(number)
+
+
+def _name(done: Assignment, symbol: str) -> str:
+    """What a result is called: the parameter itself, or a letter of it."""
+    return symbol if done.left == "theta" else f"{done.left}({symbol})"
+
+
+def _cost_after(story: Lines, rule: Optimizer, after: Network, cost: float) -> Section:
     """The cost before and after the step, and their difference to first order."""
     before = story.whole_cost
-    vector, move = (g.vector.astype(np.float64) for g in (story.whole, story.stepped_by))
-    square = float(np.dot(vector, move))
-    parts: list[Part] = [story.line("C before", "", before), story.line("C after", "", after)]
-    if isfinite(after - before):
-        parts.append(story.line("C after - C before", "", after - before))
+    parts: list[Part] = [story.line("C before", "", before), story.line("C after", "", cost)]
+    if isfinite(cost - before):
+        parts.append(story.line("C after - C before", "", cost - before))
+    first_order = _descent if is_gradient_descent(rule) else _move
+    return Section("The cost after the step", (*parts, *first_order(story, rule, after)))
+
+
+def _descent(story: Lines, rule: Optimizer, after: Network) -> Iterator[Part]:
+    """By how much C changes to first order, where u is lr times the gradient."""
+    square = _dot(story.whole.vector, story.stepped_by.vector)
     if isfinite(square):
-        parts.append(Words("To first order, for a small lr, the step changes C by"))
-        parts.append(
-            story.line(
-                "-lr |dC/dtheta|^2" if story.step.clipping is None else "-lr dC/dtheta g",
-                product(f"-{story.show(lr)}", story.show(square)),
-                -lr * square,
-            )
+        yield Words("To first order, for a small lr, the step changes C by")
+        yield story.line(
+            "-lr |dC/dtheta|^2" if story.step.clipping is None else "-lr dC/dtheta g",
+            product(f"-{story.show(rule.lr)}", story.show(square)),
+            -rule.lr * square,
         )
-    return Section("The cost after the step", tuple(parts))
+
+
+def _move(story: Lines, rule: Optimizer, after: Network) -> Iterator[Part]:
+    """The same for any u: what the step has taken off theta."""
+    u = story.step.net.parameters.astype(np.float64) - after.parameters
+    change = -_dot(story.whole.vector, u)
+    if isfinite(change):
+        yield Words(
+            "To first order, for a small $u$, which is theta before the step minus theta after "
+            "it, the step changes C by the sum over all parameters of"
+        )
+        yield story.line("-dC/dtheta u", "", change)
+
+
+def _dot(some: Array, others: Array) -> float:
+    return float(np.dot(some.astype(np.float64), others.astype(np.float64)))

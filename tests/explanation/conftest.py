@@ -1,8 +1,12 @@
 """An explanation is read back from its text, as tests of it need it."""
 
+import ast
+import functools
 import itertools
+import math
 import re
 
+import numpy as np
 import pytest
 
 import refnet
@@ -24,7 +28,8 @@ def _sections(text):
 
 
 SYMBOL = (
-    r"path \d+(?: \(row \d+\))?|[^\s:]+|C before|C after(?: - C before)?|-lr \S+|th(?:es)?e [\w ]+"
+    r"path \d+(?: \(row \d+\))?|[^\s:]+|C before|C after(?: - C before)?|-(?:lr|dC/dtheta) \S+"
+    r"|th(?:es)?e [\w ]+"
 )
 
 
@@ -83,6 +88,115 @@ def _balanced(latex):
     return not opened
 
 
+class Sized:
+    """A number whose computation is off by at most `steps` eps `size`: the size is the
+    sum of |terms| that it is made of.
+
+    With errors k1 eps s1 and k2 eps s2, a sum is off by (k1 + k2 + 1) eps (s1 + s2), a
+    product by as much of s1 s2, a quotient of s1 s2 / v2^2; a function by |f'| k s + 4
+    eps |f|, NumPy's functions being within 4 units in the last place.
+    """
+
+    def __init__(self, value, size=None, steps=0):
+        self.value, self.size, self.steps = value, abs(value) if size is None else size, steps
+
+
+def calculate(node):
+    match node:
+        case ast.Constant(value):
+            return Sized(float(value))
+        case ast.UnaryOp(ast.USub(), operand):
+            x = calculate(operand)
+            return Sized(-x.value, x.size, x.steps)
+        case ast.Call(ast.Name(name), arguments):
+            return applied(name, [calculate(argument) for argument in arguments])
+        case ast.BinOp(left, ast.Pow(), ast.Constant(power)):
+            return functools.reduce(
+                functools.partial(combined, ast.Mult()), [calculate(left)] * power
+            )
+        case ast.BinOp(left, operator, right):
+            return combined(operator, calculate(left), calculate(right))
+    raise AssertionError(ast.dump(node))
+
+
+def combined(operator, x, y):
+    steps = x.steps + y.steps + 1
+    match operator:
+        case ast.Add():
+            return Sized(x.value + y.value, x.size + y.size, steps)
+        case ast.Sub():
+            return Sized(x.value - y.value, x.size + y.size, steps)
+        case ast.Mult():
+            return Sized(x.value * y.value, x.size * y.size, steps)
+        case ast.Div():
+            return Sized(x.value / y.value, x.size * y.size / y.value**2, steps)
+    raise AssertionError(operator)
+
+
+def applied(name, arguments):
+    x = arguments[0]
+    match name:
+        case "exp":
+            return Sized(math.exp(x.value), math.exp(x.value) * (1 + x.size), x.steps + 4)
+        case "log":
+            return Sized(math.log(x.value), abs(math.log(x.value)) + x.size / x.value, x.steps + 4)
+        case "tanh":
+            return Sized(math.tanh(x.value), abs(math.tanh(x.value)) + x.size, x.steps + 4)
+        case "max":
+            return Sized(
+                max(argument.value for argument in arguments),
+                max(argument.size for argument in arguments),
+                max(argument.steps for argument in arguments),
+            )
+        case "sqrt":
+            root = math.sqrt(x.value)
+            # |f'| = 1 / (2 root)
+            return Sized(root, root + x.size / (2 * root), x.steps + 4)
+        case "abs":
+            return Sized(abs(x.value), x.size, x.steps)
+        case "sign":
+            return Sized(float(np.sign(x.value)))
+    raise AssertionError(name)
+
+
+def evaluated(side):
+    """The side of an equality as a number: the text is arithmetic, with ^ for a power
+    and bars for the absolute value.
+    """
+    return calculate(
+        ast.parse(re.sub(r"\|([^|]*)\|", r"abs(\1)", side).replace("^", "**"), mode="eval").body
+    )
+
+
+def in_numbers(side):
+    return not set(re.findall(r"[A-Za-z]+", side)) - {
+        "exp",
+        "log",
+        "tanh",
+        "max",
+        "sign",
+        "sqrt",
+        "e",
+    }
+
+
+def _recomputed(text, dtype):
+    """The symbols whose numbers are written out, and those (symbol, side) which do not
+    give the result that is shown, with every digit shown: the rounding of what stands
+    there, 4 times as many operations allowed.
+    """
+    written, wrong = [], []
+    for _, symbol, sides in _equalities(text):
+        for side in filter(in_numbers, sides[:-1]):
+            read, result = evaluated(side), float(sides[-1])
+            bound = 4 * (read.steps + 1) * np.finfo(dtype).eps * read.size
+            written.append(symbol)
+            # not >: a NaN is wrong
+            if not abs(read.value - result) <= bound:
+                wrong.append((symbol, side))
+    return written, wrong
+
+
 @pytest.fixture
 def sections():
     """Reads the sections of a text."""
@@ -111,3 +225,9 @@ def mazur():
 def balanced():
     """Tells whether a text is well-formed LaTeX."""
     return _balanced
+
+
+@pytest.fixture
+def recomputed():
+    """Computes what is written out again."""
+    return _recomputed
