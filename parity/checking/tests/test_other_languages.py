@@ -3,9 +3,7 @@ are right, each line that their README says to break is named, and so are the dr
 that `parity check --init` writes.
 """
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import refnet
 from parity.checking.checker import check_command
 from parity.checking.templates import HERE as TEMPLATES
 from parity.tests.command import run as parity
+from parity.tests.needed import tool
 
 EXAMPLES = Path(refnet.__file__).parent.parent / "examples" / "other_languages"
 ENGINE = Path(refnet.__file__).parent / "explanation" / "page" / "engine.js"
@@ -22,15 +21,6 @@ MARK = "// ---- The protocol. Nothing below this line needs to be changed. ----\
 pytestmark = pytest.mark.skipif(
     not EXAMPLES.is_dir(), reason="the examples lie beside the package in a checkout alone"
 )
-
-
-def tool(name):
-    """A compiler or an interpreter. Without it the test is skipped, but not in CI."""
-    if shutil.which(name):
-        return name
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"needs {name}, which is not installed")
-    return pytest.skip(f"needs {name}, which is not installed")
 
 
 def compiled(text, folder):
