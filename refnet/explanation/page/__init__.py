@@ -11,6 +11,7 @@ only those above it:
     engine      the network: a step, its gradients, its update
     figures     how a number is shown
     formulas    numbers in the place of letters
+    arithmetic  what a formula comes to
     notation    a line of numbers as MathML
     model       what can be changed, and all that follows from it
     lines       the lines of numbers of a stage
@@ -45,6 +46,7 @@ SCRIPTS = (
     "engine",
     "figures",
     "formulas",
+    "arithmetic",
     "notation",
     "model",
     "lines",

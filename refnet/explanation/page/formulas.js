@@ -2,8 +2,8 @@
 
 // Numbers in the place of the letters of a formula: as in refnet's text.
 
-const FUNCTIONS = ["exp", "log", "tanh", "max", "sign"];
-const TOKEN = /dC\/da_\w+|[A-Za-z]+(?:_\w+)?|\d+(?:\.\d+)?|\S/g;
+const FUNCTIONS = ["exp", "log", "tanh", "max", "sign", "sqrt"];
+const TOKEN = /dC\/da_\w+|[A-Za-z]+\d?(?:_\w+)?|\d+(?:\.\d+)?|\S/g;
 
 /** What stands right of "=": the branch that holds for z, and a sum over i written out. */
 function rightSide(formula, z = 0, terms = 0) {
@@ -38,6 +38,12 @@ function substituted(formula, values) {
   return writer.text;
 }
 
+/** How many numbers stand in a formula in numbers, but for the 2 of a square. */
+function operands(formula) {
+  const tokens = formula.replaceAll("^2", "").match(TOKEN) ?? [];
+  return tokens.filter((token) => /^[A-Za-z0-9]/.test(token) && !FUNCTIONS.includes(token)).length;
+}
+
 /** Formula text as it grows; it knows whether it ends in something that can be multiplied. */
 class Writer {
   text = "";
@@ -61,7 +67,8 @@ class Writer {
     this.#start();
     const isFirst = this.text === "" || /[(|]$/.test(this.text) || this.text.endsWith(", ");
     const exposed = value.startsWith("-") && !isFirst;
-    const brackets = this.#waiting || exposed || (power && !/^\d+$/.test(value.replace(".", "")));
+    const isWhole = /^\d+$/.test(value.replace(".", "")) || value.startsWith("(");
+    const brackets = this.#waiting || exposed || (power && !isWhole);
     this.text += brackets ? `(${value})` : value;
     [this.#ended, this.#waiting] = [true, false];
   }
@@ -77,4 +84,4 @@ class Writer {
   }
 }
 
-module.exports = { rightSide, readable, substituted };
+module.exports = { rightSide, readable, substituted, operands };

@@ -57,33 +57,26 @@ function rateField(model) {
   };
 }
 
-/** The update rules to choose from, and their settings. */
-const RULES = {
-  sgd: { title: "SGD", name: "sgd", settings: {} },
-  momentum: { title: "SGD with momentum", name: "sgd", settings: { momentum: 0.9 } },
-  nesterov: { title: "SGD, Nesterov", name: "sgd", settings: { momentum: 0.9, nesterov: true } },
-  adam: { title: "Adam", name: "adam", settings: {} },
-};
-
-function ruleOf({ name, settings }) {
-  if (name !== "sgd") return name;
-  if (!settings.momentum) return "sgd";
-  return settings.nesterov ? "nesterov" : "momentum";
-}
-
+/** The update rules to choose from; that of the scene with its settings, if it is another. */
 function ruleFields(model) {
-  const own = ruleOf(model.optimizer);
-  const { title } = model.words.optimizers[model.optimizer.name];
-  const options = Object.entries(RULES).map(([key, { title }]) => [key, title]);
-  if (!(own in RULES)) options.push([own, title]);
-  const given = model.scene.optimizer;
+  const { rules } = model.words;
+  const { rule } = model.scene;
+  const options = Object.entries(rules).map(([key, { title }]) => [key, title]);
+  if (ruleName(model) === "own") options.push(["own", `${rule.title} with settings of its own`]);
   const set = (key) => {
-    const { name, settings } = key === own ? given : RULES[key];
+    const { name, settings } = rules[key] ?? rule;
     model.setOptimizer(name, settings);
   };
-  const field = choice("optimizer", options, own, set);
+  const field = choice("optimizer", options, ruleName(model), set);
   field.select.id = "optimizer";
-  return { element: field.element, update: () => (field.select.value = ruleOf(model.optimizer)) };
+  return { element: field.element, update: () => (field.select.value = ruleName(model)) };
+}
+
+/** The key of the optimizer among the rules to choose from. */
+function ruleName({ words, optimizer }) {
+  const own = JSON.stringify([optimizer.name, optimizer.settings]);
+  const is = ([, { name, settings }]) => JSON.stringify([name, settings]) === own;
+  return Object.entries(words.rules).find(is)?.[0] ?? "own";
 }
 
 /** Choose: activations, the loss, and which rows take part. */
@@ -349,7 +342,7 @@ function mistakeSaid(model, entry) {
 /** What parity says of it in this network, with the layers in which it stands. */
 function saidOf(model, { id, says, findings }) {
   const layers = model.layers.flatMap((_, l) => (model.stands(id, l) ? [l + 1] : [])).join();
-  const rule = ruleOf(model.optimizer);
+  const rule = ruleName(model);
   const isHere = (each) =>
     each.depth === model.layers.length && each.layers.join() === layers && ["", rule].includes(each.rule);
   return (findings.find(isHere) ?? { says }).says;

@@ -7,6 +7,7 @@ import numpy as np
 from refnet.activations import ACTIVATIONS
 from refnet.checks import Array
 from refnet.explanation.lines import ComputedStep
+from refnet.explanation.page.words import STATE, rule_words, settings_of
 from refnet.explanation.paths import Weight
 from refnet.losses import LOSSES
 from refnet.network import Network
@@ -14,13 +15,6 @@ from refnet.optimizers import OPTIMIZERS, SGD, Optimizer
 
 # A choice: with more the page takes seconds for each step, and its file megabytes.
 NUMBERS = 200_000
-# the names of an optimizer's vectors in the engine
-STATE = {
-    "momentum_buffer": "v",
-    "exp_avg": "m",
-    "exp_avg_sq": "v",
-    "max_exp_avg_sq": "vMax",
-}
 
 
 def scene_of(
@@ -36,7 +30,7 @@ def scene_of(
     Errors: ValueError or TypeError where the page cannot compute such a step.
     """
     _check(step)
-    net, wide = step.net, step.net.astype("float64")
+    net, wide, rule = step.net, step.net.astype("float64"), step.optimizer or SGD()
     return {
         "title": title,
         "about": about,
@@ -55,7 +49,8 @@ def scene_of(
         "y": (step.y if step.y.ndim == 1 else step.y.astype("float64")).tolist(),
         "loss": step.loss.name,
         "lr": step.lr,
-        "optimizer": _optimizer(step, wide),
+        "optimizer": _optimizer(rule, wide),
+        "rule": rule_words(rule),
         "weight": weight and [weight.layer - 1, weight.row, weight.column],
         "digits": digits,
         "refnet": None if net.dtype != wide.dtype else _computed(step),
@@ -81,15 +76,13 @@ def _computed(step: ComputedStep) -> dict[str, Any]:
     return {"C": step.cost, **lists}
 
 
-def _optimizer(step: ComputedStep, net: Network) -> dict[str, Any]:
+def _optimizer(rule: Optimizer, net: Network) -> dict[str, Any]:
     """The update rule with its settings, and its state before the step."""
-    rule: Optimizer = step.optimizer or SGD()
-    settings = {key: value for key, value in rule.hyperparameters.items() if key != "lr"}
-    state = rule.state
-    vectors = {STATE[key]: _by_layers(net, v) for key, v in state.items() if key != "steps"}
-    if vectors and state["steps"]:
-        vectors["t"] = state["steps"]
-    return {"name": rule.name, "settings": settings, "state": vectors}
+    names, state = STATE[rule.name], rule.state
+    steps = state.pop("steps")
+    vectors = {names[key]: _by_layers(net, v) for key, v in state.items()} if steps else {}
+    counted = {"t": steps} if steps else {}
+    return {"name": rule.name, "settings": settings_of(rule), "state": {**vectors, **counted}}
 
 
 def _by_layers(net: Network, vector: Array) -> list[list[Any]]:

@@ -6,7 +6,7 @@
 
 const { derivative, lossGradient, product: matrix, targetRows, transpose } = require("./engine.js");
 const { Lines, product, total, rightSide, readable, substituted } = require("./lines.js");
-const { updateParts } = require("./updates.js");
+const { firstOrder, updateParts } = require("./updates.js");
 
 const LOG_FLOOR = -100; // of the losses on probabilities
 // slots that take part in several stages, or in the update of all layers
@@ -330,6 +330,7 @@ class Story extends Lines {
         this.line("C before", "", before),
         this.line("C after", "", after),
         ...(Number.isFinite(after - before) ? [this.line("C after - C before", "", after - before)] : []),
+        ...firstOrder(this),
       ];
     };
     const shows = { units: [this.depth], edges: [], quantity: "a", cost: true };

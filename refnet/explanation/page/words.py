@@ -5,16 +5,38 @@ classes themselves.
 from functools import cache
 from typing import Any
 
-from refnet.activations import ACTIVATIONS, Elementwise
+import numpy as np
+
+from refnet.activations import ACTIVATIONS, Elementwise, Identity
 from refnet.equations import EQUATIONS, PLAIN
 from refnet.explanation.formulas import applied_by, pullback_of
 from refnet.explanation.lines import COLUMNS, NUMBERS
 from refnet.explanation.mathml import mathml_of
 from refnet.explanation.paths import ALL, FEW
+from refnet.explanation.rules import is_gradient_descent
 from refnet.explanation.telling import THROUGH
 from refnet.explanation.updates import DESCENT
+from refnet.layer import Dense
 from refnet.losses import LOSSES
-from refnet.optimizers import OPTIMIZERS
+from refnet.network import Network
+from refnet.optimizers import OPTIMIZERS, Optimizer
+
+# the update rules to choose from: a title, the optimizer, its settings
+RULES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "sgd": ("SGD", "sgd", {}),
+    "momentum": ("SGD with momentum", "sgd", {"momentum": 0.9}),
+    "nesterov": ("SGD, Nesterov", "sgd", {"momentum": 0.9, "nesterov": True}),
+    "adam": ("Adam", "adam", {}),
+}
+# the engine's names of what an optimizer keeps
+_ADAM = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "vMax"}
+STATE = {
+    "sgd": {"momentum_buffer": "v"},
+    "adagrad": {"sum": "squares"},
+    "rmsprop": {"square_avg": "squares", "grad_avg": "mean", "momentum_buffer": "v"},
+    "adam": _ADAM,
+    "adamw": _ADAM,
+}
 
 
 @cache
@@ -33,14 +55,55 @@ def vocabulary() -> dict[str, Any]:
             if kind.trainable
         },
         "losses": {name: _loss(name) for name in LOSSES},
-        "optimizers": {
-            name: {"title": kind.__name__, "equation": kind.equation}
-            for name, kind in OPTIMIZERS.items()
+        "rules": {
+            key: {**rule_words(OPTIMIZERS[name](**settings)), "title": title}
+            for key, (title, name, settings) in RULES.items()
         },
         "through": _formula(THROUGH.plain, THROUGH.source),
         "descent": _formula(DESCENT.plain, DESCENT.source),
         "limits": {"numbers": NUMBERS, "columns": COLUMNS, "paths": ALL, "largest": FEW},
     }
+
+
+def rule_words(rule: Optimizer) -> dict[str, Any]:
+    """An update rule: its settings, its formulas in the first step and later, and the
+    engine's names of what it keeps, by their letters.
+    """
+    kind = type(rule)
+    return {
+        "title": kind.__name__,
+        "name": rule.name,
+        "settings": settings_of(rule),
+        "isDescent": is_gradient_descent(rule),
+        "first": _stated(_fresh(rule)),
+        "later": _stated(_stepped(_fresh(rule))),
+        "letters": {letter: STATE[rule.name][name] for letter, name in rule.letters.items()},
+    }
+
+
+def settings_of(rule: Optimizer) -> dict[str, Any]:
+    """Its hyper-parameters but for lr."""
+    return {key: value for key, value in rule.hyperparameters.items() if key != "lr"}
+
+
+def _fresh(rule: Optimizer) -> Optimizer:
+    """The same rule that has taken no step."""
+    return type(rule)(**rule.hyperparameters)
+
+
+def _stepped(rule: Optimizer) -> Optimizer:
+    """The rule after a step of some network."""
+    net = Network([Dense(np.zeros((1, 1)), np.zeros(1), Identity())])
+    _, gradients = net.loss_and_gradients([[1.0]], [[1.0]], "mse")
+    rule.step(net, gradients)
+    return rule
+
+
+def _stated(rule: Optimizer) -> list[dict[str, str]]:
+    """The formulas of its next step, its source after the last."""
+    plain = rule.next_formulas(decays=rule.weight_decay > 0.0)
+    sources = [""] * (len(plain) - 1) + [f"{type(rule).__name__}; {type(rule).source}"]
+    return [_formula(each, source) for each, source in zip(plain, sources, strict=True)]
 
 
 def _formula(plain: str, source: str = "", latex: str = "") -> dict[str, str]:
