@@ -45,7 +45,7 @@ function parameters(story, l, rule) {
   const { dW, db } = step.gradients[l - 1];
   const of = (name, i, old, gradient) => {
     const given = { ...numbersOf(model), g: gradient, d: gradient, theta: old };
-    const before = { ...given, ...kept(model.optimizer.state, rule, l, i) };
+    const before = { ...given, ...beginning(model, rule, old), ...kept(model.optimizer.state, rule, l, i) };
     const results = [step, right].map(({ updated, after }) => ({
       ...kept(updated.optimizer.state, rule, l, i),
       theta: after[l - 1][name],
@@ -60,6 +60,12 @@ function parameters(story, l, rule) {
 function kept(state, { letters }, l, i) {
   const has = Object.entries(letters).filter(([, key]) => state[key]);
   return Object.fromEntries(has.map(([letter, key]) => [letter, state[key][l - 1][i]]));
+}
+
+/** What a rule that has taken no step has in the place of its vectors. */
+function beginning({ optimizer: { settings } }, { letters }, like) {
+  const start = entrywise(() => settings.initial_accumulator_value ?? 0, like);
+  return Object.fromEntries(Object.keys(letters).map((letter) => [letter, start]));
 }
 
 /** The hyper-parameters by their names in the formulas, and t, the number of the step. */
