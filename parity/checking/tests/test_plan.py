@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -178,6 +179,27 @@ def test_what_was_declared_is_what_is_said_to_be_tried(given_names):
     if said.sizes and len(said.sizes) == 2:
         impossible |= set(said.activations or ())
     assert set(untried(tried(tasks), (), said)) <= impossible
+
+
+# with each of these seeds a network of relu died in the first step of a task
+@pytest.mark.parametrize(
+    ("seed", "names"),
+    [
+        (0, {}),
+        (1, {"activations": "relu", "optimizers": "rmsprop"}),
+        (2, {"activations": "relu"}),
+        (2, {"activations": "relu", "optimizers": "rmsprop"}),
+    ],
+)
+def test_a_right_program_moves_its_weights_behind_the_first_step(seed, names):
+    """Or it would be told that it shows its last weights in every step."""
+    for task in tasks_for(declaration(**names), seed=seed):
+        first, *later = (record.after.W for record in simulate(task.inputs))
+        assert not later or any(
+            not np.array_equal(W, start)
+            for after in later
+            for W, start in zip(after, first, strict=True)
+        ), task.name
 
 
 def test_every_value_is_taken_before_any_comes_again():
