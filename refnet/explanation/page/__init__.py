@@ -9,23 +9,10 @@ template.html is the page, and style.css how it looks. The scripts, each of whic
 only those above it:
 
     engine      the network: a step, its gradients, its update
-    figures     how a number is shown
-    formulas    numbers in the place of letters
-    arithmetic  what a formula comes to
-    notation    a line of numbers as MathML
     model       what can be changed, and all that follows from it
-    lines       the lines of numbers of a stage
-    updates     those of an update
-    story       the stages of a step
-    paths       one weight along all its paths
-    checks      refnet's own numbers, and a gradient check
-    elements    parts of a document
-    drawing     the network
-    heat        arrays as pictures
-    tables      arrays that can be edited
-    curve       the cost
-    files       weights as a file, and data as text
-    panels      what is chosen, trained, followed and compared
+    telling/    a step in words and numbers, and what checks it
+    drawing/    the network, arrays and the curve as pictures, and what is edited
+    panels/     what is trained, chosen, edited, followed, mistaken and compared
     page        all of it together
 """
 
@@ -44,23 +31,28 @@ Scene: TypeAlias = dict[str, Any]
 
 SCRIPTS = (
     "engine",
-    "figures",
-    "formulas",
-    "arithmetic",
-    "notation",
     "model",
-    "lines",
-    "updates",
-    "story",
-    "paths",
-    "checks",
-    "elements",
-    "heat",
-    "drawing",
-    "tables",
-    "curve",
-    "files",
-    "panels",
+    "telling/figures",
+    "telling/formulas",
+    "telling/arithmetic",
+    "telling/notation",
+    "telling/lines",
+    "telling/updates",
+    "telling/story",
+    "telling/paths",
+    "telling/checks",
+    "drawing/elements",
+    "drawing/heat",
+    "drawing/network",
+    "drawing/curve",
+    "drawing/tables",
+    "panels/files",
+    "panels/training",
+    "panels/choosing",
+    "panels/editing",
+    "panels/following",
+    "panels/mistaking",
+    "panels/comparing",
     "page",
 )
 
@@ -99,18 +91,14 @@ def page_of(scenes: Sequence[Scene], mistakes: Mistakes | None = None) -> str:
 
 
 def _scripts(mistakes: str) -> Iterator[str]:
-    """Each script as a module of its own, as node has them; what is wrong before
-    the page that lets it in.
-    """
-    *parts, last = SCRIPTS
-    for name in parts:
+    """Each script as a module of its own, as node has them."""
+    for name in SCRIPTS:
         yield _module(name, _part(f"{name}.js"))
     yield _module("mistakes", mistakes or "module.exports = {};\n")
-    yield _module(last, _part(f"{last}.js"))
 
 
 def _module(name: str, script: str) -> str:
-    return f'define("./{name}.js", (module, require) => {{\n{_as_script(script)}}});'
+    return f'define("{name}.js", (module, require) => {{\n{_as_script(script)}}});'
 
 
 @cache

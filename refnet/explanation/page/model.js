@@ -104,6 +104,13 @@ class Model {
     });
   }
 
+  /** The key of the update rule among those to choose from; "own" for another one. */
+  get ruleName() {
+    const own = JSON.stringify([this.optimizer.name, this.optimizer.settings]);
+    const isIt = ([, { name, settings }]) => JSON.stringify([name, settings]) === own;
+    return Object.entries(this.words.rules).find(isIt)?.[0] ?? "own";
+  }
+
   /** The cost of the batch with other weights. */
   costOf(layers) {
     return trainingStep({ ...this.program, layers, lr: null }, this.wrong).cost;

@@ -2,14 +2,19 @@
 
 // All of it together: scenes, stages, panels, and the keyboard.
 
-const { Drawing } = require("./drawing.js");
-const { h, html, choice, button } = require("./elements.js");
-const { shown } = require("./figures.js");
-const { picture } = require("./heat.js");
+const { Drawing } = require("./drawing/network.js");
+const { h, html, choice, button } = require("./drawing/elements.js");
+const { shown } = require("./telling/figures.js");
+const { picture } = require("./drawing/heat.js");
 const { Model } = require("./model.js");
-const { inline, wrapping, sentence } = require("./notation.js");
-const panels = require("./panels.js");
-const { Story } = require("./story.js");
+const { inline, wrapping, sentence } = require("./telling/notation.js");
+const { choosing } = require("./panels/choosing.js");
+const { comparing } = require("./panels/comparing.js");
+const { editing } = require("./panels/editing.js");
+const { followed, following } = require("./panels/following.js");
+const { mistaking } = require("./panels/mistaking.js");
+const { training } = require("./panels/training.js");
+const { Story } = require("./telling/story.js");
 
 class Page {
   constructor(document, data) {
@@ -21,7 +26,9 @@ class Page {
     this.open(0);
     document.addEventListener("keydown", (event) => this.pressed(event));
     window.addEventListener("beforeprint", () => this.print());
-    this.at("whole").querySelector("details").addEventListener("toggle", () => this.whole());
+    this.at("whole")
+      .querySelector("details")
+      .addEventListener("toggle", () => this.whole());
   }
 
   // scenes
@@ -44,17 +51,17 @@ class Page {
     this.model.refuse = (why) => this.refuse(why);
     this.drawing = new Drawing(this.model, (weight) => this.model.setWeight(weight));
     const { mistakes } = this.data;
-    const training = panels.training(this.model);
+    const train = training(this.model);
     const others = [
-      panels.choosing(this.model),
-      ...(mistakes.length ? [panels.mistaking(this.model, mistakes)] : []),
-      panels.following(this.model),
-      panels.editing(this.model),
-      panels.comparing(this.model),
+      choosing(this.model),
+      ...(mistakes.length ? [mistaking(this.model, mistakes)] : []),
+      following(this.model),
+      editing(this.model),
+      comparing(this.model),
     ];
-    this.at("train-place").replaceChildren(training.element);
+    this.at("train-place").replaceChildren(train.element);
     this.at("panels").replaceChildren(...others.map(({ element }) => element));
-    this.panels = [training, ...others];
+    this.panels = [train, ...others];
     this.update();
   }
 
@@ -68,7 +75,11 @@ class Page {
   steer() {
     this.back = button("← Back", () => this.go(this.index - 1), { id: "back" });
     this.next = button("Next →", () => this.go(this.index + 1), { id: "next" });
-    this.jump = h("select", { id: "jump", "aria-label": "Stage", onchange: () => this.go(Number(this.jump.value)) });
+    this.jump = h("select", {
+      id: "jump",
+      "aria-label": "Stage",
+      onchange: () => this.go(Number(this.jump.value)),
+    });
     this.place = h("span", { id: "place" });
     const hint = h("span", { class: "hint" }, "or the arrow keys");
     this.at("steer").append(this.back, this.next, this.jump, this.place, hint);
@@ -98,7 +109,9 @@ class Page {
     const same = this.stages.findIndex((stage) => stage.key === key);
     this.index = same >= 0 ? same : Math.min(this.index, this.stages.length - 1);
     const marked = ({ title, isWrong }) => (isWrong ? `${title} (mistaken)` : title);
-    this.jump.replaceChildren(...this.stages.map((stage, i) => h("option", { value: i }, marked(stage))));
+    this.jump.replaceChildren(
+      ...this.stages.map((stage, i) => h("option", { value: i }, marked(stage))),
+    );
     this.show();
     for (const { update } of this.panels) update();
     this.whole();
@@ -110,20 +123,26 @@ class Page {
     this.place.textContent = `${this.index + 1} of ${this.stages.length}`;
     this.back.disabled = this.index === 0;
     this.next.disabled = this.index === this.stages.length - 1;
-    const drawn = this.drawing.draw(stage, panels.followed(this.model));
+    const drawn = this.drawing.draw(stage, followed(this.model));
     this.at("network").replaceChildren(h("div", { class: "scroll" }, drawn), LEGEND());
     this.at("stage").replaceChildren(...this.told(stage, "stage-title"));
   }
 
   /** A stage as it is read. */
   told(stage, id) {
-    const mistake = stage.isWrong && this.data.mistakes.find((each) => each.id === this.model.mistake);
+    const mistake =
+      stage.isWrong && this.data.mistakes.find((each) => each.id === this.model.mistake);
     return [
       h("h3", { id, "data-key": stage.key }, stage.title),
       mistake ? h("p", { class: "wrong" }, "You have: ", h("code", {}, mistake.formula)) : null,
       mistake ? h("p", {}, "Expected:") : null,
       ...stage.formulas.map((formula) =>
-        h("div", { class: "formula" }, mathOf(formula), h("p", { class: "source" }, html("span", {}, sentence(formula.source)))),
+        h(
+          "div",
+          { class: "formula" },
+          mathOf(formula),
+          h("p", { class: "source" }, html("span", {}, sentence(formula.source))),
+        ),
       ),
       ...this.parts(stage),
     ].filter(Boolean);
@@ -132,7 +151,9 @@ class Page {
   parts(stage) {
     const parts = stage.parts();
     const shown = parts.map((part) => this.part(part));
-    return stage.key === "given" ? [h("p", {}, GIVEN), h("div", { class: "arrays" }, shown)] : shown;
+    return stage.key === "given"
+      ? [h("p", {}, GIVEN), h("div", { class: "arrays" }, shown)]
+      : shown;
   }
 
   part(part) {
@@ -144,7 +165,11 @@ class Page {
 
   line({ plain, value, right }) {
     const isOff = value !== right && !(Number.isNaN(value) && Number.isNaN(right));
-    const element = html("div", { class: `line ${isOff ? "off" : ""}`, "data-plain": plain }, wrapping(plain));
+    const element = html(
+      "div",
+      { class: `line ${isOff ? "off" : ""}`, "data-plain": plain },
+      wrapping(plain),
+    );
     if (isOff) element.append(h("span", { class: "right" }, `right: ${this.shown(right)}`));
     return element;
   }
@@ -156,10 +181,27 @@ class Page {
   grid({ symbol, table, right }) {
     const cell = (value, i, j) => {
       const isOff = value !== right[i]?.[j];
-      return h("td", { class: isOff ? "off" : null, title: isOff ? `right: ${this.shown(right[i]?.[j])}` : null }, this.shown(value));
+      return h(
+        "td",
+        {
+          class: isOff ? "off" : null,
+          title: isOff ? `right: ${this.shown(right[i]?.[j])}` : null,
+        },
+        this.shown(value),
+      );
     };
-    const rows = table.map((row, i) => h("tr", {}, row.map((value, j) => cell(value, i, j))));
-    return h("div", { class: "scroll" }, h("table", { class: "grid" }, html("caption", {}, inline(symbol)), h("tbody", {}, rows)));
+    const rows = table.map((row, i) =>
+      h(
+        "tr",
+        {},
+        row.map((value, j) => cell(value, i, j)),
+      ),
+    );
+    return h(
+      "div",
+      { class: "scroll" },
+      h("table", { class: "grid" }, html("caption", {}, inline(symbol)), h("tbody", {}, rows)),
+    );
   }
 
   /** A large array: its shapes, norm and range, and a picture. */
@@ -177,7 +219,13 @@ class Page {
       { class: `summary ${off ? "off" : ""}` },
       html("p", {}, sentence(says)),
       h("img", { class: "heat", src: picture(table), alt: `${symbol} as a heat map, ${size}` }),
-      off ? h("p", { class: "right" }, `${off} of its ${numbers.length} numbers are not what they should be`) : null,
+      off
+        ? h(
+            "p",
+            { class: "right" },
+            `${off} of its ${numbers.length} numbers are not what they should be`,
+          )
+        : null,
     );
   }
 
@@ -186,7 +234,9 @@ class Page {
   whole() {
     const details = this.at("whole").querySelector("details");
     if (!details.open) return;
-    const all = this.stages.map((stage, i) => h("article", { "aria-labelledby": `all-${i}` }, this.told(stage, `all-${i}`)));
+    const all = this.stages.map((stage, i) =>
+      h("article", { "aria-labelledby": `all-${i}` }, this.told(stage, `all-${i}`)),
+    );
     this.at("stages").replaceChildren(...all);
   }
 
@@ -207,7 +257,13 @@ function mathOf({ mathml, plain }) {
 }
 
 const LEGEND = () =>
-  h("figcaption", {}, h("span", { class: "key plus" }, "above 0"), h("span", { class: "key minus" }, "below 0, dashed"), " A line is as wide as its weight is large. What takes part in the stage is drawn in full.");
+  h(
+    "figcaption",
+    {},
+    h("span", { class: "key plus" }, "above 0"),
+    h("span", { class: "key minus" }, "below 0, dashed"),
+    " A line is as wide as its weight is large. What takes part in the stage is drawn in full.",
+  );
 
 /** The page over the data in the document. */
 function start(document) {

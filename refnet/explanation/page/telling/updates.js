@@ -4,7 +4,7 @@
 // the optimizer.
 
 const { value } = require("./arithmetic.js");
-const { entrywise } = require("./engine.js");
+const { entrywise } = require("../engine.js");
 const { product } = require("./figures.js");
 const { operands, substituted } = require("./formulas.js");
 
@@ -28,10 +28,14 @@ function ruleOf({ optimizer, words, scene }) {
 
 function parts(story, l, rule) {
   const each = parameters(story, l, rule);
-  const counts = each.flatMap((one) => one.assignments.map(({ right }) => Math.max(1, operands(right))));
+  const counts = each.flatMap((one) =>
+    one.assignments.map(({ right }) => Math.max(1, operands(right))),
+  );
   const size = each.reduce((sum, one) => sum + one.old.flat().length, 0);
   const shown = story.few(Math.max(...counts) * size, l) ? entries : arrays;
-  const about = rule.isDescent ? [] : [story.words_(`Here $${gradientOf(rule)}$ is ${names(each)}.`)];
+  const about = rule.isDescent
+    ? []
+    : [story.words_(`Here $${gradientOf(rule)}$ is ${names(each)}.`)];
   return [...about, ...each.flatMap((one) => shown(story, one))];
 }
 
@@ -45,7 +49,11 @@ function parameters(story, l, rule) {
   const { dW, db } = step.gradients[l - 1];
   const of = (name, i, old, gradient) => {
     const given = { ...numbersOf(model), g: gradient, d: gradient, theta: old };
-    const before = { ...given, ...beginning(model, rule, old), ...kept(model.optimizer.state, rule, l, i) };
+    const before = {
+      ...given,
+      ...beginning(model, rule, old),
+      ...kept(model.optimizer.state, rule, l, i),
+    };
     const results = [step, right].map(({ updated, after }) => ({
       ...kept(updated.optimizer.state, rule, l, i),
       theta: after[l - 1][name],
@@ -72,7 +80,8 @@ function beginning({ optimizer: { settings } }, { letters }, like) {
 function numbersOf({ optimizer: { settings, state }, lr, steps }) {
   const numbers = { lr, t: (state.t ?? steps) + 1 };
   for (const [name, setting] of Object.entries(settings)) {
-    if (Array.isArray(setting)) setting.forEach((v, i) => (numbers[`${name.slice(0, -1)}${i + 1}`] = v));
+    if (Array.isArray(setting))
+      setting.forEach((v, i) => (numbers[`${name.slice(0, -1)}${i + 1}`] = v));
     else if (typeof setting === "number") numbers[name] = setting;
   }
   return numbers;
@@ -86,7 +95,10 @@ function assigned({ formulas }, before, results, rightResults) {
     const text = substituted(right, Object.fromEntries(names.map((name) => [name, name])));
     const arrays = names.filter((name) => Array.isArray(letters[name]));
     const at = (...entries) =>
-      value(text, { ...letters, ...Object.fromEntries(arrays.map((name, i) => [name, entries[i]])) });
+      value(text, {
+        ...letters,
+        ...Object.fromEntries(arrays.map((name, i) => [name, entries[i]])),
+      });
     return entrywise(at, ...arrays.map((name) => letters[name]));
   };
   let letters = before;
@@ -101,7 +113,8 @@ function assigned({ formulas }, before, results, rightResults) {
 /** Each entry in numbers, with all that comes to it. */
 function entries(story, { symbol, old, assignments }) {
   return indices(old).flatMap((index) => {
-    const at = (array) => (Array.isArray(array) ? index.reduce((part, i) => part[i], array) : array);
+    const at = (array) =>
+      Array.isArray(array) ? index.reduce((part, i) => part[i], array) : array;
     const entry = `${symbol}_${index.map((i) => i + 1).join(",")}`;
     return assignments.map(({ left, relation, right, letters, result, wanted }) => {
       const shown = Object.entries(letters).map(([name, v]) => [name, seen(story, name, at(v))]);
@@ -137,7 +150,8 @@ const indices = (array) =>
 /** By how much C changes to first order: the lines about it. */
 function firstOrder(story) {
   const { step, model, layers } = story;
-  const dot = (u, v) => u.flat(Infinity).reduce((sum, each, i) => sum + each * v.flat(Infinity)[i], 0);
+  const dot = (u, v) =>
+    u.flat(Infinity).reduce((sum, each, i) => sum + each * v.flat(Infinity)[i], 0);
   const gradient = step.gradients.map(({ dW, db }) => [dW, db ?? []]);
   if (ruleOf(model).isDescent) {
     const square = dot(gradient, gradient);

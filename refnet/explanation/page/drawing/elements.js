@@ -8,9 +8,12 @@ function filled(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+    else if (value !== false && value !== null && value !== undefined)
+      element.setAttribute(name, value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined),
+  );
   return element;
 }
 
@@ -26,6 +29,12 @@ function html(tag, attributes, text) {
   element.innerHTML = text;
   return element;
 }
+
+/** A panel with its heading. */
+const panel = (id, title, ...children) => {
+  const heading = h("h2", { id: `${id}-title` }, title);
+  return h("section", { id, class: "panel", "aria-labelledby": `${id}-title` }, heading, children);
+};
 
 /** A choice with its label: options are pairs of a value and what is read. */
 function choice(label, options, value, onchange) {
@@ -47,13 +56,19 @@ const button = (text, onclick, attributes = {}) =>
 
 /** A number that can be edited; what is no number is refused, and said. */
 function numberField(label, set, { integer = false, low = -Infinity, high = Infinity } = {}) {
-  const input = h("input", { type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": label });
+  const input = h("input", {
+    type: "text",
+    inputmode: "decimal",
+    autocomplete: "off",
+    "aria-label": label,
+  });
   input.addEventListener("focus", () => (input.value = String(input.exact ?? "")));
   input.addEventListener("blur", () => (input.value = input.seen ?? ""));
   input.addEventListener("change", () => {
     const value = Number(input.value.replace(",", "."));
     const isNumber = input.value.trim() !== "" && Number.isFinite(value);
-    const isRight = isNumber && value >= low && value <= high && (!integer || Number.isInteger(value));
+    const isRight =
+      isNumber && value >= low && value <= high && (!integer || Number.isInteger(value));
     input.setAttribute("aria-invalid", String(!isRight));
     if (isRight) set(value);
     else set(null, `${label} has "${input.value}", expected ${wanted(integer, low, high)}.`);
@@ -75,4 +90,4 @@ function setNumber(input, exact, seen) {
   if (document.activeElement !== input) input.value = seen;
 }
 
-module.exports = { h, svg, html, choice, refill, button, numberField, setNumber };
+module.exports = { h, svg, html, panel, choice, refill, button, numberField, setNumber };

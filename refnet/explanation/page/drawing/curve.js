@@ -3,7 +3,7 @@
 // The cost, step by step: a curve, the value at each step, and all of them as a table.
 
 const { h, svg } = require("./elements.js");
-const { shown } = require("./figures.js");
+const { shown } = require("../telling/figures.js");
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM, EDGE] = [360, 170, 58, 26, 12];
 const ROWS = 200; // of the table; of more steps, some are left out
@@ -12,13 +12,29 @@ class Curve {
   constructor(digits) {
     this.digits = digits;
     this.figure = h("div", { class: "curve" });
-    this.slider = h("input", { type: "range", min: 0, "aria-label": "Step of the curve", oninput: () => this.#read() });
+    this.slider = h("input", {
+      type: "range",
+      min: 0,
+      "aria-label": "Step of the curve",
+      oninput: () => this.#read(),
+    });
     this.value = h("output", { class: "value" });
     this.body = h("tbody", {});
     const head = h("tr", {}, h("th", { scope: "col" }, "step"), h("th", { scope: "col" }, "C"));
     const table = h("table", { class: "costs" }, h("thead", {}, head), this.body);
-    const all = h("details", {}, h("summary", {}, "All values"), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "All costs" }, table));
-    this.element = h("div", {}, this.figure, h("p", { class: "read" }, this.slider, this.value), all);
+    const all = h(
+      "details",
+      {},
+      h("summary", {}, "All values"),
+      h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "All costs" }, table),
+    );
+    this.element = h(
+      "div",
+      {},
+      this.figure,
+      h("p", { class: "read" }, this.slider, this.value),
+      all,
+    );
   }
 
   update(first, costs) {
@@ -28,9 +44,13 @@ class Curve {
     this.#draw();
     this.#read();
     const every = Math.ceil(costs.length / ROWS);
-    const kept = costs.map((C, i) => [i, C]).filter(([i]) => i % every === 0 || i === costs.length - 1);
+    const kept = costs
+      .map((C, i) => [i, C])
+      .filter(([i]) => i % every === 0 || i === costs.length - 1);
     this.body.replaceChildren(
-      ...kept.map(([i, C]) => h("tr", {}, h("td", {}, first + i), h("td", {}, shown(C, this.digits)))),
+      ...kept.map(([i, C]) =>
+        h("tr", {}, h("td", {}, first + i), h("td", {}, shown(C, this.digits))),
+      ),
     );
   }
 
@@ -53,7 +73,9 @@ class Curve {
   #draw() {
     const finite = this.costs.filter(Number.isFinite);
     this.range = { low: Math.min(...finite), high: Math.max(...finite) };
-    const points = this.costs.flatMap((C, i) => (Number.isFinite(C) ? [this.#point(i).join(",")] : []));
+    const points = this.costs.flatMap((C, i) =>
+      Number.isFinite(C) ? [this.#point(i).join(",")] : [],
+    );
     const text = (x, y, at, what) => svg("text", { x, y, class: at }, what);
     const { low, high } = this.range;
     const last = this.first + this.costs.length - 1;

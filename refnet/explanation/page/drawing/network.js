@@ -5,7 +5,7 @@
 // weights to or from it are a heat map.
 
 const { svg } = require("./elements.js");
-const { general } = require("./figures.js");
+const { general } = require("../telling/figures.js");
 const { picture, largest } = require("./heat.js");
 
 const [RADIUS, GAP, TOP] = [29, 88, 54];
@@ -112,7 +112,11 @@ class Drawing {
     return svg(
       "g",
       { onclick: pick, class: "pick" },
-      svg("line", { ...ends, class: "reach" }, svg("title", {}, `${name} = ${general(value, SEEN)}`)),
+      svg(
+        "line",
+        { ...ends, class: "reach" },
+        svg("title", {}, `${name} = ${general(value, SEEN)}`),
+      ),
       svg("line", { ...ends, class: classes, "stroke-width": width.toFixed(2) }),
     );
   }
@@ -138,7 +142,15 @@ class Drawing {
     const y = this.middle - height / 2;
     const name = `${isGradient ? "dW" : "W"}: ${rows} × ${columns}`;
     return [
-      svg("image", { x, y, width, height, href: picture(table), preserveAspectRatio: "none", class: "heat" }),
+      svg("image", {
+        x,
+        y,
+        width,
+        height,
+        href: picture(table),
+        preserveAspectRatio: "none",
+        class: "heat",
+      }),
       svg("rect", { x, y, width, height, class: "frame" }),
       svg("text", { x: x + width / 2, y: y - 8, class: "name" }, name),
     ];
@@ -153,7 +165,8 @@ class Drawing {
     if (l === 0) return ["x", step.x[shownRow]];
     const takes = units.includes(l);
     if (quantity === "delta" && this.isDone(l)) return ["δ", step.gradients[l - 1].delta[shownRow]];
-    if (quantity === "z" && takes && this.stage.layer === l) return ["z", step.trace[l - 1].z[shownRow]];
+    if (quantity === "z" && takes && this.stage.layer === l)
+      return ["z", step.trace[l - 1].z[shownRow]];
     return ["a", step.trace[l - 1].a[shownRow]];
   }
 
@@ -171,7 +184,9 @@ class Drawing {
       svg("text", { x: this.x(l), y: 16, class: "name strong" }, l === 0 ? "input" : `layer ${l}`),
       svg("text", { x: this.x(l), y: 33, class: "name" }, `${l === 0 ? "" : `${f}, `}${letter}`),
     ];
-    const body = this.isWide[l] ? this.strip(l, values) : values.map((v, j) => this.unit(l, j, v, values));
+    const body = this.isWide[l]
+      ? this.strip(l, values)
+      : values.map((v, j) => this.unit(l, j, v, values));
     return svg("g", { class: classes }, heads, body);
   }
 
@@ -183,7 +198,13 @@ class Drawing {
     const sign = value < 0 ? "minus" : "plus";
     return [
       svg("circle", { cx: x, cy: y, r: RADIUS, class: "ground" }),
-      svg("circle", { cx: x, cy: y, r: RADIUS, class: `unit ${sign} ${isPath ? "path" : ""}`, "fill-opacity": (0.38 * share).toFixed(3) }),
+      svg("circle", {
+        cx: x,
+        cy: y,
+        r: RADIUS,
+        class: `unit ${sign} ${isPath ? "path" : ""}`,
+        "fill-opacity": (0.38 * share).toFixed(3),
+      }),
       svg("text", { x, y: y + 4, class: "held" }, fitting(value)),
       b ? svg("text", { x, y: y + RADIUS + 13, class: "bias" }, `b ${general(b[j], SEEN)}`) : null,
     ];

@@ -4,7 +4,13 @@
 // numbers of the page. A stage has a label of an equation, a layer, formulas, parts, and
 // what it shows in the network: `units` [layers], `edges` [layers] and `quantity`.
 
-const { derivative, lossGradient, product: matrix, targetRows, transpose } = require("./engine.js");
+const {
+  derivative,
+  lossGradient,
+  product: matrix,
+  targetRows,
+  transpose,
+} = require("../engine.js");
 const { Lines, product, total, rightSide, readable, substituted } = require("./lines.js");
 const { firstOrder, updateParts } = require("./updates.js");
 
@@ -114,7 +120,11 @@ class Story extends Lines {
     const lines = () => this.values(f, z[r], a[r], `a^${l}`, slope, right[r]);
     const count = f.mixes ? width * (width + 1) : width;
     const parts = () => this.inNumbers(l, lines, count, [this.array(`a^${l}`, a, "", right)]);
-    return this.stage("a", l, [this.stated(f, "f")], parts, { units: [l], edges: [], quantity: "a" });
+    return this.stage("a", l, [this.stated(f, "f")], parts, {
+      units: [l],
+      edges: [],
+      quantity: "a",
+    });
   }
 
   cost() {
@@ -128,7 +138,12 @@ class Story extends Lines {
       const C = this.line("C", side, cost, { right: this.right.cost });
       return [...(inner ? this.appliedByLoss(inner) : []), C];
     };
-    return this.stage("C", 0, formulas, parts, { units: [depth], edges: [], quantity: "a", cost: true });
+    return this.stage("C", 0, formulas, parts, {
+      units: [depth],
+      edges: [],
+      quantity: "a",
+      cost: true,
+    });
   }
 
   appliedByLoss(inner) {
@@ -179,7 +194,8 @@ class Story extends Lines {
     const [l, { loss }] = [this.depth, this];
     const left = loss.formulas["dC/da"] ? "dC/da" : "dC/dz";
     const { a } = this.step.trace[l - 1];
-    const g = this.step.gradients[l - 1].gradA ?? lossGradient(this.model.loss, a, this.model.batch.y);
+    const g =
+      this.step.gradients[l - 1].gradA ?? lossGradient(this.model.loss, a, this.model.batch.y);
     const right = readable(rightSide(this.formula(loss, left), 0, a[0].length));
     const lines = () => this.lossGradient(right, g[this.row]);
     const shows = { units: [l], edges: [], quantity: "delta", cost: true };
@@ -329,12 +345,22 @@ class Story extends Lines {
       return [
         this.line("C before", "", before),
         this.line("C after", "", after),
-        ...(Number.isFinite(after - before) ? [this.line("C after - C before", "", after - before)] : []),
+        ...(Number.isFinite(after - before)
+          ? [this.line("C after - C before", "", after - before)]
+          : []),
         ...firstOrder(this),
       ];
     };
     const shows = { units: [this.depth], edges: [], quantity: "a", cost: true };
-    return { key: "after", title: "The cost after the step", label: "", layer: 0, formulas: [], parts, shows };
+    return {
+      key: "after",
+      title: "The cost after the step",
+      label: "",
+      layer: 0,
+      formulas: [],
+      parts,
+      shows,
+    };
   }
 }
 

@@ -2,7 +2,7 @@
 
 // refnet's own numbers beside the page's, and what a gradient check sees.
 
-const { trainingStep } = require("./engine.js");
+const { trainingStep } = require("../engine.js");
 
 const LAYERS = ["z", "a", "delta", "dW", "db", "W", "b"];
 
@@ -72,7 +72,9 @@ function gradientCheck(model) {
 }
 
 function worst(model, most, l, name, array, gradient) {
-  const places = array.flatMap((row, i) => (Array.isArray(row) ? row.map((_, j) => [i, j]) : [[i]]));
+  const places = array.flatMap((row, i) =>
+    Array.isArray(row) ? row.map((_, j) => [i, j]) : [[i]],
+  );
   const every = Math.ceil(places.length / most);
   const tried = places.filter((_, i) => i % every === 0);
   const shares = tried.map((index) => {
@@ -84,7 +86,13 @@ function worst(model, most, l, name, array, gradient) {
   });
   const furthest = shares.reduce((a, b) => (b.share > a.share || Number.isNaN(b.share) ? b : a));
   const isOff = shares.some((each) => each.isOff);
-  return { name: `${name}^${l + 1}`, tried: tried.length, of: places.length, isOff, worst: furthest };
+  return {
+    name: `${name}^${l + 1}`,
+    tried: tried.length,
+    of: places.length,
+    isOff,
+    worst: furthest,
+  };
 }
 
 /** A central difference, extrapolated once, and what may be left of its error. */
@@ -95,7 +103,10 @@ function quotient(model, l, name, index, theta) {
   const [wide, narrow] = [central(STEP * scale), central((STEP / 2) * scale)];
   const numeric = (4 * narrow - wide) / 3;
   // each number on the way to C is rounded, by half an epsilon at most
-  const roundings = model.layers.reduce((sum, { W }) => sum + W[0].length + 4, model.batch.x.length);
+  const roundings = model.layers.reduce(
+    (sum, { W }) => sum + W[0].length + 4,
+    model.batch.x.length,
+  );
   const rounding = (roundings * Number.EPSILON * Math.abs(model.step.cost)) / (STEP * scale);
   return { numeric, error: Math.abs(numeric - narrow) + rounding };
 }

@@ -13,13 +13,13 @@ function value(formula, letters) {
 
   function sum() {
     let result = takes("-") ? -product() : product();
-    for (let sign; (sign = takes("+", "-")); ) result += sign === "+" ? product() : -product();
+    for (let sign; (sign = takes("+", "-"));) result += sign === "+" ? product() : -product();
     return result;
   }
 
   function product() {
     let result = power();
-    for (let sign; (sign = takes("*", "/")); ) {
+    for (let sign; (sign = takes("*", "/"));) {
       const factor = power();
       result = sign === "*" ? result * factor : result / factor;
     }

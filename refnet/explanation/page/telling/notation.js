@@ -62,7 +62,9 @@ const inline = (plain) => `<math>${inner(plain)}</math>`;
 /** The same in pieces, each from an operator to the next, so that a long line wraps. */
 function wrapping(plain) {
   const pieces = plain.split(/ (?=(?:=|:=|[+-]) )/).map(inline);
-  return pieces.map((piece) => piece.replace(/^<math><mo[^>]*>/, '<math><mo form="infix">')).join(" ");
+  return pieces
+    .map((piece) => piece.replace(/^<math><mo[^>]*>/, '<math><mo form="infix">'))
+    .join(" ");
 }
 
 /** A sentence whose notation stands between dollar signs, as HTML. */

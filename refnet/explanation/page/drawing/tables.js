@@ -4,7 +4,7 @@
 // one, and a field for the entry that is chosen.
 
 const { h, numberField, setNumber } = require("./elements.js");
-const { shown } = require("./figures.js");
+const { shown } = require("../telling/figures.js");
 const { picture } = require("./heat.js");
 
 /**
@@ -30,7 +30,9 @@ class Table {
     if (shape !== this.shape) this.#build(table);
     this.shape = shape;
     if (this.fields) {
-      table.flat().forEach((value, i) => setNumber(this.fields[i], value, shown(value, this.digits)));
+      table
+        .flat()
+        .forEach((value, i) => setNumber(this.fields[i], value, shown(value, this.digits)));
     } else {
       this.image.src = picture(table);
       this.#showEntry();
@@ -57,7 +59,13 @@ class Table {
       this.element.replaceChildren(title, h("div", { class: "narrow" }, this.fields));
       return;
     }
-    const body = rows.map((row) => h("tr", {}, row.map((field) => h("td", {}, field))));
+    const body = rows.map((row) =>
+      h(
+        "tr",
+        {},
+        row.map((field) => h("td", {}, field)),
+      ),
+    );
     this.element.replaceChildren(
       h("table", { class: "numbers" }, h("caption", {}, this.title), h("tbody", {}, body)),
     );
@@ -78,7 +86,8 @@ class Table {
       numberField(`${this.name}: row`, choose(0), { ...whole, high: rows }),
       numberField(`${this.name}: column`, choose(1), { ...whole, high: columns }),
     ];
-    const set = (value, why) => (value === null ? this.refuse(why) : this.set(...this.place, value));
+    const set = (value, why) =>
+      value === null ? this.refuse(why) : this.set(...this.place, value);
     this.value = numberField(`${this.name}: the entry`, set, this.field);
     this.element.replaceChildren(
       h("p", { class: "caption" }, `${this.title}: ${rows} × ${columns}`),

@@ -10,7 +10,8 @@ function written(layers) {
   return `${JSON.stringify({ format: FORMAT, version: 1, layers: plain }, null, 1)}\n`;
 }
 
-const isNumbers = (array) => Array.isArray(array) && array.length > 0 && array.every(Number.isFinite);
+const isNumbers = (array) =>
+  Array.isArray(array) && array.length > 0 && array.every(Number.isFinite);
 const isMatrix = (array) =>
   Array.isArray(array) &&
   array.length > 0 &&
@@ -39,13 +40,17 @@ function checked(layer, l, sizes, activations) {
   const where = `Layer ${l + 1} of the file`;
   if (!isMatrix(W)) throw new Error(`${where} has no W of numbers, expected ${rows} × ${columns}.`);
   if (W.length !== rows || W[0].length !== columns) {
-    throw new Error(`${where} has a W of ${W.length} × ${W[0].length}, expected ${rows} × ${columns}.`);
+    throw new Error(
+      `${where} has a W of ${W.length} × ${W[0].length}, expected ${rows} × ${columns}.`,
+    );
   }
   if (b !== null && !(isNumbers(b) && b.length === rows)) {
     throw new Error(`${where} has another b, expected ${rows} numbers.`);
   }
   if (!activations.includes(activation) || !Number.isFinite(slope)) {
-    throw new Error(`${where} has the activation "${activation}", expected one of ${activations.join(", ")}.`);
+    throw new Error(
+      `${where} has the activation "${activation}", expected one of ${activations.join(", ")}.`,
+    );
   }
   return { W, b, activation, slope };
 }
@@ -61,7 +66,10 @@ function rowsFromText(text, inputs, outputs, isLabelled) {
   if (lines.length === 0) throw new Error("The data have no row, expected at least one.");
   const width = inputs + (isLabelled ? 1 : outputs);
   const rows = lines.map((line, i) => {
-    const numbers = line.trim().split(/[\s,;|]+/).map(Number);
+    const numbers = line
+      .trim()
+      .split(/[\s,;|]+/)
+      .map(Number);
     if (numbers.length !== width || !numbers.every(Number.isFinite)) {
       throw new Error(`Row ${i + 1} has "${line.trim()}", expected ${width} numbers.`);
     }

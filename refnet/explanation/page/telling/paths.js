@@ -2,7 +2,7 @@
 
 // One weight's derivative by the chain rule, as a sum over all paths from C down to it.
 
-const { derivative, lossGradient } = require("./engine.js");
+const { derivative, lossGradient } = require("../engine.js");
 
 const MOST = 50_000; // paths that are walked; with more the page would stand still
 

@@ -2,7 +2,7 @@
 
 // What a stage consists of: lines of numbers, arrays, and words, as refnet tells them.
 
-const { sigmoid, softmax } = require("./engine.js");
+const { sigmoid, softmax } = require("../engine.js");
 const { shown, product, total } = require("./figures.js");
 const { rightSide, readable, substituted } = require("./formulas.js");
 
