@@ -1,27 +1,33 @@
 """Formulas in MathML, which every browser draws by itself: from the LaTeX that
-`EQUATIONS` and `typeset` write, and no more of LaTeX than that.
+`EQUATIONS` and `typeset` write. What is not of that LaTeX is refused.
 """
 
 import re
 from html import escape
+from typing import NoReturn
 
 from refnet.explanation.typesetting import typeset
 
 _TOKEN = re.compile(
-    r"\\(?P<words>text|mathrm)\{(?P<said>[^}]*)\}"
+    r"\\(?P<words>text|mathrm)\{(?P<said>[^{}]*)\}"
     r"|\\(?P<command>[A-Za-z]+)"
     r"|(?P<number>\d+(?:\.\d+)?)"
     r"|(?P<letters>dW|db|[A-Za-z])"
     r"|(?P<sign>:=|\S)"
 )
 _LETTERS = {"delta": "δ", "theta": "θ", "partial": "∂"}
-_SIGNS = {"cdot": "⋅", "odot": "⊙", "sum": "∑", "-": chr(0x2212), "'": chr(0x2032)}
-_SPACES = ("left", "right", "quad")
+_FUNCTIONS = ("exp", "log", "tanh", "max")
+_MINUS, _PRIME = chr(0x2212), chr(0x2032)
+_SIGNS = {"cdot": "⋅", "odot": "⊙", "sum": "∑", "-": _MINUS, "'": _PRIME}
+_FENCES = {"left": "prefix", "right": "postfix"}
 _SCRIPTS = {"_": "sub", "^": "sup"}
+_REFUSED = "\\{}^_&#%$~"  # what is no sign of its own in LaTeX
 
 
 def mathml(latex: str) -> str:
     """The formula as a block of MathML.
+
+    Errors: ValueError for LaTeX that is not known here.
 
     >>> mathml(r"a^{l} = f(z^{l})")[:80]
     '<math display="block"><msup><mi>a</mi><mi>l</mi></msup><mo>=</mo><mi>f</mi><mo>('
@@ -38,18 +44,24 @@ class _Reader:
     """LaTeX as it is read, from left to right."""
 
     def __init__(self, latex: str) -> None:
+        self._latex = latex
         self._tokens = [*_TOKEN.finditer(latex)]
         self._next = 0
 
     def whole(self, end: str = "") -> str:
         """All that is left, or all up to that sign."""
-        atoms = []
+        atoms: list[str] = []
         while self._next < len(self._tokens):
             if end and self._sees(end):
                 self._next += 1
-                break
-            atoms.append(self._scripted(self._atom()))
+                return "".join(atoms)
+            atoms.append(self._scripted(self._atom(atoms)))
+        if end:
+            self._refuse("a brace without its end", repr(end))
         return "".join(atoms)
+
+    def _refuse(self, what: str, wanted: str) -> NoReturn:
+        raise ValueError(f"mathml: {self._latex!r} has {what}, expected {wanted}")
 
     def _sees(self, sign: str) -> bool:
         return self._next < len(self._tokens) and self._tokens[self._next]["sign"] == sign
@@ -58,17 +70,21 @@ class _Reader:
         """An atom with what stands above and below it."""
         scripts: dict[str, str] = {}
         while script := next((sign for sign in _SCRIPTS if self._sees(sign)), ""):
+            if script in scripts:
+                self._refuse(f"two {script} at one place", "one")
             self._next += 1
             scripts[script] = self._atom()
-        if not scripts:
+        kind = "".join(name for sign, name in _SCRIPTS.items() if sign in scripts)
+        if not kind:
             return base
-        if base == "<mo>∑</mo>":
-            return f"<munder>{base}{scripts['_']}</munder>"
-        in_order = [sign for sign in _SCRIPTS if sign in scripts]
-        kind = "".join(_SCRIPTS[sign] for sign in in_order)
-        return f"<m{kind}>{base}{''.join(scripts[sign] for sign in in_order)}</m{kind}>"
+        if base == f"<mo>{_SIGNS['sum']}</mo>":
+            kind = kind.replace("sub", "under").replace("sup", "over")
+        return f"<m{kind}>{base}{''.join(scripts[s] for s in _SCRIPTS if s in scripts)}</m{kind}>"
 
-    def _atom(self) -> str:
+    def _atom(self, before: list[str] | None = None) -> str:
+        """The next letter, number, sign, or group between braces."""
+        if self._next == len(self._tokens):
+            self._refuse("nothing left", "what belongs to its last sign")
         token = self._tokens[self._next]
         self._next += 1
         if token["words"]:
@@ -82,19 +98,39 @@ class _Reader:
             return f"<mi>{token['letters']}</mi>"
         if token["sign"] == "{":
             return _row(self.whole("}"))
-        return f"<mo>{escape(_SIGNS.get(token['sign'], token['sign']))}</mo>"
+        return self._sign(token["sign"], _is_prefix(token["sign"], before or []))
+
+    def _sign(self, sign: str, is_prefix: bool = False) -> str:
+        if sign in _REFUSED:
+            self._refuse(repr(sign), "a sign of a formula")
+        form = ' form="prefix"' if is_prefix else ""
+        return f"<mo{form}>{escape(_SIGNS.get(sign, sign))}</mo>"
 
     def _command(self, name: str) -> str:
         if name == "frac":
             return f"<mfrac>{self._atom()}{self._atom()}</mfrac>"
         if name == "tilde":
             return f"<mover>{self._atom()}<mo>~</mo></mover>"
-        if name in _SPACES:
-            return ""
+        if name in _FENCES:
+            return self._atom().replace("<mo>", f'<mo form="{_FENCES[name]}">')
+        if name == "quad":
+            return '<mspace width="1em"/>'
         if name in _SIGNS:
             return f"<mo>{_SIGNS[name]}</mo>"
+        if name not in (*_LETTERS, *_FUNCTIONS):
+            self._refuse(rf"\{name}", "what `typeset` writes")
         name = _LETTERS.get(name, name)
         return f"<mi>{name}</mi>" + '<mspace width="0.2em"/>' * (name == "log")
+
+
+def _is_prefix(sign: str, before: list[str]) -> bool:
+    """Whether it is the sign of what follows: it stands behind another sign, which
+    neither closes a bracket nor is a prime. One that stands first a browser takes for
+    such by itself.
+    """
+    last = before[-1] if before else ""
+    is_sign = last.startswith(("<mo>", '<mo form="prefix">'))
+    return sign in "+-" and is_sign and not last.endswith((">)</mo>", f">{_PRIME}</mo>"))
 
 
 def _row(inner: str) -> str:
