@@ -1,11 +1,12 @@
 """A step as data: where the page starts from, and what refnet itself computed of it."""
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from refnet.activations import ACTIVATIONS
-from refnet.checks import Array
+from refnet.checks import Array, finite
 from refnet.explanation.lines import ComputedStep
 from refnet.explanation.page.words import STATE, rule_words, settings_of
 from refnet.explanation.paths import Weight
@@ -58,7 +59,7 @@ def scene_of(
 
 
 def _computed(step: ComputedStep) -> dict[str, Any]:
-    """What refnet computed, by the page's names."""
+    """What refnet computed, by the page's names; JSON has no infinity and no NaN."""
     whole: dict[str, list[Array | None]] = {
         "z": [passed.z for passed in step.trace],
         "a": [passed.a for passed in step.trace],
@@ -70,10 +71,16 @@ def _computed(step: ComputedStep) -> dict[str, Any]:
         whole["W"] = [layer.W for layer in step.after.layers]
         whole["b"] = [layer.b for layer in step.after.layers]
     lists = {
-        name: [array if array is None else array.tolist() for array in arrays]
+        name: [_as_list(f"{name} of layer {l}", array) for l, array in enumerate(arrays, start=1)]
         for name, arrays in whole.items()
     }
+    if not isfinite(step.cost):
+        raise ValueError(f"Explanation.html: C has {step.cost}, expected a finite value")
     return {"C": step.cost, **lists}
+
+
+def _as_list(name: str, array: Array | None) -> Any:
+    return None if array is None else finite(f"Explanation.html: {name}", array).tolist()
 
 
 def _optimizer(rule: Optimizer, net: Network) -> dict[str, Any]:
@@ -127,6 +134,6 @@ def _check(step: ComputedStep) -> None:
 def _known(what: str, thing: Any, table: Any) -> None:
     if table.get(thing.name) is not type(thing):
         raise TypeError(
-            f"Explanation.html: {what} has type {type(thing).__name__}, expected one of refnet's: "
+            f"Explanation.html: {what} has type {type(thing).__name__}, expected refnet's own "
             f"{', '.join(kind.__name__ for kind in table.values())}"
         )
