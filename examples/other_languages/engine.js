@@ -11,8 +11,10 @@ const description = {
   losses:
     "mse half_squared_error mae cross_entropy softmax_cross_entropy " +
     "binary_cross_entropy sigmoid_cross_entropy",
-  optimizers: "sgd adam",
-  settings: "momentum dampening nesterov weight_decay betas eps amsgrad",
+  optimizers: "sgd adagrad rmsprop adam adamw",
+  settings:
+    "momentum dampening nesterov weight_decay lr_decay initial_accumulator_value alpha centered " +
+    "betas eps amsgrad",
 };
 
 function* run(task) {

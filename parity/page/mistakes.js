@@ -7,6 +7,7 @@
 // the catalogue.
 
 const {
+  OPTIMIZERS,
   activated,
   entrywise,
   lossValue,
@@ -34,7 +35,7 @@ const above = (place) => (program, l) => place(program, l + 1);
 const below = (place) => (program, l) => place(program, l - 1);
 const has = (...names) => ({ layers }, l) => names.includes(layers[l].activation);
 const trainedBy = (loss) => (program) => program.loss === loss;
-const uses = (name) => ({ optimizer }) => optimizer.name === name;
+const uses = (...names) => ({ optimizer }) => names.includes(optimizer.name);
 const hasMomentum = ({ optimizer }) => Boolean(optimizer.settings?.momentum);
 
 /** The pairs in which the pole of dC/da cancels against f', so that delta is p - y. */
@@ -173,21 +174,19 @@ const MISTAKES = {
   "step-uphill": {
     stands: anywhere,
     slots: {
-      step(s, l) {
-        const { W, b } = s.layers[l];
-        const [moveW, moveB] = s.updated.move[l];
-        const climbed = (theta, move) => theta + s.lr * move;
-        return {
-          ...s.layers[l],
-          W: entrywise(climbed, W, moveW),
-          b: b && entrywise(climbed, b, moveB),
-        };
+      rule(s, l, right) {
+        const { move, state } = right();
+        return { move: times(-1, move), state };
       },
     },
   },
   "momentum-without-effect": {
-    stands: both(uses("sgd"), hasMomentum),
-    slots: { rule: (s, l, right, d) => ({ move: d, state: { v: times(0, d) } }) },
+    stands: both(uses("sgd", "rmsprop"), hasMomentum),
+    slots: {
+      rule({ optimizer: { name, settings } }, l, right, d, state) {
+        return OPTIMIZERS[name](d, state, { ...settings, momentum: 0 });
+      },
+    },
   },
   "momentum-as-average": {
     stands: both(uses("sgd"), hasMomentum),
@@ -201,7 +200,7 @@ const MISTAKES = {
     },
   },
   "adam-without-correction": {
-    stands: uses("adam"),
+    stands: uses("adam", "adamw"),
     slots: {
       rule({ optimizer }, l, right) {
         const { eps = 1e-8, amsgrad = false } = optimizer.settings ?? {};

@@ -26,13 +26,14 @@ DECLARED = {
 }
 MOMENTUM = {"settings": ("momentum", "nesterov", "weight_decay")}
 OTHERS = {
+    "step-uphill": {"optimizers": ("sgd", "adamw"), "settings": ("weight_decay",)},
     "softmax-twice": {"outputs": ("identity",), "losses": ("softmax_cross_entropy",)},
     "output-derivative-extra": {"losses": ("binary_cross_entropy",)},
     "softmax-diagonal-only": {"outputs": ("softmax",), "losses": ("cross_entropy", "mse")},
-    "momentum-without-effect": MOMENTUM,
+    "momentum-without-effect": {**MOMENTUM, "optimizers": ("sgd", "rmsprop")},
     "momentum-as-average": MOMENTUM,
     "adam-without-correction": {
-        "optimizers": ("adam",),
+        "optimizers": ("adam", "adamw"),
         "settings": ("betas", "eps", "amsgrad", "weight_decay"),
     },
 }
@@ -82,7 +83,10 @@ def test_a_formula_nearby_is_not_named_so(tmp_path, mistake):
 SIZES = ((2, 3, 1), (2, 2, 2), (3, 4, 4, 2), (3, 2))
 RULES = {
     "sgd": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
+    "adagrad": [{}],
+    "rmsprop": [{}, {"momentum": 0.9, "centered": True}],
     "adam": [{}, {"amsgrad": True}],
+    "adamw": [{}],
 }
 TARGETS = {1: [[1.0], [0.0], [1.0]], 2: [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]}
 

@@ -1,6 +1,6 @@
 "use strict";
 
-// A multilayer perceptron: the forward pass, the cost, backpropagation and two update
+// A multilayer perceptron: the forward pass, the cost, backpropagation and the update
 // rules, with PyTorch's conventions, as in refnet. Matrices are arrays of rows, and
 // rows are samples. A layer is { W, b, activation, slope }; W has fan_out rows and
 // fan_in columns. No function changes what it is given.
@@ -181,7 +181,7 @@ function trainingStep({ layers, x, y, loss, optimizer, lr, previous }, wrong = {
   if (lr !== null) {
     const rule = (right, ...given) => run("rule", null, right, ...given);
     s.updated = update(layers, s.gradients, optimizer, lr, rule);
-    s.after = s.updated.layers.map((layer, l) => run("step", l, () => layer));
+    s.after = s.updated.layers;
   }
   return s;
 }
@@ -197,6 +197,24 @@ const OPTIMIZERS = {
     const move = nesterov ? entrywise((d, v) => d + momentum * v, d, v) : v;
     return { move, state: { v } };
   },
+  adagrad(d, state, { lr_decay = 0, initial_accumulator_value = 0, eps = 1e-10 }) {
+    const start = entrywise(() => initial_accumulator_value, d);
+    const { t, squares: old } = { t: 0, squares: start, ...state };
+    const squares = entrywise((sum, d) => sum + d * d, old, d);
+    const step = (d, sum) => d / (1 + t * lr_decay) / (Math.sqrt(sum) + eps);
+    return { move: entrywise(step, d, squares), state: { t: t + 1, squares } };
+  },
+  rmsprop(d, state, { alpha = 0.99, eps = 1e-8, momentum = 0, centered = false }) {
+    const zeros = entrywise(() => 0, d);
+    const before = { squares: zeros, mean: zeros, v: zeros, ...state };
+    const squares = entrywise((s, d) => alpha * s + (1 - alpha) * d * d, before.squares, d);
+    const mean = entrywise((mean, d) => alpha * mean + (1 - alpha) * d, before.mean, d);
+    const variance = (s, mean) => (centered ? Math.max(s - mean * mean, 0) : s);
+    const quotient = (d, s, mean) => d / (Math.sqrt(variance(s, mean)) + eps);
+    const q = entrywise(quotient, d, squares, mean);
+    const v = entrywise((v, q) => momentum * v + q, before.v, q);
+    return { move: v, state: { squares, mean, v } };
+  },
   adam(d, state, { betas: [beta1, beta2] = [0.9, 0.999], eps = 1e-8, amsgrad = false }) {
     const zeros = entrywise(() => 0, d);
     const before = { t: 0, m: zeros, v: zeros, vMax: zeros, ...state };
@@ -209,17 +227,20 @@ const OPTIMIZERS = {
     const step = (m, v) => m / correction1 / (Math.sqrt(v) / correction2 + eps);
     return { move: entrywise(step, m, amsgrad ? vMax : v), state: { t, m, v, vMax } };
   },
+  adamw: (...given) => OPTIMIZERS.adam(...given), // which has no decay in d
 };
 
 /** One step of { name, settings, state }: the layers and the optimizer after it. */
 function update(layers, gradients, optimizer, lr, run = (rule) => rule()) {
   const { name, settings = {}, state = {} } = optimizer;
-  const weight_decay = settings.weight_decay ?? 0;
+  const isDecoupled = name === "adamw";
+  const weight_decay = settings.weight_decay ?? (isDecoupled ? 0.01 : 0);
   const theta = layers.map(({ W, b }) => (b ? [W, b] : [W]));
   const g = gradients.map(({ dW, db }) => (db ? [dW, db] : [dW]));
-  const d = entrywise((g, theta) => g + weight_decay * theta, g, theta);
+  const d = isDecoupled ? g : entrywise((g, theta) => g + weight_decay * theta, g, theta);
+  const shrunk = (theta) => (isDecoupled ? theta * (1 - lr * weight_decay) : theta);
   const { move, state: next } = run(() => OPTIMIZERS[name](d, state, settings), d, state);
-  const moved = entrywise((theta, move) => theta - lr * move, theta, move);
+  const moved = entrywise((theta, move) => shrunk(theta) - lr * move, theta, move);
   const after = layers.map((layer, l) => ({ ...layer, W: moved[l][0], b: moved[l][1] ?? null }));
   return { layers: after, optimizer: { name, settings, state: next }, move };
 }
@@ -241,5 +262,6 @@ module.exports = {
   targetRows,
   lossValue,
   lossGradient,
+  OPTIMIZERS,
   update,
 };
