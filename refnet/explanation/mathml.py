@@ -15,7 +15,9 @@ _TOKEN = re.compile(
     r"|(?P<letters>dW|db|[A-Za-z])"
     r"|(?P<sign>:=|\S)"
 )
-_LETTERS = {"delta": "δ", "theta": "θ", "partial": "∂"}
+_GREEK = {"alpha": chr(0x3B1), "beta": "β", "delta": "δ", "theta": "θ", "varepsilon": "ε"}
+_LETTERS = _GREEK | {"partial": "∂"}
+_ABOVE = {"tilde": "~", "hat": "^"}
 _FUNCTIONS = ("exp", "log", "tanh", "max")
 _MINUS, _PRIME = chr(0x2212), chr(0x2032)
 _SIGNS = {"cdot": "⋅", "odot": "⊙", "sum": "∑", "-": _MINUS, "'": _PRIME}
@@ -109,8 +111,10 @@ class _Reader:
     def _command(self, name: str) -> str:
         if name == "frac":
             return f"<mfrac>{self._atom()}{self._atom()}</mfrac>"
-        if name == "tilde":
-            return f"<mover>{self._atom()}<mo>~</mo></mover>"
+        if name == "sqrt":
+            return f"<msqrt>{self._atom()}</msqrt>"
+        if name in _ABOVE:
+            return f"<mover>{self._atom()}<mo>{_ABOVE[name]}</mo></mover>"
         if name in _FENCES:
             return self._atom().replace("<mo>", f'<mo form="{_FENCES[name]}">')
         if name == "quad":

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import refnet
+from refnet.explanation.mathml import mathml_of
 from refnet.optimizers import OPTIMIZERS
 
 LOSS = "half_squared_error"
@@ -125,6 +126,18 @@ def test_letters_of_rules_typeset():
         r"\theta := (1 - \mathrm{lr} \mathrm{weight}_{\mathrm{decay}}) \theta - \mathrm{lr} "
         r"\hat{m} / (\sqrt{\hat{v}} + \varepsilon)" in latex
     )
+
+
+def test_letters_of_rules_in_mathml():
+    """Nothing is left of LaTeX's own words."""
+    formulas = {f for kind in OPTIMIZERS.values() for f in kind.formulas.values()}
+    pages = {formula: mathml_of(formula) for formula in formulas}
+    hat = "<mover><mi>{}</mi><mo>^</mo></mover>"
+    root = f"<msqrt><mrow>{hat.format('v')}</mrow></msqrt><mo>+</mo><mi>ε</mi>"
+    assert root in pages[refnet.Adam.formulas["step"]]
+    assert "<msubsup><mi>β</mi><mn>2</mn><mi>t</mi></msubsup>" in pages["v_hat = v / (1 - beta2^t)"]
+    for page in pages.values():
+        assert not re.findall(r"hat|sqrt<|alpha|beta|varepsilon|theta", page)
 
 
 # What is refused
