@@ -35,7 +35,7 @@ def penalty_section(story: Lines) -> Iterator[Section]:
     if penalty is None:
         return
     values = {
-        name: penalty.value(theta) for name, theta in _penalised(penalty, story.step.net.layers)
+        name: penalty.value(theta) for name, theta in penalised(penalty, story.step.net.layers)
     }
     lines = (story.line(f"P({name})", "", value) for name, value in values.items())
     summed = total(map(story.show, [story.step.cost, *values.values()]))
@@ -51,7 +51,7 @@ def slope_section(story: Lines, l: int) -> Iterator[Section]:
         return
     parts: list[Part] = []
     gradients = {"W": story.whole[l - 1].dW, "b": story.whole[l - 1].db}
-    for name, theta in _penalised(penalty, [story.step.net.layers[l - 1]], first=l):
+    for name, theta in penalised(penalty, [story.step.net.layers[l - 1]], first=l):
         gradient = gradients[name[0]]
         parts.append(story.array(f"P'({name})", penalty.gradient(theta)))
         if gradient is not None:
@@ -101,7 +101,7 @@ def _cut(story: Lines, limit: float, vector: Array) -> Iterator[Part]:
     )
 
 
-def _penalised(
+def penalised(
     penalty: Penalty, layers: Sequence[Dense], first: int = 1
 ) -> Iterator[tuple[str, Array]]:
     """Each W and b that is penalised, by its name."""

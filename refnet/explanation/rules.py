@@ -58,7 +58,7 @@ def numbers_of(rule: Optimizer) -> dict[str, float]:
     for name, setting in rule.hyperparameters.items():
         if isinstance(setting, tuple):
             numbers |= {f"{name[:-1]}{i}": each for i, each in enumerate(setting, start=1)}
-        elif isinstance(setting, float):
+        elif isinstance(setting, int | float) and not isinstance(setting, bool):
             numbers[name] = setting
     return numbers
 

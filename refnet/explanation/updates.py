@@ -13,6 +13,7 @@ from refnet.explanation.figures import product
 from refnet.explanation.formulas import operands, substituted
 from refnet.explanation.lines import Lines
 from refnet.explanation.parts import Formula, Line, Part, Section, Words
+from refnet.explanation.regularised import penalised
 from refnet.explanation.rules import (
     Assignment,
     Parameter,
@@ -24,6 +25,7 @@ from refnet.explanation.rules import (
 )
 from refnet.network import Network
 from refnet.optimizers import Optimizer
+from refnet.optimizers.optimizer import DECAYED
 
 DESCENT = Formula(
     "theta := theta - lr dC/dtheta",
@@ -87,7 +89,7 @@ def _update(story: Lines, rule: Optimizer, l: int) -> Section:
     in_numbers = story.few(most * sum(one.size for one in each), l)
     shown = _entries if in_numbers else _arrays
     lines = [part for one in each for part in shown(story, one)]
-    return story.section("step", l, [*_about(story, rule, each), *lines], *_stated(rule, each))
+    return story.section("step", l, [*_about(story, rule, each, l), *lines], *_stated(rule, each))
 
 
 def _stated(rule: Optimizer, each: Sequence[Parameter]) -> Iterator[Formula]:
@@ -104,16 +106,18 @@ def _stated(rule: Optimizer, each: Sequence[Parameter]) -> Iterator[Formula]:
         yield Formula(formula, source if i == len(formulas) else "")
 
 
-def _about(story: Lines, rule: Optimizer, each: Sequence[Parameter]) -> Iterator[Words]:
+def _about(story: Lines, rule: Optimizer, each: Sequence[Parameter], l: int) -> Iterator[Words]:
     """What the letters of the gradient stand for."""
     W, *b = each
     if is_gradient_descent(rule) or not W.formulas:
         return
-    arrays = " or ".join(f"$d{one.symbol}$" for one in each)
-    added = ", with the gradient of the penalty" * (story.step.penalty is not None)
+    penalty, layer = story.step.penalty, story.step.net.layers[l - 1]
+    reached = {} if penalty is None else dict(penalised(penalty, [layer], first=l))
+    more = {symbol: f" + P'({symbol})" for symbol in reached}
+    arrays = " or ".join(f"$d{one.symbol}{more.get(one.symbol, '')}$" for one in each)
     clipped = ", clipped" * (story.step.clipping is not None)
-    letter = "g" if W.formulas[0].startswith("d = g") else "d"
-    yield Words(f"Here ${letter}$ is {arrays}{added}{clipped}.")
+    letter = "g" if W.formulas[0] == DECAYED else "d"
+    yield Words(f"Here ${letter}$ is {arrays}{clipped}.")
     if b and [*b[0].formulas] != [*W.formulas]:
         then = ": for them $d$ is $g$" * (letter == "g")
         yield Words(f"Biases do not decay{then}.")

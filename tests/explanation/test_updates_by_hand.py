@@ -111,7 +111,9 @@ def test_what_the_gradient_is():
     """With the penalty, and clipped."""
     rule = refnet.Adam()
     said = lines(optimizer=rule, penalty=refnet.L2(0.5), clip_value=1.0)
-    assert "Here d is dW^1 or db^1, with the gradient of the penalty, clipped." in said
+    assert "Here d is dW^1 + P'(W^1) or db^1, clipped." in said
+    said = lines(optimizer=rule, penalty=refnet.L2(0.5, biases=True))
+    assert "Here d is dW^1 + P'(W^1) or db^1 + P'(b^1)." in said
     assert "Here d is dW^1 or db^1." in lines(optimizer=rule)
     without = refnet.Network([refnet.Dense([[3.0, -4.0]], None)])
     assert "Here d is dW^1." in str(refnet.explain(without, X, Y, LOSS, optimizer=rule))
@@ -234,6 +236,17 @@ def test_a_rule_may_state_its_formulas():
     assert "c(W^1_1,1) := 0 + 4^2 = 16" in said
     assert "s(W^1_1,1) = sqrt(4^2)/2 = 2" in said
     assert "W^1_1,1 := 3 - 0.5*2 = 2" in said
+
+
+def test_a_formula_with_an_unknown_letter_is_refused():
+    """With those that there are; and one with more than arithmetic."""
+    for right, kind in (("d / nu", "another letter"), ("exp(d)", "expected + - *")):
+
+        class Wrong(Signs):
+            formulas: ClassVar = {"s": f"s = {right}", "u": "theta := theta - lr s"}
+
+        with pytest.raises(ValueError, match=re.escape(kind)):
+            refnet.explain(NET, X, Y, LOSS, optimizer=Wrong())
 
 
 def test_a_step_of_one_s_own_is_taken():
