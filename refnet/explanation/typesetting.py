@@ -36,6 +36,7 @@ _COMMANDS = {
 }
 _UPRIGHT = ("lr", "buf", "mean", "var", "vmax")
 _LETTERS = ("dW", "db")
+_NEIGHBOURS = re.compile(r"(?:\\mathrm\{\w+\}|\\alpha) (?=\\mathrm)")
 _ESCAPED = {
     "\\": "textbackslash{}",
     "^": "textasciicircum{}",
@@ -270,7 +271,8 @@ def typeset(plain: str) -> str:
     '\\frac{\\partial C}{\\partial a^{2}_{1}} = -0.1385 \\cdot (1 - 2 \\cdot 10^{-5})'
     """
     typeset = "".join(_typeset(match, plain[: match.start()]) for match in _TOKEN.finditer(plain))
-    return typeset.replace(r" } \text{ ", " ")  # words that follow each other are one text
+    # words that follow each other are one text, and names do not run into one
+    return _NEIGHBOURS.sub(r"\g<0>\\text{ } ", typeset.replace(r" } \text{ ", " "))
 
 
 def _typeset(match: re.Match[str], before: str) -> str:

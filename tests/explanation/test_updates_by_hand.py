@@ -125,9 +125,18 @@ def test_letters_of_rules_typeset():
     assert r"\hat{m} = m / (1 - \beta_{1}^{t})" in latex
     assert r"\hat{v}(W^{1}_{1,1}) &= " in latex
     assert (
-        r"\theta := (1 - \mathrm{lr} \mathrm{weight}_{\mathrm{decay}}) \theta - \mathrm{lr} "
-        r"\hat{m} / (\sqrt{\hat{v}} + \varepsilon)" in latex
+        r"\theta := (1 - \mathrm{lr} \text{ } \mathrm{weight}_{\mathrm{decay}}) \theta - "
+        r"\mathrm{lr} \hat{m} / (\sqrt{\hat{v}} + \varepsilon)" in latex
     )
+
+
+def test_names_of_rules_do_not_run_into_one():
+    """alpha mean, momentum buf, lr buf."""
+    rule = refnet.RMSprop(centered=True, momentum=0.5)
+    markdown = refnet.explain(NET, X, Y, LOSS, optimizer=rule).markdown()
+    assert r"\mathrm{mean} := \alpha \text{ } \mathrm{mean} + (1 - \alpha) d" in markdown
+    assert r"\mathrm{buf} := \text{ momentum } \mathrm{buf} + q" in markdown
+    assert r"\theta := \theta - \mathrm{lr} \text{ } \mathrm{buf}" in markdown
 
 
 def test_letters_of_rules_in_mathml():
