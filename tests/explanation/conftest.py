@@ -3,8 +3,10 @@
 import ast
 import functools
 import itertools
+import json
 import math
 import re
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -231,3 +233,51 @@ def balanced():
 def recomputed():
     """Computes what is written out again."""
     return _recomputed
+
+
+class _Read(HTMLParser):
+    """A page as a browser reads it: its elements, and the text of each up to the first
+    end of one.
+    """
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.texts, self.ends = [], [], True
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self.texts.append("")
+        self.ends = False
+
+    def handle_endtag(self, tag):
+        self.ends = True
+
+    def handle_comment(self, data):
+        self.elements.append(("comment", {}))
+        self.texts.append(data)
+
+    def handle_data(self, data):
+        if not self.ends:
+            self.texts[-1] += data
+
+    def named(self, tag, **attributes):
+        """The texts of the elements with these attributes."""
+        return [
+            text
+            for (name, has), text in zip(self.elements, self.texts, strict=True)
+            if name == tag and attributes.items() <= has.items()
+        ]
+
+    @property
+    def data(self):
+        """What the page has of the network, as it reads it."""
+        (text,) = self.named("script", id="data")
+        return json.loads(text)
+
+
+@pytest.fixture
+def read_page():
+    """Reads the text of a page."""
+    return _Read

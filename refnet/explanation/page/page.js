@@ -213,7 +213,8 @@ class Page {
     const size = `${table.length} × ${table[0].length}`;
     const how = shapes ? `$${shapes}$ gives ` : "";
     const off = numbers.filter((v, i) => v !== right.flat()[i]).length;
-    const says = `$${symbol}$: ${how}${size}; norm $${this.shown(norm)}$, entries from $${this.shown(low)}$ to $${this.shown(high)}$`;
+    const range = `entries from $${this.shown(low)}$ to $${this.shown(high)}$`;
+    const says = `$${symbol}$: ${how}${size}; norm $${this.shown(norm)}$, ${range}`;
     return h(
       "div",
       { class: `summary ${off ? "off" : ""}` },
@@ -247,8 +248,8 @@ class Page {
 }
 
 const GIVEN =
-  "Rows are samples. Subscripts count from 1. The formulas show the numbers of one row; BP3 and BP4 sum over all " +
-  "rows of the batch. Everything is computed in full and shown with few digits.";
+  "Rows are samples. Subscripts count from 1. The formulas show the numbers of one row; BP3 and " +
+  "BP4 sum over all rows of the batch. Everything is computed in full and shown with few digits.";
 
 function mathOf({ mathml, plain }) {
   const element = html("div", {}, mathml).firstChild;

@@ -56,7 +56,8 @@ class Curve {
 
   #read() {
     const i = Number(this.slider.value);
-    this.value.textContent = `after step ${this.first + i}: C = ${shown(this.costs[i], this.digits)}`;
+    const C = shown(this.costs[i], this.digits);
+    this.value.textContent = `after step ${this.first + i}: C = ${C}`;
     this.slider.setAttribute("aria-valuetext", this.value.textContent);
     const [x, y] = this.#point(i);
     this.dot.setAttribute("cx", x);
@@ -80,7 +81,8 @@ class Curve {
     const { low, high } = this.range;
     const last = this.first + this.costs.length - 1;
     this.dot = svg("circle", { r: 4, class: "dot" });
-    const name = `The cost from step ${this.first} to ${last}: from ${shown(this.costs[0], this.digits)} to ${shown(this.costs.at(-1), this.digits)}`;
+    const [from, to] = [this.costs[0], this.costs.at(-1)].map((C) => shown(C, this.digits));
+    const name = `The cost from step ${this.first} to ${last}: from ${from} to ${to}`;
     this.figure.replaceChildren(
       svg(
         "svg",

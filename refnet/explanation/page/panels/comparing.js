@@ -10,30 +10,33 @@ const { sentence } = require("../telling/notation.js");
 /** refnet's own numbers. */
 function comparing(model) {
   const rows = compared(model.scene);
-  const off = rows.filter(({ isWithin }) => !isWithin).map(({ name }) => `$${name}$`);
-  const gap = Math.max(0, ...rows.map((row) => row.gap));
-  const count = rows.reduce((sum, row) => sum + row.count, 0);
-  const within = model.scene.allowed
+  const off = rows.filter(({ isWithin }) => !isWithin);
+  const attributes = off.length ? { class: "problem", role: "alert" } : {};
+  const said = html("p", attributes, sentence(verdict(model.scene, rows, off)));
+  return { element: panel("compare", "refnet's own numbers", said), update() {} };
+}
+
+function verdict({ dtype, allowed }, rows, off) {
+  if (rows.length === 0) {
+    return (
+      `refnet computed this step in ${dtype}, and the page in float64: their numbers are not ` +
+      "compared."
+    );
+  }
+  if (off.length) {
+    const names = off.map(({ name }) => `$${name}$`).join(", ");
+    const differ = off.length === 1 ? "differs" : "differ";
+    return `Not the same: ${names} of this page ${differ} from refnet's.`;
+  }
+  const count = rows.reduce((sum, row) => sum + row.count, 0).toLocaleString("en");
+  const gap = Math.max(...rows.map((row) => row.gap));
+  const within = allowed
     ? "each is within what rounding allows"
     : "all agree in the digits shown";
-  const said =
-    rows.length === 0
-      ? `refnet computed this step in ${model.scene.dtype}, and the page in float64: their numbers are not compared.`
-      : off.length
-        ? `Not the same: ${off.join(", ")} of this page ${off.length === 1 ? "differs" : "differ"} from refnet's.`
-        : `refnet computed the first step itself, and its ${count.toLocaleString("en")} numbers are in this file: ${within}. The largest difference is $${general(gap, 2)}$.`;
-  return {
-    element: panel(
-      "compare",
-      "refnet's own numbers",
-      html(
-        "p",
-        { class: off.length ? "problem" : "", role: off.length ? "alert" : null },
-        sentence(said),
-      ),
-    ),
-    update() {},
-  };
+  return (
+    `refnet computed the first step itself, and its ${count} numbers are in this file: ` +
+    `${within}. The largest difference is $${general(gap, 2)}$.`
+  );
 }
 
 module.exports = { comparing };

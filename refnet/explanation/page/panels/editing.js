@@ -137,7 +137,8 @@ function ownData(model) {
     },
     { id: "use" },
   );
-  const says = `A row for each sample: ${model.sizes[0]} inputs, then ${model.isLabelled ? "its label" : `${model.sizes.at(-1)} targets`}.`;
+  const targets = model.isLabelled ? "its label" : `${model.sizes.at(-1)} targets`;
+  const says = `A row for each sample: ${model.sizes[0]} inputs, then ${targets}.`;
   const element = h(
     "details",
     { id: "own" },

@@ -38,7 +38,9 @@ function checked(layer, l, sizes, activations) {
   const { W, b = null, activation, slope = 0.01 } = layer ?? {};
   const [rows, columns] = [sizes[l + 1], sizes[l]];
   const where = `Layer ${l + 1} of the file`;
-  if (!isMatrix(W)) throw new Error(`${where} has no W of numbers, expected ${rows} × ${columns}.`);
+  if (!isMatrix(W)) {
+    throw new Error(`${where} has no W of numbers, expected ${rows} × ${columns}.`);
+  }
   if (W.length !== rows || W[0].length !== columns) {
     throw new Error(
       `${where} has a W of ${W.length} × ${W[0].length}, expected ${rows} × ${columns}.`,

@@ -39,7 +39,8 @@ function following(model) {
           h(
             "p",
             {},
-            "Its derivative is a sum over all paths from C down to it. Choose it here, or click on its line in the network.",
+            "Its derivative is a sum over all paths from C down to it. Choose it here, or click " +
+              "on its line in the network.",
           ),
         );
         return;
@@ -100,8 +101,9 @@ function pathLines(model) {
   const name = symbol(weight);
   const entry = column === null ? right.gradients[l].db[row] : right.gradients[l].dW[row][column];
   const rows = model.batch.x.length;
-  const many = `There ${count === 1 ? "is 1 path" : `are ${count.toLocaleString("en")} paths`} from C down to $${name}$${rows > 1 ? `, in ${rows} rows` : ""}.`;
-  const lines = [html("p", {}, sentence(many))];
+  const many = count === 1 ? "is 1 path" : `are ${count.toLocaleString("en")} paths`;
+  const inRows = rows > 1 ? `, in ${rows} rows` : "";
+  const lines = [html("p", {}, sentence(`There ${many} from C down to $${name}$${inRows}.`))];
   const { paths: all, largest } = model.words.limits;
   if (paths) {
     const kept = paths.length <= all ? paths : paths.slice(0, largest);

@@ -29,8 +29,8 @@ function mistaking(model, mistakes) {
 }
 
 const INVITED =
-  "Mistakes that people make, from parity's catalogue. Switch one on: the stages show what it changes, and below " +
-  "stands what a gradient check would see and what parity says.";
+  "Mistakes that people make, from parity's catalogue. Switch one on: the stages show what " +
+  "it changes, and below stands what a gradient check would see and what parity says.";
 
 function mistakeSaid(model, entry) {
   if (!model.canStand(entry.id)) {

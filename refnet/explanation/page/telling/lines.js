@@ -54,7 +54,9 @@ class Lines {
   inNumbers(layer, lines, count, arrays) {
     if (!this.few(count, layer)) return arrays;
     if (this.rows === 1) return lines();
-    const which = `Row ${this.row + 1} of the batch, in numbers; then all ${this.rows} rows, one below the other.`;
+    const which =
+      `Row ${this.row + 1} of the batch, in numbers; then all ${this.rows} rows, one below the ` +
+      "other.";
     return [this.words_(which), ...lines(), ...arrays];
   }
 

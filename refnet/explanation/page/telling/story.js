@@ -253,7 +253,9 @@ class Story extends Lines {
         : this.mixed(l, g[r], delta[r], right[r]);
     const lines = () => [...linesG(), ...through()];
     const whole = count + (slopes ? 3 * width : 2 * width * (1 + width));
-    const mixes = `${f.title} mixes the units of a row, so the product with f' becomes a sum over all of them.`;
+    const mixes =
+      `${f.title} mixes the units of a row, so the product with f' becomes a sum over all of ` +
+      "them.";
     const parts = () => [
       ...(slopes ? [] : [this.words_(mixes)]),
       ...this.inNumbers(l, lines, whole, arrays),

@@ -170,7 +170,7 @@ function firstOrder(story) {
 }
 
 const FIRST_ORDER =
-  "To first order, for a small $u$, which is theta before the step minus theta after it, the step " +
-  "changes C by the sum over all parameters of";
+  "To first order, for a small $u$, which is theta before the step minus theta after it, the " +
+  "step changes C by the sum over all parameters of";
 
 module.exports = { updateParts, firstOrder, ruleOf };
