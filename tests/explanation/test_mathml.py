@@ -15,12 +15,18 @@ from refnet.explanation.telling import THROUGH
 from refnet.explanation.typesetting import typeset
 from refnet.explanation.updates import DESCENT
 from refnet.losses import LOSSES
+from refnet.optimizers import OPTIMIZERS
 
 STATED = {
     f"{kind.__name__} {field}: {left}": formula
     for kind in (*ACTIVATIONS.values(), *LOSSES.values())
     for field in ("formulas", "weighted")
     for left, formula in getattr(kind, field, {}).items()
+}
+STATED |= {
+    f"{kind.__name__}: {formula}": formula
+    for kind in OPTIMIZERS.values()
+    for formula in kind.formulas.values()
 }
 LATEX = {
     **{label: equation.latex for label, equation in refnet.EQUATIONS.items()},
@@ -31,6 +37,7 @@ LATEX = {
 CHILDREN = {
     "math": None,
     "mrow": None,
+    "msqrt": None,
     "msub": 2,
     "msup": 2,
     "munder": 2,
@@ -62,12 +69,21 @@ def shape(element):
         shape(child)
 
 
+HAT = "\N{MODIFIER LETTER CIRCUMFLEX ACCENT}"
+
+
 def content(element):
     """All that is read, from left to right."""
+    for over in element.iter("mover"):
+        over[1].text = over[1].text.replace("^", HAT)  # a hat, no sign of LaTeX
     return "".join(element.itertext()).replace("\N{NO-BREAK SPACE}", "")
 
 
+ABOVE = {"tilde": "~", "hat": HAT}
 WRITTEN = {
+    r"\alpha": "\N{GREEK SMALL LETTER ALPHA}",
+    r"\beta": "β",
+    r"\varepsilon": "ε",
     r"\delta": "δ",
     r"\theta": "θ",
     r"\partial": "∂",
@@ -81,10 +97,10 @@ WRITTEN = {
 
 def bare(latex):
     """What is read of a formula in LaTeX; here an index comes before a power."""
-    latex = latex.replace(r"\tilde{a}", "a~")
+    latex = re.sub(r"\\(tilde|hat)\{(\w)\}", lambda match: match[2] + ABOVE[match[1]], latex)
     for command, sign in WRITTEN.items():
         latex = latex.replace(command, sign)
-    return re.sub(r"\\(?:text|mathrm|left|right|frac|exp|log|tanh|max)", kept, latex)
+    return re.sub(r"\\(?:text|mathrm|left|right|frac|sqrt|exp|log|tanh|max)", kept, latex)
 
 
 def kept(match):
