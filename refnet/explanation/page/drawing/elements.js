@@ -62,7 +62,10 @@ function numberField(label, set, { integer = false, low = -Infinity, high = Infi
     autocomplete: "off",
     "aria-label": label,
   });
-  input.addEventListener("focus", () => (input.value = String(input.exact ?? "")));
+  input.addEventListener("focus", () => {
+    input.value = String(input.exact ?? "");
+    input.select(); // another value has no selection: what is typed would stand behind it
+  });
   input.addEventListener("blur", () => (input.value = input.seen ?? ""));
   input.addEventListener("change", () => {
     const value = Number(input.value.replace(",", "."));
