@@ -8,7 +8,8 @@ const TOKEN = new RegExp(
   `d(?<over>${SYMBOL})/d(?<under>${SYMBOL})` +
     "|(?<number>\\d+(?:\\.\\d+)?)(?:e(?<power>[+-]\\d+))?" +
     `|(?<symbol>${SYMBOL})` +
-    "|\\^(?<up>\\d+)" +
+    "|\\^(?<up>\\d+|T)" +
+    "|_(?<down>\\d+)" +
     "|(?<space> +)" +
     "|(?<sign>:=|\\S)",
   "g",
@@ -51,6 +52,7 @@ function inner(plain) {
     else if (part.symbol) atoms.push(symbol(part.symbol));
     else if (part.space && /[A-Za-z]$/.test(before)) atoms.push('<mspace width="0.3em"/>');
     else if (part.up) atoms.push(`<msup>${atoms.pop()}<mn>${part.up}</mn></msup>`);
+    else if (part.down) atoms.push(`<msub>${atoms.pop()}<mn>${part.down}</mn></msub>`);
     else if (part.sign) atoms.push(operator(part.sign, atoms.at(-1)));
   }
   return atoms.join("");

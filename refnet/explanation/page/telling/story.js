@@ -80,7 +80,7 @@ class Story extends Lines {
     const { x, y } = this.model.batch;
     const parts = () => [
       this.array("x", x),
-      this.array("y", y),
+      ...(this.model.isLabelled ? this.labels(y) : [this.array("y", y)]),
       ...this.layers.flatMap(({ W, b }, i) => [
         this.array(`W^${i + 1}`, W),
         ...(b ? [this.array(`b^${i + 1}`, b)] : []),
@@ -89,6 +89,14 @@ class Story extends Lines {
     const title = "Given: the network and the data";
     const shows = { units: [0], edges: this.layers.map((_, i) => i + 1), quantity: "a" };
     return { key: "given", title, label: "", layer: 0, formulas: [], parts, shows };
+  }
+
+  /** y, and which outputs its labels mean; many labels have no norm worth a line. */
+  labels(y) {
+    const many = y.length > 1 ? `y holds ${y.length} labels` : "y is a label";
+    const says = `${many}. Labels count from 0: label ${y[0]} means output ${y[0] + 1}.`;
+    const few = y.length <= this.words.limits.columns ? [this.array("y", y)] : [];
+    return [...few, this.words_(says)];
   }
 
   weightedInput(l) {
