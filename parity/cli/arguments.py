@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     _bugs_options(commands)
     _check_options(commands)
     _vectors_options(commands)
+    _page_options(commands)
     whole.epilog = f"`parity` alone is `parity run`:\n\n{job.format_help()}"
     return whole
 
@@ -203,6 +204,34 @@ def _vectors_options(commands: Any) -> None:
     )
 
 
+PAGE = """
+Examples to choose from, weights and data to edit, and mistakes of the catalogue to switch
+on: the page shows what each changes, what a gradient check sees of it and what parity
+says. The file needs no server and no network, and can be passed on.
+"""
+
+
+def _page_options(commands: Any) -> None:
+    """The command that writes the page."""
+    summary = "write a page that steps through backpropagation, with mistakes to switch on"
+    parser = _command(commands, "page", do.page, summary)
+    parser.epilog, parser.formatter_class = PAGE, argparse.RawDescriptionHelpFormatter
+    parser.set_defaults(torch=False)
+    parser.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        default=Path("backpropagation.html"),
+        metavar="FILE",
+        help="where it is written (default backpropagation.html, in this folder)",
+    )
+    parser.add_argument(
+        "--open",
+        action=argparse.BooleanOptionalAction,
+        help="open it in the browser (default: on a terminal)",
+    )
+
+
 _ROOMS = {  # of each command, imported before anything is printed
     "run": "parity.experiments.job.main_job",
     "soundness": "parity.experiments.soundness",
@@ -211,6 +240,7 @@ _ROOMS = {  # of each command, imported before anything is printed
     "bench": "parity.bench.benchmark",
     "check": "parity.checking.checker",
     "vectors": "parity.checking.vectors.files",
+    "page": "parity.page.writing",
 }
 
 

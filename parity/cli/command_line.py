@@ -34,8 +34,8 @@ LONGEST = 2000  # characters of a sentence
 WRITTEN = ("csv", "html")  # options that name a file, besides those of every command
 BUG = 70  # as sysexits.h has it, so that a mistake of parity is never a verdict
 # a check depends on no library but NumPy, and its reader asked about a program; vectors
-# are copies
-PLAIN = ("check", "vectors")
+# are copies, and a page is the same everywhere
+PLAIN = ("check", "vectors", "page")
 NEEDED = {  # the module: its package's name, and the extra of refnet that installs it
     "torch": ("PyTorch", "parity"),
     "sklearn": ("scikit-learn", "parity"),

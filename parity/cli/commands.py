@@ -3,6 +3,7 @@ is right, and the results as data.
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
@@ -15,7 +16,7 @@ from parity.checking.program.outcome import Unusable
 from parity.checking.program.text import printable
 from parity.cli import grading
 from parity.mistakes.diagnosis.finding import WIDTH
-from parity.screen import Screen, width
+from parity.screen import Screen, naming, width
 from parity.steps.cases import CASES
 
 
@@ -143,6 +144,24 @@ def vectors(screen: Screen, arguments: argparse.Namespace) -> Performed:
         f"{count} trainings, their schema and a README"
     )
     return Performed(verdict, True, {"version": files.VERSION, "files": names})
+
+
+def page(screen: Screen, arguments: argparse.Namespace) -> Performed:
+    """The page, in a file, and open in the browser where somebody looks."""
+    room = import_module("parity.page.writing")
+    scenes, file = room.examples(), arguments.file
+    with naming(file):
+        file.write_text(room.page_text(scenes), encoding="utf-8", newline="")
+    wanted = sys.stdout.isatty() if arguments.open is None else arguments.open
+    is_open = wanted and import_module("webbrowser").open(file.resolve().as_uri())
+    titles, mistakes = [scene["title"] for scene in scenes], [*room.SWITCHED]
+    _print(screen, titles)
+    verdict = (
+        f"{printable(str(file))} has the page: {len(titles)} examples and {len(mistakes)} mistakes "
+        f"to switch on; {'the browser has it' if is_open else 'open it in a browser'}"
+    )
+    results = {"file": str(file.resolve()), "examples": titles, "mistakes": mistakes}
+    return Performed(verdict, True, {**results, "opened": is_open})
 
 
 def begin(file: Path) -> None:

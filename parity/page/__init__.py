@@ -4,4 +4,5 @@ each number. mistakes.js has the mistakes, as functions for the page's engine.
 
 entries    what is said of each mistake
 bounds     how far from refnet's a number of the page may be
+writing    the page with all of it
 """

@@ -11,9 +11,28 @@ from numpy.typing import ArrayLike
 from parity.checking.vectors.bounds import OF_LAYERS, allowed, expected
 from parity.mistakes.search.replay import Run, Shown
 from parity.steps.record import Objective, snapshot, spec_of
+from refnet.activations import ACTIVATIONS
+from refnet.explanation.page import Scene
+from refnet.layer import Dense
 from refnet.losses import Loss
 from refnet.network import Network
-from refnet.optimizers import Optimizer
+from refnet.optimizers import OPTIMIZERS, Optimizer
+
+
+def scene_bounds(scene: Scene) -> dict[str, Any]:
+    """The allowed error of each number that refnet computed of a scene, which has to be
+    the first step of its optimizer.
+    """
+    given = scene["optimizer"]
+    optimizer = OPTIMIZERS[given["name"]](lr=scene["lr"], **given["settings"])
+    net = Network([_dense(**layer) for layer in scene["layers"]])
+    return step_bounds(net, scene["x"], scene["y"], scene["loss"], optimizer)
+
+
+def _dense(W: list[Any], b: list[float] | None, activation: str, slope: float) -> Dense:
+    parameters = {"slope": slope} if activation == "leaky_relu" else {}
+    biases = None if b is None else np.array(b)
+    return Dense(np.array(W), biases, ACTIVATIONS[activation](**parameters))
 
 
 def step_bounds(

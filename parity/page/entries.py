@@ -14,6 +14,7 @@ from parity.mistakes.mistake import CONVENTION, Mistake
 from parity.steps.cases import TRAINABLE
 from parity.steps.record import Spec
 from refnet.equations import EQUATIONS
+from refnet.explanation.page.words import RULES
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS
 
@@ -42,13 +43,6 @@ SWITCHED = (
     "momentum-as-average",
     "adam-without-correction",
 )
-# the page's update rules: an optimizer, and its settings
-RULES: dict[str, tuple[str, dict[str, Any]]] = {
-    "sgd": ("sgd", {}),
-    "momentum": ("sgd", {"momentum": 0.9}),
-    "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
-    "adam": ("adam", {}),
-}
 ONE_LINE = 10**6  # columns: each paragraph is a line, and the page breaks it
 
 
@@ -114,7 +108,7 @@ def _rule(spec: Spec) -> str:
     """The page's name of an update rule."""
     return next(
         rule
-        for rule, (name, settings) in reversed(RULES.items())
+        for rule, (_, name, settings) in reversed(RULES.items())
         if name == spec.optimizer and settings.items() <= spec.hyperparameters.items()
     )
 
@@ -122,7 +116,7 @@ def _rule(spec: Spec) -> str:
 @cache
 def _specs(sizes: tuple[int, ...]) -> list[Spec]:
     """All that a network of these sizes can be made into in the page."""
-    rules = [OPTIMIZERS[name](lr=0.1, **settings) for name, settings in RULES.values()]
+    rules = [OPTIMIZERS[name](lr=0.1, **settings) for _, name, settings in RULES.values()]
     return [
         Spec(
             sizes, tuple((f, {}) for f in each), loss, rule.name, rule.hyperparameters, 1, "float64"

@@ -66,6 +66,12 @@ TABLES = {
 }
 # sums and products in text, written as refnet.explain writes them
 FIGURES = {"mistakes/diagnosis/example/by_hand.py": {"product", "total"}}
+# the page, to which parity adds its mistakes and bounds
+PAGE = {
+    "page/entries.py": {"RULES"},
+    "page/bounds.py": {"Scene"},
+    "page/writing.py": {"Mistakes", "Scene", "page_of", "scenes"},
+}
 FORMS = {"bench/tables/loops.py": {"accumulated", "loops"}}  # it times these of refnet.forms
 
 
@@ -138,7 +144,7 @@ def test_what_may_be_missing_is_imported_in_few_rooms(file):
 @every_file
 def test_parity_uses_refnet_s_public_names_alone(file):
     """The proof looks at refnet from outside: by what it exports, its tables of names,
-    the checks of its door, the forms it times, and how it writes figures.
+    the checks of its door, the forms it times, how it writes figures, and its page.
     """
     imported = {
         each
@@ -147,9 +153,12 @@ def test_parity_uses_refnet_s_public_names_alone(file):
     }
     forms = {each.name for each in imported if each.module == "refnet.forms"}
     figures = {each.name for each in imported if each.module == "refnet.explanation.figures"}
-    assert {each.name for each in imported} - forms - figures <= set(refnet.__all__) | TABLES
+    page = {each.name for each in imported if each.module.startswith("refnet.explanation.page")}
+    known = set(refnet.__all__) | TABLES
+    assert {each.name for each in imported} - forms - figures - page <= known
     assert figures == FIGURES.get(place(file), set())
     assert forms == FORMS.get(place(file), set())
+    assert page == PAGE.get(place(file), set())
 
 
 @every_file

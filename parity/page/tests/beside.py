@@ -1,27 +1,19 @@
 """The page's engine and its mistakes side by side, for node to run."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+import numpy as np
 
 import refnet
 from parity.page.entries import script
+from parity.tests.needed import tool
 
 ENGINE = Path(refnet.__file__).parent / "explanation" / "page" / "engine.js"
 HERE = Path(__file__).parent
-
-
-def node():
-    """The interpreter. Without it the test is skipped, but not in CI."""
-    if shutil.which("node"):
-        return "node"
-    if os.environ.get("CI") == "true":
-        pytest.fail("needs node, which is not installed")
-    return pytest.skip("needs node, which is not installed")
+ARRAYS = ("z", "a", "delta", "dW", "db", "W", "b")
 
 
 def laid_out(folder, mistakes=""):
@@ -35,7 +27,17 @@ def answered(folder, name, question):
     """What a script of this room prints of the data that it is given."""
     laid_out(folder)
     shutil.copy(HERE / name, folder)
-    command = [node(), str(folder / name)]
+    command = [tool("node"), str(folder / name)]
     text = json.dumps(question)
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
+
+
+def pairs(arrays, allowed):
+    """Each array with its bound, those that are absent left out."""
+    yield np.asarray(arrays["C"]), np.asarray(allowed["C"])
+    for name in ARRAYS:
+        for array, bound in zip(arrays[name], allowed[name], strict=True):
+            assert (array is None) == (bound is None)
+            if array is not None:
+                yield np.asarray(array), np.asarray(bound)

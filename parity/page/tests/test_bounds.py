@@ -10,9 +10,7 @@ import pytest
 import parity
 import refnet
 from parity.page.bounds import step_bounds
-from parity.page.tests.beside import answered
-
-ARRAYS = ("z", "a", "delta", "dW", "db", "W", "b")
+from parity.page.tests.beside import answered, pairs
 
 
 def steps():
@@ -46,16 +44,6 @@ def computed(net, x, y, loss, optimizer):
     }
     after = {"W": [layer.W for layer in net.layers], "b": [layer.b for layer in net.layers]}
     return {"C": record.loss, **layers, **after}
-
-
-def pairs(arrays, allowed):
-    """Each array with its bound, those that are absent left out."""
-    yield np.asarray(arrays["C"]), np.asarray(allowed["C"])
-    for name in ARRAYS:
-        for array, bound in zip(arrays[name], allowed[name], strict=True):
-            assert (array is None) == (bound is None)
-            if array is not None:
-                yield np.asarray(array), np.asarray(bound)
 
 
 @pytest.mark.parametrize("name", STEPS)

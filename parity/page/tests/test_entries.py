@@ -9,7 +9,8 @@ import parity
 import refnet
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.search.replay import run_of, simulate
-from parity.page.entries import RULES, SWITCHED, entries
+from parity.page.entries import SWITCHED, entries
+from refnet.explanation.page.words import RULES
 
 SIZES = ((2, 3, 1), (2, 2, 2), (6, 4, 3))
 ENTRIES = {entry["id"]: entry for entry in entries(SIZES)}
@@ -18,7 +19,7 @@ ENTRIES = {entry["id"]: entry for entry in entries(SIZES)}
 def runs():
     """Trainings of two steps in which every mistake shows."""
     rng = np.random.default_rng(1)
-    for sizes, hidden, output, loss, (rule, settings) in (
+    for sizes, hidden, output, loss, (_, rule, settings) in (
         ((2, 3, 1), "tanh", "sigmoid", "binary_cross_entropy", RULES["sgd"]),
         ((2, 2, 2), "sigmoid", "sigmoid", "half_squared_error", RULES["sgd"]),
         ((2, 2, 2), "relu", "identity", "half_squared_error", RULES["momentum"]),

@@ -11,9 +11,10 @@ from parity.checking.templates import HERE as TEMPLATES
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.mistake import CONVENTION
 from parity.page.entries import SWITCHED, script
-from parity.page.tests.beside import HERE, answered, laid_out, node
+from parity.page.tests.beside import HERE, answered, laid_out
 from parity.steps.cases import TRAINABLE
 from parity.steps.record import Spec
+from parity.tests.needed import tool
 
 MARK = "// ---- The protocol. Nothing below this line needs to be changed. ----\n"
 # what is declared, so that eight tasks are enough: of most mistakes, and of others
@@ -47,7 +48,7 @@ def checked(folder, mistake, text=""):
     program = f"const MISTAKE = {json.dumps(mistake)};\n{driver}{MARK}{protocol}"
     (folder / "driver.js").write_text(program, encoding="utf-8")
     declared = DECLARED | OTHERS.get(mistake, {})
-    return check_command(f"{node()} {folder / 'driver.js'}", command=True, **declared)
+    return check_command(f"{tool('node')} {folder / 'driver.js'}", command=True, **declared)
 
 
 @pytest.mark.parametrize("mistake", SWITCHED)
