@@ -71,14 +71,18 @@ class Mistake:
         kind = " (convention)" if self.verdict == CONVENTION else ""
         return f"{self.id}{kind}: {self.formula}"
 
+    @property
+    def unseen(self) -> str:
+        """Where it cannot be seen, as a sentence; "" where it always can."""
+        return f"It cannot be seen with {' or with '.join(self.hidden)}." if self.hidden else ""
+
     def lines(self) -> list[str]:
         """The entry as it is read."""
-        hidden = [f"It cannot be seen with {' or with '.join(self.hidden)}."] if self.hidden else []
         kind = "  (a convention)" if self.verdict == CONVENTION else ""
         return [
             f"{self.id}{kind}",
             f"  {self.equation}: {self.formula}",
-            *(f"  {text}" for text in (self.happens, self.why, *hidden)),
+            *(f"  {text}" for text in (self.happens, self.why, self.unseen) if text),
         ]
 
     def layers(self, spec: Spec) -> frozenset[int]:

@@ -60,7 +60,7 @@ def entries(networks: Iterable[Sizes]) -> list[dict[str, Any]]:
     right         the right one
     happens       what it does, and `why` it is wrong
     convention    whether it is right in another way than PyTorch's
-    hidden        the conditions under which it cannot be seen
+    unseen        where it cannot be seen, as a sentence; "" where it always can
     says          what parity says of it: a heading, and a line for each paragraph
     findings      the same, where it says where the mistake stands: by the number of
                   layers (depth), the layers in which it stands, which count from 1,
@@ -80,7 +80,7 @@ def _entry(mistake: Mistake, widths: Sequence[tuple[int, ...]]) -> dict[str, Any
         "happens": mistake.happens,
         "why": mistake.why,
         "convention": mistake.verdict == CONVENTION,
-        "hidden": [*mistake.hidden],
+        "unseen": mistake.unseen,
         "says": _said(mistake, (where or _specs(widths[0]))[0], ()),
         "findings": [*_findings(mistake, where)],
     }

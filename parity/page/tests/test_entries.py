@@ -81,7 +81,8 @@ def test_an_entry_has_the_words_of_the_catalogue():
             assert entry[key] == getattr(mistake, key)
         assert entry["right"] == refnet.EQUATIONS[mistake.equation].formula
         assert entry["convention"] == (mistake.verdict == "convention")
-        assert entry["hidden"] == [*mistake.hidden]
+        assert entry["unseen"] == mistake.unseen
+        assert all(each in entry["unseen"] for each in mistake.hidden)
         assert entry["says"].startswith(entry["findings"][0]["says"].partition("\n")[0])
         assert " of layer" not in entry["says"].splitlines()[1]
     conventions = [name for name, entry in ENTRIES.items() if entry["convention"]]
