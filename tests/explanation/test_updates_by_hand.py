@@ -65,6 +65,13 @@ def test_adam_by_hand():
     assert "In its state the optimizer keeps m as exp_avg, v as exp_avg_sq." in said
 
 
+def test_the_number_of_a_step_is_shown_in_full():
+    """Whatever the digits are: its power would read otherwise."""
+    rule = refnet.Adagrad(0.5, lr_decay=1.0)
+    rule.state = {"steps": 12344, "sum": np.ones(3)}
+    assert "b^1_1 := 2 - 0.5/(1 + (12345 - 1)*1)*1/(sqrt(2) + 1e-10) = 2" in lines(optimizer=rule)
+
+
 def test_decay_by_hand():
     """d = 1 + 0.5 * 3; biases only where they decay."""
     said = lines(optimizer=refnet.SGD(0.5, weight_decay=0.5))
