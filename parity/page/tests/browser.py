@@ -29,7 +29,7 @@ SETTINGS = {
     "service_workers": "block",
     "offline": True,
 }
-PATIENCE = 4_000  # ms until a state that does not come is a failure: the machine may be busy
+PATIENCE = 60_000  # ms until a state that does not come is a failure: the machine may be busy
 
 
 @contextmanager
