@@ -109,8 +109,11 @@ def test_a_later_step_starts_from_the_state():
     third = step_bounds(net, x, y, loss, optimizer)
     assert np.array_equal(net.parameters, start)
     assert all(np.array_equal(optimizer.state[key], vector) for key, vector in state.items())
-    # in the first step of Adam, m / sqrt(v) is 1 or -1 whatever the gradient is
     assert third["W"] != first["W"]
+    # the same averages in a first step would be corrected otherwise
+    restarted = refnet.Adam(lr=0.1)
+    restarted.state = {**optimizer.state, "steps": 0}
+    assert step_bounds(net, x, y, loss, restarted)["W"] != third["W"]
 
 
 def test_what_cannot_be_trained_is_refused():
