@@ -11,9 +11,13 @@ import pytest
 
 import refnet
 from parity.checking.checker import check_command
+from parity.checking.tasks.declaration import CONSTANTS, SETTINGS
 from parity.checking.templates import HERE as TEMPLATES
+from parity.steps.cases import TRAINABLE
 from parity.tests.command import run as parity
 from parity.tests.needed import tool
+from refnet.losses import LOSSES
+from refnet.optimizers import OPTIMIZERS
 
 EXAMPLES = Path(refnet.__file__).parent.parent / "examples" / "other_languages"
 ENGINE = Path(refnet.__file__).parent / "explanation" / "page" / "engine.js"
@@ -154,6 +158,19 @@ def test_the_protocol_is_written_once_in_each_language(template, example):
     assert [len(each) for each in parts] == [2, 2]
     assert parts[0][1] == parts[1][1]
     assert len(parts[0][1].splitlines()) > 90
+
+
+def test_the_engine_has_all_that_refnet_has(tmp_path):
+    """What a step can have without weights, penalties and masks; so the page takes the
+    step of any network.
+    """
+    command = [*interpreted(ENGINE.read_text("utf-8"), tmp_path).split(), "--describe"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    declared = {name: {*words} for name, *words in map(str.split, lines)}
+    assert declared["activations"] == {*TRAINABLE}
+    assert declared["losses"] == {*LOSSES}
+    assert declared["optimizers"] == {*OPTIMIZERS}
+    assert declared["settings"] == {*SETTINGS, *CONSTANTS}
 
 
 def test_the_engine_is_small():
