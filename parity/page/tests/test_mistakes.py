@@ -7,16 +7,25 @@ import pytest
 
 import refnet
 from parity.checking.checker import check_command
-from parity.checking.templates import HERE as TEMPLATES
+from parity.checking.tests.test_other_languages import EXAMPLES
 from parity.mistakes.catalogue.index import BY_ID
 from parity.mistakes.mistake import CONVENTION
 from parity.page.entries import SWITCHED, script
-from parity.page.tests.beside import HERE, answered, laid_out
+from parity.page.tests.beside import answered, laid_out
 from parity.steps.cases import TRAINABLE
 from parity.steps.record import Spec
 from parity.tests.needed import tool
 
-MARK = "// ---- The protocol. Nothing below this line needs to be changed. ----\n"
+# the driver of the engine, which answers parity's tasks, with a mistake in each step
+ENGINE = 'const engine = require("../../refnet/explanation/page/engine.js");'
+MISTAKEN = """
+const right = require("./engine.js");
+const {{ slots }} = require("./mistakes.js")[{}];
+const engine = {{ trainingStep: (program) => right.trainingStep(program, slots) }};
+"""
+pytestmark = pytest.mark.skipif(
+    not EXAMPLES.is_dir(), reason="the examples lie beside the package in a checkout alone"
+)
 # what is declared, so that eight tasks are enough: of most mistakes, and of others
 DECLARED = {
     "activations": ("sigmoid", "relu", "tanh"),
@@ -43,9 +52,9 @@ OTHERS = {
 def checked(folder, mistake, text=""):
     """What `parity check --exec` says of the engine with this mistake switched on."""
     laid_out(folder, text)
-    protocol = (TEMPLATES / "driver.js").read_text("utf-8").partition(MARK)[2]
-    driver = (HERE / "driver.js").read_text("utf-8")
-    program = f"const MISTAKE = {json.dumps(mistake)};\n{driver}{MARK}{protocol}"
+    driver = (EXAMPLES / "engine.js").read_text("utf-8")
+    assert driver.count(ENGINE) == 1
+    program = driver.replace(ENGINE, MISTAKEN.format(json.dumps(mistake)))
     (folder / "driver.js").write_text(program, encoding="utf-8")
     declared = DECLARED | OTHERS.get(mistake, {})
     return check_command(f"{tool('node')} {folder / 'driver.js'}", command=True, **declared)
