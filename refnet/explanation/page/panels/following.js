@@ -121,9 +121,8 @@ function pathLines(model) {
       ...(kept.length < paths.length ? [show(others)] : []),
     ];
     const sum = paths.reduce((so, path) => so + path.product, 0);
-    lines.push(
-      html("p", { class: "line" }, wrapping(`dC/d${name} = ${total(terms)} = ${show(sum)}`)),
-    );
+    const sides = [...new Set([total(terms), show(sum)])].join(" = ");
+    lines.push(html("p", { class: "line" }, wrapping(`dC/d${name} = ${sides}`)));
   }
   const label = column === null ? "BP3" : "BP4";
   const entryName = `${column === null ? "db" : "dW"}${name.slice(1)}`;
