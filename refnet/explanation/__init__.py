@@ -256,7 +256,9 @@ def computed(
             whole=whole,
             stepped=clipped,
         )
-        return step if rule is None else stepped(step, rule)
+        step = step if rule is None else stepped(step, rule)
+    # the page is made later, when the caller's own may have changed
+    return step._replace(net=net.copy(), x=rows.copy(), y=targets.copy())
 
 
 def _weight(net: Network, given: Any) -> Weight:

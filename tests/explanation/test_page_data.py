@@ -112,6 +112,17 @@ def test_what_refnet_computed_is_there(bias):
     assert (scene["b"] == [None, None]) != bias
 
 
+def test_the_page_is_that_of_the_step_however_late_it_is_made():
+    """The network goes on, and the arrays of the batch are used for others."""
+    net, rule, x, y = network(), refnet.Adam(0.1), X.copy(), Y.copy()
+    explanation = refnet.explain(net, x, y, "mse", optimizer=rule)
+    before = explanation.html()
+    rule.step(net, net.loss_and_gradients(x, y, "mse")[1])
+    x += 1.0
+    y += 1.0
+    assert explanation.html() == before
+
+
 def test_without_a_step_there_is_none():
     """Neither an lr, nor what becomes of W and b."""
     scene = read(refnet.explain(network(), X, Y, "mse"))
