@@ -11,7 +11,8 @@ import refnet
 from parity.page.entries import script
 from parity.tests.needed import tool
 
-ENGINE = Path(refnet.__file__).parent / "explanation" / "page" / "engine.js"
+PAGE = Path(refnet.__file__).parent / "explanation" / "page"
+ENGINE = PAGE / "engine.js"
 HERE = Path(__file__).parent
 ARRAYS = ("z", "a", "delta", "dW", "db", "W", "b")
 
@@ -31,6 +32,17 @@ def answered(folder, name, question):
     text = json.dumps(question)
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
+
+
+def page_answered(folder, name, question):
+    """The same with all scripts of the page beside it, in their rooms."""
+    shutil.copytree(PAGE, folder, ignore=shutil.ignore_patterns("*.py*"), dirs_exist_ok=True)
+    return answered(folder, name, question)
+
+
+def called(folder, calls):
+    """What functions of the page's scripts give for [script, function, [arguments]]."""
+    return page_answered(folder, "calls.js", calls)
 
 
 def pairs(arrays, allowed):
