@@ -160,16 +160,16 @@ class Model {
 
   /** An activation; where the loss does not take such an output, the first that does. */
   setActivation(l, activation) {
+    const isOutput = l === this.layers.length - 1;
+    const problem = isOutput ? this.problemOf(activation) : "";
+    if (problem) return this.refuse(problem);
     const layers = this.layers.map((layer, i) =>
       i === l ? { ...layer, activation, slope: layer.slope || 0.01 } : layer,
     );
     this.start.layers.forEach((layer, i) => {
       Object.assign(layer, { activation: layers[i].activation, slope: layers[i].slope });
     });
-    const isOutput = l === layers.length - 1;
-    const fits = this.words.losses[this.loss].outputs.includes(activation);
-    const loss = isOutput && !fits ? this.lossFor(activation) : this.loss;
-    this.change({ layers, loss });
+    return this.change({ layers, loss: isOutput ? this.lossWith(activation) : this.loss });
   }
 
   /** The losses that take such an output, and such targets. */
@@ -181,8 +181,26 @@ class Model {
     );
   }
 
-  lossFor(activation) {
-    return this.lossesFor(activation)[0];
+  /** The loss with such an output: as it is where it fits, else the first that does. */
+  lossWith(activation) {
+    const fitting = this.lossesFor(activation);
+    return fitting.includes(this.loss) ? this.loss : fitting[0];
+  }
+
+  /** Why the output cannot have an activation: there is no loss for it; else "". */
+  problemOf(activation) {
+    if (this.lossesFor(activation).length) return "";
+    const { activations } = this.words;
+    const others = Object.keys(activations).filter((name) => this.lossesFor(name).length);
+    const titles = others.map((name) => activations[name].title).join(", ");
+    const { title } = activations[activation];
+    return `The output has ${title}, expected one with a loss on labels: ${titles}.`;
+  }
+
+  /** Nothing is changed, and a reader is told why. */
+  refuse(why) {
+    this.refusal = why;
+    this.onChange?.();
   }
 
   setLoss(loss) {
@@ -200,20 +218,22 @@ class Model {
     this.change({ lr });
   }
 
-  /** The weights of a file. */
+  /** The weights of a file; throws where there is no loss for its output. */
   setLayers(layers) {
-    const state = {};
-    this.layers = layers;
-    this.optimizer = { ...this.optimizer, state };
-    this.refusal = "";
-    this.isEdited = true;
+    const output = layers.at(-1).activation;
+    const problem = this.problemOf(output);
+    if (problem) throw new Error(problem);
+    const optimizer = { ...this.optimizer, state: {} };
+    const loss = this.lossWith(output);
+    Object.assign(this, { layers, loss, optimizer, refusal: "", isEdited: true });
     this.begin();
   }
 
+  /** Another row is shown; where it is all of the batch, the step is another, too. */
   setRow(row) {
     this.row = row;
-    this.follow();
-    this.onChange?.();
+    if (this.alone) this.#again();
+    else this.onChange?.();
   }
 
   setAlone(alone) {

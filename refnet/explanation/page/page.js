@@ -48,7 +48,6 @@ class Page {
     this.at("about").textContent = scene.about;
     Object.assign(this, { index: 0, panels: null });
     this.model = new Model(scene, this.data.words, () => this.update());
-    this.model.refuse = (why) => this.refuse(why);
     this.drawing = new Drawing(this.model, (weight) => this.model.setWeight(weight));
     const { mistakes } = this.data;
     const train = training(this.model);
@@ -62,11 +61,6 @@ class Page {
     this.at("train-place").replaceChildren(train.element);
     this.at("panels").replaceChildren(...others.map(({ element }) => element));
     this.panels = [train, ...others];
-    this.update();
-  }
-
-  refuse(why) {
-    this.model.refusal = why;
     this.update();
   }
 

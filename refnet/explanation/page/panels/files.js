@@ -49,7 +49,8 @@ function checked(layer, l, sizes, activations) {
   if (b !== null && !(isNumbers(b) && b.length === rows)) {
     throw new Error(`${where} has another b, expected ${rows} numbers.`);
   }
-  if (!activations.includes(activation) || !Number.isFinite(slope)) {
+  if (!Number.isFinite(slope)) throw new Error(`${where} has another slope, expected a number.`);
+  if (!activations.includes(activation)) {
     throw new Error(
       `${where} has the activation "${activation}", expected one of ${activations.join(", ")}.`,
     );
@@ -68,10 +69,7 @@ function rowsFromText(text, inputs, outputs, isLabelled) {
   if (lines.length === 0) throw new Error("The data have no row, expected at least one.");
   const width = inputs + (isLabelled ? 1 : outputs);
   const rows = lines.map((line, i) => {
-    const numbers = line
-      .trim()
-      .split(/[\s,;|]+/)
-      .map(Number);
+    const numbers = (line.match(/[^\s,;|]+/g) ?? []).map(Number);
     if (numbers.length !== width || !numbers.every(Number.isFinite)) {
       throw new Error(`Row ${i + 1} has "${line.trim()}", expected ${width} numbers.`);
     }
