@@ -12,7 +12,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Equation:
     """One equation: its label, its formula in plain text and in LaTeX, the quantities
-    it reads and writes, and its source.
+    it reads and writes, its source, and what it means, for a student.
     """
 
     label: str
@@ -22,6 +22,7 @@ class Equation:
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     source: str
+    meaning: str
 
 
 _NIELSEN = "Nielsen, Neural Networks and Deep Learning, chapter 2"
@@ -42,6 +43,8 @@ EQUATIONS = {
             ("a", "mask"),
             ("a_prev",),
             _SRIVASTAVA,
+            "In training some inputs of the layer are set to 0, and the others are made larger, "
+            "so that their sum stays what it is on average.",
         ),
         Equation(
             "z",
@@ -51,6 +54,7 @@ EQUATIONS = {
             ("a_prev", "W", "b"),
             ("z",),
             f"{_NIELSEN}, equation 25",
+            "Each unit adds up its inputs, each times its weight, and its bias.",
         ),
         Equation(
             "a",
@@ -60,6 +64,8 @@ EQUATIONS = {
             ("z",),
             ("a",),
             f"{_NIELSEN}, equation 25",
+            "The activation turns what has come in into what the unit gives out. Without it all "
+            "layers together would be a linear function.",
         ),
         Equation(
             "C",
@@ -69,6 +75,7 @@ EQUATIONS = {
             ("a", "y"),
             ("loss",),
             f"{_NIELSEN}, equation 26",
+            "One number says how far the outputs are from the targets. Training makes it smaller.",
         ),
         Equation(
             "BP1",
@@ -78,6 +85,8 @@ EQUATIONS = {
             ("a", "y", "z"),
             ("delta",),
             f"{_NIELSEN}, equation BP1",
+            "How fast the cost changes with z of an output unit: how fast it changes with a, "
+            "times how fast a changes with z.",
         ),
         Equation(
             "BP2",
@@ -87,6 +96,8 @@ EQUATIONS = {
             ("delta", "W", "z", "a"),
             ("delta",),
             f"{_NIELSEN}, equation BP2",
+            "The deltas go back through the weights through which the activations came, and then "
+            "through f'.",
         ),
         Equation(
             "BP3",
@@ -96,6 +107,8 @@ EQUATIONS = {
             ("delta",),
             ("db",),
             f"{_NIELSEN}, equation BP3",
+            "A bias is added to z as it is, so its derivative is the delta itself, summed over "
+            "the rows.",
         ),
         Equation(
             "BP4",
@@ -105,6 +118,8 @@ EQUATIONS = {
             ("delta", "a_prev"),
             ("dW",),
             f"{_NIELSEN}, equation BP4",
+            "A weight multiplies what comes in, so its derivative is the delta times what came "
+            "in, summed over the rows.",
         ),
         Equation(
             "step",
@@ -114,6 +129,8 @@ EQUATIONS = {
             ("W", "b", "dW", "db", "state"),
             ("W", "b", "state"),
             "the optimizer's own docstring",
+            "Every weight and bias moves in the direction in which the cost falls, by a step "
+            "whose length lr sets.",
         ),
     )
 }

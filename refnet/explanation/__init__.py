@@ -124,8 +124,8 @@ class Explanation:
         Errors: ValueError where the step has what the page does not compute: weights of
             rows or of a loss, masks, a penalty, clipping, biases that do not decay;
             where it has more than 200,000 parameters and inputs, or comes to infinity.
-            TypeError for an activation or a loss that is not refnet's own, or another
-            optimizer than SGD and Adam. OSError where `path` cannot be written.
+            TypeError for an activation, loss or optimizer that is not refnet's own.
+            OSError where `path` cannot be written.
         """
         text = page_of([self.scene()])
         if path is not None:

@@ -128,6 +128,7 @@ class Page {
       stage.isWrong && this.data.mistakes.find((each) => each.id === this.model.mistake);
     return [
       h("h3", { id, "data-key": stage.key }, stage.title),
+      stage.meaning ? h("p", { class: "meaning" }, stage.meaning) : null,
       mistake ? h("p", { class: "wrong" }, "You have: ", h("code", {}, mistake.formula)) : null,
       mistake ? h("p", {}, "Expected:") : null,
       ...stage.formulas.map((formula) =>

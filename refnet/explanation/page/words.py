@@ -117,7 +117,7 @@ def _formulas(stated: dict[str, str]) -> dict[str, dict[str, str]]:
 def _equation(label: str) -> dict[str, str]:
     equation = EQUATIONS[label]
     shown = _formula(equation.formula, equation.source, equation.latex)
-    return {"name": equation.name, **shown}
+    return {"name": equation.name, "meaning": equation.meaning, **shown}
 
 
 def _loss(name: str) -> dict[str, Any]:

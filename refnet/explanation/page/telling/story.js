@@ -37,7 +37,7 @@ class Story extends Lines {
   }
 
   stage(label, layer, formulas, parts, shows) {
-    const { name, ...first } = this.words.equations[label];
+    const { name, meaning, ...first } = this.words.equations[label];
     const where = layer ? `, layer ${layer}` : "";
     const isWrong = this.isExchanged(label, layer);
     return {
@@ -45,6 +45,7 @@ class Story extends Lines {
       title: `${label}: ${name}${where}`,
       label,
       layer,
+      meaning,
       formulas: [first, ...formulas.filter(Boolean)],
       isWrong,
       parts: () => (isWrong ? this.withoutSides(parts()) : parts()),
