@@ -26,6 +26,7 @@ class Page {
     this.open(0);
     document.addEventListener("keydown", (event) => this.pressed(event));
     window.addEventListener("beforeprint", () => this.print());
+    window.addEventListener("resize", () => this.reach());
     this.at("whole")
       .querySelector("details")
       .addEventListener("toggle", () => this.whole());
@@ -90,7 +91,7 @@ class Page {
     if (isTyping || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const { index } = this;
     const to = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: Infinity }[event.key];
-    if (to === undefined || event.target.closest(".scroll, pre")) return;
+    if (to === undefined || event.target.closest(SCROLLED)) return;
     event.preventDefault();
     this.go(to);
   }
@@ -109,6 +110,7 @@ class Page {
     this.show();
     for (const { update } of this.panels) update();
     this.whole();
+    this.reach();
   }
 
   show() {
@@ -120,6 +122,16 @@ class Page {
     const drawn = this.drawing.draw(stage, followed(this.model));
     this.at("network").replaceChildren(h("div", { class: "scroll" }, drawn), LEGEND());
     this.at("stage").replaceChildren(...this.told(stage, "stage-title"));
+    this.reach();
+  }
+
+  /** What is wider than its place is reached and scrolled with the keyboard, too. */
+  reach() {
+    for (const each of this.document.querySelectorAll(SCROLLED)) {
+      if (each.getAttribute("role") === "region") continue; // it is always reached
+      if (each.scrollWidth > each.clientWidth) each.tabIndex = 0;
+      else each.removeAttribute("tabindex");
+    }
   }
 
   /** A stage as it is read. */
@@ -234,6 +246,7 @@ class Page {
       h("article", { "aria-labelledby": `all-${i}` }, this.told(stage, `all-${i}`)),
     );
     this.at("stages").replaceChildren(...all);
+    this.reach();
   }
 
   print() {
@@ -242,6 +255,7 @@ class Page {
   }
 }
 
+const SCROLLED = ".scroll, .formula, .array, .paths li, pre";
 const GIVEN =
   "Rows are samples. Subscripts count from 1. The formulas show the numbers of one row; BP3 and " +
   "BP4 sum over all rows of the batch. Everything is computed in full and shown with few digits.";
