@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
+from refnet.equations import EQUATIONS
 from refnet.explanation.parts import Grid, Line, Summary, Words
 
 # an article of the page: its formulas, each line as it is and as it is seen, each array
@@ -15,7 +16,8 @@ STAGE = """(article) => {
     title: heading.textContent,
     formulas: all(".formula > math", (math) => math.getAttribute("alttext")),
     sources: all(".formula .source", (source) => source.textContent.replaceAll(/[\\s()]/g, "")),
-    words: all(":scope > p", (words) => words.textContent.replaceAll(/[\\s()]/g, "")),
+    meaning: all(":scope > .meaning", (words) => words.textContent).join(""),
+    words: all(":scope > p:not(.meaning)", (words) => words.textContent.replaceAll(/[\\s()]/g, "")),
     lines: all(".line", (line) => line.dataset.plain),
     seen: all(".line", (line) => line.textContent.replaceAll(/\\s/g, "")),
     grids: all("table.grid tbody", (body) =>
@@ -80,6 +82,7 @@ def told_in(section):
         "title": title,
         "formulas": [formula.plain for formula in section.formulas],
         "sources": [in_words(formula.source) for formula in section.formulas],
+        "meaning": EQUATIONS[section.label].meaning if section.label else "",
         "words": [in_words(part.text) for part in section.parts if isinstance(part, Words)],
         "lines": plain,
         "seen": [seen(line) for line in plain],
