@@ -23,6 +23,7 @@ _MINUS, _PRIME = chr(0x2212), chr(0x2032)
 _SIGNS = {"cdot": "⋅", "odot": "⊙", "sum": "∑", "-": _MINUS, "'": _PRIME}
 _FENCES = {"left": "prefix", "right": "postfix"}
 _SCRIPTS = {"_": "sub", "^": "sup"}
+_OPENING, _CLOSING = ">(</mo>", ">)</mo>"
 _REFUSED = "\\{}^_&#%$~"  # what is no sign of its own in LaTeX
 
 
@@ -57,7 +58,10 @@ class _Reader:
             if end and self._sees(end):
                 self._next += 1
                 return "".join(atoms)
-            atoms.append(self._scripted(self._atom(atoms)))
+            atom = self._atom(atoms)
+            if atom.endswith(_CLOSING) and any(map(self._sees, _SCRIPTS)):
+                atom = _pair(atoms, atom)
+            atoms.append(self._scripted(atom))
         if end:
             self._refuse("a brace without its end", repr(end))
         return "".join(atoms)
@@ -134,7 +138,20 @@ def _is_prefix(sign: str, before: list[str]) -> bool:
     """
     last = before[-1] if before else ""
     is_sign = last.startswith(("<mo>", '<mo form="prefix">'))
-    return sign in "+-" and is_sign and not last.endswith((">)</mo>", f">{_PRIME}</mo>"))
+    return sign in "+-" and is_sign and not last.endswith((_CLOSING, f">{_PRIME}</mo>"))
+
+
+def _pair(atoms: list[str], closing: str) -> str:
+    """The brackets that end here with all between them, off the atoms: what stands above
+    the last one stands above all of it, or a browser draws that bracket in another size.
+    """
+    first, depth = len(atoms), 1
+    while depth and first:
+        first -= 1
+        depth += atoms[first].endswith(_CLOSING) - atoms[first].endswith(_OPENING)
+    inner = "".join(atoms[first:])
+    del atoms[first:]
+    return f"<mrow>{inner}{closing}</mrow>"
 
 
 def _row(inner: str) -> str:

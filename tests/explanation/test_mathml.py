@@ -141,7 +141,7 @@ A_BELOW = "<msup><mi>a</mi><mrow><mi>l</mi><mo>-</mo><mn>1</mn></mrow></msup>"
 BY_HAND = {
     "z": "<msup><mi>z</mi><mi>l</mi></msup><mo>=</mo>"
     + A_BELOW
-    + "<mo>(</mo><msup><mi>W</mi><mi>l</mi></msup><msup><mo>)</mo><mi>T</mi></msup>"
+    + "<msup><mrow><mo>(</mo><msup><mi>W</mi><mi>l</mi></msup><mo>)</mo></mrow><mi>T</mi></msup>"
     "<mo>+</mo><msup><mi>b</mi><mi>l</mi></msup>",
     "BP1": "<msup><mi>δ</mi><mi>L</mi></msup><mo>=</mo>"
     "<mfrac><mrow><mi>∂</mi><mi>C</mi></mrow>"
@@ -151,7 +151,8 @@ BY_HAND = {
     "BP3": "<msup><mi>db</mi><mi>l</mi></msup><mo>=</mo>"
     "<munder><mo>∑</mo><mtext>rows</mtext></munder><msup><mi>δ</mi><mi>l</mi></msup>",
     "BP4": "<msup><mi>dW</mi><mi>l</mi></msup><mo>=</mo>"
-    "<mo>(</mo><msup><mi>δ</mi><mi>l</mi></msup><msup><mo>)</mo><mi>T</mi></msup>" + A_BELOW,
+    "<msup><mrow><mo>(</mo><msup><mi>δ</mi><mi>l</mi></msup><mo>)</mo></mrow><mi>T</mi></msup>"
+    + A_BELOW,
     "dropout": "<msup><mover><mi>a</mi><mo>~</mo></mover><mi>l</mi></msup><mo>=</mo>"
     + A_BELOW
     + "<mo>⊙</mo><msup><mi>m</mi><mi>l</mi></msup>",
@@ -163,7 +164,8 @@ BY_HAND = {
     '<mo>(</mo><mo form="prefix">-</mo><mi>z</mi><mo>)</mo><mo>)</mo>',
     "CrossEntropy formulas: C": '<mi>C</mi><mo>=</mo><mo form="prefix">-</mo><mo>∑</mo>'
     '<mi>y</mi><mi>log</mi><mspace width="0.2em"/><mi>a</mi><mo>/</mo><mi>n</mi>',
-    "Softmax formulas: f": "<mi>f</mi><mo>(</mo><mi>z</mi><msub><mo>)</mo><mi>j</mi></msub>"
+    "Softmax formulas: f": "<mi>f</mi>"
+    "<msub><mrow><mo>(</mo><mi>z</mi><mo>)</mo></mrow><mi>j</mi></msub>"
     "<mo>=</mo><mi>exp</mi><mo>(</mo><msub><mi>z</mi><mi>j</mi></msub><mo>)</mo><mo>/</mo>"
     "<munder><mo>∑</mo><mi>i</mi></munder>"
     "<mi>exp</mi><mo>(</mo><msub><mi>z</mi><mi>i</mi></msub><mo>)</mo>",

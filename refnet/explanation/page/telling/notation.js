@@ -41,6 +41,18 @@ function operator(sign, before = "<mo>") {
   return `<mo${isPrefix ? ' form="prefix"' : ""}>${SIGNS[sign] ?? escaped(sign)}</mo>`;
 }
 
+/** The last atom, off the list: where it closes a bracket, with all from the opening one. */
+function last(atoms) {
+  const is = (bracket) => (atom) => atom.endsWith(`>${bracket}</mo>`);
+  const [opens, closes] = [is("("), is(")")];
+  let [first, depth] = [atoms.length, 0];
+  do {
+    const atom = atoms[--first];
+    depth += closes(atom) - opens(atom);
+  } while (depth > 0 && first > 0);
+  return `<mrow>${atoms.splice(first).join("")}</mrow>`;
+}
+
 /** What stands between the tags of a formula. */
 function inner(plain) {
   const atoms = [];
@@ -51,8 +63,8 @@ function inner(plain) {
     else if (part.number) atoms.push(number(part.number, part.power));
     else if (part.symbol) atoms.push(symbol(part.symbol));
     else if (part.space && /[A-Za-z]$/.test(before)) atoms.push('<mspace width="0.3em"/>');
-    else if (part.up) atoms.push(`<msup>${atoms.pop()}<mn>${part.up}</mn></msup>`);
-    else if (part.down) atoms.push(`<msub>${atoms.pop()}<mn>${part.down}</mn></msub>`);
+    else if (part.up) atoms.push(`<msup>${last(atoms)}<mn>${part.up}</mn></msup>`);
+    else if (part.down) atoms.push(`<msub>${last(atoms)}<mn>${part.down}</mn></msub>`);
     else if (part.sign) atoms.push(operator(part.sign, atoms.at(-1)));
   }
   return atoms.join("");
@@ -61,11 +73,14 @@ function inner(plain) {
 /** A formula within a line of text. */
 const inline = (plain) => `<math>${inner(plain)}</math>`;
 
-/** The same in pieces, each from an operator to the next, so that a long line wraps. */
+/**
+ * The same in pieces, each from an operator to the next, so that a long line wraps; the
+ * short 1 - a in brackets stays whole. The space between two pieces is a character.
+ */
 function wrapping(plain) {
-  const pieces = plain.split(/ (?=(?:=|:=|[+-]) )/).map(inline);
+  const pieces = plain.split(/(?<!\(1) (?=(?:=|:=|[+-]) )/).map(inline);
   return pieces
-    .map((piece) => piece.replace(/^<math><mo[^>]*>/, '<math><mo form="infix">'))
+    .map((piece) => piece.replace(/^<math><mo[^>]*>/, '<math><mo form="infix" lspace="0">'))
     .join(" ");
 }
 
