@@ -111,9 +111,14 @@ class Model {
     return Object.entries(this.words.rules).find(isIt)?.[0] ?? "own";
   }
 
+  /** The forward and backward pass with other weights. */
+  stepWith(layers) {
+    return trainingStep({ ...this.program, layers, lr: null }, this.wrong);
+  }
+
   /** The cost of the batch with other weights. */
   costOf(layers) {
-    return trainingStep({ ...this.program, layers, lr: null }, this.wrong).cost;
+    return this.stepWith(layers).cost;
   }
 
   // changes

@@ -4,6 +4,7 @@
 
 const { Drawing } = require("./drawing/network.js");
 const { h, html, choice, button } = require("./drawing/elements.js");
+const { legend } = require("./drawing/legend.js");
 const { shown } = require("./telling/figures.js");
 const { picture } = require("./drawing/heat.js");
 const { Model } = require("./model.js");
@@ -20,6 +21,8 @@ class Page {
   constructor(document, data) {
     Object.assign(this, { document, data, index: 0 });
     this.at = (id) => document.getElementById(id);
+    const place = { class: "scroll", tabindex: 0, role: "region", "aria-label": "The network" };
+    this.scroller = h("div", place);
     for (const id of ["walk", "whole"]) this.at(id).hidden = false;
     this.steer();
     this.scenes();
@@ -91,7 +94,7 @@ class Page {
     if (isTyping || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const { index } = this;
     const to = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: Infinity }[event.key];
-    if (to === undefined || event.target.closest(SCROLLED)) return;
+    if (to === undefined || scrolls(event.target)) return;
     event.preventDefault();
     this.go(to);
   }
@@ -117,10 +120,13 @@ class Page {
     const stage = this.stages[this.index];
     this.jump.value = String(this.index);
     this.place.textContent = `${this.index + 1} of ${this.stages.length}`;
+    const { activeElement } = this.document;
     this.back.disabled = this.index === 0;
     this.next.disabled = this.index === this.stages.length - 1;
-    const drawn = this.drawing.draw(stage, followed(this.model));
-    this.at("network").replaceChildren(h("div", { class: "scroll" }, drawn), LEGEND());
+    // a button that cannot be pressed loses the focus
+    if (activeElement === this.back && this.back.disabled) this.next.focus();
+    if (activeElement === this.next && this.next.disabled) this.back.focus();
+    this.draw(stage);
     this.at("stage").replaceChildren(...this.told(stage, "stage-title"));
     this.reach();
   }
@@ -132,6 +138,18 @@ class Page {
       if (each.scrollWidth > each.clientWidth) each.tabIndex = 0;
       else each.removeAttribute("tabindex");
     }
+  }
+
+  /** The picture, scrolled to what takes part, where it is wider than its place. */
+  draw(stage) {
+    const { scroller } = this;
+    scroller.replaceChildren(this.drawing.draw(stage, followed(this.model)));
+    this.at("network").replaceChildren(scroller, legend(this.drawing));
+    const boxes = [...scroller.querySelectorAll(".part")].map((e) => e.getBoundingClientRect());
+    const left = Math.min(...boxes.map((box) => box.left));
+    const right = Math.max(...boxes.map((box) => box.right));
+    const middle = scroller.getBoundingClientRect().left + scroller.clientWidth / 2;
+    if (boxes.length) scroller.scrollLeft += (left + right) / 2 - middle;
   }
 
   /** A stage as it is read. */
@@ -260,20 +278,17 @@ const GIVEN =
   "Rows are samples. Subscripts count from 1. The formulas show the numbers of one row; BP3 and " +
   "BP4 sum over all rows of the batch. Everything is computed in full and shown with few digits.";
 
+/** Whether the keys scroll what has the focus. */
+function scrolls(target) {
+  const inner = target.closest(".scroll, pre");
+  return inner !== null && inner.scrollWidth > inner.clientWidth;
+}
+
 function mathOf({ mathml, plain }) {
   const element = html("div", {}, mathml).firstChild;
   element.setAttribute("alttext", plain);
   return element;
 }
-
-const LEGEND = () =>
-  h(
-    "figcaption",
-    {},
-    h("span", { class: "key plus" }, "above 0"),
-    h("span", { class: "key minus" }, "below 0, dashed"),
-    " A line is as wide as its weight is large. What takes part in the stage is drawn in full.",
-  );
 
 /** The page over the data in the document. */
 function start(document) {

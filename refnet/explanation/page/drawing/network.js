@@ -7,13 +7,15 @@
 const { svg } = require("./elements.js");
 const { general } = require("../telling/figures.js");
 const { picture, largest } = require("./heat.js");
+const { Moment } = require("./moment.js");
 
-const [RADIUS, GAP, TOP] = [29, 88, 54];
+const [RADIUS, GAP, TOP] = [29, 92, 54];
 const COLUMN = 190;
 const WIDEST = 6.5; // of a line, in pixels
 const SEEN = 3; // digits in a unit
 const LONGEST = 7; // characters that fit into a unit
 const LABELLED = 9; // weights between two layers that have their numbers on them
+const SMALLEST = 0.75; // scale at which its smallest text is still read; below it scrolls
 
 /** A number that fits into a unit. */
 function fitting(value) {
@@ -34,12 +36,17 @@ class Drawing {
     const tallest = Math.max(...model.sizes.map((size, l) => (this.isWide[l] ? 4 : size)));
     this.height = Math.max(tallest * GAP, 2 * GAP) + TOP + 34;
     const width = COLUMN * (model.sizes.length - 1) + 3.2 * RADIUS + 110;
-    this.most = Math.max(...model.layers.map(({ W }) => largest(W))) || 1;
-    Object.assign(this, { stage, followed });
     const layers = model.sizes.map((_, l) => l);
+    Object.assign(this, { stage, followed, moment: new Moment(model, stage) });
+    this.most = Math.max(...layers.slice(1).map((l) => largest(this.moment.layer(l).W))) || 1;
     return svg(
       "svg",
-      { viewBox: `0 0 ${width} ${this.height}`, role: "img", "aria-label": this.told() },
+      {
+        viewBox: `0 0 ${width} ${this.height}`,
+        style: `min-width: ${SMALLEST * width}px`,
+        role: "img",
+        "aria-label": this.told(),
+      },
       layers.slice(1).map((l) => this.weights(l)),
       layers.map((l) => this.layer(l)),
       this.cost(width),
@@ -82,7 +89,7 @@ class Drawing {
   // weights
 
   weights(l) {
-    const { W } = this.model.layers[l - 1];
+    const [, W] = this.moment.weights(l);
     const takes = this.stage.shows.edges.includes(l);
     const classes = `weights ${takes ? "part" : ""}`;
     if (this.isWide[l] || this.isWide[l - 1]) return svg("g", { class: classes }, this.map(l));
@@ -92,29 +99,26 @@ class Drawing {
     return svg("g", { class: classes }, lines, isFew ? labels : []);
   }
 
-  /** What a line shows: the weight, or its gradient. */
+  /** What a line shows, the weight or its gradient, and what the widest one does. */
   strength(l, j, k) {
-    const { model, stage } = this;
-    const isGradient = stage.shows.gradient && !stage.shows.moves && stage.layer === l;
-    const { W } = model.layers[l - 1];
-    const { dW } = model.step.gradients[l - 1];
-    return isGradient ? [dW[j][k], largest(dW) || 1] : [W[j][k], this.most];
+    const [letter, table] = this.moment.weights(l);
+    return [table[j][k], letter === "W" ? this.most : largest(table) || 1, letter];
   }
 
   line(l, j, k) {
-    const [value, most] = this.strength(l, j, k);
+    const [value, most, letter] = this.strength(l, j, k);
     const ends = { x1: this.x(l - 1), y1: this.y(l - 1, k), x2: this.x(l), y2: this.y(l, j) };
-    const name = `W^${l}_${j + 1},${k + 1}`;
+    const name = `${letter}^${l}_${j + 1},${k + 1}`;
     const width = 1 + (WIDEST - 1) * (Math.abs(value) / most);
     const isPath = this.followed?.edges.has(`${l},${j},${k}`);
-    const classes = `line ${value < 0 ? "minus" : "plus"} ${isPath ? "path" : ""}`;
+    const classes = `line ${value < 0 ? "minus" : "plus"}`;
     const pick = () => this.onWeight([l - 1, j, k]);
     return svg(
       "g",
       { onclick: pick, class: "pick" },
       svg(
         "line",
-        { ...ends, class: "reach" },
+        { ...ends, class: isPath ? "reach path" : "reach" },
         svg("title", {}, `${name} = ${general(value, SEEN)}`),
       ),
       svg("line", { ...ends, class: classes, "stroke-width": width.toFixed(2) }),
@@ -131,16 +135,14 @@ class Drawing {
   }
 
   map(l) {
-    const { model, stage } = this;
-    const isGradient = stage.shows.gradient && !stage.shows.moves && stage.layer === l;
-    const table = isGradient ? model.step.gradients[l - 1].dW : model.layers[l - 1].W;
+    const [letter, table] = this.moment.weights(l);
     const [rows, columns] = [table.length, table[0].length];
     const [left, right] = [this.x(l - 1) + this.half(l - 1) + 12, this.x(l) - this.half(l) - 12];
     const unit = Math.min((right - left) / columns, (this.height - TOP - 70) / rows, 12);
     const [width, height] = [Math.max(unit * columns, 8), Math.max(unit * rows, 8)];
     const x = (left + right - width) / 2;
     const y = this.middle - height / 2;
-    const name = `${isGradient ? "dW" : "W"}: ${rows} × ${columns}`;
+    const name = `${letter}: ${rows} × ${columns}`;
     return [
       svg("image", {
         x,
@@ -153,91 +155,103 @@ class Drawing {
       }),
       svg("rect", { x, y, width, height, class: "frame" }),
       svg("text", { x: x + width / 2, y: y - 8, class: "name" }, name),
+      this.entry(l, { x, y, width: width / columns, height: height / rows }),
     ];
+  }
+
+  /** A frame around the weight that is followed, where it is a cell of a heat map. */
+  entry(l, { x, y, width, height }) {
+    const [layer, row, column] = this.model.weight ?? [];
+    if (layer !== l - 1 || column === null) return null;
+    const side = Math.max(width, height, 6);
+    const [left, top] = [x + (column + 0.5) * width, y + (row + 0.5) * height];
+    const place = { x: left - side / 2, y: top - side / 2, width: side, height: side };
+    return svg("rect", { ...place, class: "entry" });
   }
 
   // units
 
-  /** What the units of a layer show, and its letter. */
-  held(l) {
-    const { step, shownRow } = this.model;
-    const { quantity, units } = this.stage.shows;
-    if (l === 0) return ["x", step.x[shownRow]];
-    const takes = units.includes(l);
-    if (quantity === "delta" && this.isDone(l)) return ["δ", step.gradients[l - 1].delta[shownRow]];
-    if (quantity === "z" && takes && this.stage.layer === l)
-      return ["z", step.trace[l - 1].z[shownRow]];
-    return ["a", step.trace[l - 1].a[shownRow]];
-  }
-
-  /** Whether the delta of a layer has been computed at this stage. */
-  isDone(l) {
-    return !["BP1", "BP2"].includes(this.stage.label) || l >= this.stage.layer;
-  }
-
   layer(l) {
     const { model, stage } = this;
-    const [letter, values] = this.held(l);
+    const [letter, values] = this.moment.units(l);
     const classes = `layer ${stage.shows.units.includes(l) ? "part" : ""}`;
-    const f = l > 0 && model.words.activations[model.layers[l - 1].activation].title;
+    const f = l > 0 ? [model.words.activations[model.layers[l - 1].activation].title] : [];
+    const head = [...f, letter].filter(Boolean).join(", ");
     const heads = [
       svg("text", { x: this.x(l), y: 16, class: "name strong" }, l === 0 ? "input" : `layer ${l}`),
-      svg("text", { x: this.x(l), y: 33, class: "name" }, `${l === 0 ? "" : `${f}, `}${letter}`),
+      svg("text", { x: this.x(l), y: 33, class: "name" }, head),
     ];
     const body = this.isWide[l]
       ? this.strip(l, values)
-      : values.map((v, j) => this.unit(l, j, v, values));
+      : Array.from({ length: model.sizes[l] }, (_, j) => this.unit(l, j, values));
     return svg("g", { class: classes }, heads, body);
   }
 
-  unit(l, j, value, values) {
+  unit(l, j, values) {
     const [x, y] = [this.x(l), this.y(l, j)];
-    const share = Math.abs(value) / (largest([values]) || 1);
-    const b = l > 0 && this.model.layers[l - 1].b;
+    const value = values?.[j] ?? 0;
+    const share = Math.abs(value) / (largest([values ?? [0]]) || 1);
     const isPath = this.followed?.units.has(`${l},${j}`);
-    const sign = value < 0 ? "minus" : "plus";
+    const round = (r, classes, more) => svg("circle", { cx: x, cy: y, r, class: classes, ...more });
+    const sign = `unit ${value < 0 ? "minus" : "plus"} ${values ? "" : "empty"}`;
     return [
-      svg("circle", { cx: x, cy: y, r: RADIUS, class: "ground" }),
-      svg("circle", {
-        cx: x,
-        cy: y,
-        r: RADIUS,
-        class: `unit ${sign} ${isPath ? "path" : ""}`,
-        "fill-opacity": (0.38 * share).toFixed(3),
-      }),
-      svg("text", { x, y: y + 4, class: "held" }, fitting(value)),
-      b ? svg("text", { x, y: y + RADIUS + 13, class: "bias" }, `b ${general(b[j], SEEN)}`) : null,
+      isPath ? round(RADIUS + 6, "mark") : null,
+      round(RADIUS, "ground"),
+      round(RADIUS, sign, { "fill-opacity": (0.38 * share).toFixed(3) }),
+      values ? svg("text", { x, y: y + 4, class: "held" }, fitting(value)) : null,
+      this.besides(l, j, x, y),
+    ];
+  }
+
+  /** The bias of a unit, below it; above an output, what it shall be. */
+  besides(l, j, x, y) {
+    const { moment } = this;
+    const [letter, b] = l > 0 ? moment.biases(l) : [];
+    const target = l === moment.depth && moment.targets;
+    const text = (at, letter, value) =>
+      svg("text", { x, y: at, class: "bias" }, `${letter} ${general(value, SEEN)}`);
+    return [
+      b ? text(y + RADIUS + 13, letter, b[j]) : null,
+      target ? text(y - RADIUS - 6, "y", target[j]) : null,
     ];
   }
 
   /** A wide layer: a cell for each unit; inputs that fill a square, as an image. */
   strip(l, values) {
     const isSquare = this.isSquare(l);
-    const table = isSquare ? squared(values) : values.map((value) => [value]);
+    const size = this.model.sizes[l];
+    const column = values?.map((value) => [value]) ?? [[0]];
+    const table = isSquare ? squared(values) : column;
     const width = 2 * this.half(l);
     const height = isSquare ? width : this.height - TOP - 50;
     const [x, y] = [this.x(l) - width / 2, isSquare ? this.middle - height / 2 : TOP];
     const place = { x, y, width, height };
     return [
       svg("image", { ...place, href: picture(table), preserveAspectRatio: "none", class: "heat" }),
-      svg("rect", { ...place, class: "frame" }),
-      svg("text", { x: this.x(l), y: y + height + 16, class: "name" }, `${values.length} units`),
+      svg("rect", { ...place, class: values ? "frame" : "frame empty" }),
+      svg("text", { x: this.x(l), y: y + height + 16, class: "name" }, `${size} units`),
+      l === this.moment.depth && this.moment.label !== null
+        ? svg("text", { x: this.x(l), y: y + height + 31, class: "name" }, this.moment.label)
+        : null,
     ];
   }
 
   cost(width) {
-    const { model, stage } = this;
+    const { cost } = this.moment;
+    const { stage } = this;
     const [x, y] = [width - 52, this.middle];
     const classes = `layer ${stage.shows.cost ? "part" : ""}`;
-    const from = this.x(model.sizes.length - 1) + RADIUS + 4;
+    const last = this.model.layers.length;
+    const from = this.x(last) + this.half(last) + 4;
+    const place = { x: x - 36, y: y - 20, width: 72, height: 40, rx: 8 };
     return svg(
       "g",
       { class: classes },
       svg("line", { x1: from, y1: y, x2: x - 36, y2: y, class: "flow" }),
       svg("text", { x, y: 16, class: "name strong" }, "cost"),
       svg("text", { x, y: 33, class: "name" }, "C"),
-      svg("rect", { x: x - 36, y: y - 20, width: 72, height: 40, rx: 8, class: "ground box" }),
-      svg("text", { x, y: y + 4, class: "held" }, fitting(model.step.cost)),
+      svg("rect", { ...place, class: `ground box ${cost === null ? "empty" : ""}` }),
+      cost === null ? null : svg("text", { x, y: y + 4, class: "held" }, fitting(cost)),
     );
   }
 }
