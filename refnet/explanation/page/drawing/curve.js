@@ -16,7 +16,10 @@ class Curve {
       type: "range",
       min: 0,
       "aria-label": "Step of the curve",
-      oninput: () => this.#read(),
+      oninput: () => {
+        this.value.setAttribute("aria-live", "off"); // the slider says it itself
+        this.#read();
+      },
     });
     this.value = h("output", { class: "value" });
     this.body = h("tbody", {});
@@ -39,6 +42,7 @@ class Curve {
 
   update(first, costs) {
     Object.assign(this, { first, costs });
+    this.value.setAttribute("aria-live", "polite");
     this.slider.max = costs.length - 1;
     this.slider.value = costs.length - 1;
     this.#draw();
@@ -89,9 +93,11 @@ class Curve {
         { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": name },
         svg("path", { class: "axis", d: `M${LEFT} ${EDGE}V${HEIGHT - BOTTOM}H${WIDTH - EDGE}` }),
         high > low ? text(LEFT - 6, EDGE + 8, "end", shown(high, 3)) : null,
-        text(LEFT - 6, HEIGHT - BOTTOM, "end", shown(low, 3)),
-        text(LEFT, HEIGHT - 8, "middle", this.first),
-        text(WIDTH - EDGE, HEIGHT - 8, "end", `step ${last}`),
+        text(LEFT - 6, high > low ? HEIGHT - BOTTOM : this.#point(0)[1] + 4, "end", shown(low, 3)),
+        last > this.first ? text(LEFT, HEIGHT - 8, "middle", this.first) : null,
+        last > this.first
+          ? text(WIDTH - EDGE, HEIGHT - 8, "end", `step ${last}`)
+          : text(LEFT, HEIGHT - 8, "middle", `step ${last}`),
         svg("polyline", { class: "costs", points: points.join(" ") }),
         this.dot,
       ),

@@ -19,8 +19,21 @@ function following(model) {
     field.select.id = ["follow-layer", "follow-row", "follow-column"][axis];
     return field;
   });
-  const none = button("Follow none", () => model.setWeight(null), { id: "follow-none" });
-  const start = button("Follow a weight", () => model.setWeight([0, 0, 0]), { id: "follow" });
+  // the button that was pressed is hidden then, and the focus goes where the other one is
+  const turn = (weight, to) => () => {
+    model.setWeight(weight);
+    to().focus();
+  };
+  const none = button(
+    "Follow none",
+    turn(null, () => start),
+    { id: "follow-none" },
+  );
+  const start = button(
+    "Follow a weight",
+    turn([0, 0, 0], () => fields[0].select),
+    { id: "follow" },
+  );
   const body = h("div", { class: "paths" });
   const chosen = h(
     "div",

@@ -78,7 +78,7 @@ function checkSaid(model) {
       h("td", {}, isOff ? "off" : "agrees"),
     );
   };
-  const head = ["entry", "backprop", "difference", "its error", "verdict"].map((text) =>
+  const head = ["entry", "backprop", "numeric", "its error", "verdict"].map((text) =>
     h("th", { scope: "col" }, text),
   );
   const tried = rows.reduce((sum, row) => sum + row.tried, 0);

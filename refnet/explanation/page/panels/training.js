@@ -32,7 +32,8 @@ function training(model) {
       const isReady = model.lr !== null;
       for (const each of steps) each.disabled = !isReady;
       count.textContent = `${model.steps} ${model.steps === 1 ? "step" : "steps"} taken`;
-      refusal.textContent = [model.refusal, ...model.problems].filter(Boolean).join(" ");
+      const says = [model.refusal, ...model.problems].filter(Boolean).join(" ");
+      if (refusal.textContent !== says) refusal.textContent = says; // it is read aloud once
       curve.update(model.first, model.costs);
       rate.update();
       rule.update();
