@@ -85,6 +85,7 @@ class Page {
 
   go(index) {
     this.index = Math.max(0, Math.min(index, this.stages.length - 1));
+    if (this.model.refusal) this.refuse("");
     this.show();
     this.at("said").textContent = this.stages[this.index].title;
   }
@@ -237,7 +238,8 @@ class Page {
     const high = numbers.reduce((a, b) => Math.max(a, b));
     const size = `${table.length} × ${table[0].length}`;
     const how = shapes ? `$${shapes}$ gives ` : "";
-    const off = numbers.filter((v, i) => v !== right.flat()[i]).length;
+    const wanted = right.flat();
+    const off = numbers.filter((v, i) => v !== wanted[i]).length;
     const range = `entries from $${this.shown(low)}$ to $${this.shown(high)}$`;
     const says = `$${symbol}$: ${how}${size}; norm $${this.shown(norm)}$, ${range}`;
     return h(
