@@ -23,6 +23,8 @@ _MINUS, _PRIME = chr(0x2212), chr(0x2032)
 _SIGNS = {"cdot": "⋅", "odot": "⊙", "sum": "∑", "-": _MINUS, "'": _PRIME}
 _FENCES = {"left": "prefix", "right": "postfix"}
 _SCRIPTS = {"_": "sub", "^": "sup"}
+_NAME = re.compile("<mi>[A-Za-z]{2,}</mi>$")  # runs into a letter that follows
+_THIN = '<mspace width="0.2em"/>'
 _OPENING, _CLOSING = ">(</mo>", ">)</mo>"
 _REFUSED = "\\{}^_&#%$~"  # what is no sign of its own in LaTeX
 
@@ -61,7 +63,10 @@ class _Reader:
             atom = self._atom(atoms)
             if atom.endswith(_CLOSING) and any(map(self._sees, _SCRIPTS)):
                 atom = _pair(atoms, atom)
-            atoms.append(self._scripted(atom))
+            atom = self._scripted(atom)
+            if atoms and _NAME.search(atoms[-1]) and not atom.startswith(("<mo>", "<mo ")):
+                atoms.append(_THIN)
+            atoms.append(atom)
         if end:
             self._refuse("a brace without its end", repr(end))
         return "".join(atoms)
@@ -128,7 +133,7 @@ class _Reader:
         if name not in (*_LETTERS, *_FUNCTIONS):
             self._refuse(rf"\{name}", "what `typeset` writes")
         name = _LETTERS.get(name, name)
-        return f"<mi>{name}</mi>" + '<mspace width="0.2em"/>' * (name == "log")
+        return f"<mi>{name}</mi>" + _THIN * (name == "log")
 
 
 def _is_prefix(sign: str, before: list[str]) -> bool:
@@ -142,8 +147,8 @@ def _is_prefix(sign: str, before: list[str]) -> bool:
 
 
 def _pair(atoms: list[str], closing: str) -> str:
-    """The brackets that end here with all between them, off the atoms: what stands above
-    the last one stands above all of it, or a browser draws that bracket in another size.
+    """The brackets that end here and all between them, off the atoms. What stands above
+    the last one stands above them all, or a browser draws that one in another size.
     """
     first, depth = len(atoms), 1
     while depth and first:

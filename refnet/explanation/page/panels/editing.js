@@ -137,8 +137,9 @@ function ownData(model) {
     },
     { id: "use" },
   );
-  const targets = model.isLabelled ? "its label" : `${model.sizes.at(-1)} targets`;
-  const says = `A row for each sample: ${model.sizes[0]} inputs, then ${targets}.`;
+  const counted = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
+  const targets = model.isLabelled ? "its label" : counted(model.sizes.at(-1), "target");
+  const says = `A row for each sample: ${counted(model.sizes[0], "input")}, then ${targets}.`;
   const element = h(
     "details",
     { id: "own" },

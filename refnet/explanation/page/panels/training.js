@@ -17,6 +17,7 @@ function training(model) {
     title: "Back to the same start",
   });
   const refusal = h("p", { class: "problem", role: "alert" });
+  const turns = h("p", { class: "source" }, "Each C is the cost of the row whose turn it is.");
   const rate = rateField(model);
   const rule = ruleFields(model);
   return {
@@ -26,6 +27,7 @@ function training(model) {
       h("div", { class: "buttons" }, steps, rewind, count),
       refusal,
       curve.element,
+      turns,
       h("div", { class: "fields" }, rate.element, rule.element),
     ),
     update() {
@@ -34,6 +36,7 @@ function training(model) {
       count.textContent = `${model.steps} ${model.steps === 1 ? "step" : "steps"} taken`;
       const says = [model.refusal, ...model.problems].filter(Boolean).join(" ");
       if (refusal.textContent !== says) refusal.textContent = says; // it is read aloud once
+      turns.hidden = !model.alone;
       curve.update(model.first, model.costs);
       rate.update();
       rule.update();
