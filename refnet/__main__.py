@@ -4,7 +4,6 @@ choose from.
 
 import argparse
 import sys
-import tempfile
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,11 +21,12 @@ WHAT = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the page, say where it is, and open it; 2 where it cannot be written."""
     parser = argparse.ArgumentParser(prog="python -m refnet", description=WHAT)
-    says = "where it is written; by default refnet.html in the folder for temporary files"
-    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help=says)
+    says = "where it is written (default backpropagation.html, in this folder)"
+    default = Path("backpropagation.html")
+    parser.add_argument("file", nargs="?", type=Path, default=default, metavar="FILE", help=says)
     parser.add_argument("--no-open", action="store_true", help="do not open it in the browser")
     arguments = parser.parse_args(argv)
-    file = arguments.file or Path(tempfile.gettempdir()) / "refnet.html"
+    file = arguments.file
     try:
         file.write_text(page_of(scenes()), encoding="utf-8")
     except OSError as error:

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import tempfile
 import webbrowser
 
 import numpy as np
@@ -48,12 +47,12 @@ def test_no_browser_is_opened_where_none_is_wanted(tmp_path, capsys, opened):
     assert file.read_text("utf-8") == page_of(scenes())
 
 
-def test_without_a_file_it_is_a_temporary_one(tmp_path, capsys, monkeypatch, opened):
-    """In the folder for such, so that it does not lie around."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_without_a_file_it_is_written_here(tmp_path, capsys, monkeypatch, opened):
+    """A folder for temporary files may be closed to the browser, and is not ours."""
+    monkeypatch.chdir(tmp_path)
     assert main([]) == 0
-    assert capsys.readouterr().out == f"{tmp_path / 'refnet.html'}\n"
-    assert opened == [(tmp_path / "refnet.html").as_uri()]
+    assert capsys.readouterr().out == "backpropagation.html\n"
+    assert opened == [(tmp_path / "backpropagation.html").as_uri()]
 
 
 def test_a_relative_file_is_opened_by_its_whole_path(tmp_path, monkeypatch, opened):

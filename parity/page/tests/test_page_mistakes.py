@@ -170,3 +170,16 @@ def test_the_page_of_refnet_has_no_mistakes(tmp_path, opened):
     page = opened(tmp_path / "plain.html")
     expect(page.locator("#mistakes")).to_have_count(0)
     assert json.loads(page.locator("#data").text_content())["mistakes"] == []
+
+
+def test_a_mistake_that_changes_no_number_says_so(page):
+    """The last sample alone, where there is but one; with four it shows."""
+    mistake = "db-last-sample-only"
+    page.locator("#scene").select_option(label="Mazur")
+    switch(page, mistake)
+    idle = page.locator("#mistakes .unchanged")
+    unseen = BY_ID[mistake].unseen
+    expect(idle).to_have_text(f"In this step it changes no number. {unseen}")
+    page.locator("#scene").select_option(label="XOR")
+    switch(page, mistake)
+    expect(idle).to_have_count(0)

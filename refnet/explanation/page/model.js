@@ -74,6 +74,13 @@ class Model {
     return this.mistake && this.canStand(this.mistake) ? MISTAKES[this.mistake].slots : {};
   }
 
+  /** Whether every number of the step is what it should be. */
+  get isRight() {
+    const numbers = ({ cost, trace, gradients, updated }) =>
+      JSON.stringify([cost, trace, gradients, updated?.layers, updated?.optimizer.state]);
+    return this.step === this.right || numbers(this.step) === numbers(this.right);
+  }
+
   stands(id, l) {
     return MISTAKES[id].stands(this.program, l);
   }

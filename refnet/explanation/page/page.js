@@ -282,7 +282,7 @@ const GIVEN =
 
 /** Whether the keys scroll what has the focus. */
 function scrolls(target) {
-  const inner = target.closest(".scroll, pre");
+  const inner = target.closest(SCROLLED);
   return inner !== null && inner.scrollWidth > inner.clientWidth;
 }
 

@@ -36,8 +36,9 @@ function mistakeSaid(model, entry) {
   if (!model.canStand(entry.id)) {
     return [h("p", { class: "problem" }, "It cannot stand in this network: nothing is changed.")];
   }
+  const idle = `In this step it changes no number. ${entry.unseen}`;
   return [
-    h("p", {}, `${entry.happens} ${entry.why}`),
+    model.isRight ? h("p", { class: "unchanged" }, idle) : null,
     h(
       "pre",
       { class: "parity", tabindex: 0, role: "region", "aria-label": "What parity says" },
@@ -45,7 +46,7 @@ function mistakeSaid(model, entry) {
     ),
     h("h3", {}, "What a gradient check sees"),
     ...checkSaid(model),
-  ];
+  ].filter(Boolean);
 }
 
 /** What parity says of it in this network, with the layers in which it stands. */
