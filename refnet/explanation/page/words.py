@@ -66,17 +66,17 @@ def vocabulary() -> dict[str, Any]:
 
 
 def rule_words(rule: Optimizer) -> dict[str, Any]:
-    """An update rule: its settings, its formulas in the first step and later, and the
-    engine's names of what it keeps, by their letters.
+    """An update rule: its settings, its formulas in the first step, where those are
+    others, and later, and the engine's names of what it keeps, by their letters.
     """
-    kind = type(rule)
+    kind, first, later = type(rule), _stated(_fresh(rule)), _stated(_stepped(_fresh(rule)))
     return {
         "title": kind.__name__,
         "name": rule.name,
         "settings": settings_of(rule),
         "isDescent": is_gradient_descent(rule),
-        "first": _stated(_fresh(rule)),
-        "later": _stated(_stepped(_fresh(rule))),
+        "first": None if first == later else first,
+        "later": later,
         "letters": {letter: STATE[rule.name][name] for letter, name in rule.letters.items()},
     }
 

@@ -23,7 +23,7 @@ function ruleOf({ optimizer, words, scene }) {
   const rules = [scene.rule, ...Object.values(words.rules)];
   const rule = rules.find(({ name, settings }) => JSON.stringify([name, settings]) === own);
   const isFirst = Object.keys(optimizer.state).length === 0;
-  return { ...rule, formulas: isFirst ? rule.first : rule.later };
+  return { ...rule, formulas: (isFirst && rule.first) || rule.later };
 }
 
 function parts(story, l, rule) {
