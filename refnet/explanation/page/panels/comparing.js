@@ -30,9 +30,7 @@ function verdict({ dtype, allowed }, rows, off) {
   }
   const count = rows.reduce((sum, row) => sum + row.count, 0).toLocaleString("en");
   const gap = Math.max(...rows.map((row) => row.gap));
-  const within = allowed
-    ? "each is within what rounding allows"
-    : "all agree in the digits shown";
+  const within = allowed ? "each is within what rounding allows" : "all agree in the digits shown";
   return (
     `refnet computed the first step itself, and its ${count} numbers are in this file: ` +
     `${within}. The largest difference is $${general(gap, 2)}$.`

@@ -3,8 +3,8 @@
 // What a stage consists of: lines of numbers, arrays, and words, as refnet tells them.
 
 const { sigmoid, softmax } = require("../engine.js");
-const { shown, product, total } = require("./figures.js");
-const { rightSide, readable, substituted } = require("./formulas.js");
+const { shown, product } = require("./figures.js");
+const { rightSide, substituted } = require("./formulas.js");
 
 const PROBABILITIES = {
   sigmoid: (row) => row.map(sigmoid),
@@ -31,7 +31,7 @@ class Lines {
     return { kind: "line", plain: told, value, right };
   }
 
-  words_(text) {
+  sentence(text) {
     return { kind: "words", text };
   }
 
@@ -57,7 +57,7 @@ class Lines {
     const which =
       `Row ${this.row + 1} of the batch, in numbers; then all ${this.rows} rows, one below the ` +
       "other.";
-    return [this.words_(which), ...lines(), ...arrays];
+    return [this.sentence(which), ...lines(), ...arrays];
   }
 
   // numbers in the place of letters
@@ -92,7 +92,7 @@ class Lines {
       const side = substituted(rightSide(formula, each, z.length), letters);
       return this.line(`${name}_${j + 1}`, side, a[j], { right: right[j] });
     });
-    return shifted ? [this.words_(SHIFTED), ...lines] : lines;
+    return shifted ? [this.sentence(SHIFTED), ...lines] : lines;
   }
 
   /** What the letters of an activation's formulas stand for at unit j of a row. */
@@ -124,4 +124,4 @@ const SHIFTED =
   "A calculator may fail at such an exp; the largest $z$ of the row is subtracted first, which " +
   "leaves the quotient as it is.";
 
-module.exports = { Lines, product, total, rightSide, readable, substituted };
+module.exports = { Lines };

@@ -11,7 +11,9 @@ const {
   targetRows,
   transpose,
 } = require("../engine.js");
-const { Lines, product, total, rightSide, readable, substituted } = require("./lines.js");
+const { product, total } = require("./figures.js");
+const { rightSide, readable, substituted } = require("./formulas.js");
+const { Lines } = require("./lines.js");
 const { firstOrder, updateParts } = require("./updates.js");
 
 const LOG_FLOOR = -100; // of the losses on probabilities
@@ -97,7 +99,7 @@ class Story extends Lines {
     const many = y.length > 1 ? `y holds ${y.length} labels` : "y is a label";
     const says = `${many}. Labels count from 0: label ${y[0]} means output ${y[0] + 1}.`;
     const few = y.length <= this.words.limits.columns ? [this.array("y", y)] : [];
-    return [...few, this.words_(says)];
+    return [...few, this.sentence(says)];
   }
 
   weightedInput(l) {
@@ -114,7 +116,7 @@ class Story extends Lines {
     const shapes = `${shape(aPrev)} ${shape(W)}^T${b ? ` + (${b.length},)` : ""}`;
     const arrays = () => [this.array(`z^${l}`, z, shapes, right)];
     const parts = () => [
-      ...(b ? [] : [this.words_(UNBIASED)]),
+      ...(b ? [] : [this.sentence(UNBIASED)]),
       ...this.inNumbers(l, lines, count, arrays()),
     ];
     return this.stage("z", l, [], parts, { units: [l - 1, l], edges: [l], quantity: "z" });
@@ -166,7 +168,7 @@ class Story extends Lines {
     const lines = () => this.values(inner, z[this.row], p[this.row], name);
     const width = z[0].length;
     const count = inner.mixes ? width * (width + 1) : width;
-    return [this.words_(says), ...this.inNumbers(depth, lines, count, [this.array(name, p)])];
+    return [this.sentence(says), ...this.inNumbers(depth, lines, count, [this.array(name, p)])];
   }
 
   get targets() {
@@ -223,7 +225,7 @@ class Story extends Lines {
       const side = isHidden[j] ? "" : substituted(right, this.lettersOfLoss(this.row, j, targets));
       return this.line(`dC/da^${this.depth}_${j + 1}`, side, each);
     });
-    return isHidden.some(Boolean) ? [this.words_(SATURATED), ...lines] : lines;
+    return isHidden.some(Boolean) ? [this.sentence(SATURATED), ...lines] : lines;
   }
 
   hiddenDelta(l) {
@@ -266,7 +268,7 @@ class Story extends Lines {
       `${f.title} mixes the units of a row, so the product with f' becomes a sum over all of ` +
       "them.";
     const parts = () => [
-      ...(slopes ? [] : [this.words_(mixes)]),
+      ...(slopes ? [] : [this.sentence(mixes)]),
       ...this.inNumbers(l, lines, whole, arrays),
     ];
     const second = this.stated(f, slopes ? "f'" : "dC/dz");

@@ -35,7 +35,7 @@ function parts(story, l, rule) {
   const shown = story.few(Math.max(...counts) * size, l) ? entries : arrays;
   const about = rule.isDescent
     ? []
-    : [story.words_(`Here $${gradientOf(rule)}$ is ${names(each)}.`)];
+    : [story.sentence(`Here $${gradientOf(rule)}$ is ${names(each)}.`)];
   return [...about, ...each.flatMap((one) => shown(story, one))];
 }
 
@@ -157,7 +157,7 @@ function firstOrder(story) {
     const square = dot(gradient, gradient);
     if (!Number.isFinite(square)) return [];
     const numbers = product(`-${story.show(model.lr)}`, story.show(square));
-    const says = story.words_("To first order, for a small lr, the step changes C by");
+    const says = story.sentence("To first order, for a small lr, the step changes C by");
     return [says, story.line("-lr |dC/dtheta|^2", numbers, -model.lr * square)];
   }
   const u = layers.map(({ W, b }, l) => [
@@ -166,7 +166,7 @@ function firstOrder(story) {
   ]);
   const change = -dot(gradient, u);
   if (!Number.isFinite(change)) return [];
-  return [story.words_(FIRST_ORDER), story.line("-dC/dtheta u", "", change)];
+  return [story.sentence(FIRST_ORDER), story.line("-dC/dtheta u", "", change)];
 }
 
 const FIRST_ORDER =
