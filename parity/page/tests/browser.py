@@ -9,7 +9,6 @@ import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from playwright.sync_api import expect, sync_playwright
 
@@ -43,11 +42,24 @@ def started():
         browser.close()
 
 
-class Visit(NamedTuple):
-    """A page, and what it did that it may not."""
+class Tab:
+    """A page in surroundings of its own, other than SETTINGS, that opens one file after
+    the other: a new one takes a second. What it does that it may not is complained of.
+    """
 
-    page: object
-    complaints: list
+    def __init__(self, browser, **settings):
+        self.context = browser.new_context(**SETTINGS | settings)
+        self.context.set_default_timeout(PATIENCE)
+        self.address, self.complaints = "", []
+        self.context.route("**/*", self._request)
+        self.context.on("page", self._listen)
+        self.page = self.context.new_page()
+
+    def open(self, file):
+        """The page with this file, as if nothing had been before."""
+        self.address = Path(file).as_uri()
+        self.page.goto(self.address)
+        return self.page
 
     def check(self):
         """Nothing was complained of since the last check."""
@@ -57,47 +69,24 @@ class Visit(NamedTuple):
         if complaints:
             raise AssertionError(complaints)
 
-
-@contextmanager
-def visit(browser, file, **settings):
-    """A file, opened in a page of its own, with other settings than SETTINGS. In the
-    end it must have said no error, thrown none, and asked for nothing but itself.
-    """
-    context = browser.new_context(**SETTINGS | settings)
-    context.set_default_timeout(PATIENCE)
-    complaints = []
-    watch(context, Path(file).as_uri(), complaints)
-    try:
-        page = context.new_page()
-        page.goto(Path(file).as_uri())
-        yield Visit(page, complaints)
-        Visit(page, complaints).check()
-    finally:
-        context.close()
-
-
-def watch(context, address, complaints):
-    """Whatever pages of this context may not do is complained of."""
-
-    def console(message):
-        if message.type in {"error", "warning", "assert"}:
-            complaints.append(f"console {message.type}: {message.text}")
-
-    def request(route):
-        if route.request.url.partition("#")[0] == address:
+    def _request(self, route):
+        """It asks for nothing but the file itself."""
+        if route.request.url.partition("#")[0] == self.address:
             return route.continue_()
-        complaints.append(f"request: {route.request.method} {route.request.url}")
+        self.complaints.append(f"request: {route.request.method} {route.request.url}")
         return route.abort()
 
-    def opened(page):
-        if context.pages.index(page):
-            complaints.append("page: another one was opened")
-        page.on("console", console)
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("crash", lambda _: complaints.append("crash"))
+    def _listen(self, page):
+        """It says no error, and throws none."""
+        if self.context.pages.index(page):
+            self.complaints.append("page: another one was opened")
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("crash", lambda _: self.complaints.append("crash"))
 
-    context.route("**/*", request)
-    context.on("page", opened)
+    def _console(self, message):
+        if message.type in {"error", "warning", "assert"}:
+            self.complaints.append(f"console {message.type}: {message.text}")
 
 
 def axe(page):

@@ -1,9 +1,9 @@
-"""The watch on a page can fail: each thing that a page may not do is complained of."""
+"""The watch on a page can fail: what a page may not do is complained of."""
 
 import pytest
 from playwright.sync_api import expect
 
-from parity.page.tests.browser import axe, visit
+from parity.page.tests.browser import Tab, axe
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 DOT = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
@@ -92,36 +92,43 @@ def page_with(folder, body, policy=POLICY):
     return file
 
 
+@pytest.fixture(scope="module")
+def tab(chromium):
+    """A page that is not checked by itself."""
+    return Tab(chromium)
+
+
 @pytest.mark.parametrize("name", MISBEHAVIOUR)
-def test_what_a_page_may_not_do_is_complained_of(tmp_path, chromium, name):
-    """While it is opened."""
+def test_what_a_page_may_not_do_is_complained_of(tmp_path, tab, name):
+    """While it is opened, and once."""
     body, complaint, policy = MISBEHAVIOUR[name]
-    with (
-        pytest.raises(AssertionError) as failure,
-        visit(chromium, page_with(tmp_path, body, policy)),
-    ):
-        pass
+    tab.open(page_with(tmp_path, body, policy))
+    with pytest.raises(AssertionError) as failure:
+        tab.check()
     assert complaint in str(failure.value)
+    tab.check()
 
 
-def test_what_it_does_later_is_complained_of_too(tmp_path, chromium):
-    """When a button is pressed; and each complaint once."""
-    button = "<button onclick='console.error(1); missing()'>Go</button>"
-    with visit(chromium, page_with(tmp_path, button)) as seen:
-        seen.check()
-        seen.page.get_by_role("button", name="Go").click()
-        with pytest.raises(AssertionError, match="console error: 1\nerror: missing is not defined"):
-            seen.check()
+def test_what_it_does_later_is_complained_of_too(tmp_path, tab):
+    """When a button is pressed."""
+    page = tab.open(
+        page_with(tmp_path, "<button onclick='console.error(1); missing()'>Go</button>")
+    )
+    tab.check()
+    page.get_by_role("button", name="Go").click()
+    with pytest.raises(AssertionError, match="console error: 1\nerror: missing is not defined"):
+        tab.check()
 
 
-def test_another_page_is_complained_of(tmp_path, chromium):
+def test_another_page_is_complained_of(tmp_path, tab):
     """It would be watched too."""
     button = "<button onclick='window.open(`about:blank`)'>Go</button>"
-    with visit(chromium, page_with(tmp_path, button)) as seen:
-        with seen.page.expect_popup():
-            seen.page.get_by_role("button", name="Go").click()
-        with pytest.raises(AssertionError, match="page: another one was opened"):
-            seen.check()
+    page = tab.open(page_with(tmp_path, button))
+    with page.expect_popup() as other:
+        page.get_by_role("button", name="Go").click()
+    with pytest.raises(AssertionError, match="page: another one was opened"):
+        tab.check()
+    other.value.close()
 
 
 def test_what_a_page_may_do_is_passed(tmp_path, opened):

@@ -28,9 +28,9 @@ def press(page, name):
     page.get_by_role("button", name=name, exact=True).click()
 
 
-def unfold(page):
-    """All that is folded, open."""
-    for details in page.locator("details").all():
+def unfold(page, part):
+    """What is folded in a part of the page."""
+    for details in page.locator(f"{part} details").all():
         if details.get_attribute("open") is None:
             details.locator("summary").click()
 
@@ -49,20 +49,26 @@ def in_the_middle(page):
     page.get_by_role("combobox", name="mistake").select_option("hidden-derivative-missing")
     page.get_by_label("W of layer 1, row 1, column 1", exact=True).fill("one")
     page.keyboard.press("Tab")
-    page.get_by_text("Data of your own").click()
+    unfold(page, "#panels")
     page.get_by_label("Rows of data").fill("1 2")
     press(page, "Use these rows")
-    unfold(page)
+    unfold(page, "#train")
 
 
 def with_large_arrays(page):
     """The digits, whose arrays are pictures."""
     page.get_by_role("combobox", name="Example").select_option("2")
     page.get_by_label("Stage", exact=True).select_option("BP4: weight gradient, layer 1")
-    unfold(page)
+    unfold(page, "#panels")
 
 
-STATES = (at_the_start, in_the_middle, with_large_arrays)
+def with_all_stages(page):
+    """The whole step of the 2-2-2 network, as it is printed."""
+    page.get_by_role("combobox", name="Example").select_option("1")
+    unfold(page, "#whole")
+
+
+STATES = (at_the_start, in_the_middle, with_large_arrays, with_all_stages)
 
 
 @pytest.mark.parametrize("viewport", [NARROW, WIDE], ids=["360", "1920"])
@@ -80,7 +86,7 @@ def test_nothing_is_wider_than_a_telephone(file, opened):
     page = opened(file, viewport=NARROW)
     for example in range(3):
         page.get_by_role("combobox", name="Example").select_option(str(example))
-        unfold(page)
+        unfold(page, "body")
         for _ in page.get_by_label("Stage", exact=True).locator("option").all():
             assert page.evaluate(OVERFLOW) == 0, reading.stage(page)["title"]
             page.keyboard.press("ArrowRight")
