@@ -73,7 +73,7 @@ def test_a_page_opens_with_the_weight_that_explain_followed(tmp_path, opened):
     assert lines(page)[1] == told(step("Mazur"))[1]
     page.get_by_role("button", name="Follow none").click()
     expect(page.locator("#paths ol")).to_have_count(0)
-    assert page.locator("#network .path").count() == 0
+    assert page.locator("#network .path, #network .mark").count() == 0
 
 
 def test_a_weight_is_followed_by_a_click_on_its_line(tmp_path, opened):
@@ -84,7 +84,7 @@ def test_a_weight_is_followed_by_a_click_on_its_line(tmp_path, opened):
     assert [value.input_value() for value in values] == ["0", "1", "0"]
     titles = page.locator("#network .pick:has(.path) title").all_text_contents()
     assert [title.partition(" = ")[0] for title in titles] == ["W^1_2,1", "W^2_1,2"]
-    assert page.locator("#network .unit.path").count() == 2
+    assert page.locator("#network circle.mark").count() == 2
 
 
 def test_the_paths_follow_what_is_edited(tmp_path, opened):
