@@ -94,7 +94,9 @@ def axe(page):
     if not page.evaluate("'axe' in window"):
         # not by a script tag: the page's own policy is to load nothing
         page.evaluate(Path(os.environ.get("AXE") or missing("axe-core in AXE")).read_text("utf-8"))
-    violations = page.evaluate("() => axe.run().then((results) => results.violations)")
+    violations = page.evaluate(
+        '() => axe.run({ resultTypes: ["violations"] }).then((results) => results.violations)'
+    )
     return [
         f"{rule['id']}: {' '.join(node['target'])}, {wrong['message']}"
         for rule in violations

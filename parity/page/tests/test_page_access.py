@@ -81,6 +81,51 @@ def test_axe_finds_nothing(file, opened, scheme, viewport):
         assert axe(page) == [], state.__name__
 
 
+# the colours of the words in the network, and of what may stand behind them
+COLOURS = """() => {
+  const style = (selector) => getComputedStyle(document.querySelector(`#network ${selector}`));
+  const numbers = (color) => color.match(/[\\d.]+/g).map(Number).slice(0, 3);
+  const fill = (selector) => numbers(style(selector).fill);
+  const behind = numbers(getComputedStyle(document.getElementById("network")).backgroundColor);
+  return {
+    words: [".held", ".weight", ".name", ".bias"].map(fill),
+    behind: [behind, fill(".ground")],
+    units: [...document.querySelectorAll("#network .unit:not(.empty)")].map((unit) => {
+      const { fill, fillOpacity } = getComputedStyle(unit);
+      return [numbers(fill), Number(fillOpacity)];
+    }),
+  };
+}"""
+
+
+def contrast(one, other):
+    """The ratio of WCAG 2.2: of the luminances, each with 0.05 for the light around."""
+
+    def luminance(color):
+        parts = [c / 255 for c in color]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return sum(k * c for k, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_numbers_in_the_network_can_be_read(file, opened, scheme):
+    """Which axe does not judge: 4.5 to 1, as it asks of all other words."""
+    page = opened(file, color_scheme=scheme)
+    page.get_by_label("Stage", exact=True).select_option("C: cost")
+    seen = page.evaluate(COLOURS)
+    held, ground = seen["words"][0], seen["behind"][1]
+    assert seen["units"]
+    for color, share in seen["units"]:
+        mixed = [share * c + (1 - share) * g for c, g in zip(color, ground, strict=True)]
+        assert contrast(held, mixed) >= 4.5
+    for words in seen["words"]:
+        assert min(contrast(words, behind) for behind in seen["behind"]) >= 4.5
+    assert contrast((255, 255, 255), (0, 0, 0)) == 21
+
+
 def test_nothing_is_wider_than_a_telephone(file, opened):
     """At no stage of any example, with everything unfolded."""
     page = opened(file, viewport=NARROW)

@@ -95,6 +95,39 @@ def test_next_goes_through_all_stages_and_back_through_them_again(page):
         assert here(page) == key
 
 
+# what the units of the two layers hold at each stage, and whether C is known by then
+HELD = {
+    "given": ("", "", ""),
+    "z1": ("z", "", ""),
+    "a1": ("a", "", ""),
+    "z2": ("a", "z", ""),
+    "a2": ("a", "a", ""),
+    "C": ("a", "a", "C"),
+    "BP12": ("a", "delta", "C"),
+    **dict.fromkeys(("BP21", "BP32", "BP31", "BP41"), ("delta", "delta", "C")),
+    **dict.fromkeys(("step1", "step2"), ("a", "a", "C")),
+    "BP42": ("a", "delta", "C"),
+}
+SHOWN = """(layers) => layers.map((layer) =>
+  [...layer.querySelectorAll(".held")].map((held) => held.textContent))"""
+
+
+def test_the_network_holds_what_is_known_at_each_stage(page):
+    """And nothing that comes later, in numbers of refnet's."""
+    told = step("XOR").step
+    numbers = {
+        ("C", 2): [told.cost],
+        **{("z", l): passed.z[0] for l, passed in enumerate(told.trace)},
+        **{("a", l): passed.a[0] for l, passed in enumerate(told.trace)},
+        **{("delta", l): each.delta[0] for l, each in enumerate(told.gradients)},
+    }
+    for key in STAGES[:-1]:
+        layers = page.locator("#network .layer").evaluate_all(SHOWN)
+        expected = [numbers.get((what, l), []) for l, what in enumerate(HELD[key])]
+        assert layers == [["0", "0"], *([f"{each:.3g}" for each in row] for row in expected)]
+        page.keyboard.press("ArrowRight")
+
+
 def test_arrows_home_and_end_do_the_same(page):
     """Wherever the focus is, but in a field."""
     for key in STAGES[1:]:
