@@ -148,9 +148,10 @@ class Page {
     this.at("network").replaceChildren(scroller, legend(this.drawing));
     const boxes = [...scroller.querySelectorAll(".part")].map((e) => e.getBoundingClientRect());
     const left = Math.min(...boxes.map((box) => box.left));
-    const right = Math.max(...boxes.map((box) => box.right));
-    const middle = scroller.getBoundingClientRect().left + scroller.clientWidth / 2;
-    if (boxes.length) scroller.scrollLeft += (left + right) / 2 - middle;
+    const width = Math.max(...boxes.map((box) => box.right)) - left;
+    const room = Math.max(scroller.clientWidth - width, 0); // to be shared by both sides
+    if (boxes.length)
+      scroller.scrollLeft += left - scroller.getBoundingClientRect().left - room / 2;
   }
 
   /** A stage as it is read. */

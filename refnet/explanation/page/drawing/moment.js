@@ -89,6 +89,7 @@ class Moment {
       stage.label === "BP4" ? `The lines into layer ${stage.layer} show dW, their gradient.` : "",
       stage.label === "step" ? `The numbers of ${upTo(stage.layer)} are the new ones.` : "",
       this.isAfter ? "All numbers are those after the step." : "",
+      model.mistake && model.canStand(model.mistake) ? "All numbers are the mistaken ones." : "",
       "What takes part in the stage stands out.",
     ];
   }

@@ -122,7 +122,7 @@ function pathLines(model) {
     const kept = paths.length <= all ? paths : paths.slice(0, largest);
     const items = kept.map((path) => {
       const chain = names(path, weight).join(" * ");
-      const numbers = product(...path.factors.map(show));
+      const numbers = product(...path.factors.map(show)).replaceAll("*", " * "); // to wrap there
       const where = rows > 1 ? `row ${path.row + 1}: ` : "";
       return html("li", {}, `${where}${wrapping(`${chain} = ${numbers} = ${show(path.product)}`)}`);
     });

@@ -78,7 +78,7 @@ const inline = (plain) => `<math>${inner(plain)}</math>`;
  * short 1 - a in brackets stays whole. The space between two pieces is a character.
  */
 function wrapping(plain) {
-  const pieces = plain.split(/(?<!\(1) (?=(?:=|:=|[+-]) )/).map(inline);
+  const pieces = plain.split(/(?<!\(1) (?=(?:=|:=|[+*-]) )/).map(inline);
   return pieces
     .map((piece) => piece.replace(/^<math><mo[^>]*>/, '<math><mo form="infix" lspace="0">'))
     .join(" ");
