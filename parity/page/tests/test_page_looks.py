@@ -31,6 +31,12 @@ PICTURE = """() => [...document.querySelectorAll("#network .layer")].map((layer)
 ])"""
 
 
+SCALE = """() => {
+  const picture = document.querySelector("#network svg");
+  return picture.getBoundingClientRect().width / picture.viewBox.baseVal.width;
+}"""
+
+
 def picture(page):
     """Its columns: input, layer 1, layer 2, cost."""
     return page.evaluate(PICTURE)
@@ -115,4 +121,5 @@ def test_on_a_small_screen_all_can_be_read_and_reached(file, opened, scheme):
         box = part.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
+    assert page.evaluate(SCALE) >= 0.75  # text of 13 pixels has 9.75 then
     assert axe(page) == []
