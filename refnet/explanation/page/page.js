@@ -85,7 +85,7 @@ class Page {
 
   go(index) {
     this.index = Math.max(0, Math.min(index, this.stages.length - 1));
-    if (this.model.refusal) this.refuse("");
+    if (this.model.refusal) this.model.refuse("");
     this.show();
     this.at("said").textContent = this.stages[this.index].title;
   }
