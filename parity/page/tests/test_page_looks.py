@@ -121,5 +121,6 @@ def test_on_a_small_screen_all_can_be_read_and_reached(file, opened, scheme):
         box = part.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
-    assert page.evaluate(SCALE) >= 0.75  # text of 13 pixels has 9.75 then
+    # text of 13 pixels has 9.75 then; widths are laid out in 64ths of a pixel
+    assert round(page.evaluate(SCALE), 2) == 0.75
     assert axe(page) == []
