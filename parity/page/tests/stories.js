@@ -16,7 +16,7 @@ function told({ scene, weights }) {
   const story = new Story(model);
   return {
     stages: story.stages().map((stage) => staged(story, stage)),
-    compared: compared(scene),
+    compared: compared(scene, words),
     check: gradientCheck(model),
     paths: weights.map((weight) => summed(model, weight)),
     wrong: withWrongGradients(model),

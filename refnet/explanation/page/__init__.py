@@ -40,6 +40,8 @@ SCRIPTS = (
     "telling/updates",
     "telling/story",
     "telling/paths",
+    "telling/rounding",
+    "telling/differences",
     "telling/checks",
     "drawing/elements",
     "drawing/heat",
@@ -79,7 +81,7 @@ def page_of(scenes: Sequence[Scene], mistakes: Mistakes | None = None) -> str:
     pieces = {
         "title": escape(scenes[0]["title"]),
         "text": escape("\n\n\n".join(scene["text"] for scene in scenes)),
-        "style": _part("style.css"),
+        "style": _bare(_part("style.css")),
         "data": _as_data(data),
         "scripts": "\n".join(_scripts(mistakes.script if mistakes else "")),
     }
@@ -112,14 +114,18 @@ def _part(name: str) -> str:
 
 
 def _bare(script: str) -> str:
-    """The script without lines of comments and the spaces that lines begin with."""
-    return re.sub(r"^ *(?:(?://.*|/\*\*(?s:.*?)\*/)?\n)?", "", script, flags=re.MULTILINE)
+    """The script without comments, the spaces that lines begin with, and what says that
+    it is strict, as all of them are.
+    """
+    comment = r'//.*|/\*\*(?s:.*?)\*/|"use strict";'
+    code = re.sub(r"(?<=[;,{}()\[\]]) // .*", "", script)
+    return re.sub(rf"^ *(?:(?:{comment})?\n)?", "", code, flags=re.MULTILINE)
 
 
 def _as_data(data: dict[str, Any]) -> str:
     """JSON that cannot end the element that it stands in."""
     text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", r"\u003c")
+    return re.sub("<(?=/?script|!--)", r"\\u003c", text, flags=re.IGNORECASE)
 
 
 def _as_script(text: str) -> str:

@@ -70,7 +70,7 @@ const summed = (value, gradient, divisor) => ({
 });
 
 const log = (p) => Math.max(Math.log(p), -100); // log 0 counts as -100, as in PyTorch
-const ratio = (y, a) => (y > 0 ? y / a : 0); // 0 / 0 is 0 here; refnet refuses 1 / 0
+const ratio = (y, a) => (y === 0 ? 0 : y / a); // 0 / 0 is 0 here; refnet refuses 1 / 0
 
 const LOSSES = {
   mse: summed((a, y) => (a - y) ** 2, (a, y) => 2 * (a - y), overAll),
@@ -141,6 +141,24 @@ function derivative({ activation, slope }, z, a) {
   return f ? entrywise((z, a) => f(z, a, slope), z, a) : null;
 }
 
+const runner =
+  (s, wrong) =>
+  (slot, l, right, ...given) =>
+    wrong[slot] ? wrong[slot](s, l, right, ...given) : right();
+
+/** A step as far as the cost. */
+function forwardPass({ layers, x, y, loss, optimizer, lr, previous }, wrong = {}) {
+  const s = { layers, x, y, loss, optimizer, lr, previous, trace: [], gradients: [] };
+  const run = runner(s, wrong);
+  layers.forEach((layer, l) => {
+    const here = (s.trace[l] = { aPrev: l === 0 ? x : s.trace[l - 1].a });
+    here.z = run("z", l, () => weightedInput(layer, here.aPrev));
+    here.a = run("a", l, () => activated(layer, here.z));
+  });
+  s.cost = run("C", layers.length - 1, () => lossValue(loss, s.trace.at(-1).a, y));
+  return s;
+}
+
 /**
  * A step in the order of computation: the cost; aPrev, z and a of each layer; gradA
  * (dC/da), delta (dC/dz), db and dW; and, where there is an lr, what it becomes. Layers
@@ -148,19 +166,12 @@ function derivative({ activation, slope }, z, a) {
  * of the right one of that name: it is given the step so far, the layer (null for the
  * update rule, which is one for all) and the right one, as a program with a mistake has it.
  */
-function trainingStep({ layers, x, y, loss, optimizer, lr, previous }, wrong = {}) {
-  const s = { layers, x, y, loss, optimizer, lr, previous, trace: [], gradients: [] };
-  const run = (slot, l, right, ...given) =>
-    wrong[slot] ? wrong[slot](s, l, right, ...given) : right();
+function trainingStep(program, wrong = {}) {
+  const s = forwardPass(program, wrong);
+  const { layers, y, loss, optimizer, lr } = s;
+  const run = runner(s, wrong);
   const last = layers.length - 1;
-
-  layers.forEach((layer, l) => {
-    const here = (s.trace[l] = { aPrev: l === 0 ? x : s.trace[l - 1].a });
-    here.z = run("z", l, () => weightedInput(layer, here.aPrev));
-    here.a = run("a", l, () => activated(layer, here.z));
-  });
   const output = s.trace[last].a;
-  s.cost = run("C", last, () => lossValue(loss, output, y));
 
   for (let l = last; l >= 0; l--) {
     const { aPrev, z, a } = s.trace[l];
@@ -247,6 +258,7 @@ function update(layers, gradients, optimizer, lr, run = (rule) => rule()) {
 
 module.exports = {
   trainingStep,
+  forwardPass,
   // its parts, for those who look closer
   sum,
   dot,

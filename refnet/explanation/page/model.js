@@ -2,12 +2,15 @@
 
 // What a reader can change, and all that follows from it. Nothing here is drawn.
 
-const { trainingStep } = require("./engine.js");
+const { forwardPass, trainingStep } = require("./engine.js");
 const MISTAKES = require("./mistakes.js");
 
 const copy = (thing) => structuredClone(thing);
 const isFinite = (array) =>
   Array.isArray(array) ? array.every(isFinite) : array === null || Number.isFinite(array);
+
+/** Whether it is a float32, and so may have been rounded to one before. */
+const isSingle = (number) => Math.fround(number) === number;
 
 /** What the losses say of targets that they cannot judge. */
 const TARGETS = {
@@ -105,7 +108,7 @@ class Model {
       if (outside !== undefined) return `${where} has ${outside}, expected 0 to 1.`;
       const sum = row.reduce((total, each) => total + each, 0);
       // each term is rounded once, and so is each sum
-      const rounding = row.length * Number.EPSILON;
+      const rounding = row.length * (this.y.flat().every(isSingle) ? 2 ** -23 : Number.EPSILON);
       if (kind === "probability" || Math.abs(sum - 1) <= rounding) return [];
       return `${where} sums to ${sum}, expected 1.`;
     });
@@ -123,9 +126,13 @@ class Model {
     return trainingStep({ ...this.program, layers, lr: null }, this.wrong);
   }
 
-  /** The cost of the batch with other weights. */
+  /** The forward pass with other weights, and its cost. */
+  forward(layers) {
+    return forwardPass({ ...this.program, layers }, this.wrong);
+  }
+
   costOf(layers) {
-    return this.stepWith(layers).cost;
+    return this.forward(layers).cost;
   }
 
   // changes

@@ -168,7 +168,7 @@ class Page {
           "div",
           { class: "formula" },
           mathOf(formula),
-          h("p", { class: "source" }, html("span", {}, sentence(formula.source))),
+          h("p", { class: "source" }, html("span", {}, sentence(formula.source ?? ""))),
         ),
       ),
       ...this.parts(stage),
@@ -191,7 +191,7 @@ class Page {
   }
 
   line({ plain, value, right }) {
-    const isOff = value !== right && !(Number.isNaN(value) && Number.isNaN(right));
+    const isOff = differ(value, right);
     const element = html(
       "div",
       { class: `line ${isOff ? "off" : ""}`, "data-plain": plain },
@@ -207,7 +207,7 @@ class Page {
 
   grid({ symbol, table, right }) {
     const cell = (value, i, j) => {
-      const isOff = value !== right[i]?.[j];
+      const isOff = differ(value, right[i]?.[j]);
       return h(
         "td",
         {
@@ -239,8 +239,8 @@ class Page {
     const high = numbers.reduce((a, b) => Math.max(a, b));
     const size = `${table.length} × ${table[0].length}`;
     const how = shapes ? `$${shapes}$ gives ` : "";
-    const wanted = right.flat();
-    const off = numbers.filter((v, i) => v !== wanted[i]).length;
+    const expected = right.flat();
+    const off = numbers.filter((v, i) => differ(v, expected[i])).length;
     const range = `entries from $${this.shown(low)}$ to $${this.shown(high)}$`;
     const says = `$${symbol}$: ${how}${size}; norm $${this.shown(norm)}$, ${range}`;
     return h(
@@ -289,6 +289,7 @@ function scrolls(target) {
 
 function mathOf({ mathml, plain }) {
   const element = html("div", {}, mathml).firstChild;
+  element.setAttribute("display", "block");
   element.setAttribute("alttext", plain);
   return element;
 }

@@ -107,7 +107,9 @@ def _stated(rule: Optimizer) -> list[dict[str, str]]:
 
 
 def _formula(plain: str, source: str = "", latex: str = "") -> dict[str, str]:
-    return {"plain": plain, "mathml": mathml_of(plain, latex), "source": source}
+    """The page says itself that each stands on a line of its own."""
+    mathml = mathml_of(plain, latex).replace(' display="block"', "", 1)
+    return {"plain": plain, "mathml": mathml, **({"source": source} if source else {})}
 
 
 def _formulas(stated: dict[str, str]) -> dict[str, dict[str, str]]:

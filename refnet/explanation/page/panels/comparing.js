@@ -9,7 +9,7 @@ const { sentence } = require("../telling/notation.js");
 
 /** refnet's own numbers. */
 function comparing(model) {
-  const rows = compared(model.scene);
+  const rows = compared(model.scene, model.words);
   const off = rows.filter(({ isWithin }) => !isWithin);
   const attributes = off.length ? { class: "problem", role: "alert" } : {};
   const said = html("p", attributes, sentence(verdict(model.scene, rows, off)));
@@ -30,7 +30,9 @@ function verdict({ dtype, allowed }, rows, off) {
   }
   const count = rows.reduce((sum, row) => sum + row.count, 0).toLocaleString("en");
   const gap = Math.max(...rows.map((row) => row.gap));
-  const within = allowed ? "each is within what rounding allows" : "all agree in the digits shown";
+  const within = allowed
+    ? "each is within what rounding allows"
+    : "all agree in the digits shown, or as far as rounding allows";
   return (
     `refnet computed the first step itself, and its ${count} numbers are in this file: ` +
     `${within}. The largest difference is $${general(gap, 2)}$.`

@@ -65,8 +65,10 @@ function checkSaid(model) {
   const seen = rows.filter(({ isOff }) => isOff).map(({ name }) => name);
   const verdict = seen.length
     ? `It sees the mistake in ${seen.map((name) => `$d${name}$`).join(", ")}.`
-    : "It sees nothing: the gradients are those of the cost that the program computes.";
-  const cells = ({ name, worst, isOff }) => {
+    : rows.some(({ judged }) => judged)
+      ? "It sees nothing: the gradients are those of the cost that the program computes."
+      : "It cannot judge any of them: no difference of costs tells the derivative here.";
+  const cells = ({ name, worst, isOff, judged }) => {
     const at = worst.index.map((i) => i + 1).join(",");
     const numbers = ["analytic", "numeric"].map((key) => h("td", {}, general(worst[key], 4)));
     const error = h("td", {}, general(worst.error, 2));
@@ -76,7 +78,7 @@ function checkSaid(model) {
       html("td", {}, inline(`d${name}_${at}`)),
       numbers,
       error,
-      h("td", {}, isOff ? "off" : "agrees"),
+      h("td", {}, isOff ? "off" : judged ? "agrees" : "not judged"),
     );
   };
   const head = ["entry", "backprop", "numeric", "its error", "verdict"].map((text) =>
@@ -84,7 +86,10 @@ function checkSaid(model) {
   );
   const tried = rows.reduce((sum, row) => sum + row.tried, 0);
   const of = rows.reduce((sum, row) => sum + row.of, 0);
-  const which = tried < of ? `It tries ${tried} of the ${of} entries. ` : "";
+  const skipped = tried - rows.reduce((sum, row) => sum + row.judged, 0);
+  const which =
+    (tried < of ? `It tries ${tried} of the ${of} entries. ` : "") +
+    (skipped ? `No difference of costs tells ${skipped} of them, as at a kink. ` : "");
   return [
     html("p", { class: "verdict" }, sentence(which + verdict)),
     h(

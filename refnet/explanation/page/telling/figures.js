@@ -51,6 +51,9 @@ function shown(value, digits) {
   return text;
 }
 
+/** Whether two numbers are not the same; NaN is NaN. */
+const differ = (one, other) => one !== other && !(Number.isNaN(one) && Number.isNaN(other));
+
 /** The factors with * between them, negative ones after the first in brackets. */
 function product(...factors) {
   return factors.map((each, i) => (i > 0 && each.startsWith("-") ? `(${each})` : each)).join("*");
@@ -62,4 +65,4 @@ function total(terms) {
   return terms.map((term, i) => (i > 0 ? signed(term) : term)).join("");
 }
 
-module.exports = { general, shown, product, total };
+module.exports = { general, shown, differ, product, total };
