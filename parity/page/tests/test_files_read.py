@@ -8,7 +8,6 @@ from parity.page.tests.beside import called
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 KNOWN = ["identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax"]
-SIZES = [2, 3, 1]
 LAYERS = [
     {
         "W": [[0.1, -0.0], [5e-324, 1.7976931348623157e308], [1 / 3, -2.0]],
@@ -21,9 +20,9 @@ LAYERS = [
 WHOLE = {"format": "refnet weights", "version": 1, "layers": LAYERS}
 
 
-def read(text, sizes=SIZES):
-    """The call that reads a file."""
-    return ["panels/files", "read", [text, sizes, KNOWN]]
+def read(text, layers=LAYERS):
+    """The call that reads a file in the place of these layers."""
+    return ["panels/files", "read", [text, layers, KNOWN]]
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -41,7 +40,16 @@ def test_what_may_be_missing(tmp_path):
     layer = {"W": [[1.0, 2.0]], "activation": "tanh"}
     text = json.dumps(WHOLE | {"layers": [layer]})
     expected = {**layer, "b": None, "slope": 0.01}
-    assert called(tmp_path, [read(text, [2, 1])]) == [{"value": [expected]}]
+    assert called(tmp_path, [read(text, [layer | {"b": None}])]) == [{"value": [expected]}]
+
+
+def test_biases_are_those_of_the_network(tmp_path):
+    """What has no field cannot be edited, and a field has a number."""
+    unbiased = [{**LAYERS[0], "b": None}, LAYERS[1]]
+    files = [json.dumps(WHOLE | {"layers": each}) for each in (unbiased, LAYERS)]
+    missing, more = called(tmp_path, [read(files[0], LAYERS), read(files[1], unbiased)])
+    assert missing == {"error": "Layer 1 of the file has another b, expected 3 numbers."}
+    assert more == {"error": "Layer 1 of the file has a b, expected none."}
 
 
 def with_layer(**changes):

@@ -8,8 +8,10 @@ const { h, panel, choice, refill } = require("../drawing/elements.js");
 function choosing(model) {
   const { activations, losses } = model.words;
   const kinds = Object.entries(activations).map(([key, { title }]) => [key, title]);
+  const ending = kinds.map(([key, title]) => [key, title, model.lossesFor(key).length === 0]);
   const layers = model.layers.map(({ activation }, l) => {
-    const field = choice(`activation of layer ${l + 1}`, kinds, activation, (key) =>
+    const options = l === model.layers.length - 1 ? ending : kinds;
+    const field = choice(`activation of layer ${l + 1}`, options, activation, (key) =>
       model.setActivation(l, key),
     );
     field.select.id = `activation-${l + 1}`;

@@ -98,7 +98,7 @@ function stored(model) {
     if (!file) return;
     try {
       model.setLayers(
-        files.read(await file.text(), model.sizes, Object.keys(model.words.activations)),
+        files.read(await file.text(), model.layers, Object.keys(model.words.activations)),
       );
       problem.textContent = "";
     } catch (error) {

@@ -17,8 +17,8 @@ const isMatrix = (array) =>
   array.length > 0 &&
   array.every((row) => isNumbers(row) && row.length === array[0].length);
 
-/** The layers of such a file, for a network of these sizes; throws what is wrong with it. */
-function read(text, sizes, activations) {
+/** The layers of such a file, in the place of these; throws what is wrong with it. */
+function read(text, layers, activations) {
   let whole;
   try {
     whole = JSON.parse(text);
@@ -28,15 +28,15 @@ function read(text, sizes, activations) {
   if (whole?.format !== FORMAT || whole.version !== 1 || !Array.isArray(whole.layers)) {
     throw new Error(`The file has other content, expected format "${FORMAT}", version 1.`);
   }
-  if (whole.layers.length !== sizes.length - 1) {
-    throw new Error(`The file has ${whole.layers.length} layers, expected ${sizes.length - 1}.`);
+  if (whole.layers.length !== layers.length) {
+    throw new Error(`The file has ${whole.layers.length} layers, expected ${layers.length}.`);
   }
-  return whole.layers.map((layer, l) => checked(layer, l, sizes, activations));
+  return whole.layers.map((layer, l) => checked(layer, l, layers[l], activations));
 }
 
-function checked(layer, l, sizes, activations) {
+function checked(layer, l, place, activations) {
   const { W, b = null, activation, slope = 0.01 } = layer ?? {};
-  const [rows, columns] = [sizes[l + 1], sizes[l]];
+  const [rows, columns] = [place.W.length, place.W[0].length];
   const where = `Layer ${l + 1} of the file`;
   if (!isMatrix(W)) {
     throw new Error(`${where} has no W of numbers, expected ${rows} × ${columns}.`);
@@ -46,7 +46,8 @@ function checked(layer, l, sizes, activations) {
       `${where} has a W of ${W.length} × ${W[0].length}, expected ${rows} × ${columns}.`,
     );
   }
-  if (b !== null && !(isNumbers(b) && b.length === rows)) {
+  if (place.b === null && b !== null) throw new Error(`${where} has a b, expected none.`);
+  if (place.b !== null && !(isNumbers(b) && b.length === rows)) {
     throw new Error(`${where} has another b, expected ${rows} numbers.`);
   }
   if (!Number.isFinite(slope)) throw new Error(`${where} has another slope, expected a number.`);
