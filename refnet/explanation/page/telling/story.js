@@ -19,6 +19,19 @@ const { firstOrder, updateParts } = require("./updates.js");
 const LOG_FLOOR = -100; // of the losses on probabilities
 // slots that take part in several stages, or in the update of all layers
 const SHARED = { BP1: ["cotangent", "pullback"], BP2: ["cotangent", "pullback"], step: ["rule"] };
+// what the lines of a slot's results begin with; those of a rule are all that it writes
+const WRITES = {
+  cotangent: "dC/da^",
+  pullback: "delta^",
+  BP1: "delta^",
+  BP2: "delta^",
+  BP3: "db^",
+  BP4: "dW^",
+  z: "z^",
+  a: "a^",
+  C: "C^",
+  rule: "",
+};
 const UNBIASED = "The layer has no biases, so there is no $b^l$ to add.";
 const SATURATED =
   "Where an output has been rounded to 0 or 1, the formula may read 0/0, which counts as 0.";
@@ -50,7 +63,7 @@ class Story extends Lines {
       meaning,
       formulas: [first, ...formulas.filter(Boolean)],
       isWrong,
-      parts: () => (isWrong ? this.withoutSides(parts()) : parts()),
+      parts: () => (isWrong && !this.model.isRight ? this.withoutSides(parts()) : parts()),
       shows,
     };
   }
@@ -65,9 +78,11 @@ class Story extends Lines {
 
   /** What is computed by another formula is not what the right one has in numbers. */
   withoutSides(parts) {
+    const writes = Object.keys(this.model.wrong).map((slot) => WRITES[slot] ?? slot);
     return parts.map((part) => {
-      if (part.kind !== "line" || part.value === part.right) return part;
+      if (part.kind !== "line") return part;
       const [symbol, relation] = part.plain.split(" ", 2);
+      if (!writes.some((start) => `${symbol}^`.startsWith(start))) return part;
       return { ...part, plain: `${symbol} ${relation} ${this.show(part.value)}` };
     });
   }
