@@ -107,6 +107,35 @@ def test_a_refusal_is_seen_wherever_it_happens(file, opened):
     expect(alert).to_be_empty()
 
 
+# what a screen reader is given to say from here on
+SAID = """() => {
+  window.said = [];
+  for (const element of document.querySelectorAll("[role=status], [role=alert], output")) {
+    const watch = new MutationObserver(() => said.push(element.textContent));
+    watch.observe(element, { childList: true, characterData: true, subtree: true });
+  }
+}"""
+
+
+def test_what_a_screen_reader_says_it_says_once(file, opened):
+    """And nothing of what is as it was."""
+    page = opened(file)
+    page.evaluate(SAID)
+    acts = {
+        "#next": ["z: weighted input, layer 1"],
+        "#train-10": ["10 steps taken", "after step 10: C = 0.6837"],
+        "#follow": [],
+        "#rewind": ["0 steps taken", "after step 0: C = 0.7314"],
+    }
+    for button, sentences in acts.items():
+        page.locator(button).click()
+        assert page.evaluate("said.splice(0)") == sentences
+    page.get_by_label("Learning rate, lr").fill("fast")
+    page.keyboard.press("Enter")
+    refusal = 'Learning rate, lr has "fast", expected a number from 0 on.'
+    assert page.evaluate("said.splice(0)") == [refusal]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_small_screen_all_can_be_read_and_reached(file, opened, scheme):
     """Nothing but the picture is wider than the screen; it is scrolled to what takes

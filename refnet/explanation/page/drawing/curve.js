@@ -2,7 +2,7 @@
 
 // The cost, step by step: a curve, the value at each step, and all of them as a table.
 
-const { h, svg } = require("./elements.js");
+const { h, say, svg } = require("./elements.js");
 const { shown } = require("../telling/figures.js");
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM, EDGE] = [360, 170, 58, 26, 12];
@@ -61,7 +61,7 @@ class Curve {
   #read() {
     const i = Number(this.slider.value);
     const C = shown(this.costs[i], this.digits);
-    this.value.textContent = `after step ${this.first + i}: C = ${C}`;
+    say(this.value, `after step ${this.first + i}: C = ${C}`);
     this.slider.setAttribute("aria-valuetext", this.value.textContent);
     const [x, y] = this.#point(i);
     this.dot.setAttribute("cx", x);

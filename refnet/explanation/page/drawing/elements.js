@@ -23,6 +23,11 @@ const h = (tag, attributes = {}, ...children) =>
 const svg = (tag, attributes = {}, ...children) =>
   filled(document.createElementNS(SVG, tag), attributes, children);
 
+/** Says what a reader is told of at once, such as a status; the same is not said again. */
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /** An element whose content is HTML that was written here, not by a reader. */
 function html(tag, attributes, text) {
   const element = h(tag, attributes);
@@ -93,4 +98,4 @@ function setNumber(input, exact, seen) {
   if (document.activeElement !== input) input.value = seen;
 }
 
-module.exports = { h, svg, html, panel, choice, refill, button, numberField, setNumber };
+module.exports = { h, svg, say, html, panel, choice, refill, button, numberField, setNumber };

@@ -89,7 +89,9 @@ class Moment {
       stage.label === "BP4" ? `The lines into layer ${stage.layer} show dW, their gradient.` : "",
       stage.label === "step" ? `The numbers of ${upTo(stage.layer)} are the new ones.` : "",
       this.isAfter ? "All numbers are those after the step." : "",
-      model.mistake && model.canStand(model.mistake) ? "All numbers are the mistaken ones." : "",
+      model.mistake && model.canStand(model.mistake)
+        ? "The numbers are those with the mistake."
+        : "",
       "What takes part in the stage stands out.",
     ];
   }

@@ -53,7 +53,7 @@ function following(model) {
             "p",
             {},
             "Its derivative is a sum over all paths from C down to it. Choose it here, or click " +
-              "on its line in the network.",
+              "on its line where the network has lines.",
           ),
         );
         return;

@@ -3,7 +3,7 @@
 // The cost going down: steps, the rate, the update rule, and the curve.
 
 const { Curve } = require("../drawing/curve.js");
-const { h, panel, choice, button, numberField, setNumber } = require("../drawing/elements.js");
+const { h, say, panel, choice, button, numberField, setNumber } = require("../drawing/elements.js");
 
 /** Train: steps, the rate, the rule, and the curve. */
 function training(model) {
@@ -33,9 +33,9 @@ function training(model) {
     update() {
       const isReady = model.lr !== null;
       for (const each of steps) each.disabled = !isReady;
-      count.textContent = `${model.steps} ${model.steps === 1 ? "step" : "steps"} taken`;
+      say(count, `${model.steps} ${model.steps === 1 ? "step" : "steps"} taken`);
       const says = [model.refusal, ...model.problems].filter(Boolean).join(" ");
-      if (refusal.textContent !== says) refusal.textContent = says; // it is read aloud once
+      say(refusal, says);
       turns.hidden = !model.alone;
       curve.update(model.first, model.costs);
       rate.update();
