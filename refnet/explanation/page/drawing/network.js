@@ -9,7 +9,7 @@ const { general } = require("../telling/figures.js");
 const { picture, largest } = require("./heat.js");
 const { Moment } = require("./moment.js");
 
-const [RADIUS, GAP, TOP] = [29, 92, 54];
+const [RADIUS, GAP, TOP] = [29, 98, 54];
 const COLUMN = 190;
 const WIDEST = 6.5; // of a line, in pixels
 const SEEN = 3; // digits in a unit
@@ -195,7 +195,7 @@ class Drawing {
     const round = (r, classes, more) => svg("circle", { cx: x, cy: y, r, class: classes, ...more });
     const sign = `unit ${value < 0 ? "minus" : "plus"} ${values ? "" : "empty"}`;
     return [
-      isPath ? round(RADIUS + 6, "mark") : null,
+      isPath ? round(RADIUS + 5, "mark") : null,
       round(RADIUS, "ground"),
       round(RADIUS, sign, { "fill-opacity": (0.38 * share).toFixed(3) }),
       values ? svg("text", { x, y: y + 4, class: "held" }, fitting(value)) : null,
@@ -211,8 +211,8 @@ class Drawing {
     const text = (at, letter, value) =>
       svg("text", { x, y: at, class: "bias" }, `${letter} ${general(value, SEEN)}`);
     return [
-      b ? text(y + RADIUS + 13, letter, b[j]) : null,
-      target ? text(y - RADIUS - 6, "y", target[j]) : null,
+      b ? text(y + RADIUS + 14, letter, b[j]) : null,
+      target ? text(y - RADIUS - 7, "y", target[j]) : null,
     ];
   }
 
