@@ -81,7 +81,7 @@ def page_of(scenes: Sequence[Scene], mistakes: Mistakes | None = None) -> str:
     pieces = {
         "title": escape(scenes[0]["title"]),
         "text": escape("\n\n\n".join(scene["text"] for scene in scenes)),
-        "style": _bare(_part("style.css")),
+        "style": _bare(_part("style.css")).replace("\n", ""),
         "data": _as_data(data),
         "scripts": "\n".join(_scripts(mistakes.script if mistakes else "")),
     }

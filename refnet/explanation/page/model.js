@@ -31,7 +31,7 @@ class Model {
   load(scene) {
     const { layers, x, y, loss, lr, optimizer, weight } = copy(scene);
     Object.assign(this, { scene, layers, x, y, loss, lr, optimizer, weight });
-    Object.assign(this, { mistake: null, row: 0, alone: false, refusal: "", isEdited: false });
+    Object.assign(this, { mistake: null, row: scene.row ?? 0, alone: false, refusal: "" });
     this.begin();
   }
 
@@ -139,7 +139,7 @@ class Model {
 
   /** A change of the data or of the rules: the curve begins again from here. */
   change(changes) {
-    Object.assign(this, changes, { refusal: "", isEdited: true });
+    Object.assign(this, changes, { refusal: "" });
     this.#again();
   }
 
@@ -244,7 +244,7 @@ class Model {
     if (problem) throw new Error(problem);
     const optimizer = { ...this.optimizer, state: {} };
     const loss = this.lossWith(output);
-    Object.assign(this, { layers, loss, optimizer, refusal: "", isEdited: true });
+    Object.assign(this, { layers, loss, optimizer, refusal: "" });
     this.begin();
   }
 
