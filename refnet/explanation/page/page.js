@@ -5,7 +5,7 @@
 const { Drawing } = require("./drawing/network.js");
 const { h, html, choice, button } = require("./drawing/elements.js");
 const { legend } = require("./drawing/legend.js");
-const { shown } = require("./telling/figures.js");
+const { differ, shown } = require("./telling/figures.js");
 const { picture } = require("./drawing/heat.js");
 const { Model } = require("./model.js");
 const { inline, wrapping, sentence } = require("./telling/notation.js");
