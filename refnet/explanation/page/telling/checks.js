@@ -122,7 +122,7 @@ function gradientCheck(model) {
 }
 
 /** Whether C counts the logarithm of a probability that is wanted as the floor. */
-function isOnTheFloor({ step: { trace, loss, y }, words }) {
+function isOnTheFloor({ right: { trace, loss, y }, words }) {
   if (words.losses[loss].reads !== "probabilities") return false;
   const { a } = trace.at(-1);
   const isLow = (p) => p <= Math.exp(LOG_FLOOR);
