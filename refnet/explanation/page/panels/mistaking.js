@@ -67,7 +67,7 @@ function checkSaid(model) {
     ? `It sees the mistake in ${seen.map((name) => `$d${name}$`).join(", ")}.`
     : rows.some(({ judged }) => judged)
       ? "It sees nothing: the gradients are those of the cost that the program computes."
-      : "It cannot judge any of them: no difference of costs tells the derivative here.";
+      : "It cannot judge: no difference of costs tells the derivative.";
   const cells = ({ name, worst, isOff, judged }) => {
     const at = worst.index.map((i) => i + 1).join(",");
     const numbers = ["analytic", "numeric"].map((key) => h("td", {}, general(worst[key], 4)));
@@ -87,11 +87,10 @@ function checkSaid(model) {
   const tried = rows.reduce((sum, row) => sum + row.tried, 0);
   const of = rows.reduce((sum, row) => sum + row.of, 0);
   const skipped = tried - rows.reduce((sum, row) => sum + row.judged, 0);
-  const which =
-    (tried < of ? `It tries ${tried} of the ${of} entries. ` : "") +
-    (skipped ? `No difference of costs tells ${skipped} of them, as at a kink. ` : "");
+  const which = tried < of ? `It tries ${tried} of the ${of} entries. ` : "";
+  const rest = skipped ? ` No difference of costs tells ${skipped} of them, as at a kink.` : "";
   return [
-    html("p", { class: "verdict" }, sentence(which + verdict)),
+    html("p", { class: "verdict" }, sentence(which + verdict + rest)),
     h(
       "div",
       { class: "scroll", tabindex: 0, role: "region", "aria-label": "Gradient check" },

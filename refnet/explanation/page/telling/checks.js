@@ -137,10 +137,12 @@ function worst(model, most, roundings, l, name, array, gradient, sizes) {
   );
   const every = Math.ceil(places.length / most);
   const tried = places.filter((_, i) => i % every === 0);
+  // nothing equals a cost that the mistake alone takes out of the range
+  const isLost = Number.isFinite(model.right.cost) && !Number.isFinite(model.step.cost);
   const entries = tried.map((index) => {
     const at = (from) => index.reduce((part, i) => part?.[i], from);
     const { numeric, error } = quotient(model, l, name, index);
-    return judged(index, at(gradient), numeric, error + roundings * at(sizes));
+    return judged(index, at(gradient), numeric, error + roundings * at(sizes), isLost);
   });
   const furthest = entries.reduce((a, b) => (b.share > a.share ? b : a));
   return {
@@ -154,11 +156,11 @@ function worst(model, most, roundings, l, name, array, gradient, sizes) {
 }
 
 /** An entry: a gradient that is not finite is off, judged or not. */
-function judged(index, analytic, numeric, error) {
+function judged(index, analytic, numeric, error, isLost) {
   const gap = Math.abs(analytic - numeric);
   const isJudged = Number.isFinite(error);
   let share = isJudged ? gap && gap / error : -1; // without a gap, no error is needed
-  if (!Number.isFinite(analytic)) share = Infinity;
+  if (isLost || !Number.isFinite(analytic)) share = Infinity;
   return { index, analytic, numeric, error, isJudged, share };
 }
 
