@@ -10,7 +10,9 @@ from parity.page.tests import reading
 from parity.page.tests.steps_told import STEPS, page_with_steps, step
 from refnet.explanation.figures import shown
 
-DIGITS = 9  # shown, and so compared
+# Shown, and so compared. After 110 steps the page is up to 1e-14 of a number away from
+# refnet: on a processor with another exp one of ten million has another last digit.
+DIGITS = 7
 RULES = {
     "SGD": refnet.SGD,
     "SGD with momentum": lambda lr: refnet.SGD(lr, momentum=0.9),
