@@ -73,11 +73,11 @@ def test_what_was_saved_comes_back(tmp_path, opened):
 
 
 def test_the_weights_of_another_network_are_taken(tmp_path, opened):
-    """With its activations, and without its biases."""
+    """With its activations."""
     page = opened(page_with_steps(tmp_path, "XOR"))
     rng = np.random.default_rng(5)
     hidden = Dense(rng.normal(size=(3, 2)), rng.normal(size=3), "relu")
-    net = Network([hidden, Dense(rng.normal(size=(1, 3)), None, "sigmoid")])
+    net = Network([hidden, Dense(rng.normal(size=(1, 3)), rng.normal(size=1), "sigmoid")])
     load(page, file_of(net))
     expect(page.locator("#steps")).to_have_text("0 steps taken")
     expect(page.get_by_label("W of layer 2, row 1, column 1", exact=True)).to_have_value(
