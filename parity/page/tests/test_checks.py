@@ -70,13 +70,21 @@ def drawn(number, loss, output):
 
 
 def scenes():
-    """Several of each ending."""
+    """Several of each ending, and whether the digits of all their numbers are good."""
     cases = [ending for ending in endings() for _ in range(6)]
     every = (drawn(number, *ending) for number, ending in enumerate(cases))
-    return [scene for scene in every if scene]
+    return [(scene, is_ordinary(i, scene)) for i, scene in enumerate(every) if scene]
 
 
-SCENES = scenes()
+def is_ordinary(number, scene):
+    """Not near a kink, nor saturated, nor with gradients that are 0 but for rounding,
+    as those of a softmax of one unit are.
+    """
+    weights = number % 3 > 0 and SCALES[number % len(SCALES)] in (0.1, 1.0)
+    return weights and scene["loss"] != "mae" and len(scene["layers"][-1]["W"]) > 1
+
+
+SCENES, ORDINARY = zip(*scenes(), strict=True)
 BY = 2.0**-20  # of the largest number of an array: far below the four digits of a page
 
 
@@ -85,8 +93,8 @@ def answers(tmp_path_factory):
     """What the page finds in all of them, with bounds and without."""
     bounded = [{**scene, "allowed": scene_bounds(scene)} for scene in SCENES[::8]]
     question = [
-        {"scene": scene, "by": BY if i % 8 == 0 else 0}
-        for i, scene in enumerate([*SCENES, *bounded])
+        {"scene": scene, "by": BY if tampers else 0}
+        for scene, tampers in zip([*SCENES, *bounded], [*ORDINARY, *ORDINARY[::8]], strict=True)
     ]
     folder = tmp_path_factory.mktemp("page")
     return page_answered(folder, "checks.js", {"words": vocabulary(), "scenes": question})
@@ -108,10 +116,10 @@ def test_refnet_s_own_numbers_are_said_to_be_its_own(answers):
 
 
 def test_numbers_that_were_changed_are_named(answers):
-    """Each array, and no other; but where rounding may have done it."""
+    """Each array, and no other."""
     changed = [pair for answer in answers for pair in answer["tampered"]]
-    assert all(differing in ([], [name]) for name, differing in changed)
-    assert sum(bool(differing) for _, differing in changed) > 0.8 * len(changed)
+    assert len(changed) > 300
+    assert [name for name, differing in changed if differing != [name]] == []
 
 
 def small(loss, output, hidden, rule):
