@@ -77,7 +77,7 @@ def test_the_weights_of_another_network_are_taken(tmp_path, opened):
     page = opened(page_with_steps(tmp_path, "XOR"))
     rng = np.random.default_rng(5)
     hidden = Dense(rng.normal(size=(3, 2)), rng.normal(size=3), "relu")
-    net = Network([hidden, Dense(rng.normal(size=(1, 3)), rng.normal(size=1), "sigmoid")])
+    net = Network([hidden, Dense(rng.normal(size=(1, 3)), [0.5], "sigmoid")])
     load(page, file_of(net))
     expect(page.locator("#steps")).to_have_text("0 steps taken")
     expect(page.get_by_label("W of layer 2, row 1, column 1", exact=True)).to_have_value(
@@ -115,6 +115,7 @@ def wrong_files():
             "Layer 1 of the file has no W of numbers, expected 3 x 2."
         ),
         changed(0, b=[1, 2]): "Layer 1 of the file has another b, expected 3 numbers.",
+        changed(1, b=None): "Layer 2 of the file has another b, expected 1 numbers.",
         changed(0, activation="swish"): (
             f'Layer 1 of the file has the activation "swish", expected one of {known}.'
         ),
