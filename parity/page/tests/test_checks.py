@@ -8,10 +8,9 @@ import pytest
 import refnet
 from parity.page.bounds import scene_bounds
 from parity.page.tests.beside import page_answered
+from parity.page.tests.test_stories import endings
 from parity.steps.cases import TRAINABLE
-from refnet.activations import ACTIVATIONS
 from refnet.explanation.page.words import vocabulary
-from refnet.losses import LOSSES
 
 RULES = (
     ("sgd", {}),
@@ -23,17 +22,6 @@ RULES = (
 )
 # of all weights: nearly 0, as they are drawn, and large enough that sigmoids saturate
 SCALES = (1e-3, 0.1, 1.0, 10.0, 100.0)
-
-
-def endings():
-    """Every loss with every output that it takes."""
-    for name, kind in LOSSES.items():
-        for output in TRAINABLE:
-            try:
-                kind().check_output(ACTIVATIONS[output]())
-            except ValueError:
-                continue
-            yield name, output
 
 
 def targets(loss, rows, width, rng):

@@ -26,10 +26,18 @@ function difference(model, l, name, index) {
   const scale = scaleOf(probe, theta);
   const ahead = LADDER.map((h) => probe(theta + scale * h));
   const behind = LADDER.map((h) => probe(theta - scale * h));
-  const central = extrapolated(home, ahead.map((high, i) => [behind[i], high]), 16);
+  const central = extrapolated(
+    home,
+    ahead.map((high, i) => [behind[i], high]),
+    16,
+  );
   if (Number.isFinite(central.error)) return central;
   const [up, down] = [ahead, behind].map((side) =>
-    extrapolated(home, side.map((end) => [home, end]), 4),
+    extrapolated(
+      home,
+      side.map((end) => [home, end]),
+      4,
+    ),
   );
   return down.error < up.error ? down : up;
 }

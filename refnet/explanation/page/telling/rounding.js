@@ -101,9 +101,17 @@ function ofGradients({ layers, trace, gradients, loss, x, y }, reads, off) {
 /** The sums of |terms| of dC/da, a + y for a - y; of MAE, what a jump of its sign is. */
 function ofValues(loss, ofA, y, jumps) {
   const zeros = entrywise(() => 0, y);
-  const size = lossGradient(loss, entrywise((a, y) => a + Math.abs(y), ofA, y), zeros);
+  const size = lossGradient(
+    loss,
+    entrywise((a, y) => a + Math.abs(y), ofA, y),
+    zeros,
+  );
   if (!jumps) return size;
-  const whole = lossGradient(loss, entrywise(() => 1, y), zeros);
+  const whole = lossGradient(
+    loss,
+    entrywise(() => 1, y),
+    zeros,
+  );
   return entrywise((size, whole, jump) => size + 2 * whole * jump, size, whole, jumps);
 }
 
