@@ -175,4 +175,4 @@ def test_the_engine_has_all_that_refnet_has(tmp_path):
 
 def test_the_engine_is_small():
     """So that it is read whole."""
-    assert len(ENGINE.read_text("utf-8").splitlines()) < 270
+    assert len(ENGINE.read_text("utf-8").splitlines()) < 300

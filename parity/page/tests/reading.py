@@ -37,7 +37,8 @@ def stages(page):
     whole = page.locator("#whole details")
     if whole.get_attribute("open") is None:
         whole.locator("summary").click()
-        expect(page.locator("#stages article").last).to_be_attached()
+    # what opens it tells the page so a moment later
+    expect(page.locator("#stages article").last).to_be_attached()
     return page.evaluate(f"[...document.querySelectorAll('#stages article')].map({STAGE})")
 
 
