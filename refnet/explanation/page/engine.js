@@ -70,6 +70,7 @@ const summed = (value, gradient, divisor) => ({
 });
 
 const log = (p) => Math.max(Math.log(p), -100); // log 0 counts as -100, as in PyTorch
+const LOG_FLOOR = log(0);
 const ratio = (y, a) => (y === 0 ? 0 : y / a); // 0 / 0 is 0 here; refnet refuses 1 / 0
 
 const LOSSES = {
@@ -274,6 +275,7 @@ module.exports = {
   targetRows,
   lossValue,
   lossGradient,
+  LOG_FLOOR,
   OPTIMIZERS,
   update,
 };

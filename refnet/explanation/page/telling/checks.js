@@ -3,7 +3,7 @@
 // refnet's own numbers beside the page's, and what a gradient check sees.
 
 const { difference: quotient } = require("./differences.js");
-const { entrywise, targetRows, trainingStep, update } = require("../engine.js");
+const { LOG_FLOOR, entrywise, targetRows, trainingStep, update } = require("../engine.js");
 const { ofCost, ofForward, ofGradients, UNIT } = require("./rounding.js");
 
 const NORMAL = 2 ** -1022; // numbers below it have fewer digits, or none
@@ -100,7 +100,6 @@ function difference(ours, theirs, bounds, least) {
 const ENTRIES = 24; // of each array, at most
 const WORK = 30_000_000; // products of numbers in a whole check; more are a pause that is seen
 const COSTS = 13; // of an entry, with its ladder of steps
-const LOG_FLOOR = -100; // below it the losses on probabilities are flat, and dC/da is not
 
 /**
  * Each W and b: the entry where dW or db is furthest from the difference quotient of the
@@ -121,7 +120,10 @@ function gradientCheck(model) {
   return arrays.map((array) => worst(model, most, own, ...array));
 }
 
-/** Whether C counts the logarithm of a probability that is wanted as the floor. */
+/**
+ * Whether C counts the logarithm of a probability that is wanted as the floor: there the
+ * loss is flat, and dC/da is not.
+ */
 function isOnTheFloor({ right: { trace, loss, y }, words }) {
   if (words.losses[loss].reads !== "probabilities") return false;
   const { a } = trace.at(-1);

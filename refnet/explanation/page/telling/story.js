@@ -2,9 +2,10 @@
 
 // The stages of a step, in the order of computation: what refnet tells as text, with the
 // numbers of the page. A stage has a label of an equation, a layer, formulas, parts, and
-// what it shows in the network: `units` [layers], `edges` [layers] and `quantity`.
+// what takes part in the network: the units and edges of layers, and the cost.
 
 const {
+  LOG_FLOOR,
   derivative,
   lossGradient,
   product: matrix,
@@ -16,7 +17,6 @@ const { rightSide, readable, substituted } = require("./formulas.js");
 const { Lines } = require("./lines.js");
 const { firstOrder, updateParts } = require("./updates.js");
 
-const LOG_FLOOR = -100; // of the losses on probabilities
 // slots that take part in several stages, or in the update of all layers
 const SHARED = { BP1: ["cotangent", "pullback"], BP2: ["cotangent", "pullback"], step: ["rule"] };
 // what the lines of a slot's results begin with; those of a rule are all that it writes
@@ -105,7 +105,7 @@ class Story extends Lines {
       ]),
     ];
     const title = "Given: the network and the data";
-    const shows = { units: [0], edges: this.layers.map((_, i) => i + 1), quantity: "a" };
+    const shows = { units: [0], edges: this.layers.map((_, i) => i + 1) };
     return { key: "given", title, label: "", layer: 0, formulas: [], parts, shows };
   }
 
@@ -134,7 +134,7 @@ class Story extends Lines {
       ...(b ? [] : [this.sentence(UNBIASED)]),
       ...this.inNumbers(l, lines, count, arrays()),
     ];
-    return this.stage("z", l, [], parts, { units: [l - 1, l], edges: [l], quantity: "z" });
+    return this.stage("z", l, [], parts, { units: [l - 1, l], edges: [l] });
   }
 
   activation(l) {
@@ -149,7 +149,6 @@ class Story extends Lines {
     return this.stage("a", l, [this.stated(f, "f")], parts, {
       units: [l],
       edges: [],
-      quantity: "a",
     });
   }
 
@@ -167,7 +166,6 @@ class Story extends Lines {
     return this.stage("C", 0, formulas, parts, {
       units: [depth],
       edges: [],
-      quantity: "a",
       cost: true,
     });
   }
@@ -224,7 +222,7 @@ class Story extends Lines {
       this.step.gradients[l - 1].gradA ?? lossGradient(this.model.loss, a, this.model.batch.y);
     const right = readable(rightSide(this.formula(loss, left), 0, a[0].length));
     const lines = () => this.lossGradient(right, g[this.row]);
-    const shows = { units: [l], edges: [], quantity: "delta", cost: true };
+    const shows = { units: [l], edges: [], cost: true };
     return this.delta("BP1", l, g, "", lines, 2 * a[0].length, this.stated(loss, left), shows);
   }
 
@@ -254,7 +252,7 @@ class Story extends Lines {
         return this.line(`dC/da^${l}_${k + 1}`, sum, g[this.row][k]);
       });
     const shapes = `${shape(above)} ${shape(W)}`;
-    const shows = { units: [l, l + 1], edges: [l + 1], quantity: "delta" };
+    const shows = { units: [l, l + 1], edges: [l + 1] };
     const count = 2 * W.length * W[0].length;
     return this.delta("BP2", l, g, shapes, lines, count, this.words.through, shows);
   }
@@ -335,7 +333,7 @@ class Story extends Lines {
         return this.line(`db^${l}_${j + 1}`, sum, each, { right: right[j] });
       });
     };
-    return [this.stage("BP3", l, [], parts, { units: [l], edges: [], quantity: "delta" })];
+    return [this.stage("BP3", l, [], parts, { units: [l], edges: [] })];
   }
 
   /** BP4: a sum over rows of products. */
@@ -356,13 +354,13 @@ class Story extends Lines {
         }),
       );
     };
-    const shows = { units: [l - 1, l], edges: [l], quantity: "delta", gradient: true };
+    const shows = { units: [l - 1, l], edges: [l] };
     return this.stage("BP4", l, [], parts, shows);
   }
 
   update(l) {
     const { formulas, parts } = updateParts(this, l);
-    const shows = { units: [], edges: [l], quantity: "a", gradient: true, moves: true };
+    const shows = { units: [], edges: [l] };
     return this.stage("step", l, formulas, parts, shows);
   }
 
@@ -379,7 +377,7 @@ class Story extends Lines {
         ...firstOrder(this),
       ];
     };
-    const shows = { units: [this.depth], edges: [], quantity: "a", cost: true };
+    const shows = { units: [this.depth], edges: [], cost: true };
     return {
       key: "after",
       title: "The cost after the step",
