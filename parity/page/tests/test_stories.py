@@ -91,6 +91,14 @@ def many_paths():
     return refnet.explain(net, x, [1] * len(x), "cross_entropy", 0.5)
 
 
+def on_the_floor():
+    """A probability of which the loss counts the logarithm as -100; 1 - a of the other
+    is far from it.
+    """
+    net = refnet.Network([refnet.Dense([[-120.0], [0.5]], [0.0, 0.0], "sigmoid")])
+    return refnet.explain(net, [[1.0]], [[0.0, 1.0]], "binary_cross_entropy", 0.5)
+
+
 MOST = 50_000  # paths that the page walks
 SMOOTH = dict(pairs())
 TOLD = {
@@ -98,6 +106,7 @@ TOLD = {
     **{f"{name} {i}": each for i, (name, each) in enumerate(ruled())},
     **{name: step(name) for name in STEPS},
     "many paths": many_paths(),
+    "on the floor": on_the_floor(),
 }
 
 
