@@ -1,7 +1,7 @@
 """XOR by the smallest networks: what one perceptron cannot do, and how often 2-2-1,
 2-3-1 and 2-4-1 learn it from 100 seeded starts.
 
-    python examples/xor.py [--plot DIR]
+    python examples/xor.py [SECTION ...] [--plot DIR]
 
 Batch gradient descent on the four rows: tanh, a sigmoid output, binary cross-entropy,
 learning rate 2. Sources: Minsky and Papert, Perceptrons (1969), for what one perceptron
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 import refnet
-from printed import Printed, run
+from lesson import Claim, Expected, run, side_by_side
 from refnet.forms import perceptron
 
 TITLE = "XOR: what one perceptron cannot do, and how often a small network learns it"
@@ -100,133 +100,75 @@ def built():
 
 def one_perceptron():
     """What the learning rule finds for OR, AND and XOR."""
-    yield "One perceptron, trained by the perceptron learning rule:"
-    verdicts = {True: "separable", False: "not separable"}
-    for name, labels, printed in (
-        ("OR", OR, "separable"),
-        ("AND", AND, "separable"),
-        ("XOR", XOR, "not separable"),
-    ):
-        yield Printed("rule", name, printed, verdicts[perceptron.learn(X, labels).separable])
-    signed = np.where(XOR == 1, 1, -1)[:, None] * np.column_stack([X, np.ones(len(X))])
-    counts = perceptron.learn(X, XOR).counts
+    for name, labels, separable in (("OR", OR, True), ("AND", AND, True), ("XOR", XOR, False)):
+        found = perceptron.learn(X, labels)
+        yield Claim(
+            f"{name}: {'a' if separable else 'no'} line separates the labels",
+            f"{found.mistakes[-1]} mistakes in epoch {found.epochs}",
+            found.separable is separable,
+        )
     yield (
-        "The proof for XOR. Write a row as (x1, x2, 1) if its label is 1, and as (-x1, -x2, -1) if "
-        "it is 0. If a line w1, w2, b separated the labels, the product of each row with "
-        "(w1, w2, b) would be above 0."
+        "Why no line separates XOR. Write a row as (x1, x2, 1) if its label is 1, and as "
+        "(-x1, -x2, -1) if it is 0. If a line w1 x1 + w2 x2 + b = 0 separated the labels, the "
+        "product of each such row with (w1, w2, b) would be above 0, and so would that of their "
+        "sum. But the sum is 0:"
     )
-    terms = [
-        f"{n} {tuple(row.astype(int).tolist())}" for n, row in zip(counts, signed, strict=True)
-    ]
-    total = tuple((counts @ signed).astype(int).tolist())
-    yield f"But {' + '.join(terms)} = {total}, and its product is 0."
-    yield Printed("rule", "the sum of the signed rows", "(0, 0, 0)", (counts @ signed).astype(int))
-    yield Printed("by hand", "OR but not AND, three perceptrons", "0 1 1 0", built().classify(X))
+    signed = np.where(XOR == 1, 1, -1)[:, None] * np.column_stack([X, np.ones(len(X))])
+    yield "\n".join(f"  {row.astype(int)}" for row in signed)
+    yield Expected("the sum of the four", "(0, 0, 0)", signed.sum(axis=0).astype(int))
 
 
-def story():
-    """One perceptron; hidden units; the starts that do not learn."""
-    yield from one_perceptron()
+def three_perceptrons():
+    """XOR with weights set by hand: OR but not AND."""
+    yield "One hidden unit computes OR, one AND; the output is OR but not AND."
+    yield Expected("classes of the four rows", "0 1 1 0", built().classify(X))
+
+
+def random_starts():
+    """How often gradient descent gets there."""
     yield (
         f"A network with hidden units learns XOR by gradient descent, but not from every start. "
         f"{STARTS} starts, {EPOCHS} epochs each:"
     )
-    for units, printed in zip(WIDTHS, LEARNING, strict=True):
-        yield Printed(
-            "starts",
-            f"2-{units}-1: starts that learn all four rows",
-            f"{printed}",
-            len(starts(units)[0]),
-        )
-    epochs = (np.median([len(start.loss) for start in starts(units)[0]]) for units in WIDTHS)
-    yield (
-        f"Those starts take {', '.join(f'{count:.0f}' for count in epochs)} epochs in the median."
-    )
-    yield from plateau()
+    for units, expected in zip(WIDTHS, LEARNING, strict=True):
+        learned, _ = starts(units)
+        what = f"2-{units}-1: starts that learn all four rows"
+        yield Expected(what, f"{expected}", len(learned))
+    medians = [np.median([len(start.loss) for start in starts(units)[0]]) for units in WIDTHS]
+    yield f"In the median these take {side_by_side(medians, 0)} epochs."
 
 
 def plateau():
     """Where the stuck starts of 2-2-1 are, and where they go."""
     _, stuck = starts(2)
-    right, losses = sorted({start.right for start in stuck}), [start.loss[-1] for start in stuck]
-    after, outputs = longer().loss[-1], ", ".join(f"{p:.3f}" for p in longer().net.predict(X)[:, 0])
-    norms = [np.linalg.norm(net.parameters) for net in (stuck[0].net, longer().net)]
+    right = sorted({start.right for start in stuck})
+    ends = [start.loss[-1] for start in stuck]
     yield (
-        f"The other {len(stuck)} starts of 2-2-1 are stuck, with {', '.join(map(str, right))} rows "
-        f"right and a loss of {min(losses):.4f} to {max(losses):.4f}. One of them has a loss of "
-        f"{after:.4f} after {10 * EPOCHS} epochs, and the outputs {outputs}. Two rows are learned; "
-        f"the other two get probability 1/2, which costs ln 2 / 2 = {STUCK:.4f}. The norm of the "
-        f"weights grew from {norms[0]:.1f} to {norms[1]:.1f}: the network is not at a minimum, but "
-        f"on a plateau that still falls."
+        f"The other {len(stuck)} starts of 2-2-1 are stuck, with {' or '.join(map(str, right))} "
+        f"rows right and a loss of {min(ends):.4f} to {max(ends):.4f}. Two rows are learned; the "
+        f"other two get probability 1/2, which costs -2 ln(1/2) / 4 = ln 2 / 2. One of them with "
+        f"ten times the epochs:"
     )
-    yield Printed(
-        "plateau", "loss when stuck, after ten times the epochs", f"{STUCK:.3f}", longer().loss[-1]
+    net, _, loss = longer()
+    yield Expected(f"loss after {len(loss)} epochs, ln 2 / 2", f"{STUCK:.3f}", loss[-1])
+    yield Claim(
+        "the loss falls from each epoch to the next",
+        f"by {-np.diff(loss).max():.0e} or more",
+        bool((np.diff(loss) < 0).all()),
     )
-    falls = bool((np.diff(longer().loss) < 0).all())
-    yield Printed(
-        "plateau",
-        "that loss, from epoch to epoch",
-        "falls each time",
-        "falls each time" if falls else "rises at times",
+    norms = [np.linalg.norm(of.parameters) for of in (stuck[0].net, net)]
+    yield (
+        f"The outputs are then {side_by_side(net.predict(X))}. The norm of the weights grew from "
+        f"{norms[0]:.1f} to {norms[1]:.1f}: this is no minimum, but a plateau that still falls."
     )
 
 
-def regions():
-    """The outputs of two learned networks and a stuck one over the plane."""
-    from refnet.plot.style import sheet
-
-    named = {f"2-{units}-1, learned": starts(units)[0][0].net for units in WIDTHS[:2]} | {
-        "2-2-1, stuck": longer().net
-    }
-    figure, axes = sheet(1, 3, 3.7, 4.0, sharey=True)
-    for ax, (title, net) in zip(axes, named.items(), strict=True):
-        refnet.plot.decision_boundary(net, X, XOR, ax, levels=(0.1, 0.9), margin=0.5, size=70)
-        ax.set(title=title, aspect="equal")
-        ax.get_legend().remove()
-    figure.legend(*axes[0].get_legend_handles_labels(), title="label", loc="outside right center")
-    figure.suptitle("Probability of label 1", fontsize=11)
-    return figure
-
-
-def losses():
-    """The loss of all starts of 2-2-1 and 2-3-1."""
-    from matplotlib.lines import Line2D
-
-    from refnet.plot.style import BLACK, BLUE, RED, sheet
-
-    figure, axes = sheet(1, 2, sharey=True)
-    for ax, units in zip(axes, WIDTHS, strict=False):
-        learned, stuck = starts(units)
-        for group, colour, line in ((learned, BLUE, "-"), (stuck, RED, "--")):
-            for start in group:
-                ax.plot(
-                    range(1, len(start.loss) + 1),
-                    start.loss,
-                    color=colour,
-                    linestyle=line,
-                    linewidth=0.7,
-                    alpha=0.6,
-                )
-        ax.axhline(STUCK, color=BLACK, linestyle=":", linewidth=1)
-        ax.set(
-            title=f"2-{units}-1: {len(learned)} of {STARTS} starts learn XOR",
-            xlabel="epoch",
-            ylabel="loss",
-        )
-        ax.set(xlim=(0, EPOCHS), ylim=(0, None))
-        keys = [
-            Line2D([], [], color=colour, linestyle=line)
-            for colour, line in ((BLUE, "-"), (RED, "--"), (BLACK, ":"))
-        ]
-        ax.legend(keys, [f"learned, to {LEARNED}", "stuck", "ln 2 / 2"], loc="upper right")
-    return figure
-
-
-def drawings():
-    """The pictures of this script."""
-    yield "xor_regions", regions
-    yield "xor_starts", losses
-
+SECTIONS = {
+    "One perceptron cannot": one_perceptron,
+    "Three perceptrons can": three_perceptrons,
+    "Gradient descent finds it, from most starts": random_starts,
+    "Where the others get stuck": plateau,
+}
 
 if __name__ == "__main__":
-    raise SystemExit(run(TITLE, story, drawings, column="expected"))
+    raise SystemExit(run(__file__, TITLE, SECTIONS))
