@@ -1,10 +1,19 @@
 """The pictures of the scripts in examples/ can be read."""
 
+import re
+
 import numpy as np
 import pytest
 
 from parity.tests.lessons import PICTURES
-from parity.tests.lessons.scripts import every_script, importable, in_a_checkout, module, pictures
+from parity.tests.lessons.scripts import (
+    FOLDER,
+    every_script,
+    importable,
+    in_a_checkout,
+    module,
+    pictures,
+)
 
 __all__ = ["importable"]
 pytestmark = [in_a_checkout, pytest.mark.usefixtures("importable")]
@@ -78,3 +87,33 @@ def test_a_picture_is_the_same_file_each_time(tmp_path):
         for name in ("first", "second")
     )
     assert first == second
+
+
+def words(picture):
+    """Every text in a picture, in the order in which it was drawn."""
+    return re.findall(r"<!-- (.*?) -->", picture.read_text(encoding="utf-8"))
+
+
+def committed():
+    """The pictures that the READMEs show."""
+    return sorted(file.stem for file in FOLDER.glob("images/*.svg"))
+
+
+@pytest.mark.parametrize("name", committed())
+def test_the_committed_picture_is_what_is_drawn_now(name, tmp_path):
+    """Its words and numbers; the places of lines are Matplotlib's affair."""
+    (script,) = (script for script, names in PICTURES.items() if name in names)
+    _, svg = module("lesson.saving").save(pictures(script)[name](), tmp_path, name)
+    assert len(words(svg)) > 5
+    assert words(FOLDER / f"images/{name}.svg") == words(svg)
+
+
+def test_the_readmes_show_the_committed_pictures():
+    """All of them, and no others."""
+    shown = {
+        name
+        for text in (FOLDER / "README.md", FOLDER.parent / "README.md")
+        for name in re.findall(r"images/(\w+)\.svg\)", text.read_text(encoding="utf-8"))
+    }
+    assert shown == {*committed()}
+    assert len(shown) == 4

@@ -4,8 +4,10 @@ print, and its tables have every script.
 
 import ast
 import doctest
+import importlib
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.skipif(
     not FOLDER.is_dir(), reason="the examples lie beside the package in a checkout alone"
 )
 
-SHARED = {"printed"}
+TUTORIALS = ("mlfromscratch", "thomas", "khan", "elgendy")
 HOME = {"C": "losses", "step": "optimizers"} | dict.fromkeys(
     ("z", "a", "BP1", "BP2", "BP3", "BP4"), "backprop"
 )
@@ -40,7 +42,7 @@ def table(text, *head):
 
 def scripts():
     """Every script of the folder."""
-    return {file.stem for file in FOLDER.glob("*.py")} - SHARED
+    return {file.stem for file in FOLDER.glob("*.py")}
 
 
 def needs(script):
@@ -144,16 +146,37 @@ def test_every_program_to_check_is_named(readme):
     assert named == {file.stem for file in (FOLDER / "check_your_own").glob("*.py")}
 
 
-def test_the_map_leads_to_every_tutorial_and_to_the_equations(readme):
-    """The equations of a row lead to the module that has them; no script of a tutorial
-    is missing.
+def led(text):
+    """The text, with the lines that `.ci/lines` writes into the links of the map."""
+    return runpy.run_path(str(ROOT / ".ci/lines"))["led"](text)
+
+
+def sections(script):
+    """The functions of a script's sections."""
+    return [it.__name__ for it in importlib.import_module(script).SECTIONS.values()]
+
+
+def test_the_map_leads_to_every_section_of_the_tutorials(readme, monkeypatch):
+    """Each function has one link, to the line that defines it (`.ci/lines` writes it);
+    the equations of a row lead to the module that has them.
     """
-    rows = table(readme, "text, section", "what runs", "script", "module", "equations")
+    monkeypatch.syspath_prepend(FOLDER)
+    rows = table(readme, "text: section", "what runs", "functions", "equations")
     for row in rows:
-        for labels, home in re.findall(r"\[(.+?)\]\(\.\./refnet/(\w+)(?:\.py)?\)", row[4]):
+        for labels, home in re.findall(r"\[(.+?)\]\(\.\./refnet/(\w+)(?:\.py)?\)", row[3]):
             assert {HOME[label] for label in labels.split(", ")} == {home}
-        assert re.fullmatch(r"\N{EN DASH}|(\[[^]]+\]\([^)]+\)(, )?)+", row[4])
-    tutorials = ("mlfromscratch", "thomas", "khan", "elgendy")
-    assert {name for row in rows for name in re.findall(r"\[(\w+)\.py\]\(\1\.py\)", row[2])} == {
-        name for name in scripts() if name.startswith(tutorials)
-    }
+        assert re.fullmatch(r"\N{EN DASH}|(\[[^]]+\]\([^)]+\)(, )?)+", row[3])
+    links = [it for row in rows for it in re.findall(r"\[`(\w+)`\]\((\w+)\.py#L\d+\)", row[2])]
+    tutorials = [script for script in scripts() if script.startswith(TUTORIALS)]
+    assert sorted(links) == sorted((name, it) for it in tutorials for name in sections(it))
+    assert led(readme) == readme
+
+
+def test_a_link_leads_to_the_line_of_its_function():
+    """Whatever line it led to before; a function that is not there is said."""
+    link = "[`story`](khan_or_gate.py#L1)"
+    line = int(re.fullmatch(r".*#L(\d+)\)", led(link.replace("story", "bias")))[1])
+    source = (FOLDER / "khan_or_gate.py").read_text(encoding="utf-8").splitlines()
+    assert source[line - 1].startswith("def bias(")
+    with pytest.raises(SystemExit, match=r"^khan_or_gate\.py: there is no function story$"):
+        led(link)
