@@ -15,8 +15,7 @@ from lesson.digits import as_printed, side_by_side
 
 WIDTH = 80  # of the screen
 INDENT, GAP = "  ", "  "
-FIGURE, CLAIM = (40, 17, 17), (44, 32)  # with indent and gaps, WIDTH columns
-FEW = 3  # numbers of five digits have room in a column
+FIGURE, CLAIM = (39, 17, 18), (44, 32)  # with indent and gaps, WIDTH columns
 
 
 @dataclass(frozen=True)
@@ -173,5 +172,6 @@ class Same(Row):
 
     @property
     def cells(self) -> tuple[str, ...]:
-        few = np.size(self.other) <= FEW
-        return self.what, side_by_side(self.other, 4) if few else "", f"{self.difference:.1g}"
+        numbers = side_by_side(self.other, 4)
+        short = numbers if len(numbers) <= self.widths[1] else ""
+        return self.what, short, f"{self.difference:.1g}"
