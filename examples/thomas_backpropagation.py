@@ -55,22 +55,24 @@ def in_depth():
         round(z3[0] - z[2][0], 9) == 0,
         erratum="thomas-z-3",
     )
-    # the derivative of a sum of w_j h_j with respect to one w_j, the others held: 1 more of it
-    more = W2 + [[0, 1, 0]]
-    by_1 = (W1[0] @ h2 + b1[0]) - (W1[0] @ h2 + b1[0])  # w_12^(2) is not in it
-    by_2 = (more @ h2 + b2)[0] - z3[0]
+    grown = net.copy()
+    grown.layers[1].W[0, 1] += 1  # w_12^(2); a sum that is linear in it grows by its derivative
+    by_1, by_2 = (
+        (grown.layers[l].W[0] - net.layers[l].W[0]) @ h2 + grown.layers[l].b[0] - net.layers[l].b[0]
+        for l in (0, 1)
+    )
     yield Claim(
         "the derivative of the sum of w_1j^(1) h_j^(2), + b_1^(1), with respect to w_12^(2) is "
         "h_2^(2)",
         f"{by_1:.4f}, and h_2^(2) is {h2[1]:.4f}; with w_1j^(2) it is {by_2:.4f}",
-        by_1 == h2[1],
+        by_1 == by_2,
         erratum="thomas-w-2",
     )
-    constant = np.poly1d(b2)
+    constant, itself = np.poly1d(b2).deriv()(1.0), np.poly1d([1, 0]).deriv()(1.0)
     yield Claim(
         "the derivative of a constant is 1",
-        f"{constant.deriv()(1.0):g}; of w with respect to itself {np.poly1d([1, 0]).deriv()(1.0):g}",
-        constant.deriv()(1.0) == 1,
+        f"{constant:g}; of w with respect to itself {itself:g}",
+        constant == 1,
         erratum="thomas-constant",
     )
 
