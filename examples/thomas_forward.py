@@ -95,7 +95,7 @@ def half_on(w, b):
 def the_notation():
     """Which of the two indices of a weight comes first."""
     net = three_three_one()
-    more = accumulated.propagate(net.layers, X + [1, 0, 0])[1][2]
+    more = accumulated.propagate(net.layers, X + np.array([1, 0, 0]))[1][2]
     growth = (more - accumulated.propagate(net.layers, X)[1][2])[1]
     w = net.layers[0].W
     yield Claim(
