@@ -9,27 +9,22 @@ FIGURES = {
         12,
         ["n x^(n-1)", "f'(x) + g'(x)", "1 3 4 5 6", "power and chain rule"],
     ),
-    "elgendy_descent": (
-        17,
+    "elgendy_descent": (23, ["31"]),
+    "elgendy_batches": (
+        16,
         [
-            "31",
-            "3.41e50",
-            "0.0480",
-            "from 69 of 200 starts",
-            "one",
-            "73, then 73",
-            "189, then 69",
+            "from 69 of 200 starts at 0.01, from 189 at 0.1",
             "75 to 85 against 81",
+            "the lowest from 73 at 0.1, from 73 at 0.01",
+            "the lowest from 189 at 0.1, from 69 at 0.01",
             "0.093, 2.6, 20, 81 epochs",
         ],
     ),
+    "elgendy_optimizers": (12, []),
 }
 PICTURES = {
     "elgendy_derivatives": ["elgendy_derivatives"],
-    "elgendy_descent": [
-        "elgendy_brute_force",
-        "elgendy_learning_rates",
-        "elgendy_minima",
-        "elgendy_three_ways",
-    ],
+    "elgendy_descent": ["elgendy_brute_force", "elgendy_surface", "elgendy_learning_rates"],
+    "elgendy_batches": ["elgendy_minima", "elgendy_three_ways"],
+    "elgendy_optimizers": ["elgendy_optimizers", "elgendy_optimizers_error"],
 }
