@@ -1,7 +1,7 @@
 """refnet beside PyTorch: one step from the same weights on the same batch, compared
 number by number; a training; and a model of your own.
 
-    python examples/against_torch.py [--plot DIR]
+    python examples/against_torch.py [SECTION ...] [--plot DIR]
 
 The two round differently, so they agree up to rounding, not bit for bit. parity derives
 for each equation how much rounding can change it, so it needs no tolerance. This script
@@ -14,7 +14,7 @@ import numpy as np
 
 import parity
 import refnet
-from printed import Printed, run, wanted
+from lesson import Claim, Expected, run, wanted
 
 with wanted("parity"):
     import torch
@@ -147,41 +147,55 @@ def your_own():
     return parity.certify(record), parity.compare(ours, record)
 
 
-def verdict(judgement):
-    """The result of a certificate or an agreement, in one word."""
-    return "passed" if judgement.passed else "failed"
+def within(certificate):
+    """How many arrays of a certificate are within their bounds, in words."""
+    passed = len(certificate.results) - len(certificate.broken)
+    used = certificate.worst.used
+    return f"{passed} of {len(certificate.results)} arrays; at most {used:.2f} of a bound"
 
 
-def story():
-    """One step by eye and by certificate, a training, and a model of your own."""
+def agreeing(agreement):
+    """How far an agreement goes, in words."""
+    return f"at most {agreement.worst:.2f} of what rounding allows"
+
+
+def one_step():
+    """One step of each, by eye and by certificate."""
     yield "One step on each side, in float64. The largest difference of any entry:"
     yield from (f"  {name:<16}{difference:.1e}" for name, difference in by_eye().items())
     yield (
-        "\nIs this rounding, or a mistake? The eye cannot tell. parity derives for each equation "
+        "Is this rounding, or a mistake? The eye cannot tell. parity derives for each equation "
         "how much rounding can change it, and judges by that:"
     )
     for dtype in DTYPES:
         ours, theirs, agreement = judged(dtype)
-        yield Printed(
-            "one step", f"{dtype}, Adam: every equation of refnet", "passed", verdict(ours)
-        )
-        yield Printed(
-            "one step", f"{dtype}, Adam: every equation of PyTorch", "passed", verdict(theirs)
-        )
-        yield Printed("one step", f"{dtype}, Adam: the two agree", "passed", verdict(agreement))
+        yield Claim(f"{dtype}, Adam: refnet's equations hold", within(ours), ours.passed)
+        yield Claim(f"{dtype}, Adam: PyTorch's equations hold", within(theirs), theirs.passed)
+        yield Claim(f"{dtype}, Adam: the two agree", agreeing(agreement), agreement.passed)
     yield str(judged("float64")[1])
+
+
+def training():
+    """A training side by side."""
     yield (
-        f"\n{EPOCHS} epochs on the same mini-batches, never synchronised. The largest weight "
-        f"difference after 1, 10, 100 and all steps:"
+        f"{EPOCHS} epochs on the same mini-batches, never synchronised. The largest weight "
+        f"difference after some of the steps:"
     )
+    at = (1, 10, 100, len(trained("float64")[2]))
+    yield f"  {'step':<8}" + "".join(f"{step:>10}" for step in at)
     for dtype in DTYPES:
-        net, model, differences = trained(dtype)
-        yield f"  {dtype}  " + "  ".join(
-            f"{step}: {differences[step - 1]:.1e}" for step in (1, 10, 100, len(differences))
-        )
-        labels = model(torch.tensor(data(dtype)[0])).argmax(dim=1).numpy()
-        same = "the same" if np.array_equal(net.classify(data(dtype)[0]), labels) else "different"
-        yield Printed("training", f"{dtype}: labels of all {ROWS} rows", "the same", same)
+        differences = trained(dtype)[2]
+        yield f"  {dtype:<8}" + "".join(f"{differences[step - 1]:>10.1e}" for step in at)
+    for dtype in DTYPES:
+        net, model, _ = trained(dtype)
+        x, _ = data(dtype)
+        labels = model(torch.tensor(x)).argmax(dim=1).numpy()
+        same = int((net.classify(x) == labels).sum())
+        yield Expected(f"{dtype}: rows with the same label", f"{ROWS}", same)
+
+
+def your_model():
+    """A model that was not made from a network of refnet."""
     certificate, agreement = your_own()
     yield (
         "Your own model may be any nn.Sequential of nn.Linear and activations. "
@@ -189,41 +203,17 @@ def story():
         "parity.certify judges the record, and parity.copy_from_torch(model, net) copies the "
         "weights into a refnet network."
     )
-    yield Printed("your own", "8-16-3, ReLU, AdamW, float32", "passed", verdict(certificate))
-    yield Printed(
-        "your own", "refnet, from the same weights: the two agree", "passed", verdict(agreement)
+    yield Claim("8-16-3, ReLU, AdamW, float32", within(certificate), certificate.passed)
+    yield Claim(
+        "refnet, from the same weights: the two agree", agreeing(agreement), agreement.passed
     )
 
 
-def growth():
-    """The weight difference of the two sides during a training."""
-    from refnet.plot.style import LINES, sheet
-
-    figure, ax = sheet(width=6.4)
-    for dtype, line in zip(DTYPES, LINES, strict=False):
-        differences = trained(dtype)[2]
-        ax.loglog(range(1, len(differences) + 1), differences, linestyle=line, label=dtype)
-        ax.axhline(np.finfo(dtype).eps, color="0.6", linewidth=0.8)
-        ax.text(
-            1,
-            np.finfo(dtype).eps * 1.2,
-            f"distance from 1 to the next {dtype}",
-            fontsize=8,
-            color="0.35",
-        )
-    ax.set(
-        xlabel="step",
-        ylabel="largest weight difference",
-        title="refnet and PyTorch, trained side by side",
-    )
-    ax.legend(loc="center right")
-    return figure
-
-
-def drawings():
-    """The picture of this script."""
-    yield "against_torch_growth", growth
-
+SECTIONS = {
+    "One step": one_step,
+    "A training": training,
+    "Your own model": your_model,
+}
 
 if __name__ == "__main__":
-    raise SystemExit(run(TITLE, story, drawings, column="expected"))
+    raise SystemExit(run(__file__, TITLE, SECTIONS))

@@ -1,7 +1,7 @@
 """Checking gradients by differences of the cost: how exact the differences are, and
 which mistakes a rule of thumb misses.
 
-    python examples/check_gradients.py [--plot DIR]
+    python examples/check_gradients.py [SECTION ...] [--plot DIR]
 
 A difference quotient has two errors: truncation, which grows with the step h, and
 rounding, which grows with 1/h. refnet.gradient_check estimates both, and judges each
@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 
 import refnet
-from printed import Printed, run
+from lesson import Claim, Expected, run
 from refnet.backprop import forward
 
 TITLE = "Checking gradients by differences of the cost: how exact are the differences?"
@@ -156,32 +156,47 @@ def checks():
     ]
 
 
-def story():
-    """A check, planted mistakes, and the errors of the differences."""
-    yield str(checks()[0][0])
-    yield from verdicts()
-    yield from steps()
+def one_check():
+    """A right network, checked by central differences, and the worst entry of each
+    array.
+    """
+    yield "A 4-5-3 network before training. The worst entry of each array:"
+    yield f"  {'array':<8}{'entry':<8}{'analytic':>15}{'numeric':>15}{'error':>10}{'judged':>9}"
+    check = checks()[0][0]
+    for array in check.arrays:
+        numbers = f"{array.analytic:>15.8f}{array.numeric:>15.8f}{array.error:>10.1e}"
+        judged = f"{array.judged}/{array.entries}"
+        yield f"  {array.name:<8}{list(array.index)!s:<8}{numbers}{judged:>9}"
+    yield Expected("entries judged, 4*5 + 5 + 5*3 + 3", "43", check.judged)
 
 
 def verdicts():
     """What the rule of thumb says of each subject, and what gradient_check says."""
     yield (
-        "\nThe rule of thumb takes h = 1e-7. For refnet.gradient_check the table has the largest "
-        "error of an entry, divided by the estimated error of the difference: central, complex."
+        "The largest difference of an entry, divided by the estimated error of that difference: "
+        "by central differences, and by the complex step. A right gradient has at most 1."
     )
-    yield f"{'':<28}{'rule of thumb':>16}{'':<10}{'central':>12}{'complex':>12}"
-    for (name, _, net, loss), pair in zip(subjects(), checks(), strict=True):
-        thumb = measure(net, loss)
-        central, complex_step = (max(array.share for array in check.arrays) for check in pair)
-        yield (
-            f"{name:<28}{thumb:>16.1e}  {'passed' if thumb < THUMB else 'FAILED':<8}"
-            f"{central:>12.1e}{complex_step:>12.1e}"
-        )
     for (name, right, *_), pair in zip(subjects(), checks(), strict=True):
-        for check in pair:
-            yield Printed(
-                "planted", f"{name}, {check.method}", right, "passed" if check.passed else "failed"
-            )
+        shares = [max(array.share for array in check.arrays) for check in pair]
+        yield Claim(
+            f"{name}: {right}",
+            " and ".join(f"{share:.1e}" for share in shares),
+            all(check.passed is (right == "passed") for check in pair),
+        )
+    yield "The rule of thumb takes h = 1e-7, and passes what is below 1e-7:"
+    thumb = {name: measure(net, loss) for name, _, net, loss in subjects()}
+    for name, value in thumb.items():
+        yield f"  {name:<30}{value:>10.1e}"
+    yield Claim(
+        "it refuses a right network, after training",
+        f"{thumb['a right network, trained']:.1e}",
+        thumb["a right network, trained"] > THUMB,
+    )
+    yield Claim(
+        "it passes a wrong gradient",
+        f"{thumb['loss: (a - y) / (n + 1e-6)']:.1e}",
+        thumb["loss: (a - y) / (n + 1e-6)"] < THUMB,
+    )
     _, gradients = trained().loss_and_gradients(*data(), "half_squared_error")
     norm = np.linalg.norm(gradients.vector)
     yield (
@@ -193,41 +208,21 @@ def verdicts():
 
 def steps():
     """The error of each method as a function of its step."""
-    yield "\nThe error |n - g| / |g| depends on the step h:"
+    yield "The error |n - g| / |g| depends on the step h:"
+    yield f"  {'method':<10}{'smallest':>10}{'at h':>9}{'error at h = 1e-15':>22}"
     for method in METHODS:
         error, best = errors()[method], errors()[method].argmin()
-        yield (
-            f"  {method:<8} smallest {error[best]:.0e} at h = {STEPS[best]:.0e}; {error[0]:.0e} at "
-            f"h = {STEPS[0]:.0e}"
-        )
+        yield f"  {method:<10}{error[best]:>10.0e}{STEPS[best]:>9.0e}{error[0]:>22.0e}"
+    yield "Where h is large, truncation counts alone. It grows with a power of h, by theory:"
     for method, power in zip(METHODS, ("1", "2", "2"), strict=True):
-        yield Printed("theory", f"{method}: power of h in the error, large h", power, order(method))
+        yield Expected(f"{method}: power of h in the error", power, order(method))
 
 
-def valley():
-    """The error of the three methods as a function of the step."""
-    from refnet.plot.style import LINES, MARKERS, sheet
-
-    figure, ax = sheet(width=6.8, height=4.3)
-    for method, line, marker in zip(METHODS, LINES, MARKERS, strict=False):
-        ax.loglog(
-            STEPS, errors()[method], linestyle=line, marker=marker, markersize=3.5, label=method
-        )
-    ax.axhline(THUMB, color="0.5", linewidth=0.8)
-    ax.text(STEPS[-1], THUMB * 1.3, "rule of thumb", ha="right", fontsize=8, color="0.35")
-    ax.set(
-        xlabel="step h",
-        ylabel="error of the differences, |n - g| / |g|",
-        title="Rounding on the left, truncation on the right",
-    )
-    ax.legend()
-    return figure
-
-
-def drawings():
-    """The picture of this script."""
-    yield "check_gradients_step", valley
-
+SECTIONS = {
+    "A check": one_check,
+    "Planted mistakes, and a rule of thumb": verdicts,
+    "The error of the differences": steps,
+}
 
 if __name__ == "__main__":
-    raise SystemExit(run(TITLE, story, drawings, column="expected"))
+    raise SystemExit(run(__file__, TITLE, SECTIONS))

@@ -1,7 +1,7 @@
 """A batch in shards of different sizes, each in a process of its own: when does the
 average of their gradients equal the gradient of the whole batch?
 
-    python examples/distributed.py [--plot DIR]
+    python examples/distributed.py [SECTION ...] [--plot DIR]
 
 PyTorch's DistributedDataParallel averages the gradients of its processes, however many
 rows each of them had. The gradient of the mean over all n rows needs each loss weighted
@@ -21,7 +21,7 @@ import numpy as np
 
 import parity
 import refnet
-from printed import Printed, run, wanted
+from lesson import Claim, Expected, Same, run, wanted
 
 with wanted("parity"):
     import torch
@@ -175,54 +175,9 @@ def off(gradient, right):
     return 100 * np.linalg.norm(gradient - right) / np.linalg.norm(right)
 
 
-def verdict(judgement):
-    """The result of a certificate or an agreement, in one word."""
-    return "passed" if judgement.passed else "failed"
-
-
 # what is expected of the usual form: how far it is off, per cent
 OFF = {"two processes": "31.4", "three processes": "37.6"}
 NAMED = "shards-averaged-without-sizes"
-
-
-def story():
-    """Both forms, with two processes and with three."""
-    yield (
-        "Every process reads the next 8 rows, and the last one what is left, which is 3. "
-        "DistributedDataParallel averages the gradients of all processes. With each loss a mean "
-        "over the process's own rows, a row of the last one counts more than the others."
-    )
-    for name, shards in SHARDS.items():
-        section = f"{name}: {', '.join(map(str, shards[:-1]))} and {shards[-1]} rows"
-        record, usual, right = together(name, "weighted"), together(name, "as usual"), whole(name)
-        yield Printed(
-            section,
-            "loss m k / n: every equation",
-            "passed",
-            verdict(parity.certify(record)),
-        )
-        yield Printed(
-            section,
-            "loss m k / n: agrees with refnet on all rows",
-            "passed",
-            verdict(parity.compare(right, record)),
-        )
-        yield Printed(
-            section,
-            "loss: off by, in per cent of the gradient",
-            OFF[name],
-            off(vector(usual), vector(right)),
-        )
-        (finding,) = parity.diagnose(usual)
-        yield Printed(section, "loss: every equation", "failed", verdict(parity.certify(usual)))
-        named = "yes" if finding.bug == NAMED else finding.bug
-        yield Printed(section, "loss: the mistake is named", "yes", named)
-    yield f"{NAMED}: {finding}"
-    yield (
-        "The same is so of gradient accumulation: micro-batches whose losses are means of their "
-        "own, divided by the number of micro-batches, weight the rows of a short one more. Sum "
-        "the losses and divide by n once, or weight each by its rows."
-    )
 
 
 def averaged(shards):
@@ -235,29 +190,61 @@ def averaged(shards):
     )
 
 
-def sizes():
-    """How far the usual form is off, by the rows of the last process."""
-    from refnet.plot.style import MARKERS, sheet
+def within(certificate):
+    """How many arrays of a certificate are within their bounds, in words."""
+    passed = len(certificate.results) - len(certificate.broken)
+    return f"{passed} of {len(certificate.results)} arrays within their bounds"
 
-    figure, ax = sheet()
-    left = range(1, 9)
-    for name, marker in zip(SHARDS, MARKERS, strict=False):
-        full = SHARDS[name][:-1]
-        errors = [off(averaged((*full, m)), averaged((sum(full) + m,))) for m in left]
-        ax.plot(left, errors, marker=marker, label=name)
-    ax.set(
-        xlabel="rows of the last process, where the others have 8",
-        ylabel="off, in per cent of the gradient",
-        title="The average of gradients that are means",
+
+def shown(name):
+    """Both forms, with some processes."""
+    shards = SHARDS[name]
+    record, usual, right = together(name, "weighted"), together(name, "as usual"), whole(name)
+    yield "Each loss weighted by m k / n, for m of n rows and k processes:"
+    certificate, agreement = parity.certify(record), parity.compare(right, record)
+    yield Claim("every equation holds", within(certificate), certificate.passed)
+    yield Claim(
+        "all agrees with refnet on all rows",
+        f"at most {agreement.worst:.2g} of what rounding allows",
+        agreement.passed,
     )
-    ax.legend()
-    return figure
+    yield Same("gradient of all rows, refnet", vector(record), vector(right))
+    yield "Each loss a mean over the process's own rows, as usual:"
+    yield Same("mean of the shards' gradients, refnet", vector(usual), averaged(shards))
+    distance = off(vector(usual), vector(right))
+    yield Expected("off by, in per cent of the gradient", OFF[name], distance)
+    certificate, (finding,) = parity.certify(usual), parity.diagnose(usual)
+    yield Claim("an equation does not hold", within(certificate), not certificate.passed)
+    named = int(finding.bug == NAMED)
+    yield Expected("findings that name the mistake", "1", named)
 
 
-def drawings():
-    """The picture of this script."""
-    yield "distributed_sizes", sizes
+def two_processes():
+    """8 and 3 rows."""
+    yield (
+        "Every process reads the next 8 rows, and the last one what is left, which is 3. "
+        "DistributedDataParallel averages the gradients of all processes. With each loss a mean "
+        "over the process's own rows, a row of the last one counts more than the others."
+    )
+    yield from shown("two processes")
 
+
+def three_processes():
+    """8, 8 and 3 rows."""
+    yield from shown("three processes")
+    (finding,) = parity.diagnose(together("three processes", "as usual"))
+    yield f"The mistake by its name, {NAMED}: {finding}"
+    yield (
+        "The same is so of gradient accumulation: micro-batches whose losses are means of their "
+        "own, divided by the number of micro-batches, weight the rows of a short one more. Sum "
+        "the losses and divide by n once, or weight each by its rows."
+    )
+
+
+SECTIONS = {
+    "Two processes: 8 and 3 rows": two_processes,
+    "Three processes: 8, 8 and 3 rows": three_processes,
+}
 
 if __name__ == "__main__":
-    raise SystemExit(run(TITLE, story, drawings, column="expected"))
+    raise SystemExit(run(__file__, TITLE, SECTIONS))

@@ -1,7 +1,7 @@
 """Handwritten digits: one hidden layer, trained on the training rows and on copies
 moved by half a pixel.
 
-    python examples/train_digits.py [--seeds N] [--search] [--plot DIR]
+    python examples/train_digits.py [SECTION ...] [--seeds N] [--search] [--plot DIR]
 
 The data are scikit-learn's 1,797 digits of 8x8 pixels. A seed splits them at random:
 40 % are test rows; of the other 60 % one fifth are validation rows, and the rest are
@@ -20,14 +20,14 @@ cleaner figure is the one where each split chooses for itself: 98.50 %, at the e
 """
 
 from collections import Counter
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import refnet
-from printed import Printed, command, perform, wanted
+from lesson import Claim, command, perform, wanted
 
 with wanted("parity"):
     from sklearn.datasets import load_digits
@@ -35,6 +35,7 @@ with wanted("parity"):
 
 TITLE = "Handwritten digits by one hidden layer: the goal is 98 % of the test images"
 GOAL = 0.98
+SPLITS = 5
 FIFTHS = 5  # of the training part; one of them validates
 SEARCHED = 2  # so many of the fifths take turns in the search
 # 862 rows and their copies are 7,758: 122 mini-batches an epoch, and 20 epochs
@@ -195,7 +196,7 @@ def validated(setting, seed):
     return right, sum(len(part.x) for _, part in parts)
 
 
-def search(seeds):
+def search(seeds=SPLITS):
     """The validation accuracy of each setting, and what each split would choose."""
     yield (
         f"Validation accuracy over {seeds} splits, {SEARCHED} fifths of each. Every setting trains "
@@ -215,7 +216,8 @@ def search(seeds):
     yield from (
         f"  seed {seed}: test {accuracy:.2%}  {best[seed]}" for seed, accuracy in enumerate(test)
     )
-    yield f"  mean {np.mean(test):.2%}"
+    mean = np.mean(test)
+    yield Claim(f"the goal, {GOAL:.0%} of the test images", f"mean {mean:.2%}", mean >= GOAL)
 
 
 def mistaken(seeds):
@@ -242,41 +244,35 @@ def accuracies(setting, seeds):
     )
 
 
-def story(seeds=5):
-    """Each split, the mean, and the most frequent mistakes."""
+def splits(seeds=SPLITS):
+    """The accuracy on each split, and the mean."""
     part, held_out = divided(0)
     yield (
         f"{len(part.x)} training rows, {len(held_out.x)} validation rows, {len(split(0)[1].x)} "
         f"test rows; a 64-{CHOSEN.units}-10 network."
     )
     plain, chosen = accuracies(PLAIN, seeds), accuracies(CHOSEN, seeds)
-    yield f"\n{'the rows as they are':>32}{'with copies, smoothed targets':>35}"
-    yield f"  split{'validation':>14}{'test':>10}{'validation':>19}{'test':>10}"
-    for seed in range(seeds):
-        (held_out, test), (held_out_chosen, test_chosen) = plain[seed], chosen[seed]
-        yield f"{seed:>7}{held_out:14.2%}{test:10.2%}{held_out_chosen:19.2%}{test_chosen:10.2%}"
-    (held_out, before), (held_out_chosen, after) = plain.mean(axis=0), chosen.mean(axis=0)
-    yield f"{'mean':>7}{held_out:14.2%}{before:10.2%}{held_out_chosen:19.2%}{after:10.2%}"
-    yield Printed(
-        "goal",
-        "mean test accuracy",
-        f"at least {GOAL:.0%}",
-        f"{'at least' if after >= GOAL else 'below'} {GOAL:.0%}",
-    )
-    yield Printed(
-        "goal",
-        "compared with the rows as they are",
-        "more right",
-        "more right" if after > before else "not more right",
-    )
+    yield f"  {'':<5}{'the rows as they are':>26}{'with copies, smoothed targets':>35}"
+    yield f"  {'split':<5}{'validation':>15}{'test':>11}{'validation':>24}{'test':>11}"
+    for name, values in (
+        *((seed, (*plain[seed], *chosen[seed])) for seed in range(seeds)),
+        ("mean", (*plain.mean(axis=0), *chosen.mean(axis=0))),
+    ):
+        held_out, test, held_out_chosen, test_chosen = values
+        yield f"  {name:<5}{held_out:15.2%}{test:11.2%}{held_out_chosen:24.2%}{test_chosen:11.2%}"
+    before, after = plain.mean(axis=0)[1], chosen.mean(axis=0)[1]
+    yield Claim(f"the goal, {GOAL:.0%} of the test images", f"mean {after:.2%}", after >= GOAL)
+    yield Claim("more than the rows as they are", f"{after:.2%} and {before:.2%}", after > before)
     yield (
         "The setting was chosen over splits that share rows. `--search` ends with the mean where "
         "each split chooses for itself."
     )
-    counts, digits = (
-        mistaken(seeds),
-        sum(np.bincount(split(seed)[1].labels) for seed in range(seeds)),
-    )
+
+
+def mistakes(seeds=SPLITS):
+    """The most frequent mistakes."""
+    counts = mistaken(seeds)
+    digits = sum(np.bincount(split(seed)[1].labels) for seed in range(seeds))
     yield (
         f"{counts.total()} of {digits.sum()} test images are labelled wrong. The most frequent "
         f"mistakes, out of all images of the digit:"
@@ -287,121 +283,22 @@ def story(seeds=5):
     )
 
 
-def copies_of_a_row():
-    """A training row, and its eight copies."""
-    from matplotlib.patches import Rectangle
-
-    from refnet.plot.style import sheet
-
-    part, _ = divided(0)
-    images = copies(Part(part.x[:1], part.labels[:1]), CHOSEN, np.random.default_rng(0)).x
-    figure, axes = sheet(1, 9, 1.1, 1.7)
-    for ax, image, shift in zip(axes, images, [(0, 0), *AROUND], strict=True):
-        ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
-        ax.axis("off")
-        ax.add_patch(Rectangle((-0.5, -0.5), 8, 8, fill=False, edgecolor="0.5", clip_on=False))
-        ax.set_title(direction(*shift), fontsize=9)
-    figure.suptitle(f"A training row, and its copies moved by {CHOSEN.shift:g} pixels", fontsize=10)
-    return figure
-
-
-def direction(down, right):
-    """The direction in which a copy is moved, in words."""
-    words = [word for word in (("", "down", "up")[down], ("", "right", "left")[right]) if word]
-    return ",\n".join(words) or "the row"
-
-
-def curves():
-    """The share of wrong labels on the validation part during training, without and
-    with copies.
-    """
-    from refnet.plot.style import LINES, sheet
-
-    figure, ax = sheet()
-    for line, name, setting in zip(
-        LINES,
-        ("the rows as they are", "with copies, smoothed targets"),
-        (PLAIN, CHOSEN),
-        strict=False,
-    ):
-        history = train(setting, 0).history
-        steps = STEPS * np.arange(1, len(history.epochs) + 1) / len(history.epochs)
-        ax.plot(
-            steps, 100 * (1 - np.array(history.validation_accuracy)), linestyle=line, label=name
-        )
-    ax.set(
-        yscale="log",
-        xlabel="mini-batches",
-        ylabel="wrong labels of the validation part, %",
-        title="Split 0, while training",
-    )
-    ax.set_yticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
-    ax.minorticks_off()
-    ax.legend()
-    return figure
-
-
-def wrong_labels(count=10):
-    """Test images of split 0 with wrong labels, the most confident ones first, and the
-    probabilities of all digits.
-    """
-    from matplotlib.lines import Line2D
-
-    from refnet.plot.style import BLUE, ORANGE, sheet
-
-    _, test = split(0)
-    probabilities = train(CHOSEN, 0).probabilities(test)
-    misses = np.flatnonzero(probabilities.argmax(axis=1) != test.labels)
-    misses = misses[np.argsort(-probabilities[misses].max(axis=1))][:count]
-    figure, axes = sheet(2, len(misses), 1.25, 1.7, squeeze=False)
-    for (image, bars), row in zip(axes.T, misses, strict=True):
-        label, guess = test.labels[row], probabilities[row].argmax()
-        image.imshow(test.x[row].reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
-        image.axis("off")
-        image.set_title(f"a {label},\nlabelled {guess}", fontsize=9)
-        bars.barh(
-            range(10),
-            probabilities[row],
-            color=[BLUE if digit == label else ORANGE for digit in range(10)],
-        )
-        bars.plot(probabilities[row, label] + 0.1, label, "*", color=BLUE, markersize=9)
-        bars.set(
-            xlim=(0, 1),
-            yticks=range(10),
-            xlabel="probability",
-            ylabel="digit" if row == misses[0] else " ",
-        )
-        bars.tick_params(labelsize=7)
-    figure.suptitle(
-        "Test images of split 0 with wrong labels, and the probabilities of all digits", fontsize=10
-    )
-    star = Line2D([], [], color=BLUE, marker="*", markersize=9, linestyle="")
-    figure.legend(
-        [star], ["the right digit"], loc="outside lower center", fontsize=9, frameon=False
-    )
-    return figure
-
-
-def drawings():
-    """The pictures of this script."""
-    yield "train_digits_copies", copies_of_a_row
-    yield "train_digits_training", curves
-    yield "train_digits_wrong", wrong_labels
+SECTIONS = {"Test images of each split": splits, "Which digits are mistaken": mistakes}
+SEARCH = {"How the setting was chosen": search}
 
 
 def main(arguments=None):
     """The command line.
 
-    Exit status 0 where the goal is met, 1 where it is not, 2 where matplotlib is
-    missing.
+    Exit status 0 where the goal is met, 1 where it is not, 2 where a package is missing.
     """
-    parser = command(TITLE)
+    parser = command(TITLE, SECTIONS)
     parser.add_argument(
         "--seeds",
         metavar="N",
         type=int,
-        default=5,
-        help="how many splits, from seed 0 on (default 5)",
+        default=SPLITS,
+        help=f"how many splits, from seed 0 on (default {SPLITS})",
     )
     parser.add_argument(
         "--search", action="store_true", help="repeat how the setting was chosen: a minute or two"
@@ -409,8 +306,15 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     if options.seeds < 1:
         parser.error(f"--seeds is {options.seeds}, expected 1 or more")
-    items = search(options.seeds) if options.search else story(options.seeds)
-    return perform(TITLE, items, drawings, options.plot, column="expected")
+    names = [section.__name__ for section in SECTIONS.values()]
+    for name in set(options.section) - set(names):
+        parser.error(f"section: there is no {name}, expected {', '.join(names)}")
+    asked = {
+        heading: partial(section, options.seeds)
+        for heading, section in (SEARCH if options.search else SECTIONS).items()
+        if options.search or section.__name__ in (options.section or names)
+    }
+    return perform(__file__, TITLE, asked, options.plot)
 
 
 if __name__ == "__main__":

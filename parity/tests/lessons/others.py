@@ -17,8 +17,8 @@ FIGURES = {
             "0.0000350847863",
         ],
     ),
-    "check_gradients": (13, []),
-    "distributed": (10, []),
+    "check_gradients": (11, []),
+    "distributed": (14, []),
     "train_digits": (2, []),
     "xor": (10, []),
 }
