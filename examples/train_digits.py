@@ -290,7 +290,8 @@ SEARCH = {"How the setting was chosen": search}
 def main(arguments=None):
     """The command line.
 
-    Exit status 0 where the goal is met, 1 where it is not, 2 where a package is missing.
+    Exit status 0 where the goal is met, 1 where it is not, 2 where a package is
+    missing.
     """
     parser = command(TITLE, SECTIONS)
     parser.add_argument(
