@@ -83,36 +83,44 @@ def title(number: int, layer: Dense) -> str:
     return f"Dense {number} (W {layer.fan_out}x{layer.fan_in})"
 
 
-_HEAD = ("layer", "units", "activation", "parameters", "drops inputs")
+_HEAD = ("layer", "units", "activation", "output shape", "parameters", "drops inputs")
 
 
-def _rows(layers: Sequence[Dense]) -> Iterator[tuple[str, str, str, str, str]]:
+def _rows(layers: Sequence[Dense]) -> Iterator[tuple[str, str, str, str, str, str]]:
     """What a table says of the input, and of each layer."""
-    yield "input", f"{layers[0].fan_in}", "", "", ""
+    yield "input", f"{layers[0].fan_in}", "", _shape(layers[0].fan_in), "", ""
     for i, layer in enumerate(layers, start=1):
         count = layer.W.size + (0 if layer.b is None else layer.b.size)
         drops = f"{layer.dropout:g}" if layer.dropout else ""
-        yield f"{i}", f"{layer.fan_out}", type(layer.activation).__name__, f"{count}", drops
+        kind, shape = type(layer.activation).__name__, _shape(layer.fan_out)
+        yield f"{i}", f"{layer.fan_out}", kind, shape, f"{count}", drops
+
+
+def _shape(units: int) -> str:
+    """What a layer puts out for n rows."""
+    return f"(n, {units})"
 
 
 def table(layers: Sequence[Dense], parameters: int) -> str:
-    """A row for each layer, and the total of the parameters."""
+    """A row for each layer, with the shape of its output for n rows, and the total of
+    the parameters.
+    """
     width = 14 if any(layer.dropout for layer in layers) else 0
     return "\n".join(
-        f"{name:<6}{units:>7}  {kind:<12}{count:>10}{drops[:width]:>{width}}".rstrip()
-        for name, units, kind, count, drops in (
+        f"{name:<6}{units:>7}  {kind:<12}{shape:<14}{count:>10}{drops[:width]:>{width}}".rstrip()
+        for name, units, kind, shape, count, drops in (
             _HEAD,
             *_rows(layers),
-            ("total", "", "", f"{parameters}", ""),
+            ("total", "", "", "", f"{parameters}", ""),
         )
     )
 
 
 def table_of(layers: Sequence[Dense]) -> str:
     """The rows as HTML."""
-    width = 5 if any(layer.dropout for layer in layers) else 4
+    width = 6 if any(layer.dropout for layer in layers) else 5
     shown = (row[:width] for row in _rows(layers))
-    return notebook.table(_HEAD[:width], shown, 1 + len(layers), "layer", words=(0, 2))
+    return notebook.table(_HEAD[:width], shown, 1 + len(layers), "layer", words=(0, 2, 3))
 
 
 class Kind(NamedTuple):

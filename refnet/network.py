@@ -313,8 +313,9 @@ class Network:
         raise AssertionError("unreachable: the layers cover the vector")
 
     def summary(self) -> str:
-        """A table of the layers: units, activation, number of parameters, and their
-        total; with dropout, how many of its inputs a layer drops.
+        """A table of the layers: units, activation, shape of the output for n rows,
+        number of parameters, and their total; with dropout, how many of its inputs a
+        layer drops.
         """
         return table(self.layers, self.parameters.size)
 

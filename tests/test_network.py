@@ -173,16 +173,16 @@ def test_an_entry_of_the_vector_knows_its_place(sizes):
 
 
 def test_summary_counts_the_parameters():
-    """4-5-5-3 has 4*5+5 = 25, 5*5+5 = 30 and 5*3+3 = 18 parameters, 73 in all."""
-    rows = [
-        row.split() for row in mlp([4, 5, 5, 3], hidden=["relu", "tanh"]).summary().splitlines()
-    ]
-    assert rows == [
-        ["layer", "units", "activation", "parameters"],
-        ["input", "4"],
-        ["1", "5", "ReLU", "25"],
-        ["2", "5", "Tanh", "30"],
-        ["3", "3", "Softmax", "18"],
+    """4-5-5-3 has 4*5+5 = 25, 5*5+5 = 30 and 5*3+3 = 18 parameters, 73 in all; n rows
+    have n outputs of each layer.
+    """
+    net = mlp([4, 5, 5, 3], hidden=["relu", "tanh"])
+    assert [re.split(" {2,}", row) for row in net.summary().splitlines()] == [
+        ["layer", "units", "activation", "output shape", "parameters"],
+        ["input", "4", "(n, 4)"],
+        ["1", "5", "ReLU", "(n, 5)", "25"],
+        ["2", "5", "Tanh", "(n, 5)", "30"],
+        ["3", "3", "Softmax", "(n, 3)", "18"],
         ["total", "73"],
     ]
 
