@@ -1,7 +1,7 @@
 """Elgendy, Deep Learning for Vision Systems, section 2.2: two spirals and hidden
-layers, the 73 parameters of a network, and when to stop training.
+layers, the 73 parameters of a network, too many neurons, and too many epochs.
 
-    python examples/elgendy_spirals.py [--plot DIR]
+    python examples/elgendy_spirals.py [SECTION ...] [--plot DIR]
 """
 
 from functools import cache
@@ -10,12 +10,20 @@ from itertools import pairwise
 import numpy as np
 
 import refnet
-from printed import Printed, run
+from lesson import Claim, Printed, run
 
-TITLE = "Elgendy, Deep Learning for Vision Systems, §2.2: multilayer perceptrons"
+TITLE = "Elgendy, Deep Learning for Vision Systems, section 2.2: multilayer perceptrons"
 GRID = np.linspace(-2.9, 2.9, 90)
 PLANE = np.stack(np.meshgrid(GRID, GRID), axis=-1).reshape(-1, 2)
 CROSS_ENTROPY = "binary_cross_entropy"
+WIDTHS = (1, 2, 4, 8, 16, 32)  # neurons of the hidden layer
+STARTS = 4
+# as Keras prints it; our copy has lost two of its spaces
+KERAS = """\
+  Layer (type)      Output Shape    Param #
+  dense (Dense)     (None, 5)       25
+  dense_1 (Dense)   (None, 5)       30
+  dense_2 (Dense)   (None, 3)       18"""
 
 
 def spirals(seed, rows, turns, noise, mislabelled=0.0):
@@ -75,6 +83,37 @@ def counted():
 
 
 @cache
+def few():
+    """Spirals of half a turn, where about every fifth label is wrong: 60 rows to train
+    on, 1,000 held out.
+    """
+    return tuple(
+        spirals(seed, rows, turns=0.5, noise=0.3, mislabelled=0.2)
+        for seed, rows in ((1, 60), (2, 1000))
+    )
+
+
+@cache
+def costs(units):
+    """The cost of 2-units-1 on the 60 rows and on the 1,000, after 1,000 epochs of batch
+    descent from each start.
+    """
+    (x, y), held_out = few()
+    ends = []
+    for seed in range(STARTS):
+        net = refnet.mlp([2, units, 1], hidden="tanh", output="sigmoid", seed=seed)
+        adam = refnet.Adam(lr=0.03)
+        refnet.fit(net, x, y[:, None], loss=CROSS_ENTROPY, optimizer=adam, epochs=1000)
+        ends.append([cost(net, *rows) for rows in ((x, y), held_out)])
+    return np.array(ends)
+
+
+def cost(net, x, y):
+    """The mean cross-entropy of a network on rows."""
+    return refnet.BinaryCrossEntropy().value(net.predict(x), y[:, None])
+
+
+@cache
 def noisy():
     """Easier spirals, where about every fifth label is wrong: 160 rows to train on, 400
     to validate on.
@@ -121,175 +160,141 @@ def stopped_early():
     return rule.best_epoch, history.stopped
 
 
-def small_steps(x, lr=0.001, steps=20_000):
-    """Where gradient descent on f(x) = x^4 - 3 x^2 + x ends; f has two valleys."""
-    for _ in range(steps):
-        x -= lr * (4 * x**3 - 6 * x + 1)
-    return x
-
-
-def lowest():
-    """The minimum of f, from the zeros of f'."""
-    return min(np.polyval([1, 0, -3, 1, 0], zero.real) for zero in np.roots([4, 0, -6, 1]))
-
-
-def story():
-    """What the text says of multilayer perceptrons, section by section."""
-    yield from features()
-    yield from parameters()
-    yield from when_to_stop()
-
-
-def features():
-    """Figure 2.10 and section 2.2.2."""
+def architecture():
+    """Section 2.2.1, figure 2.10: how many neurons fit the spirals."""
     tried = [(), (9,), (9, 9)]
-    counts = ", ".join(
-        f"{wrong(trained(hidden))} by {'-'.join(map(str, (2, *hidden, 1)))}" for hidden in tried
+    yield f"Points on the wrong spiral, of {len(figure_2_10()[0])}, after training:"
+    yield "\n".join(
+        f"  {'-'.join(map(str, (2, *hidden, 1))):<8} {wrong(trained(hidden)):>3}"
+        for hidden in tried
     )
-    yield f"Points on the wrong spiral, of {len(figure_2_10()[0])}: {counts}."
     fewest = min(sum((*hidden, 1)) for hidden in tried if wrong(trained(hidden)) == 0)
-    yield Printed(
-        "§2.2.1", "neurons that fit the spirals", "tens", "tens" if fewest >= 10 else f"{fewest}"
-    )
+    yield Claim("it takes tens of neurons", f"{fewest} neurons fit them", fewest >= 10)
+
+
+def hidden_layers():
+    """Section 2.2.2: what the neurons of each layer draw."""
     first, second, _ = trained((9, 9)).forward(PLANE)
-    drawn = [
-        "straight lines" if dimensions(layer.z) == dimensions(PLANE) else "shapes"
-        for layer in (first, second)
-    ]
-    yield Printed("§2.2.2", "what neurons of the first layer draw", "straight lines", drawn[0])
-    yield Printed("§2.2.2", "what neurons of the second layer draw", "shapes", drawn[1])
     yield (
-        f"As functions on the plane, 1, x1, x2 and the nine z of layer 1 span only "
-        f"{dimensions(first.z)} dimensions. So each z is a combination of 1, x1 and x2, and is 0 "
-        f"along a straight line. 1, x1, x2 and the nine z of layer 2 span {dimensions(second.z)}: "
-        f"they are curved."
+        "The z of a neuron is a function on the plane. Where such functions are linear, all of "
+        "them together with 1, x1 and x2 span 3 dimensions, and each z is 0 along a straight line."
     )
+    lines, shapes = dimensions(first.z), dimensions(second.z)
+    yield Claim("layer 1 draws straight lines", f"its nine z span {lines}", lines == 3)
+    yield Claim("later layers draw more complex shapes", f"the next nine span {shapes}", shapes > 3)
 
 
-def parameters():
+def fully_connected_layers():
     """Section 2.2.3: 73 parameters, counted by hand and by the network."""
     net = counted()
     by_hand = [below * units + units for below, units in pairwise(net.sizes)]
+    yield Printed("(4 nodes) x (5 nodes) + 5 biases", "25", by_hand[0])
+    yield Printed("5 x 5 nodes + 5 biases", "30", by_hand[1])
+    yield Printed("5 x 3 nodes + 3 bias", "18", by_hand[2])
+    yield Printed("total edges (weights) in this network", "73", sum(by_hand))
+    yield f"The summary by Keras, as the text prints it:\n{KERAS}"
+    indented = "\n".join(f"  {line}" for line in net.summary().splitlines())
+    yield f"That of refnet, where n is the number of rows, Keras' None:\n{indented}"
+    trace = net.forward(np.ones((7, 4)))
+    yield Printed("Output Shape, columns", "5 5 3", [layer.a.shape[1] for layer in trace])
     held = [layer.W.size + layer.b.size for layer in net.layers]
+    yield Printed("Param #", "25 30 18", held)
     _, gradients = net.loss_and_gradients(np.ones((1, 4)), np.zeros((1, 3)), "mse")
-    yield net.summary()
-    yield Printed("§2.2.3", "4 x 5 nodes + 5 biases", "25", by_hand[0])
-    yield Printed("§2.2.3", "5 x 5 nodes + 5 biases", "30", by_hand[1])
-    yield Printed("§2.2.3", "5 x 3 nodes + 3 biases", "18", by_hand[2])
-    yield Printed("§2.2.3", "edges (weights) in this network", "73", sum(by_hand))
-    yield Printed(
-        "§2.2.3", "summary: output shapes", "(None, 5) (None, 5) (None, 3)", net.sizes[1:]
-    )
-    yield Printed("§2.2.3", "summary: Param #", "25, 30, 18", held)
-    yield Printed("§2.2.3", "summary: total params", "73", net.parameters.size)
-    yield Printed("§2.2.3", "summary: trainable params", "73", gradients.vector.size)
-    yield Printed(
-        "§2.2.3", "summary: non-trainable params", "0", net.parameters.size - gradients.vector.size
-    )
+    trainable = gradients.vector.size
+    yield Printed("Total params", "73", net.parameters.size)
+    yield Printed("Trainable params", "73", trainable)
+    yield Printed("Non-trainable params", "0", net.parameters.size - trainable)
     weights = sum(layer.W.size for layer in net.layers)
-    yield (
-        f"{weights} are weights between nodes and {net.parameters.size - weights} are biases; the "
-        f"text counts biases as weights."
-    )
     first, last = net.sizes[0], net.sizes[-1]
     yield (
-        f"The text's layers have no activation functions. So together they compute no more than "
-        f"one layer with {first * last + last} parameters (section 2.3.1)."
+        f"{weights} of them are weights between nodes, {net.parameters.size - weights} are biases; "
+        f"the text counts biases as weights. Its layers have no activation functions: together "
+        f"they compute no more than one layer with {first * last + last} parameters (section "
+        f"2.3.1)."
     )
 
 
-def when_to_stop():
-    """Section 2.2.4: how many epochs, and how small a learning rate."""
+def number_of_neurons():
+    """Section 2.2.4: too many neurons memorise the training set."""
+    (x, _), (held_out, _) = few()
+    yield (
+        f"Networks 2-units-1 on {len(x)} rows, about every fifth label wrong, from {STARTS} starts "
+        f"each. The mean cost on these rows, and on {len(held_out)} others that were held out:"
+    )
+    means = np.array([costs(units).mean(axis=0) for units in WIDTHS])
+    yield "\n".join(
+        ["  units  training  held out"]
+        + [f"  {units:>5}{a:>10.2f}{b:>10.2f}" for units, (a, b) in zip(WIDTHS, means, strict=True)]
+    )
+    yield Claim(
+        "the more neurons, the better the training set is learned",
+        f"cost {means[0, 0]:.2f} to {means[-1, 0]:.2f}",
+        (np.diff(means[:, 0]) < 0).all(),
+    )
+    yield Claim(
+        "too many memorise it, and fail to generalize",
+        f"held out {means[0, 1]:.1f} to {means[-1, 1]:.1f}",
+        costs(WIDTHS[-1])[:, 1].min() > costs(WIDTHS[0])[:, 1].max(),
+    )
+
+
+def number_of_epochs():
+    """Section 2.2.4: how long to train."""
     accuracy, history = not_stopped()
-    best, why = stopped_early()
-    judged = history.validation_accuracy
-    fell = 2 + next(i for i, (now, then) in enumerate(pairwise(judged)) if then < now)
-    falls = "decreases" if judged[-1] < judged[best - 1] else "does not decrease"
-    rises = "increases" if accuracy[-1] > accuracy[best - 1] else "does not increase"
-    yield (
-        f"A 2-32-32-1 network on 160 rows, about every fifth label wrong. Early stopping: {why}. "
-        f"From epoch {best} to {len(accuracy)} the validation accuracy goes from "
-        f"{judged[best - 1]:.3f} to {judged[-1]:.3f}, the training accuracy from "
-        f"{accuracy[best - 1]:.3f} to {accuracy[-1]:.3f}."
-    )
-    yield Printed("§2.2.4", "too many epochs: validation accuracy", "decreases", falls)
-    yield Printed("§2.2.4", "too many epochs: training accuracy", "increases", rises)
-    yield (
-        f"Early stopping needs patience: the validation accuracy falls for the first time in epoch "
-        f"{fell}, long before its best value."
-    )
-    end, least = f"{np.polyval([1, 0, -3, 1, 0], small_steps(2.0)):.3f}", f"{lowest():.3f}"
-    reached = "reaches the minimum error" if end == least else f"{end}, minimum {least}"
-    yield Printed(
-        "§2.2.4",
-        "a very small learning rate",
-        "reaches the minimum error",
-        reached,
-        "elgendy-small-rate",
-    )
-    yield (
-        "(Descent on f(x) = x^4 - 3 x^2 + x from x = 2, learning rate 0.001, 20,000 steps: it "
-        "stays in the valley where it starts.)"
-    )
-
-
-def drawings():
-    """Figure 2.10 with its hidden features, and the curves that tell when to stop."""
-    yield "elgendy_spirals", draw_spirals
-    yield "elgendy_epochs", draw_epochs
-
-
-def draw_spirals():
-    """The outputs of the neurons of each layer, as functions on the plane."""
-    from refnet.plot.style import SURFACE, sheet
-
-    x, y = figure_2_10()
-    net = trained((9, 9))
-    first, second, _ = net.forward(PLANE)
-    figure, (left, middle, right) = sheet(1, 3, width=4.4, height=5.3)
-    for axes, layer, title in (
-        (left, first, "layer 1: straight edges"),
-        (middle, second, "layer 2: shapes"),
-    ):
-        axes.imshow(tiles(layer.a), cmap=SURFACE, vmin=-1, vmax=1, origin="lower")
-        axes.contour(tiles(layer.z), [0.0], colors="white", linewidths=1.2)
-        axes.set_title(f"{title}\nyellow: a = 1, blue: a = -1, line: z = 0")
-        axes.axis("off")
-    figure.get_layout_engine().set(w_pad=0.12)
-    names = ("spiral 0", "spiral 1")
-    refnet.plot.decision_boundary(net, x, y, right, names=names, size=22)
-    right.set(title=f"output\n{wrong(net)} of {len(x)} wrong", aspect="equal")
-    right.legend(loc="lower right", framealpha=1)
-    return figure
-
-
-def tiles(layer, gap=6):
-    """Nine functions on the grid as one image, three by three, with gaps of NaN."""
-    side = len(GRID)
-    whole = np.full((3 * side + 2 * gap, 3 * side + 2 * gap), np.nan)
-    for k, feature in enumerate(layer.T):
-        top, start = (k // 3) * (side + gap), (k % 3) * (side + gap)
-        whole[top : top + side, start : start + side] = feature.reshape(side, side)
-    return whole
-
-
-def draw_epochs():
-    """Accuracy and loss of the network that is too large, on training and validation
-    rows.
-    """
-    from refnet.plot.style import BLACK, sheet
-
-    _, history = not_stopped()
     best, _ = stopped_early()
-    figure, (left, right) = sheet(1, 2)
-    for axes, name in ((left, "accuracy"), (right, "loss")):
-        refnet.plot.learning_curves(history, axes, quantity=name)
-        axes.axvline(best, color=BLACK, linestyle=":", label=f"early stopping keeps epoch {best}")
-        axes.set(title=f"{name} of the 2-32-32-1 network")
-    left.legend(loc="lower right", framealpha=1)
-    right.legend(loc="upper left", framealpha=1)
-    return figure
+    judged = history.validation_accuracy
+    epochs = len(accuracy)
+    yield (
+        f"A 2-32-32-1 network on 160 rows, about every fifth label wrong, for {epochs} epochs. "
+        f"Early stopping takes epoch {best}, where the validation loss is lowest. From there on:"
+    )
+    yield Claim(
+        "validation accuracy decreases",
+        f"{judged[best - 1]:.2f} to {judged[-1]:.2f}",
+        judged[-1] < judged[best - 1],
+    )
+    yield Claim(
+        "training accuracy is increasing",
+        f"{accuracy[best - 1]:.2f} to {accuracy[-1]:.2f}",
+        accuracy[-1] > accuracy[best - 1],
+    )
+    fell = 2 + next(i for i, (now, then) in enumerate(pairwise(judged)) if then < now)
+    yield (
+        f"It needs patience: the validation accuracy falls for the first time in epoch {fell}, "
+        f"long before its best value."
+    )
 
+
+def learning_rate():
+    """Section 2.2.4: a small learning rate on a curve with two valleys."""
+    x, lr = 2.0, 0.001
+    for _ in range(20_000):
+        x = x - lr * (4 * x**3 - 6 * x + 1)
+    end = x**4 - 3 * x**2 + x
+    zeros = np.roots([4, 0, -6, 1])  # of the derivative
+    lowest = (zeros**4 - 3 * zeros**2 + zeros).min()
+    yield (
+        f"Descent on a curve with two valleys from x = 2, learning rate {lr}, 20,000 steps:\n"
+        f"  f(x) = x^4 - 3 x^2 + x\n"
+        f"  x = x - lr * (4 x^3 - 6 x + 1)\n"
+        f"It stays in the valley where it starts."
+    )
+    yield Claim(
+        "a learning rate that is too small is guaranteed to reach the minimum error",
+        f"{end:.3f}, minimum {lowest:.3f}",
+        f"{end:.3f}" == f"{lowest:.3f}",
+        erratum="elgendy-small-rate",
+    )
+
+
+SECTIONS = {
+    "2.2.1 Multilayer perceptron architecture": architecture,
+    "2.2.2 What are hidden layers?": hidden_layers,
+    "2.2.3 Fully connected layers": fully_connected_layers,
+    "2.2.4 Number of hidden layers, and of their neurons": number_of_neurons,
+    "2.2.4 Number of epochs": number_of_epochs,
+    "2.2.4 Learning rate": learning_rate,
+}
 
 if __name__ == "__main__":
-    raise SystemExit(run(TITLE, story, drawings))
+    raise SystemExit(run(__file__, TITLE, SECTIONS))
