@@ -1,7 +1,9 @@
 """Elgendy, Deep Learning for Vision Systems, section 2.3: seven activation functions,
 their slopes, and what the text says of them.
 
-    python examples/elgendy_activations.py [--plot DIR]
+    python examples/elgendy_activations.py [SECTION ...] [--plot DIR]
+
+What it says of training with them is tried in elgendy_depth.py.
 """
 
 from functools import cache
@@ -9,71 +11,77 @@ from functools import cache
 import numpy as np
 
 import refnet
-from printed import Printed, run
+from lesson import Claim, Printed, Same, run, side_by_side
 
-TITLE = "Elgendy, Deep Learning for Vision Systems, §2.3: activation functions"
-TABLE = (  # table 2.1: name, activation, equation as printed, equation as a function
-    ("identity", refnet.Identity(), "x", lambda x: x),
-    ("step", refnet.Heaviside(), "0 if x <= 0, 1 if x > 0", lambda x: np.where(x <= 0, 0.0, 1.0)),
-    ("sigmoid", refnet.Sigmoid(), "1 / (1 + e^-x)", lambda x: 1 / (1 + np.exp(-x))),
-    (
-        "softmax of (x, 0)",
-        refnet.Softmax(),
-        "e^xj / sum of e^xi",
-        lambda x: np.exp(x) / (np.exp(x) + np.exp(0)),
-    ),
-    (
-        "tanh",
-        refnet.Tanh(),
-        "(e^x - e^-x) / (e^x + e^-x)",
-        lambda x: (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x)),
-    ),
-    ("ReLU", refnet.ReLU(), "max(0, x)", lambda x: np.maximum(0, x)),
-    ("leaky ReLU", refnet.LeakyReLU(0.01), "max(0.01 x, x)", lambda x: np.maximum(0.01 * x, x)),
-)
-FINITE = ("sigmoid", "tanh")  # whose slope becomes small on both sides, figure 2.17
+TITLE = "Elgendy, Deep Learning for Vision Systems, section 2.3: activation functions"
+Z = np.linspace(-6, 6, 1201)
 AGES = (25.0, 43.0)  # where the text's straight line for diabetes crosses 0 and 1
 
 
-def value(activation, z):
-    """f(z) for a vector z; for softmax, the first of its two outputs for (z, 0)."""
-    z = np.atleast_1d(np.asarray(z, dtype=float))
-    return (
-        activation.value(np.column_stack([z, np.zeros_like(z)]))[:, 0]
-        if activation.name == "softmax"
-        else activation.value(z)
-    )
+def identity(x):
+    """f(x) = x."""
+    return x
 
 
-def slope(activation, z):
-    """f'(z) for a vector z. The step has none at 0, and 0 elsewhere."""
-    z = np.atleast_1d(np.asarray(z, dtype=float))
-    if not activation.trainable:
-        return np.where(z == 0, np.nan, 0.0)
-    if activation.name == "softmax":
-        pair = np.column_stack([z, np.zeros_like(z)])
-        return activation.pullback(np.tile([1.0, 0.0], (len(z), 1)), pair, activation.value(pair))[
-            :, 0
-        ]
-    return activation.derivative(z, activation.value(z))
+def step(x):
+    """Table 2.1: 0 where x <= 0, else 1."""
+    return np.where(x <= 0, 0.0, 1.0)
 
 
-def alike(a, b):
-    """Whether two results agree to nine decimals."""
-    return np.array_equal(np.round(a, 9), np.round(b, 9))
+def sigmoid(x):
+    """1 / (1 + e^-x)."""
+    return 1 / (1 + np.exp(-x))
 
 
-def integer_layers():
-    """Two layers without activation, and the one layer that is equal to them.
+def softmax(x):
+    """e^x_j / sum over i of e^x_i; the classes stand in the last axis."""
+    return np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
 
-    The weights are integers, so that no product is rounded.
-    """
-    first, second = (
-        refnet.Dense([[2, -1], [3, 5], [-4, 1]], [1, -2, 3]),
-        refnet.Dense([[1, -3, 2], [4, 0, -1]], [5, -6]),
-    )
-    one = refnet.Dense(second.W @ first.W, second.W @ first.b + second.b)
-    return refnet.Network([first, second]), refnet.Network([one])
+
+def tanh(x):
+    """(e^x - e^-x) / (e^x + e^-x)."""
+    return (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x))
+
+
+def relu(x):
+    """max(0, x)."""
+    return np.maximum(0, x)
+
+
+def leaky_relu(x, slope=0.01):
+    """max(0.01 x, x)."""
+    return np.maximum(slope * x, x)
+
+
+def two_classes(x):
+    """The first of the two outputs of softmax for (x, 0)."""
+    return softmax(np.stack([x, np.zeros_like(x)], axis=-1))[..., 0]
+
+
+TABLE = {  # table 2.1
+    "identity": identity,
+    "step": step,
+    "sigmoid": sigmoid,
+    "softmax of (x, 0)": two_classes,
+    "tanh": tanh,
+    "ReLU": relu,
+    "leaky ReLU": leaky_relu,
+}
+
+
+def slope(name, z):
+    """f'(z) of the functions of table 2.1. The step has none at 0, and 0 elsewhere."""
+    z = np.asarray(z, dtype=float)
+    y_hat = sigmoid(z)
+    return {
+        "identity": np.ones_like(z),
+        "step": np.where(z == 0, np.nan, 0.0),
+        "sigmoid": y_hat * (1 - y_hat),
+        "softmax of (x, 0)": y_hat * (1 - y_hat),
+        "tanh": 1 - np.tanh(z) ** 2,
+        "ReLU": np.where(z > 0, 1.0, 0.0),
+        "leaky ReLU": np.where(z > 0, 1.0, 0.01),
+    }[name]
 
 
 @cache
@@ -103,298 +111,219 @@ def probability(z, epsilon):
     return np.exp(z) / (np.exp(z) + epsilon)
 
 
-def story():
-    """What the text says of activation functions, section by section."""
-    yield from cheat_sheet()
-    yield from linear()
-    yield from sigmoid()
-    yield from softmax_and_tanh()
-    yield from saturation()
-    yield from rectifiers()
-
-
-def cheat_sheet():
-    """Table 2.1, and whether activations keep their output finite."""
-    z = np.linspace(-6, 6, 1201)
-    for name, activation, equation, formula in TABLE:
-        same = alike(value(activation, z), formula(z))
-        yield Printed("table 2.1", name, equation, equation if same else "another function")
-    far = np.array([-1e6, 1e6])
-    finite = sum(bool((np.abs(value(activation, far)) <= 1).all()) for _, activation, _, _ in TABLE)
-    do = "what they are needed for" if finite == len(TABLE) else f"{finite} of {len(TABLE)} do"
-    yield Printed(
-        "§2.3",
-        "restricting the output to a finite value",
-        "what they are needed for",
-        do,
-        "elgendy-finite-value",
+def finite_value():
+    """Section 2.3: whether activations keep their output finite."""
+    far = np.array([-700.0, 700.0])  # farther, exp of it is too large a number
+    kept = [name for name, f in TABLE.items() if (np.abs(f(far)) <= 1).all()]
+    yield Claim(
+        "activation functions are needed to restrict the output to a finite value",
+        f"{len(kept)} of {len(TABLE)} do",
+        len(kept) == len(TABLE),
+        erratum="elgendy-finite-value",
     )
-    step = next(formula for name, *_, formula in TABLE if name == "step")
-    yield Printed("table 2.1", "step at 0 (§2.1 and fig. 2.5 have 1)", "0", int(step(0.0)))
+    yield (
+        f"Between -1 and 1 for z = -700 and 700 are: {', '.join(kept)}. ReLU, which the text "
+        f"recommends, gives {relu(far)[1]:g}."
+    )
 
 
 def linear():
     """Section 2.3.1: layers without an activation function."""
-    line = refnet.Network([refnet.Dense([[4]], [0])])
-    trace = line.forward([[-2.0], [0.5], [3.0]])
-    # with y = a - 1.5 the gradient of the MSE is dC/da = 2 * 1.5 / 3 = 1
-    f_prime = line.backward(trace, "mse", trace.output - 1.5).wrt_input(line).ravel()
-    yield Printed("fig. 2.13", "derivative of 4 x at -2, 0.5, 3", "4, 4, 4", f_prime)
-    two, one = integer_layers()
-    x = np.random.default_rng(0).integers(-9, 10, (100, 2))
-    same = np.array_equal(two.predict(x), one.predict(x))
-    yield Printed(
-        "§2.3.1", "composition of linear functions", "linear", "linear" if same else "not linear"
+    x = np.array([-2.0, 0.5, 3.0])
+    w, b = 4.0, 0.0
+    h = 0.5
+    dz_dx = ((w * (x + h) + b) - (w * (x - h) + b)) / (2 * h)
+    yield Printed("derivative of 4 x at -2, 0.5, 3 (figure 2.13)", "4, 4, 4", dz_dx)
+    f_prime = slope("identity", w * x + b)
+    yield Claim(
+        "figure 2.12 is the identity's plot: f(x) = 4 x",
+        f"slope of the identity {f_prime[0]:g}, of w x {w:g}",
+        f_prime[0] == w,
+        erratum="elgendy-identity-4x",
     )
+    rng = np.random.default_rng(0)
+    W1, b1, W2, b2 = (rng.integers(-5, 6, shape) for shape in ((3, 2), 3, (2, 3), 2))
+    x = rng.integers(-9, 10, (100, 2))
+    two = (x @ W1.T + b1) @ W2.T + b2
+    one = x @ (W2 @ W1).T + (W2 @ b1 + b2)
+    yield (
+        "Two linear layers are one:\n  W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2)\n"
+        "In whole numbers, 100 rows:"
+    )
+    yield Same("two linear layers, and one", two, one)
     cost, norm = linear_learning()
-    falls = f"{cost[0]:.1f} to {cost[-1]:.0e}" if cost[-1] < cost[0] else "no learning"
-    shrinks = (
-        f"{norm[0]:.1f} to {norm[-1]:.0e}" if f"{norm[-1]:.1f}" != f"{norm[0]:.1f}" else "the same"
+    yield (
+        f"Still such a network learns a linear target. 2-3-1 without activations, on "
+        f"4 x1 - x2 + 3, {len(cost) - 1} steps:"
     )
-    yield Printed(
-        "§2.3.1",
-        f"cost of a linear 2-3-1 network, {len(cost) - 1} steps",
+    yield Claim(
         "no learning",
-        falls,
-        "elgendy-no-learning",
+        f"cost {cost[0]:.1f} to {cost[-1]:.0e}",
+        cost[-1] >= cost[0],
+        erratum="elgendy-no-learning",
     )
-    yield Printed(
-        "§2.3.1", "norm of its gradient", "the same", shrinks, "elgendy-gradient-the-same"
+    yield Claim(
+        "in every backpropagation the gradient will be the same",
+        f"norm {norm[0]:.1f} to {norm[-1]:.0e}",
+        norm[-1] == norm[0],
+        erratum="elgendy-gradient-the-same",
     )
     yield (
-        "Two linear layers are one: W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2), here to the "
-        "last bit. Still such a network learns a linear target, 4 x1 - x2 + 3. What is constant "
-        "is dz/dx = w. A step needs dC/dw = (dC/dz) x, which contains the error and the input."
+        "What is constant is dz/dx = w. A step needs\n  dC/dw = (dC/dz) x\n"
+        "which has the error and the input in it."
     )
 
 
-def sigmoid():
+def heaviside():
+    """Section 2.3.2: the step and its slope."""
+    z = np.array([-2.0, -0.1, 0.0, 0.1, 2.0])
+    yield Same("step at -2, -0.1, 0, 0.1, 2, refnet", refnet.Heaviside().value(z), step(z))
+    yield (
+        "Its slope is 0 on both sides of the jump, so gradient descent has nothing to follow; "
+        "refnet refuses to train it."
+    )
+
+
+def logistic():
     """Section 2.3.3: from a straight line to the sigmoid."""
-    at = value(refnet.Sigmoid(), [0.0, 1.0])
+    young, old = AGES
+    beta1 = 1 / (old - young)
+    beta0 = -young * beta1
+    below, above = beta0 + beta1 * (young - 1), beta0 + beta1 * (old + 1)
+    yield "A straight line p = beta0 + beta1 age through (25, 0) and (43, 1):"
+    yield Claim("below the age of 25 p is negative", f"{below:.3f} at 24", below < 0)
+    yield Claim("it is higher than 1 when older than 43", f"{above:.3f} at 44", above > 1)
     yield (
-        f"The text's straight line is 0 at the age of {AGES[0]:g} and 1 at {AGES[1]:g}. The "
-        f"sigmoid of that line is {at[0]:.2f} and {at[1]:.2f} at these ages, not 0 and 1: beta0 "
-        f"and beta1 have to be fitted anew for the sigmoid."
+        f"The sigmoid of that line is {sigmoid(0.0):.2f} at 25 and {sigmoid(1.0):.2f} at 43: "
+        f"beta0 and beta1 have to be fitted anew for it."
     )
-    z = np.linspace(-6, 6, 1201)
-    squeezed = probability(z, 1.0)
-    bounds = (
-        "0 < probability < 1" if (squeezed > 0).all() and (squeezed < 1).all() else "beyond 0 or 1"
+    yield Same("sigmoid, refnet", refnet.Sigmoid().value(Z), sigmoid(Z))
+    yield Same("exp(z) / (exp(z) + 1)", probability(Z, 1.0), sigmoid(Z))
+    yield Claim(
+        "0 < probability < 1",
+        f"{sigmoid(Z).min():.4f} to {sigmoid(Z).max():.4f} for z from -6 to 6",
+        sigmoid(Z).min() > 0 and sigmoid(Z).max() < 1,
     )
-    yield Printed("§2.3.3", "exp(z) / (exp(z) + 1)", "0 < probability < 1", bounds)
-    for epsilon, erratum in ((1.0, ""), (0.01, "elgendy-epsilon")):
-        shifts = {"sigmoid(z)": 0.0, f"sigmoid(z + {-np.log(epsilon):.3f})": -np.log(epsilon)}
-        equal = [
-            name
-            for name, shift in shifts.items()
-            if alike(probability(z, epsilon), value(refnet.Sigmoid(), z + shift))
-        ]
-        yield Printed(
-            "§2.3.3",
-            f"exp(z) / (exp(z) + {epsilon:g})",
-            "sigmoid(z)",
-            equal[0] if equal else "no sigmoid",
-            erratum,
-        )
-    at_zero = probability(0.0, 0.01)
-    yield (
-        f"With epsilon = 0.01 the probability at z = 0 is {at_zero:.4f} instead of 0.5. Epsilon "
-        f"shifts the sigmoid by log epsilon."
+    yield "With another epsilon it is not 1 / (1 + exp(-z)), but shifted by log epsilon:"
+    epsilon = 0.01
+    yield Same(
+        "epsilon 0.01: sigmoid(z - log 0.01)", probability(Z, epsilon), sigmoid(Z - np.log(epsilon))
     )
-    first = next(z for z in range(100) if value(refnet.Sigmoid(), z)[0] == 1.0)
+    yield Claim(
+        "also with a very small epsilon it is 1 / (1 + exp(-z))",
+        f"at z = 0 {probability(0.0, epsilon):.4f}, not {sigmoid(0.0)}",
+        probability(0.0, epsilon) == sigmoid(0.0),
+        erratum="elgendy-epsilon",
+    )
+    # steeper, so that the sigmoid is 0.02 and 0.98 where the line is 0 and 1
+    beta0, beta1 = 8 * beta0 - 4, 8 * beta1
+    at = {age: sigmoid(beta0 + beta1 * age) for age in (0, 80)}
+    shrunk = sigmoid(1e-9 * (beta0 + beta1 * 34))
+    yield f"With beta0 = {beta0:.3f} and beta1 = {beta1:.4f}:"
+    yield Claim(
+        "as ages grow, the probability gets closer to 1",
+        f"{1 - at[80]:.0e} from it at 80",
+        at[80] > 1 - 1e-6,
+    )
+    yield Claim(
+        "as the weights move down, closer to 0",
+        f"{shrunk:.1f} as they shrink to 0; {at[0]:.0e} at age 0",
+        shrunk < at[0],
+        erratum="elgendy-weights-move-down",
+    )
+    first = next(z for z in range(100) if sigmoid(float(z)) == 1.0)
     yield (
         f"In exact arithmetic the sigmoid never reaches 0 or 1. In double precision it rounds to "
         f"1 from z = {first} on."
     )
 
 
-def softmax_and_tanh():
-    """Sections 2.3.4 and 2.3.5: both can be written with the sigmoid."""
+def several_classes():
+    """Section 2.3.4: softmax."""
+    x = np.array([1.0, 2.0, 3.0])
+    yield f"Softmax of (1, 2, 3) is {side_by_side(softmax(x))}."
+    yield Printed("sum of the outputs", "1", softmax(x).sum())
     z = np.random.default_rng(0).normal(0.0, 3.0, (1000, 2))
-    softmax = refnet.Softmax().value(z)
-    same = alike(softmax[:, 0], value(refnet.Sigmoid(), z[:, 0] - z[:, 1]))
-    total = refnet.Softmax().value(np.array([[1.0, 2.0, 3.0]])).sum()
-    yield Printed("§2.3.4", "sum of the outputs for (1, 2, 3)", "1", total)
-    yield Printed(
-        "§2.3.4", "softmax of two classes", "like a sigmoid", "like a sigmoid" if same else "unlike"
+    yield Same("softmax, refnet", refnet.Softmax().value(z), softmax(z))
+    yield "With two classes it works like a sigmoid, that of z1 - z2:"
+    yield Same("sigmoid(z1 - z2)", sigmoid(z[:, 0] - z[:, 1]), softmax(z)[:, 0])
+
+
+def hyperbolic_tangent():
+    """Section 2.3.5: tanh from the sigmoid, and slopes far from zero."""
+    yield Same("tanh, refnet", refnet.Tanh().value(Z), tanh(Z))
+    yield Same("2 sigmoid(2 z) - 1", 2 * sigmoid(2 * Z) - 1, tanh(Z))
+    off = np.ptp(tanh(Z) - sigmoid(Z)) / 2  # the best shift goes to the middle of the range
+    yield Claim(
+        "tanh is a shifted version of the sigmoid",
+        f"{off:.2f} away with the best shift",
+        off == 0,
+        erratum="elgendy-tanh-shifted",
     )
     t = np.linspace(-40, 40, 8001)
-    tanh, sigma = value(refnet.Tanh(), t), value(refnet.Sigmoid(), t)
-    forms = {
-        "shifted": sigma + (tanh - sigma).mean(),
-        "scaled both ways, shifted": 2 * value(refnet.Sigmoid(), 2 * t) - 1,
-    }
-    equal = [name for name, form in forms.items() if alike(tanh, form)]
-    yield Printed("§2.3.5", "range of the sigmoid", "0 and 1", [sigma.min(), sigma.max()])
-    yield Printed("§2.3.5", "range of tanh", "-1 to 1", [tanh.min(), tanh.max()])
-    yield Printed(
-        "§2.3.5",
-        "tanh from the sigmoid",
-        "shifted",
-        equal[0] if equal else "another",
-        "elgendy-tanh-shifted",
-    )
-    yield Printed("§2.3.5", "mean of the sigmoid, z from -40 to 40", "0.5", sigma.mean())
-    yield Printed("§2.3.5", "mean of tanh", "0", tanh.mean())
-    off = np.ptp(tanh - sigma) / 2  # the best shift goes to the middle of the range
-    yield "With two classes softmax(z1, z2) = (s, 1 - s), where s = sigmoid(z1 - z2)."
-    yield (
-        f"tanh(z) = 2 sigmoid(2 z) - 1. Shifting the sigmoid up or down is not enough: with any "
-        f"shift it is somewhere {off:.2f} or more away from tanh."
-    )
-
-
-def saturation():
-    """Figure 2.17: slopes far from zero."""
-    high = [value(activation, 20.0)[0] for name, activation, _, _ in TABLE if name in FINITE]
-    low = [value(activation, -20.0)[0] for name, activation, _, _ in TABLE if name in FINITE]
-    yield Printed("§2.3.7", "where sigmoid and tanh saturate", "~ 1, ~ 1", high)
-    yield (
-        f"The text names only the upper ends. At the lower end, for very negative z, the sigmoid "
-        f"saturates at {low[0]:.0f} and tanh at {low[1]:.0f}."
-    )
+    yield Printed("range of the sigmoid", "0 and 1", [sigmoid(t).min(), sigmoid(t).max()])
+    yield Printed("range of tanh", "-1 to 1", [tanh(t).min(), tanh(t).max()])
     at = np.array([0, 1, 2, 5, 10, 20])
-    yield f"{'Slope at z':<16}" + "".join(f"{z:>10}" for z in at)
-    for name, activation, _, _ in TABLE:
-        if name in (*FINITE, "ReLU"):
-            yield f"{name:<16}" + "".join(f"{s:>10.2g}" for s in slope(activation, at))
-
-
-def rectifiers():
-    """Sections 2.3.6 and 2.3.7."""
-    relu = refnet.ReLU()
-    z = np.array([-3.0, -0.5, 0.5, 3.0])
-    yield Printed("§2.3.6", "ReLU below zero: outputs", "0, 0", value(relu, z[:2]))
-    yield Printed("§2.3.7", "ReLU below zero: slopes", "0, 0", slope(relu, z[:2]))
-    slopes = [0.1, 0.01, 0.002]
-    tried = [slope(refnet.LeakyReLU(s), -1.0)[0] for s in slopes]
-    yield Printed("§2.3.7", "leaky ReLU below zero: the slope", "0.01", tried[1])
-    yield Printed("§2.3.7", "slopes below zero to try", "0.1, 0.01, 0.002", tried)
-    forms = [
-        f"{s:g}: {np.array_equal(value(refnet.LeakyReLU(s), z), np.maximum(s * z, z))}"
-        for s in (*slopes, 2)
+    table = [f"  {'slope at z =':<14}" + "".join(f"{z:>10}" for z in at)]
+    table += [
+        f"  {name:<14}" + "".join(f"{s:>10.2g}" for s in slope(name, at))
+        for name in ("sigmoid", "tanh", "ReLU")
     ]
+    yield "\n".join(table)
+    far = [slope(name, 10.0) for name in ("sigmoid", "tanh")]
+    yield Claim(
+        "for very large or small z the slope is close to zero",
+        f"{far[0]:.0e}, {far[1]:.0e} at z = 10",
+        max(far) < 1e-3,
+    )
+
+
+def rectified():
+    """Section 2.3.6: ReLU."""
+    z = np.array([-3.0, -0.5, 0.5, 3.0])
+    yield Printed("below zero the output is always zero", "0, 0", relu(z[:2]))
+    yield Same("ReLU, refnet", refnet.ReLU().value(Z), relu(Z))
     yield (
-        f"max(slope x, x) is the leaky ReLU where the slope is at most 1. Slope, and whether the "
-        f"two are equal: {', '.join(forms)}."
+        "The text's code, if x < 0: return 0, is for one number. For the z of a layer it takes "
+        "np.maximum(0, z)."
     )
-    try:
-        max(0, z)
-    except ValueError as error:
-        why = str(error).partition(".")[0]
-        yield (
-            f"Python's max(0, x) is a ReLU for one number. For the array of a layer it raises:\n"
-            f"  {why}."
-        )
 
 
-def drawings():
-    """Table 2.1 and figures 2.12 to 2.19; what a linear network learns; the sigmoid as
-    a probability and as tanh.
-    """
-    yield "elgendy_activations", draw_activations
-    yield "elgendy_linear", draw_linear
-    yield "elgendy_sigmoid", draw_sigmoid
-
-
-def draw_activations():
-    """All seven with their derivatives, and the slopes far out."""
-    from refnet.plot.style import BLACK, BLUE, LINES, RED, sheet
-
-    z = np.linspace(-6, 6, 601)
-    figure, panels = sheet(2, 4, width=3.5, height=3.2)
-    for axes, (name, activation, equation, _) in zip(panels.flat, TABLE, strict=False):
-        # f or f' jumps at 0: two lines, so that none is drawn through the jump
-        for part in (np.ones(z.shape, bool),) if activation.analytic else (z < 0, z > 0):
-            axes.plot(z[part], value(activation, z[part]), color=BLUE)
-            axes.plot(z[part], slope(activation, z[part]), color=RED, linestyle="--")
-        low, high = {
-            "identity": (-2, 3),
-            "ReLU": (-1, 3),
-            "leaky ReLU": (-1, 3),
-            "tanh": (-1.15, 1.25),
-        }.get(name, (-0.25, 1.25))
-        axes.axhline(0, color=BLACK, linewidth=0.5)
-        axes.set(title=f"{name}\n{equation}", xlabel="x", ylabel="f, f'", ylim=(low, high))
-        axes.legend(
-            axes.lines[:2],
-            ("f(x)", "f'(x)"),
-            loc="lower right" if name == "identity" else "upper left",
-        )
-    last = panels.flat[-1]
-    far = np.linspace(-12, 12, 241)
-    for (name, activation, _, _), style in zip(
-        (row for row in TABLE if row[0] in (*FINITE, "ReLU")), LINES, strict=False
-    ):
-        slopes = slope(activation, far)
-        last.semilogy(far[slopes > 0], slopes[slopes > 0], linestyle=style, label=name)
-    last.set(
-        title="slope far from zero\n(ReLU below zero: 0)", xlabel="x", ylabel="f', logarithmic"
+def leaky():
+    """Section 2.3.7: leaky ReLU."""
+    yield Printed("ReLU, derivative for negative x", "0, 0", slope("ReLU", [-3.0, -0.5]))
+    yield Printed("leaky ReLU, small negative slope", "0.01", leaky_relu(-1.0) / -1.0)
+    for s in (0.1, 0.01, 0.002):
+        yield Same(f"max({s:g} x, x), refnet", refnet.LeakyReLU(s).value(Z), leaky_relu(Z, s))
+    largest = 2.0
+    wrong = np.abs(refnet.LeakyReLU(largest).value(Z) - leaky_relu(Z, largest)).max()
+    yield (
+        f"The formula needs a slope of at most 1: with {largest:g} the larger of the two is the "
+        f"other one, {wrong:g} off at x = {Z[0]:g}."
     )
-    last.legend(loc="lower center")
-    return figure
 
 
-def draw_linear():
-    """A network without activation functions learns: cost and gradient of each step."""
-    from refnet.plot.style import BLUE, RED, sheet
-
-    cost, norm = linear_learning()
-    figure, axes = sheet(width=6.4)
-    axes.semilogy(cost, color=BLUE, label="cost C")
-    axes.semilogy(norm, color=RED, linestyle="--", label="norm of the gradient")
-    axes.set(
-        title="without activations, on $y = 4 x_1 - x_2 + 3$, a network learns",
-        xlabel="step",
-        ylabel="cost, norm (logarithmic)",
+def hyperparameter_alert():
+    """Where sigmoid and tanh saturate."""
+    high, low = np.array([20.0]), np.array([-20.0])
+    yield Printed("sigmoid and tanh saturate at", "~ 1, ~ 1", [sigmoid(high)[0], tanh(high)[0]])
+    yield (
+        f"The text names the upper ends. At the lower ends these are {sigmoid(low)[0]:.0f} and "
+        f"{tanh(low)[0]:.0f}."
     )
-    axes.legend()
-    return figure
 
 
-def draw_sigmoid():
-    """The sidebar's probabilities against age, and tanh beside the sigmoid."""
-    from refnet.plot.style import BLACK, LINES, sheet
-
-    figure, (left, right) = sheet(1, 2)
-    ages, (young, old) = np.linspace(0, 80, 321), AGES
-    p = (ages - young) / (old - young)
-    z = 8 * p - 4  # the sigmoid is 0.02 and 0.98 where the line is 0 and 1
-    left.plot(ages, p, linestyle=LINES[0], label="straight line")
-    for epsilon, style in ((1.0, LINES[1]), (0.01, LINES[2])):
-        left.plot(
-            ages, probability(z, epsilon), linestyle=style, label=f"exp(z) / (exp(z) + {epsilon:g})"
-        )
-    left.axhspan(0, 1, color="0.93", zorder=0)
-    left.set(
-        title="a line is no probability; epsilon shifts",
-        xlabel="age in years",
-        ylabel="p",
-        ylim=(-0.6, 2.2),
-    )
-    left.legend(loc="upper left")
-    t = np.linspace(-6, 6, 401)
-    tanh, sigma = value(refnet.Tanh(), t), value(refnet.Sigmoid(), t)
-    right.plot(t, tanh, label="tanh(z)")
-    right.plot(t, sigma, linestyle="--", label="sigmoid(z)")
-    right.plot(t, sigma - 0.5, linestyle="-.", label="sigmoid(z) - 0.5: shifted")
-    right.plot(
-        t[::20],
-        2 * value(refnet.Sigmoid(), 2 * t[::20]) - 1,
-        "o",
-        color=BLACK,
-        markersize=4,
-        label="2 sigmoid(2z) - 1",
-    )
-    right.set(
-        title="tanh is the sigmoid scaled and shifted",
-        xlabel="z",
-        ylabel="f(z)",
-        ylim=(-1.15, 1.15),
-    )
-    right.legend(loc="lower right")
-    return figure
-
+SECTIONS = {
+    "2.3 Activation functions": finite_value,
+    "2.3.1 Linear transfer function": linear,
+    "2.3.2 Heaviside step function (binary classifier)": heaviside,
+    "2.3.3 Sigmoid/logistic function": logistic,
+    "2.3.4 Softmax function": several_classes,
+    "2.3.5 Hyperbolic tangent function (tanh)": hyperbolic_tangent,
+    "2.3.6 Rectified linear unit": rectified,
+    "2.3.7 Leaky ReLU": leaky,
+    "Hyperparameter alert": hyperparameter_alert,
+}
 
 if __name__ == "__main__":
-    raise SystemExit(run(TITLE, story, drawings))
+    raise SystemExit(run(__file__, TITLE, SECTIONS))

@@ -95,8 +95,8 @@ def few():
 
 @cache
 def costs(units):
-    """The cost of 2-units-1 on the 60 rows and on the 1,000, after 1,000 epochs of batch
-    descent from each start.
+    """The cost of 2-units-1 on the 60 rows and on the 1,000, for each start after 1,000
+    epochs of batch descent.
     """
     (x, y), held_out = few()
     ends = []
@@ -196,7 +196,9 @@ def fully_connected_layers():
     indented = "\n".join(f"  {line}" for line in net.summary().splitlines())
     yield f"That of refnet, where n is the number of rows, Keras' None:\n{indented}"
     trace = net.forward(np.ones((7, 4)))
-    yield Printed("Output Shape, columns", "5 5 3", [layer.a.shape[1] for layer in trace])
+    yield Printed(
+        "Output Shape", "(None, 5) (None, 5) (None, 3)", [layer.a.shape[1] for layer in trace]
+    )
     held = [layer.W.size + layer.b.size for layer in net.layers]
     yield Printed("Param #", "25 30 18", held)
     _, gradients = net.loss_and_gradients(np.ones((1, 4)), np.zeros((1, 3)), "mse")
