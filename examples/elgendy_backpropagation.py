@@ -1,413 +1,268 @@
-"""Elgendy, Deep Learning for Vision Systems, section 2.7: the chain rule along one path
-and over all paths.
+"""Elgendy, Deep Learning for Vision Systems, section 2.7: backpropagation, upstream
+times local along one path, and the sum over all paths.
 
-    python examples/elgendy_backpropagation.py [--plot DIR]
+    python examples/elgendy_backpropagation.py [SECTION ...] [--plot DIR]
 """
 
 from functools import cache
-from itertools import permutations, product
+from itertools import product
 
 import numpy as np
 
 import refnet
-from printed import Printed, run, side_by_side
-from refnet.forms import graph
+from lesson import Claim, Copy, Expected, Same, run, side_by_side
 
-TITLE = "Elgendy, Deep Learning for Vision Systems, §2.7: backpropagation"
-WHERE = "fig. 2.36"
-# w_13, w_32, w_22 and w_21 of layers 1 to 4: the factors of the formula
+TITLE = (
+    "Elgendy, Deep Learning for Vision Systems, chapter 2, Deep learning and neural networks: "
+    "2.7, backpropagation"
+)
+x, y = np.array([0.6, -0.9]), 1.0
+# from and to of w_13, w_32, w_22 and w_21 of layers 1 to 4: the factors of the formula
 EDGES = ((1, 3), (3, 2), (2, 2), (2, 1))
-X, Y = np.array([[0.6, -0.9]]), np.array([[1.0]])
+
+
+def sigma(z):
+    """The sigmoid."""
+    return 1 / (1 + np.exp(-z))
 
 
 @cache
-def figure_2_36():
-    """Four layers, wide enough for the formula's indices: 2 inputs, 3, 4 and 2 sigmoid
-    neurons, one linear output.
+def network():
+    """Four layers, wide enough for the indices of figure 2.36: 2 inputs, 3, 4 and 2
+    sigmoid neurons, one linear output.
     """
     return refnet.mlp(
         [2, 3, 4, 2, 1], hidden="sigmoid", output="identity", init=refnet.Normal(0.0, 1.5), seed=236
     )
 
 
+W1, W2, W3, W4 = (layer.W for layer in network().layers)
+b1, b2, b3, b4 = (layer.b for layer in network().layers)
+
+
 @cache
-def gradients():
-    """What backprop.py gives for the squared error of one sample."""
-    return figure_2_36().loss_and_gradients(X, Y, "mse")[1]
+def refnet_gradients():
+    """What refnet's backpropagation gives for each layer."""
+    return network().loss_and_gradients(x[None], np.array([[y]]), "mse")[1]
 
 
-def slopes():
-    """f'(z) of every neuron, layer by layer."""
-    net = figure_2_36()
-    trace = net.forward(X)
-    return [
-        layer.activation.derivative(step.z, step.a)[0]
-        for layer, step in zip(net.layers, trace, strict=True)
-    ]
-
-
-def along(nodes):
-    """The contribution of one path to dE/dw_13 of layer 1. Nodes count from 0.
-
-    It is the product of dE/dyhat, of weight and slope edge by edge down to node 3, and
-    of the input.
-    """
-    net, down = figure_2_36(), slopes()
-    below, middle, above, top = nodes
-    effect = refnet.MSE().gradient(net.predict(X), Y).item() * down[3][top]
-    for l, (upper, lower) in ((3, (top, above)), (2, (above, middle)), (1, (middle, below))):
-        effect *= net.layers[l].W[upper, lower] * down[l - 1][lower]
-    return effect * X[0, 0]
+def feedforward(W1):
+    """a of all layers of the network of figure 2.36, with these weights of layer 1."""
+    a1 = sigma(W1 @ x + b1)
+    a2 = sigma(W2 @ a1 + b2)
+    a3 = sigma(W3 @ a2 + b3)
+    y_hat = W4 @ a3 + b4
+    return a1, a2, a3, y_hat
 
 
 @cache
 def paths():
-    """The contribution to dE/dw_13 of each path from node 3 of layer 1 to the output.
+    """What each path adds to dE/dw_13 of layer 1, by its nodes in layers 2 and 3.
 
-    The formula's path is one of them.
+    A path is the product of its factors, from the error down to the input.
     """
-    sizes = figure_2_36().sizes
-    return {nodes: along(nodes) for nodes in product([2], *(range(size) for size in sizes[2:]))}
+    a1, a2, a3, y_hat = feedforward(W1)
+    s1, s2, s3 = a1 * (1 - a1), a2 * (1 - a2), a3 * (1 - a3)  # slopes f'(z)
+    dE_dy = 2 * (y_hat[0] - y)
+    return {
+        (k, m): dE_dy * (W4[0, m] * s3[m]) * (W3[m, k] * s2[k]) * (W2[k, 2] * s1[2]) * x[0]
+        for k, m in product(range(4), range(2))
+    }
 
 
 def formula_path():
-    """The nodes on the formula's path: each edge ends where the next one starts."""
-    return tuple(end - 1 for _, end in EDGES)
+    """The nodes of layers 2 and 3 on the formula's path, from 0."""
+    return EDGES[1][1] - 1, EDGES[2][1] - 1
 
 
-def order_of_indices():
-    """In which order of its indices the formula's weights form a path."""
-    orders = {"from, to": EDGES, "to, from": [(b, a) for a, b in EDGES]}
-    return next(
-        (
-            name
-            for name, edges in orders.items()
-            if all(edges[l][1] == edges[l + 1][0] for l in range(3))
-        ),
-        "neither",
+def backpropagation():
+    """The first two steps on the network of figure 2.36."""
+    *_, y_hat = feedforward(W1)
+    E = np.mean(np.abs(y_hat - y))
+    theirs = refnet.MAE().value(network().predict(x[None]), np.array([[y]]))
+    sizes = "-".join(map(str, network().sizes))
+    yield f"A {sizes} network, wide enough for figure 2.36, with random weights:"
+    yield Same("y_hat, refnet", network().predict(x[None])[0], y_hat)
+    yield Same("E = 1/N sum |y_hat_i - y_i|, refnet", theirs, E)
+
+
+def what_it_is():
+    """One step down, and what is propagated back."""
+    w, alpha = 0.0, 0.1
+    dE_dw = 2 * (w * 0.3 - 0.8) * 0.3
+    w_new = w - alpha * dE_dw
+    yield "With one weight, E = (w x - y)^2, x = 0.3, y = 0.8, alpha = 0.1 and w = 0:"
+    yield f"  dE_dw = 2 * (w * x - y) * x = {dE_dw:.3f}\n  w - alpha * dE_dw = {w_new:.4f}"
+    one = refnet.Network([refnet.Dense([[w]], [0.0], "identity")])
+    refnet.fit(one, [[0.3]], [[0.8]], loss="mse", optimizer=refnet.SGD(lr=alpha), epochs=1)
+    yield Same("w_new, refnet", one.layers[0].W[0], [w_new])
+    _, _, a3, y_hat = feedforward(W1)
+    dE_dy = 2 * (y_hat - y)
+    yield "E is (y_hat - y)^2 from here on. w_21 of the last layer is directly connected to it:"
+    yield Same("dE/dw_21, refnet", refnet_gradients()[3].dW[0, 1], (dE_dy * a3[1])[0])
+    net, rate = network().copy(), 0.05
+    E = refnet.fit(net, x[None], [[y]], loss="mse", optimizer=refnet.SGD(lr=rate), epochs=4).loss
+    yield Claim(
+        f"each cycle takes the error another step down (here alpha = {rate})",
+        f"E = {side_by_side(E, 4)}",
+        bool((np.diff(E) < 0).all()),
     )
-
-
-def named(value, candidates):
-    """The name of the candidate that equals the value to nine decimals."""
-    return next(
-        (name for name, candidate in candidates.items() if f"{candidate:.9f}" == f"{value:.9f}"),
-        "neither",
+    # a 2-2-1 tanh network whose hidden values for (1, -1) are all tanh(0) = 0
+    v, w, u = np.array([[1.0, 1.0], [2.0, 2.0]]), np.array([[1.0, 3.0]]), np.array([1.0, -1.0])
+    a = np.tanh(v @ u)
+    delta_2 = w @ a - 1.0  # of E = (y_hat - 1)^2 / 2
+    delta_1 = w.T @ delta_2 * (1 - a**2)
+    change_2, change_1 = -0.1 * np.outer(delta_2, a), -0.1 * np.outer(delta_1, u)
+    change_2 += 0.0  # no -0.0
+    yield "What goes back? A 2-2-1 tanh network whose hidden values are both 0, alpha = 0.1:"
+    yield f"  layer 2: delta {side_by_side(delta_2, 1)}, change of w {side_by_side(change_2, 1)}"
+    yield f"  layer 1: delta {side_by_side(delta_1, 1)}, change of w {side_by_side(change_1, 1)}"
+    quiet = refnet.Network(
+        [refnet.Dense(v, [0.0, 0.0], "tanh"), refnet.Dense(w, [0.0], "identity")]
     )
-
-
-def last_factor(h=1e-5):
-    """Which factor leads from layer 4 to layer 3 on the formula's path: dz_1^(4) /
-    dz_2^(3), measured as a central difference.
-    """
-    z = []
-    for step in (h, -h):
-        net = figure_2_36().copy()
-        net.layers[2].b[1] += step
-        z.append(net.forward(X)[3].z.item())
-    factor = figure_2_36().layers[3].W[0, 1] * slopes()[2][1]
-    return named(
-        (z[0] - z[1]) / (2 * h), {"dw_21^(4) / dw_22^(3)": 0.0, "w_21^(4) f'(z_2^(3))": factor}
-    )
-
-
-def local_gradients(net, x, y):
-    """The local gradients where each layer has one neuron: dz/da = w and da/dz = f'(z)
-    of each layer, and dE/da.
-    """
-    trace, local = net.forward(x), []
-    for layer, step in zip(net.layers, trace, strict=True):
-        local += [layer.W.item(), layer.activation.derivative(step.z, step.a).item()]
-    return [*local, refnet.MSE().gradient(trace.output, np.array(y)).item()]
-
-
-def by_difference(h=1e-5):
-    """dE/dw_13 of layer 1 as a central difference, without any backpropagation."""
-    errors = []
-    for step in (h, -h):
-        net = figure_2_36().copy()
-        net.layers[0].W[2, 0] += step
-        errors.append(refnet.MSE().value(net.predict(X), Y))
-    return (errors[0] - errors[1]) / (2 * h)
-
-
-def quiet_network():
-    """A 2-2-1 tanh network whose hidden values for (1, -1) are all tanh(0) = 0."""
-    return refnet.Network(
-        [
-            refnet.Dense([[1.0, 1.0], [2.0, 2.0]], [0.0, 0.0], "tanh"),
-            refnet.Dense([[1.0, 3.0]], [0.0], "identity"),
-        ]
-    )
-
-
-def hidden_vectors():
-    """Different outputs of layer 3 that lead to the same output of the network, found
-    by swapping neurons.
-    """
-    output, vectors = figure_2_36().predict(X).item(), set()
-    for order in map(list, permutations(range(2))):
-        net = figure_2_36().copy()
-        third, last = net.layers[2:]
-        third.W[:], third.b[:], last.W[:] = third.W[order], third.b[order], last.W[:, order]
-        if net.predict(X).item() == output:
-            vectors.add(tuple(net.forward(X)[2].a[0]))
-    return vectors
-
-
-def squared_three(x):
-    """f(g(x)) where f squares and g(x) = 3 x."""
-    return (3 * x) ** 2
-
-
-def central(g, x):
-    """The central difference of g at an integer; with step 1 it is exact for a
-    quadratic function.
-    """
-    return (g(x + 1) - g(x - 1)) // 2
-
-
-def story():
-    yield from chain_rule()
-    yield from one_weight_after_another()
-    yield from all_paths()
-    yield from what_is_propagated()
-    yield from cycle()
-
-
-def chain_rule():
-    """The chain rule, and how the sidebar writes it."""
-    whole, inside = central(squared_three, 2), central(lambda x: 3 * x, 2)
-    outside = central(lambda g: g**2, 3 * 2)
-    yield (
-        f"f(g) = g^2 and g(x) = 3 x. At x = 2 the chain rule f'(g(x)) g'(x) gives {outside} * "
-        f"{inside}."
-    )
-    right = named(
-        whole, {"f'(g(x)) g'(x)": outside * inside, "d/dx f(g(x)) d/dx g(x)": whole * inside}
-    )
-    yield Printed("§2.7.1", "d/dx f(g(x)), the rule", "f'(g(x)) g'(x)", right)
-    yield Printed(
-        "§2.7.1",
-        "d/dx f(g(x)), written out",
-        "d/dx f(g(x)) d/dx g(x)",
-        right,
-        erratum="elgendy-outside-function",
-    )
-    yield (
-        f"The derivative of (3 x)^2 at 2, measured as a difference, is {whole}. The rule as "
-        f"written out gives {whole} * {inside} = {whole * inside}."
-    )
-
-
-def one_weight_after_another():
-    """dE/dx where each layer has one neuron: upstream times local."""
-    net = refnet.mlp([1, 1, 1, 1], hidden="sigmoid", output="identity", seed=27)
-    chain = graph.chain(net, [[1.0]], "mse")
-    chain.forward([[0.5]])
-    dx = chain.backward().item()
-    yield (
-        "Layers of one neuron form a chain. Each gate multiplies the upstream gradient by its "
-        "local one:"
-    )
-    flow = [dx, *(float(np.ravel(upstream)[0]) for upstream in chain.upstream)]
-    local = local_gradients(net, [[0.5]], [[1.0]])
-    for gate, upstream, slope, downstream in reversed(
-        list(zip(chain.gates, flow[1:], local, flow, strict=False))
-    ):
-        yield (
-            f"  {gate!s:<20} upstream {upstream:>9.6f}  local {slope:>9.6f}  downstream "
-            f"{downstream:>9.6f}"
-        )
-    yield Printed(
-        "§2.7.1",
-        "dE/dx, all local gradients multiplied",
-        f"{np.prod(local):.6f}",
-        dx,
-        column="expected",
-    )
-    x = net.loss_and_gradients([[0.5]], [[1.0]], "mse")[1].wrt_input(net).item()
-    yield Printed("§2.7.1", "dE/dx, by BP1 and BP2", f"{x:.6f}", dx, column="expected")
-    yield "There is one path here, and its product is the whole gradient."
-
-
-def all_paths():
-    """The formula of fig. 2.36."""
-    net, dW = figure_2_36(), gradients()[0].dW[2, 0].item()
-    effects = paths()
-    one, whole = effects[formula_path()], sum(effects.values())
-    yield (
-        f"Four layers as in fig. 2.36, {'-'.join(map(str, net.sizes))}. What each path "
-        f"contributes to dE/dw_13 of layer 1, the weight from input 1 to node 3:"
-    )
-    for nodes, effect in effects.items():
-        mark = "  the formula's path" if nodes == formula_path() else ""
-        yield (
-            f"  x1 > {' > '.join(str(node + 1) for node in nodes[:-1])} > output  "
-            f"{effect:>10.6f}{mark}"
-        )
-    yield (
-        f"  sum of all paths         {whole:>10.6f}  BP4: {dW:.6f}, central difference: "
-        f"{by_difference():.6f}"
-    )
-    sums = {"the formula's path": one, "the sum of all paths": whole}
-    yield Printed(
-        WHERE, "dE/dw_13 is", "the formula's path", named(dW, sums), erratum="elgendy-one-path"
-    )
-    yield Printed(
-        WHERE, "paths from w_13 to the output", "1", len(effects), erratum="elgendy-one-path"
-    )
-    yield Printed(
-        WHERE,
-        "factor of a path, layer 4 to 3",
-        "dw_21^(4) / dw_22^(3)",
-        last_factor(),
-        erratum="elgendy-weights-by-weights",
-    )
-    yield Printed(
-        WHERE,
-        "w_13 by the rule of §2.4: indices",
-        "to, from",
-        order_of_indices(),
-        erratum="elgendy-weight-index",
-    )
-    yield Printed(WHERE, "dE/dw_13, all paths", f"{whole:.6f}", dW, column="expected")
-    yield (
-        "Weights do not depend on one another: dw_21^(4) / dw_22^(3) is 0, and so is any product "
-        "with it. The factors of a path are weights times slopes, w f'(z). BP2 sums over all "
-        "paths at once."
-    )
-
-
-def what_is_propagated():
-    """Delta is propagated back, not the change of the weights."""
-    net, lr = quiet_network(), 0.1
-    first, second = net.loss_and_gradients([[1.0, -1.0]], [[1.0]], "half_squared_error")[1]
-    above, below = -lr * second.dW, -lr * first.dW
-    yield "A 2-2-1 tanh network whose hidden values are all 0, with learning rate 0.1:"
-    yield (
-        f"  layer 2: delta {second.delta[0]}, change of the weights {side_by_side(above + 0.0, 1)}"
-    )
-    yield f"  layer 1: delta {first.delta[0]}, change of the weights {side_by_side(below, 1)}"
-    changes = f"up to {abs(below).max():g}" if below.any() and not above.any() else "none"
-    yield Printed(
-        "§2.7.1",
-        "changes in layer 1 where layer 2 has none",
-        "none",
-        changes,
+    layer_1, layer_2 = quiet.loss_and_gradients([u], [[1.0]], "half_squared_error")[1]
+    yield Same("layer 2, change of w, refnet", -0.1 * layer_2.dW, change_2)
+    yield Same("layer 1, change of w, refnet", -0.1 * layer_1.dW, change_1)
+    yield Claim(
+        "by propagating the change of w backward the weights get updated",
+        f"up to {abs(change_2).max():.1f} in layer 2, {abs(change_1).max():.1f} in layer 1",
+        change_2.any() or not change_1.any(),
         erratum="elgendy-changes-propagated",
     )
     yield (
-        "What is propagated is delta = dE/dz (BP2). Each layer computes its own change from its "
-        "delta and its inputs (BP4)."
+        "Layer 2 has no change of w that it could hand down. What goes back is delta = dE/dz "
+        "(BP2), and each layer computes its own change from its delta and its inputs (BP4)."
     )
 
 
-def cycle():
-    """The cycle of feedforward, error and step, and what the takeaways say of it."""
-    ways = len(hidden_vectors())
-    yield Printed(
-        "§2.7.2",
-        "outputs of layer 3 that give one prediction",
-        "1",
-        ways,
-        erratum="elgendy-desired-output-of-each-layer",
+def chain_rule():
+    """The chain rule by numbers, and upstream times local where there is one path."""
+    at, h = 2.0, 1e-5
+    outside, inside = 2 * (3 * at), 3  # of f(g) = g^2 and g(x) = 3 x
+    measured = ((3 * (at + h)) ** 2 - (3 * (at - h)) ** 2) / (2 * h)
+    yield "f(g) = g^2 and g(x) = 3x, at x = 2. The outside function has the slope 2g, the inside 3:"
+    yield Expected(
+        f"f'(g(x)) g'(x) = {outside:.0f} * {inside}", f"{outside * inside:.0f}", measured
     )
+    net = refnet.mlp([1, 1, 1, 1], hidden="sigmoid", output="identity", seed=27)
+    (w1, c1), (w2, c2), (w3, c3) = ((it.W.item(), it.b.item()) for it in net.layers)
+    x, y = 0.5, 1.0
+    a1 = sigma(w1 * x + c1)
+    a2 = sigma(w2 * a1 + c2)
+    y_hat = w3 * a2 + c3
+    dE_dy = 2 * (y_hat - y)
+    dE_da2 = dE_dy * w3
+    dE_dz2 = dE_da2 * (a2 * (1 - a2))
+    dE_da1 = dE_dz2 * w2
+    dE_dz1 = dE_da1 * (a1 * (1 - a1))
+    dE_dx = dE_dz1 * w1
+    yield "Layers of one neuron form a chain, which has one path. Upstream times local:"
     yield (
-        "Swap two hidden neurons together with their weights: the hidden output changes, the "
-        "prediction stays. Only the output layer has a target."
+        f"  dE_dy                             = {dE_dy:9.6f}\n"
+        f"  dE_da2 = dE_dy  * w3              = {dE_da2:9.6f}\n"
+        f"  dE_dz2 = dE_da2 * (a2 * (1 - a2)) = {dE_dz2:9.6f}\n"
+        f"  dE_da1 = dE_dz2 * w2              = {dE_da1:9.6f}\n"
+        f"  dE_dz1 = dE_da1 * (a1 * (1 - a1)) = {dE_dz1:9.6f}\n"
+        f"  dE_dx  = dE_dz1 * w1              = {dE_dx:9.6f}"
     )
-    net = figure_2_36().copy()
-    errors = refnet.fit(net, X, Y, loss="mse", optimizer=refnet.SGD(lr=0.05), epochs=4).loss
+    theirs = net.loss_and_gradients([[x]], [[y]], "mse")[1].wrt_input(net).item()
+    yield Same("dE/dx, refnet", theirs, dE_dx)
+
+
+def all_paths():
+    """The formula of figure 2.36: one path, where all count."""
+    a1, a2, a3, y_hat = feedforward(W1)
+    delta4 = 2 * (y_hat - y)  # BP1
+    delta3 = W4.T @ delta4 * a3 * (1 - a3)  # BP2
+    delta2 = W3.T @ delta3 * a2 * (1 - a2)
+    delta1 = W2.T @ delta2 * a1 * (1 - a1)
+    dW1 = np.outer(delta1, x)  # BP4
+    dE_dw13 = dW1[2, 0]  # from input 1 to node 3
+    yield "BP2, upstream times local with matrices, sums over all paths:"
     yield (
-        f"Four times feedforward, error and step on the network of fig. 2.36, learning rate "
-        f"0.05: E = {', '.join(f'{error:.4f}' for error in errors)}."
+        "  delta4 = 2 * (y_hat - y)\n"
+        "  delta3 = W4.T @ delta4 * a3 * (1 - a3)\n"
+        "  delta2 = W3.T @ delta3 * a2 * (1 - a2)\n"
+        "  delta1 = W2.T @ delta2 * a1 * (1 - a1)\n"
+        "  dW1 = np.outer(delta1, x)"
+    )
+    yield Same("dW of layer 1, refnet", refnet_gradients()[0].dW, dW1)
+    grown, h = np.zeros_like(W1), 1e-5
+    grown[2, 0] = h
+    above, below = ((feedforward(W1 + it)[3][0] - y) ** 2 for it in (grown, -grown))
+    yield Same("dE/dw_13, a central difference", (above - below) / (2 * h), dE_dw13, digits=8)
+    yield "What each path from w_13 to the error adds to it, x1 > node 3 > layer 2 > layer 3 > E:"
+    yield "\n".join(
+        f"  x1 > 3 > {k + 1} > {m + 1} > E  {effect:9.6f}"
+        f"{'  the path of the formula' if (k, m) == formula_path() else ''}"
+        for (k, m), effect in paths().items()
+    )
+    whole, one = sum(paths().values()), paths()[formula_path()]
+    yield Same("dE/dw_13, the sum of all paths", dE_dw13, whole)
+    yield Claim(
+        "dE/dw_13 = effect on edge 4 * edge 3 * edge 2 * target edge",
+        f"{one:.4f}, the {len(paths())} paths together {whole:.4f}",
+        np.isclose(one, whole),
+        erratum="elgendy-one-path",
+    )
+    factor = W4[0, 1] * (a3[1] * (1 - a3[1]))
+    z4 = [(W4 @ sigma(W3 @ a2 + b3 + step * np.array([0.0, 1.0])) + b4)[0] for step in (h, -h)]
+    dz_dz = (z4[0] - z4[1]) / (2 * h)  # dz_1^(4) / dz_2^(3)
+    dw_dw = 0.0  # no weight depends on another one
+    yield Claim(
+        "a factor of the path is dw_21^(4) / dw_22^(3)",
+        f"{dw_dw:.0f}; dz_1^(4) / dz_2^(3) = {dz_dz:.4f}",
+        np.isclose(dw_dw, dz_dz),
+        erratum="elgendy-weights-by-weights",
+    )
+    yield Same("that factor: w_21^(4) f'(z_2^(3))", dz_dz, factor, digits=8)
+    (to, _), (_, start) = EDGES[0], EDGES[1]
+    yield Claim(
+        "w_13, w_32, w_22, w_21 are a path, with w_ab to a from b (section 2.4)",
+        f"w_13^(1) leads to node {to}, w_32^(2) starts at node {start}",
+        all(EDGES[l][0] == EDGES[l + 1][1] for l in range(3)),
+        erratum="elgendy-weight-index",
     )
 
 
-def drawings():
-    yield "elgendy_paths", draw
-
-
-def draw():
-    """The formula's path among all paths, and what each contributes."""
-    from refnet.plot.style import sheet
-
-    figure, (left, right) = sheet(1, 2, width=5.8, height=4.2)
-    draw_network(left)
-    draw_effects(right)
-    return figure
-
-
-def draw_network(axes):
-    """Fig. 2.36: all paths of w_13, and the one of the formula."""
-    from matplotlib.lines import Line2D
-
-    from elgendy_feedforward import height
-    from refnet.plot.style import BLUE, RED
-
-    sizes = figure_2_36().sizes
-    for l in range(4):
-        for j, k in product(range(sizes[l]), range(sizes[l + 1])):
-            reaches = l > 1 or (l, j) == (1, 2) or (l, j, k) == (0, 0, 2)
-            chosen = (j + 1, k + 1) == EDGES[l]
-            style = (
-                {"color": RED, "lw": 3.5, "ls": "-"}
-                if chosen
-                else {"color": BLUE if reaches else "lightgray", "lw": 1.2, "ls": "--"}
-            )
-            axes.plot(
-                (l, l + 1),
-                (height(sizes[l], j), height(sizes[l + 1], k)),
-                zorder=2 if reaches else 1,
-                **style,
-            )
-    for l, size in enumerate(sizes):
-        axes.scatter(
-            [l] * size,
-            [height(size, j) for j in range(size)],
-            s=420,
-            c="white",
-            edgecolors="black",
-            zorder=3,
-        )
-        for j in range(size):
-            axes.text(l, height(size, j), f"{j + 1}", ha="center", va="center", zorder=4)
-        axes.text(l, -2.15, f"layer {l}" if l else "input", ha="center")
-    axes.axis("off")
-    axes.set(title="Paths from $w_{13}^{(1)}$ to the error (fig. 2.36)", ylim=(-2.4, 2.4))
-    kinds = [
-        Line2D([], [], color=RED, lw=3.5),
-        Line2D([], [], color=BLUE, ls="--"),
-        Line2D([], [], color="lightgray", ls="--"),
-    ]
-    names = ["the formula's path", "the other seven", "not on a path"]
-    axes.legend(kinds, names, loc="upper right", fontsize="small", frameon=False)
-
-
-def draw_effects(axes):
-    """What each path contributes, and the whole gradient."""
-    from refnet.plot.style import BLACK, BLUE, RED
-
-    names = ["-".join(str(node + 1) for node in nodes[:-1]) for nodes in paths()]
-    effects = list(paths().values())
-    chosen = [nodes == formula_path() for nodes in paths()]
-    axes.barh(
-        names,
-        effects,
-        color=[RED if it else BLUE for it in chosen],
-        hatch=["" if it else "//" for it in chosen],
-        edgecolor="white",
+def takeaways():
+    """Gradients all the way to the inputs, and what has a desired output."""
+    a1, a2, a3, y_hat = feedforward(W1)
+    delta = 2 * (y_hat - y)  # BP1
+    for W, a in ((W4, a3), (W3, a2), (W2, a1)):
+        delta = W.T @ delta * a * (1 - a)  # BP2
+    yield "The chain rule, all the way to the inputs:"
+    theirs = refnet_gradients().wrt_input(network())[0]
+    yield Same("dE/dx = W1.T @ delta1, refnet", theirs, W1.T @ delta)
+    swapped = sigma(W3[::-1] @ a2 + b3[::-1])
+    yield (
+        f"The desired output is that of the network. A hidden layer has none: the two neurons of "
+        f"layer 3, swapped together with their weights, give {side_by_side(swapped)} for "
+        f"{side_by_side(a3)}, and the same prediction:"
     )
-    axes.barh("all: dW", gradients()[0].dW[2, 0], color=BLACK)
-    axes.axvline(0.0, color="black", lw=0.8)
-    axes.invert_yaxis()
-    axes.set(
-        title="What each path adds to dE/d$w_{13}^{(1)}$",
-        xlabel="contribution",
-        ylabel="nodes of layers 1-2-3 on the path",
+    yield Same("y_hat, two neurons swapped", y_hat, W4[:, ::-1] @ swapped + b4)
+
+
+def copied():
+    """The rule in which our copy may have changed a letter."""
+    at = 2.0
+    whole, outside, inside = 2 * (3 * at) * 3, 2 * (3 * at), 3.0
+    yield Copy(
+        "d/dx f(g(x)) = d/dx f(g(x)) * d/dx g(x)",
+        f"{whole * inside:.0f} for (3x)^2 at 2; it is {outside * inside:.0f}",
+        np.isclose(whole * inside, outside * inside),
+        erratum="elgendy-outside-function",
     )
 
+
+SECTIONS = {
+    "2.7 Backpropagation": backpropagation,
+    "2.7.1 What is backpropagation?": what_it_is,
+    "Calculus refresher: Chain rule in derivatives": chain_rule,
+    "Figure 2.36 Backpropagation uses the chain rule": all_paths,
+    "2.7.2 Backpropagation takeaways": takeaways,
+    "Our copy reads": copied,
+}
 
 if __name__ == "__main__":
-    raise SystemExit(run(TITLE, story, drawings))
+    raise SystemExit(run(__file__, TITLE, SECTIONS))

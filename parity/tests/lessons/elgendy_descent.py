@@ -5,10 +5,6 @@ order of the text. PICTURES: their names.
 """
 
 FIGURES = {
-    "elgendy_derivatives": (
-        12,
-        ["n x^(n-1)", "f'(x) + g'(x)", "1 3 4 5 6", "power and chain rule"],
-    ),
     "elgendy_descent": (23, ["31"]),
     "elgendy_batches": (
         16,
@@ -23,7 +19,6 @@ FIGURES = {
     "elgendy_optimizers": (12, []),
 }
 PICTURES = {
-    "elgendy_derivatives": ["elgendy_derivatives"],
     "elgendy_descent": ["elgendy_brute_force", "elgendy_surface", "elgendy_learning_rates"],
     "elgendy_batches": ["elgendy_minima", "elgendy_three_ways"],
     "elgendy_optimizers": ["elgendy_optimizers", "elgendy_optimizers_error"],
