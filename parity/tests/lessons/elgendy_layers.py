@@ -1,4 +1,4 @@
-"""What the scripts show: Elgendy, sections 2.4, 2.5 and 2.7, and the refresher in 2.6.2.
+"""What the scripts show: Elgendy, sections 2.4, 2.5, 2.7, and the refresher of 2.6.2.
 
 FIGURES: how many rows each script has, and what stands in those that are off, in the
 order of the text. PICTURES: their names.
