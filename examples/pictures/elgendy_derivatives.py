@@ -33,6 +33,7 @@ def draw_slope(axes, at, end):
     axes.plot(near, tangent, "--", label=f"slope $f'({at}) = {f_prime(at)}$")
     axes.plot(at, f(at), "o", color=BLACK, zorder=3)
     axes.set(title=f"$f(x) = 10x^5 + 4x^7 + 12x$ at {at}", xlabel="$x$", ylabel="$f(x)$")
+    axes.ticklabel_format(style="sci", axis="y", useMathText=True)
     axes.legend(loc="upper left")
 
 
