@@ -1,4 +1,4 @@
-"""The pictures of depth: the gradient of each layer, and the cost from several starts."""
+"""The pictures of depth: the gradient of each layer, and the cost from each start."""
 
 import numpy as np
 

@@ -31,7 +31,7 @@ def draw_spirals():
     ):
         axes.imshow(tiles(layer.a), cmap=SURFACE, vmin=-1, vmax=1, origin="lower")
         axes.contour(tiles(layer.z), [0.0], colors="white", linewidths=1.2)
-        axes.set_title(f"{title}\nyellow: a = 1, blue: a = -1, line: z = 0")
+        axes.set_title(f"{title}\nyellow: $a = 1$, blue: $a = -1$, line: $z = 0$")
         axes.axis("off")
     figure.get_layout_engine().set(w_pad=0.12)
     names = ("spiral 0", "spiral 1")
@@ -63,7 +63,7 @@ def draw_widths():
     axes.set_xscale("log", base=2)
     axes.set_xticks(WIDTHS, WIDTHS)
     axes.set(
-        title="60 rows, every fifth label wrong: more neurons memorise",
+        title="60 rows, about every fifth label wrong",
         xlabel="neurons in the hidden layer",
         ylabel="cross-entropy after training",
     )
