@@ -147,6 +147,7 @@ def few_weights():
     E += 2 * (w * b * np.mean(x) - w * np.mean(x * y) - b * np.mean(y))
     at = np.argmin(E)
     found = np.array([w.flat[at], b.flat[at]])
+    # along the flat valley the best pair may be a few values of the grid off
     yield Claim(
         "and two weights",
         f"(w, b) = {side_by_side(found)}, exactly {side_by_side(solution())}",
