@@ -69,7 +69,8 @@ def descend(x, eta, steps):
 def stochastic_gradient_descent():
     """Left and right, converged and diverged, on a curve and in the network."""
     yield "A cost with one weight x on the x-axis, and two minima:"
-    yield "  C(x) = x^4/4 - x^3/3 - x^2 + 3        dC/dx = x^3 - x^2 - 2x = x (x + 1)(x - 2)"
+    yield "  C(x) = x^4/4 - x^3/3 - x^2 + 3"
+    yield "  dC/dx = x^3 - x^2 - 2 x = x (x + 1) (x - 2), which is 0 at -1, 0 and 2"
     for start, side in ((3.0, "left"), (-2.0, "right")):
         first, second = descend(start, 0.1, 1)
         slope = dC_dx(first)

@@ -75,7 +75,7 @@ def node(axes, layer, y, name, value, delta):
     axes.add_patch(Circle((x, y), RADIUS, facecolor="white", ec=BLUE, lw=1.5, zorder=3))
     lines = [f"${name}$", f"${value:.4f}$", *([delta] if delta else [])]
     text = "\n".join(lines)
-    axes.text(x, y, text, ha="center", va="center", fontsize=11, color=BLACK, zorder=4)
+    axes.text(x, y, text, ha="center", va="center", fontsize=10, color=BLACK, zorder=4)
 
 
 def draw_error():
