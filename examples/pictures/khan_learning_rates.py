@@ -25,8 +25,8 @@ def draw_descent(axes, path, alpha):
     reach = 1.15 * np.abs(path).max()
     draw_path(axes, path, (-reach, reach))
     start, end = loss_at(path[[0, -1]])
-    axes.plot(path[0], start, "s", color=RED, markersize=8, label=f"start, $L$ = {start}")
-    label = f"after {len(path) - 1} steps, $L$ = {end:.3g}"
+    axes.plot(path[0], start, "s", color=RED, markersize=8, label=f"start, $L$ = {start:.4f}")
+    label = f"after {len(path) - 1} steps, $L$ = {end:.{1 if end > 1 else 6}f}"
     axes.plot(path[-1], end, "D", color="black", markersize=5, label=label)
     factor = f"{1 - alpha * CURVATURE:.12g}"
     axes.set(title=rf"$\alpha$ = {alpha:g}: $b$ times {factor} in each step", xlabel="$b$")

@@ -6,71 +6,74 @@ import numpy as np
 from matplotlib.patches import FancyBboxPatch
 
 import refnet
-from khan_or_gate import END, FLAT, X, Y, neuron, trained, worked
+from khan_or_gate import END, FLAT, X, Y, neuron, plane, trained, worked
 from lesson import side_by_side
 from refnet.plot.style import BLUE, RED, sheet
 
+HALF_SQUARE = r"$\frac{1}{2}(\hat{y} - y)^2$"
 LEFT, TOP = 0.5, 4.7  # where the leaves of the graph stand, and how high the first one
 APART = 0.08  # half the distance of the two arrows of a wire
 
 
 def draw_by_hand():
     """(0, 0) forward and backward, before and after the step of the bias."""
-    figure, panels = sheet(2, 1, width=11.5, height=4.2)
+    figure, panels = sheet(2, 1, width=12.5, height=4.2)
     linear = worked(1)[1]
     after = worked(1, (linear.b - linear.db).item())
     titles = (
-        "x = (0, 0), label 0: the weights get no gradient, the bias does",
+        "$x = (0, 0)$, label 0: the weights get no gradient, the bias does",
         r"after one step, $b \leftarrow b - \partial L/\partial b$: output and loss fall",
     )
     for axes, (chain, linear), title in zip(panels, (worked(1), after), titles, strict=True):
         (w1, w2), (dw1, dw2), b, db = linear.W[0], linear.dW[0], linear.b.item(), linear.db.item()
         leaves = [
             ("x_1", "0", "", ""),
-            ("w_1", f"{w1:g}", f"{dw1:g}", "x_1 = 0"),
+            ("w_1", f"{w1:g}", f"{dw1:g}", r"$\partial z/\partial w_1 = x_1 = 0$"),
             ("x_2", "0", "", ""),
-            ("w_2", f"{w2:g}", f"{dw2:g}", "x_2 = 0"),
-            ("b", f"{b:g}", f"{db:.3f}", "1"),
+            ("w_2", f"{w2:g}", f"{dw2:g}", r"$\partial z/\partial w_2 = x_2 = 0$"),
+            ("b", f"{b:g}", f"{db:.3f}", r"$\partial z/\partial b = 1$"),
         ]
-        draw_graph(axes, chain, leaves, "L", r"$\frac{1}{2}(\hat{y} - y)^2$")
+        draw_graph(axes, chain, leaves, ("z = Wx + b", "z", "", r"\hat{y}", "L"), HALF_SQUARE)
         axes.set(title=title)
     return figure
 
 
 def draw_batch():
     """All four rows at once."""
-    figure, axes = sheet(width=11.5, height=4.2)
+    figure, axes = sheet(width=12.5, height=4.2)
     chain, linear = worked(4)
     leaves = [
         ("X", "0 0 1 1\n0 1 0 1", "", ""),
-        ("W", side_by_side(linear.W, 1), side_by_side(linear.dW), "X"),
-        ("b", "0", side_by_side(linear.db), "1"),
+        ("W", side_by_side(linear.W, 1), side_by_side(linear.dW), "$U X^T$"),
+        ("b", "0", side_by_side(linear.db), r"columns of $U$, summed"),
     ]
-    draw_graph(axes, chain, leaves, "Cost", r"$\frac{1}{2m}\Sigma(\hat{y}_i - y_i)^2$")
-    axes.set(title="all four rows at once, a column each: W and b get the sum over the columns")
+    names = ("Z = WX + b", "Z", "$U$ = ", r"\hat{Y}", r"\mathrm{Cost}")
+    draw_graph(axes, chain, leaves, names, r"$\frac{1}{2m}\Sigma(\hat{y}_i - y_i)^2$")
+    axes.set(title="all four rows at once, a column each: $W$ and $b$ get sums over the columns")
     return figure
 
 
-def draw_graph(axes, chain, leaves, cost, formula):
+def draw_graph(axes, chain, leaves, names, formula):
     """The graph: values above the arrows that lead right, gradients below those that
     lead left, local gradients in the gates.
     """
-    axes.set(xlim=(0, 15.4), ylim=(-0.3, 5.5))
+    sums, z_name, upstream, y_name, cost = names
+    axes.set(xlim=(0, 17), ylim=(-0.3, 5.5))
     axes.axis("off")
     (z, out, loss), (dz, dout, _), y = chain.values, chain.upstream, 2.6
-    gate(axes, (2.9, 5.2), y, 5.5, "linear\n$z = Wx + b$", "", raised=2.25)
+    gate(axes, (2.9, 5.4), y, 5.5, f"linear\n${sums}$", "", raised=2.25)
     for place, leaf in zip(np.linspace(TOP, 0.35, len(leaves)), leaves, strict=True):
         draw_leaf(axes, place, *leaf)
-    wire(axes, 5.2, 7.7, y, f"z = {side_by_side(z)}", side_by_side(dz))
-    gate(axes, (7.7, 9.5), y, 2.2, "sigmoid", columns(out * (1 - out)))
-    wire(axes, 9.5, 12.3, y, rf"$\hat{{y}}$ = {side_by_side(out)}", side_by_side(dout))
-    gate(axes, (12.3, 14.1), y, 2.2, formula, columns(dout))
-    wire(axes, 14.1, 15.3, y, f"{cost} = {loss:.3f}", "1")
+    wire(axes, 5.4, 8.6, y, f"${z_name}$ = {side_by_side(z)}", upstream + side_by_side(dz))
+    gate(axes, (8.6, 10.4), y, 2.2, "sigmoid", columns(out * (1 - out)))
+    wire(axes, 10.4, 13.5, y, f"${y_name}$ = {side_by_side(out)}", side_by_side(dout))
+    gate(axes, (13.5, 15.3), y, 2.2, formula, columns(dout))
+    wire(axes, 15.3, 16.9, y, f"${cost}$ = {loss:.3f}", "1")
     labels = f"label{'s' if out.size > 1 else ''} {' '.join(map(str, Y[: out.size, 0]))}"
-    axes.text(13.2, 4.35, labels, ha="center", va="bottom")
-    arrow(axes, (13.2, 4.3), (13.2, 3.75), BLUE, "-")
-    axes.text(7.7, 0.55, "blue, solid: the values, forward", color=BLUE)
-    axes.text(7.7, 0.05, "red, dashed: the gradients, backward: upstream times local", color=RED)
+    axes.text(14.4, 4.35, labels, ha="center", va="bottom")
+    arrow(axes, (14.4, 4.3), (14.4, 3.75), BLUE, "-")
+    axes.text(8.6, 0.55, "solid, to the right: the values, forward", color=BLUE)
+    axes.text(8.6, 0.05, "dashed, to the left: the gradients, upstream times local", color=RED)
 
 
 def draw_leaf(axes, y, name, value, gradient, local):
@@ -79,8 +82,7 @@ def draw_leaf(axes, y, name, value, gradient, local):
     axes.text(LEFT, y, f"${name}$", ha="center", va="center")
     wire(axes, LEFT + 0.42, 2.9, y, value, gradient)
     if gradient:
-        text = rf"$\partial z/\partial {name} = {local}$"
-        axes.text(3.05, y, text, va="center", fontsize=9, color=RED)
+        axes.text(3.05, y, local, va="center", fontsize=9, color=RED)
 
 
 def columns(values):
@@ -129,28 +131,33 @@ def draw_training():
     net, cost = trained()
     figure, ((plain, logs), (first, last)) = sheet(2, 2, width=5.0, height=4.0)
     for axes, scale in ((plain, "linear"), (logs, "log")):
-        refnet.plot.learning_curves(cost[1:], axes, label="Cost")
+        refnet.plot.learning_curves(cost[1:], axes)
         for epoch, marker in ((FLAT, "s"), (END, "o")):
             label = f"{cost[epoch]:.5f} after {epoch:,}"
             axes.plot(epoch, cost[epoch], marker, color="black", label=label)
         axes.set(xlabel="epoch", ylabel="Cost", xscale=scale, yscale=scale)
-        axes.legend(loc="upper right" if scale == "linear" else "lower left")
+        handles, labels = axes.get_legend_handles_labels()
+        axes.legend(
+            handles[1:], labels[1:], loc="upper right" if scale == "linear" else "lower left"
+        )
     plain.set(title="The Cost looks flat after 3,000 epochs")
     logs.set(title="The same with logarithmic axes: it still falls")
     for axes, trained_or_not, title in (
         (first, neuron(), "The decision boundary before training"),
-        (last, net, f"After {END:,} epochs (output 0.1 dotted, 0.9 dashed)"),
+        (last, net, f"The decision boundary after {END:,} epochs"),
     ):
         refnet.plot.decision_boundary(
-            trained_or_not, X, Y[:, 0], axes, levels=(0.1, 0.9), margin=0.5, size=90
+            trained_or_not, X, Y[:, 0], axes, levels=(), margin=0.5, size=90
         )
         axes.set(title=title, aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
         axes.get_legend().remove()
-        for label in list(axes.texts):  # the title says what they say
-            label.remove()
-    figure.legend(
-        *last.get_legend_handles_labels(), title="label", loc="outside lower center", ncols=2
-    )
+    line, outputs = plane(net)
+    for level, style in ((0.1, ":"), (0.5, "-"), (0.9, "--")):
+        last.contour(line, line, outputs, [level], colors="black", linestyles=style)
+        last.plot([], [], style, color="black", label=f"output {level}")
+    handles, labels = last.get_legend_handles_labels()
+    labels = [f"label {it}" if it in "01" else it for it in labels]
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure
 
 
