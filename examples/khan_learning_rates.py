@@ -74,6 +74,13 @@ def by_bias():
 
 def learning_rate():
     """The four learning rates on the parabola, annealing, and the OR gate."""
+    alphas = np.array([0.5, 0.9, 2.0, 3.0])
+    y_hat = sigmoid(0.0)
+    dL_db = y_hat * y_hat * (1 - y_hat)  # of the example (0, 0), at b = 0
+    yield (
+        f"The text also names learning rates of 0.5, 0.9, 2 and 3. From b = 0, where the gradient "
+        f"is {dL_db}, they lead to b = {side_by_side(-alphas * dL_db, 4)}."
+    )
     yield "On the parabola L = b^2 / 16, from b = 1, where dL/db = b / 8 is the text's 0.125:"
     walked = [int(np.argmax(np.abs(descend(alpha, 200)) < NEAR)) for alpha in (0.5, 5.0)]
     yield Claim(

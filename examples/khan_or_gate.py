@@ -97,6 +97,10 @@ def loss_function():
     loss = (y_hat - y) ** 2 / 2
     yield Printed("Loss", "0.125", loss)
 
+    h = 1e-6
+    slope = (sigmoid(z + h) - sigmoid(z - h)) / (2 * h)
+    yield Same("sigma' = sigma (1 - sigma), measured", slope, y_hat * (1 - y_hat), digits=8)
+
     dL_dy = y_hat - y  # the Loss gate; its upstream gradient is dL/dL = 1
     dL_dz = dL_dy * y_hat * (1 - y_hat)  # the sigmoid gate: upstream times local
     dL_dw = dL_dz * x  # the linear gate, whose local gradients are x1 and x2
@@ -117,6 +121,13 @@ def loss_function():
 
 def bias():
     """(0, 0) with a bias: one step of gradient descent, and the loss after it."""
+    drawn = refnet.mlp([2, 3, 1], seed=0).layers[0].b
+    yield Claim(
+        "the initial bias is always set to zero, rather than a random number",
+        f"{side_by_side(drawn)} as PyTorch's Linear draws them",
+        not drawn.any(),
+        erratum="khan-bias-always-zero",
+    )
     x, y, w, b, alpha = np.array([0, 0]), 0, np.array([0.1, 0.6]), 0.0, 1.0
     y_hat = sigmoid(w @ x + b)
     dL_dz = (y_hat - y) * y_hat * (1 - y_hat)
@@ -126,22 +137,11 @@ def bias():
 
     b = b - alpha * dL_db
     yield Printed("b := b - alpha dL/db, alpha = 1", "-0.125", b)
-    steps = np.array([0.5, 0.9, 2.0, 3.0])
-    yield (
-        f"The text also names alpha = 0.5, 0.9, 2 and 3. They lead to b = "
-        f"{side_by_side(-steps * dL_db, 4)}. From b = {b:g}, forward again:"
-    )
+    yield f"From b = {b:g}, forward again:"
     y_hat = sigmoid(w @ x + b)
     loss = (y_hat - y) ** 2 / 2
     yield Printed("output, rounded to 3 decimal places", "0.469", y_hat)
     yield Claim("Loss is down from 0.125 to around 0.109", f"{loss:.4f}", abs(loss - 0.109) < 0.001)
-    drawn = refnet.mlp([2, 3, 1], seed=0).layers[0].b
-    yield Claim(
-        "the initial bias is always set to zero, rather than a random number",
-        f"{side_by_side(drawn)} as PyTorch's Linear draws them",
-        not drawn.any(),
-        erratum="khan-bias-always-zero",
-    )
 
 
 def cost_function():
@@ -161,44 +161,26 @@ def cost_function():
         f"  dCost/dy_hat_i   = 1/m (y_hat_i - y_i)    {side_by_side(dCost, 4)}"
     )
     h = 1e-6
-    moved = np.array(
-        [[((y_hat + s * h * unit - y) ** 2).sum() / (2 * m) for s in (1, -1)] for unit in np.eye(m)]
-    )
-    slopes = (moved[:, 0] - moved[:, 1]) / (2 * h)
+    up = [((y_hat + h * unit - y) ** 2).sum() / (2 * m) for unit in np.eye(m)]
+    down = [((y_hat - h * unit - y) ** 2).sum() / (2 * m) for unit in np.eye(m)]
+    slopes = (np.array(up) - down) / (2 * h)
     yield Same("dCost/dY_hat, measured with h = 1e-6", slopes, dCost[0], digits=8)
     yield Same("dCost/dY_hat, refnet's graph", worked(4)[0].upstream[1], dCost)
 
 
 def two_ways():
-    """Batch gradient descent: all columns at once, and row by row."""
-    x, y, w, b, alpha = X.T, Y.T, np.array(W), 0.0, 1.0
-    m = y.size
-    yield "Way 2, vectorized: X has a column for each example."
-    for step in ("", " after the first step"):
-        y_hat = sigmoid(w @ x + b)
-        yield Printed(
-            f"Cost{step}", "0.084" if step else "0.089", ((y_hat - y) ** 2).sum() / (2 * m)
-        )
-        dZ = (y_hat - y) / m * y_hat * (1 - y_hat)  # (1, m), upstream of the linear gate
-        dW, db = dZ @ x.T, dZ.sum(axis=1)
-        if not step:
-            yield Same("dCost/dW, refnet's graph", worked(4)[1].dW, dW)
-            yield Same("dCost/db, refnet's graph", worked(4)[1].db, db)
-            w, b = w - alpha * dW, b - alpha * db
-    yield Printed("dCost/dW after it", "[-0.044, -0.035]", dW)
-    yield Printed("dCost/db after it", "[-0.031]", db)
-
-    yield "Way 1, accumulated: capital deltas add up the gradients of the examples."
+    """Batch gradient descent: row by row, and all columns at once."""
+    w, b, alpha = np.array(W[0]), 0.0, 1.0
+    yield "Way 1, accumulated: capital deltas add up the small ones of the examples."
     Delta_w, Delta_b = np.zeros(2), 0.0
-    for x_i, y_i in zip(X, Y[:, 0], strict=True):
-        out = sigmoid(w[0] @ x_i + b[0])
-        delta = (out - y_i) * out * (1 - out)
-        Delta_w, Delta_b = Delta_w + delta * x_i, Delta_b + delta
-    yield Same("dCost/dW = 1/m Delta w, as by way 2", dW[0], Delta_w / m)
-    yield Same("dCost/db = 1/m Delta b, as by way 2", db[0], Delta_b / m)
-    net = neuron()
-    accumulated.step(net, X, Y, LOSS, alpha)
-    yield Same("dCost/dW, refnet's accumulators", dW, accumulated.gradient(net, X, Y, LOSS).dW[0])
+    for x, y in zip(X, Y[:, 0], strict=True):
+        y_hat = sigmoid(w @ x + b)
+        delta = (y_hat - y) * y_hat * (1 - y_hat)  # dL/dz of this example
+        Delta_w, Delta_b = Delta_w + delta * x, Delta_b + delta
+    m = len(X)
+    by_row = accumulated.gradient(neuron(), X, Y, LOSS)
+    yield Same("1/m Delta w, refnet's accumulators", by_row.dW[0][0], Delta_w / m)
+    yield Same("1/m Delta b, refnet's accumulators", by_row.db[0][0], Delta_b / m)
     counts = [forward_passes(rows) for rows in (10, 20, 40)]
     power = np.log2(counts[2] / counts[1])
     yield Claim(
@@ -207,6 +189,25 @@ def two_ways():
         power == 2,
         erratum="khan-quadratic",
     )
+
+    yield "Way 2, vectorized: X has a column for each example."
+    x, y, w, b = X.T, Y.T, np.array(W), np.zeros(1)
+    y_hat = sigmoid(w @ x + b)
+    yield Printed("Cost", "0.089", ((y_hat - y) ** 2).sum() / (2 * m))
+    dZ = (y_hat - y) / m * y_hat * (1 - y_hat)  # (1, m), upstream of the linear gate
+    dW, db = dZ @ x.T, dZ.sum(axis=1)
+    yield Same("dCost/dW, as by way 1", Delta_w / m, dW[0])
+    yield Same("dCost/db, as by way 1", Delta_b / m, db[0])
+    yield Same("dCost/dW, refnet's graph", worked(4)[1].dW, dW)
+    yield Same("dCost/db, refnet's graph", worked(4)[1].db, db)
+
+    w, b = w - alpha * dW, b - alpha * db
+    yield f"One step with alpha = 1: W = {side_by_side(w)}, b = {side_by_side(b)}. Once more:"
+    y_hat = sigmoid(w @ x + b)
+    yield Printed("Cost after the step", "0.084", ((y_hat - y) ** 2).sum() / (2 * m))
+    dZ = (y_hat - y) / m * y_hat * (1 - y_hat)
+    yield Printed("dCost/dW after it", "[-0.044, -0.035]", dZ @ x.T)
+    yield Printed("dCost/db after it", "[-0.031]", dZ.sum(axis=1))
 
 
 class CountingSigmoid(refnet.Sigmoid):
@@ -231,13 +232,8 @@ def cost_curve():
     net, cost = trained()
     yield Printed(f"Cost after about {END} Epochs", "0.0005", cost[END])
     falls = -np.diff(cost)
-    yield Claim("Cost steadily decreases", f"by {falls.min():.0e} or more", (falls > 0).all())
-    more = 1 - cost[END] / cost[FLAT]
     yield Claim(
-        f"after {FLAT}, further training will only slightly improve",
-        f"the Cost falls {more:.0%} more by {END}",
-        more < 0.1,
-        erratum="khan-converged",
+        "Cost steadily decreases", f"by {falls.min():.0e} or more in each epoch", (falls > 0).all()
     )
     old, new = trained(epochs=FLAT)[0].parameters, net.parameters
     yield Claim(
@@ -248,8 +244,9 @@ def cost_curve():
     )
     power = np.log(cost[END] / cost[FLAT]) / np.log(END / FLAT)
     yield (
-        f"From there on the Cost falls as epochs^{power:.2f}. No weights are the best: larger "
-        f"ones are always a little better."
+        f"Between the two the Cost falls from {cost[FLAT]:.5f} to {cost[END]:.5f}, by "
+        f"{1 - cost[END] / cost[FLAT]:.0%}: little to see, but about as epochs^{power:.2f}, and "
+        f"not to a limit above 0. No weights are the best: larger ones are always a little better."
     )
 
 
