@@ -13,6 +13,7 @@ from typing import TypeAlias
 from parity.checking.calling.answers import fitted, with_beside
 from parity.checking.calling.calls import twice
 from parity.checking.program.given import Array
+from parity.checking.program.guarded import refused
 from parity.checking.program.outcome import Key, Outcome, Problem, Unreadable
 from parity.checking.tasks.declaration import Declaration
 from parity.checking.tasks.task import Task, task_of, tasks_for
@@ -157,8 +158,8 @@ def _performed(slots: Slots, stands: Place, task: Task, *, apart: bool) -> Outco
     here = [part] if task.bias else [BY_ID["no-biases"], part]
     try:
         records = simulate(task.inputs, [(each, each.layers(task.inputs.spec)) for each in here])
-    except NotImplementedError:
-        return Outcome({}, supported=False)
+    except NotImplementedError as error:
+        return refused(error)
     except Unreadable as error:
         return Outcome({}, (error.problem,))
     return Outcome(own, beside=_beside(run_of(records), own, bias=task.bias), apart=apart)

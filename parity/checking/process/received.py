@@ -12,7 +12,7 @@ import numpy as np
 from parity.checking.process.pipes import CLOSED, Ended, Process
 from parity.checking.process.printed import Printed
 from parity.checking.program.given import Array, GivenTask
-from parity.checking.program.outcome import NOTE, WRONG, Key, Outcome, Problem
+from parity.checking.program.outcome import NOTE, WRONG, Key, Outcome, Problem, Refusal
 from parity.checking.program.reading import KEYS, LISTS, largest
 from parity.checking.program.text import first_line, printable
 
@@ -28,7 +28,7 @@ FINITE, OTHERS = r"(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", r"inf|infinity|nan(\(\w*\))
 NUMBER = re.compile(rf"[+-]?({FINITE}|{OTHERS})", re.IGNORECASE | re.ASCII)
 NUMBERLIKE = re.compile(rb"@|[+-]?(\.?[0-9]|(nan|inf)(\W|\Z|inity))", re.IGNORECASE)
 # the words of a line about the task: of any program, and of parity's own driver
-SAID, ALL_SAID = (b"note", b"error"), (b"note", b"error", b"wrong")
+SAID, ALL_SAID = (b"note", b"error"), (b"note", b"error", b"wrong", b"refused")
 PLAIN = b"0123456789+-.eE \t"  # what all numbers that are finite are made of
 RAW_TYPES = re.compile(r"@(f[248]|[iu][1248]|b1)")
 
@@ -53,7 +53,7 @@ class Received:
         self._raw_left = SHOWN + TIMES * 8 * widest * rows * len(LISTS) * len(task.sizes)
         self._chatter = self._chatter_lines = self._step = 0
         self._over = self._raised = False
-        self._supported = True
+        self._supported, self._refusal = True, Refusal()
 
     def read(self) -> None:
         """Read the whole answer. Errors: Ended where the process gives none."""
@@ -65,7 +65,13 @@ class Received:
         for names, got, expected, advice in self._printed.lost(self._arrays):
             self._problem(got, expected, advice)
             self._arrays = {key: a for key, a in self._arrays.items() if key[1] not in names}
-        return Outcome(self._arrays, tuple(self._problems), self._supported, self._raised)
+        return Outcome(
+            self._arrays,
+            tuple(self._problems),
+            self._supported,
+            self._raised,
+            refusal=self._refusal,
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -138,6 +144,9 @@ class Received:
             self._heard(b"")
             return
         texts = [first_line(each) for each in text.split("\t")[:5]]
+        if kind == "refused":
+            self._refusal = Refusal(*texts[:2])
+            return
         if kind == "error" and len(texts) == 1:
             texts = [f"says of this task: {texts[0]}", "an answer, or unsupported"]
         self._add(Problem(NOTE if kind == "note" else WRONG, *texts))

@@ -12,7 +12,15 @@ from sysconfig import get_path
 from typing import Any
 
 from parity.checking.program.given import Array, GivenTask
-from parity.checking.program.outcome import NOTE, WRONG, Key, Outcome, Problem, Unreadable
+from parity.checking.program.outcome import (
+    NOTE,
+    WRONG,
+    Key,
+    Outcome,
+    Problem,
+    Refusal,
+    Unreadable,
+)
 from parity.checking.program.reading import read
 from parity.checking.program.text import first_line, printable
 
@@ -31,8 +39,8 @@ def guarded_call(run: Function, task: GivenTask) -> Outcome:
     try:
         with redirect_stdout(heard):
             problems = read(run(task), task, start, arrays)
-    except NotImplementedError:
-        return Outcome({}, supported=False)
+    except NotImplementedError as error:
+        return refused(error)
     except Unreadable as error:
         problems = [error.problem]
     except KeyboardInterrupt:
@@ -44,9 +52,20 @@ def guarded_call(run: Function, task: GivenTask) -> Outcome:
     return Outcome(arrays, (*problems, *_changed(inputs), *heard.problem()), raised=raised)
 
 
+def refused(error: NotImplementedError) -> Outcome:
+    """That a task is not supported, or that something is still to be written."""
+    return Outcome({}, supported=False, refusal=Refusal(_line_of(error), message_of(error)))
+
+
 def place_of(error: BaseException) -> str:
-    """Type and place of an exception: the innermost line that is neither parity's nor a
-    library's; of a line that Python cannot read, that line.
+    """Type and place of an exception."""
+    place = _line_of(error)
+    return printable(type(error).__name__) + (f" in {place}" if place else "")
+
+
+def _line_of(error: BaseException) -> str:
+    """The innermost line that is neither parity's nor a library's, with its file; of a
+    line that Python cannot read, that line.
     """
     frames = [
         (frame.filename, frame.lineno)
@@ -56,8 +75,7 @@ def place_of(error: BaseException) -> str:
     own = [(name, line) for name, line in frames if not _is_library(name)] or frames
     if isinstance(error, SyntaxError) and error.filename and not error.filename.startswith("<"):
         own = [(error.filename, error.lineno)]
-    place = f" in {Path(own[-1][0]).name}, line {own[-1][1]}" if own else ""
-    return printable(type(error).__name__ + place)
+    return printable(f"{Path(own[-1][0]).name}, line {own[-1][1]}") if own else ""
 
 
 def _is_library(name: str) -> bool:

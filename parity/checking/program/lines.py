@@ -135,6 +135,7 @@ def description_lines(
 def answer_lines(outcome: Outcome, steps: int) -> Iterator[bytes]:
     """What became of a task; the steps that show nothing are done, too."""
     if not outcome.supported:
+        yield _line("refused", "\t".join(map(printable, outcome.refusal)))
         yield _line("unsupported")
         return
     for verdict, *texts in outcome.problems:

@@ -42,10 +42,20 @@ class Unusable(Exception):
     """
 
 
+class Refusal(NamedTuple):
+    """Where a task was refused, as in "net.py, line 7", and the message; "" where there
+    is none.
+    """
+
+    place: str = ""
+    message: str = ""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one task: the arrays that `run` showed, and the problems with the
-    call itself; whether the task is supported, and whether `run` raised an exception.
+    call itself; whether the task is supported, and how it was refused where it is not;
+    and whether `run` raised an exception.
 
     Of a part of a program, `beside` are the arrays that the rest makes of it, which is
     right; where the part is tried `apart`, they are not judged.
@@ -57,3 +67,4 @@ class Outcome:
     raised: bool = False
     beside: dict[Key, Array] = field(default_factory=dict)
     apart: bool = False
+    refusal: Refusal = field(default_factory=Refusal)

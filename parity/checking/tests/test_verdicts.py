@@ -4,9 +4,11 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from parity.checking.checker import assert_correct, cases_for, check
+from parity.checking.parts.activation import check_activation
 from parity.checking.program.outcome import Outcome, Problem
 from parity.checking.tasks.declaration import declaration
 from parity.checking.tests.programs import PLAIN, everything, gradients, spoiled, train
@@ -212,6 +214,49 @@ def test_the_command_exits_1_and_writes_that_it_is_not_judged(tmp_path):
     assert out.splitlines()[-1].startswith(f"NOT JUDGED. {file}: run raised NotImplementedError ")
     written = json.loads(found.read_text(encoding="utf-8"))
     assert (written["passed"], written["judged"], written["tasks"]) == (False, False, [])
+
+
+BLANK = """
+activations, outputs, losses, optimizers = "tanh", "identity", "mse", "sgd"
+
+def delta(W, a):
+    raise NotImplementedError("BP2 is to be written: delta^l = ...")
+
+def gradient(W, b, x, y):
+    return delta(W, x), b
+"""
+
+
+def test_what_is_still_to_be_written_is_said_with_its_place(tmp_path):
+    """By the command, whose program is in a process of its own, as here."""
+    file = tmp_path / "net.py"
+    file.write_text(BLANK, encoding="utf-8")
+    status, out, _ = parity("check", str(file))
+    message = "BP2 is to be written: delta^l = ..."
+    assert (status, f"\nnet.py, line 5: {message}\n" in out, "Not tried" in out) == (1, True, False)
+    assert out.splitlines()[-1] == (
+        f"NOT JUDGED. {file}: run raised NotImplementedError in all of 8 tasks: {message}"
+    )
+
+    def delta(case):
+        raise NotImplementedError(message)
+
+    (refusal,) = check(delta, **PLAIN).refusals
+    assert refusal == (f"test_verdicts.py, line {delta.__code__.co_firstlineno + 1}", message)
+    no_message = check(refusing(unless=lambda case: False), **PLAIN)
+    assert [message for _, message in no_message.refusals] == [""]
+    assert str(no_message).count(f"\n{no_message.refusals[0].place}\n") == 1
+
+
+def test_what_is_still_to_be_written_in_a_part_is_said():
+    """By its name."""
+
+    def derivative(z):
+        raise NotImplementedError("f' is to be written")
+
+    checked = check_activation(np.tanh, derivative, like="tanh", hard=False)
+    line = derivative.__code__.co_firstlineno + 1
+    assert f"\ntest_verdicts.py, line {line}: f' is to be written" in str(checked)
 
 
 # declared on purpose

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.checking.program.outcome import REFUSAL
+from parity.checking.program.outcome import REFUSAL, Refusal
 from parity.checking.tasks.axes import chooses, defaults
 from parity.checking.tasks.declaration import Declaration
 from parity.checking.tasks.task import Task
@@ -168,14 +168,16 @@ def reason_not_to_judge(
     refused: int,
     shown: Sequence[str],
     refusal: str = REFUSAL,
+    refusals: Sequence[Refusal] = (),
 ) -> str:
     """Why nothing is said of a program that ran these tasks and refused so many others,
-    in what way; "" where it can be judged.
+    in what way and with which messages; "" where it can be judged.
     """
     count = len(tasks) + refused
     changing = [run for run in runs if _shows_changes(run)]
     if not tasks:
-        return f"{refusal} in all of {count} tasks"
+        messages = [f": {each.message}" for each in refusals if each.message]
+        return f"{refusal} in all of {count} tasks{''.join(messages[:1])}"
     if not changing:
         names = [name for name in shown if name != "a" or "output" not in shown]
         only = f"{in_words(names)} alone" if names else "nothing"

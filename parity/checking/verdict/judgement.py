@@ -73,6 +73,7 @@ def report(
     covered = tried(showing or answered)
     silent = [task for task in answered if task not in showing] if showing else []
     refusal = REFUSES if by_lines else REFUSAL
+    refusals = tuple(dict.fromkeys(outcome.refusal for outcome in outcomes if any(outcome.refusal)))
     first = _undeclared(declared) if is_wrong and answered else ()
     placed = [*((finding, ()) for finding in first), *_in_order(placed)]
     findings = [finding for finding, _ in placed]
@@ -86,9 +87,10 @@ def report(
         unjudged=unjudged,
         tried=covered,
         untried=untried(covered, [*refused, *silent], None if chosen else declared),
-        reason=reason_not_to_judge(answered, runs, len(refused), shown, refusal)
+        reason=reason_not_to_judge(answered, runs, len(refused), shown, refusal, refusals)
         or (_DOUBTFUL if arrays and arrays == unjudged else ""),
         refusal=refusal,
+        refusals=refusals,
         results=results(both, unanswered, [*_judged(answered, runs, findings)], placed),
     )
 

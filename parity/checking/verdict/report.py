@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from textwrap import wrap
 from typing import Any
 
-from parity.checking.program.outcome import REFUSAL
+from parity.checking.program.outcome import REFUSAL, Refusal
 from parity.checking.program.reading import KEYS
 from parity.checking.verdict.coverage import Tried
 from parity.checking.verdict.points import Points, points
@@ -34,6 +34,7 @@ class CheckReport:
                    name; () where a right program is RIGHT without "as far as tried"
     reason         why nothing can be said of the program, "" where it is judged
     refusal        what it does with a task that it does not support
+    refusals       the places where it does so, with their messages
     showable       the quantities that it could show
     results        what became of each task: right, the findings that stand in it, not
                    judged, not supported, no answer
@@ -50,6 +51,7 @@ class CheckReport:
     untried: tuple[str, ...] = ()
     reason: str = ""
     refusal: str = REFUSAL
+    refusals: tuple[Refusal, ...] = ()
     showable: tuple[str, ...] = KEYS[1:]
     results: tuple[TaskResult, ...] = ()
 
@@ -144,11 +146,19 @@ class CheckReport:
             yield f"If you mean all of these, declare: conventions {names}"
         if self.tasks:
             yield f"Tried: {self.tried}."
-        if self.untried:
+        nothing_ran = bool(self.unsupported) and not self.tasks
+        if self.untried and not nothing_ran:
             yield f"Not tried: {in_words(self.untried)}."
         if self.unsupported:
             count = f"{len(self.unsupported)} of {len(self.tasks) + len(self.unsupported)} tasks"
             yield f"{self.refusal} in {count}: {some(self.unsupported)}."
+            for place, message in self.refusals[:PLACES]:
+                yield f"{place}{': ' if message else ''}{message}"
+        if nothing_ran:
+            yield (
+                "Nothing was tried. Write what is still missing; or, where your program cannot do "
+                "what a task asks for, declare what it can do."
+            )
         if self.unjudged:
             yield (
                 f"Not judged: {_count(self.unjudged, 'array')}, where rounding alone may take half "
@@ -189,6 +199,7 @@ class CheckReport:
         return "\n".join(self.lines())
 
 
+PLACES = 3  # of refusals that are said
 BESIDES = (CONVENTION, NOTE)  # what is no exception to rounding
 _NOUNS = {CONVENTION: "other convention", IMPRECISE: "loss of digits", NOTE: "note"}
 
