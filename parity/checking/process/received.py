@@ -28,7 +28,8 @@ FINITE, OTHERS = r"(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", r"inf|infinity|nan(\(\w*\))
 NUMBER = re.compile(rf"[+-]?({FINITE}|{OTHERS})", re.IGNORECASE | re.ASCII)
 NUMBERLIKE = re.compile(rb"@|[+-]?(\.?[0-9]|(nan|inf)(\W|\Z|inity))", re.IGNORECASE)
 # the words of a line about the task: of any program, and of parity's own driver
-SAID, ALL_SAID = (b"note", b"error"), (b"note", b"error", b"wrong", b"refused")
+REFUSED = b"refused"
+SAID, ALL_SAID = (b"note", b"error"), (b"note", b"error", b"wrong", REFUSED)
 PLAIN = b"0123456789+-.eE \t"  # what all numbers that are finite are made of
 RAW_TYPES = re.compile(r"@(f[248]|[iu][1248]|b1)")
 
@@ -133,7 +134,8 @@ class Received:
         """Whether a line is about the task: a note, or an error, but none of a number,
         as in "error 0.25"; and what else parity's own driver says of it.
         """
-        is_number = len(words) > 1 and NUMBERLIKE.match(words[1])
+        # a file, of which a refusal is said first, may begin with a digit
+        is_number = len(words) > 1 and words[0] != REFUSED and NUMBERLIKE.match(words[1])
         return words[0] in self._said and not is_number
 
     def _say(self, kind: str, text: str) -> None:
@@ -144,7 +146,7 @@ class Received:
             self._heard(b"")
             return
         texts = [first_line(each) for each in text.split("\t")[:5]]
-        if kind == "refused":
+        if kind == REFUSED.decode():
             self._refusal = Refusal(*texts[:2])
             return
         if kind == "error" and len(texts) == 1:

@@ -229,11 +229,15 @@ def gradient(W, b, x, y):
 
 def test_what_is_still_to_be_written_is_said_with_its_place(tmp_path):
     """By the command, whose program is in a process of its own, as here."""
-    file = tmp_path / "net.py"
+    file = tmp_path / "1_net.py"
     file.write_text(BLANK, encoding="utf-8")
     status, out, _ = parity("check", str(file))
     message = "BP2 is to be written: delta^l = ..."
-    assert (status, f"\nnet.py, line 5: {message}\n" in out, "Not tried" in out) == (1, True, False)
+    assert (status, f"\n1_net.py, line 5: {message}\n" in out, "Not tried" in out) == (
+        1,
+        True,
+        False,
+    )
     assert out.splitlines()[-1] == (
         f"NOT JUDGED. {file}: run raised NotImplementedError in all of 8 tasks: {message}"
     )
