@@ -25,7 +25,7 @@ FRONT = "README.md"
 # A README at the door of each wing that people visit.
 WINGS = ("refnet/README.md", "parity/README.md", "parity/bench/README.md")
 # What lies beside the packages in a checkout alone.
-BESIDE = ("examples/README.md", "CONTRIBUTING.md", "SECURITY.md")
+BESIDE = ("examples/README.md", "examples/exercises/README.md", "CONTRIBUTING.md", "SECURITY.md")
 CHECKOUT = (ROOT / "pyproject.toml").exists()
 EVERY = (FRONT, *WINGS, *(BESIDE if CHECKOUT else ()))
 every_text = pytest.mark.parametrize("path", EVERY)

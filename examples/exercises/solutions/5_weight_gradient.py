@@ -1,7 +1,8 @@
 """Exercise 5: BP4, the gradient of the weights.
 
 Three hidden layers of tanh below a sigmoid learn XOR; parity tries networks with one,
-two and three. The deltas and the gradient of the biases are given. Write `weight_gradient`, then
+two and three. The deltas and the gradient of the biases are given. Write
+`weight_gradient`, then
 
     parity check examples/exercises/5_weight_gradient.py
     python examples/exercises/5_weight_gradient.py
