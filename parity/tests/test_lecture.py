@@ -35,8 +35,8 @@ def text_of(cells, kind):
 
 
 def stored(cell):
-    """What a cell has printed, and the text of its last expression, or None."""
-    printed, value = "", None
+    """What a cell has printed, and the text of its last expression, if it has one."""
+    printed, value = "", ""
     for output in cell["outputs"]:
         if output["output_type"] == "stream":
             printed += "".join(output["text"])
@@ -58,28 +58,33 @@ def test_the_format_is_that_of_a_notebook(notebook):
     assert counts == [*range(1, len(counts) + 1)]
 
 
-def test_its_cells_print_what_stands_below_them(notebook):
-    """All of them, in order, in one new process."""
+def given_by(sources, file):
+    """What cells print, and give, in one new process."""
+    file.write_text(lecture_cells.program(sources), encoding="utf-8")
     process = subprocess.run(
-        [sys.executable, lecture_cells.__file__, LECTURE],
+        [sys.executable, file],
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=False,
         env=os.environ | {"PYTHONPATH": str(FOLDER.parent)},
     )
     assert process.stderr == ""
-    assert json.loads(process.stdout) == [
+    return lecture_cells.performed(process.stdout)
+
+
+def test_its_cells_print_what_stands_below_them(notebook, tmp_path):
+    """All of them, in order."""
+    assert given_by(lecture_cells.code_of(LECTURE), tmp_path / "lecture.py") == [
         stored(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"
     ]
 
 
-@pytest.mark.parametrize(
-    ("source", "printed", "value"),
-    [("print(a)\na + 1", "1\n", "2"), ("a = 3", "", None), ("print(a)", "1\n", None)],
-)
-def test_a_cell_gives_its_last_expression(source, printed, value):
-    """What the check above compares."""
-    assert lecture_cells.performed(source, {"a": 1}) == [printed, value]
+def test_a_cell_gives_its_last_expression(tmp_path):
+    """As in a notebook; what a function prints, too, which gives nothing."""
+    sources = ["a = 1\nprint(a)\na + 1", "a = 3", "print(a)", "# nothing"]
+    given = [["1\n", "2"], ["", ""], ["3\n", ""], ["", ""]]
+    assert given_by(sources, tmp_path / "cells.py") == given
 
 
 def test_its_links_and_commands_are_true(notebook):
