@@ -10,10 +10,10 @@ def draw_node():
     axes[0].plot(GRID, f(GRID))
     for k, w in enumerate(WEIGHTS):
         style = {"color": COLOURS[k], "linestyle": LINES[k]}
-        axes[1].plot(GRID, f(w * GRID), label=f"$w$ = {w:g}", **style)
+        axes[1].plot(GRID, f(w * GRID), label=f"$w = {w:g}$", **style)
     for k, b in enumerate(BIASES):
         style = {"color": COLOURS[k], "linestyle": LINES[k]}
-        axes[2].plot(GRID, f(5 * GRID + b), label=f"$b$ = {b:g}", **style)
+        axes[2].plot(GRID, f(5 * GRID + b), label=f"$b = {b:g}$", **style)
         axes[2].plot(half_on(5.0, b), 0.5, "o", color=COLOURS[k])
     titles = (
         "sigmoid: $f(x) = 1 / (1 + e^{-x})$",

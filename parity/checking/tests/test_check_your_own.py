@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
     not FOLDER.is_dir(), reason="the examples lie beside the package in a checkout alone"
 )
 
-RIGHT = ("correct", "pytorch_step", "scikit_learn:classifier")
+RIGHT = ("correct", "thomas", "pytorch_step", "scikit_learn:classifier")
 WRONG = {  # example: the mistake in it
     "updated_weights": "updated-weights",
     "missing_derivative": "hidden-derivative-missing",
@@ -117,6 +117,17 @@ def test_there_is_no_other_mistake_in_it(load, tmp_path, example):
     (tmp_path / f"{example}.py").write_text(text, encoding="utf-8")
     program, _ = load(example, tmp_path)
     assert parity.check(program).findings == ()
+
+
+def test_thomas_without_a_derivative_is_named(load, tmp_path):
+    """What is right is looked at: without f' in the hidden deltas it is wrong."""
+    text = (FOLDER / "thomas.py").read_text(encoding="utf-8")
+    without = text.replace("W[l].T.dot(delta[l + 1]) * f_deriv(z[l])", "W[l].T.dot(delta[l + 1])")
+    assert without != text
+    (tmp_path / "thomas.py").write_text(without, encoding="utf-8")
+    program, _ = load("thomas", tmp_path)
+    (finding,) = parity.check(program).findings
+    assert finding.bug == "hidden-derivative-missing"
 
 
 def test_softmax_hides_the_biases(load):
