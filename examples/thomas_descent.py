@@ -133,7 +133,9 @@ def cost_function():
     yield Expected("J of the four", "0.020, 0.045, 0.080, 0.125", J)
     m = len(y)
     mean = J.sum() / m
-    yield Same("their mean, refnet's half_squared_error", refnet.HalfSquaredError().value(h, y), mean)
+    yield Same(
+        "their mean, refnet's half_squared_error", refnet.HalfSquaredError().value(h, y), mean
+    )
     yield (
         f"The text calls it mean squared error, as many do; without the 1/2 that would be "
         f"{2 * mean:.4f}, refnet's mse of one output. The 1/2 tidies up the derivative, -(y - h)."

@@ -123,7 +123,7 @@ def half_on(w, b):
 def the_notation():
     """Which of the two indices of a weight comes first."""
     net = three_three_one()
-    more = accumulated.propagate(net.layers, X + [1, 0, 0])[1][2]
+    more = accumulated.propagate(net.layers, X + np.eye(3)[0])[1][2]
     growth = (more - accumulated.propagate(net.layers, X)[1][2])[1]
     w = net.layers[0].W
     yield Claim(
@@ -165,9 +165,7 @@ def first_attempt():
         off = "thomas-truncated" if i == 2 else ""
         yield Printed(f"h_{i + 1}^(2)", printed, h[i], erratum=off)
     cut = np.floor(1e4 * np.append(h, out)) / 1e4
-    yield Printed(
-        "all four, cut off after four digits", "0.8909, 0.9677, 0.9909, 0.8354", cut
-    )
+    yield Printed("all four, cut off after four digits", "0.8909, 0.9677, 0.9909, 0.8354", cut)
     by_hand = f(0.5 * 0.8909 + 0.5 * 0.9677 + 0.5 * 0.9909 + 0.2)
     yield Printed("the last line, from these shortened values", "0.8354", by_hand)
     yield (

@@ -31,7 +31,7 @@ def draw_descent():
     fall.semilogy(counted, abs(xs[1:] - MINIMUM), color=BLUE, label="distance from 2.25")
     fall.semilogy(counted, abs(np.diff(xs)), "--", color=RED, label="length of the step")
     fall.axhline(PRECISION, color=ORANGE, linestyle=":", linewidth=2, label="precision 0.00001")
-    fall.set(title="the step falls below the precision, the distance does not")
+    fall.set(title="the step is below the precision first")
     fall.set(xlabel="step", ylabel="in units of $x$")
     fall.legend()
     return figure
@@ -52,10 +52,11 @@ def draw_contours():
     for k, (here, there) in enumerate(pairwise(path), start=1):
         axes.annotate("", there, here, arrowprops=style)
         if k < 4:
-            axes.text(here[0] - 0.02, here[1] + 0.12, f"$p_{k}$", ha="right", fontsize=12)
+            axes.text(here[0] + 0.02, here[1] + 0.2, f"$p_{k}$", fontsize=12)
     axes.plot(*path[:4].T, "o", color=RED, markersize=4)
-    axes.plot(0, 0, "+", color=BLACK, markersize=14, markeredgewidth=2)
-    axes.text(0.0, -0.22, "minimum", ha="center", va="top", fontsize=9)
+    style = {"color": BLACK, "markersize": 12, "markeredgewidth": 2, "label": "minimum"}
+    axes.plot(0, 0, "+", **style)
+    figure.legend(loc="outside lower center")
     axes.set(
         title=rf"$0.35\,x_1^2 + 0.175\,x_2^2$: derivative $[2.1, 0.7]$ at $p_1$, step size {RATE}",
         xlabel="$x_1$",

@@ -1,0 +1,32 @@
+"""The picture of the ladder from Thomas' network to 97 %."""
+
+import numpy as np
+
+from refnet.plot.style import BLACK, BLUE, ORANGE, sheet
+from thomas_digits import right_in_percent, trained
+from thomas_ladder import ladder
+
+
+def draw_ladder():
+    """The accuracy of each seed, and the mean, for each rung."""
+    before = "the text: full batch, 3,000 iterations", [right_in_percent(trained().net) / 100]
+    figure, axes = sheet(width=7.4, height=3.8)
+    names = []
+    for k, (change, accuracies) in enumerate([before, *ladder()]):
+        percent, once = 100 * np.array(accuracies), k == 1
+        name = change.replace("1/sqrt(fan_in)", r"$1/\sqrt{\mathrm{fan\_in}}$")
+        names.append(f"+ {name}" if k else name)
+        style = {"color": BLUE, "markersize": 5, "label": "one seed" if once else None}
+        axes.plot(percent, [k] * len(percent), "o", **style)
+        style = {"color": BLACK, "markersize": 16, "label": "mean" if once else None}
+        axes.plot(percent.mean(), k, "|", markeredgewidth=2, **style)
+    axes.axvline(97, color=ORANGE, linestyle="--", label="97 %")
+    axes.set_yticks(range(len(names)), names)
+    axes.set(title="a ladder to 97 %, on the same test rows")
+    axes.set(xlabel="accuracy on the 719 test rows, %", ylabel="what each rung changes")
+    axes.invert_yaxis()
+    axes.legend(loc="lower left")
+    return figure
+
+
+PICTURES = {"thomas_97": draw_ladder}
