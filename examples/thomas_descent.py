@@ -34,7 +34,7 @@ def df(x):
 
 @cache
 def descent(x=START, gamma=GAMMA, precision=PRECISION, limit=1000):
-    """Every x, from the start to the first step that is no longer than the precision."""
+    """Every x, up to the first step that is no longer than the precision."""
     xs = [x]
     while len(xs) <= limit:
         xs.append(xs[-1] - gamma * df(xs[-1]))

@@ -95,7 +95,7 @@ def ladder_to_97():
     """What it takes to pass 97 %."""
     rungs = ladder()
     yield (
-        f"The text ends with 86 % and with more to learn. A ladder: each rung changes what it names, "
+        f"The text ends with 86 %. A ladder: each rung changes what it names, "
         f"keeps the rest of the rung above it, and takes as many steps as the text. (The first "
         f"rung also has other starting weights, so it does not measure mini-batches alone.) The "
         f"accuracy is a mean over {len(SEEDS)} seeds, on the same test rows. The settings are "

@@ -37,7 +37,7 @@ def deltas(y, h, z, W):
 
 
 def iteration(W, b, x, y, alpha):
-    """One step, in place. It returns what it computed, so that parity can look at it."""
+    """One step, in place. It returns what it computed, for parity to look at."""
     m, J, seen = len(x), 0.0, {"z": [], "a": [], "delta": []}
     tri_W = {l: np.zeros_like(W[l]) for l in W}
     tri_b = {l: np.zeros_like(b[l]) for l in b}

@@ -44,9 +44,9 @@ def draw_network(axes):
             rf"$w_{{{k}1}}^{{(2)}}\,\delta_{k}^{{(3)}} = {terms[i]:.4f}$",
         )
         right = place + np.array([0.85, 0.0])
-        axes.text(*right + [0, 0.27], f"$y_{k} = {y[i]:g}$", color=BLUE, va="center")
+        axes.text(right[0], right[1] + 0.27, f"$y_{k} = {y[i]:g}$", color=BLUE, va="center")
         text = rf"$\delta_{k}^{{(3)}} = {delta[i]:.4f}$"
-        axes.text(*right - [0, 0.27], text, color=RED, va="center")
+        axes.text(right[0], right[1] - 0.27, text, color=RED, va="center")
     total = terms.sum()
     slope = f_deriv(z[2][0])
     lines = (

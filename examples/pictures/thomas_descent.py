@@ -1,4 +1,4 @@
-"""The pictures of Thomas' sections 4.1 and 4.4: descent along a curve, and in a bowl."""
+"""The pictures of Thomas' sections 4.1 and 4.4: descent on a curve and in a bowl."""
 
 from itertools import pairwise
 

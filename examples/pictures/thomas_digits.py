@@ -1,4 +1,4 @@
-"""The pictures of Thomas' section 5: a digit, the scaled pixels, and the cost curves."""
+"""The pictures of Thomas' section 5: a digit, the scaled pixels, the cost curves."""
 
 import numpy as np
 
