@@ -20,7 +20,7 @@ TITLE = "Elgendy, Deep Learning for Vision Systems, sections 2.1.3 and 2.2: more
 EDGES = np.array([[0, 5], [-4, -3], [4, -3]])  # normals of its edges, all of length 5
 INSIDE = 200
 APART = 12  # any two dots, so that a picture shows each
-SEED = 100  # of 400 tried, that whose best lines are farthest from the dots
+SEED = 100  # one of 400 tried in which the lines pass well clear of the dots
 
 
 def on_a_line(point, points):

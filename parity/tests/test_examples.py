@@ -31,7 +31,7 @@ WIDTH = 80  # of the screen
 
 def test_the_table_has_every_script():
     """No script of the folder is left out."""
-    assert set(FIGURES) == {file.stem for file in FOLDER.glob("*.py")} - {"printed"}
+    assert set(FIGURES) == {file.stem for file in FOLDER.glob("*.py")}
 
 
 @every_script
@@ -63,8 +63,6 @@ def test_a_row_compares_numbers(script):
 @every_script
 def test_a_section_has_something_to_show(script):
     """Each has a heading and a function that the command line can name."""
-    if not hasattr(module(script), "SECTIONS"):
-        pytest.skip("a script without sections yet")
     assert all(heading and items for heading, items in sections_of(script).items())
     names = [section.__name__ for section in module(script).SECTIONS.values()]
     defined = [it.name for it in ast.parse(source(script)).body if isinstance(it, ast.FunctionDef)]
@@ -86,8 +84,6 @@ def test_a_script_is_a_command(script):
 @every_script
 def test_no_line_is_wider_than_the_screen(script, capsys):
     """What a script prints has at most 80 columns."""
-    if not hasattr(module(script), "SECTIONS"):
-        pytest.skip("a script without sections yet")
     told = {heading: lambda items=items: items for heading, items in sections_of(script).items()}
     module("lesson").perform(script, module(script).TITLE, told)
     lines = capsys.readouterr().out.splitlines()
@@ -105,8 +101,6 @@ def test_a_script_does_without_its_docstrings(script):
 @every_script
 def test_a_script_draws_nothing(script):
     """Its pictures stand apart, so that what remains can be read."""
-    if not hasattr(module(script), "SECTIONS"):
-        pytest.skip("a script without sections yet")
     assert not re.search(r"matplotlib|refnet\.plot", source(script))
     assert len(source(script).splitlines()) <= 400
 
@@ -122,7 +116,6 @@ def test_what_is_not_installed_everywhere_is_asked_for(script):
         "numpy",
         "parity",
         "refnet",
-        "printed",
         *SHARED,
         *FIGURES,
     }

@@ -36,10 +36,7 @@ def module(name):
 @cache
 def sections_of(script):
     """What a script tells: the heading of each section, its sentences and rows."""
-    told = module(script)
-    if not hasattr(told, "SECTIONS"):  # a script without sections yet
-        return {"": tuple(told.story())}
-    return {heading: tuple(section()) for heading, section in told.SECTIONS.items()}
+    return {heading: tuple(section()) for heading, section in module(script).SECTIONS.items()}
 
 
 def rows(script):
@@ -49,8 +46,6 @@ def rows(script):
 
 def pictures(script):
     """The function that draws each picture, by name."""
-    if not hasattr(module(script), "SECTIONS"):
-        return dict(module(script).drawings())
     return module(f"pictures.{script}").PICTURES
 
 
