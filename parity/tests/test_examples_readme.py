@@ -5,6 +5,7 @@ print, and its tables have every script.
 import ast
 import doctest
 import importlib
+import itertools
 import os
 import re
 import runpy
@@ -35,9 +36,9 @@ def readme():
 
 def table(text, *head):
     """The rows of the table with this head, each a list of cells."""
-    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
-    start = rows.index(list(head)) + 2
-    return [row for row in rows[start:] if len(row) == len(head)]
+    below = text.partition(f"| {' | '.join(head)} |\n")[2].splitlines()
+    rows = itertools.takewhile(lambda line: line.startswith("|"), below)
+    return [row.strip("| ").split(" | ") for row in rows][1:]
 
 
 def scripts():
