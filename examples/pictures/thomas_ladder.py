@@ -16,11 +16,13 @@ def draw_ladder():
         percent, once = 100 * np.array(accuracies), k == 1
         name = change.replace("1/sqrt(fan_in)", r"$1/\sqrt{\mathrm{fan\_in}}$")
         names.append(f"+ {name}" if k else name)
+        above = np.linspace(-0.3, 0.04, len(percent)) if len(percent) > 1 else [-0.13]
         style = {"color": BLUE, "markersize": 5, "label": "one seed" if once else None}
-        axes.plot(percent, [k] * len(percent), "o", **style)
-        style = {"color": BLACK, "markersize": 16, "label": "mean" if once else None}
-        axes.plot(percent.mean(), k, "|", markeredgewidth=2, **style)
-    axes.axvline(97, color=ORANGE, linestyle="--", label="97 %")
+        axes.plot(percent, k + np.array(above), "o", **style)
+        style = {"color": BLACK, "markersize": 6, "label": "mean" if once else None}
+        axes.plot(percent.mean(), k + 0.3, "^", **style)
+    axes.axvspan(97, 98.2, color=ORANGE, alpha=0.3, linewidth=0, zorder=0, label="above 97 %")
+    axes.set(xlim=(85.8, 98.2))
     axes.set_yticks(range(len(names)), names)
     axes.set(title="a ladder to 97 %, on the same test rows")
     axes.set(xlabel="accuracy on the 719 test rows, %", ylabel="what each rung changes")
