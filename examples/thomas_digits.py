@@ -75,9 +75,12 @@ def setup_and_init_weights(nn_structure, r):
     return W, b
 
 
-def init_tri_values(W, b):
+def init_tri_values(nn_structure):
     """Delta W and Delta b, which start at zero."""
-    return {l: 0 * W[l] for l in W}, {l: 0 * b[l] for l in b}
+    tri_W, tri_b = {}, {}
+    for l, (nodes, above) in enumerate(pairwise(nn_structure), 1):
+        tri_W[l], tri_b[l] = np.zeros((above, nodes)), np.zeros(above)
+    return tri_W, tri_b
 
 
 def feed_forward(x, W, b):
@@ -99,13 +102,14 @@ def calculate_hidden_delta(delta_plus_1, w_l, z_l):
     return w_l.T.dot(delta_plus_1) * f_deriv(z_l)  # BP2
 
 
-def train_nn(W, b, X, y, iter_num, alpha=ALPHA):
-    """The algorithm of section 4.9, in place: J of each iteration, and the mean of
-    ||y - h||, which the text tracks.
+def train_nn(nn_structure, W, b, X, y, iter_num=ITERATIONS, alpha=ALPHA):
+    """The algorithm of section 4.9: J of each iteration, and the mean of ||y - h||,
+    which the text tracks. It changes W and b, which are made in it in the text; here
+    they come from outside, so that refnet can start with the same.
     """
-    m, n_l, J, avg_cost_func = len(y), len(W) + 1, [], []
+    m, n_l, J, avg_cost_func = len(y), len(nn_structure), [], []
     for _ in range(iter_num):
-        tri_W, tri_b = init_tri_values(W, b)
+        tri_W, tri_b = init_tri_values(nn_structure)
         norms = []
         for x_i, y_i in zip(X, y, strict=True):
             h, z = feed_forward(x_i, W, b)
@@ -228,8 +232,8 @@ def the_data():
     yield f'What scikit-learn says of them: "{described}".'
     count, pixels = digits().data.shape
     yield Claim(
-        "this is the MNIST dataset, which has 70,000 images of 28 x 28 pixels",
-        f"{count} of {pixels} pixels, not {28 * 28}",
+        "this is the MNIST dataset",
+        f"{count} images of {pixels} pixels; MNIST has 70,000 of {28 * 28}",
         (count, pixels) == (70_000, 28 * 28),
         erratum="thomas-mnist",
     )
@@ -319,7 +323,7 @@ def creating():
     yield Same("delta^(3), refnet's", gradients[1].delta[0], delta_3)
     yield Same("delta^(2), refnet's", gradients[0].delta[0], delta_2)
 
-    J, norms = train_nn(W, b, rows.x, y, 3)
+    J, norms = train_nn(NN_STRUCTURE, W, b, rows.x, y, 3)
     ours = np.concatenate([np.append(W[l].ravel(), b[l]) for l in W])
     summed, at_once = net.copy(), net
     by_refnet = [accumulated.step(summed, rows.x, y, COST, ALPHA) for _ in range(3)]

@@ -26,7 +26,7 @@ FIGURES = {
     "thomas_digits": (
         32,
         [
-            "1797 of 64 pixels, not 784",
+            "1797 images of 64 pixels; MNIST has 70,000 of 784",
             "0 up to 15 in this image, 0 up to 16 in all",
             "the scaler has seen 719 of 719 rows",
             "6",
