@@ -27,14 +27,14 @@ def draw_cost():
     """The curve that is plotted, and the J that is minimised."""
     done = trained()
     figure, axes = sheet(width=6.4, height=4.2)
-    label = r"mean of $\|y - h\|$, which the text plots"
+    label = r"mean of $\|y - h\|$, as plotted"
     axes.semilogy(done.norms, color=RED, linestyle="--", label=label)
-    label = r"$J$ = mean of $\frac{1}{2}\|y - h\|^2$, which is minimised"
+    label = r"$J$, mean of $\frac{1}{2}\|y - h\|^2$"
     axes.semilogy(done.J, color=BLUE, label=label)
     axes.axvline(ITERATIONS, color=BLACK, linestyle=":", label="the text stops at 3,000")
     axes.set(title="digits, 64-30-10: $J$ still falls where the text stops", ylim=(0.03, 6))
     axes.set(xlabel="iteration", ylabel="cost of the training rows")
-    axes.legend(loc="lower left")
+    axes.legend(loc="upper right")
     return figure
 
 
