@@ -334,7 +334,7 @@ def creating():
     yield Same("the mean of ||y - h||, in refnet's fit", trained().norms[:3], norms)
     yield Same(f"the {ours.size} weights and biases, accumulated.step", summed.parameters, ours)
     yield Same(f"the {ours.size} weights and biases, fit", at_once.parameters, ours)
-    yield "refnet's fit takes all rows at once, and trains on from here in a second."
+    yield "refnet's fit takes all rows at once, and trains on from here in seconds."
 
 
 def average_cost():
