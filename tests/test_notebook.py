@@ -212,10 +212,10 @@ def test_a_network_shows_its_layers():
     net = network()
     assert shown(net) == [
         "Network 2-3-1 (tanh, sigmoid), float64",
-        *("layer", "units", "activation", "parameters"),
-        *("input", "2"),
-        *("1", "3", "Tanh", "9"),
-        *("2", "1", "Sigmoid", "4"),
+        *("layer", "units", "activation", "output shape", "parameters"),
+        *("input", "2", "(n, 2)"),
+        *("1", "3", "Tanh", "(n, 3)", "9"),
+        *("2", "1", "Sigmoid", "(n, 1)", "4"),
         "13 parameters",
     ]
     net.columns = HOSTILE[:2]
@@ -228,7 +228,8 @@ def test_a_network_shows_its_layers():
     assert notebook.named("abc", "column") == "a, b, c"
     layers = [refnet.Dense([[1.0]], None, "relu"), refnet.Dense([[1.0]], [0.0], dropout=0.5)]
     page = shown(refnet.Network(layers))
-    assert page[1:6] == ["layer", "units", "activation", "parameters", "drops inputs"]
+    assert page[1:6] == ["layer", "units", "activation", "output shape", "parameters"]
+    assert page[6] == "drops inputs"
     assert page[-2:] == ["0.5", "3 parameters"]
 
 
