@@ -144,8 +144,8 @@ def on_the_or_gate():
     net, cost = trained(50.0)
     rises = int((np.diff(cost) > 0).sum())
     yield (
-        f"The text says of its curve that 50 diverges. On its OR gate the Cost rises in {rises} of the 5,000 "
-        f"epochs at alpha = 50, and falls to {cost[-1]:.1e} ({trained()[1][-1]:.1e} with "
+        f"The text says of its curve that 50 diverges. On its OR gate the Cost rises in {rises} of "
+        f"the 5,000 epochs at alpha = 50, and falls to {cost[-1]:.1e} ({trained()[1][-1]:.1e} with "
         f"alpha = 1); the accuracy is {net.accuracy(X, Y[:, 0]):.0%}. It cannot diverge: outputs "
         f"between 0 and 1 keep it below 1/2."
     )

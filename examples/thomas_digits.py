@@ -92,14 +92,14 @@ def feed_forward(x, W, b):
     return h, z
 
 
-def calculate_out_layer_delta(y, h_out, z_out):
+def calculate_out_layer_delta(y, h, z):
     """The delta of the output layer."""
-    return -(y - h_out) * f_deriv(z_out)  # BP1
+    return -(y - h) * f_deriv(z)  # BP1
 
 
-def calculate_hidden_delta(delta_plus_1, w_l, z_l):
+def calculate_hidden_delta(delta_above, W_l, z_l):
     """The delta of a hidden layer, from that of the layer above."""
-    return w_l.T.dot(delta_plus_1) * f_deriv(z_l)  # BP2
+    return W_l.T.dot(delta_above) * f_deriv(z_l)  # BP2
 
 
 def train_nn(nn_structure, W, b, X, y, iter_num=ITERATIONS, alpha=ALPHA):
