@@ -250,7 +250,8 @@ def takeaways():
     batch = [reached(alpha, steps, False) for alpha, steps in ((0.1, 200), (0.01, 2000))]
     one = [reached(alpha, steps, True) for alpha, steps in ((0.1, 3000), (0.01, 30000))]
     yield Claim(
-        "the lower the learning rate, the more guaranteed the minimum error: batch",
+        "the lower the learning rate, the more guaranteed the minimum error, given "
+        "infinite time: batch",
         f"the lowest from {batch[0]} at 0.1, from {batch[1]} at 0.01",
         batch[1] > batch[0],
         erratum="elgendy-small-rate",
@@ -265,7 +266,8 @@ def takeaways():
     off = np.abs(settled[:, None] - turns()[0]).min(axis=1).max()
     yield (
         f"A low rate does descend for certain, into a minimum: batch descent at 0.01 ends "
-        f"{off:.4f} or less from one. But that is the minimum of the valley where it started."
+        f"{off:.4f} or less from one. But that is the minimum of the valley where it started, and "
+        f"no time leads it out."
     )
     yield "\nThe size of a batch, on the line:"
     yield Printed(

@@ -186,12 +186,12 @@ def all_rules():
 
 
 SECTIONS = {
-    "2.6.5 The rule that Nesterov's builds on: momentum": momentum,
+    "Momentum, on which the next rule builds": momentum,
     "2.6.5 Nesterov accelerated gradient": nesterov,
     "2.6.5 RMSprop": rmsprop,
     "2.6.5 Adam": adam,
     "2.6.5 Adagrad": adagrad,
-    "2.6.5 All of them on one error surface": all_rules,
+    "All of them on one error surface": all_rules,
 }
 
 if __name__ == "__main__":

@@ -293,7 +293,7 @@ SECTIONS = {
     "2.2.1 Multilayer perceptron architecture": architecture,
     "2.2.2 What are hidden layers?": hidden_layers,
     "2.2.3 Fully connected layers": fully_connected_layers,
-    "2.2.4 Number of hidden layers, and of their neurons": number_of_neurons,
+    "2.2.4 Number of hidden layers": number_of_neurons,
     "2.2.4 Number of epochs": number_of_epochs,
     "2.2.4 Learning rate": learning_rate,
 }

@@ -17,7 +17,7 @@ FIGURES = {
             "0.59 away with the best shift",
         ],
     ),
-    "elgendy_depth": (14, []),
+    "elgendy_depth": (13, []),
     "elgendy_perceptrons": (
         19,
         [
