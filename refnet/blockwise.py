@@ -1,6 +1,4 @@
-"""Temporaries in blocks that stay in the first-level cache, whatever the size of the
-arrays.
-"""
+"""Arithmetic in blocks that stay in the cache, whatever the size of the arrays."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -10,17 +8,21 @@ from refnet.checks import Array
 # bytes of one temporary: an expression has up to four of them at a time, which fill the
 # 64 KiB that a step may take
 BLOCK = 2**14
+# bytes of a block where the room for what is computed on the way is there already: Adam
+# updates 235,000 numbers in half the time that blocks of 2^14 bytes take, in 0.9 of
+# that of 2^17; on 2 million, blocks as large as all of them take 1.2 to 2 times as long
+CACHED = 2**19
 BUFFERED = 2**13  # entries that NumPy buffers of an array that it broadcasts: np.getbufsize()
 
 
-def blocks(*arrays: Array) -> Iterable[Sequence[Array]]:
+def blocks(*arrays: Array, size: int = BLOCK) -> Iterable[Sequence[Array]]:
     """Contiguous arrays of one size and dtype: as they are where they are small, else
-    flat, in runs of BLOCK bytes.
+    flat, in runs of so many bytes.
 
     The bits of an elementwise formula are the same either way.
     """
     first = arrays[0]
-    return (arrays,) if first.nbytes <= BLOCK else _runs(arrays, BLOCK // first.itemsize)
+    return (arrays,) if first.nbytes <= size else _runs(arrays, size // first.itemsize)
 
 
 def _runs(arrays: Sequence[Array], entries: int) -> Iterator[Sequence[Array]]:

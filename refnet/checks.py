@@ -193,7 +193,7 @@ def squares_are_finite(vector: Array) -> bool:
     """A cheap test in one pass: a finite sum of squares has finite terms. A sum that
     overflows proves nothing.
     """
-    return isfinite(np.dot(vector, vector))
+    return isfinite(vector.dot(vector))
 
 
 def refuse_nonfinite(

@@ -3,6 +3,7 @@ through their own methods, the rules' steps in bits.
 """
 
 import math
+import pickle
 import re
 from functools import partial
 
@@ -11,7 +12,7 @@ import pytest
 
 import refnet
 from refnet.activations import ACTIVATIONS, Activation, Elementwise
-from refnet.blockwise import BLOCK
+from refnet.blockwise import CACHED
 from refnet.fast.inplace import _PULLBACKS, _VALUES, loss_into, pullback_into, value_into
 from refnet.fast.workspace import Workspace
 from refnet.losses import LOSSES
@@ -148,12 +149,12 @@ def test_nan_in_z_comes_through_as_in_activations(f):
         [[1.0, -1.0, 0.0], [np.inf, 1.0, -1.0], [-0.0, 2.0, -1.0], [np.nan, 1.0, 1.0]]
     )
     net = refnet.mlp([1, 3], output=f)
-    rows = Workspace(net, refnet.MSE(), 4)._per_row
+    room = Workspace(net, refnet.MSE(), 4)._batch(4).layers[0].room
     with np.errstate(all="ignore"):
         expected = f.value(z), f.pullback(grad_a.copy(), z, f.value(z))
         a, delta = z if isinstance(f, refnet.Identity) else np.full_like(z, 7.0), grad_a.copy()
-        value_into(f)(f, z, a, rows)
-        pullback_into(f)(f, delta, z, a, rows, np.empty(3))
+        value_into(f)(f, z, a, room)
+        pullback_into(f)(f, delta, z, a, room)
     assert [written(array) for array in (a, delta)] == [written(array) for array in expected]
 
 
@@ -427,7 +428,7 @@ def lengths(dtype):
     """Vectors shorter than a block, of exactly one, one entry longer, and of several
     with a short last one.
     """
-    whole = BLOCK // np.dtype(dtype).itemsize
+    whole = CACHED // np.dtype(dtype).itemsize
     return 5, whole, whole + 1, 3 * whole + 77
 
 
@@ -523,6 +524,51 @@ def test_a_step_out_of_range_leaves_theta(make, theta, g, value):
         assert net.parameters.tobytes() == before
 
 
+def exploding(self, d):
+    """u = 3e38 where d is 1."""
+    np.multiply(d, 3e38, out=d)
+
+
+class Exploding(refnet.SGD):
+    _update_into = exploding
+
+
+@pytest.mark.parametrize("by", ["subclass", "class", "object"])
+def test_no_bound_is_taken_for_granted_of_ones_own_rule(by, monkeypatch):
+    """lr d is at most d where lr is 1 or less, but only by refnet's own SGD: what a
+    derived class, or a replaced method of the class or the object gives is looked at.
+    """
+    optimizer = (Exploding if by == "subclass" else refnet.SGD)(lr=0.5)
+    if by == "class":
+        monkeypatch.setattr(refnet.SGD, "_update_into", exploding)
+    if by == "object":
+        optimizer._update_into = partial(exploding, optimizer)
+    net = vector_network(5, "float32")
+    net.parameters[...] = -3e38
+    with refuses("layer 1: new value of W has -inf at [0, 0]"), np.errstate(all="ignore"):
+        optimizer.step_into(net, np.ones(5, "float32"))
+    assert (net.parameters == np.float32(-3e38)).all()
+
+
+@every_rule
+def test_the_room_of_a_rule_is_made_once_and_goes_nowhere(kind, settings):
+    """Steps after the second use the same room; a copy or a pickle has none, and goes
+    on with the same bits.
+    """
+    net = vector_network(lengths("float32")[-1], "float32")
+    g, optimizer, rooms = np.ones(net.parameters.size, "float32"), kind(**settings), []
+    for _ in range(3):
+        optimizer.step_into(net, g.copy())
+        rooms.append(optimizer._spare)
+    assert rooms[1] is rooms[2]
+    assert rooms[2].nbytes <= CACHED
+    twin, other = pickle.loads(pickle.dumps((net, optimizer)))  # noqa: S301 - our own
+    assert len(pickle.dumps(optimizer)) < (1 + len(optimizer._kept)) * net.parameters.nbytes + 2**12
+    other.step_into(twin, g.copy())
+    optimizer.step_into(net, g.copy())
+    assert net.parameters.tobytes() == twin.parameters.tobytes()
+
+
 @dtypes
 @np.errstate(all="ignore")  # as fit calls it
 def test_an_lr_of_0_and_a_first_momentum_are_exact(dtype):
@@ -579,7 +625,7 @@ def test_what_does_not_fit_is_refused_by_name(shape, got):
     with pytest.raises(
         ValueError, match=re.escape(f"Wide: pullback has {got}, expected (4, 3) float32")
     ):
-        pullback_into(f)(f, z.copy(), z, z, None, None)
+        pullback_into(f)(f, z.copy(), z, z, None)
     loss = type("Mine", (refnet.MSE,), {"gradient": lambda self, a, y: shape(a)})()
     with pytest.raises(
         ValueError, match=re.escape(f"Mine: gradient has {got}, expected (4, 3) float32")

@@ -64,10 +64,13 @@ class Adagrad(Optimizer):
         return ["v", "lr_decay" if self.lr_decay else "step"]
 
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
-        v = state["sum"]
-        v += d * d
-        lr = self.lr / (1.0 + (self._steps - 1) * self.lr_decay)
-        return lr * d / (np.sqrt(v) + self.eps)
+        v, room = state["sum"], self._room(d)
+        v += np.multiply(d, d, out=room)  # v := v + d^2
+        root = np.sqrt(v, out=room)
+        root += self.eps
+        d *= self.lr / (1.0 + (self._steps - 1) * self.lr_decay)
+        d /= root  # u = lr / (1 + (t - 1) lr_decay) d / (sqrt(v) + eps)
+        return d
 
 
 class RMSprop(Optimizer):
@@ -143,24 +146,25 @@ class RMSprop(Optimizer):
         return ["v", *q, *(["buf", "momentum"] if self.momentum else ["step"])]
 
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
-        v = state["square_avg"]
-        v *= self.alpha
-        v += (1.0 - self.alpha) * (d * d)
-        q = d / (np.sqrt(self._variance(v, d, state)) + self.eps)
-        if not self.momentum:
-            return self.lr * q
-        buf = state["momentum_buffer"]
-        buf *= self.momentum
-        buf += q
-        return self.lr * buf
+        v, room = state["square_avg"], self._room(d)
+        _average_into(v, self.alpha, np.multiply(d, d, out=room), room)
+        root = np.sqrt(self._variance(v, d, state), out=room)
+        root += self.eps
+        q = np.divide(d, root, out=d)
+        if self.momentum:
+            buf = state["momentum_buffer"]
+            buf *= self.momentum
+            buf += q  # buf := momentum buf + q
+            return np.multiply(buf, self.lr, out=d)
+        return np.multiply(q, self.lr, out=d)
 
     def _variance(self, v: Array, d: Array, state: dict[str, Array]) -> Array:
         if not self.centered:
             return v
-        mean = state["grad_avg"]
-        mean *= self.alpha
-        mean += (1.0 - self.alpha) * d
-        return np.maximum(v - mean * mean, 0.0)
+        mean, room = state["grad_avg"], self._room(d)
+        _average_into(mean, self.alpha, d, room)
+        np.subtract(v, np.multiply(mean, mean, out=room), out=room)
+        return np.maximum(room, 0.0, out=room)  # var = max(v - mean^2, 0)
 
 
 class Adam(Optimizer):
@@ -237,16 +241,24 @@ class Adam(Optimizer):
         return ["m", "v", *v_hat, "decayed" if decays and self._decoupled else "step"]
 
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
-        m, v = state["exp_avg"], state["exp_avg_sq"]
+        m, v, room = state["exp_avg"], state["exp_avg_sq"], self._room(d)
         beta1, beta2 = self.betas
-        m *= beta1
-        m += (1.0 - beta1) * d
-        v *= beta2
-        v += (1.0 - beta2) * (d * d)
+        _average_into(m, beta1, d, room)
+        _average_into(v, beta2, np.multiply(d, d, out=room), room)
         if self.amsgrad:
             v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
-        correction1, correction2 = 1.0 - beta1**self._steps, 1.0 - beta2**self._steps
-        return (self.lr / correction1) * m / (np.sqrt(v) / correction2**0.5 + self.eps)
+        root = np.sqrt(v, out=room)
+        root /= (1.0 - beta2**self._steps) ** 0.5
+        root += self.eps
+        np.multiply(m, self.lr / (1.0 - beta1**self._steps), out=d)
+        d /= root  # u = lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+        return d
+
+
+def _average_into(m: Array, beta: float, d: Array, room: Array) -> None:
+    """m := beta m + (1 - beta) d; d may be `room`."""
+    m *= beta
+    m += np.multiply(d, 1.0 - beta, out=room)
 
 
 class AdamW(Adam):

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from refnet.blockwise import blocks
+from refnet.blockwise import CACHED, blocks
 from refnet.checks import (
     Array,
     as_dtype,
@@ -156,19 +156,29 @@ class Optimizer(ABC):
             )
         if self.weight_decay and not self._decoupled:
             for part in self._decaying:
-                for d, theta_block in blocks(g[part], theta[part]):
-                    np.add(d, self.weight_decay * theta_block, out=d)
-        if not squares_are_finite(g):
+                for d, theta_block in blocks(g[part], theta[part], size=CACHED):
+                    decay = np.multiply(theta_block, self.weight_decay, out=self._room(d))
+                    np.add(d, decay, out=d)
+        is_moderate = squares_are_finite(g)
+        if not is_moderate:
             refuse_nonfinite("gradient", g, net.entry)
-        self._advance(g)
-        shrink = 1.0 - self.lr * self.weight_decay if self._decoupled else 1.0
+        self._move(net, g, is_moderate)
+
+    def _move(self, net: _Network, d: Array, is_moderate: bool) -> None:
+        """theta := theta - u, with d overwritten with u; refused where a new value is
+        not finite. The squares of a moderate d have a finite sum.
+        """
+        self._advance(d)
+        theta, shrink = net.parameters, 1.0
+        if self._decoupled:
+            shrink -= self.lr * self.weight_decay
         # a finite sum of squares means |u| below the root of the largest float, far
         # less than half an ulp of the largest float: theta - u cannot overflow
-        if not (squares_are_finite(g) and abs(shrink) <= 1.0):
-            refuse_nonfinite("new value", self._shrunk(theta.copy(), shrink) - g, net.entry)
+        if not (squares_are_finite(d) and abs(shrink) <= 1.0):
+            refuse_nonfinite("new value", self._shrunk(theta.copy(), shrink) - d, net.entry)
         if shrink != 1.0:
             self._shrunk(theta, shrink)
-        theta -= g
+        theta -= d
 
     def _shrunk(self, theta: Array, shrink: float) -> Array:
         """theta, of which all that decays has been multiplied in place."""
@@ -183,8 +193,7 @@ class Optimizer(ABC):
         """
         state, steps = dict(self._state), self._steps
         before = [vector.copy() for vector in state.values()] if self._own else []
-        # not through __setattr__ above: 1 % of a step at 64-30-10 with 32 rows
-        object.__setattr__(self, "_steps", steps + 1)
+        self._count()
         try:
             self._update_into(d)
         except Exception:
@@ -192,6 +201,11 @@ class Optimizer(ABC):
             for vector, old in zip(state.values(), before, strict=False):
                 vector[...] = old
             raise
+
+    def _count(self) -> None:
+        """t := t + 1."""
+        # not through __setattr__ above: 1 % of a step at 64-30-10 with 32 rows
+        object.__setattr__(self, "_steps", self._steps + 1)
 
     def bind(self, net: _Network) -> None:
         """Make `net` the network of this optimizer and start its state.
@@ -267,6 +281,7 @@ class Optimizer(ABC):
     decay_biases: bool = True
     # the parts of the flat vectors that the weight decay acts on
     _decaying: tuple[slice, ...] = (slice(None),)
+    _spare: Array = np.empty(0)
     # a rule of one's own, whose update may be refused; those here need no copy of their
     # state, which would cost 3 % of Adam's step at 64-30-10 with 32 rows
     _own: ClassVar[bool]
@@ -280,19 +295,29 @@ class Optimizer(ABC):
 
     def _update_into(self, d: Array) -> None:
         """Overwrite d with u."""
-        # block by block, so that the temporaries of _update stay in the cache
-        for d_block, *kept in blocks(d, *self._state.values()):
-            state = dict(zip(self._state, kept, strict=True))
-            # no name for u: it would still take its room in the next block
-            d_block[...] = fitting(self, "update", self._update(d_block, state), d_block)
+        # block by block, so that what _update computes on its way stays in the cache
+        for d_block, *kept in blocks(d, *self._state.values(), size=CACHED):
+            u = self._update(d_block, dict(zip(self._state, kept, strict=True)))
+            if u is not d_block:
+                d_block[...] = fitting(self, "update", u, d_block)
 
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
-        """u for one block of d, and the same block of each state vector updated in
-        place; t is _steps. A rule that needs whole vectors writes _update_into instead.
+        """u for one block of d, which may be overwritten with it, and the same block of
+        each state vector updated in place; t is _steps. A rule that needs whole vectors
+        writes _update_into instead.
         """
         raise NotImplementedError(
             f"{self}: has neither _update nor _update_into, expected one of them"
         )
+
+    def _room(self, d: Array) -> Array:
+        """As much room as a block of d takes, the same for all blocks and steps."""
+        if self._spare.size < d.size:
+            self._spare = np.empty_like(d)
+        return self._spare[: d.size]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_spare"}
 
     def _number(self, name: str, value: object, below: float = np.inf) -> float:
         return number(type(self).__name__, name, value, low=0.0, below=below)

@@ -1,11 +1,11 @@
 """Stochastic gradient descent, with momentum and Nesterov's form of it."""
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from refnet.blockwise import blocks
+from refnet.blockwise import CACHED, blocks
 from refnet.checks import (
     Array,
     number,
@@ -86,21 +86,37 @@ class SGD(Optimizer):
         return [v, "nesterov" if self.nesterov else "momentum"]
 
     def _update_into(self, d: Array) -> None:
-        v = self._velocity(d) if self.momentum else d  # d itself: no copy is needed
-        if not self.nesterov:
-            np.multiply(v, self.lr, out=d)
+        if not self.momentum:
+            np.multiply(d, self.lr, out=d)
             return
-        for d_block, v_block in blocks(d, v):
-            np.multiply(d_block + self.momentum * v_block, self.lr, out=d_block)
-
-    def _velocity(self, d: Array) -> Array:
-        if "momentum_buffer" not in self._state:
+        is_first = "momentum_buffer" not in self._state
+        if is_first:
             self._state["momentum_buffer"] = d.copy()  # d is about to be overwritten
-            return self._state["momentum_buffer"]
-        v = self._state["momentum_buffer"]
+        for d_block, v in blocks(d, self._state["momentum_buffer"], size=CACHED):
+            if not is_first:
+                self._accumulate(v, d_block)
+            step = self._ahead(v, d_block) if self.nesterov else v
+            np.multiply(step, self.lr, out=d_block)
+
+    def _ahead(self, v: Array, d: Array) -> Array:
+        """d := d + momentum v."""
+        return np.add(d, np.multiply(v, self.momentum, out=self._room(d)), out=d)
+
+    def _accumulate(self, v: Array, d: Array) -> None:
+        """v := momentum v + (1 - dampening) d."""
         v *= self.momentum
-        if not self.dampening:
-            return np.add(v, d, out=v)
-        for d_block, v_block in blocks(d, v):
-            np.add(v_block, (1.0 - self.dampening) * d_block, out=v_block)
-        return v
+        v += np.multiply(d, 1.0 - self.dampening, out=self._room(d)) if self.dampening else d
+
+    def _move(self, net: Any, d: Array, is_moderate: bool) -> None:
+        is_written = getattr(self._update_into, "__func__", None) is SGD._written
+        if self.momentum or self.lr > 1.0 or not (is_moderate and is_written):
+            super()._move(net, d, is_moderate)
+            return
+        # |lr d| <= |d|, so a finite sum of squares of d means one of u: as above
+        self._count()
+        for theta, d_block in blocks(net.parameters, d, size=CACHED):
+            u = np.multiply(d_block, self.lr, out=d_block)
+            np.subtract(theta, u, out=theta)
+
+    # before anybody can replace it
+    _written: ClassVar[Any] = _update_into
