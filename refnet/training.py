@@ -81,10 +81,11 @@ def fit(
     permutation of their epoch.
 
     Besides x and y in the network's dtype, memory holds the gradient, the optimizer's
-    state, one batch with its z, a and delta, an index per row, where y has a column for
-    each class a label per row, a chunk of x while it is checked, and for validation one
-    forward pass of all its rows. x may be a numpy.memmap larger than memory; it is read
-    and converted batch by batch.
+    state and 512 KiB for its step, one batch with its z, a and delta and once more the
+    a of the widest layer, an index per row, where y has a column for each class a label
+    per row, a chunk of x while it is checked, and for validation one forward pass of
+    all its rows. x may be a numpy.memmap larger than memory; it is read and converted
+    batch by batch.
 
     Where every product of a step is small, BLAS gets one thread until fit returns, if
     threadpoolctl is installed and no environment variable such as OPENBLAS_NUM_THREADS

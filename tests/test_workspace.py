@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import refnet
 from refnet.activations import ACTIVATIONS
-from refnet.blockwise import BLOCK
+from refnet.blockwise import BLOCK, CACHED
 from refnet.fast.workspace import Workspace
 from refnet.losses import LOSSES
 
@@ -309,7 +309,7 @@ class SignDescent(refnet.Optimizer):
 
 
 @dtypes
-@pytest.mark.parametrize("width", [3, 1501])
+@pytest.mark.parametrize("width", [3, CACHED // 4 // 4 + 77])
 def test_an_optimizer_of_ones_own_takes_both_kinds_of_steps(width, dtype):
     """A rule written by somebody else runs in place, in blocks, with the bits of its
     formula on whole vectors.

@@ -9,6 +9,7 @@ It gives the bits of backprop.py, which is the reference.
     weighted     the other losses with settings and weights
     penalties    penalties in place
     dropout      the masks of dropout
+    room         room for what is computed on the way, made once
     workspace    the forward pass and BP1 to BP4 in preallocated arrays
     threads      how many of them BLAS gets
 """

@@ -7,7 +7,7 @@ import numpy as np
 
 from refnet.blockwise import BLOCK
 from refnet.checks import Array
-from refnet.fast.inplace import PerRow
+from refnet.fast.room import Room
 from refnet.losses import Loss
 from refnet.losses.loss import divisor, positive
 
@@ -17,49 +17,44 @@ Weights: TypeAlias = Array | None  # of the rows
 Weighted: TypeAlias = tuple[float, float]  # C, and what its mean divides by for each output
 
 
-def shares_into(loss: Loss, s: Weights, per_row: PerRow, outputs: int = 1) -> float:
-    """top = s / D, and the sum of the s; top = s for a sum, whose D is 1."""
-    top = per_row.top
-    if s is None:
-        top[...] = 1.0
-        s = top
-        total = float(len(top))
-    else:
-        total = 1.0 if loss.reduction == "sum" else positive(loss, np.add.reduce(s))
+def shares_into(loss: Loss, s: Weights, room: Room, outputs: int = 1) -> float:
+    """share = s / D, and the sum of the s; share = s for a sum, whose D is 1."""
+    share, counts = room.share, room.one if s is None else s
     if loss.reduction == "sum":
-        top[...] = s
+        share[...] = counts
         return 1.0
-    np.divide(s, divisor(loss, total, outputs, top.dtype), out=top)
+    total = float(len(share)) if s is None else positive(loss, np.add.reduce(s))
+    np.divide(counts, divisor(loss, total, outputs, share.dtype), out=share)
     return total
 
 
-def shares_of_classes_into(loss: Any, y: Array, s: Weights, per_row: PerRow, spare: Array) -> float:
-    """top = s / D where y holds labels: s_i w_(y_i) / D where a row has one target
+def shares_of_classes_into(loss: Any, y: Array, s: Weights, room: Room, spare: Array) -> float:
+    """share = s / D where y holds labels: s_i w_(y_i) / D where a row has one target
     alone; `spare` is for a number of each row.
     """
-    top = per_row.top
-    top[...] = 1.0 if s is None else s
+    share = room.share
+    share[...] = 1.0 if s is None else s
     if loss.ignore_index is not None:
-        np.multiply(top, np.not_equal(y, loss.ignore_index, out=spare), out=top)
-    weighted = top
+        np.multiply(share, np.not_equal(y, loss.ignore_index, out=spare), out=share)
+    weighted = share
     if loss.weight is not None:
         # mode "clip" takes any class of a label that is ignored
-        out = top if loss.picks(y) else spare
-        weighted = np.multiply(per_row.columns[0].take(y, out=spare, mode="clip"), top, out=out)
+        out = share if loss.picks(y) else spare
+        weighted = np.multiply(room.columns[0].take(y, out=spare, mode="clip"), share, out=out)
     if loss.reduction == "sum":
         return 1.0
     total = positive(loss, np.add.reduce(weighted))
-    np.divide(top, total, out=top)
+    np.divide(share, total, out=share)
     return total
 
 
-def at_labels_into(loss: Any, y: Array, width: int, per_row: PerRow) -> Array:
+def at_labels_into(loss: Any, y: Array, width: int, room: Room) -> Array:
     """Where the labels stand in the flat array; of an ignored one, any class."""
-    at = per_row.at
+    at = room.at
     if loss.ignore_index is None:
-        return np.add(per_row.start, y, out=at)
+        return np.add(room.start, y, out=at)
     np.minimum(np.maximum(y, 0, out=at), width - 1, out=at)
-    return np.add(per_row.start, at, out=at)
+    return np.add(room.start, at, out=at)
 
 
 def tiles(columns: tuple[Array, ...], *arrays: Array) -> Iterable[tuple[Any, ...]]:
