@@ -3,6 +3,7 @@
 timing       sides in turns, medians, exponents
 sides        the same step by refnet, PyTorch and JAX, and the judge of it
 tables       what is timed, in tables
-benchmark    the plan and the report
+report       the plan, and what was measured, in words and as data
+benchmark    the run, table by table
 figure       its picture
 """

@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from parity.bench.benchmark import BenchReport
+from parity.bench.report import BenchReport
 from parity.bench.tables.growth import Growth
 from parity.bench.tables.steps import StepRow
 

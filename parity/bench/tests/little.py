@@ -1,6 +1,7 @@
 """Little to measure: small settings, and a plan with a little of everything."""
 
 from parity.bench import benchmark
+from parity.bench.report import AXES, Plan
 from parity.bench.sides import jax as jax_side
 from parity.bench.sides.judge import JUDGED_LR
 from parity.bench.sides.setting import Setting
@@ -8,7 +9,7 @@ from parity.bench.tables import threads
 
 SMALL = Setting((5, 4, 3), 7, "float64", lr=JUDGED_LR)
 TINY = Setting((2, 2), 4, "float64", lr=JUDGED_LR)
-LITTLE = benchmark.Plan(
+LITTLE = Plan(
     "a little of everything",
     repeats=3,
     seconds=1e-4,
@@ -20,9 +21,7 @@ LITTLE = benchmark.Plan(
     iterations=2,
     axes=tuple(
         axis._replace(sizes=sizes)
-        for axis, sizes in zip(
-            benchmark.AXES, ((2, 3), (1, 2), (3, 5), (64, 128), (16, 32)), strict=True
-        )
+        for axis, sizes in zip(AXES, ((2, 3), (1, 2), (3, 5), (64, 128), (16, 32)), strict=True)
     ),
     pooled=(Setting((3, 2), 4, batches=2),),
     busy_repeats=2,

@@ -10,6 +10,7 @@ import pytest
 
 from parity.bench import benchmark
 from parity.bench import figure as bench_figure
+from parity.bench.report import FULL, QUICK, BenchReport
 from parity.bench.sides import torch as torch_side
 from parity.bench.tables import steps
 from parity.bench.tests.little import LITTLE, make_little
@@ -158,7 +159,7 @@ def test_sides_that_used_more_or_less_than_a_core_are_said(little):
             replace(with_cores(1.0), timings={"PyTorch": with_cores(each).timings["PyTorch"]})
             for each in cores
         ]
-        return list(benchmark.BenchReport(LITTLE, "", rows=rows).warnings())
+        return list(BenchReport(LITTLE, "", rows=rows).warnings())
 
     assert warnings(1.0, 1.2, 0.8) == []
     assert warnings(1.5) == [
@@ -179,9 +180,7 @@ def test_a_pool_that_had_no_cores_of_its_own_is_said(little):
         row = little.report.threads[0]
         idle = {name: timing._replace(cores=cores) for name, timing in row.idle.items()}
         return list(
-            benchmark.BenchReport(
-                LITTLE, "", threads=[row._replace(threads=2, idle=idle)]
-            ).warnings()
+            BenchReport(LITTLE, "", threads=[row._replace(threads=2, idle=idle)]).warnings()
         )
 
     assert warnings(2.0) == []
@@ -218,10 +217,10 @@ def test_quick_measures_less():
     """The same tables with medians of at least seven, in one dtype; the full plan has
     both.
     """
-    assert benchmark.FULL.repeats >= benchmark.QUICK.repeats >= 7
-    assert (benchmark.FULL.dtypes, benchmark.QUICK.dtypes) == (("float32", "float64"), ("float32",))
-    assert benchmark.QUICK.rows < benchmark.FULL.rows
-    assert set(benchmark.QUICK.others) < set(benchmark.FULL.others)
+    assert FULL.repeats >= QUICK.repeats >= 7
+    assert (FULL.dtypes, QUICK.dtypes) == (("float32", "float64"), ("float32",))
+    assert QUICK.rows < FULL.rows
+    assert set(QUICK.others) < set(FULL.others)
 
 
 def test_without_scikit_learn_it_exits_2_with_one_sentence():

@@ -12,6 +12,7 @@ import torch
 
 import refnet
 from parity.bench import benchmark
+from parity.bench.report import NETS
 from parity.bench.sides import jax as jax_side
 from parity.bench.sides import torch as torch_side
 from parity.bench.sides.judge import JUDGED_LR, STEPS, Judgement, judge
@@ -179,11 +180,9 @@ def test_nets_are_named_by_sizes_and_rows(sizes, rows, name):
 
 def test_wide_nets_are_judged_on_narrower_ones():
     """The others are judged themselves; the row says on which."""
-    assert steps.judged_as(benchmark.NETS[-1]).net_name == "784-128-128-10 n32"
-    assert [steps.judged_as(net).net_name for net in benchmark.NETS[:6]] == [
-        net.net_name for net in benchmark.NETS[:6]
-    ]
-    assert {steps.judged_as(net).lr for net in benchmark.NETS} == {JUDGED_LR}
+    assert steps.judged_as(NETS[-1]).net_name == "784-128-128-10 n32"
+    assert [steps.judged_as(net).net_name for net in NETS[:6]] == [net.net_name for net in NETS[:6]]
+    assert {steps.judged_as(net).lr for net in NETS} == {JUDGED_LR}
 
 
 def test_the_fastest_form_is_chosen(monkeypatch):

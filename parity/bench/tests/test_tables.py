@@ -19,6 +19,7 @@ import torch
 
 import refnet
 from parity.bench import benchmark
+from parity.bench.report import AXES, BenchReport
 from parity.bench.sides import jax as jax_side
 from parity.bench.sides.judge import judge
 from parity.bench.sides.refnet import layers_of
@@ -67,7 +68,7 @@ def test_a_wrong_side_is_named(monkeypatch, fake_jax, side, dtype):
     finally:
         steps._judged.cache_clear()
     assert re.match(rf"{side}, 2-2 n4 {dtype}: \S", row.problem)
-    report = benchmark.BenchReport(LITTLE, "", rows=[row])
+    report = BenchReport(LITTLE, "", rows=[row])
     assert (report.passed, report.verdict) == (False, f"WRONG. {row.problem}")
 
 
@@ -285,7 +286,7 @@ def test_growth_has_a_figure_for_each_size_and_the_exponents_through_them(little
         assert changed == want[curve.axis.name]
 
 
-@pytest.mark.parametrize("axis", benchmark.AXES, ids=lambda axis: axis.name)
+@pytest.mark.parametrize("axis", AXES, ids=lambda axis: axis.name)
 def test_an_axis_grows_as_its_sizes_say(axis):
     """Layers, rows of a batch, rows in all, or steps."""
     for size in axis.sizes:
