@@ -27,7 +27,7 @@ from itertools import product
 
 from parity.bench.report import FULL, QUICK, BenchReport, Plan
 from parity.bench.sides import jax as jax_side
-from parity.bench.tables import digits, growth, loops, parts, steps, threads
+from parity.bench.tables import digits, growth, loops, parts, steps, threads, wide
 from parity.screen import Screen
 
 __all__ = ["FULL", "QUICK", "run"]
@@ -41,7 +41,7 @@ def run(screen: Screen, plan: Plan, seed: int) -> BenchReport:
     for line in _header(plan, report.jax):
         screen.line(line)
     with screen.progress("measurements", plan.rows) as advance:
-        for part in (_steps, _parts, _digits, _loops, _growth, _threads):
+        for part in (_steps, _parts, _digits, _loops, _growth, _threads, _wide):
             part(screen, report, seed, advance)
     screen.line()
     for line in (*report.judgements(), report.cores(), *report.ratios()):
@@ -75,7 +75,9 @@ def _steps(screen: Screen, report: BenchReport, seed: int, advance: Callable[[],
         ("Other rules and activations, microseconds", plan.others, report.others),
     ):
         screen.line()
-        screen.line(f"{title} (PyT/ref: PyTorch / refnet; ref/prod: refnet / products)")
+        screen.line(title)
+        for line in steps.SIGNS:
+            screen.line(line)
         screen.line(steps.HEAD, "bold")
         for net, dtype in product(nets, plan.dtypes):
             row = steps.measure(replace(net, dtype=dtype, seed=seed), plan.repeats, plan.seconds)
@@ -162,3 +164,23 @@ def _threads(screen: Screen, report: BenchReport, seed: int, advance: Callable[[
         for line in report.threads[-1].lines():
             screen.line(line)
         advance()
+
+
+def _wide(screen: Screen, report: BenchReport, seed: int, advance: Callable[[], None]) -> None:
+    plan = report.plan
+    settings = [replace(setting, seed=seed) for setting in plan.wide]
+    screen.line()
+    report.wide.left_out = wide.left_out()
+    if report.wide.left_out:
+        screen.line(report.wide.left_out)
+        return
+    for line in wide.TITLE:
+        screen.line(line)
+    screen.line(steps.HEAD, "bold")
+    for row in wide.measure(report.wide, settings, plan.repeats, plan.seconds):
+        screen.line(row.line())
+        screen.line(row.cores_line())
+        advance()
+    for row in report.wide.rows:
+        if row.problem:
+            screen.line(f"WRONG: {row.problem}", "red")

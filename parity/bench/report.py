@@ -11,10 +11,9 @@ from parity.bench.tables.loops import Headlines
 from parity.bench.tables.parts import PARTS, PartRow
 from parity.bench.tables.steps import StepRow
 from parity.bench.tables.threads import ThreadRow
+from parity.bench.tables.wide import Wide
+from parity.bench.timing import LEAST_CORES, MOST_CORES
 
-# cores kept busy, CPU time over time: on an idle machine one thread keeps 1.00 to 1.01
-MOST_CORES = 1.2  # a side that used more was not on one thread
-LEAST_CORES = 0.8  # a side that got less shared its core with another process
 NETS = (
     Setting((2, 2), 4),
     Setting((64, 30, 10), 1),
@@ -43,6 +42,7 @@ POOLED = (
     Setting((784, 160, 10), 128, batches=4),
     NETS[7],
 )
+WIDE = (NETS[6], NETS[7], replace(NETS[6], rule="Adam"))  # with two threads
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Plan:
     axes: tuple[Axis, ...] = AXES
     pooled: tuple[Setting, ...] = POOLED
     busy_repeats: int = 15
+    wide: tuple[Setting, ...] = WIDE
 
     @property
     def rows(self) -> int:
@@ -71,6 +72,7 @@ class Plan:
             + 1
             + len(self.axes)
             + len(self.pooled)
+            + len(self.wide)
         )
 
 
@@ -87,6 +89,7 @@ QUICK = Plan(
     axes=tuple(axis.scaled(0.5) for axis in AXES),
     pooled=POOLED[1:3],
     busy_repeats=7,
+    wide=WIDE[:2],
 )
 
 
@@ -107,6 +110,7 @@ class BenchReport:
     loops: Headlines | None = None
     growth: list[Growth] = field(default_factory=list)
     threads: list[ThreadRow] = field(default_factory=list)
+    wide: Wide = field(default_factory=Wide)
     took: float = 0.0
 
     @property
@@ -118,6 +122,7 @@ class BenchReport:
             *self.parts,
             *self.digits,
             *([self.loops] if self.loops else []),
+            *self.wide.rows,
         ]
         return [each.problem for each in judged if each.problem]
 
@@ -141,18 +146,22 @@ class BenchReport:
         if any("JAX" in row.timings for row in self.rows):
             yield f"JAX / refnet, a step: {self._span('JAX')}"
         yield f"refnet / products, a step: {self._span('refnet', 'products')}"
+        least, most = (f"{end:.0%}" for end in self._ends("floor", "refnet"))
+        yield f"floor / refnet, the share that no step can do without: {least} to {most}"
         yield (
             f"training on digits: PyTorch / fit {self._least('PyTorch'):.1f}, scikit-learn / fit "
             f"{self._least('scikit-learn'):.1f}"
         )
 
     def _span(self, side: str, to: str = "refnet") -> str:
-        ratios = [
-            ratio
-            for row in (*self.rows, *self.others)
-            if (ratio := row.ratio(side, to)) is not None
-        ]
-        return f"{min(ratios):.2f} to {max(ratios):.2f}"
+        least, most = self._ends(side, to)
+        return f"{least:.2f} to {most:.2f}"
+
+    def _ends(self, side: str, to: str) -> tuple[float, float]:
+        """The least and the most of all rows."""
+        steps = (row.ratio(side, to) for row in (*self.rows, *self.others))
+        ratios = [ratio for ratio in steps if ratio is not None]
+        return min(ratios), max(ratios)
 
     def _least(self, side: str) -> float:
         return min(each.ratio(side) for each in self.digits)
@@ -178,6 +187,7 @@ class BenchReport:
                 f"WARNING: the machine was not idle: a pool of threads had {together:.0%} of its "
                 f"cores; the table of threads shows that"
             )
+        yield from (f"WARNING: {warning}" for warning in self.wide.warnings())
 
     def cores(self) -> str:
         """The most cores that each side kept busy in any row."""
@@ -218,6 +228,7 @@ class BenchReport:
             "loops": self.loops.as_json() if self.loops else None,
             "growth": [each.as_json() for each in self.growth],
             "threads": [row.as_json() for row in self.threads],
+            "two_threads": self.wide.as_json(),
             "warnings": list(self.warnings()),
             "problems": self.problems,
             "seconds": self.took,

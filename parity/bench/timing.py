@@ -18,6 +18,10 @@ import numpy as np
 
 Clock: TypeAlias = Callable[[], float]
 MOST_CALLS = 10**7  # in a row: a second or more, whatever a side does
+# cores kept busy, CPU time over time: on an idle machine one thread keeps 1.00 to 1.01
+MOST_CORES = 1.2  # a side that used more was not on one thread
+LEAST_CORES = 0.8  # a side that got less shared its core with another process
+CHOOSING = 3  # repeats that choose the fastest of several ways
 WARM = 5  # calls before a repeat that are not timed: they fill the caches
 
 
@@ -57,12 +61,14 @@ def interleaved(
     seconds: float,
     clock: Clock = time.perf_counter,
     cpu: Clock = time.process_time,
+    pause: float = 0.0,
 ) -> dict[str, Timing]:
     """The timing of each side, with `seconds` the wanted time of one repeat of one
     side.
 
     Before each repeat a side is called up to WARM times, for after another one it finds
-    nothing of its own in the caches.
+    nothing of its own in the caches. `pause` is what lies between two sides: seconds in
+    which the threads of the one before fall asleep.
     """
     rng = np.random.default_rng(0)
     with _collector_waiting():
@@ -70,9 +76,18 @@ def interleaved(
         pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
         for _ in range(repeats):
             for name in rng.permutation(list(sides)).tolist():
+                time.sleep(pause)
                 _timed(sides[name], min(WARM, calls[name]), clock, cpu)
                 pairs[name].append(_timed(sides[name], calls[name], clock, cpu))
     return {name: _timing(each, calls[name]) for name, each in pairs.items()}
+
+
+def fastest(sides: Mapping[str, Callable[[], object]], seconds: float) -> str:
+    """Which of several ways to do the same takes the least time, by a few shorter
+    repeats.
+    """
+    timings = interleaved(sides, CHOOSING, seconds / CHOOSING)
+    return min(sides, key=lambda name: timings[name].median)
 
 
 def alone(

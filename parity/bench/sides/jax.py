@@ -1,5 +1,5 @@
 """JAX's side, where it is installed: the whole step compiled as one function, on one
-thread.
+thread or as many as the process is asked for first.
 """
 
 import os
@@ -18,21 +18,26 @@ from refnet.layer import views
 # whether the step may write over what it is given, and with all parameters as one
 # vector
 FORMS = ("copied", "donated", "one vector")
-ONE_THREAD = {
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    "NPROC": "1",
-}
 # parameters, gradients, state -> parameters, state
 Rule = Callable[[Any, Any, Any], tuple[Any, Any]]
 
 
+def pool_of(threads: int) -> dict[str, str]:
+    """The environment in which XLA makes a pool of so many threads."""
+    several = str(threads > 1).lower()
+    flags = f"--xla_cpu_multi_thread_eigen={several} intra_op_parallelism_threads={threads}"
+    return {"XLA_FLAGS": flags, "NPROC": str(threads)}
+
+
 @cache
-def jax() -> Any:
-    """The module, or None where it is not installed: on one thread, with float64, and
-    without a thread of its own for each call.
+def jax(threads: int = 1) -> Any:
+    """The module, or None where it is not installed: on so many threads, with float64,
+    and without a thread of its own for each call.
+
+    The first call decides for the process: XLA makes its pool once.
     """
     try:
-        with _environment(**ONE_THREAD):  # which XLA reads when the first device is asked for
+        with _environment(**pool_of(threads)):  # read when the first device is asked for
             module = import_module("jax")
             module.config.update("jax_platforms", "cpu")
             module.config.update("jax_cpu_enable_async_dispatch", False)

@@ -1,12 +1,15 @@
 """The sides that are NumPy: refnet's step, `fit`, and the products that no way to write
-the step can do without.
+the step can do without, as refnet asks for them and in the fastest form.
 """
 
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from parity.bench.sides.setting import Setting, Side
+from parity.bench.timing import fastest
 from parity.steps.record import copied_biases
 from refnet.checks import Array
 from refnet.fast.workspace import Workspace
@@ -15,11 +18,30 @@ from refnet.training import fit
 
 
 class Product(NamedTuple):
-    """out := a b."""
+    """out := a b, and how it is asked for."""
 
     a: Array
     b: Array
     out: Array
+    form: str = "as asked"
+
+    @property
+    def kind(self) -> tuple[tuple[int, ...], ...]:
+        """What its time depends on: the shapes, and how the factors lie in memory."""
+        return self.a.shape, self.b.shape, self.a.strides, self.b.strides
+
+    def forms(self) -> Iterator["Product"]:
+        """The ways to ask for it: as it is, or transposed, out^T := b^T a^T, into the
+        same memory; the factors as they are, or copied so that both lie row by row.
+        """
+        turned = Product(self.b.T, self.a.T, self.out.reshape(self.out.shape[::-1]), "transposed")
+        for each in (self, turned):
+            yield each
+            yield each._replace(
+                a=np.ascontiguousarray(each.a),
+                b=np.ascontiguousarray(each.b),
+                form=f"{each.form}, row by row",
+            )
 
 
 def refnet_step(setting: Setting) -> Side:
@@ -91,10 +113,37 @@ def products(setting: Setting) -> list[Product]:
     return needed
 
 
-def multiply(given: list[Product]) -> None:
+def floor(given: Sequence[Product], seconds: float) -> list[Product]:
+    """The same products in the forms that take the least time here: each in the one
+    that is fastest alone, or all in one, if that is faster in a row.
+
+    All of them share the seconds in which each chooses.
+    """
+    forms = [list(each.forms()) for each in given]
+    rows = [list(same) for same in zip(*forms, strict=True)]
+    rows.append(_each_fastest(given, forms, seconds / len(given)))
+    return rows[int(fastest(_calls(rows), seconds))]
+
+
+def _each_fastest(
+    given: Sequence[Product], forms: Sequence[Sequence[Product]], seconds: float
+) -> list[Product]:
+    """Of each product the form that is fastest alone; those of one kind have one."""
+    chosen: dict[tuple[tuple[int, ...], ...], int] = {}
+    for product, ways in zip(given, forms, strict=True):
+        if product.kind not in chosen:
+            chosen[product.kind] = int(fastest(_calls([[way] for way in ways]), seconds))
+    return [ways[chosen[product.kind]] for product, ways in zip(given, forms, strict=True)]
+
+
+def _calls(rows: Sequence[Sequence[Product]]) -> dict[str, Callable[[], None]]:
+    return {str(i): partial(multiply, row) for i, row in enumerate(rows)}
+
+
+def multiply(given: Sequence[Product]) -> None:
     """All of them."""
     dot = np.dot
-    for a, b, out in given:
+    for a, b, out, _ in given:
         dot(a, b, out=out)
 
 

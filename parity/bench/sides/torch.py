@@ -26,6 +26,12 @@ OPTIMIZERS: dict[str, Any] = {
 Step: TypeAlias = Callable[[Tensor, Tensor], float]
 
 
+def use_threads(count: int) -> int:
+    """Ask for so many threads within an operation, and say how many there are."""
+    torch.set_num_threads(count)
+    return torch.get_num_threads()
+
+
 def torch_step(setting: Setting, form: str = "default") -> Side:
     """zero_grad, forward, loss, backward, optimizer step, and the loss as a number; the
     batch is ready.

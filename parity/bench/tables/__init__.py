@@ -7,4 +7,5 @@ estimators  MLPClassifier, scikit-learn's and refnet's, by a command of its own
 loops       a tutorial's loops
 growth      time and memory by size
 threads     one BLAS thread, and a pool of them
+wide        two threads on wide layers, for every side
 """

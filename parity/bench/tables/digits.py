@@ -17,7 +17,7 @@ from sklearn.neural_network import MLPClassifier
 from parity.bench.sides import jax as jax_side
 from parity.bench.sides import torch as torch_side
 from parity.bench.sides.setting import Setting
-from parity.bench.tables.steps import fastest
+from parity.bench.tables.steps import fastest_form
 from parity.bench.timing import Timing, interleaved
 from parity.experiments.job.digits import BATCH, SIZES, Split, load
 from parity.steps.pytorch import predict
@@ -111,7 +111,7 @@ def trainings(
         split.labels_test,
     )
     setting = Setting(SIZES, BATCH, dtype, lr=LR, seed=seed)
-    form = fastest(
+    form = fastest_form(
         [torch_side.torch_step(setting, form) for form in torch_side.FORMS], seconds
     ).form
     ends: dict[str, End] = {}

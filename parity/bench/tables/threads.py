@@ -128,7 +128,7 @@ def busy_processes(count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
         for _ in range(count):
             command = [sys.executable, "-c", BUSY, str(os.getpid())]
             process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - our own code
-            stack.callback(_end, process)
+            stack.callback(end, process)
             started.append(process)
         for process in started:
             if process.stdout is not None:
@@ -136,6 +136,7 @@ def busy_processes(count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
         yield started
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End it now, whatever it does."""
     process.kill()
     process.communicate(timeout=10)

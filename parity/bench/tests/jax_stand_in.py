@@ -41,7 +41,7 @@ class Grad:
         return carry, torch.stack(values)
 
     def devices(self):
-        self.seen |= {name: os.environ.get(name) for name in jax_side.ONE_THREAD}
+        self.seen |= {name: os.environ.get(name) for name in jax_side.pool_of(1)}
 
     def jit(self, function, donate_argnums=()):
         self.seen["donated"] = donate_argnums
