@@ -89,7 +89,7 @@ QUICK = Plan(
     axes=tuple(axis.scaled(0.5) for axis in AXES),
     pooled=POOLED[1:3],
     busy_repeats=7,
-    wide=WIDE[:2],
+    wide=WIDE[:1],
 )
 
 

@@ -132,13 +132,15 @@ def _bugs_options(commands: Any) -> None:
 
 
 MEASURED = """
-Measure how long a training step takes: on one thread, the sides taking turns, medians
-of 9 repeats. Before it is timed, every side is shown to take the right step.
+Measure how long a training step takes: on one thread where nothing else is said, the
+sides taking turns, medians of 9 repeats. Before it is timed, every side is shown to take
+the right step.
 
-  steps      refnet, PyTorch in eager mode, JAX compiled (where it is installed) and the
-             matrix products alone; and a step inside `fit` and inside PyTorch's plain
-             loop, both with shuffling, gathering and history; eight nets, float32 and
-             float64
+  steps      refnet, PyTorch in eager mode, JAX compiled (where it is installed), the
+             matrix products alone as refnet asks for them, and the floor: the same
+             products, each in its fastest form, as asked or transposed; and a step
+             inside `fit` and inside PyTorch's plain loop, both with shuffling,
+             gathering and history; eight nets, float32 and float64
   others     the same with momentum, Adam, tanh and sigmoid
   digits     whole trainings by `fit`, PyTorch, scikit-learn's MLPClassifier and JAX, as
              many steps of the same rule
@@ -147,6 +149,7 @@ of 9 repeats. Before it is timed, every side is shown to take the right step.
              fitted exponents
   threads    a step with one BLAS thread and with a pool of them, on an idle and on a
              busy machine
+  wide       wide layers with two threads for every side, in a process of its own
 
 A step is: forward, value of the loss, backward, update; the batch is ready. All of it
 takes about five minutes, with --quick about one.

@@ -105,7 +105,7 @@ class StepRow:
         times = "".join(f"{self._microseconds(name):>{wide}}" for name, wide in SHOWN.items())
         ratios = "".join(f"{self._ratio(*pair):>{len(head) + 1}}" for head, pair in RATIOS.items())
         share = "-" if (part := self.ratio("floor")) is None else f"{part:.0%}"
-        return f"{self._start}{times}{ratios}{share:>7}"
+        return f"{self._start}{times}{ratios}{share:>6}"
 
     def cores_line(self) -> str:
         """The cores that each side kept busy, below its time."""
@@ -155,7 +155,7 @@ HEAD = (
     f"{'ReLU and SGD where not said':<28} {'dtype':<7}"
     + "".join(f"{name:>{wide}}" for name, wide in SHOWN.items())
     + "".join(f"{head:>{len(head) + 1}}" for head in RATIOS)
-    + f"{'share':>7}"
+    + f"{'share':>6}"
 )
 TRAINING_HEAD = (
     f"{'':<28} {'dtype':<7}{'fit':>9}{'loop':>9}{'loop/fit':>9}   fastest form of PyTorch, of JAX"

@@ -25,9 +25,8 @@ from refnet.fast.threads import DECIDED
 
 THREADS = 2
 TITLE = (
-    "Two threads on wide layers, microseconds: every side has a pool of two, in a process that",
-    f"starts with them; in turns, each after {QUIET} s in which the pool of the one before falls",
-    "asleep",
+    "Two threads on wide layers, microseconds: each side has a pool of two, in a process that",
+    f"starts with two; in turns, after pauses of {QUIET} s in which the pool before falls asleep",
 )
 
 
@@ -53,8 +52,8 @@ class Wide:
                 yield f"{title} used {used:.2f} cores, expected {THREADS} threads"
             if used < THREADS * LEAST_CORES:
                 yield (
-                    f"the machine was not idle: pools of {THREADS} threads had to share; the most "
-                    f"cores, {used:.2f}, had {title}"
+                    f"the machine was not idle: pools of {THREADS} threads had to share its cores; "
+                    f"{title} had the most, {used:.2f}"
                 )
         if self.ended:
             yield self.ended
@@ -117,7 +116,9 @@ def _process(given: dict[str, Any]) -> Iterator[Iterator[Any]]:
     found_in = {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONSAFEPATH": "1"}
     environment = {**os.environ, **dict.fromkeys(DECIDED, str(THREADS)), **found_in}
     command = [sys.executable, "-m", __name__, json.dumps(given)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)  # noqa: S603 - our own code
+    process = subprocess.Popen(  # noqa: S603 - our own code
+        command, stdout=subprocess.PIPE, env=environment
+    )
     try:
         yield map(json.loads, process.stdout or ())
     finally:

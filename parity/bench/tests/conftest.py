@@ -41,5 +41,5 @@ def little(tmp_path_factory):
 def fake_jax(monkeypatch):
     """JAX is there, in a form of our own."""
     fake = Grad()
-    monkeypatch.setattr(jax_side, "jax", lambda: fake)
+    monkeypatch.setattr(jax_side, "jax", lambda threads=1: fake)
     return fake

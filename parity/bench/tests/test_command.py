@@ -13,7 +13,7 @@ from parity.bench import figure as bench_figure
 from parity.bench.report import FULL, QUICK, BenchReport
 from parity.bench.sides import torch as torch_side
 from parity.bench.tables import steps
-from parity.bench.tests.little import LITTLE, make_little
+from parity.bench.tests.little import ALMOST_NOTHING, LITTLE, make_little
 from parity.tests.command import WITHOUT, run
 
 
@@ -24,16 +24,21 @@ def test_what_is_printed(little):
     assert (status, err) == (0, "")
     assert lines[2].startswith("JAX not installed   usable cores ")
     assert lines[3] == "Medians of 3, a little of everything"
-    head = r"ReLU and SGD where not said +dtype +refnet +PyTorch +JAX +products .*"
-    assert sum(bool(re.fullmatch(head, line)) for line in lines) == 2
-    number = r"(?: +\d+\.\d)"
-    step = rf"{number}{{2}} +-{number} +\d+\.\d\d +- +\d+\.\d\d"
+    head = r"ReLU and SGD where not said +dtype +refnet +PyTorch +JAX +products +floor .* share"
+    assert sum(bool(re.fullmatch(head, line)) for line in lines) == 3
+    number = r"(?: +\d+(?:\.\d)?)"
+    step = rf"{number}{{2}} +-{number}{{2}} +\d+\.\d\d +- +\d+\.\d\d +\d+%"
     training = rf"{number}{{2}} +\d+\.\d\d   ({'|'.join(torch_side.FORMS)})"
     for net in ("2-2 n4", "5-3-2 n4", "5-3-2 n4 tanh Adam"):
         for figures in (step, training):
             row = rf"{net} +(float32|float64){figures}"
             dtypes = [match[1] for line in lines if (match := re.fullmatch(row, line))]
             assert dtypes == ["float32", "float64"]
+    for net in ("7-3-2 n4", "7-3-2 n4 Adam"):
+        (at,) = [i for i, line in enumerate(lines) if re.fullmatch(rf"{net} +float32{step}", line)]
+        assert re.fullmatch(
+            r"  cores kept busy +\d\.\d\d +\d\.\d\d +- +\d\.\d\d +\d\.\d\d", lines[at + 1]
+        )
     for name in ("fit", "PyTorch", "scikit-learn"):
         row = rf"{name} +(float32|float64) +\d+\.\d ms +\d+\.\d\d "
         assert sum(bool(re.match(row, line)) for line in lines) == 2
@@ -55,7 +60,12 @@ def test_what_is_printed(little):
     assert lines[-1] == little.report.verdict
     assert lines[-1].startswith("Measured. PyTorch / refnet: a step ")
     assert not any(line.startswith("JAX / ") for line in lines)
-    assert max(map(len, lines)) <= 100
+    assert max(map(len, lines)) <= 106
+
+
+def microseconds(seconds):
+    """As the tables print it."""
+    return f"{seconds * 1e6:.1f}" if seconds < 1e-3 else f"{seconds * 1e6:.0f}"
 
 
 def test_the_printed_figures_are_those_found(little):
@@ -63,22 +73,24 @@ def test_the_printed_figures_are_those_found(little):
     row = little.report.rows[0]
     median = {name: timing.median for name, timing in row.timings.items()}
     words = row.line()[28:].split()
-    assert words[:5] == [
+    assert words[:6] == [
         "float32",
-        f"{median['refnet'] * 1e6:.1f}",
-        f"{median['PyTorch'] * 1e6:.1f}",
+        microseconds(median["refnet"]),
+        microseconds(median["PyTorch"]),
         "-",
-        f"{median['products'] * 1e6:.1f}",
+        microseconds(median["products"]),
+        microseconds(median["floor"]),
     ]
-    assert words[5:8] == [
+    assert words[6:] == [
         f"{median['PyTorch'] / median['refnet']:.2f}",
         "-",
         f"{median['refnet'] / median['products']:.2f}",
+        f"{median['floor'] / median['refnet']:.0%}",
     ]
     assert row.training_line()[28:].split()[:4] == [
         "float32",
-        f"{median['fit'] * 1e6:.1f}",
-        f"{median['loop'] * 1e6:.1f}",
+        microseconds(median["fit"]),
+        microseconds(median["loop"]),
         f"{median['loop'] / median['fit']:.2f}",
     ]
     ratios = [each.ratio("PyTorch") for each in (*little.report.rows, *little.report.others)]
@@ -87,6 +99,9 @@ def test_the_printed_figures_are_those_found(little):
         in little.report.verdict
     )
     assert len(ratios) == 6
+    shares = [each.ratio("floor") for each in (*little.report.rows, *little.report.others)]
+    said = f"floor / refnet, the share that no step can do without: {min(shares):.0%} to "
+    assert any(line == f"{said}{max(shares):.0%}" for line in little.done[1].splitlines())
     assert all(
         each.timings[name].calls % (steps.EPOCHS * 2) == 0
         for each in little.report.rows
@@ -113,9 +128,17 @@ def test_json_holds_every_repeat(little):
     sides += [timing for each in written["growth"] for timing in each["timings"]] + [
         *written["threads"][0]["idle"].values()
     ]
+    sides += [side for row in written["two_threads"]["steps"] for side in row["sides"].values()]
     assert {len(side["seconds"]) for side in sides} == {3}
     assert all(side["median"] == sorted(side["seconds"])[1] > 0.0 for side in sides)
-    assert written["steps"][0]["ratios"]["JAX/refnet"] is None
+    first = written["steps"][0]
+    assert first["ratios"]["JAX/refnet"] is None
+    assert first["ratios"]["floor/refnet"] == (
+        first["sides"]["floor"]["median"] / first["sides"]["refnet"]["median"]
+    )
+    assert len(first["floor_forms"]) == 2  # z and dW of one layer
+    assert [row["net"] for row in written["two_threads"]["steps"]] == ["7-3-2 n4"] * 2
+    assert written["two_threads"]["left_out"] == ""
     assert all(
         judged["problem"] == "" for row in written["steps"] for judged in row["judged"].values()
     )
@@ -127,7 +150,7 @@ def test_quiet_prints_the_verdict_alone(monkeypatch):
     monkeypatch.setattr(
         benchmark,
         "QUICK",
-        replace(LITTLE, nets=LITTLE.nets[:1], others=(), dtypes=("float32",), axes=(), pooled=()),
+        replace(ALMOST_NOTHING, dtypes=("float32",)),
     )
     status, out, err = run("bench", "--quick", "--quiet")
     assert (status, err, out.count("\n")) == (0, "", 1)
@@ -209,6 +232,8 @@ def test_help_says_what_is_measured():
             "scikit-learn",
             "growth",
             "threads",
+            "wide",
+            "floor",
         )
     )
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 import refnet
-from parity.bench import benchmark
+from parity.bench import benchmark, timing
 from parity.bench.report import NETS
 from parity.bench.sides import jax as jax_side
 from parity.bench.sides import torch as torch_side
 from parity.bench.sides.judge import JUDGED_LR, STEPS, Judgement, judge
-from parity.bench.sides.refnet import multiply, products, refnet_fit, refnet_step
+from parity.bench.sides.refnet import floor, multiply, products, refnet_fit, refnet_step
 from parity.bench.sides.setting import RULES, TIMED_LR, Setting
 from parity.bench.tables import steps
 from parity.bench.tests.jax_stand_in import Grad
@@ -131,6 +131,67 @@ def test_all_products_are_multiplied():
     assert all(np.isfinite(product.out).all() for product in given)
 
 
+FORMS = ("as asked", "as asked, row by row", "transposed", "transposed, row by row")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_form_of_a_product_is_the_same_product_in_the_same_memory(dtype):
+    """To the bit where the factors are small integers, which no order of summation
+    rounds; transposed where it says so, and row by row.
+    """
+    rng = np.random.default_rng(0)
+    for product in products(replace(SMALL, sizes=(5, 4, 6, 3), dtype=dtype)):
+        for factor in (product.a, product.b):
+            factor[...] = rng.integers(-9, 9, factor.shape)
+        forms = list(product.forms())
+        assert tuple(form.form for form in forms) == FORMS
+        for form in forms:
+            product.out.fill(np.nan)
+            multiply([form])
+            assert np.array_equal(product.out, product.a @ product.b) is (
+                not form.form.startswith("transposed")
+            )
+            turned = form.out.T if form.form.startswith("transposed") else form.out
+            assert np.array_equal(turned, product.a @ product.b)
+            assert np.shares_memory(form.out, product.out)
+            if form.form.endswith("row by row"):
+                assert form.a.flags.c_contiguous
+                assert form.b.flags.c_contiguous
+
+
+def row_of(call):
+    """The products that a call multiplies."""
+    return call.args[0]
+
+
+def test_the_floor_has_each_product_in_its_fastest_form(monkeypatch):
+    """As the choosing said, once for a kind; none is left out."""
+    given, asked = products(replace(SMALL, sizes=(5, 4, 4, 4, 3))), []
+
+    def fastest(calls, seconds):
+        asked.append(seconds)
+        alone = [row_of(call) for call in calls.values() if len(row_of(call)) == 1]
+        if not alone:
+            return list(calls)[-1]
+        return list(calls)[1 if alone[0][0].a.shape[0] == SMALL.rows else 2]
+
+    monkeypatch.setattr("parity.bench.sides.refnet.fastest", fastest)
+    chosen = floor(given, 1.0)
+    assert [each.form for each in chosen] == [
+        FORMS[1 if each.a.shape[0] == SMALL.rows else 2] for each in given
+    ]
+    for own, form in zip(given, chosen, strict=True):
+        assert np.shares_memory(own.out, form.out)
+    assert asked == [1.0 / 11] * len({each.kind for each in given}) + [1.0]
+    assert len({each.kind for each in given}) < len(given)
+
+
+def test_the_floor_is_in_one_form_where_that_is_faster_in_a_row(monkeypatch):
+    """A choice of each alone is not the last word."""
+    monkeypatch.setattr("parity.bench.sides.refnet.fastest", lambda calls, _: list(calls)[3])
+    assert {each.form for each in floor(products(SMALL), 1.0)} == {FORMS[3]}
+
+
 @pytest.mark.parametrize("make", ["fit", "loop"])
 def test_fit_and_the_loop_take_as_many_steps_as_they_are_divided_by(monkeypatch, make):
     """Every epoch takes each batch once, shuffled; the loop's mean loss is over the
@@ -191,8 +252,8 @@ def test_the_fastest_form_is_chosen(monkeypatch):
     timings = {
         form: Timing((seconds,), 1, 1.0) for form, seconds in (("a", 2.0), ("b", 1.0), ("c", 3.0))
     }
-    monkeypatch.setattr(steps, "interleaved", lambda *_: timings)
-    assert steps.fastest(sides, 1.0).form == "b"
+    monkeypatch.setattr(timing, "interleaved", lambda *_: timings)
+    assert steps.fastest_form(sides, 1.0).form == "b"
 
 
 # JAX
@@ -211,12 +272,28 @@ def test_jax_is_asked_for_one_thread_and_the_environment_is_as_before(monkeypatc
         assert jax_side.jax() is fake
     finally:
         jax_side.jax.cache_clear()
-    assert fake.seen["XLA_FLAGS"] == f"--mine {jax_side.ONE_THREAD['XLA_FLAGS']}"
+    assert fake.seen["XLA_FLAGS"] == f"--mine {jax_side.pool_of(1)['XLA_FLAGS']}"
     assert fake.seen["NPROC"] == "1"
     assert (os.environ["XLA_FLAGS"], "NPROC" in os.environ) == ("--mine", False)
     assert (fake.seen["jax_enable_x64"], fake.seen["jax_cpu_enable_async_dispatch"]) == (
         True,
         False,
+    )
+
+
+def test_jax_can_be_asked_for_two_threads(monkeypatch):
+    """By the first call, in the same way."""
+    fake = Grad()
+    monkeypatch.setitem(sys.modules, "jax", fake)
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    jax_side.jax.cache_clear()
+    try:
+        assert jax_side.jax(2) is fake
+    finally:
+        jax_side.jax.cache_clear()
+    assert (fake.seen["NPROC"], fake.seen["XLA_FLAGS"]) == (
+        "2",
+        "--xla_cpu_multi_thread_eigen=true intra_op_parallelism_threads=2",
     )
 
 

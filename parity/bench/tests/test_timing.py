@@ -5,7 +5,8 @@ import gc
 import numpy as np
 import pytest
 
-from parity.bench.timing import WARM, Timing, alone, exponent, interleaved
+from parity.bench import timing
+from parity.bench.timing import CHOOSING, WARM, Timing, alone, exponent, fastest, interleaved
 
 
 class Clock:
@@ -76,6 +77,31 @@ def test_the_figure_is_the_median_of_the_repeats():
     assert (timing.seconds, timing.median, timing.cores) == ((1.0, 9.0, 2.0), 2.0, 0.5)
     assert timing.over(4) == Timing((0.25, 2.25, 0.5), 4, 0.5)
     assert timing.as_json() == {"median": 2.0, "seconds": [1.0, 9.0, 2.0], "calls": 1, "cores": 0.5}
+
+
+def test_there_is_a_pause_before_each_side_where_one_is_asked_for(monkeypatch):
+    """Before it is warmed up, and it is not timed."""
+    clock = Clock()
+    monkeypatch.setattr("time.sleep", clock.log.append)
+    sides = {name: clock.side(name, 1.0) for name in "ab"}
+    timings = interleaved(sides, 2, 1.0, lambda: clock.now, lambda: clock.busy, pause=0.5)
+    log = clock.log[4:]
+    assert log[::3] == [0.5] * 4
+    assert sorted(log[1:3] + log[4:6]) == ["a", "a", "b", "b"]
+    assert {timing.seconds for timing in timings.values()} == {(1.0, 1.0)}
+
+
+def test_the_fastest_has_the_least_median(monkeypatch):
+    """Of a few repeats, which share the time of one."""
+    asked, medians = [], {"a": 2.0, "b": 1.0, "c": 3.0}
+
+    def interleaved(sides, repeats, seconds):
+        asked.append((repeats, seconds))
+        return {name: Timing((medians[name],) * repeats, 1, 1.0) for name in sides}
+
+    monkeypatch.setattr(timing, "interleaved", interleaved)
+    assert fastest(medians, 1.0) == "b"
+    assert asked == [(CHOOSING, 1.0 / CHOOSING)]
 
 
 def test_a_side_alone_is_called_until_the_time_is_over():
