@@ -289,7 +289,7 @@ def test_the_picture_shows_what_was_found(little, monkeypatch):
             for line in axes.lines
             if not line.get_label().startswith("_")
         }
-        want = {"refnet": "refnet", "PyTorch": "PyTorch", "matrix products alone": "products"}
+        want = {"refnet": "refnet", "PyTorch": "PyTorch", "floor: the matrix products alone": "floor"}
         assert marks == {
             label: [row.timings[name].median * 1e6 for row in rows] for label, name in want.items()
         }
