@@ -8,15 +8,15 @@ loss.item(), with the optimizer's implementation that is fastest here. JAX's is 
 compiled function, in the form that is fastest here, and the loss as a number.
 *products* are the matrix products of forward and backward alone, by NumPy, into arrays
 that are there, as refnet asks for them; the *floor* is the same products, each in the
-form that is fastest here, as asked or transposed. *fit* is `refnet.fit` for one step: checks of x
-and y, shuffling, gathering, history; *loop* the plain PyTorch loop that does the same,
-without the checks. Neither validates.
+form that is fastest here, as asked or transposed. *fit* is `refnet.fit` for one step:
+checks of x and y, shuffling, gathering, history; *loop* the plain PyTorch loop that
+does the same, without the checks. Neither validates.
 
-All sides run on one thread, but in the tables of threads, in turns, within one run; a
-figure is the median of the repeats. How many cores a side really kept busy is measured. In every row of the tables
-of steps the sides have to take the right step: three steps of each are judged as
-`parity check` judges a program; so are Thomas' loops. Of whole trainings the steps are
-counted.
+All sides run on one thread, except in the two tables of threads, in turns, within one
+run; a figure is the median of the repeats. How many cores a side really kept busy is
+measured. In every row of the tables of steps the sides have to take the right step:
+three steps of each are judged as `parity check` judges a program; so are Thomas' loops.
+Of whole trainings the steps are counted.
 """
 
 import os

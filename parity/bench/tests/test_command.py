@@ -71,6 +71,9 @@ def microseconds(seconds):
 def test_the_printed_figures_are_those_found(little):
     """Medians in microseconds, and their ratios."""
     row = little.report.rows[0]
+    seconds = zip(row.timings, (7e-6, 3e-3, 5e-6, 2e-6, 11e-6, 1.3e-3), strict=True)
+    timings = {name: row.timings[name]._replace(seconds=(took,)) for name, took in seconds}
+    row = replace(row, timings=timings)
     median = {name: timing.median for name, timing in row.timings.items()}
     words = row.line()[28:].split()
     assert words[:6] == [
@@ -289,7 +292,11 @@ def test_the_picture_shows_what_was_found(little, monkeypatch):
             for line in axes.lines
             if not line.get_label().startswith("_")
         }
-        want = {"refnet": "refnet", "PyTorch": "PyTorch", "floor: the matrix products alone": "floor"}
+        want = {
+            "refnet": "refnet",
+            "PyTorch": "PyTorch",
+            "floor: the matrix products alone": "floor",
+        }
         assert marks == {
             label: [row.timings[name].median * 1e6 for row in rows] for label, name in want.items()
         }
