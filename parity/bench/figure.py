@@ -13,7 +13,7 @@ SIDES = (
     ("refnet", "refnet", "tab:blue", "o"),
     ("PyTorch", "PyTorch", "tab:orange", "s"),
     ("JAX", "JAX, compiled", "tab:green", "^"),
-    ("floor", "floor: the matrix products alone", "black", "|"),
+    ("floor", "floor: products alone", "black", "|"),
 )
 
 

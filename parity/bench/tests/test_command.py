@@ -295,7 +295,7 @@ def test_the_picture_shows_what_was_found(little, monkeypatch):
         want = {
             "refnet": "refnet",
             "PyTorch": "PyTorch",
-            "floor: the matrix products alone": "floor",
+            "floor: products alone": "floor",
         }
         assert marks == {
             label: [row.timings[name].median * 1e6 for row in rows] for label, name in want.items()
