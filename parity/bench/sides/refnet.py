@@ -142,9 +142,8 @@ def _calls(rows: Sequence[Sequence[Product]]) -> dict[str, Callable[[], None]]:
 
 def multiply(given: Sequence[Product]) -> None:
     """All of them."""
-    dot = np.dot
     for a, b, out, _ in given:
-        dot(a, b, out=out)
+        a.dot(b, out=out)
 
 
 def layers_of(net: Network) -> list[tuple[Array, Array]]:
