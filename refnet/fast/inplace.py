@@ -70,7 +70,9 @@ def _tanh_value(f: Tanh, z: Array, a: Array, room: Room) -> None:
 
 
 def _relu_value(f: ReLU, z: Array, a: Array, room: Room) -> None:
-    np.maximum(z, room.zero, out=a)
+    # NumPy takes 1.5 to 2.5 times as long for the maximum with a single number
+    a.fill(0.0)
+    np.maximum(z, a, out=a)
 
 
 def _leaky_relu_value(f: LeakyReLU, z: Array, a: Array, room: Room) -> None:
