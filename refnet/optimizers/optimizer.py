@@ -310,6 +310,11 @@ class Optimizer(ABC):
             f"{self}: has neither _update nor _update_into, expected one of them"
         )
 
+    def _typed(self, number: float) -> Array:
+        """The number in theta's dtype, which may round it to 0 or inf."""
+        with np.errstate(all="ignore"):
+            return np.array(number, np.float64 if self._theta is None else self._theta.dtype)
+
     def _room(self, d: Array) -> Array:
         """As much room as a block of d takes, the same for all blocks and steps."""
         if self._spare.size < d.size:
