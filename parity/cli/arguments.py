@@ -124,11 +124,7 @@ def _bugs_options(commands: Any) -> None:
     parser.add_argument(
         "--verbose", action="store_true", help="with --mutants, print what is said of each"
     )
-    add_jobs(
-        parser,
-        "mistakes are measured at once (default 1; with --without-catalogue or --mutants one for "
-        "each core)",
-    )
+    add_jobs(parser, "mistakes are measured at once (default: one for each core, where that pays)")
 
 
 MEASURED = """

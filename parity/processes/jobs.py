@@ -24,13 +24,14 @@ def cores() -> int:
 
 
 def shared(
-    work: Work, given: Sequence[Any], jobs: int | None, *, default: int | None = None
+    work: Work, given: Sequence[Any], jobs: int | None, *, most: int | None = None
 ) -> Generator[Any, None, None]:
     """What the work makes of each that is given, in some order.
 
-    So many jobs share it, by default one for each core, but no more than there is work
-    for. One is this process. Where somebody has set a backend of joblib, such as
-    Dask's, that is where they run, as many as it has by default.
+    So many jobs share it, by default one for each core, but at `most` so many as are
+    worth it; and no more than there is work for. One is this process. Where somebody
+    has set a backend of joblib, such as Dask's, that is where they run, as many as it
+    has by default.
 
     Close it: that ends the processes. Errors: BrokenProcessPool where one has died; and
     what the work raises.
@@ -38,19 +39,20 @@ def shared(
     joblib = cluster.backend()
     if joblib is not None and jobs != 1:
         return cluster.spread(joblib, work, given, jobs)
-    many = min(jobs or default or cores(), len(given))
+    worth = cores() if most is None else min(most, cores())
+    many = min(jobs or worth, len(given))
     return mapped(work, given, many if many > 1 else 0)
 
 
 def in_order(
-    work: Work, given: Sequence[Any], jobs: int | None, *, default: int | None = None
+    work: Work, given: Sequence[Any], jobs: int | None, *, most: int | None = None
 ) -> Generator[Any, None, None]:
     """The same, in the order of what is given: nobody sees how many there were.
 
     Errors: ChildProcessError where a process has died; and what the work raises.
     """
     done: dict[int, Any] = {}
-    numbered = shared(partial(_numbered, work), [*enumerate(given)], jobs, default=default)
+    numbered = shared(partial(_numbered, work), [*enumerate(given)], jobs, most=most)
     with closing(numbered) as answers:
         for number in range(len(given)):
             while number not in done:

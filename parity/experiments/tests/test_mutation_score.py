@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from parity import cli
+from parity.experiments.mutations import mutation_score
 from parity.experiments.mutations.broken_training import Accuracies, accuracies
 from parity.experiments.mutations.mutation_report import MistakeScore, MutationReport, Site
 from parity.experiments.mutations.mutation_score import measure
@@ -103,6 +104,23 @@ def test_the_score_fails_where_a_mistake_escapes():
     accused = MutationReport((good,), ("mixed activations, float64",))
     assert not accused.passed
     assert list(accused.lines())[-1] == "ACCUSED: mixed activations, float64"
+
+
+def test_a_right_run_that_is_called_wrong_is_in_the_report(monkeypatch):
+    """Of every probe in both dtypes; here a broken run stands for a right one."""
+    everywhere = {(probe.name, dtype) for probe in PROBES for dtype in DTYPES}
+    assert not mutation_score._is_accused("binary", "float32")
+    run = next(probe for probe in PROBES if probe.name == "binary").run()
+    records = mutation_score._broken(run, BY_ID["dW-negated"], 1)
+    monkeypatch.setattr(mutation_score, "_right", lambda name, dtype: records)
+    assert mutation_score._is_accused("binary", "float32")
+    asked = []
+    monkeypatch.setattr(
+        mutation_score, "_is_accused", lambda *each: asked.append(each) or each[0] == "binary"
+    )
+    report = mutation_score.score((), jobs=1)
+    assert report.accused == ("binary, float64", "binary, float32")
+    assert {*asked} == everywhere
 
 
 def test_a_broken_network_is_trained_on_digits():

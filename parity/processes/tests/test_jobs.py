@@ -19,9 +19,9 @@ from joblib.parallel import ThreadingBackend
 from parity.checking.grading.tests.classroom import RIGHT, handed_in, write
 from parity.checking.grading.tests.test_killed import HERE, LATE, below, every_pool, needs_linux
 from parity.checking.tests.test_nothing_is_left import SIGNALS, are_gone, is_alive
-from parity.experiments.mutations import mutation_score
 from parity.experiments.mutations.mechanical.mutant_score import mutant_score, spread
 from parity.experiments.mutations.recovery_score import recovery_score
+from parity.mistakes.catalogue.index import BY_ID
 from parity.processes import pool
 from parity.processes.cluster import backend
 from parity.processes.jobs import in_order
@@ -41,8 +41,8 @@ COUNT = 5
 both_pools = pytest.mark.parametrize("standard", [False, True], ids=["joblib", "standard"])
 
 
-def of(work, jobs, count=COUNT):
-    with closing(in_order(work, range(count), jobs)) as answers:
+def of(work, jobs, count=COUNT, most=None):
+    with closing(in_order(work, range(count), jobs, most=most)) as answers:
         return [*answers]
 
 
@@ -83,9 +83,9 @@ def test_ctrl_c_is_left_to_the_parent():
 
 
 def test_one_job_is_this_process():
-    """And so are more, where there is work for one."""
-    for jobs, count in ((1, COUNT), (2, 1), (None, 1), (2, 0)):
-        answers = of(answer, jobs, count)
+    """And so are more, where there is work for one, or one alone is worth it."""
+    for jobs, count, most in ((1, COUNT, 2), (2, 1, 2), (None, 1, 2), (2, 0, 2), (None, COUNT, 1)):
+        answers = of(answer, jobs, count, most)
         assert [(number, process) for number, process, _ in answers] == [
             (number, os.getpid()) for number in range(count)
         ]
@@ -125,46 +125,54 @@ def test_the_command_says_so_in_one_sentence(monkeypatch):
 # entries that stand in few places, so that they take no time; a formula explains others
 FEW = ("ignored-rows-in-the-mean", "pos-weight-in-the-cost-alone")
 MEASURED = {
-    "bugs": partial(mutation_score.score, FEW, digits=False),
     "without the catalogue": partial(recovery_score, ("dW-negated", "db-zero")),
     "mutants": partial(mutant_score, spread()[:COUNT]),
 }
 
 
 @pytest.mark.parametrize("what", MEASURED)
-def test_the_results_are_the_same(what, monkeypatch):
+def test_the_results_are_the_same(what):
     """By one job and by two, to the last digit."""
-    # of right runs, which take seconds, other tests know
-    monkeypatch.setattr(mutation_score, "_is_right", lambda records: True)
     one, two = (MEASURED[what](jobs=jobs) for jobs in (1, 2))
     assert [*one.lines()] == [*two.lines()]
     assert json.dumps(one.as_json()) == json.dumps(two.as_json())
 
 
+def test_the_command_prints_and_writes_the_same(tmp_path):
+    """Byte for byte, with entries that are trained on digits."""
+    printed, written = set(), set()
+    for jobs in "12":
+        file = tmp_path / f"{jobs}.json"
+        printed.add(parity("bugs", *FEW, "--jobs", jobs, "--json", str(file)))
+        written.add(file.read_bytes())
+    assert len(printed) == len(written) == 1
+    assert next(iter(printed))[0] == 0
+
+
 @pytest.mark.parametrize(
-    ("command", "numbers"),
+    ("command", "numbers", "most"),
     [
-        ("bugs", None),
-        ("bugs --jobs 3", 3),
-        ("bugs --mutants --jobs 3", 3),
-        ("bugs --without-catalogue --jobs 3", 3),
-        ("soundness --jobs 3", 3),
+        ("bugs", None, len(BY_ID) // 2),
+        ("bugs dW-negated dW-zero dW-scaled", None, 1),
+        ("bugs --jobs 3", 3, len(BY_ID) // 2),
+        ("bugs --mutants --jobs 3", 3, None),
+        ("bugs --without-catalogue --jobs 3", 3, None),
+        ("soundness --jobs 3", 3, None),
     ],
 )
-def test_every_long_command_passes_the_number_on(command, numbers, monkeypatch):
-    """What is not said is None, for which each has a default."""
+def test_every_long_command_passes_the_number_on(command, numbers, most, monkeypatch):
+    """What is not said is None: one for each core, or as many as are worth it."""
     seen = []
 
-    def stop(work, given, jobs, *, default=None):
-        seen.append((jobs, default))
+    def stop(work, given, jobs, *, most=None):
+        seen.append((jobs, most))
         raise KeyboardInterrupt
 
     for name in ("mutation_score", "recovery_score", "mechanical.mutant_score"):
         monkeypatch.setattr(f"parity.experiments.mutations.{name}.in_order", stop)
     monkeypatch.setattr("parity.experiments.soundness.in_order", stop)
     assert parity(*command.split())[0] == 130
-    default = 1 if command.partition(" --jobs")[0] == "bugs" else None
-    assert seen == [(numbers, default)]
+    assert seen == [(numbers, most)]
 
 
 # Ctrl-C
