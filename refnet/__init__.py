@@ -4,7 +4,7 @@ NumPy.
 Read `backprop.py` first. The modules, each importing only those above it:
 
     checks          input checks and their error sentences
-    blockwise       temporaries in blocks that stay in the cache
+    blockwise       arithmetic in blocks that stay in the cache
     flags           NumPy's warnings, where a result is not finite alone
     frames          arrays with named columns
     equations       the equations as words

@@ -533,21 +533,43 @@ class Exploding(refnet.SGD):
     _update_into = exploding
 
 
-@pytest.mark.parametrize("by", ["subclass", "class", "object"])
+class Scheduled(refnet.SGD):
+    """A rule whose rate is computed."""
+
+    lr = property(lambda self: -3e38, lambda self, lr: None)
+
+
+@pytest.mark.parametrize("by", ["subclass", "class", "object", "rate"])
 def test_no_bound_is_taken_for_granted_of_ones_own_rule(by, monkeypatch):
     """lr d is at most d where lr is 1 or less, but only by refnet's own SGD: what a
     derived class, or a replaced method of the class or the object gives is looked at.
     """
-    optimizer = (Exploding if by == "subclass" else refnet.SGD)(lr=0.5)
+    kinds = {"subclass": Exploding, "rate": Scheduled}
+    optimizer = kinds.get(by, refnet.SGD)(lr=0.5)
     if by == "class":
         monkeypatch.setattr(refnet.SGD, "_update_into", exploding)
     if by == "object":
         optimizer._update_into = partial(exploding, optimizer)
     net = vector_network(5, "float32")
-    net.parameters[...] = -3e38
-    with refuses("layer 1: new value of W has -inf at [0, 0]"), np.errstate(all="ignore"):
+    net.parameters[...] = 3e38 if by == "rate" else -3e38
+    before, value = net.parameters.tobytes(), "inf" if by == "rate" else "-inf"
+    with refuses(f"layer 1: new value of W has {value} at [0, 0]"), np.errstate(all="ignore"):
         optimizer.step_into(net, np.ones(5, "float32"))
-    assert (net.parameters == np.float32(-3e38)).all()
+    assert net.parameters.tobytes() == before
+
+
+class Decoupled(refnet.SGD):
+    """SGD with the decay of AdamW, made as AdamW is made of Adam."""
+
+    _decoupled = True
+
+
+def test_a_derived_sgd_keeps_its_decoupled_decay():
+    """theta := (1 - lr weight_decay) theta where the gradient is 0."""
+    net = vector_network(5, "float64")
+    before, optimizer = net.parameters.copy(), Decoupled(lr=0.5, weight_decay=0.1)
+    optimizer.step_into(net, np.zeros(5))
+    assert net.parameters.tobytes() == (0.95 * before).tobytes()
 
 
 @every_rule
@@ -559,7 +581,7 @@ def test_the_room_of_a_rule_is_made_once_and_goes_nowhere(kind, settings):
     g, optimizer, rooms = np.ones(net.parameters.size, "float32"), kind(**settings), []
     for _ in range(3):
         optimizer.step_into(net, g.copy())
-        rooms.append(optimizer._spare)
+        rooms.append(optimizer._spare._array)
     assert rooms[1] is rooms[2]
     assert rooms[2].nbytes <= CACHED
     twin, other = pickle.loads(pickle.dumps((net, optimizer)))  # noqa: S301 - our own

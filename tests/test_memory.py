@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import refnet
 from refnet.activations import ACTIVATIONS
 from refnet.blockwise import BLOCK, blocks, broadcast_into
+from refnet.fast.inplace import loss_into
 from refnet.fast.workspace import Workspace
 from refnet.losses import LOSSES
 from refnet.optimizers import OPTIMIZERS
@@ -162,7 +163,7 @@ def training(
 
 
 def room(*given, **settings):
-    """What a step takes after the first two; momentum starts in the first."""
+    """What a step takes after the first two: the second of momentum makes its room."""
     _, first, step = training(*given, **settings)
     first()
     step()
@@ -220,9 +221,32 @@ def test_a_step_takes_room_that_no_size_changes_for_any_loss(sizes, rows, dtype)
     assert too_much(taken) == {}
 
 
+@dtypes
+@np.errstate(over="ignore")  # as fit calls it
+@pytest.mark.parametrize("labels", [True, False])
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
+def test_a_gradient_whose_squares_overflow_takes_no_more(loss, labels, dtype):
+    """A probability of 10^-30, or 10^-170, given to the target has a finite
+    reciprocal, whose square is none.
+    """
+    labels, least = labels and loss in ON_CLASSES, {"float32": 1e-30, "float64": 1e-170}[dtype]
+    a = np.full((3000, 10), 0.1, dtype)
+    a[0] = least
+    output = refnet.Softmax() if loss == "cross_entropy" else refnet.Sigmoid()
+    net, loss = refnet.mlp([2, 10], output=output, dtype=dtype), LOSSES[loss]()
+    y = np.zeros(3000, int) if labels else np.eye(10)[np.zeros(3000, int)]
+    y, delta = net.check_targets(loss, y, 3000), np.empty_like(a)
+    form, room = loss_into(loss, output), Workspace(net, loss, 3000)._batch(3000).layers[0].room
+    taken = peak(lambda: form(loss, a, y, delta, room))
+    assert np.isfinite(delta).all()
+    assert not np.isfinite(np.dot(delta.ravel(), delta.ravel()))
+    assert taken <= ROOM
+
+
 RULES = [
     (refnet.SGD, {}),
     (refnet.SGD, {"weight_decay": 0.1}),
+    (refnet.SGD, {"weight_decay": 0.1, "decay_biases": False}),
     (refnet.SGD, {"momentum": 0.9, "dampening": 0.5}),
     (refnet.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
     (refnet.Adagrad, {"lr_decay": 0.1, "weight_decay": 0.1}),

@@ -50,17 +50,17 @@ def stepped(rate):
     return lambda self, d: np.multiply(d, rate * self.lr, out=d)
 
 
-def summed(at_labels, s, room):
+def summed(at_labels, delta, room):
     """Softmax cross-entropy whose gradient is a sum over rows."""
-    REAL_COSTS(at_labels, s, room)
-    s *= len(s)
+    REAL_COSTS(at_labels, delta, room)
+    delta *= len(delta)
 
 
 def costs(value):
     """Softmax cross-entropy of this value, with the right gradient."""
 
-    def of_each_row(at_labels, s, room):
-        REAL_COSTS(at_labels, s, room)
+    def of_each_row(at_labels, delta, room):
+        REAL_COSTS(at_labels, delta, room)
         room.costs[...] = value
 
     return of_each_row

@@ -35,7 +35,7 @@ def softmax_cross_entropy_into(
         return _of_smoothed_labels(*given)
     exp_into(z, delta, room)
     costs_at_labels(at_labels_into(loss, y, z.shape[1], room), delta, room)
-    total = shares_of_classes_into(loss, y, s, room, room.picked)
+    total = shares_of_classes_into(loss, y, s, room)
     broadcast_into(np.multiply, delta, room.share_column, delta)
     return np.dot(room.costs, room.share).item(), total
 
@@ -67,7 +67,7 @@ def _of_smoothed_labels(
     np.subtract(p_picked, targets, out=room.picked)
     broadcast_into(np.subtract, delta, off, delta)
     delta.reshape(-1)[at_labels] = room.picked
-    total = shares_of_classes_into(loss, y, s, room, room.picked)
+    total = shares_of_classes_into(loss, y, s, room)
     broadcast_into(np.multiply, delta, room.share_column, delta)
     return np.dot(costs, room.share).item(), total
 
@@ -119,7 +119,7 @@ def cross_entropy_into(
 def _at_picked_labels(
     loss: CrossEntropy, a: Array, y: Array, delta: Array, room: Room, s: Weights
 ) -> tuple[Any, float]:
-    total = shares_of_classes_into(loss, y, s, room, room.picked)
+    total = shares_of_classes_into(loss, y, s, room)
     at_labels = at_labels_into(loss, y, a.shape[1], room)
     picked = a.take(at_labels, out=room.picked, mode="clip")
     costs = np.log(picked, out=room.costs)
@@ -134,10 +134,8 @@ def _at_picked_labels(
 def _at_all_classes(
     loss: CrossEntropy, a: Array, y: Array, delta: Array, room: Room, s: Weights
 ) -> tuple[Any, float]:
-    if y.ndim == 2:
-        total = shares_into(loss, s, room)
-    else:
-        total = shares_of_classes_into(loss, y, s, room, room.picked)
+    labels = y.ndim == 1
+    total = shares_of_classes_into(loss, y, s, room) if labels else shares_into(loss, s, room)
     np.maximum(np.log(a, out=delta), LOG_FLOOR, out=delta)
     value = -np.dot(_expected_into(loss, y, delta, room), room.share)
     if y.ndim == 2:

@@ -231,8 +231,8 @@ def exp_into(z: Array, delta: Array, room: Room) -> None:
 
 
 def costs_at_labels(at_labels: Array, delta: Array, room: Room) -> None:
-    """-log softmax(z) of the labels in `costs`, and softmax(z) - y in delta, which has
-    exp s; `at_labels` are the places of the labels in the flat array.
+    """-log softmax(z) of the labels in `costs`, and softmax(z) - y in delta, after
+    exp_into; `at_labels` are the places of the labels in the flat array.
     """
     log_total = np.log(room.total, out=room.costs)
     s_picked = room.spare.take(at_labels, out=room.picked, mode="clip")
@@ -243,7 +243,7 @@ def costs_at_labels(at_labels: Array, delta: Array, room: Room) -> None:
 
 
 def costs_into(delta: Array, room: Room) -> Array:
-    """-log softmax(z) in `spare`, and softmax(z) in delta, which has exp s."""
+    """-log softmax(z) in `spare`, and softmax(z) in delta, after exp_into."""
     broadcast_into(np.divide, delta, room.total_column, delta)
     np.log(room.total, out=room.total)
     minus_s = np.negative(room.spare, out=room.spare)
@@ -340,5 +340,7 @@ def refuse_nonfinite(
     loss: Loss, a: Array, y: Array, delta: Array, sample_weight: Array | None = None
 ) -> None:
     """Refuse a dC/da in delta that is not finite, in the words of the teaching form."""
-    if not squares_are_finite(delta.reshape(-1)):
+    if squares_are_finite(delta.reshape(-1)):
+        return
+    if not all(np.isfinite(block).all() for (block,) in blocks(delta)):
         loss.gradient(a, y, sample_weight)  # which names the row and the class

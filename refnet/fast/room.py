@@ -16,9 +16,9 @@ class Room(NamedTuple):
         has this room, an array of `columns` (k,); zero, one and rows are ().
     """
 
-    top: Array  # the largest z
+    top: Array  # the largest z, or the target of the label
     top_column: Array
-    total: Array  # the sum of exp(z - top), or of the products in softmax's pullback
+    total: Array  # the sum of exp(z - top), its log, or another sum
     total_column: Array
     share: Array  # what the row counts for: s / D
     share_column: Array
@@ -26,7 +26,7 @@ class Room(NamedTuple):
     picked: Array  # the entry at the label
     start: Array  # k times the row: where it starts in the flat array
     at: Array  # where one entry of the row stands in the flat array
-    spare: Array  # what one line computes for the next
+    spare: Array  # free between two calls of a loss or pullback; all layers share it
     # in the network's dtype: a Python number is converted anew in every call, which
     # takes as long as the sum of 1,000 entries
     zero: Array
@@ -47,7 +47,7 @@ _PER_ROW = (
 )
 
 
-def room(rows: int, widest: int, columns: tuple[Array, ...], outputs: int, dtype: Any) -> Room:
+def make_room(rows: int, widest: int, columns: tuple[Array, ...], outputs: int, dtype: Any) -> Room:
     """That for so many rows of the widest layer, whose spare array is flat."""
     top, total, share, costs, picked = (np.empty(rows, dtype) for _ in range(5))
     return Room(

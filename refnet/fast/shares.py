@@ -28,19 +28,19 @@ def shares_into(loss: Loss, s: Weights, room: Room, outputs: int = 1) -> float:
     return total
 
 
-def shares_of_classes_into(loss: Any, y: Array, s: Weights, room: Room, spare: Array) -> float:
+def shares_of_classes_into(loss: Any, y: Array, s: Weights, room: Room) -> float:
     """share = s / D where y holds labels: s_i w_(y_i) / D where a row has one target
-    alone; `spare` is for a number of each row.
+    alone; `picked` is overwritten.
     """
-    share = room.share
+    share, picked = room.share, room.picked
     share[...] = 1.0 if s is None else s
     if loss.ignore_index is not None:
-        np.multiply(share, np.not_equal(y, loss.ignore_index, out=spare), out=share)
+        np.multiply(share, np.not_equal(y, loss.ignore_index, out=picked), out=share)
     weighted = share
     if loss.weight is not None:
         # mode "clip" takes any class of a label that is ignored
-        out = share if loss.picks(y) else spare
-        weighted = np.multiply(room.columns[0].take(y, out=spare, mode="clip"), share, out=out)
+        out = share if loss.picks(y) else picked
+        weighted = np.multiply(room.columns[0].take(y, out=picked, mode="clip"), share, out=out)
     if loss.reduction == "sum":
         return 1.0
     total = positive(loss, np.add.reduce(weighted))

@@ -28,7 +28,7 @@ from refnet.fast.inplace import (
     value_into,
 )
 from refnet.fast.penalties import penalised, penalty_into
-from refnet.fast.room import Room, room
+from refnet.fast.room import Room, make_room
 from refnet.fast.weighted import weighted_into
 from refnet.fast.written import as_written
 from refnet.layer import Dense, views
@@ -159,7 +159,7 @@ class Workspace:
         self._gradient = np.empty_like(net.parameters)
         each = views(self._gradient, (layer.kind for layer in net.layers))
         columns = loss.columns(net.sizes[-1], net.dtype)
-        whole = room(rows, max(net.sizes[1:]), columns, net.sizes[-1], net.dtype)
+        whole = make_room(rows, max(net.sizes[1:]), columns, net.sizes[-1], net.dtype)
         self._layers = [
             _buffers(layer, dW, db, rows, whole)
             for layer, (dW, db) in zip(net.layers, each, strict=True)

@@ -64,9 +64,9 @@ class Adagrad(Optimizer):
         return ["v", "lr_decay" if self.lr_decay else "step"]
 
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
-        v, room = state["sum"], self._room(d)
-        v += np.multiply(d, d, out=room)  # v := v + d^2
-        root = np.sqrt(v, out=room)
+        v, spare = state["sum"], self._spare.like(d)
+        v += np.multiply(d, d, out=spare)  # v := v + d^2
+        root = np.sqrt(v, out=spare)
         root += self.eps
         d *= self.lr / (1.0 + (self._steps - 1) * self.lr_decay)
         d /= root  # u = lr / (1 + (t - 1) lr_decay) d / (sqrt(v) + eps)
@@ -146,9 +146,9 @@ class RMSprop(Optimizer):
         return ["v", *q, *(["buf", "momentum"] if self.momentum else ["step"])]
 
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
-        v, room = state["square_avg"], self._room(d)
-        _average_into(v, (self.alpha, 1.0 - self.alpha), np.multiply(d, d, out=room), room)
-        root = np.sqrt(self._variance(v, d, state), out=room)
+        v, spare = state["square_avg"], self._spare.like(d)
+        _average_into(v, (self.alpha, 1.0 - self.alpha), np.multiply(d, d, out=spare), spare)
+        root = np.sqrt(self._variance(v, d, state), out=spare)
         root += self.eps
         q = np.divide(d, root, out=d)
         if self.momentum:
@@ -161,10 +161,10 @@ class RMSprop(Optimizer):
     def _variance(self, v: Array, d: Array, state: dict[str, Array]) -> Array:
         if not self.centered:
             return v
-        mean, room = state["grad_avg"], self._room(d)
-        _average_into(mean, (self.alpha, 1.0 - self.alpha), d, room)
-        np.subtract(v, np.multiply(mean, mean, out=room), out=room)
-        return np.maximum(room, 0.0, out=room)  # var = max(v - mean^2, 0)
+        mean, spare = state["grad_avg"], self._spare.like(d)
+        _average_into(mean, (self.alpha, 1.0 - self.alpha), d, spare)
+        np.subtract(v, np.multiply(mean, mean, out=spare), out=spare)
+        return np.maximum(spare, 0.0, out=spare)  # var = max(v - mean^2, 0)
 
 
 class Adam(Optimizer):
@@ -249,14 +249,14 @@ class Adam(Optimizer):
         self._constants = of_m, of_v, typed(self.eps)
 
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
-        m, v, room = state["exp_avg"], state["exp_avg_sq"], self._room(d)
+        m, v, spare = state["exp_avg"], state["exp_avg_sq"], self._spare.like(d)
         beta1, beta2 = self.betas
         of_m, of_v, eps = self._constants
-        _average_into(m, of_m, d, room)
-        _average_into(v, of_v, np.multiply(d, d, out=room), room)
+        _average_into(m, of_m, d, spare)
+        _average_into(v, of_v, np.multiply(d, d, out=spare), spare)
         if self.amsgrad:
             v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
-        root = np.sqrt(v, out=room)
+        root = np.sqrt(v, out=spare)
         root /= (1.0 - beta2**self._steps) ** 0.5
         root += eps
         np.multiply(m, self.lr / (1.0 - beta1**self._steps), out=d)
@@ -264,11 +264,11 @@ class Adam(Optimizer):
         return d
 
 
-def _average_into(m: Array, weights: tuple[Any, Any], d: Array, room: Array) -> None:
-    """m := beta m + (1 - beta) d, for beta and 1 - beta; d may be `room`."""
+def _average_into(m: Array, weights: tuple[Any, Any], d: Array, spare: Array) -> None:
+    """m := beta m + (1 - beta) d, for beta and 1 - beta; d may be `spare`."""
     beta, rest = weights
     m *= beta
-    m += np.multiply(d, rest, out=room)
+    m += np.multiply(d, rest, out=spare)
 
 
 class AdamW(Adam):

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from refnet.blockwise import CACHED, blocks
+from refnet.blockwise import CACHED, Spare, blocks
 from refnet.checks import (
     Array,
     as_dtype,
@@ -74,6 +74,7 @@ class Optimizer(ABC):
         self._steps = 0
         self._state: dict[str, Array] = {}
         self._theta: Array | None = None
+        self._spare = Spare()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -157,7 +158,7 @@ class Optimizer(ABC):
         if self.weight_decay and not self._decoupled:
             for part in self._decaying:
                 for d, theta_block in blocks(g[part], theta[part], size=CACHED):
-                    decay = np.multiply(theta_block, self.weight_decay, out=self._room(d))
+                    decay = np.multiply(theta_block, self.weight_decay, out=self._spare.like(d))
                     np.add(d, decay, out=d)
         is_moderate = squares_are_finite(g)
         if not is_moderate:
@@ -281,7 +282,6 @@ class Optimizer(ABC):
     decay_biases: bool = True
     # the parts of the flat vectors that the weight decay acts on
     _decaying: tuple[slice, ...] = (slice(None),)
-    _spare: Array = np.empty(0)
     # a rule of one's own, whose update may be refused; those here need no copy of their
     # state, which would cost 3 % of Adam's step at 64-30-10 with 32 rows
     _own: ClassVar[bool]
@@ -302,9 +302,11 @@ class Optimizer(ABC):
                 d_block[...] = fitting(self, "update", u, d_block)
 
     def _update(self, d: Array, state: dict[str, Array]) -> Array:
-        """u for one block of d, which may be overwritten with it, and the same block of
-        each state vector updated in place; t is _steps. A rule that needs whole vectors
-        writes _update_into instead.
+        """u for one block of d, and the same block of each state vector updated in
+        place; t is _steps. A rule that needs whole vectors writes _update_into instead.
+
+        d may be overwritten with u, as the rules here do. What a rule makes anew on its
+        way takes memory for blocks of CACHED bytes.
         """
         raise NotImplementedError(
             f"{self}: has neither _update nor _update_into, expected one of them"
@@ -314,15 +316,6 @@ class Optimizer(ABC):
         """The number in theta's dtype, which may round it to 0 or inf."""
         with np.errstate(all="ignore"):
             return np.array(number, np.float64 if self._theta is None else self._theta.dtype)
-
-    def _room(self, d: Array) -> Array:
-        """As much room as a block of d takes, the same for all blocks and steps."""
-        if self._spare.size < d.size:
-            self._spare = np.empty_like(d)
-        return self._spare[: d.size]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_spare"}
 
     def _number(self, name: str, value: object, below: float = np.inf) -> float:
         return number(type(self).__name__, name, value, low=0.0, below=below)

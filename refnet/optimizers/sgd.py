@@ -100,23 +100,30 @@ class SGD(Optimizer):
 
     def _ahead(self, v: Array, d: Array) -> Array:
         """d := d + momentum v."""
-        return np.add(d, np.multiply(v, self.momentum, out=self._room(d)), out=d)
+        return np.add(d, np.multiply(v, self.momentum, out=self._spare.like(d)), out=d)
 
     def _accumulate(self, v: Array, d: Array) -> None:
         """v := momentum v + (1 - dampening) d."""
         v *= self.momentum
-        v += np.multiply(d, 1.0 - self.dampening, out=self._room(d)) if self.dampening else d
+        v += np.multiply(d, 1.0 - self.dampening, out=self._spare.like(d)) if self.dampening else d
 
     def _move(self, net: Any, d: Array, is_moderate: bool) -> None:
-        is_written = getattr(self._update_into, "__func__", None) is SGD._written
-        if self.momentum or self.lr > 1.0 or not (is_moderate and is_written):
+        if not (is_moderate and self._shortens()):
             super()._move(net, d, is_moderate)
             return
-        # |lr d| <= |d|, so a finite sum of squares of d means one of u: as above
+        # a finite sum of squares of d means one of u, as in Optimizer._move
         self._count()
         for theta, d_block in blocks(net.parameters, d, size=CACHED):
             u = np.multiply(d_block, self.lr, out=d_block)
             np.subtract(theta, u, out=theta)
 
-    # before anybody can replace it
+    def _shortens(self) -> bool:
+        """Whether u is lr d with lr <= 1, so that |u| <= |d|: not with momentum, and
+        not by a derived class or a method that somebody has replaced.
+        """
+        is_plain = type(self) is SGD and not self.momentum
+        method = getattr(self._update_into, "__func__", None)
+        return is_plain and method is SGD._written and self.lr <= 1.0
+
+    # this class's own, whatever replaces it afterwards
     _written: ClassVar[Any] = _update_into
