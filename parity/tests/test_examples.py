@@ -22,11 +22,13 @@ from parity.tests.lessons.scripts import (
     rows,
     sections_of,
     source,
+    text_of,
 )
 
 __all__ = ["importable"]
 pytestmark = [in_a_checkout, pytest.mark.usefixtures("importable")]
 WIDTH = 80  # of the screen
+COPY = "## Our copy reads"
 
 
 def test_the_table_has_every_script():
@@ -51,6 +53,36 @@ def test_no_row_is_lost_and_what_is_right_is_computed(script):
     judged = [row for row in given if hasattr(row, "erratum")]
     off = [row.shown for row in judged if row.erratum or row.chance]
     assert (len(given), off) == FIGURES[script]
+
+
+def errata(text):
+    """The errata of a text by name, each with the scripts that give its evidence."""
+    lines = re.findall(r"^- \*\*([\w-]+)\*\* (.*)$", text, re.MULTILINE)
+    assert len(dict(lines)) == len(lines)
+    return {
+        name: set(re.findall(r"\]\((\w+)\.py\)", line.partition("Evidence: ")[2]))
+        for name, line in lines
+    }
+
+
+def shown(*, copied):
+    """The errata that the scripts show: of a text, or of our copy of it."""
+    found = {}
+    for script in FIGURES:
+        for row in rows(script):
+            if getattr(row, "erratum", "") and isinstance(row, module("lesson").Copy) is copied:
+                found.setdefault(row.erratum, set()).add(script)
+    return found
+
+
+def test_every_erratum_has_its_evidence():
+    """The list names the errata of the scripts, all of them and no others, and where
+    each is computed; what our copy may have done to a formula stands in a section of
+    its own.
+    """
+    of_the_texts, _, rest = text_of("ERRATA.md").partition(COPY)
+    assert errata(of_the_texts) == shown(copied=False)
+    assert errata(rest) == shown(copied=True)
 
 
 @every_script
