@@ -21,11 +21,14 @@ from parity.mistakes.mistake import Mistake
 from parity.mistakes.probes import PROBES
 from parity.steps.cases import DTYPES
 
-TRANSPOSED = measure(BY_ID["dW-transposed"], digits=False)
-EPSILON = measure(BY_ID["adam-epsilon-hat"], digits=False)
+
+@pytest.fixture(scope="module")
+def transposed():
+    """The score of a transposed dW."""
+    return measure(BY_ID["dW-transposed"], digits=False)
 
 
-def test_a_mistake_is_put_into_every_layer_of_every_probe_in_both_dtypes():
+def test_a_mistake_is_put_into_every_layer_of_every_probe_in_both_dtypes(transposed):
     """A transposed dW stands in the square layers, one site each, and is caught by BP4
     at all of them.
     """
@@ -36,22 +39,22 @@ def test_a_mistake_is_put_into_every_layer_of_every_probe_in_both_dtypes():
     ]
     square = {(name, l) for name, l, (into, out) in layers if into == out}
     for dtype in DTYPES:
-        results = [(site.probe, site.layer) for site in TRANSPOSED.sites if site.dtype == dtype]
+        results = [(site.probe, site.layer) for site in transposed.sites if site.dtype == dtype]
         assert set(results) <= square
         assert len(results) == len(set(results)) >= 10
-    assert TRANSPOSED.equations == ("BP4",)
-    assert TRANSPOSED.caught == len(TRANSPOSED.sites)
-    assert TRANSPOSED.bounds > 1e6
-    assert TRANSPOSED.diagnosis[0] == "dW-transposed"
-    assert TRANSPOSED.passed
+    assert transposed.equations == ("BP4",)
+    assert transposed.caught == len(transposed.sites)
+    assert transposed.bounds > 1e6
+    assert transposed.diagnosis[0] == "dW-transposed"
+    assert transposed.passed
 
 
-def test_a_gradient_check_sees_gradients_alone():
+def test_a_gradient_check_sees_gradients_alone(transposed):
     """Central differences see a wrong gradient in every probe, and nothing of a wrong
     step, a wrong loss or right code.
     """
-    assert TRANSPOSED.gradient_check == 1.0
-    assert EPSILON.gradient_check == 0.0
+    assert transposed.gradient_check == 1.0
+    assert measure(BY_ID["adam-epsilon-hat"], digits=False).gradient_check == 0.0
     nothing = replace(BY_ID["dW-transposed"], slots={})
     assert not any(gradient_check_fails(nothing, probe.run()) for probe in PROBES[:8])
     assert not gradient_check_fails(BY_ID["loss-summed"], PROBES[0].run())
@@ -77,11 +80,11 @@ def test_the_tolerances_are_those_of_torch_and_numpy(dtype):
         assert np.allclose(got, want) == np.allclose(got, want, *CLOSE["numpy.allclose"][dtype])
 
 
-def test_others_are_told_what_is_right():
+def test_others_are_told_what_is_right(transposed):
     """np.allclose notices a transposed gradient everywhere, and a value of the loss
     nowhere, for it is not compared.
     """
-    assert TRANSPOSED.share("numpy.allclose") == TRANSPOSED.share("torch assert_close") == 1.0
+    assert transposed.share("numpy.allclose") == transposed.share("torch assert_close") == 1.0
     assert measure(BY_ID["loss-halved"], digits=False).share("numpy.allclose") == 0.0
 
 

@@ -72,17 +72,16 @@ def is_ordinary(number, scene):
     return weights and scene["loss"] != "mae" and len(scene["layers"][-1]["W"]) > 1
 
 
-SCENES, ORDINARY = zip(*scenes(), strict=True)
 BY = 2.0**-20  # of the largest number of an array: far below the four digits of a page
 
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
     """What the page finds in all of them, with bounds and without."""
-    bounded = [{**scene, "allowed": scene_bounds(scene)} for scene in SCENES[::8]]
+    plain = scenes()
+    bounded = [({**scene, "allowed": scene_bounds(scene)}, it) for scene, it in plain[::8]]
     question = [
-        {"scene": scene, "by": BY if tampers else 0}
-        for scene, tampers in zip([*SCENES, *bounded], [*ORDINARY, *ORDINARY[::8]], strict=True)
+        {"scene": scene, "by": BY if ordinary else 0} for scene, ordinary in [*plain, *bounded]
     ]
     folder = tmp_path_factory.mktemp("page")
     return page_answered(folder, "checks.js", {"words": vocabulary(), "scenes": question})

@@ -126,7 +126,7 @@ def test_the_command_says_so_in_one_sentence(monkeypatch):
 FEW = ("ignored-rows-in-the-mean", "pos-weight-in-the-cost-alone")
 MEASURED = {
     "without the catalogue": partial(recovery_score, ("dW-negated", "db-zero")),
-    "mutants": partial(mutant_score, spread()[:COUNT]),
+    "mutants": lambda jobs: mutant_score(spread()[:COUNT], jobs=jobs),
 }
 
 
