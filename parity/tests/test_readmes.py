@@ -141,8 +141,8 @@ def test_the_two_commands_stand_in_it():
     assert commands == [
         'python -m pip install -c constraints.txt -e ".[parity]" && parity',
         (
-            'python -m pip install -c constraints.txt -e ".[test]" && python -m pytest -n 2 --dist '
-            "loadfile"
+            'python -m pip install -c constraints.txt -e ".[test]" && python -m pytest -n auto '
+            "--dist loadfile"
         ),
     ]
 
